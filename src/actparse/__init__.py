@@ -1,0 +1,1 @@
+"""actparse: what people in a video are doing, down to each body part, and why."""

@@ -1,0 +1,175 @@
+"""The result types. Boxes are float xyxy in pixels of the original frame; time is presentation time in seconds."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actparse.errors import DataError
+from actparse.vocabulary import NUM_KEYPOINTS, PART_INDEX
+
+SCHEMA_VERSION = "1.0"
+
+
+@dataclass(frozen=True)
+class Detections:
+    """Boxes of one image: `boxes` (N, 4) xyxy, pixels; `scores` (N,) in [0, 1]; `labels` (N,) int64. N may be 0."""
+
+    boxes: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    labels: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def above(self, min_score: float) -> Detections:
+        """The rows whose score is at least `min_score`."""
+        keep = self.scores >= min_score  # (N,) bool
+        return Detections(self.boxes[keep], self.scores[keep], self.labels[keep])
+
+    def top(self, max_boxes: int) -> Detections:
+        """The `max_boxes` rows of highest score, best first."""
+        keep = np.argsort(-self.scores, kind="stable")[:max_boxes]
+        return Detections(self.boxes[keep], self.scores[keep], self.labels[keep])
+
+
+@dataclass(frozen=True)
+class PartParse:
+    """One body part in one frame. `state` is None until the states of its segment are known."""
+
+    name: str  # one of vocabulary.PARTS
+    box: tuple[float, float, float, float]  # xyxy, pixels
+    score: float  # of the box, 0..1
+    state: str | None = None
+    state_score: float | None = None  # 0..1
+
+
+@dataclass(frozen=True)
+class PersonParse:
+    """One person in one frame. `keypoints` holds 17 rows (x, y, confidence) in COCO order; `track_id` is unique in the video."""
+
+    track_id: int
+    box: tuple[float, float, float, float]  # xyxy, pixels
+    score: float  # 0..1
+    keypoints: tuple[tuple[float, float, float], ...]
+    parts: tuple[PartParse, ...] = ()
+
+    def part(self, name: str) -> PartParse | None:
+        """The part of that name, or None where it was not found."""
+        return next((part for part in self.parts if part.name == name), None)
+
+    def keypoint_array(self) -> NDArray[np.float32]:
+        """(17, 3) x, y in pixels, confidence in [0, 1]."""
+        return np.asarray(self.keypoints, np.float32).reshape(NUM_KEYPOINTS, 3)
+
+
+@dataclass(frozen=True)
+class FrameParse:
+    """One sampled frame: its number (from 0) among all frames of the video, its presentation time, and who is in it."""
+
+    index: int
+    time_seconds: float
+    persons: tuple[PersonParse, ...] = ()
+
+
+@dataclass(frozen=True)
+class SegmentParse:
+    """One stretch of the video, [first_frame, end_frame), with the states that its networks gave each part."""
+
+    start_seconds: float
+    end_seconds: float
+    first_frame: int
+    end_frame: int
+    states: dict[str, str] = field(default_factory=dict)  # part -> state
+    state_scores: dict[str, float] = field(default_factory=dict)  # part -> 0..1
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What the container said, after rotation: `width` and `height` are those of the upright frame."""
+
+    path: str
+    width: int
+    height: int
+    num_frames: int  # decoded, within the asked time range
+    duration_seconds: float
+    mean_fps: float  # num_frames / duration; time comes from each frame's own stamp
+    rotation_degrees: int = 0
+    has_audio: bool = False
+
+
+@dataclass(frozen=True)
+class VideoParse:
+    """What the video shows, who is where, and what each body part does."""
+
+    video: VideoInfo
+    action: str
+    action_scores: dict[str, float]  # action -> 0..1, sums to 1
+    frames: tuple[FrameParse, ...]
+    segments: tuple[SegmentParse, ...]
+    model: dict[str, str] = field(default_factory=dict)  # name and hash of the weights, version of the program
+    warnings: tuple[str, ...] = ()
+    schema_version: str = SCHEMA_VERSION
+
+    def to_json(self, *, indent: int | None = None) -> str:
+        """The parse as JSON text that `json_schema()` describes."""
+        return json.dumps(asdict(self), indent=indent, ensure_ascii=False, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> VideoParse:
+        """Read what `to_json` wrote.
+
+        Raises:
+            DataError: the text is not JSON, is of another major schema version, or misses a field.
+        """
+        try:
+            raw = json.loads(text)
+        except ValueError as error:
+            raise DataError(f"parse: needs JSON text, got {error}") from None
+        version = str(raw.get("schema_version")) if isinstance(raw, dict) else "none"
+        if version.split(".")[0] != SCHEMA_VERSION.split(".")[0]:
+            raise DataError(f"parse: schema_version must be {SCHEMA_VERSION.split('.')[0]}.x, got {version}")
+        try:
+            return _video_from_dict(raw)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise DataError(f"parse: a field is missing or of another type: {error}") from None
+
+
+def _box_from_list(values: list[float]) -> tuple[float, float, float, float]:
+    x1, y1, x2, y2 = (float(value) for value in values)
+    return (x1, y1, x2, y2)
+
+
+def _part_from_dict(raw: dict[str, Any]) -> PartParse:
+    if raw["name"] not in PART_INDEX:
+        raise ValueError(f"unknown part {raw['name']!r}")
+    return PartParse(raw["name"], _box_from_list(raw["box"]), float(raw["score"]), raw["state"], raw["state_score"])
+
+
+def _person_from_dict(raw: dict[str, Any]) -> PersonParse:
+    keypoints = tuple((float(x), float(y), float(c)) for x, y, c in raw["keypoints"])
+    if len(keypoints) != NUM_KEYPOINTS:
+        raise ValueError(f"keypoints must have {NUM_KEYPOINTS} rows, got {len(keypoints)}")
+    parts = tuple(_part_from_dict(part) for part in raw["parts"])
+    return PersonParse(int(raw["track_id"]), _box_from_list(raw["box"]), float(raw["score"]), keypoints, parts)
+
+
+def _frame_from_dict(raw: dict[str, Any]) -> FrameParse:
+    return FrameParse(int(raw["index"]), float(raw["time_seconds"]), tuple(map(_person_from_dict, raw["persons"])))
+
+
+def _video_from_dict(raw: dict[str, Any]) -> VideoParse:
+    return VideoParse(
+        video=VideoInfo(**raw["video"]),
+        action=str(raw["action"]),
+        action_scores={str(name): float(score) for name, score in raw["action_scores"].items()},
+        frames=tuple(map(_frame_from_dict, raw["frames"])),
+        segments=tuple(SegmentParse(**segment) for segment in raw["segments"]),
+        model=dict(raw["model"]),
+        warnings=tuple(raw["warnings"]),
+        schema_version=str(raw["schema_version"]),
+    )
