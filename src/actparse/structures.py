@@ -13,6 +13,7 @@ from actparse.errors import DataError
 from actparse.vocabulary import NUM_KEYPOINTS, PART_INDEX
 
 SCHEMA_VERSION = "1.0"
+SCHEMA_MAJOR = "1"  # a reader accepts any minor version of it
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class PartParse:
 
 @dataclass(frozen=True)
 class PersonParse:
-    """One person in one frame. `keypoints` holds 17 rows (x, y, confidence) in COCO order; `track_id` is unique in the video."""
+    """One person in one frame; `track_id` is unique in the video, `keypoints` are 17 rows (x, y, confidence) in COCO order."""
 
     track_id: int
     box: tuple[float, float, float, float]  # xyxy, pixels
@@ -131,8 +132,8 @@ class VideoParse:
         except ValueError as error:
             raise DataError(f"parse: needs JSON text, got {error}") from None
         version = str(raw.get("schema_version")) if isinstance(raw, dict) else "none"
-        if version.split(".")[0] != SCHEMA_VERSION.split(".")[0]:
-            raise DataError(f"parse: schema_version must be {SCHEMA_VERSION.split('.')[0]}.x, got {version}")
+        if version.partition(".")[0] != SCHEMA_MAJOR:
+            raise DataError(f"parse: schema_version must be {SCHEMA_MAJOR}.x, got {version}")
         try:
             return _video_from_dict(raw)
         except (KeyError, TypeError, ValueError, AttributeError) as error:

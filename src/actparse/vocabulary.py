@@ -1,6 +1,7 @@
 """The words of part-level action parsing: body parts, part groups, keypoints, skeleton, and who mirrors whom.
 
-Parts, groups and keypoints are fixed by the task; actions and states are read from a dataset or a checkpoint (`LabelSpace`).
+Parts, groups and keypoints are fixed by the task; actions and states are read from a dataset or a checkpoint
+(`LabelSpace`).
 Source: Kinetics-TPS (parts, groups), COCO (keypoints, edges).
 """
 
@@ -109,7 +110,7 @@ GroupLabel = tuple[str, ...]  # (action, state) for head and hip, (action, left 
 
 @dataclass(frozen=True)
 class LabelSpace:
-    """What a set of networks can say: `actions`, `states`, and per group the labels that training saw, in index order."""
+    """What a set of networks can say: actions, states, and per group the labels that training saw, in index order."""
 
     actions: tuple[str, ...]
     states: tuple[str, ...]
@@ -117,7 +118,7 @@ class LabelSpace:
 
 
 def states_by_part(group: str, label: GroupLabel) -> dict[str, str]:
-    """Spread one group label over its parts: ("squat", "bend", "unbend") of "leg" -> {"left_leg": "bend", "right_leg": "unbend"}."""
+    """Spread one group label over its parts: ("lunge", "bend", "none") of "leg" -> left_leg "bend", right_leg "none"."""
     return dict(zip(GROUP_PARTS[group], label[1:], strict=True))
 
 
