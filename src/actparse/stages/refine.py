@@ -1,0 +1,28 @@
+"""The person box grown until it holds every confident keypoint. Source: PCF, section II-B, last paragraph."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def grow_boxes(
+    boxes: NDArray[np.float32], keypoints: NDArray[np.float32], *, min_confidence: float, size: tuple[int, int]
+) -> NDArray[np.float32]:
+    """Extend each box to the keypoints that lie outside it and in the frame.
+
+    Args:
+        boxes: (N, 4) xyxy, pixels; N may be 0.
+        keypoints: (N, 17, 3) x, y in pixels, confidence.
+        min_confidence: a keypoint below it moves nothing.
+        size: (height, width) of the frame.
+
+    Returns:
+        (N, 4) xyxy; each contains the box it came from, clipped to the frame where it grew.
+    """
+    confident = keypoints[..., 2:] >= min_confidence  # (N, 17, 1)
+    xy = np.clip(keypoints[..., :2], 0, np.array(size[::-1], np.float32))  # (N, 17, 2)
+    low = np.where(confident, xy, np.inf).min(axis=1, initial=np.inf)  # (N, 2)
+    high = np.where(confident, xy, -np.inf).max(axis=1, initial=-np.inf)  # (N, 2)
+    grown = np.concatenate((np.minimum(boxes[:, :2], low), np.maximum(boxes[:, 2:], high)), axis=1)
+    return grown.astype(np.float32)
