@@ -1,0 +1,162 @@
+"""Stage 2: what a whole video shows, and what each body part does in a segment of about three seconds.
+
+One network names the video's action; six, one for each part group, give a label (action, group, state), for a paired
+group the states of both sides. Source: PCF, section II-C, and III-A (seven clips, shorter side 256).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from actparse.errors import ConfigError
+from actparse.nets.tsn import Tsn
+from actparse.stages.inputs import InputNorm
+from actparse.stages.precision import inference
+from actparse.video.sampling import test_clip_indices
+from actparse.vocabulary import GroupLabel, LabelSpace, states_by_part
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipConfig:
+    """How clips are cut from a stretch of video. The defaults are the paper's."""
+
+    num_frames: int = 32  # frames in a clip
+    frame_stride: int = 2  # steps of the time line from one frame of a clip to the next
+    num_clips: int = 7  # clips in a stretch; their scores are averaged as probabilities
+    rule: str = "legacy"  # of clip sampling, "legacy" (the paper's) or "current"
+    frame_rate: float | None = None  # steps of the time line per second; None takes the video's own frames
+    short_side: int = 256  # pixels of the resized frame
+    crop: int | None = None  # side of the centre crop, pixels; None takes the whole frame
+    norm: InputNorm = field(default_factory=InputNorm)
+
+    def __post_init__(self) -> None:
+        for name in ("num_frames", "frame_stride", "num_clips", "short_side"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"clip.{name} must be at least 1, got {getattr(self, name)}")
+        if self.rule not in ("legacy", "current"):
+            raise ConfigError(f"clip.rule must be 'legacy' or 'current', got {self.rule!r}")
+        if self.frame_rate is not None and self.frame_rate <= 0:
+            raise ConfigError(f"clip.frame_rate must be greater than 0, got {self.frame_rate}")
+        if self.crop is not None and not 1 <= self.crop <= self.short_side:
+            raise ConfigError(f"clip.crop must be 1..short_side ({self.short_side}), got {self.crop}")
+
+
+def time_line(times: NDArray[np.float64], frame_rate: float | None) -> NDArray[np.int64]:
+    """Which frame is on screen at each step of a time line of `frame_rate` steps per second.
+
+    Args:
+        times: (N,) presentation times in seconds, ascending, N at least 1.
+        frame_rate: steps per second; None makes every frame a step.
+
+    Returns:
+        (M,) indices of frames, ascending; M is at least 1.
+    """
+    if frame_rate is None:
+        return np.arange(len(times))
+    frame_seconds = (times[-1] - times[0]) / max(len(times) - 1, 1)
+    num_steps = max(1, round(float(times[-1] - times[0] + frame_seconds) * frame_rate))
+    steps = times[0] + (np.arange(num_steps) + 0.01) / frame_rate  # a little late, so that rounding picks this frame
+    return np.clip(np.searchsorted(times, steps, side="right") - 1, 0, len(times) - 1)
+
+
+def clip_frame_indices(times: NDArray[np.float64], config: ClipConfig) -> NDArray[np.int64]:
+    """The frames (num_clips, num_frames) of a stretch's clips, as indices into its `times` (N,)."""
+    steps = time_line(times, config.frame_rate)
+    on_line = test_clip_indices(
+        len(steps), config.num_frames, config.frame_stride, config.num_clips, rule=config.rule
+    )  # (num_clips, num_frames)
+    return steps[on_line]
+
+
+def clip_image(image: NDArray[np.uint8], config: ClipConfig) -> NDArray[np.uint8]:
+    """A frame (H, W, 3) as the clip networks see it: shorter side resized, then the centre crop if there is one."""
+    height, width = image.shape[:2]
+    scale = config.short_side / min(height, width)
+    size = (max(1, int(width * scale + 0.5)), max(1, int(height * scale + 0.5)))
+    interpolation = cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR
+    resized = image if size == (width, height) else cv2.resize(image, size, interpolation=interpolation)
+    if config.crop is None:
+        return resized
+    left, top = (resized.shape[1] - config.crop) // 2, (resized.shape[0] - config.crop) // 2
+    return resized[top : top + config.crop, left : left + config.crop]
+
+
+class ClipClassifier:
+    """A video network with its labels: clips in, the mean probability of each label out."""
+
+    def __init__(self, net: nn.Module, labels: Sequence[GroupLabel], config: ClipConfig, *, max_batch: int = 8) -> None:
+        self.net = net
+        self.labels = tuple(labels)
+        self.config = config
+        self.max_batch = max_batch
+        self.device = next(net.parameters()).device
+
+    def scores(self, clips: Tensor) -> NDArray[np.float32]:
+        """Map clips (N, 3, T, H, W), normalised, to mean probabilities (num_labels,), which sum to 1."""
+        total = torch.zeros(len(self.labels), device=self.device)
+        for batch in clips.split(self.max_batch):
+            with inference(self.device):
+                logits = self.net(batch.transpose(1, 2) if isinstance(self.net, Tsn) else batch)  # (n, num_labels)
+            total += logits.float().softmax(dim=1).sum(dim=0)
+        return (total / len(clips)).cpu().numpy()
+
+    def normalise(self, clips: NDArray[np.uint8]) -> Tensor:
+        """Clips (N, T, H, W, 3) uint8 -> (N, 3, T, H, W) float32, channels last in memory."""
+        tensor = torch.from_numpy(clips).to(self.device).permute(0, 4, 1, 2, 3)
+        return self.config.norm(tensor)
+
+
+class StateRecognizer:
+    """The six group networks: a segment's clips in, per group the probability of each (action, state...) label out."""
+
+    def __init__(self, classifiers: dict[str, ClipClassifier]) -> None:
+        self.classifiers = classifiers
+
+    def scores(self, clips: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        """Map a segment's clips (N, T, H, W, 3) uint8 to {group: (num_labels,) probabilities}."""
+        shared: dict[InputNorm, Tensor] = {}
+        scores = {}
+        for group, classifier in self.classifiers.items():
+            norm = classifier.config.norm
+            if norm not in shared:
+                shared[norm] = classifier.normalise(clips)
+            scores[group] = classifier.scores(shared[norm])
+        return scores
+
+
+def best_states(
+    scores: dict[str, NDArray[np.float32]],
+    labels: LabelSpace,
+    *,
+    action_scores: dict[str, float] | None = None,
+) -> tuple[dict[str, str], dict[str, float]]:
+    """The likeliest state of every part, and its probability.
+
+    A group's label names an action too: with `action_scores` a label counts as much as its action is likely, else all
+    actions count alike. States are summed over labels that agree on them.
+
+    Args:
+        scores: {group: (num_labels,) probabilities}.
+        labels: what the indices mean.
+        action_scores: {action: probability} of the whole video.
+    """
+    states: dict[str, str] = {}
+    state_scores: dict[str, float] = {}
+    for group, probabilities in scores.items():
+        merged: dict[GroupLabel, float] = {}
+        for label, probability in zip(labels.group_labels[group], probabilities, strict=True):
+            weight = 1.0 if action_scores is None else action_scores.get(label[0], 0.0)
+            merged[label[1:]] = merged.get(label[1:], 0.0) + weight * float(probability)
+        total = sum(merged.values()) or 1.0
+        best = max(merged, key=lambda key: merged[key])
+        by_part = states_by_part(group, ("", *best))
+        states |= by_part
+        state_scores |= dict.fromkeys(by_part, merged[best] / total)
+    return states, state_scores

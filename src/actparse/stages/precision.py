@@ -1,0 +1,26 @@
+"""How a network runs when it only predicts: without gradients, in bfloat16 where the processor computes in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+import torch
+
+
+@cache
+def computes_bfloat16(device_type: str) -> bool:
+    """Whether bfloat16 is faster than float32 there: a GPU that supports it, or a CPU with AVX-512 BF16 or AMX."""
+    if device_type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+@contextmanager
+def inference(device: torch.device, *, full_precision: bool = False) -> Iterator[None]:
+    """Run the body without gradients, in mixed bfloat16 where `device` gains from it; cast outputs to float after."""
+    low = not full_precision and computes_bfloat16(device.type)
+    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=low):
+        yield
