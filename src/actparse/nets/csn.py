@@ -148,7 +148,15 @@ class CsnBlock(nn.Module):
     """1x1x1 to the mid width, depthwise 3x3x3 (after another 1x1x1 for "ip"), 1x1x1 out, plus the shortcut."""
 
     def __init__(
-        self, in_width: int, width: int, *, mid_width: int, bottleneck: Bottleneck, stride: Triple, project: bool, eps: float
+        self,
+        in_width: int,
+        width: int,
+        *,
+        mid_width: int,
+        bottleneck: Bottleneck,
+        stride: Triple,
+        project: bool,
+        eps: float,
     ) -> None:
         super().__init__()
         self.conv1 = ConvNorm(in_width, mid_width, eps=eps)

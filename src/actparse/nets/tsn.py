@@ -73,7 +73,9 @@ class ConvNorm(nn.Module):
 class TsnBlock(nn.Module):
     """A residual block; the stride sits on the first 3x3 convolution and on the shortcut."""
 
-    def __init__(self, in_width: int, width: int, *, mid_width: int, kind: BlockKind, stride: int, project: bool) -> None:
+    def __init__(
+        self, in_width: int, width: int, *, mid_width: int, kind: BlockKind, stride: int, project: bool
+    ) -> None:
         super().__init__()
         if kind == "bottleneck":
             self.conv1 = ConvNorm(in_width, mid_width)

@@ -1,0 +1,152 @@
+"""TV-L1 optical flow and its 8-bit coding, as the flow networks take it.
+
+Flow is (H, W, 2), x then y, in pixels of the frame it was computed on, from the first frame to the second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from actparse.errors import ConfigError, ShapeError, expect_shape
+
+Flow = NDArray[np.float32]
+FlowBytes = NDArray[np.uint8]
+Coding = Literal["rounded", "truncated"]
+BOUND = 20.0  # pixels; faster motion is coded as this
+
+
+@dataclass(frozen=True, kw_only=True)
+class TvL1Config:
+    """Settings of TV-L1; the defaults are OpenCV's, those of the public flow data. `FAST_TVL1` suits small frames."""
+
+    tau: float = 0.25  # time step of the solver
+    lambda_: float = 0.15  # weight of the data term; smaller is smoother
+    theta: float = 0.3  # tightness between the two halves of the problem
+    num_scales: int = 5  # levels of the pyramid
+    num_warps: int = 5  # warps at each level
+    epsilon: float = 0.01  # stops the inner loop
+    num_inner: int = 30
+    num_outer: int = 10
+    scale_step: float = 0.8  # from one level to the next
+    short_side: int | None = None  # grey frames are made this small before; None and smaller frames stay
+
+    def __post_init__(self) -> None:
+        for name in ("tau", "lambda_", "theta", "num_scales", "num_warps", "epsilon", "num_inner", "num_outer"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"flow.{name} must be greater than 0, got {getattr(self, name)}")
+        if not 0 < self.scale_step < 1:
+            raise ConfigError(f"flow.scale_step must be between 0 and 1, got {self.scale_step}")
+        if self.short_side is not None and self.short_side < 1:
+            raise ConfigError(f"flow.short_side must be at least 1, got {self.short_side}")
+
+
+DEFAULT_TVL1 = TvL1Config()
+FAST_TVL1 = TvL1Config(num_scales=4, num_warps=3, epsilon=0.02, num_inner=10, num_outer=4, short_side=48)
+
+
+class TvL1:
+    """Flow between grey frames of one size; keeps the solver's buffers, so use one for many frames of one thread."""
+
+    def __init__(self, config: TvL1Config = DEFAULT_TVL1) -> None:
+        self.config = config
+        self._solver = cv2.optflow.DualTVL1OpticalFlow_create(
+            tau=config.tau,
+            lambda_=config.lambda_,
+            theta=config.theta,
+            nscales=config.num_scales,
+            warps=config.num_warps,
+            epsilon=config.epsilon,
+            innnerIterations=config.num_inner,  # OpenCV's own spelling
+            outerIterations=config.num_outer,
+            scaleStep=config.scale_step,
+        )
+
+    def between(self, first: NDArray[np.uint8], second: NDArray[np.uint8]) -> Flow:
+        """Flow (H, W, 2) from grey frame `first` to `second`, each (H, W).
+
+        Raises:
+            ShapeError: the frames are not grey or differ in size.
+        """
+        expect_shape("first", first, (None, None))
+        expect_shape("second", second, (first.shape[0], first.shape[1]))
+        flow: Flow = self._solver.calc(np.ascontiguousarray(first), np.ascontiguousarray(second), None)
+        return flow
+
+    def along(self, frames: Iterable[NDArray[np.uint8]]) -> Iterator[Flow]:
+        """Flow from each RGB frame (H, W, 3) to the next: N frames give N - 1 fields of the resized frames."""
+        last: NDArray[np.uint8] | None = None
+        for frame in frames:
+            grey = to_small_grey(frame, self.config.short_side)
+            if last is not None:
+                yield self.between(last, grey)
+            last = grey
+
+
+def to_small_grey(image: NDArray[np.uint8], short_side: int | None) -> NDArray[np.uint8]:
+    """Grey version (H', W') of an RGB image (H, W, 3): grey first, then made smaller, never larger. Source: denseflow."""
+    expect_shape("image", image, (None, None, 3))
+    grey: NDArray[np.uint8] = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
+    height, width = grey.shape
+    if short_side is None or min(height, width) <= short_side:
+        return grey
+    if width < height:
+        size = (short_side, round(height / width * short_side))
+    else:
+        size = (round(width / height * short_side), short_side)
+    small: NDArray[np.uint8] = cv2.resize(grey, size, interpolation=cv2.INTER_LINEAR)
+    return small
+
+
+def flow_to_bytes(flow: NDArray[Any], *, coding: Coding = "rounded", bound: float = BOUND) -> FlowBytes:
+    """Code flow of any shape in 8 bits: -bound is 0, +bound is 255.
+
+    "rounded" puts no motion at 128, "truncated" at 127; they differ by at most 1.
+
+    Raises:
+        ConfigError: `coding` is unknown or `bound` is not greater than 0.
+
+    Source: denseflow ("rounded") and the extraction script of mmaction2 ("truncated").
+    """
+    _expect_bound(bound)
+    clipped = np.clip(flow.astype(np.float64), -bound, bound)
+    if coding == "rounded":
+        return np.rint(255 * (clipped + bound) / (2 * bound)).astype(np.uint8)
+    if coding == "truncated":
+        return ((clipped + bound) * 255 / (2 * bound)).astype(np.uint8)
+    raise ConfigError(f"flow.coding must be 'rounded' or 'truncated', got {coding!r}")
+
+
+def bytes_to_flow(coded: FlowBytes, *, bound: float = BOUND) -> NDArray[np.float64]:
+    """Flow in pixels from its 8-bit coding, of any shape."""
+    _expect_bound(bound)
+    return coded.astype(np.float64) / 255 * (2 * bound) - bound
+
+
+def mirror_flow(flow: NDArray[Any]) -> NDArray[Any]:
+    """Flow (..., H, W, 2) of the mirrored frames, in pixels: mirrored, and x negated."""
+    _expect_xy(flow)
+    return flow[..., ::-1, :] * np.array([-1, 1], dtype=flow.dtype)
+
+
+def mirror_flow_bytes(coded: FlowBytes) -> FlowBytes:
+    """Coded flow (..., H, W, 2) of the mirrored frames: mirrored, and x becomes 255 - x; no motion moves by one level."""
+    _expect_xy(coded)
+    mirrored = coded[..., ::-1, :].copy()
+    mirrored[..., 0] = 255 - mirrored[..., 0]
+    return mirrored
+
+
+def _expect_xy(flow: NDArray[Any]) -> None:
+    if flow.ndim < 3 or flow.shape[-1] != 2:
+        raise ShapeError(f"flow must have shape (..., H, W, 2), got {flow.shape}")
+
+
+def _expect_bound(bound: float) -> None:
+    if not bound > 0:
+        raise ConfigError(f"flow.bound must be greater than 0, got {bound}")

@@ -1,0 +1,235 @@
+"""From decoded frames to a video network's input: sizes, crop boxes, normalisation, layouts; and the mean over views.
+
+Crop boxes are whole pixels, xyxy on the resized frame, x2 and y2 just past the crop. Sizes are (height, width).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from actparse.errors import ConfigError, ShapeError, expect_shape
+
+Size = tuple[int, int]  # height, width
+Image = NDArray[np.uint8]
+Box = NDArray[np.int64]  # (4,) xyxy
+_SCALES = (1.0, 0.875, 0.75, 0.66)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Normalization:
+    """(value - mean) / std of each channel; values are 0 to 255."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.mean) != len(self.std) or any(s <= 0 for s in self.std):
+            raise ConfigError(f"normalization.std must be {len(self.mean)} numbers greater than 0, got {self.std}")
+
+    def apply(self, images: NDArray[Any]) -> NDArray[np.float32]:
+        """Normalise images (..., C), any leading axes, C as many as `mean` has.
+
+        Raises:
+            ShapeError: the last axis is not C.
+        """
+        if images.ndim < 1 or images.shape[-1] != len(self.mean):
+            raise ShapeError(f"images must have {len(self.mean)} channels on the last axis, got shape {images.shape}")
+        mean, std = np.asarray(self.mean, np.float32), np.asarray(self.std, np.float32)  # (C,), (C,)
+        return (images.astype(np.float32) - mean) / std
+
+
+IMAGENET = Normalization(mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375))  # TSN, and CSN from IG-65M
+SPORTS1M = Normalization(mean=(110.2008, 100.63983, 95.99475), std=(58.14765, 56.46975, 55.332195))
+FLOW = Normalization(mean=(128.0, 128.0), std=(128.0, 128.0))  # x and y of a flow field in 8-bit coding
+
+
+def short_side_size(size: Size, short_side: int) -> Size:
+    """Size of a frame when its short side is made `short_side`, up or down, and its aspect kept."""
+    _expect_positive("short_side", short_side)
+    height, width = size
+    scale = short_side / min(height, width)
+    return int(height * scale + 0.5), int(width * scale + 0.5)
+
+
+def resize(image: Image, size: Size) -> Image:
+    """Resize (H, W, C) to `size` by OpenCV's bilinear rule on bytes."""
+    resized: Image = cv2.resize(image, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
+    return resized
+
+
+def resize_short_side(image: Image, short_side: int) -> Image:
+    """Resize (H, W, C) so that its short side is `short_side`."""
+    return resize(image, short_side_size((image.shape[0], image.shape[1]), short_side))
+
+
+def crop(images: NDArray[Any], box: Box) -> NDArray[Any]:
+    """Cut `box` (4,) out of images (..., H, W, C); a view."""
+    x1, y1, x2, y2 = (int(v) for v in box)
+    return images[..., y1:y2, x1:x2, :]
+
+
+def center_crop_box(size: Size, crop_size: int) -> Box:
+    """The square (4,) of side `crop_size` in the middle of a frame.
+
+    Raises:
+        ConfigError: the frame is smaller than the crop.
+    """
+    _expect_fits(size, crop_size)
+    return _square((size[1] - crop_size) // 2, (size[0] - crop_size) // 2, crop_size)
+
+
+def three_crop_boxes(size: Size, crop_size: int) -> Box:
+    """Squares (3, 4) along the long side: left or top, right or bottom, middle.
+
+    Raises:
+        ConfigError: the short side is not `crop_size`.
+    """
+    height, width = size
+    if min(height, width) != crop_size:
+        raise ConfigError(f"transforms.crop_size must be the frame's short side, {min(height, width)}, got {crop_size}")
+    x, y = (width - crop_size) // 2, (height - crop_size) // 2
+    return np.stack([_square(k * x, k * y, crop_size) for k in (0, 2, 1)])
+
+
+def ten_crop_boxes(size: Size, crop_size: int) -> tuple[Box, NDArray[np.bool_]]:
+    """Squares (10, 4) and which of them (10,) are to be mirrored: the four corners and the centre, each plain, then mirrored.
+
+    Raises:
+        ConfigError: the frame is smaller than the crop.
+    """
+    _expect_fits(size, crop_size)
+    boxes = np.stack([_square(x, y, crop_size) for x, y in _five_corners(size, (crop_size, crop_size))])  # (5, 4)
+    return boxes.repeat(2, axis=0), np.tile(np.array([False, True]), 5)
+
+
+def multiscale_crop_boxes(
+    size: Size, crop_size: int = 224, *, scales: Sequence[float] = _SCALES, max_gap: int = 1
+) -> Box:
+    """Every box (N, 4) of the multi-scale training crop; each is to be resized to a square of `crop_size`.
+
+    Sides are the short side times a scale; two sides of a box are at most `max_gap` scales apart; a side within 2 pixels
+    of `crop_size` becomes it. Places are the four corners and the centre. Source: Wang et al. 2016, section 4.1.
+    """
+    _expect_positive("crop_size", crop_size)
+    sides = [int(min(size) * scale) for scale in scales]
+    sides = [crop_size if abs(side - crop_size) < 3 else side for side in sides]
+    boxes = [
+        (x, y, x + width, y + height)
+        for i, height in enumerate(sides)
+        for j, width in enumerate(sides)
+        if abs(i - j) <= max_gap
+        for x, y in _five_corners(size, (height, width))
+    ]
+    return np.array(boxes, dtype=np.int64).reshape(-1, 4)
+
+
+def random_resized_crop_box(
+    size: Size,
+    rng: np.random.Generator,
+    *,
+    area: tuple[float, float] = (0.08, 1.0),
+    aspect: tuple[float, float] = (3 / 4, 4 / 3),
+    num_attempts: int = 10,
+) -> Box:
+    """A random box (4,) of a share of the frame's `area` and of a log-uniform `aspect` (width / height).
+
+    When no attempt fits, the centred square of the short side.
+    """
+    height, width = size
+    for _ in range(num_attempts):
+        ratio = np.exp(rng.uniform(np.log(aspect[0]), np.log(aspect[1])))
+        target = rng.uniform(*area) * height * width
+        w, h = round(np.sqrt(target * ratio)), round(np.sqrt(target / ratio))
+        if 0 < w <= width and 0 < h <= height:
+            x, y = int(rng.integers(width - w + 1)), int(rng.integers(height - h + 1))
+            return np.array([x, y, x + w, y + h], dtype=np.int64)
+    return center_crop_box(size, min(size))
+
+
+def mirror(images: NDArray[Any]) -> NDArray[Any]:
+    """Images (..., H, W, C) seen in a mirror; a view. Flow needs `flow.mirror_flow_bytes`."""
+    return images[..., ::-1, :]
+
+
+def frames_to_clips(frames: NDArray[Any], num_frames: int) -> NDArray[Any]:
+    """Frames (M*T, H, W, C), clip after clip, to clips (M, C, T, H, W); a view.
+
+    Raises:
+        ShapeError: the frames do not fill whole clips.
+    """
+    clips = _split(frames, num_frames)  # (M, T, H, W, C)
+    return clips.transpose(0, 4, 1, 2, 3)  # (M, C, T, H, W)
+
+
+def flow_to_stacks(flow: NDArray[Any], num_frames: int) -> NDArray[Any]:
+    """Flow (M*T, H, W, 2), clip after clip, to stacks (M, 2*T, H, W) with channels x1, y1, x2, y2, ...
+
+    Raises:
+        ShapeError: the fields do not fill whole clips.
+    """
+    clips = _split(flow, num_frames).transpose(0, 1, 4, 2, 3)  # (M, T, 2, H, W)
+    return clips.reshape(clips.shape[0], -1, *clips.shape[3:])  # (M, 2*T, H, W)
+
+
+def average_scores(
+    logits: NDArray[np.float32], num_views: int, *, mean_of: Literal["prob", "score"] = "prob"
+) -> NDArray[np.float32]:
+    """Mean over the views of each video.
+
+    Args:
+        logits: (N*num_views, K), view after view, video after video; N may be 0.
+        num_views: views (clips times crops) of a video.
+        mean_of: "prob" means probabilities, the softmax of each view; "score" means the logits themselves.
+
+    Returns:
+        (N, K); with "prob" each row sums to 1.
+
+    Raises:
+        ShapeError: the rows are not whole videos.
+        ConfigError: `mean_of` is unknown.
+    """
+    expect_shape("logits", logits, (None, None))
+    _expect_positive("num_views", num_views)
+    if len(logits) % num_views:
+        raise ShapeError(f"logits must have a multiple of {num_views} rows, got {len(logits)}")
+    if mean_of not in ("prob", "score"):
+        raise ConfigError(f"transforms.mean_of must be 'prob' or 'score', got {mean_of!r}")
+    views = logits.reshape(-1, num_views, logits.shape[1]).astype(np.float64)  # (N, V, K)
+    if mean_of == "prob":
+        views = np.exp(views - views.max(axis=2, keepdims=True))
+        views /= views.sum(axis=2, keepdims=True)
+    return views.mean(axis=1).astype(np.float32)  # (N, K)
+
+
+def _split(frames: NDArray[Any], num_frames: int) -> NDArray[Any]:
+    expect_shape("frames", frames, (None, None, None, None))
+    _expect_positive("num_frames", num_frames)
+    if len(frames) % num_frames:
+        raise ShapeError(f"frames must be a multiple of {num_frames}, got {len(frames)}")
+    return frames.reshape(-1, num_frames, *frames.shape[1:])  # (M, T, H, W, C)
+
+
+def _square(x: int, y: int, side: int) -> Box:
+    return np.array([x, y, x + side, y + side], dtype=np.int64)
+
+
+def _five_corners(size: Size, crop_size: Size) -> list[tuple[int, int]]:
+    x, y = (size[1] - crop_size[1]) // 4, (size[0] - crop_size[0]) // 4  # a quarter of the slack
+    return [(0, 0), (4 * x, 0), (0, 4 * y), (4 * x, 4 * y), (2 * x, 2 * y)]
+
+
+def _expect_fits(size: Size, crop_size: int) -> None:
+    _expect_positive("crop_size", crop_size)
+    if min(size) < crop_size:
+        raise ConfigError(f"transforms.crop_size must be at most the frame's short side, {min(size)}, got {crop_size}")
+
+
+def _expect_positive(name: str, value: int) -> None:
+    if value < 1:
+        raise ConfigError(f"transforms.{name} must be at least 1, got {value}")
