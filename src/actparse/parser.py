@@ -1,0 +1,280 @@
+"""The three stages wired: a video in, its whole parse out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from actparse import __version__
+from actparse.errors import ConfigError, VideoError
+from actparse.stages.actions import ClipClassifier, StateRecognizer, best_states
+from actparse.stages.clips import SegmentClips, VideoClips
+from actparse.stages.integrate import with_states
+from actparse.stages.loading import StageBundle, load_bundle
+from actparse.stages.parts import PartDetector
+from actparse.stages.persons import PersonDetector
+from actparse.stages.poses import PoseEstimator
+from actparse.stages.refine import grow_boxes
+from actparse.stages.timing import StageTimer
+from actparse.stages.tracking import Tracker, TrackerConfig
+from actparse.structures import Detections, FrameParse, PartParse, PersonParse, SegmentParse, VideoParse
+from actparse.video.decode import DecodedFrame, probe, read_frames
+from actparse.vocabulary import PARTS, LabelSpace
+
+TimeRange = tuple[float | None, float | None]
+Progress = Callable[[int, int], None]  # frames read, frames expected
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParserConfig:
+    """How a video is walked through. The defaults are the paper's."""
+
+    stride: int = 5  # every so many frames persons and parts are looked for
+    segment_seconds: float = 3.0  # about; the video is divided equally
+    min_keypoint_confidence: float = 0.25  # a keypoint below it does not move the person box
+    condition_on_action: bool = True  # weigh a segment's labels by the video's action
+    batch_frames: int = 8  # frames that stage 1 takes together
+
+    def __post_init__(self) -> None:
+        if self.stride < 1:
+            raise ConfigError(f"stride must be at least 1, got {self.stride}")
+        if self.segment_seconds <= 0:
+            raise ConfigError(f"segment_seconds must be greater than 0, got {self.segment_seconds}")
+        if self.batch_frames < 1:
+            raise ConfigError(f"batch_frames must be at least 1, got {self.batch_frames}")
+
+
+@dataclass(frozen=True)
+class SegmentScores:
+    """A segment as its networks saw it: per group the probability of each label. `states` come when it is integrated."""
+
+    segment: SegmentParse
+    group_scores: dict[str, NDArray[np.float32]]
+
+
+class Parser:
+    """The whole system: `Parser.load("tiny").parse("video.mp4")`."""
+
+    def __init__(self, bundle: StageBundle, config: ParserConfig | None = None) -> None:
+        self.config = config or ParserConfig()
+        self.labels: LabelSpace = bundle.labels
+        self.persons: PersonDetector = bundle.persons
+        self.poses: PoseEstimator = bundle.poses
+        self.parts: PartDetector = bundle.parts
+        self.action: ClipClassifier = bundle.action
+        self.states: StateRecognizer = bundle.states
+        self.model = {**bundle.model, "actparse": __version__}
+        self.timer = StageTimer()  # seconds that each stage took in this parser's life
+
+    @classmethod
+    def load(
+        cls, weights: str | Path = "tiny", *, device: str | None = None, config: ParserConfig | None = None
+    ) -> Parser:
+        """Build a parser from a bundle of weights.
+
+        Args:
+            weights: a bundled name ("tiny") or the path of a bundle's folder.
+            device: "cpu", "cuda", "cuda:1"; None takes a GPU where there is one.
+
+        Raises:
+            WeightsError: there is no such bundle, or a file in it is missing or damaged.
+        """
+        name = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        return cls(load_bundle(weights, device=name), config)
+
+    def parse(
+        self, video: str | Path, *, time_range: TimeRange | None = None, progress: Progress | None = None
+    ) -> VideoParse:
+        """Parse a video at all three levels.
+
+        Args:
+            video: a file that FFmpeg reads.
+            time_range: (start, end) in seconds of presentation time; None on either side leaves it open.
+            progress: called with the frames read so far and the frames expected.
+
+        Raises:
+            VideoError: the file cannot be read as a video, or holds no frame in `time_range`.
+        """
+        walk = _Walk(self, Path(video), time_range, progress)
+        frames: list[FrameParse] = []
+        scored: list[SegmentScores] = []
+        for found, segment in walk:
+            frames += found
+            scored.append(segment)
+        action_scores = walk.action_scores()
+        segments = tuple(self._with_states(item, action_scores) for item in scored)
+        starts = [segment.first_frame for segment in segments]
+        owners = np.searchsorted(starts, [frame.index for frame in frames], side="right") - 1
+        return VideoParse(
+            video=walk.info,
+            action=max(action_scores, key=lambda name: action_scores[name]),
+            action_scores=action_scores,
+            frames=tuple(with_states(frame, segments[o]) for frame, o in zip(frames, owners, strict=True)),
+            segments=segments,
+            model=self.model,
+            warnings=tuple(walk.warnings),
+        )
+
+    def stream(self, video: str | Path, *, time_range: TimeRange | None = None) -> Iterator[FrameParse]:
+        """Yield sampled frames as their segments end; states rest on the segment alone, not on the video's action.
+
+        Raises:
+            VideoError: as for `parse`.
+        """
+        for found, scored in _Walk(self, Path(video), time_range, None):
+            segment = self._with_states(scored, None)
+            yield from (with_states(frame, segment) for frame in found)
+
+    def _with_states(self, scored: SegmentScores, action_scores: dict[str, float] | None) -> SegmentParse:
+        known = action_scores if self.config.condition_on_action else None
+        states, state_scores = best_states(scored.group_scores, self.labels, action_scores=known)
+        return replace(scored.segment, states=states, state_scores=state_scores)
+
+    def parse_frames(self, frames: list[DecodedFrame], tracker: Tracker) -> list[FrameParse]:
+        """Stage 1 on frames of one size, in the order of their times: persons, poses, grown boxes, parts, tracks."""
+        images = [frame.image for frame in frames]
+        with self.timer("persons"):
+            persons = self.persons.detect(images)
+        with self.timer("poses"):
+            keypoints = self.poses.estimate(images, [found.boxes for found in persons])
+        grown = [
+            grow_boxes(
+                found.boxes, points, min_confidence=self.config.min_keypoint_confidence, size=image.shape[:2]
+            )
+            for found, points, image in zip(persons, keypoints, images, strict=True)
+        ]
+        with self.timer("parts"):
+            parts = self.parts.detect(images, grown, keypoints)
+        return [
+            _frame_parse(frame, Detections(boxes, found.scores, found.labels), points, found_parts, tracker)
+            for frame, boxes, found, points, found_parts in zip(frames, grown, persons, keypoints, parts, strict=True)
+        ]
+
+
+class _Walk:
+    """One pass over a video: yields, segment by segment, its sampled frames and its scores."""
+
+    def __init__(self, parser: Parser, path: Path, time_range: TimeRange | None, progress: Progress | None) -> None:
+        self.parser = parser
+        self.info = probe(path, time_range=time_range)
+        self.warnings: list[str] = []
+        self._path, self._time_range, self._progress = path, time_range, progress
+        self._tracker = Tracker(TrackerConfig())
+        self._video_clips = VideoClips(
+            parser.action.config, duration_seconds=self.info.duration_seconds, num_frames=self.info.num_frames
+        )
+        self._num_segments = max(1, round(self.info.duration_seconds / parser.config.segment_seconds))
+        self._num_read = 0
+
+    def __iter__(self) -> Iterator[tuple[list[FrameParse], SegmentScores]]:
+        reader = read_frames(self._path, time_range=self._time_range)
+        length = self.info.duration_seconds / self._num_segments
+        open_segment: _OpenSegment | None = None
+        start = 0.0
+        for frame in self._timed(iter(reader)):
+            if self._num_read == 0:
+                start = frame.time_seconds
+            number = min(int((frame.time_seconds - start) / length) if length > 0 else 0, self._num_segments - 1)
+            if open_segment is not None and number > open_segment.number:
+                yield open_segment.close(frame.time_seconds, frame.index)
+                open_segment = None
+            open_segment = open_segment or _OpenSegment(self.parser, self._tracker, number, frame)
+            open_segment.add(frame)
+            self._video_clips.add(frame.image, frame.time_seconds)
+            self._num_read += 1
+            if self._progress:
+                self._progress(self._num_read, max(self._num_read, self.info.num_frames))
+            last = frame
+        if open_segment is None:
+            raise VideoError(f"{self._path}: needs at least one frame in the asked time, got none")
+        self.warnings += reader.warnings
+        self.info = reader.info
+        end = max(start + self.info.duration_seconds, last.time_seconds)
+        yield open_segment.close(end, last.index + 1)
+
+    def _timed(self, frames: Iterator[DecodedFrame]) -> Iterator[DecodedFrame]:
+        while True:
+            with self.parser.timer("decode"):
+                frame = next(frames, None)
+            if frame is None:
+                return
+            yield frame
+
+    def action_scores(self) -> dict[str, float]:
+        """The probability of each action, from clips of the whole video; call it when the walk is over."""
+        with self.parser.timer("action"):
+            clips = self.parser.action.normalise(self._video_clips.clips())
+            scores = self.parser.action.scores(clips)
+        return {label[0]: float(score) for label, score in zip(self.parser.action.labels, scores, strict=True)}
+
+
+class _OpenSegment:
+    """A segment whose frames are still coming in."""
+
+    def __init__(self, parser: Parser, tracker: Tracker, number: int, first: DecodedFrame) -> None:
+        self.number = number
+        self._parser, self._tracker, self._first = parser, tracker, first
+        self._clips = SegmentClips(next(iter(parser.states.classifiers.values())).config)
+        self._waiting: list[DecodedFrame] = []
+        self._found: list[FrameParse] = []
+
+    def add(self, frame: DecodedFrame) -> None:
+        self._clips.add(frame.image, frame.time_seconds)
+        if frame.index % self._parser.config.stride == 0:
+            self._waiting.append(frame)
+        if len(self._waiting) >= self._parser.config.batch_frames:
+            self._parse_waiting()
+
+    def close(self, end_seconds: float, end_frame: int) -> tuple[list[FrameParse], SegmentScores]:
+        self._parse_waiting()
+        with self._parser.timer("states"):
+            scores = self._parser.states.scores(self._clips.clips())
+        segment = SegmentParse(
+            start_seconds=self._first.time_seconds,
+            end_seconds=end_seconds,
+            first_frame=self._first.index,
+            end_frame=end_frame,
+        )
+        return self._found, SegmentScores(segment, scores)
+
+    def _parse_waiting(self) -> None:
+        if self._waiting:
+            self._found += self._parser.parse_frames(self._waiting, self._tracker)
+            self._waiting = []
+
+
+def _frame_parse(
+    frame: DecodedFrame,
+    persons: Detections,
+    keypoints: NDArray[np.float32],
+    parts: tuple[NDArray[np.float32], NDArray[np.float32]],
+    tracker: Tracker,
+) -> FrameParse:
+    ids = tracker.update(frame.time_seconds, persons.boxes, persons.scores, keypoints)
+    part_boxes, part_scores = parts  # (n, 10, 4), (n, 10)
+    return FrameParse(
+        index=frame.index,
+        time_seconds=frame.time_seconds,
+        persons=tuple(
+            PersonParse(
+                track_id=int(ids[n]),
+                box=_as_box(persons.boxes[n]),
+                score=float(persons.scores[n]),
+                keypoints=tuple((float(x), float(y), float(c)) for x, y, c in keypoints[n]),
+                parts=tuple(
+                    PartParse(name, _as_box(part_boxes[n, k]), float(part_scores[n, k])) for k, name in enumerate(PARTS)
+                ),
+            )
+            for n in range(len(persons))
+        ),
+    )
+
+
+def _as_box(values: NDArray[np.float32]) -> tuple[float, float, float, float]:
+    x1, y1, x2, y2 = (float(value) for value in values)
+    return (x1, y1, x2, y2)

@@ -1,0 +1,119 @@
+"""From a bundle's folder to the stages, ready to run: one safetensors file for each network, named by its kind."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TypeVar, cast
+
+from torch import nn
+
+from actparse.errors import WeightsError
+from actparse.nets.hrnet import Hrnet
+from actparse.nets.yolof import Yolof
+from actparse.stages.actions import ClipClassifier, ClipConfig, StateRecognizer
+from actparse.stages.parts import PartDetector, PartsConfig
+from actparse.stages.persons import PersonDetector, PersonsConfig
+from actparse.stages.poses import PoseEstimator, PosesConfig
+from actparse.vocabulary import GROUPS, LabelSpace
+from actparse.weights.bundle import NetworkFile, config_from_dict, load_network
+
+Net = TypeVar("Net", bound=nn.Module)
+
+BUNDLE_FILE = "bundle.json"  # name, version, and what was measured with the bundle
+
+
+@dataclass(frozen=True)
+class StageBundle:
+    """The five stages of one set of weights, what they can say, and who they are."""
+
+    persons: PersonDetector
+    poses: PoseEstimator
+    parts: PartDetector
+    action: ClipClassifier
+    states: StateRecognizer
+    labels: LabelSpace
+    model: dict[str, str]  # name of the bundle, SHA-256 of each file
+
+
+def bundled_names() -> tuple[str, ...]:
+    """The names of the bundles that the package ships."""
+    folder = Path(str(files("actparse.weights"))) / "bundled"
+    return tuple(sorted(path.parent.name for path in folder.glob(f"*/{BUNDLE_FILE}")))
+
+
+def bundle_folder(weights: str | Path) -> Path:
+    """The folder of a shipped bundle's name, or of a path.
+
+    Raises:
+        WeightsError: it is neither.
+    """
+    if str(weights) in bundled_names():
+        return Path(str(files("actparse.weights"))) / "bundled" / str(weights)
+    folder = Path(weights)
+    if not (folder / BUNDLE_FILE).is_file():
+        names = ", ".join(bundled_names()) or "none"
+        raise WeightsError(f"weights {str(weights)!r}: needs a bundled name ({names}) or a folder with {BUNDLE_FILE}")
+    return folder
+
+
+def load_bundle(weights: str | Path, *, device: str = "cpu") -> StageBundle:
+    """Load every network of a bundle.
+
+    Args:
+        weights: a bundled name or the path of a folder.
+        device: where the networks run.
+
+    Raises:
+        WeightsError: a file is missing or damaged, or a network is not of the kind that its stage needs.
+    """
+    folder = bundle_folder(weights)
+    read = {kind: load_network(folder / f"{kind}.safetensors", device=device) for kind in _kinds()}
+    states = {group: _classifier(read[f"states-{group}"]) for group in GROUPS}
+    action = _classifier(read["action"])
+    return StageBundle(
+        persons=PersonDetector(*_net_and_settings(read["persons"], Yolof, PersonsConfig)),
+        poses=PoseEstimator(*_net_and_settings(read["poses"], Hrnet, PosesConfig)),
+        parts=PartDetector(*_net_and_settings(read["parts"], Yolof, PartsConfig)),
+        action=action,
+        states=StateRecognizer(states),
+        labels=_label_space(action, states),
+        model={"weights": bundle_name(folder), **{kind: file.sha256 for kind, file in read.items()}},
+    )
+
+
+def bundle_name(folder: Path) -> str:
+    """The name that a bundle gives itself."""
+    try:
+        return str(json.loads((folder / BUNDLE_FILE).read_text(encoding="utf-8"))["name"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise WeightsError(f"{folder / BUNDLE_FILE}: needs a JSON object with a name, got: {error}") from None
+
+
+def _kinds() -> tuple[str, ...]:
+    return ("persons", "poses", "parts", "action", *(f"states-{group}" for group in GROUPS))
+
+
+Settings = TypeVar("Settings")
+
+
+def _net_and_settings(file: NetworkFile, net: type[Net], settings: type[Settings]) -> tuple[Net, Settings]:
+    if not isinstance(file.net, net):
+        raise WeightsError(f"{file.kind}: needs a {net.__name__}, got a {type(file.net).__name__}")
+    return cast("Net", file.net), config_from_dict(settings, file.settings, name=f"{file.kind}: settings")
+
+
+def _classifier(file: NetworkFile) -> ClipClassifier:
+    config = config_from_dict(ClipConfig, file.settings, name=f"{file.kind}: settings")
+    labels = file.labels.get("labels")
+    if not isinstance(labels, list) or not labels:
+        raise WeightsError(f"{file.kind}: labels must be a list with an entry for each output, got {labels!r}")
+    return ClipClassifier(file.net, [tuple(label) for label in labels], config)
+
+
+def _label_space(action: ClipClassifier, states: dict[str, ClipClassifier]) -> LabelSpace:
+    group_labels = {group: classifier.labels for group, classifier in states.items()}
+    known = sorted({state for labels in group_labels.values() for label in labels for state in label[1:]})
+    return LabelSpace(tuple(label[0] for label in action.labels), tuple(known), group_labels)
