@@ -30,6 +30,10 @@ class WeightsError(ActparseError):
     """A checkpoint is missing, damaged, or does not fit the network."""
 
 
+class TrainingError(ActparseError):
+    """A training run cannot start, go on, or be resumed."""
+
+
 class OutputError(ActparseError):
     """A result cannot be written where it should go."""
 

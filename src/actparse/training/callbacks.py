@@ -1,0 +1,125 @@
+"""What watches a run: checkpoints by the clock, and a log with one compact line of progress."""
+
+from __future__ import annotations
+
+import csv
+import time
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from actparse.training.options import Report
+
+
+class Watched(LightningModule):
+    """A module that says what its last step was like."""
+
+    last_losses: dict[str, float]  # the terms of the loss
+    learning_rate: float
+
+
+class SaveLast(Callback):
+    """Writes one checkpoint over and over, every `seconds`, beside its place first; and once at the end."""
+
+    def __init__(self, path: Path, seconds: float) -> None:
+        self.path = path
+        self.seconds = seconds
+        self.saved_at = time.monotonic()
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
+        """Save when the time has come."""
+        if time.monotonic() - self.saved_at >= self.seconds:
+            self._save(trainer)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save the last step."""
+        self._save(trainer)
+
+    def _save(self, trainer: Trainer) -> None:
+        beside = self.path.with_name(self.path.name + ".part")
+        trainer.save_checkpoint(beside)
+        beside.replace(self.path)
+        self.saved_at = time.monotonic()
+
+
+class ProgressLog(Callback):
+    """Adds a row to a CSV every `every_steps` steps and reports a line every `report_seconds`.
+
+    A row holds the last step, the learning rate, the mean of each loss term over the row's steps, and samples a second.
+    """
+
+    def __init__(
+        self, path: Path, *, name: str, num_steps: int, batch_size: int, report: Report, every_steps: int = 20
+    ) -> None:
+        self.path, self.name, self.num_steps, self.batch_size = path, name, num_steps, batch_size
+        self.report, self.every_steps, self.report_seconds = report, every_steps, 15.0
+        self.sums: dict[str, float] = {}
+        self.count = 0  # steps in `sums`
+        self.row: dict[str, float] = {}
+        self.started_at = self.row_at = self.reported_at = time.monotonic()
+        self.first_step = 0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Drop the rows of a lost future, where a run goes on from an earlier checkpoint."""
+        self.first_step = trainer.global_step
+        self.started_at = self.row_at = time.monotonic()
+        drop_rows_after(self.path, self.first_step)
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
+        """Collect the terms of this step; write and report when the time has come."""
+        assert isinstance(pl_module, Watched)
+        for term, value in pl_module.last_losses.items():
+            self.sums[term] = self.sums.get(term, 0.0) + value
+        self.count += 1
+        step = trainer.global_step
+        if step % self.every_steps == 0 or step == self.num_steps:
+            self._write_row(step, pl_module.learning_rate)
+        now = time.monotonic()
+        if self.row and (now - self.reported_at >= self.report_seconds or step == self.num_steps):
+            self.reported_at = now
+            self.report(self._line(step, now))
+
+    def _write_row(self, step: int, learning_rate: float) -> None:
+        now = time.monotonic()
+        means = {term: total / self.count for term, total in self.sums.items()}
+        rate = self.count * self.batch_size / max(now - self.row_at, 1e-9)
+        self.row = {"step": step, "learning_rate": learning_rate, **means, "samples_per_second": rate}
+        is_new = not self.path.exists()
+        with self.path.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            if is_new:
+                writer.writerow(self.row)
+            writer.writerow(f"{value:.6g}" if isinstance(value, float) else value for value in self.row.values())
+        self.sums, self.count, self.row_at = {}, 0, now
+
+    def _line(self, step: int, now: float) -> str:
+        rate = (step - self.first_step) / max(now - self.started_at, 1e-9)  # steps a second
+        left = (self.num_steps - step) / rate
+        terms = " ".join(
+            f"{term} {value:.4g}" for term, value in self.row.items() if term not in ("step", "samples_per_second")
+        )
+        return f"{self.name}: step {step}/{self.num_steps} {terms} {rate * self.batch_size:.1f}/s {clock(left)} left"
+
+
+def clock(seconds: float) -> str:
+    """Seconds as h:mm:ss or m:ss."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def drop_rows_after(path: Path, step: int) -> None:
+    """Keep only the rows of a log up to `step`; step 0 removes the log."""
+    if not path.exists():
+        return
+    if step == 0:
+        path.unlink()
+        return
+    with path.open(newline="", encoding="utf-8") as file:
+        header, *rows = list(csv.reader(file))
+    kept = [row for row in rows if row and int(row[0]) <= step]
+    beside = path.with_name(path.name + ".part")
+    with beside.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([header, *kept])
+    beside.replace(path)

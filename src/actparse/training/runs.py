@@ -1,0 +1,98 @@
+"""A run on disk: where a recipe keeps its checkpoint, its log, its plan, and what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from actparse.errors import DataError, TrainingError
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one recipe in a run's folder `out`."""
+
+    out: Path
+    name: str  # of the recipe
+
+    @property
+    def folder(self) -> Path:
+        """What only this recipe needs while it trains."""
+        return self.out / self.name
+
+    @property
+    def checkpoint(self) -> Path:
+        """The last checkpoint, with optimiser and step."""
+        return self.folder / "last.ckpt"
+
+    @property
+    def log(self) -> Path:
+        """Loss, learning rate and speed by step, CSV."""
+        return self.folder / "log.csv"
+
+    @property
+    def plan(self) -> Path:
+        """Number of steps, seed and batch size, JSON; a resumed run keeps them."""
+        return self.folder / "plan.json"
+
+    @property
+    def weights(self) -> Path:
+        """The trained network, as weights.bundle stores it."""
+        return self.out / f"{self.name}.safetensors"
+
+    @property
+    def metrics(self) -> Path:
+        """Held-out figures, JSON; written last, so it marks a finished recipe."""
+        return self.out / f"{self.name}_metrics.json"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the recipe left its network and its figures."""
+        return self.weights.is_file() and self.metrics.is_file()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run decided at its start and a resumed one keeps."""
+
+    num_steps: int
+    seed: int
+    batch_size: int
+
+
+def read_plan(run: RunFolder) -> Plan:
+    """The plan of a run that was started before.
+
+    Raises:
+        TrainingError: it is missing or damaged.
+    """
+    try:
+        raw = read_json(run.plan)
+        return Plan(int(raw["num_steps"]), int(raw["seed"]), int(raw["batch_size"]))
+    except (DataError, KeyError, TypeError, ValueError) as error:
+        raise TrainingError(f"{run.plan}: a run can be resumed only with its plan: {error}") from None
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file.
+
+    Raises:
+        DataError: the file cannot be read or holds something else.
+    """
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: needs a JSON object, got: {error}") from None
+    if not isinstance(raw, dict):
+        raise DataError(f"{path}: needs a JSON object, got {type(raw).__name__}")
+    return raw
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON beside the file, then put it in place, so that a reader never sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(path.name + ".part")
+    beside.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    beside.replace(path)
