@@ -1,0 +1,9 @@
+"""The networks: nn.Module only, tensors in, tensors out, sized by a dataclass config.
+
+`resnet`, `yolof` ... here are the functions that build a network; the modules of those names hold their parts.
+"""
+
+from actparse.nets.resnet import resnet
+from actparse.nets.yolof import yolof
+
+__all__ = ["resnet", "yolof"]
