@@ -3,7 +3,9 @@
 `resnet`, `yolof` ... here are the functions that build a network; the modules of those names hold their parts.
 """
 
+from actparse.nets.csn import csn
 from actparse.nets.resnet import resnet
+from actparse.nets.tsn import tsn
 from actparse.nets.yolof import yolof
 
-__all__ = ["resnet", "yolof"]
+__all__ = ["csn", "resnet", "tsn", "yolof"]

@@ -141,7 +141,7 @@ class ResNet(nn.Module):
         self._freeze()
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map images (N, in_channels, H, W), normalised, to the last stage (N, out_channels, H / stride, W / stride)."""
+        """Map normalised images (N, in_channels, H, W) to the last stage (N, out_channels, H / stride, W / stride)."""
         return self.stages(images)[-1]
 
     def stages(self, images: Tensor) -> list[Tensor]:

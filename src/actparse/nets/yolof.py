@@ -187,10 +187,12 @@ def fuse_objectness(cls: Tensor, objectness: Tensor) -> Tensor:
 
     Source: Chen et al., 2021, section 4.3, "implicit objectness".
     """
-    by_anchor = cls.unflatten(1, (objectness.shape[1], -1))  # (N, A, K, h, w)
+    num_anchors, size = objectness.shape[1], cls.shape[2:]
+    by_anchor = cls.reshape(len(cls), num_anchors, -1, *size)  # (N, A, K, h, w)
     shared = objectness.unsqueeze(2)  # (N, A, 1, h, w)
     mass = by_anchor.clamp(max=_MAX_LOGIT).exp() + shared.clamp(max=_MAX_LOGIT).exp()  # (N, A, K, h, w)
-    return (by_anchor + shared - torch.log1p(mass)).flatten(1, 2)
+    fused: Tensor = by_anchor + shared - torch.log1p(mass)  # (N, A, K, h, w)
+    return fused.flatten(1, 2)
 
 
 def yolof(depth: int = 50, num_classes: int = 80, *, in_channels: int = 3, frozen: bool = False) -> Yolof:

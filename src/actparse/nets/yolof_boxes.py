@@ -22,9 +22,10 @@ def grid_anchors(config: YolofConfig, feature_size: tuple[int, int], device: tor
     y = (torch.arange(height, device=device, dtype=torch.float32) + config.anchor_offset) * config.stride  # (h,)
     x = (torch.arange(width, device=device, dtype=torch.float32) + config.anchor_offset) * config.stride  # (w,)
     half = torch.tensor(config.anchor_sizes, device=device, dtype=torch.float32) / 2  # (A,)
-    centre_y, centre_x, half = torch.broadcast_tensors(y[:, None, None], x[None, :, None], half[None, None, :])
-    sides = (centre_x - half, centre_y - half, centre_x + half, centre_y + half)  # (h, w, A) each
-    return torch.stack(sides, dim=-1).reshape(-1, 4)  # (h * w * A, 4)
+    grid_y, grid_x = torch.meshgrid(y, x, indexing="ij")  # (h, w) each
+    centre = torch.stack((grid_x, grid_y), dim=-1)[:, :, None, :]  # (h, w, 1, 2)
+    corners = torch.cat((centre - half[:, None], centre + half[:, None]), dim=-1)  # (h, w, A, 4)
+    return corners.reshape(-1, 4)
 
 
 def decode_boxes(anchors: Tensor, deltas: Tensor, config: YolofConfig) -> Tensor:
@@ -35,7 +36,7 @@ def decode_boxes(anchors: Tensor, deltas: Tensor, config: YolofConfig) -> Tensor
         deltas: (..., 4) dx, dy in anchor sides, dw, dh as logarithms; leading axes that broadcast.
 
     Returns:
-        (..., 4) xyxy, pixels. A centre moves at most `max_center_shift`; a side grows at most exp(`max_log_size`) times.
+        (..., 4) xyxy, pixels. A centre moves at most `max_center_shift`, a side grows at most exp(`max_log_size`) times.
     """
     cxcywh = xyxy_to_cxcywh(anchors)  # (..., 4)
     centre, size = cxcywh[..., :2], cxcywh[..., 2:]

@@ -26,7 +26,7 @@ IGNORED = -2
 
 @dataclass(frozen=True)
 class YolofLosses:
-    """Scalars, float32, each divided by the batch's number of matched anchors."""
+    """Scalars, float32, each divided by the number of matched anchors, at least one per image."""
 
     classification: Tensor
     boxes: Tensor
@@ -41,8 +41,8 @@ class YolofLosses:
 class Matches:
     """Who answers for whom in N images of M anchors, with room for G objects each and P = 2 * num_matches * G pairs.
 
-    Pairs are in the order nearest prediction of object 0, 1, ..., nearest anchor of object 0, 1, ..., second nearest ...;
-    an anchor may occur in several, and the last one tells what it is classified as.
+    Pairs go by rank: the nearest prediction of each object, the nearest anchor of each, the second nearest prediction
+    and so on. An anchor may occur in several, and the last one tells what it is classified as.
     """
 
     pair_anchors: Tensor  # (N, P) int64, number of the anchor
@@ -63,19 +63,12 @@ def uniform_match(predicted: Tensor, anchors: Tensor, boxes: Tensor, exists: Ten
         exists: (N, G) bool, False where a row of `boxes` only fills up.
         config: numbers and thresholds.
     """
-    num_images, num_anchors = predicted.shape[:2]
-    num_objects = boxes.shape[1]
+    num_images, num_objects = boxes.shape[:2]
     if num_objects == 0:
-        none = torch.zeros((num_images, 0), dtype=torch.int64, device=predicted.device)
-        background = none.new_full((num_images, num_anchors), BACKGROUND)
-        return Matches(none, none, none.bool(), none.bool(), background)
-    pair_anchors = torch.stack(
-        (
-            _nearest(predicted, boxes, config.num_matches),
-            _nearest(anchors.expand_as(predicted), boxes, config.num_matches),
-        ),
-        dim=2,
-    ).flatten(1)  # (N, k, 2, G) -> (N, P)
+        return _no_matches(predicted)
+    by_prediction = _nearest(predicted, boxes, config.num_matches)  # (N, k, G)
+    by_anchor = _nearest(anchors.expand_as(predicted), boxes, config.num_matches)  # (N, k, G)
+    pair_anchors = torch.stack((by_prediction, by_anchor), dim=2).flatten(1)  # (N, P), P = k * 2 * G
     num_pairs = pair_anchors.shape[1]
     pair_objects = torch.arange(num_objects, device=boxes.device).repeat(num_pairs // num_objects)  # (P,)
     pair_objects = pair_objects.expand(num_images, -1)  # (N, P)
@@ -130,7 +123,7 @@ def yolof_loss(
     anchors = grid_anchors(config, (cls.shape[2], cls.shape[3]), cls.device)  # (M, 4)
     predicted = decode_boxes(anchors, deltas.detach(), config)  # (N, M, 4)
     matches = uniform_match(predicted, anchors, all_boxes, exists, config)
-    num_matched = (matches.objects >= 0).sum().clamp(min=1)  # ()
+    num_matched = (matches.objects >= 0).sum(dim=1).clamp(min=1).sum()  # (), an image without objects counts one
     return YolofLosses(
         classification=_classification_loss(logits, matches.objects, all_labels) / num_matched,
         boxes=_box_loss(deltas, anchors, matches, all_boxes, config) / num_matched,
@@ -157,6 +150,12 @@ def _box_loss(deltas: Tensor, anchors: Tensor, matches: Matches, boxes: Tensor, 
     anchor, number = matches.pair_anchors[image, pair], matches.pair_objects[image, pair]  # (n,) each
     predicted = decode_boxes(anchors[anchor], deltas[image, anchor], config)  # (n, 4)
     return giou_loss(predicted, boxes[image, number]).sum()
+
+
+def _no_matches(predicted: Tensor) -> Matches:
+    none = torch.zeros((len(predicted), 0), dtype=torch.int64, device=predicted.device)
+    background = none.new_full(predicted.shape[:2], BACKGROUND)
+    return Matches(none, none, none.bool(), none.bool(), background)
 
 
 def _nearest(candidates: Tensor, boxes: Tensor, count: int) -> Tensor:
