@@ -1,7 +1,7 @@
 """CSN, channel-separated 3-D convolutions for action recognition, and the small versions of it that train on a CPU.
 
 State-dict names are those of the public checkpoints: `backbone.layer1.0.conv2.0.conv.weight`, `cls_head.fc_cls.weight`.
-On a CPU clips travel channels last, where a 1x1x1 convolution is one matrix product; the parameters keep their shapes.
+On a CPU clips travel channels last; under bfloat16 autocast the depthwise convolutions stay in float32 there.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from actparse.errors import ConfigError, expect_shape
+from actparse.nets.separable import Triple, depthwise_conv, max_pool_frames, pointwise_conv
 
-Triple = tuple[int, int, int]  # over T, H, W
 Quad = tuple[int, int, int, int]  # over the four stages
 Bottleneck = Literal["ip", "ir"]
 
@@ -72,26 +72,6 @@ def _expect_counts(name: str, values: tuple[int, ...], length: int) -> None:
         raise ConfigError(f"csn.{name} must be {length} whole number(s) of at least 1, got {values}")
 
 
-def pointwise_conv(clips: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Triple = (1, 1, 1)) -> Tensor:
-    """A 1x1x1 convolution, on the CPU as one matrix product over channels-last rows.
-
-    Args:
-        clips: (N, C, T, H, W), fastest in channels_last_3d.
-        weight: (M, C, 1, 1, 1).
-        bias: (M,) or None.
-        stride: steps over T, H, W.
-
-    Returns:
-        (N, M, T', H', W'), T' = ceil(T / stride).
-    """
-    if clips.device.type != "cpu":
-        return F.conv3d(clips, weight, bias, stride)
-    if stride != (1, 1, 1):
-        clips = clips[:, :, :: stride[0], :: stride[1], :: stride[2]]  # (N, C, T', H', W')
-    rows = clips.permute(0, 2, 3, 4, 1)  # (N, T', H', W', C)
-    return F.linear(rows, weight.flatten(1), bias).permute(0, 4, 1, 2, 3)  # (N, M, T', H', W')
-
-
 class ConvNorm(nn.Module):
     """Convolution without bias, batch norm, and ReLU if asked; names `conv` and `bn` as in the public checkpoints."""
 
@@ -118,12 +98,6 @@ class ConvNorm(nn.Module):
 
     def forward(self, clips: Tensor) -> Tensor:
         """Map (N, C, T, H, W) to (N, M, T', H', W')."""
-        if self.depthwise and clips.device.type == "cpu" and clips.dtype == torch.bfloat16:
-            with torch.autocast("cpu", enabled=False):  # bfloat16 depthwise kernels are several times slower there
-                return self._conv_norm(clips.float())
-        return self._conv_norm(clips)
-
-    def _conv_norm(self, clips: Tensor) -> Tensor:
         if self.bn.training:
             features: Tensor = self.bn(self._convolve(clips, self.conv.weight, None))
         else:  # fixed statistics are a scale and a shift: both go into the convolution
@@ -132,9 +106,11 @@ class ConvNorm(nn.Module):
         return F.relu(features) if self.relu else features  # (N, M, T', H', W')
 
     def _convolve(self, clips: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        if self.depthwise:
+            return depthwise_conv(clips, weight, bias, self.stride)
         if self.kernel == (1, 1, 1):
             return pointwise_conv(clips, weight, bias, self.stride)
-        return F.conv3d(clips, weight, bias, self.stride, self.conv.padding, groups=self.conv.groups)
+        return F.conv3d(clips, weight, bias, self.stride, self.conv.padding)
 
 
 def _scale_and_shift(bn: nn.BatchNorm3d) -> tuple[Tensor, Tensor]:
@@ -181,7 +157,7 @@ class CsnBackbone(nn.Module):
         self.conv1 = ConvNorm(
             config.in_channels, config.stem_width, kernel=config.stem_kernel, stride=config.stem_stride, eps=eps
         )
-        self.pool = nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1)) if config.stem_pool else nn.Identity()
+        self.pool = config.stem_pool
         width = config.stem_width
         for i in range(4):
             self.add_module(f"layer{i + 1}", _build_stage(config, i, width))
@@ -190,9 +166,12 @@ class CsnBackbone(nn.Module):
 
     def forward(self, clips: Tensor) -> Tensor:
         """Map clips (N, C, T, H, W) to the last features (N, M, T', H', W')."""
-        features = self.pool(self.conv1(clips))  # (N, stem_width, T', H', W')
+        features: Tensor = self.conv1(clips)  # (N, stem_width, T', H', W')
+        if self.pool:
+            features = max_pool_frames(features)
         for i in range(4):
-            features = self.get_submodule(f"layer{i + 1}")(features)
+            stage = self.get_submodule(f"layer{i + 1}")
+            features = stage(features)  # (N, widths[i], T', H', W')
         return features
 
 
@@ -262,7 +241,8 @@ class Csn(nn.Module):
         features = self.backbone(clips)  # (N, C, T', H', W')
         if features.dtype in (torch.bfloat16, torch.float16) and self.cls_head.fc_cls.weight.dtype == torch.float32:
             features = features.float()
-        return features.mean(dim=(2, 3, 4))  # (N, C)
+        pooled: Tensor = features.mean(dim=(2, 3, 4))  # (N, C)
+        return pooled
 
     def train(self, mode: bool = True) -> Csn:
         """Switch between training and evaluation; with `freeze_batch_norm`, batch norms stay as they are in both."""

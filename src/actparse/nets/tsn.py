@@ -113,9 +113,10 @@ class TsnBackbone(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images (N, C, H, W) to the last features (N, M, H', W')."""
-        features = self.pool(self.conv1(images))  # (N, stem_width, H', W')
+        features: Tensor = self.pool(self.conv1(images))  # (N, stem_width, H', W')
         for i in range(4):
-            features = self.get_submodule(f"layer{i + 1}")(features)
+            stage = self.get_submodule(f"layer{i + 1}")
+            features = stage(features)  # (N, widths[i], H', W')
         return features
 
 
@@ -178,7 +179,7 @@ class Tsn(nn.Module):
         return logits
 
     def features(self, frames: Tensor) -> Tensor:
-        """Map frames (N, S, C, H, W) to the mean features of each segment (N, S, widths[-1]), float32 under autocast."""
+        """Map frames (N, S, C, H, W) to each segment's mean features (N, S, widths[-1]), float32 under autocast."""
         expect_shape("frames", frames, (None, None, self.config.in_channels, None, None))
         images = frames.flatten(0, 1)  # (N*S, C, H, W)
         if images.device.type == "cpu":
@@ -187,7 +188,7 @@ class Tsn(nn.Module):
         if features.dtype in (torch.bfloat16, torch.float16) and self.cls_head.fc_cls.weight.dtype == torch.float32:
             features = features.float()
         pooled: Tensor = features.mean(dim=(2, 3))  # (N*S, M)
-        return pooled.unflatten(0, frames.shape[:2])  # (N, S, M)
+        return pooled.view(*frames.shape[:2], -1)  # (N, S, M)
 
 
 def tsn(depth: int = 50, in_channels: int = 3, num_classes: int = 24, *, dropout: float = 0.4) -> Tsn:

@@ -12,8 +12,8 @@ from actparse.errors import ConfigError
 class StepSchedule:
     """The rate falls by `gamma` at each milestone; the warm-up's factor multiplies it.
 
-    Source: the paper, section IV-A, and the public configs. The paper warms CSN up for "16 iterations", the public config for
-    16 epochs: both can be written here, and `warmup_epochs` is the current config's version, updated once an epoch.
+    Source: the paper, section IV-A, and the public configs. The paper warms CSN up for "16 iterations", the public
+    config for 16 epochs: both can be written here; `warmup_epochs` is the current config's way, updated once an epoch.
     """
 
     base_lr: float
@@ -51,7 +51,7 @@ class StepSchedule:
 
 @dataclass(frozen=True, kw_only=True)
 class CosineSchedule:
-    """Half cosines from the full rate down to `end` of it, `num_cycles` of equal length, one linear warm-up at the start."""
+    """Half cosines from the full rate to `end` of it, `num_cycles` of equal length, after one linear warm-up."""
 
     base_lr: float
     num_iterations: int

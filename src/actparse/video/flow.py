@@ -55,7 +55,7 @@ class TvL1:
 
     def __init__(self, config: TvL1Config = DEFAULT_TVL1) -> None:
         self.config = config
-        self._solver = cv2.optflow.DualTVL1OpticalFlow_create(
+        self._solver = cv2.optflow.DualTVL1OpticalFlow.create(
             tau=config.tau,
             lambda_=config.lambda_,
             theta=config.theta,
@@ -75,8 +75,9 @@ class TvL1:
         """
         expect_shape("first", first, (None, None))
         expect_shape("second", second, (first.shape[0], first.shape[1]))
-        flow: Flow = self._solver.calc(np.ascontiguousarray(first), np.ascontiguousarray(second), None)
-        return flow
+        flow = np.zeros((*first.shape, 2), np.float32)  # (H, W, 2), filled by the solver
+        found = self._solver.calc(np.ascontiguousarray(first), np.ascontiguousarray(second), flow)
+        return np.asarray(found, dtype=np.float32)
 
     def along(self, frames: Iterable[NDArray[np.uint8]]) -> Iterator[Flow]:
         """Flow from each RGB frame (H, W, 3) to the next: N frames give N - 1 fields of the resized frames."""
@@ -89,9 +90,9 @@ class TvL1:
 
 
 def to_small_grey(image: NDArray[np.uint8], short_side: int | None) -> NDArray[np.uint8]:
-    """Grey version (H', W') of an RGB image (H, W, 3): grey first, then made smaller, never larger. Source: denseflow."""
+    """Grey version (H', W') of an RGB image (H, W, 3): grey first, then smaller, never larger. Source: denseflow."""
     expect_shape("image", image, (None, None, 3))
-    grey: NDArray[np.uint8] = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
+    grey = np.asarray(cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY), dtype=np.uint8)
     height, width = grey.shape
     if short_side is None or min(height, width) <= short_side:
         return grey
@@ -99,8 +100,7 @@ def to_small_grey(image: NDArray[np.uint8], short_side: int | None) -> NDArray[n
         size = (short_side, round(height / width * short_side))
     else:
         size = (round(width / height * short_side), short_side)
-    small: NDArray[np.uint8] = cv2.resize(grey, size, interpolation=cv2.INTER_LINEAR)
-    return small
+    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
 
 
 def flow_to_bytes(flow: NDArray[Any], *, coding: Coding = "rounded", bound: float = BOUND) -> FlowBytes:
@@ -131,11 +131,12 @@ def bytes_to_flow(coded: FlowBytes, *, bound: float = BOUND) -> NDArray[np.float
 def mirror_flow(flow: NDArray[Any]) -> NDArray[Any]:
     """Flow (..., H, W, 2) of the mirrored frames, in pixels: mirrored, and x negated."""
     _expect_xy(flow)
-    return flow[..., ::-1, :] * np.array([-1, 1], dtype=flow.dtype)
+    mirrored: NDArray[Any] = flow[..., ::-1, :] * np.array([-1, 1], dtype=flow.dtype)
+    return mirrored
 
 
 def mirror_flow_bytes(coded: FlowBytes) -> FlowBytes:
-    """Coded flow (..., H, W, 2) of the mirrored frames: mirrored, and x becomes 255 - x; no motion moves by one level."""
+    """Coded flow (..., H, W, 2) of the mirrored frames: mirrored, x becomes 255 - x; no motion moves by one level."""
     _expect_xy(coded)
     mirrored = coded[..., ::-1, :].copy()
     mirrored[..., 0] = 255 - mirrored[..., 0]

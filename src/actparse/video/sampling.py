@@ -1,8 +1,9 @@
 """Which frames a clip takes from a video: the test rules of both public generations, and the training rule."""
 
+# ruff: noqa: PT028  (the function with the name `test_` is no test)
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +39,7 @@ def test_clip_indices(
         twice: also take the clips that start at the head of each stretch.
 
     Returns:
-        (num_clips, clip_len); with `twice` (2 * num_clips, clip_len), but legacy clips longer than the video stay single.
+        (num_clips, clip_len); with `twice` (2 * num_clips, clip_len), save for legacy clips longer than the video.
 
     Raises:
         ConfigError: a count is less than 1, or `twice` is asked of one "current" clip of several frames.
@@ -60,7 +61,7 @@ def train_clip_offsets(
 ) -> NDArray[np.int64]:
     """First frames (num_clips,) of random clips, one from each equal stretch of the video, in order.
 
-    A video too short for a stretch per clip gives sorted random places; one shorter than a clip gives zeros or even steps.
+    A video too short for that gives sorted random places, even steps, or, when shorter than a clip, zeros.
 
     Raises:
         ConfigError: a count is less than 1.
@@ -129,7 +130,7 @@ def _current_offsets(num_frames: int, clip_len: int, interval: int, num_clips: i
     return np.around(steps * (last / (num_clips - 1))).astype(np.int64)
 
 
-def _truncated(centred: NDArray[np.float64], heads: NDArray[np.float64], twice: bool) -> NDArray[np.int64]:
+def _truncated(centred: NDArray[np.floating[Any]], heads: NDArray[np.floating[Any]], twice: bool) -> NDArray[np.int64]:
     return (np.concatenate((centred, heads)) if twice else centred).astype(np.int64)
 
 

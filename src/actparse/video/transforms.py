@@ -59,8 +59,7 @@ def short_side_size(size: Size, short_side: int) -> Size:
 
 def resize(image: Image, size: Size) -> Image:
     """Resize (H, W, C) to `size` by OpenCV's bilinear rule on bytes."""
-    resized: Image = cv2.resize(image, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
-    return resized
+    return np.asarray(cv2.resize(image, (size[1], size[0]), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
 
 
 def resize_short_side(image: Image, short_side: int) -> Image:
@@ -98,7 +97,7 @@ def three_crop_boxes(size: Size, crop_size: int) -> Box:
 
 
 def ten_crop_boxes(size: Size, crop_size: int) -> tuple[Box, NDArray[np.bool_]]:
-    """Squares (10, 4) and which of them (10,) are to be mirrored: the four corners and the centre, each plain, then mirrored.
+    """Squares (10, 4), and which (10,) are to be mirrored: four corners and the centre, each plain, then mirrored.
 
     Raises:
         ConfigError: the frame is smaller than the crop.
@@ -113,8 +112,8 @@ def multiscale_crop_boxes(
 ) -> Box:
     """Every box (N, 4) of the multi-scale training crop; each is to be resized to a square of `crop_size`.
 
-    Sides are the short side times a scale; two sides of a box are at most `max_gap` scales apart; a side within 2 pixels
-    of `crop_size` becomes it. Places are the four corners and the centre. Source: Wang et al. 2016, section 4.1.
+    Sides are the short side times a scale; a box's two are at most `max_gap` scales apart; a side within 2 pixels of
+    `crop_size` becomes it. Places are the four corners and the centre. Source: Wang et al. 2016, section 4.1.
     """
     _expect_positive("crop_size", crop_size)
     sides = [int(min(size) * scale) for scale in scales]
@@ -204,7 +203,8 @@ def average_scores(
     if mean_of == "prob":
         views = np.exp(views - views.max(axis=2, keepdims=True))
         views /= views.sum(axis=2, keepdims=True)
-    return views.mean(axis=1).astype(np.float32)  # (N, K)
+    mean: NDArray[np.float32] = views.mean(axis=1).astype(np.float32)  # (N, K)
+    return mean
 
 
 def _split(frames: NDArray[Any], num_frames: int) -> NDArray[Any]:
