@@ -51,7 +51,7 @@ class ParserConfig:
 
 @dataclass(frozen=True)
 class SegmentScores:
-    """A segment as its networks saw it: per group the probability of each label. `states` come when it is integrated."""
+    """A segment as its networks saw it, per group (num_labels,) probabilities; its states come with integration."""
 
     segment: SegmentParse
     group_scores: dict[str, NDArray[np.float32]]
@@ -143,9 +143,7 @@ class Parser:
         with self.timer("poses"):
             keypoints = self.poses.estimate(images, [found.boxes for found in persons])
         grown = [
-            grow_boxes(
-                found.boxes, points, min_confidence=self.config.min_keypoint_confidence, size=image.shape[:2]
-            )
+            grow_boxes(found.boxes, points, min_confidence=self.config.min_keypoint_confidence, size=image.shape[:2])
             for found, points, image in zip(persons, keypoints, images, strict=True)
         ]
         with self.timer("parts"):

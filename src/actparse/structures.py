@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
+from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -51,12 +52,12 @@ class PartParse:
 
 @dataclass(frozen=True)
 class PersonParse:
-    """One person in one frame; `track_id` is unique in the video, `keypoints` are 17 rows (x, y, confidence) in COCO order."""
+    """One person in one frame; `track_id` is unique in the video."""
 
     track_id: int
     box: tuple[float, float, float, float]  # xyxy, pixels
     score: float  # 0..1
-    keypoints: tuple[tuple[float, float, float], ...]
+    keypoints: tuple[tuple[float, float, float], ...]  # 17 rows x, y, confidence, COCO order
     parts: tuple[PartParse, ...] = ()
 
     def part(self, name: str) -> PartParse | None:
@@ -138,6 +139,13 @@ class VideoParse:
             return _video_from_dict(raw)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DataError(f"parse: a field is missing or of another type: {error}") from None
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of `VideoParse.to_json`."""
+    text = files("actparse").joinpath("parse.schema.json").read_text(encoding="utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema
 
 
 def _box_from_list(values: list[float]) -> tuple[float, float, float, float]:

@@ -118,7 +118,7 @@ class LabelSpace:
 
 
 def states_by_part(group: str, label: GroupLabel) -> dict[str, str]:
-    """Spread one group label over its parts: ("lunge", "bend", "none") of "leg" -> left_leg "bend", right_leg "none"."""
+    """Spread one group label over its parts: ("lunge", "bend", "none") of "leg" -> left "bend", right "none"."""
     return dict(zip(GROUP_PARTS[group], label[1:], strict=True))
 
 

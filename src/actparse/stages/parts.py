@@ -55,7 +55,8 @@ class SquareCrops:
 
     def cut(self, image: NDArray[np.uint8], size: int) -> list[NDArray[np.uint8]]:
         """The windows as N images (size, size, 3); outside the frame they are black."""
-        return [_warp(image, origin, float(scale), size) for origin, scale in zip(self.origins, self.scales, strict=True)]
+        windows = zip(self.origins, self.scales, strict=True)
+        return [_warp(image, origin, float(scale), size) for origin, scale in windows]
 
 
 def square_crops(boxes: NDArray[np.float32], config: PartsConfig) -> SquareCrops:

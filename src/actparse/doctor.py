@@ -1,0 +1,101 @@
+"""What this installation is: versions, devices, codecs, where weights and caches lie, and what to do where it lacks."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
+from pathlib import Path
+
+import av
+import torch
+
+from actparse.stages.loading import bundled_names
+from actparse.stages.precision import computes_bfloat16
+
+PACKAGES = (
+    "actparse",
+    "torch",
+    "numpy",
+    "scipy",
+    "av",
+    "opencv-contrib-python-headless",
+    "safetensors",
+    "faster-coco-eval",
+    "lightning",
+    "openvino",
+)
+CODECS = ("h264", "hevc", "vp9", "av1", "mpeg4", "gif")
+MALICIOUS = {"lightning": ("2.6.2", "2.6.3")}  # releases that carried malware: GHSA-w37p-236h-pfx3
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report; `fix` says what to do, and is empty where all is well."""
+
+    topic: str
+    text: str
+    fix: str = ""
+
+
+def cache_folder() -> Path:
+    """Where downloaded weights lie: $ACTPARSE_CACHE, or `actparse` in the user's cache folder."""
+    default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "actparse"
+    return Path(os.environ.get("ACTPARSE_CACHE", default))
+
+
+def examine() -> list[Finding]:
+    """Look at the installation; nothing is changed."""
+    return [
+        Finding("python", f"{platform.python_version()} on {platform.platform()}"),
+        *map(_package, PACKAGES),
+        *_devices(),
+        *_codecs(),
+        _weights(),
+        Finding("cache", str(cache_folder())),
+    ]
+
+
+def _package(name: str) -> Finding:
+    try:
+        found = version(name)
+    except PackageNotFoundError:
+        extra = {"lightning": "train", "openvino": "openvino"}.get(name)
+        if extra is None:
+            return Finding(name, "missing", f"pip install {name}")
+        return Finding(name, f"not installed (optional: pip install 'actparse[{extra}]')")
+    if found in MALICIOUS.get(name, ()):
+        return Finding(name, f"{found} is a malicious release", f"pip install --upgrade {name}")
+    return Finding(name, found)
+
+
+def _devices() -> list[Finding]:
+    threads = f"{torch.get_num_threads()} threads of {os.cpu_count()} processors"
+    fast = "bfloat16" if computes_bfloat16("cpu") else "float32"
+    found = [Finding("cpu", f"{threads}, computes in {fast}")]
+    if torch.cuda.is_available():
+        names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+        found.append(Finding("cuda", ", ".join(names)))
+    elif torch.version.cuda:
+        found.append(Finding("cuda", "torch was built for it but sees no GPU", "check the driver with nvidia-smi"))
+    else:
+        found.append(Finding("cuda", "none (a CPU build of torch)"))
+    return found
+
+
+def _codecs() -> list[Finding]:
+    missing = [name for name in CODECS if name not in av.codecs_available]
+    text = f"reads {', '.join(name for name in CODECS if name not in missing)}"
+    decoders = Finding("codecs", text, f"pip install --upgrade av (lacks {', '.join(missing)})" if missing else "")
+    encodes = "libx264" in av.codecs_available
+    fix = "" if encodes else "pip install av from PyPI: its wheel carries libx264"
+    return [decoders, Finding("encoder", "libx264" if encodes else "no libx264", fix)]
+
+
+def _weights() -> Finding:
+    names = bundled_names()
+    folder = files("actparse.weights") / "bundled"
+    fix = "" if names else "install actparse from its wheel, or train with `actparse train tiny`"
+    return Finding("weights", f"{', '.join(names) or 'none'} in {folder}", fix)
