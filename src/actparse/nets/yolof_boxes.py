@@ -36,7 +36,7 @@ def decode_boxes(anchors: Tensor, deltas: Tensor, config: YolofConfig) -> Tensor
         deltas: (..., 4) dx, dy in anchor sides, dw, dh as logarithms; leading axes that broadcast.
 
     Returns:
-        (..., 4) xyxy, pixels. A centre moves at most `max_center_shift`, a side grows at most exp(`max_log_size`) times.
+        (..., 4) xyxy, pixels. A centre moves by `max_center_shift` at most, a side grows exp(`max_log_size`) times.
     """
     cxcywh = xyxy_to_cxcywh(anchors)  # (..., 4)
     centre, size = cxcywh[..., :2], cxcywh[..., 2:]

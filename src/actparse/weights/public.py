@@ -1,0 +1,268 @@
+"""Checkpoints of the public programs, put into our networks.
+
+Our networks are named as OpenMMLab names them, so that layout is the identity; the others are one function from our
+name of an entry to the file's. Everything is checked before the first value changes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from actparse.errors import WeightsError
+from actparse.nets.csn import Csn
+from actparse.nets.resnet import ResNet, StridePlace
+from actparse.nets.tsn import Tsn
+from actparse.nets.yolof import Yolof
+
+LayoutName = Literal["openmmlab", "detectron2", "torchvision"]
+NetT = TypeVar("NetT", bound=nn.Module)
+
+_BACKBONE = "backbone."
+_WRAPPERS = ("state_dict", "model")  # mmengine and torchvision's references; detectron2 and cvpods
+_NEVER_READ = ("pixel_mean", "pixel_std", "anchor_generator.")  # constants that detectron2 stores with the weights
+_COUNTER = "num_batches_tracked"  # of a batch norm; a frozen one stores none, and nothing of ours reads it
+_HEADS = (
+    *("neck.", "bbox_head.", "encoder.", "decoder."),  # detectors
+    *("head.", "keypoint_head.", "final_layer.", "incre_modules.", "downsamp_modules.", "classifier."),  # HRNet
+    *("cls_head.", "fc."),  # classifiers
+)
+_MAX_NAMES = 5  # listed in one error
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """How one program names the entries of one of our networks."""
+
+    spellings: tuple[Callable[[str], str], ...]  # our name to the file's; the one with most hits is taken
+    covers: str = ""  # beginning of our names that such a file fills; the rest keeps its values
+    ignored: tuple[str, ...] = ()  # beginnings of the file's names that are left aside
+    folds_biases: bool = False  # a bias in front of a batch norm is taken off the norm's running mean
+    stride_in: StridePlace | None = None  # where such a file's bottlenecks stride, if it is known
+    rgb_stem: str = ""  # our name of the first convolution; one for other channels than RGB keeps its values
+
+
+def load_public(
+    net: NetT, state_dict: Mapping[str, Any], layout: LayoutName = "openmmlab", *, partial: bool = False
+) -> NetT:
+    """Fill a network from a public checkpoint's entries; the network is unchanged if that fails.
+
+    A file of an ImageNet classifier (`torchvision` into a Tsn) fills the backbone alone; where a Tsn's images do not
+    have three channels, its first convolution keeps its values too, as in the reference.
+
+    Args:
+        net: Yolof, Hrnet, Csn, Tsn or ResNet, sized as the checkpoint's.
+        state_dict: name to tensor or array, bare or inside `state_dict` or `model`, with or without `module.`.
+        layout: the program that wrote it. openmmlab: mmdet, mmpose (1.x, 0.x and the original HRNet's), mmaction2.
+            detectron2: detectron2 and cvpods. torchvision: the ResNet classifiers.
+        partial: fill the backbone alone and leave the heads, the network's and the file's, aside.
+
+    Returns:
+        The same network.
+
+    Raises:
+        WeightsError: the layout does not exist for such a network; an entry is missing, unused, no tensor, or of
+            another shape. The message names the entries.
+    """
+    rules = layout_of(net, layout)
+    if isinstance(net, ResNet) and net.config.block == "bottleneck":
+        _expect_stride(net, rules, layout)
+    entries = {name: value for name, value in _unwrap(state_dict).items() if not name.startswith(_NEVER_READ)}
+    wanted = _wanted(net, rules, partial=partial)
+    spelling = _best_spelling(rules, wanted, entries)
+    names = {name: spelling(name) for name in wanted}  # ours to the file's
+    biases = _folded_biases(names, entries) if rules.folds_biases else {}
+    aside = rules.ignored + (_HEADS if partial else ())
+    used = {*names.values(), *biases.values(), spelling(rules.rgb_stem)}
+    missing = [theirs for name, theirs in names.items() if theirs not in entries and not name.endswith(_COUNTER)]
+    unused = [name for name in entries if name not in used and not name.startswith(aside)]
+    _report(net, layout, missing=missing, unused=unused)
+    values = {name: _as_tensor(theirs, entries[theirs]) for name, theirs in names.items() if theirs in entries}
+    _expect_shapes(net, layout, values, wanted, names)
+    for name, theirs in biases.items():
+        values[name] = values[name] - _as_tensor(theirs, entries[theirs]).to(values[name])
+    with torch.no_grad():
+        for name, value in values.items():
+            wanted[name].copy_(value)
+    return net
+
+
+def layout_of(net: nn.Module, layout: str) -> Layout:
+    """The rules of a layout for this kind of network.
+
+    Raises:
+        WeightsError: no public checkpoint of that layout exists for it.
+    """
+    for kind, layouts in _LAYOUTS.items():
+        if isinstance(net, kind):
+            if layout not in layouts:
+                raise WeightsError(f"layout of {kind.__name__} must be {' or '.join(layouts)}, got {layout!r}")
+            return layouts[layout]
+    known = ", ".join(kind.__name__ for kind in _LAYOUTS)
+    raise WeightsError(f"public weights need a network of {known}, got {type(net).__name__}")
+
+
+def _unwrap(state_dict: Mapping[str, Any]) -> dict[str, Any]:
+    entries = state_dict
+    for wrapper in _WRAPPERS:
+        inner = entries.get(wrapper)
+        if isinstance(inner, Mapping):
+            entries = inner
+    if entries and all(name.startswith("module.") for name in entries):
+        return {name.removeprefix("module."): value for name, value in entries.items()}
+    return dict(entries)
+
+
+def _wanted(net: nn.Module, rules: Layout, *, partial: bool) -> dict[str, Tensor]:
+    """Our entries that the file has to fill, by name."""
+    own = net.state_dict()
+    covers = _BACKBONE if partial and not isinstance(net, ResNet) else rules.covers
+    wanted = {name: value for name, value in own.items() if name.startswith(covers)}
+    if rules.rgb_stem and wanted[rules.rgb_stem].shape[1] != 3:
+        del wanted[rules.rgb_stem]
+    return wanted
+
+
+def _best_spelling(rules: Layout, wanted: dict[str, Tensor], entries: dict[str, Any]) -> Callable[[str], str]:
+    return max(rules.spellings, key=lambda spell: sum(spell(name) in entries for name in wanted))
+
+
+def _folded_biases(names: dict[str, str], entries: dict[str, Any]) -> dict[str, str]:
+    """Our running mean's name to the file's name of the bias that stands in front of it."""
+    biases = {}
+    for name, theirs in names.items():
+        mean = name.removesuffix("conv.weight") + "bn.running_mean"
+        bias = theirs.removesuffix("weight") + "bias"
+        if name.endswith(".conv.weight") and mean in names and bias in entries:
+            biases[mean] = bias
+    return biases
+
+
+def _as_tensor(name: str, value: Any) -> Tensor:
+    try:
+        return torch.as_tensor(value).detach()
+    except (TypeError, ValueError, RuntimeError):
+        raise WeightsError(f"checkpoint entry {name} must be a tensor, got {type(value).__name__}") from None
+
+
+def _expect_stride(net: ResNet, rules: Layout, layout: str) -> None:
+    """Stop weights that fit by name and shape and yet belong to another network."""
+    if rules.stride_in not in (None, net.config.stride_in):
+        raise WeightsError(
+            f"{layout} weights stride in the {rules.stride_in} convolution, and this ResNet in the "
+            f"{net.config.stride_in}: it needs stride_in={rules.stride_in!r}"
+        )
+
+
+def _expect_shapes(
+    net: nn.Module, layout: str, values: dict[str, Tensor], wanted: dict[str, Tensor], names: dict[str, str]
+) -> None:
+    wrong = [
+        f"{names[name]} {tuple(wanted[name].shape)}, got {tuple(value.shape)}"
+        for name, value in values.items()
+        if value.shape != wanted[name].shape
+    ]
+    if wrong:
+        raise WeightsError(f"{layout} checkpoint does not fit {type(net).__name__}: needs {_listed(wrong)}")
+
+
+def _report(net: nn.Module, layout: str, *, missing: list[str], unused: list[str]) -> None:
+    problems = [f"{what} {_listed(names)}" for what, names in (("misses", missing), ("does not use", unused)) if names]
+    if problems:
+        raise WeightsError(f"{layout} checkpoint does not fit {type(net).__name__}: {'; '.join(problems)}")
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - _MAX_NAMES
+    return ", ".join(names[:_MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _same(name: str) -> str:
+    return name
+
+
+def _with_backbone(name: str) -> str:
+    return _BACKBONE + name
+
+
+def _without_backbone(name: str) -> str:
+    return name.removeprefix(_BACKBONE)
+
+
+_DETECTRON2_BACKBONE = (
+    (r"^conv1\.", "stem.conv1."),
+    (r"^bn1\.", "stem.conv1.norm."),
+    (r"^layer(\d+)\.", lambda found: f"res{int(found[1]) + 1}."),
+    (r"\.bn(\d)\.", r".conv\1.norm."),
+    (r"\.downsample\.0\.", ".shortcut."),
+    (r"\.downsample\.1\.", ".shortcut.norm."),
+)
+_DETECTRON2_HEADS = (
+    (r"^neck\.", "encoder."),
+    (r"^bbox_head\.", "decoder."),
+    (r"(blocks\.\d+\.conv\d)\.conv\.", r"\1.0."),
+    (r"(blocks\.\d+\.conv\d)\.bn\.", r"\1.1."),
+    (r"subnet\.(\d+)\.conv\.", lambda found: f"subnet.{3 * int(found[1])}."),
+    (r"subnet\.(\d+)\.bn\.", lambda found: f"subnet.{3 * int(found[1]) + 1}."),
+)
+_TORCHVISION_CLASSIFIER = (
+    (r"^backbone\.", ""),
+    (r"\bconv(\d)\.conv\.", r"conv\1."),
+    (r"\bconv(\d)\.bn\.", r"bn\1."),
+    (r"\.downsample\.conv\.", ".downsample.0."),
+    (r"\.downsample\.bn\.", ".downsample.1."),
+)
+_Rules = tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...]
+
+
+def _rename(name: str, rules: _Rules) -> str:
+    for pattern, replacement in rules:
+        name = re.sub(pattern, replacement, name)
+    return name
+
+
+def _detectron2_resnet(name: str) -> str:
+    return _rename(name, _DETECTRON2_BACKBONE)
+
+
+def _detectron2_yolof(name: str) -> str:
+    if name.startswith(_BACKBONE):
+        return _BACKBONE + _detectron2_resnet(name.removeprefix(_BACKBONE))
+    return _rename(name, _DETECTRON2_HEADS)
+
+
+def _torchvision_tsn(name: str) -> str:
+    return _rename(name, _TORCHVISION_CLASSIFIER)
+
+
+_MMACTION = Layout(spellings=(_same, _without_backbone))
+_LAYOUTS: dict[type[nn.Module], dict[str, Layout]] = {
+    ResNet: {
+        "openmmlab": Layout(spellings=(_with_backbone, _same)),
+        "detectron2": Layout(
+            spellings=(lambda name: _BACKBONE + _detectron2_resnet(name), _detectron2_resnet), folds_biases=True
+        ),
+        "torchvision": Layout(spellings=(_same,), ignored=("fc.",), stride_in="3x3"),
+    },
+    Yolof: {
+        "openmmlab": Layout(spellings=(_same, _without_backbone)),
+        "detectron2": Layout(
+            spellings=(_detectron2_yolof, lambda name: _without_backbone(_detectron2_yolof(name))), folds_biases=True
+        ),
+    },
+    Csn: {"openmmlab": _MMACTION},
+    Tsn: {
+        "openmmlab": _MMACTION,
+        "torchvision": Layout(
+            spellings=(_torchvision_tsn,),
+            covers=_BACKBONE,
+            ignored=("fc.",),
+            rgb_stem="backbone.conv1.conv.weight",
+        ),
+    },
+}
