@@ -53,7 +53,8 @@ class CsnConfig:
         if any(k % 2 == 0 for k in self.stem_kernel):
             raise ConfigError(f"csn.stem_kernel must be odd, got {self.stem_kernel}")
         for name in ("num_classes", "in_channels", "stem_width"):
-            _expect_counts(name, (getattr(self, name),), 1)
+            if getattr(self, name) < 1:
+                raise ConfigError(f"csn.{name} must be at least 1, got {getattr(self, name)}")
         if not 0 <= self.dropout < 1:
             raise ConfigError(f"csn.dropout must be at least 0 and less than 1, got {self.dropout}")
         if not self.batch_norm_eps > 0:
@@ -69,7 +70,7 @@ class CsnConfig:
 
 def _expect_counts(name: str, values: tuple[int, ...], length: int) -> None:
     if len(values) != length or any(not isinstance(v, int) or v < 1 for v in values):
-        raise ConfigError(f"csn.{name} must be {length} whole number(s) of at least 1, got {values}")
+        raise ConfigError(f"csn.{name} must be {length} whole numbers of at least 1, got {values}")
 
 
 class ConvNorm(nn.Module):

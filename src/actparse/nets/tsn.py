@@ -43,7 +43,8 @@ class TsnConfig:
         for name in ("num_blocks", "widths", "mid_widths", "strides"):
             _expect_counts(name, getattr(self, name), 4)
         for name in ("num_classes", "in_channels", "stem_width", "stem_kernel", "stem_stride"):
-            _expect_counts(name, (getattr(self, name),), 1)
+            if getattr(self, name) < 1:
+                raise ConfigError(f"tsn.{name} must be at least 1, got {getattr(self, name)}")
         if self.stem_kernel % 2 == 0:
             raise ConfigError(f"tsn.stem_kernel must be odd, got {self.stem_kernel}")
         if not 0 <= self.dropout < 1:
@@ -52,7 +53,7 @@ class TsnConfig:
 
 def _expect_counts(name: str, values: tuple[int, ...], length: int) -> None:
     if len(values) != length or any(not isinstance(v, int) or v < 1 for v in values):
-        raise ConfigError(f"tsn.{name} must be {length} whole number(s) of at least 1, got {values}")
+        raise ConfigError(f"tsn.{name} must be {length} whole numbers of at least 1, got {values}")
 
 
 class ConvNorm(nn.Module):
@@ -188,7 +189,7 @@ class Tsn(nn.Module):
         if features.dtype in (torch.bfloat16, torch.float16) and self.cls_head.fc_cls.weight.dtype == torch.float32:
             features = features.float()
         pooled: Tensor = features.mean(dim=(2, 3))  # (N*S, M)
-        return pooled.view(*frames.shape[:2], -1)  # (N, S, M)
+        return pooled.view(*frames.shape[:2], pooled.shape[1])  # (N, S, M)
 
 
 def tsn(depth: int = 50, in_channels: int = 3, num_classes: int = 24, *, dropout: float = 0.4) -> Tsn:

@@ -28,7 +28,9 @@ class StepSchedule:
         _expect_positive("base_lr", self.base_lr)
         _expect_positive("iterations_per_epoch", self.iterations_per_epoch)
         _expect_positive("gamma", self.gamma)
-        if min(self.warmup_iterations, self.warmup_epochs) < 0 or (self.warmup_iterations and self.warmup_epochs):
+        _expect_at_least_0("warmup_iterations", self.warmup_iterations)
+        _expect_at_least_0("warmup_epochs", self.warmup_epochs)
+        if self.warmup_iterations and self.warmup_epochs:
             got = f"{self.warmup_iterations} and {self.warmup_epochs}"
             raise ConfigError(f"schedule.warmup_iterations and warmup_epochs must not both be set, got {got}")
         _expect_share("warmup_start", self.warmup_start)
@@ -65,8 +67,7 @@ class CosineSchedule:
         _expect_positive("num_iterations", self.num_iterations)
         if not 1 <= self.num_cycles <= self.num_iterations:
             raise ConfigError(f"schedule.num_cycles must be 1 to {self.num_iterations}, got {self.num_cycles}")
-        if self.warmup_iterations < 0:
-            raise ConfigError(f"schedule.warmup_iterations must be at least 0, got {self.warmup_iterations}")
+        _expect_at_least_0("warmup_iterations", self.warmup_iterations)
         _expect_share("warmup_start", self.warmup_start)
         _expect_share("end", self.end)
 
@@ -91,6 +92,11 @@ def _ramp(start: float, step: int, num_steps: int) -> float:
 def _expect_positive(name: str, value: float) -> None:
     if not value > 0:
         raise ConfigError(f"schedule.{name} must be greater than 0, got {value}")
+
+
+def _expect_at_least_0(name: str, value: int) -> None:
+    if value < 0:
+        raise ConfigError(f"schedule.{name} must be at least 0, got {value}")
 
 
 def _expect_share(name: str, value: float) -> None:

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from actparse.errors import ConfigError, ShapeError
+from actparse.video import transforms
+from actparse.video.transforms import IMAGENET, SPORTS1M, Normalization
+from golden_rule_video import load
+
+VALUES = load("transforms")
+SIZES = VALUES["resize256_w_h_to_w_h"].tolist()
+
+
+@pytest.mark.parametrize("row", SIZES)
+def test_short_side_of_256(row: list[int]) -> None:
+    w, h, new_w, new_h = row
+    assert transforms.short_side_size((h, w), 256) == (new_h, new_w)
+
+
+@pytest.mark.parametrize("k", range(len(SIZES)))
+def test_crop_boxes(k: int) -> None:
+    size = (SIZES[k][3], SIZES[k][2])
+    boxes, mirrored = transforms.ten_crop_boxes(size, 224)
+    assert transforms.center_crop_box(size, 224).tolist() == VALUES["center224_box"][k].tolist()
+    assert transforms.three_crop_boxes(size, 256).tolist() == VALUES["three256_box"][k].tolist()
+    assert boxes.tolist() == VALUES["ten224_box"][k].tolist()
+    assert mirrored.tolist() == [False, True] * 5
+
+
+def test_multiscale_crop_boxes() -> None:
+    rows = VALUES["multiscale_w_h_box"]
+    for w, h in np.unique(rows[:, :2], axis=0).tolist():
+        want = rows[(rows[:, 0] == w) & (rows[:, 1] == h), 2:]
+        got = transforms.multiscale_crop_boxes((h, w))
+        assert {tuple(b) for b in got.tolist()} == {tuple(b) for b in want.tolist()}
+
+
+@pytest.mark.parametrize("k", [0, 1])
+def test_pixels(k: int) -> None:
+    image = VALUES[f"px{k}_in"]
+    small = transforms.resize(image, (40, 48))
+    np.testing.assert_array_equal(transforms.resize_short_side(image, 64), VALUES[f"px{k}_short64"])
+    np.testing.assert_array_equal(small, VALUES[f"px{k}_w48_h40"])
+    for name, normalization in (("imagenet", IMAGENET), ("sports1m", SPORTS1M)):
+        got = normalization.apply(small).transpose(2, 0, 1)
+        assert got.dtype == np.float32
+        np.testing.assert_allclose(got, VALUES[f"px{k}_norm_{name}"], rtol=1e-5, atol=1e-6)
+
+
+def test_layouts() -> None:
+    num_frames = int(VALUES["layout_dims"][2])
+    clips = transforms.frames_to_clips(VALUES["layout_rgb_in"], num_frames)
+    stacks = transforms.flow_to_stacks(VALUES["layout_flow_in"], num_frames)
+    np.testing.assert_array_equal(clips, VALUES["layout_rgb_NCTHW"])
+    np.testing.assert_array_equal(stacks, VALUES["layout_flow_NCHW"])
+
+
+def test_average_scores() -> None:
+    logits, num_views = VALUES["avg_logits"], int(VALUES["avg_num_clips"])
+    prob = transforms.average_scores(logits, num_views)
+    score = transforms.average_scores(logits, num_views, mean_of="score")
+    np.testing.assert_allclose(prob, VALUES["avg_prob"], rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(score, VALUES["avg_score"], rtol=1e-5, atol=1e-7)
+
+
+def test_average_of_a_network_s_clips() -> None:
+    values = load("ipcsn50")
+    logits = values["b1_logits"]
+    prob = transforms.average_scores(logits, len(logits))
+    score = transforms.average_scores(logits, len(logits), mean_of="score")
+    np.testing.assert_allclose(prob, values["b1_average_prob"], rtol=1e-4, atol=1e-9)
+    np.testing.assert_allclose(score, values["b1_average_score"], rtol=1e-4, atol=1e-5)
+
+
+def test_no_videos_average_to_no_rows() -> None:
+    assert transforms.average_scores(np.zeros((0, 24), np.float32), 7).shape == (0, 24)
+
+
+@pytest.mark.parametrize("size", [(256, 340), (256, 256), (400, 256)])
+def test_random_resized_crop_keeps_its_ranges(size: tuple[int, int]) -> None:
+    rng = np.random.default_rng(0)
+    boxes = np.stack([transforms.random_resized_crop_box(size, rng) for _ in range(500)])
+    widths, heights = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
+    area = widths * heights / (size[0] * size[1])
+    assert (boxes[:, :2] >= 0).all()
+    assert (boxes[:, 2] <= size[1]).all()
+    assert (boxes[:, 3] <= size[0]).all()
+    assert area.min() > 0.078
+    assert np.ptp(area) > 0.7
+    assert (widths / heights).min() > 0.73
+    assert (widths / heights).max() < 1.36
+
+
+def test_random_resized_crop_falls_back_to_the_centre() -> None:
+    box = transforms.random_resized_crop_box((10, 100), np.random.default_rng(0), area=(1.0, 1.0))
+    assert box.tolist() == [45, 0, 55, 10]
+
+
+def test_crop_and_mirror() -> None:
+    images = np.arange(2 * 4 * 5 * 3).reshape(2, 4, 5, 3)
+    cut = transforms.crop(images, np.array([1, 2, 4, 4]))
+    np.testing.assert_array_equal(cut, images[:, 2:4, 1:4])
+    np.testing.assert_array_equal(transforms.mirror(transforms.mirror(images)), images)
+    assert transforms.mirror(images)[0, 0, 0].tolist() == images[0, 0, 4].tolist()
+
+
+def test_clips_go_to_torch_without_trouble() -> None:
+    clips = transforms.frames_to_clips(np.zeros((8, 6, 7, 3), np.float32), 4)
+    assert torch.from_numpy(clips).shape == (2, 3, 4, 6, 7)
+
+
+def test_errors() -> None:
+    with pytest.raises(ConfigError, match=re.escape("must be at most the frame's short side, 200, got 224")):
+        transforms.center_crop_box((200, 300), 224)
+    with pytest.raises(ConfigError, match=re.escape("must be the frame's short side, 300, got 256")):
+        transforms.three_crop_boxes((300, 400), 256)
+    with pytest.raises(ConfigError, match=re.escape("transforms.mean_of must be 'prob' or 'score', got 'max'")):
+        transforms.average_scores(np.zeros((2, 3), np.float32), 1, mean_of="max")
+    with pytest.raises(ShapeError, match=re.escape("logits must have a multiple of 7 rows, got 8")):
+        transforms.average_scores(np.zeros((8, 3), np.float32), 7)
+    with pytest.raises(ShapeError, match=re.escape("frames must be a multiple of 4, got 6")):
+        transforms.frames_to_clips(np.zeros((6, 2, 2, 3)), 4)
+    with pytest.raises(
+        ShapeError, match=re.escape("images must have 3 channels on the last axis, got shape (3, 4, 5)")
+    ):
+        IMAGENET.apply(np.zeros((3, 4, 5)))
+    with pytest.raises(ConfigError, match=re.escape("normalization.std must be 1 numbers greater than 0, got (0.0,)")):
+        Normalization(mean=(1.0,), std=(0.0,))
