@@ -33,7 +33,7 @@ DOT_COLORS: tuple[Color, ...] = (
     (110, 0, 255),  # right hip
     (190, 60, 0),  # left knee
     (0, 150, 120),  # right knee
-    (255, 0, 255),  # left ankle
+    (255, 0, 190),  # left ankle
     (0, 255, 80),  # right ankle
 )
 DOT_RADII: tuple[float, ...] = (

@@ -140,6 +140,6 @@ class PartDetector:
 
 
 def _to_frame(boxes: NDArray[np.float32], windows: SquareCrops, size: tuple[int, int]) -> NDArray[np.float32]:
-    corners = windows.points_to_frame(boxes.reshape(len(boxes), -1, 2))  # (n, 20, 2)
+    corners = windows.points_to_frame(boxes.reshape(len(boxes), 2 * len(PARTS), 2))  # (n, 20, 2)
     clipped = np.clip(corners, 0, np.array(size[::-1], np.float32))
     return clipped.reshape(boxes.shape).astype(np.float32)

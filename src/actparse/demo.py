@@ -1,0 +1,48 @@
+"""A first look without data of one's own: a clip that nobody trained on is made, parsed offline, and scored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from actparse.data.submission import parses_to_predictions
+from actparse.data.synth.dataset import SplitPlan, plan_videos, write_dataset
+from actparse.data.submission import load_truth
+from actparse.metrics import TpsScore, tps_score
+from actparse.outputs import OVERLAY_FILE, parse_to_folder
+from actparse.parser import Parser
+from actparse.structures import VideoParse
+
+DEMO_PLAN = SplitPlan("test", 1, 20_260_000)  # a seed of its own, far from the benchmark's
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """The clip, its truth, and what the parser made of it."""
+
+    video: Path
+    name: str
+    true_action: str
+    parse: VideoParse
+    overlay: Path
+    score: TpsScore
+
+
+def run_demo(out: Path, *, weights: str | Path = "tiny", device: str | None = None) -> DemoResult:
+    """Make the clip under `out`/clip, parse it into `out`/<its name>, and score it.
+
+    Raises:
+        OutputError: `out` cannot be written.
+        WeightsError: `weights` names no bundle.
+    """
+    parser = Parser.load(weights, device=device)
+    root = out / "clip"
+    write_dataset(root, [DEMO_PLAN])
+    plan = plan_videos(DEMO_PLAN)[0]
+    video = root / f"{plan.split}_videos" / plan.action / f"{plan.name}.mp4"
+    outcome = parse_to_folder(parser, video, out)
+    assert outcome.parse is not None
+    assert outcome.folder is not None
+    truth = load_truth(root / f"{plan.split}_truth")
+    score = tps_score(truth, parses_to_predictions({plan.name: outcome.parse}))
+    return DemoResult(video, plan.name, plan.action, outcome.parse, outcome.folder / OVERLAY_FILE, score)
