@@ -116,10 +116,10 @@ def _unsuppressed(overlaps: Tensor) -> Tensor:
     Row j stays when no kept earlier row overlaps it. That has one solution, and putting an estimate in on the right
     settles at least one more link of every chain of overlaps, so a few whole-matrix steps replace the pass over rows.
     """
-    earlier = overlaps.triu(diagonal=1)  # (N, N), [i, j]: i comes before j and overlaps it
+    earlier = overlaps.triu(diagonal=1).float()  # (N, N), [i, j]: 1 where i comes before j and overlaps it
     keep = torch.ones(len(overlaps), dtype=torch.bool, device=overlaps.device)  # (N,)
     for _ in range(len(overlaps)):
-        settled = ~(earlier & keep[:, None]).any(dim=0)  # (N,)
+        settled = keep.float() @ earlier == 0  # (N,) bool: no kept one before it overlaps it
         if torch.equal(settled, keep):
             break
         keep = settled

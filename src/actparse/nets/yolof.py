@@ -187,8 +187,8 @@ def fuse_objectness(cls: Tensor, objectness: Tensor) -> Tensor:
 
     Source: Chen et al., 2021, section 4.3, "implicit objectness".
     """
-    num_anchors, size = objectness.shape[1], cls.shape[2:]
-    by_anchor = cls.reshape(len(cls), num_anchors, -1, *size)  # (N, A, K, h, w)
+    num_images, num_anchors, height, width = objectness.shape
+    by_anchor = cls.reshape(num_images, num_anchors, cls.shape[1] // num_anchors, height, width)  # (N, A, K, h, w)
     shared = objectness.unsqueeze(2)  # (N, A, 1, h, w)
     mass = by_anchor.clamp(max=_MAX_LOGIT).exp() + shared.clamp(max=_MAX_LOGIT).exp()  # (N, A, K, h, w)
     fused: Tensor = by_anchor + shared - torch.log1p(mass)  # (N, A, K, h, w)

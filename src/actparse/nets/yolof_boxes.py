@@ -130,7 +130,8 @@ def candidates(
         Boxes (N, n, 4), scores (N, n), labels (N, n) int64, best first; n is `max_candidates` or all pairs there are.
     """
     logits, deltas = split_maps(cls, reg, config)  # (N, M, K), (N, M, 4)
-    best, pairs = logits.flatten(1).topk(min(max_candidates, logits[0].numel()), dim=1)  # (N, n) each
+    scored = logits.flatten(1)  # (N, M * K)
+    best, pairs = scored.topk(min(max_candidates, scored.shape[1]), dim=1)  # (N, n) each
     rows, labels = pairs // config.num_classes, pairs % config.num_classes  # (N, n) each
     return _boxes_of_rows(rows, deltas, cls, config, image_sizes), best.sigmoid(), labels
 
@@ -159,8 +160,8 @@ def best_of_each_class(
 
 def _rows(maps: Tensor, depth: int) -> Tensor:
     """(N, A * depth, h, w) to (N, h * w * A, depth); a view where the maps lie channels last."""
-    num_images = maps.shape[0]
-    return maps.permute(0, 2, 3, 1).float().reshape(num_images, -1, depth)
+    num_images, channels, height, width = maps.shape
+    return maps.permute(0, 2, 3, 1).float().reshape(num_images, height * width * channels // depth, depth)
 
 
 def _boxes_of_rows(
