@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from actparse.errors import TrainingError
 from actparse.training.loop import choose_hardware, one_cycle, train
-from actparse.training.options import TrainOptions
+from actparse.training.options import TrainOptions, say_nothing
 from actparse.training.runs import RunFolder, read_plan
 from actparse.training.task import Batch, Task, TaskSettings
 
@@ -54,7 +54,7 @@ class Toy(Task):
 def run_toy(out: Path, task: Toy, **options: Any) -> list[list[str]]:
     run = RunFolder(out, "toy")
     run.folder.mkdir(parents=True, exist_ok=True)
-    options = {"checkpoint_seconds": 0.0, "log_every": 1, "device": "cpu", **options}
+    options = {"checkpoint_seconds": 0.0, "report": say_nothing, "log_every": 1, "device": "cpu", **options}
     train(task, run, TrainOptions(**options), choose_hardware("cpu"))
     with run.log.open(newline="") as file:
         return [row[:3] for row in csv.reader(file)]

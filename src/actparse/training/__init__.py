@@ -1,0 +1,6 @@
+"""Training of the networks: recipes by name, each a task on Lightning's loop."""
+
+from actparse.training.options import TrainOptions
+from actparse.training.recipes import RECIPES, Recipe, run_recipe
+
+__all__ = ["RECIPES", "Recipe", "TrainOptions", "run_recipe"]

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
 
 from actparse.errors import TrainingError
@@ -69,6 +69,13 @@ def choose_hardware(device: str) -> Hardware:
         raise TrainingError("train.device is cuda, which needs a CUDA device, got none")
     kind = "cuda" if has_cuda and device != "cpu" else "cpu"
     return Hardware(torch.device(kind), "bf16-mixed" if computes_bfloat16(kind) else "32-true")
+
+
+def put_channels_last(net: nn.Module) -> None:
+    """Store the weights of 2-D convolutions in the layout that is fastest in mixed precision, in place."""
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d):
+            module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
 
 
 class StepBatches(IterableDataset[Batch]):
@@ -141,12 +148,14 @@ def train(task: Task, run: RunFolder, options: TrainOptions, hardware: Hardware)
     Raises:
         TrainingError: the run's folder holds another run, or the loss is no longer a number.
     """
-    torch.set_num_threads(options.threads)
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
     cv2.setNumThreads(1)
     resuming = options.resume and run.checkpoint.is_file()
     if run.checkpoint.is_file() and not options.resume:
         raise TrainingError(f"{run.folder} holds a run of {run.name} already: resume it, or choose another folder")
-    task.net.to(hardware.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    task.net.to(hardware.device)
+    put_channels_last(task.net)
     plan = read_plan(run) if resuming else _start_plan(task, run, options, hardware)
     watchers = [
         SaveLast(run.checkpoint, options.checkpoint_seconds),

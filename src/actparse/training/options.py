@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,12 @@ def say_nothing(line: str) -> None:
     """A report that nobody reads."""
 
 
+def say_on_stderr(line: str) -> None:
+    """A report for the person at the terminal, beside the command's own output."""
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions:
     """Options of one run. At most one of `minutes`, `epochs` and `steps`; none of them means the recipe's own steps."""
@@ -27,11 +34,11 @@ class TrainOptions:
     resume: bool = False  # go on from the run's last checkpoint where there is one
     seed: int = 0
     device: str = "auto"  # "auto", "cpu" or "cuda"
-    threads: int = 1  # of PyTorch, for this job
+    threads: int | None = 1  # of PyTorch, for this job; None leaves it to PyTorch
     stream_crops: int = 60_000  # person crops that the pose recipe renders
     checkpoint_seconds: float = 90.0  # time between two checkpoints
     log_every: int = 20  # steps to a row of the log
-    report: Report = say_nothing  # gets progress lines
+    report: Report = say_on_stderr  # gets progress lines
 
     def __post_init__(self) -> None:
         lengths = {"minutes": self.minutes, "epochs": self.epochs, "steps": self.steps}
@@ -46,7 +53,7 @@ class TrainOptions:
             ("stream_crops", self.stream_crops),
             ("log_every", self.log_every),
         ):
-            if count < 1:
+            if count is not None and count < 1:
                 raise ConfigError(f"train.{name} must be at least 1, got {count}")
         if self.device not in DEVICES:
             raise ConfigError(f"train.device must be one of {', '.join(DEVICES)}, got {self.device!r}")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from actparse.errors import DataError, TrainingError
+from actparse.files import write_text
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,9 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON beside the file, then put it in place, so that a reader never sees half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".part")
-    beside.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    beside.replace(path)
+    """Write JSON, whole or not at all.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    write_text(path, json.dumps(value, indent=1, sort_keys=True) + "\n")

@@ -1,0 +1,108 @@
+"""Chance at training time: zoom, shift, turn, mirror and colour, alike for pixels, boxes and keypoints.
+
+A transform is a (2, 3) matrix in continuous coordinates (the corner of the image is (0, 0)), old to new.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from actparse.vocabulary import KEYPOINT_FLIP
+
+Matrix = NDArray[np.float64]  # (2, 3)
+Image = NDArray[np.uint8]  # (H, W, 3)
+
+MIN_BOX_PIXELS = 3.0  # a box thinner than this after a transform is dropped
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColorJitter:
+    """Ranges of a colour change, the same for all pixels of an image or a clip."""
+
+    gain: float = 0.25  # all channels times 1 -+ this
+    channel_gain: float = 0.1  # each channel times 1 -+ this
+    offset: float = 15.0  # all channels plus -+ this, of 255
+    gamma: float = 0.15  # exponent 1 -+ this
+
+
+def color_table(rng: np.random.Generator, jitter: ColorJitter) -> NDArray[np.uint8]:
+    """A random look-up table (256, 1, 3) for `cv2.LUT`."""
+    gain = rng.uniform(1 - jitter.gain, 1 + jitter.gain)
+    gains = gain * rng.uniform(1 - jitter.channel_gain, 1 + jitter.channel_gain, 3)  # (3,)
+    offset = rng.uniform(-jitter.offset, jitter.offset)
+    exponent = rng.uniform(1 - jitter.gamma, 1 + jitter.gamma)
+    values = 255 * np.linspace(0, 1, 256) ** exponent  # (256,)
+    return np.clip(values[:, None] * gains + offset, 0, 255).astype(np.uint8)[:, None]
+
+
+def about(center: tuple[float, float], *, zoom: float, degrees: float, to: tuple[float, float]) -> Matrix:
+    """Zoom and turn (clockwise as seen, y down) about `center`, which goes `to` another point."""
+    angle = np.deg2rad(degrees)
+    turn = zoom * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])  # (2, 2)
+    return np.concatenate((turn, (np.asarray(to) - turn @ np.asarray(center))[:, None]), axis=1)
+
+
+def mirrored(matrix: Matrix, width: float) -> Matrix:
+    """The same transform, its result mirrored in an image of that width."""
+    result = matrix.copy()
+    result[0] *= -1
+    result[0, 2] += width
+    return result
+
+
+def then(first: Matrix, second: Matrix) -> Matrix:
+    """The transform that does `first`, then `second`."""
+    turn = second[:, :2] @ first[:, :2]
+    return np.concatenate((turn, (second[:, :2] @ first[:, 2] + second[:, 2])[:, None]), axis=1)
+
+
+def move_points(matrix: Matrix, points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Transform points (..., 2)."""
+    return (points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+
+
+def move_boxes(matrix: Matrix, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Transform boxes (..., 4); the box about the four corners where the transform turns."""
+    corners = boxes[..., [0, 1, 2, 1, 2, 3, 0, 3]].reshape(*boxes.shape[:-1], 4, 2)
+    moved = move_points(matrix, corners)  # (..., 4, 2)
+    return np.concatenate((moved.min(axis=-2), moved.max(axis=-2)), axis=-1)
+
+
+def clip_boxes(
+    boxes: NDArray[np.float32], size: tuple[int, int], *, min_visible: float
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Cut boxes (N, 4) at the image's edges; and which of them keep `min_visible` of their area and are no slivers."""
+    height, width = size
+    clipped = np.clip(boxes, 0, np.array([width, height, width, height], np.float32))
+    sides = clipped[:, 2:] - clipped[:, :2]  # (N, 2)
+    full = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)  # (N,)
+    keep = (sides.prod(axis=1) >= min_visible * full) & (sides.min(axis=1, initial=np.inf) >= MIN_BOX_PIXELS)
+    return clipped, keep
+
+
+def move_keypoints(matrix: Matrix, keypoints: NDArray[np.float32], *, mirror: bool) -> NDArray[np.float32]:
+    """Transform keypoints (..., 17, 3); in a mirror, left and right change names."""
+    moved = np.concatenate((move_points(matrix, keypoints[..., :2]), keypoints[..., 2:]), axis=-1)
+    return moved[..., list(KEYPOINT_FLIP), :] if mirror else moved
+
+
+def warp(image: Image, matrix: Matrix, size: tuple[int, int], *, fill: float | tuple[int, int, int] = 0) -> Image:
+    """Draw an image through a transform into one of `size` (height, width); bilinear."""
+    by_index = matrix.copy()  # OpenCV counts from pixel centres: index i lies at i + 0.5
+    by_index[:, 2] += 0.5 * by_index[:, :2].sum(axis=1) - 0.5
+    color = fill if isinstance(fill, tuple) else (fill,) * 3
+    result: Image = cv2.warpAffine(image, by_index, size[::-1], flags=cv2.INTER_LINEAR, borderValue=color)
+    return result
+
+
+def cover_patches(image: Image, rng: np.random.Generator, *, max_patches: int = 2, max_side: float = 0.35) -> None:
+    """Hide up to `max_patches` random rectangles under flat colours, in place; sides in parts of the image's."""
+    height, width = image.shape[:2]
+    for _ in range(int(rng.integers(0, max_patches + 1))):
+        h, w = (int(rng.uniform(0.08, max_side) * side) for side in (height, width))
+        y, x = int(rng.integers(0, height - h)), int(rng.integers(0, width - w))
+        image[y : y + h, x : x + w] = rng.integers(0, 256, 3)

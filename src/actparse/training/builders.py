@@ -1,0 +1,101 @@
+"""From a recipe's name and a dataset to the task that the loop trains."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from actparse.errors import DataError
+from actparse.training import tiny
+from actparse.training.clips import ClipTask
+from actparse.training.keypoint_cache import predicted_keypoints
+from actparse.training.options import Report, TrainOptions
+from actparse.training.parts import PartsTask
+from actparse.training.persons import PersonsTask
+from actparse.training.pose_stream import StreamConfig, open_stream
+from actparse.training.poses import PosesTask
+from actparse.training.reading import StoreConfig
+from actparse.training.runs import RunFolder
+from actparse.training.store import Store, open_store
+from actparse.training.stretches import action_stretches, state_stretches
+from actparse.training.task import Task
+from actparse.vocabulary import GROUPS
+
+HELD_OUT_SPLITS = ("val", "test")  # the first that the dataset has
+NUM_HELD_OUT_CROPS = 2000  # of the pose stream
+
+
+def open_splits(data: Path, out: Path, report: Report) -> tuple[Store, Store]:
+    """The stores of the training split and of the held-out one, decoded where they are not yet.
+
+    Raises:
+        DataError: the dataset lacks a split.
+    """
+    held_out = next((split for split in HELD_OUT_SPLITS if (data / f"{split}_videos").is_dir()), None)
+    if held_out is None or not (data / "train_videos").is_dir():
+        raise DataError(f"{data}: needs the folders train_videos and val_videos or test_videos of a dataset")
+    cache = cache_folder(data, out)
+    train = open_store(data, "train", StoreConfig(), cache=cache, report=report)
+    return train, open_store(data, held_out, StoreConfig(), cache=cache, report=report)
+
+
+def cache_folder(data: Path, out: Path) -> Path:
+    """Where decoded data lie: beside the dataset, or in the run's folder where the dataset cannot be written."""
+    return data / ".cache" if os.access(data, os.W_OK) else out / "cache"
+
+
+def build_task(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Task:
+    """The task of a recipe, with fresh weights.
+
+    Args:
+        name: a recipe that trains one network.
+        data: the dataset's root.
+        run: its folder.
+        options: of the run.
+    """
+    return _BUILDERS[name](name, data, run, options)
+
+
+def _persons(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Task:
+    return PersonsTask(*open_splits(data, run.out, options.report), tiny.PERSONS_NET, tiny.PERSONS_STAGE)
+
+
+def _poses(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Task:
+    folder, config = cache_folder(data, run.out), StreamConfig()
+    train = open_stream(folder, "train", options.stream_crops, config, report=options.report)
+    num_held_out = min(NUM_HELD_OUT_CROPS, options.stream_crops)
+    held_out = open_stream(folder, "val", num_held_out, config, report=options.report)
+    return PosesTask(train, held_out, tiny.POSES_NET, tiny.POSES_STAGE)
+
+
+def _parts(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Task:
+    stage = tiny.PARTS_STAGE if name == "parts" else tiny.PARTS_STAGE_WITHOUT_DOTS
+    weights = RunFolder(run.out, "poses").weights
+    train, held_out = (
+        (store, predicted_keypoints(store, weights, report=options.report))
+        for store in open_splits(data, run.out, options.report)
+    )
+    return PartsTask(name, train, held_out, tiny.PARTS_NET, stage)
+
+
+def _action(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Task:
+    train, held_out = ((store, action_stretches(store)) for store in open_splits(data, run.out, options.report))
+    return ClipTask(name, train, held_out, tiny.CLIPS_NET, tiny.CLIPS_STAGE)
+
+
+def _states(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Task:
+    group = name.removeprefix("states-")
+    train, held_out = ((store, state_stretches(store, group)) for store in open_splits(data, run.out, options.report))
+    return ClipTask(name, train, held_out, tiny.CLIPS_NET, tiny.CLIPS_STAGE)
+
+
+Builder = Callable[[str, Path, RunFolder, TrainOptions], Task]
+_BUILDERS: dict[str, Builder] = {
+    "persons": _persons,
+    "poses": _poses,
+    "parts": _parts,
+    "parts-without-dots": _parts,
+    "action": _action,
+    **{f"states-{group}": _states for group in GROUPS},
+}

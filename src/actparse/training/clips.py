@@ -1,0 +1,130 @@
+"""Recipes "action" and "states-...": a clip network on the frames of videos or segments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from actparse.errors import DataError
+from actparse.nets.csn import Csn, CsnConfig
+from actparse.stages.actions import ClipClassifier, ClipConfig
+from actparse.training.augment import ColorJitter, Matrix, about, color_table, mirrored, warp
+from actparse.training.store import Store
+from actparse.training.stretches import Stretch
+from actparse.training.task import Batch, Task, TaskSettings
+from actparse.video.sampling import test_clip_indices
+from actparse.vocabulary import mirror_label
+from actparse.weights.bundle import config_to_dict
+
+LABEL_SMOOTHING = 0.05
+ZOOM = (0.85, 1.3)
+MAX_SHIFT = 0.095  # of the frame's sides
+
+
+class ClipTask(Task):
+    """Clips from rows of a store's clip frames, moved, mirrored and recoloured as a whole."""
+
+    settings = TaskSettings(batch_size=16, learning_rate=2.5e-3)
+
+    def __init__(
+        self,
+        kind: str,
+        train: tuple[Store, Sequence[Stretch]],
+        held_out: tuple[Store, Sequence[Stretch]],
+        config: CsnConfig,
+        stage: ClipConfig,
+    ) -> None:
+        """`train` and `held_out`: a split and its labelled stretches of frames.
+
+        Raises:
+            DataError: the training split has no labelled stretch.
+        """
+        self.kind, self.stage = kind, stage
+        self.train, stretches = train
+        self.held_out, self.held_out_stretches = held_out
+        if not stretches:
+            raise DataError(f"{self.train.folder}: no labelled stretch of frames for {kind}")
+        self.label_list = tuple(sorted({stretch.label for stretch in stretches}))
+        self.index = {label: number for number, label in enumerate(self.label_list)}
+        self.stretches = tuple(stretches)
+        self.net = Csn(replace(config, num_classes=len(self.label_list)))
+        self.jitter = ColorJitter()
+
+    @property
+    def num_samples(self) -> int:
+        """Labelled stretches times the clips that fit into one."""
+        frames = sum(max(1, stretch.end - stretch.first) for stretch in self.stretches)
+        return max(len(self.stretches), frames // self.stage.num_frames)
+
+    def batch(self, rng: np.random.Generator) -> Batch:
+        """Clips from stretches drawn at random."""
+        rows = rng.integers(0, len(self.stretches), self.settings.batch_size)
+        clips, labels = zip(*(self._sample(self.stretches[row], rng) for row in rows), strict=True)
+        return {"clips": torch.from_numpy(np.stack(clips)).permute(0, 4, 1, 2, 3), "labels": torch.tensor(labels)}
+
+    def _sample(self, stretch: Stretch, rng: np.random.Generator) -> tuple[NDArray[np.uint8], int]:
+        span = (self.stage.num_frames - 1) * self.stage.frame_stride + 1
+        first = stretch.first + int(rng.integers(0, max(1, stretch.end - stretch.first - span + 1)))
+        rows = np.minimum(first + np.arange(self.stage.num_frames) * self.stage.frame_stride, stretch.end - 1)
+        label = self.index[stretch.label]
+        seen_in_mirror = self.index.get(mirror_label(stretch.label), -1)
+        mirror = seen_in_mirror >= 0 and bool(rng.random() < 0.5)  # a label that training never saw cannot be taught
+        clip = augmented_clip(self.train.clips[rows], rng, self.jitter, mirror=mirror)
+        return clip, seen_in_mirror if mirror else label
+
+    def losses(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """Cross-entropy with smoothed labels."""
+        logits = net(self.stage.norm(batch["clips"]))  # (N, num_classes)
+        return {"label": F.cross_entropy(logits.float(), batch["labels"], label_smoothing=LABEL_SMOOTHING)}
+
+    def evaluate(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
+        """Share of held-out stretches whose label, and whose states alone, come out right."""
+        classifier = ClipClassifier(net.to(device).eval(), self.label_list, self.stage)
+        right, right_states, total = 0, 0, 0
+        for stretch in self.held_out_stretches:
+            rows = stretch.first + test_clip_indices(
+                stretch.end - stretch.first,
+                self.stage.num_frames,
+                self.stage.frame_stride,
+                self.stage.num_clips,
+                rule=self.stage.rule,
+            )  # (num_clips, T)
+            scores = classifier.scores(classifier.normalise(self.held_out.clips[rows]))
+            found = self.label_list[int(scores.argmax())]
+            right += found == stretch.label
+            right_states += found[1:] == stretch.label[1:]
+            total += 1
+        figures: dict[str, Any] = {"accuracy": right / max(total, 1), "stretches": total, "labels": len(self.label_list)}
+        return figures if self.kind == "action" else {**figures, "state_accuracy": right_states / max(total, 1)}
+
+    def stage_settings(self) -> Mapping[str, Any]:
+        """Of stages.actions."""
+        return config_to_dict(self.stage)
+
+    def labels(self) -> Mapping[str, Any]:
+        """One list for each output of the network: the action, then the states."""
+        return {"labels": [list(label) for label in self.label_list]}
+
+
+def augmented_clip(
+    clip: NDArray[np.uint8], rng: np.random.Generator, jitter: ColorJitter, *, mirror: bool
+) -> NDArray[np.uint8]:
+    """One random zoom, shift and colour for all frames of a clip (T, H, W, 3)."""
+    height, width = clip.shape[1:3]
+    center = (width / 2, height / 2)
+    x, y = np.array(center) + rng.uniform(-MAX_SHIFT, MAX_SHIFT, 2) * (width, height)
+    matrix: Matrix = about(center, zoom=rng.uniform(*ZOOM), degrees=0, to=(x, y))
+    if mirror:
+        matrix = mirrored(matrix, width)
+    fill = int(rng.integers(0, 256))
+    moved = np.stack([warp(frame, matrix, (height, width), fill=fill) for frame in clip])
+    recolored: NDArray[np.uint8] = cv2.LUT(moved.reshape(-1, width, 3), color_table(rng, jitter)).reshape(clip.shape)
+    return recolored

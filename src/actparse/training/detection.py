@@ -1,0 +1,29 @@
+"""What the two detectors' trainings share: batches of images with boxes, YOLOF's loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from actparse.nets.yolof import YolofConfig
+from actparse.nets.yolof_losses import yolof_loss
+from actparse.stages.inputs import InputNorm
+from actparse.training.task import Batch
+
+
+def to_channels_last(images: Sequence[NDArray[np.uint8]]) -> Tensor:
+    """Images (H, W, 3) of one size -> (N, 3, H, W) uint8, channels last in memory."""
+    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
+
+
+def detection_losses(net: nn.Module, batch: Batch, config: YolofConfig, norm: InputNorm) -> dict[str, Tensor]:
+    """The terms of YOLOF's loss on a batch of `images` (N, 3, H, W) 0..255, `boxes` and `labels` by image."""
+    images = norm(batch["images"]).contiguous(memory_format=torch.channels_last)
+    cls, reg = net(images)
+    with torch.autocast(images.device.type, enabled=False):
+        losses = yolof_loss(cls.float(), reg.float(), config, batch["boxes"], batch["labels"])
+    return {"classification": losses.classification, "boxes": losses.boxes}

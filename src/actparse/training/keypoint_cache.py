@@ -1,0 +1,105 @@
+"""Keypoints that a trained pose network finds on the persons of a store, computed once per network and store."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from actparse.errors import WeightsError
+from actparse.files import written_beside
+from actparse.nets.hrnet import Hrnet
+from actparse.stages.poses import PoseEstimator, PosesConfig
+from actparse.training.options import Report, say_nothing
+from actparse.training.store import Store, load_store
+from actparse.vocabulary import NUM_KEYPOINTS
+from actparse.weights.bundle import config_from_dict, file_sha256, load_network
+
+BOX_JITTER = 0.05  # standard deviation of a box's centre and sides, in parts of its sides: a detector's error
+FRAMES_PER_JOB = 64
+FRAMES_PER_BATCH = 8
+
+
+def predicted_keypoints(
+    store: Store, weights: Path, *, seed: int = 0, processes: int | None = None, report: Report = say_nothing
+) -> NDArray[np.float32]:
+    """The keypoints of a store's persons, from true boxes with a detector's error.
+
+    Args:
+        store: a split.
+        weights: a pose network, a file of weights.bundle.
+        seed: of the boxes' errors.
+        processes: None is one for each core.
+        report: gets a line now and then.
+
+    Returns:
+        (P, 17, 3) x, y in pixels of the kept frame, confidence.
+
+    Raises:
+        WeightsError: `weights` is no pose network.
+    """
+    path = store.folder / f"keypoints-{file_sha256(weights)[:12]}-{seed}.npy"
+    if path.is_file():
+        return np.load(path)
+    boxes = jittered_boxes(store.person_boxes, np.random.default_rng((seed, 17)), store.frames.shape[1:3])
+    num_frames = len(store.frames)
+    keypoints = np.zeros((len(boxes), NUM_KEYPOINTS, 3), np.float32)
+    starts = range(0, num_frames, FRAMES_PER_JOB)
+    workers = max(1, min(processes or os.cpu_count() or 1, len(starts)))
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_load, initargs=(weights,)) as pool:
+        jobs = [pool.submit(_predict, *_slice(store, boxes, start)) for start in starts]
+        for start, job in zip(starts, jobs, strict=True):
+            end = min(start + FRAMES_PER_JOB, num_frames)
+            keypoints[store.person_offsets[start] : store.person_offsets[end]] = job.result()
+            if end % (FRAMES_PER_JOB * 10) == 0 or end == num_frames:
+                report(f"keypoints predicted in {end}/{num_frames} frames")
+    with written_beside(path) as beside, beside.open("wb") as file:
+        np.save(file, keypoints)
+    return keypoints
+
+
+def jittered_boxes(
+    boxes: NDArray[np.float32], rng: np.random.Generator, size: tuple[int, ...]
+) -> NDArray[np.float32]:
+    """Boxes (N, 4) with centre and sides a little off, cut at the edges of an image of `size` (height, width)."""
+    sides = boxes[:, 2:] - boxes[:, :2]  # (N, 2)
+    centers = (boxes[:, :2] + boxes[:, 2:]) / 2 + sides * rng.normal(0, BOX_JITTER, sides.shape)  # (N, 2)
+    half = sides / 2 * np.exp(rng.normal(0, BOX_JITTER, sides.shape))  # (N, 2)
+    limit = np.array([size[1], size[0]] * 2, np.float32)
+    return np.clip(np.concatenate((centers - half, centers + half), axis=1), 0, limit).astype(np.float32)
+
+
+def _slice(store: Store, boxes: NDArray[np.float32], start: int) -> tuple[Path, int, list[NDArray[np.float32]]]:
+    end = min(start + FRAMES_PER_JOB, len(store.frames))
+    return store.folder, start, [boxes[store.persons_of(frame)] for frame in range(start, end)]
+
+
+_estimator: PoseEstimator | None = None  # of a worker process
+
+
+def _load(weights: Path) -> None:
+    global _estimator  # noqa: PLW0603 (one network for each worker process)
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    file = load_network(weights)
+    if not isinstance(file.net, Hrnet):
+        raise WeightsError(f"{weights}: needs a pose network, got one of kind {file.kind}")
+    _estimator = PoseEstimator(file.net, config_from_dict(PosesConfig, file.settings, name="poses: settings"))
+
+
+def _predict(folder: Path, start: int, boxes: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    assert _estimator is not None
+    frames = load_store(folder).frames
+    found = [np.zeros((0, NUM_KEYPOINTS, 3), np.float32)]
+    for first in range(0, len(boxes), FRAMES_PER_BATCH):
+        some = boxes[first : first + FRAMES_PER_BATCH]
+        images = list(frames[start + first : start + first + len(some)])
+        found += _estimator.estimate(images, some)
+    return np.concatenate(found).astype(np.float32)

@@ -1,0 +1,50 @@
+"""Weights into a task's network before training, and the trained network out of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from actparse.errors import WeightsError
+from actparse.training.runs import RunFolder, write_json
+from actparse.training.task import Task
+from actparse.weights.bundle import load_network, save_network
+
+CLASSIFIERS = ("cls_head.fc_cls.", "bbox_head.cls_score.")  # layers that may differ in their number of labels
+
+
+def load_initial(net: nn.Module, weights: Path) -> tuple[str, ...]:
+    """Copy a stored network into `net`; a classifying layer with another number of labels stays fresh.
+
+    Returns:
+        The names of the tensors that stayed fresh.
+
+    Raises:
+        WeightsError: the file is damaged, or another layer differs.
+    """
+    stored = load_network(weights).net.state_dict()
+    own = net.state_dict()
+    differing = sorted(set(own) ^ set(stored))
+    differing += [name for name in own if name in stored and own[name].shape != stored[name].shape]
+    for name in differing:
+        if not name.startswith(CLASSIFIERS) or name not in own:
+            raise WeightsError(f"{weights}: cannot start from it: {name} is missing, unused or of another shape")
+    with torch.no_grad():
+        net.load_state_dict({**stored, **{name: own[name] for name in differing}})
+    return tuple(differing)
+
+
+def save_trained(task: Task, run: RunFolder, figures: dict[str, Any]) -> None:
+    """Write the network, then its figures, which mark the recipe as finished."""
+    save_network(
+        run.weights,
+        task.net,
+        kind=task.kind,
+        settings=task.stage_settings(),
+        labels=task.labels(),
+        metrics=figures,
+    )
+    write_json(run.metrics, figures)

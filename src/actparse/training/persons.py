@@ -1,0 +1,94 @@
+"""Recipe "persons": the person detector on whole frames."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from actparse.metrics.coco import average_precision
+from actparse.nets.yolof import Yolof, YolofConfig
+from actparse.stages.persons import PersonDetector, PersonsConfig
+from actparse.training.augment import (
+    ColorJitter,
+    about,
+    clip_boxes,
+    color_table,
+    mirrored,
+    move_boxes,
+    warp,
+)
+from actparse.training.detection import detection_losses, to_channels_last
+from actparse.training.store import Store
+from actparse.training.task import Batch, Task, TaskSettings
+from actparse.weights.bundle import config_to_dict
+
+MIN_VISIBLE = 0.3  # of a person's box, for it to count in an augmented frame
+ZOOM = (0.6, 1.35)
+MAX_SHIFT = 0.125  # of the frame's sides
+EVALUATION_BATCH = 16
+
+
+class PersonsTask(Task):
+    """Frames zoomed, shifted, mirrored and recoloured; judged by AP on the held-out frames."""
+
+    kind = "persons"
+    settings = TaskSettings(batch_size=12, learning_rate=2e-3)
+
+    def __init__(self, train: Store, held_out: Store, config: YolofConfig, stage: PersonsConfig) -> None:
+        self.train, self.held_out, self.stage = train, held_out, stage
+        self.net = Yolof(config)
+        self.jitter = ColorJitter()
+
+    @property
+    def num_samples(self) -> int:
+        """Kept frames of the training split."""
+        return len(self.train.frames)
+
+    def batch(self, rng: np.random.Generator) -> Batch:
+        """Frames drawn at random, with the boxes of their persons."""
+        rows = rng.integers(0, len(self.train.frames), self.settings.batch_size)
+        images, boxes = zip(*(self._sample(int(row), rng) for row in rows), strict=True)
+        labels = [torch.zeros(len(b), dtype=torch.int64) for b in boxes]
+        return {"images": to_channels_last(images), "boxes": list(map(torch.from_numpy, boxes)), "labels": labels}
+
+    def _sample(self, row: int, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        image = self.train.frames[row]
+        height, width = image.shape[:2]
+        center = (width / 2, height / 2)
+        shift = rng.uniform(-MAX_SHIFT, MAX_SHIFT, 2) * (width, height)
+        zoom = rng.uniform(ZOOM[0], ZOOM[1])
+        matrix = about(center, zoom=zoom, degrees=0, to=(center[0] + shift[0], center[1] + shift[1]))
+        if rng.random() < 0.5:
+            matrix = mirrored(matrix, width)
+        fill = int(rng.integers(0, 256))
+        image = cv2.LUT(warp(image, matrix, (height, width), fill=fill), color_table(rng, self.jitter))
+        moved = move_boxes(matrix, self.train.person_boxes[self.train.persons_of(row)])
+        clipped, keep = clip_boxes(moved, (height, width), min_visible=MIN_VISIBLE)
+        return image, clipped[keep]
+
+    def losses(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """Focal and GIoU loss."""
+        config = self.net.config
+        assert isinstance(config, YolofConfig)
+        return detection_losses(net, batch, config, self.stage.norm)
+
+    def evaluate(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
+        """AP of the stage on the kept frames of the held-out split."""
+        assert isinstance(net, Yolof)
+        detector = PersonDetector(net.to(device).eval(), self.stage)
+        store = self.held_out
+        found = []
+        for start in range(0, len(store.frames), EVALUATION_BATCH):
+            found += detector.detect(list(store.frames[start : start + EVALUATION_BATCH]))
+        truth = [store.person_boxes[store.persons_of(frame)] for frame in range(len(store.frames))]
+        return average_precision_of(truth, found)
+
+    def stage_settings(self) -> Mapping[str, Any]:
+        """Of stages.persons."""
+        return config_to_dict(self.stage)

@@ -1,0 +1,143 @@
+"""One annotated video as arrays: the frames and clip frames that training keeps, and what is known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from actparse.data.kinetics_tps import FrameTruth, PersonTruth, VideoRecord, read_frame_truth
+from actparse.data.pseudo_labels import group_label
+from actparse.errors import ConfigError, DataError
+from actparse.stages.actions import time_line
+from actparse.video.decode import read_frames
+from actparse.video.segments import equal_segments
+from actparse.vocabulary import GROUPS, NUM_KEYPOINTS, PART_INDEX, PARTS
+
+Image = NDArray[np.uint8]  # (H, W, 3)
+Labels = tuple[tuple[str, ...] | None, ...]  # one per group; None where no part of the group was seen
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreConfig:
+    """What is kept of every video."""
+
+    frame_size: tuple[int, int] = (240, 320)  # (height, width); a frame of another size is fitted into its upper left
+    frame_stride: int = 5  # every so many frames of the video one is kept, if it is annotated
+    clip_size: tuple[int, int] = (96, 128)  # (height, width) of the frames of clips
+    frame_rate: float = 10.0  # frames of clips, per second
+    segment_seconds: float = 3.0  # about; a video is cut into equal segments
+
+    def __post_init__(self) -> None:
+        for name in ("frame_size", "clip_size"):
+            if min(getattr(self, name)) < 1:
+                raise ConfigError(f"store.{name} must be at least 1 by 1, got {getattr(self, name)}")
+        for name in ("frame_stride", "frame_rate", "segment_seconds"):
+            if getattr(self, name) <= 0:
+                raise ConfigError(f"store.{name} must be greater than 0, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class VideoArrays:
+    """F kept frames with P persons in all, L clip frames, S segments."""
+
+    frames: NDArray[np.uint8]  # (F, H, W, 3)
+    frame_indices: NDArray[np.int32]  # (F,)
+    num_persons: NDArray[np.int64]  # (F,)
+    person_boxes: NDArray[np.float32]  # (P, 4)
+    person_keypoints: NDArray[np.float32]  # (P, 17, 3)
+    part_boxes: NDArray[np.float32]  # (P, 10, 4)
+    clips: NDArray[np.uint8]  # (L, h, w, 3)
+    num_clip_frames: int
+    segment_rows: NDArray[np.int64]  # (S, 2) first and end clip frame
+    segment_labels: tuple[Labels, ...]  # (S,)
+
+    def without_pixels(self) -> VideoArrays:
+        """The same without its images."""
+        return replace(self, frames=self.frames[:0], clips=self.clips[:0])
+
+
+def read_video(record: VideoRecord, config: StoreConfig) -> VideoArrays:
+    """Decode a video and read the annotations of all its frames.
+
+    Raises:
+        DataError: the video holds no frame.
+    """
+    cv2.setNumThreads(1)
+    truths = _read_truths(record.annotation_dir)
+    frames: dict[int, Image] = {}
+    scale = 1.0
+    small: list[Image] = []
+    times: list[float] = []
+    with read_frames(record.path) as reader:
+        for frame in reader:
+            times.append(frame.time_seconds)
+            small.append(_clip_frame(frame.image, config.clip_size))
+            if frame.index % config.frame_stride == 0 and frame.index in truths:
+                frames[frame.index], scale = fit_frame(frame.image, config.frame_size)
+    if not times:
+        raise DataError(f"{record.path}: the video holds no frame")
+    clip_rows = time_line(np.asarray(times), config.frame_rate)  # (L,)
+    segments = equal_segments(len(times), times, config.segment_seconds)
+    persons = [[_scaled(person, scale) for person in truths[index].persons] for index in frames]
+    flat = [person for in_frame in persons for person in in_frame]
+    return VideoArrays(
+        frames=np.stack(list(frames.values())) if frames else np.zeros((0, *config.frame_size, 3), np.uint8),
+        frame_indices=np.array(list(frames), np.int32),
+        num_persons=np.array([len(in_frame) for in_frame in persons], np.int64),
+        person_boxes=np.array([box for box, _, _ in flat], np.float32).reshape(-1, 4),
+        person_keypoints=np.array([points for _, points, _ in flat], np.float32).reshape(-1, NUM_KEYPOINTS, 3),
+        part_boxes=np.array([parts for _, _, parts in flat], np.float32).reshape(-1, len(PARTS), 4),
+        clips=np.stack([small[i] for i in clip_rows]),
+        num_clip_frames=len(clip_rows),
+        segment_rows=np.array([np.searchsorted(clip_rows, [s.first_frame, s.end_frame]) for s in segments], np.int64),
+        segment_labels=tuple(_labels(record.action, truths, range(s.first_frame, s.end_frame)) for s in segments),
+    )
+
+
+def fit_frame(image: Image, size: tuple[int, int]) -> tuple[Image, float]:
+    """Shrink or grow a frame into the upper left of a black image of `size`; and the factor of its coordinates."""
+    height, width = image.shape[:2]
+    if (height, width) == size:
+        return image, 1.0
+    scale = min(size[0] / height, size[1] / width)
+    fitted = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = cv2.resize(image, fitted, interpolation=cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR)
+    canvas = np.zeros((*size, 3), np.uint8)
+    canvas[: fitted[1], : fitted[0]] = small
+    return canvas, scale
+
+
+def _clip_frame(image: Image, size: tuple[int, int]) -> Image:
+    """The whole frame at exactly `size`, as `stages.actions.clip_image` makes it where the aspect is the same."""
+    shrinks = size[0] < 0.5 * image.shape[0]
+    resized: Image = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return resized
+
+
+def _read_truths(folder: Path) -> dict[int, FrameTruth]:
+    """The annotated frames of a video by their number from 0."""
+    return {int(path.stem.removeprefix("img_")) - 1: read_frame_truth(path) for path in sorted(folder.glob("img_*.json"))}
+
+
+def _scaled(
+    person: PersonTruth, scale: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """A person's box (4,), keypoints (17, 3) and part boxes (10, 4), zeros where something is not annotated."""
+    keypoints = np.zeros((NUM_KEYPOINTS, 3), np.float32)
+    if person.keypoints is not None:
+        keypoints[:] = person.keypoints
+        keypoints[:, :2] *= scale
+    parts = np.zeros((len(PARTS), 4), np.float32)
+    for name, part in person.parts.items():
+        parts[PART_INDEX[name]] = np.asarray(part.box, np.float32) * scale
+    return np.asarray(person.box, np.float32) * scale, keypoints, parts
+
+
+def _labels(action: str, truths: dict[int, FrameTruth], frames: Sequence[int]) -> Labels:
+    seen = [truths[index] for index in frames if index in truths]
+    return tuple(group_label(action, group, seen) for group in GROUPS)

@@ -1,0 +1,145 @@
+"""The recipes by name: one for each network of the tiny bundle, and one for all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from actparse.errors import ConfigError, TrainingError
+from actparse.training.options import TrainOptions
+from actparse.training.runs import RunFolder, read_json
+from actparse.vocabulary import GROUPS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What one name trains."""
+
+    description: str
+    steps: int  # by default
+    samples_per_second: float  # on one processor core with bfloat16, measured; for the estimate of a run's time
+    batch_size: int
+    needs: tuple[str, ...] = ()  # recipes whose weights must lie in the run's folder
+
+    @property
+    def minutes(self) -> float:
+        """How long the default number of steps takes on one core."""
+        return self.steps * self.batch_size / self.samples_per_second / 60
+
+
+NETWORK_RECIPES: dict[str, Recipe] = {
+    "persons": Recipe(
+        description="person detector: tiny YOLOF on frames", steps=10_000, samples_per_second=45, batch_size=12
+    ),
+    "poses": Recipe(
+        description="pose network: tiny HRNet on rendered person crops",
+        steps=25_000,
+        samples_per_second=100,
+        batch_size=32,
+    ),
+    "parts": Recipe(
+        description="part detector: tiny YOLOF on person crops with the pose drawn on them",
+        steps=12_500,
+        samples_per_second=38,
+        batch_size=16,
+        needs=("poses",),
+    ),
+    "parts-without-dots": Recipe(
+        description="part detector without the pose, for comparison",
+        steps=12_500,
+        samples_per_second=40,
+        batch_size=16,
+        needs=("poses",),
+    ),
+    "action": Recipe(
+        description="action network: tiny ip-CSN on clips", steps=12_500, samples_per_second=35, batch_size=16
+    ),
+    **{
+        f"states-{group}": Recipe(
+            description=f"state network of the part group {group}, from the action network's weights",
+            steps=2_500,
+            samples_per_second=35,
+            batch_size=16,
+        )
+        for group in GROUPS
+    },
+}
+RECIPES: dict[str, Recipe] = {
+    **NETWORK_RECIPES,
+    "tiny": Recipe(
+        description="the whole tiny bundle: all of the above in order, two at a time",
+        steps=sum(recipe.steps for recipe in NETWORK_RECIPES.values()),
+        samples_per_second=45,
+        batch_size=16,
+    ),
+}
+
+
+def run_recipe(name: str, data: Path, out: Path, options: TrainOptions) -> dict[str, Any]:
+    """Train what a recipe names.
+
+    Args:
+        name: one of RECIPES.
+        data: a dataset's root in Kinetics-TPS's folders, with the splits train and val (or test).
+        out: the run's folder; gets NAME.safetensors, NAME_metrics.json and, while it runs, NAME/last.ckpt and log.csv.
+        options: how long, from what, where.
+
+    Returns:
+        The held-out figures; of "tiny" those of every network.
+
+    Raises:
+        ConfigError: no recipe has this name.
+        TrainingError: the run's folder holds another run, a network that it needs is missing, or training failed.
+        DataError: the dataset is not there or not as it should be.
+    """
+    if name not in RECIPES:
+        raise ConfigError(f"train: RECIPE must be one of {', '.join(RECIPES)}, got {name!r}")
+    if name == "tiny":
+        from actparse.training.bundle_run import train_bundle
+
+        return train_bundle(data, out, options)
+    run = RunFolder(out, name)
+    if options.resume and run.is_finished:
+        return read_json(run.metrics)
+    for needed in RECIPES[name].needs:
+        if not RunFolder(out, needed).weights.is_file():
+            raise TrainingError(f"{name} needs {RunFolder(out, needed).weights}: run the recipe {needed} first")
+    if options.minutes is None and options.epochs is None and options.steps is None:
+        options = replace(options, steps=RECIPES[name].steps)
+    return _train_network(name, data, run, options)
+
+
+def _train_network(name: str, data: Path, run: RunFolder, options: TrainOptions) -> dict[str, Any]:
+    from actparse.training.builders import build_task
+    from actparse.training.loop import choose_hardware, train
+    from actparse.training.network_files import load_initial, save_trained
+
+    run.folder.mkdir(parents=True, exist_ok=True)
+    hardware = choose_hardware(options.device)
+    torch.manual_seed(options.seed)
+    task = build_task(name, data, run, options)
+    initial = _initial_weights(name, run, options)
+    if initial is not None:
+        load_initial(task.net, initial)
+    plan = train(task, run, options, hardware)
+    options.report(f"{name}: measuring on held-out data")
+    task.net.half().float()  # as the weights are stored
+    figures = {**task.evaluate(task.net, hardware.device), "steps": plan.num_steps, "seed": plan.seed}
+    save_trained(task, run, figures)
+    options.report(f"{name}: finished, {_in_short(figures)}")
+    return figures
+
+
+def _initial_weights(name: str, run: RunFolder, options: TrainOptions) -> Path | None:
+    """What training starts from: the file that was asked for, or for states the action network of the same run."""
+    if options.init is not None or not name.startswith("states-"):
+        return options.init
+    action = RunFolder(run.out, "action").weights
+    return action if action.is_file() else None
+
+
+def _in_short(figures: dict[str, Any]) -> str:
+    return ", ".join(f"{key} {value:.4g}" for key, value in figures.items() if isinstance(value, int | float))

@@ -1,0 +1,195 @@
+"""A split of a dataset decoded once: frames and clips as memory maps, with their annotations as plain arrays.
+
+A store is a folder beside the dataset, named by a hash of what it was made from, written beside its place and renamed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actparse.data.kinetics_tps import KineticsTps, VideoRecord
+from actparse.errors import DataError
+from actparse.training.options import Report, say_nothing
+from actparse.training.reading import StoreConfig, VideoArrays, read_video
+
+FORMAT = 1  # of the folder; another number makes new stores
+FRAMES_FILE = "frames.u8"
+CLIPS_FILE = "clips.u8"
+ARRAYS_FILE = "arrays.npz"
+META_FILE = "meta.json"
+
+
+@dataclass(frozen=True)
+class Store:
+    """F kept frames with P persons in all, L clip frames, S segments, V videos. Frames and clips are memory maps."""
+
+    folder: Path
+    names: tuple[str, ...]  # (V,) of the videos
+    actions: tuple[str, ...]  # (V,)
+    frames: NDArray[np.uint8]  # (F, H, W, 3) RGB
+    frame_videos: NDArray[np.int32]  # (F,)
+    frame_indices: NDArray[np.int32]  # (F,) number of the frame in its video
+    person_offsets: NDArray[np.int64]  # (F + 1,) rows of the persons of each frame
+    person_boxes: NDArray[np.float32]  # (P, 4) xyxy, pixels of the kept frame
+    person_keypoints: NDArray[np.float32]  # (P, 17, 3) x, y, visibility 0, 1 or 2
+    part_boxes: NDArray[np.float32]  # (P, 10, 4); zeros where the part is not annotated
+    clips: NDArray[np.uint8]  # (L, h, w, 3) RGB
+    clip_offsets: NDArray[np.int64]  # (V + 1,) rows of the clip frames of each video
+    segment_videos: NDArray[np.int32]  # (S,)
+    segment_rows: NDArray[np.int64]  # (S, 2) first and end row of its clip frames
+    segment_labels: tuple[tuple[tuple[str, ...] | None, ...], ...]  # (S, 6) by group; None where no part was seen
+
+    @property
+    def person_frames(self) -> NDArray[np.int64]:
+        """(P,) the frame that each person is in."""
+        return np.repeat(np.arange(len(self.frames)), np.diff(self.person_offsets))
+
+    def persons_of(self, frame: int) -> slice:
+        """The rows of one frame's persons."""
+        return slice(int(self.person_offsets[frame]), int(self.person_offsets[frame + 1]))
+
+
+def open_store(
+    root: Path, split: str, config: StoreConfig, *, cache: Path | None = None, report: Report = say_nothing
+) -> Store:
+    """The store of a split, made if it is not there yet.
+
+    Args:
+        root: of the dataset.
+        split: "train", "val" or "test".
+        config: what is kept.
+        cache: where stores lie; None is `root`/.cache.
+        report: gets a line now and then while a store is made.
+
+    Raises:
+        DataError: the split has no videos, or one of them cannot be read.
+    """
+    records = tuple(KineticsTps(root).videos(split))
+    if not records:
+        raise DataError(f"{root}: the split {split} has no videos")
+    folder = (cache or root / ".cache") / f"{split}-{_fingerprint(root, records, config)}"
+    if not (folder / META_FILE).is_file():
+        _make(folder, records, config, report)
+    return load_store(folder)
+
+
+def _fingerprint(root: Path, records: Sequence[VideoRecord], config: StoreConfig) -> str:
+    manifest = root / "manifest.json"
+    parts: list[Any] = [FORMAT, asdict(config), manifest.read_text(encoding="utf-8") if manifest.is_file() else ""]
+    parts += [[record.name, record.action, record.path.stat().st_size] for record in records]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
+
+
+def _make(folder: Path, records: Sequence[VideoRecord], config: StoreConfig, report: Report) -> None:
+    beside = folder.with_name(f"{folder.name}.{os.getpid()}.part")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True)
+    try:
+        _write(beside, records, config, report)
+        if folder.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # without META_FILE: not a finished store
+        beside.rename(folder)
+    except OSError:
+        if not (folder / META_FILE).is_file():  # else another job was faster
+            raise
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _write(folder: Path, records: Sequence[VideoRecord], config: StoreConfig, report: Report) -> None:
+    read: list[VideoArrays] = []
+    num_workers = min(os.cpu_count() or 1, len(records))
+    with (
+        (folder / FRAMES_FILE).open("wb") as frames_file,
+        (folder / CLIPS_FILE).open("wb") as clips_file,
+        ProcessPoolExecutor(num_workers) as pool,
+    ):
+        for number, video in enumerate(_in_order(pool, records, config, 4 * num_workers), start=1):
+            frames_file.write(video.frames.tobytes())
+            clips_file.write(video.clips.tobytes())
+            read.append(video.without_pixels())
+            if number % 50 == 0 or number == len(records):
+                report(f"decoded {number}/{len(records)} videos")
+    np.savez(folder / ARRAYS_FILE, **_arrays(read))
+    meta = {
+        "names": [record.name for record in records],
+        "actions": [record.action for record in records],
+        "segment_labels": [labels for video in read for labels in video.segment_labels],
+        "config": asdict(config),
+    }
+    (folder / META_FILE).write_text(json.dumps(meta), encoding="utf-8")
+
+
+def _in_order(pool: ProcessPoolExecutor, records: Sequence[VideoRecord], config: StoreConfig, ahead: int) -> Any:
+    """The videos' arrays one by one, with no more than `ahead` of them in memory."""
+    waiting = [pool.submit(read_video, record, config) for record in records[:ahead]]
+    for i in range(len(records)):
+        yield waiting.pop(0).result()
+        if i + ahead < len(records):
+            waiting.append(pool.submit(read_video, records[i + ahead], config))
+
+
+def _arrays(read: Sequence[VideoArrays]) -> dict[str, NDArray[Any]]:
+    num_clip_frames = np.array([video.num_clip_frames for video in read], np.int64)
+    clip_offsets = _offsets(num_clip_frames)
+    segments = [video.segment_rows + start for video, start in zip(read, clip_offsets, strict=False)]
+    return {
+        "frame_videos": np.repeat(np.arange(len(read), dtype=np.int32), [len(v.frame_indices) for v in read]),
+        "frame_indices": np.concatenate([video.frame_indices for video in read]),
+        "person_offsets": _offsets(np.concatenate([video.num_persons for video in read])),
+        "person_boxes": np.concatenate([video.person_boxes for video in read]),
+        "person_keypoints": np.concatenate([video.person_keypoints for video in read]),
+        "part_boxes": np.concatenate([video.part_boxes for video in read]),
+        "clip_offsets": clip_offsets,
+        "segment_videos": np.repeat(np.arange(len(read), dtype=np.int32), [len(rows) for rows in segments]),
+        "segment_rows": np.concatenate(segments),
+    }
+
+
+def _offsets(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
+
+
+def load_store(folder: Path) -> Store:
+    """Open a finished store.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    try:
+        meta = json.loads((folder / META_FILE).read_text(encoding="utf-8"))
+        with np.load(folder / ARRAYS_FILE, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        config = meta["config"]
+        frames = _map(folder / FRAMES_FILE, len(arrays["frame_videos"]), config["frame_size"])
+        clips = _map(folder / CLIPS_FILE, int(arrays["clip_offsets"][-1]), config["clip_size"])
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"{folder}: a damaged store of decoded videos, remove it to make it anew: {error}") from None
+    labels = tuple(
+        tuple(None if label is None else tuple(label) for label in by_group) for by_group in meta["segment_labels"]
+    )
+    return Store(
+        folder=folder,
+        names=tuple(meta["names"]),
+        actions=tuple(meta["actions"]),
+        frames=frames,
+        clips=clips,
+        segment_labels=labels,
+        **arrays,
+    )
+
+
+def _map(path: Path, num_images: int, size: Sequence[int]) -> NDArray[np.uint8]:
+    shape = (num_images, size[0], size[1], 3)
+    return np.memmap(path, np.uint8, "r", shape=shape) if num_images else np.zeros(shape, np.uint8)

@@ -1,0 +1,77 @@
+"""Sizes of the tiny networks, which train and run on a processor core, and the settings of the stages that use them."""
+
+from __future__ import annotations
+
+from actparse.nets.csn import CsnConfig
+from actparse.nets.hrnet import HrnetConfig, SideBranchConfig
+from actparse.nets.resnet import ResNetConfig
+from actparse.nets.yolof import YolofConfig
+from actparse.stages.actions import ClipConfig
+from actparse.stages.inputs import InputNorm
+from actparse.stages.parts import PartsConfig
+from actparse.stages.persons import PersonsConfig
+from actparse.stages.poses import PosesConfig
+from actparse.vocabulary import PARTS
+
+NORM = InputNorm()  # RGB, the mean and deviation of photographs
+
+PERSONS_NET = YolofConfig(
+    backbone=ResNetConfig(
+        block="basic",
+        num_blocks=(1, 2, 2),
+        widths=(32, 64, 96),
+        stem_width=16,
+        stem_kernel=3,
+        stem_pool=False,
+        strides=(2, 2, 2),
+        dilations=(1, 1, 1),
+    ),  # stride 16
+    num_classes=1,
+    anchor_sizes=(32, 64, 128, 224),
+    anchor_offset=0.5,
+    encoder_channels=96,
+    encoder_mid=48,
+    dilations=(1, 2, 3, 4),
+    num_cls_convs=1,
+    num_reg_convs=2,
+    max_center_shift=24.0,
+)
+PERSONS_STAGE = PersonsConfig(short_side=240, long_side=432, norm=NORM)
+
+PARTS_NET = YolofConfig(
+    backbone=ResNetConfig(
+        block="basic",
+        num_blocks=(1, 2, 2),
+        widths=(32, 64, 96),
+        stem_width=16,
+        stem_kernel=3,
+        stem_pool=False,
+        strides=(2, 2, 1),
+        dilations=(1, 1, 2),
+    ),  # stride 8
+    num_classes=len(PARTS),
+    anchor_sizes=(10, 20, 40, 80),
+    anchor_offset=0.5,
+    encoder_channels=96,
+    encoder_mid=48,
+    dilations=(1, 2, 4, 6),
+    num_cls_convs=1,
+    num_reg_convs=2,
+    max_center_shift=12.0,
+)
+PARTS_STAGE = PartsConfig(size=192, padding=1.12, norm=NORM)
+PARTS_STAGE_WITHOUT_DOTS = PartsConfig(size=192, padding=1.12, dots=None, norm=NORM)
+
+CLIPS_NET = CsnConfig(
+    num_blocks=(1, 2, 3, 2),
+    widths=(48, 96, 192, 384),
+    mid_widths=(32, 48, 96, 192),  # multiples of 16: other widths train at half the speed
+    temporal_strides=(1, 1, 2, 2),
+    stem_width=16,
+    stem_kernel=(3, 5, 5),
+    stem_stride=(2, 2, 2),
+    dropout=0.3,
+)  # `num_classes` is the number of labels that training sees
+CLIPS_STAGE = ClipConfig(
+    num_frames=16, frame_stride=1, num_clips=7, rule="legacy", frame_rate=10.0, short_side=96, norm=NORM
+)
