@@ -1,0 +1,85 @@
+"""The actions of SynthTPS: who moves how, where it happens, and the people who stand around.
+
+Families share props and places on purpose, so that a single frame is often ambiguous and the motion decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from actparse.data.synth.figure import BodySizes
+from actparse.data.synth.motion_barbell import clean_and_jerk, deadlifting, front_raises, snatch_weight_lifting
+from actparse.data.synth.motion_bodyweight import lunge, pull_ups, push_up
+from actparse.data.synth.motion_phases import Performer, Routine, ScriptedPerformer
+from actparse.data.synth.motion_style import Style
+from actparse.errors import ConfigError
+
+LOOKS: tuple[str, ...] = ("gloves", "cap", "midriff", "barefoot", "skirt", "tank")
+
+
+@dataclass(frozen=True)
+class SceneHints:
+    """Where an action happens, with how many people, and how much room one of them needs."""
+
+    places: tuple[str, ...]  # among "gym", "field", "street", "stage", "room", "park"
+    max_group: int  # people who do the action together
+    group_probability: float  # of more than one
+    height_metres: float  # from the floor to the highest that matters
+    width_metres: float  # of the floor one performer needs
+
+
+@dataclass(frozen=True)
+class Action:
+    """How to build an action's routine, and where it happens."""
+
+    build: Callable[[Style], Routine]
+    hints: SceneHints
+
+
+_GYM = ("gym", "room", "gym", "park")
+
+_REGISTRY: dict[str, Action] = {
+    "deadlifting": Action(deadlifting, SceneHints(("gym", "room"), 2, 0.15, 1.9, 1.8)),
+    "clean_and_jerk": Action(clean_and_jerk, SceneHints(("gym", "stage"), 1, 0.0, 2.4, 1.9)),
+    "snatch_weight_lifting": Action(snatch_weight_lifting, SceneHints(("gym", "stage"), 1, 0.0, 2.4, 1.9)),
+    "front_raises": Action(front_raises, SceneHints(("gym", "room", "park"), 3, 0.25, 1.9, 1.2)),
+    "lunge": Action(lunge, SceneHints(("gym", "room", "park"), 3, 0.4, 2.0, 1.4)),
+    "push_up": Action(push_up, SceneHints(("gym", "room", "park", "field"), 3, 0.4, 1.0, 1.8)),
+    "pull_ups": Action(pull_ups, SceneHints(("gym", "park", "street"), 2, 0.15, 2.4, 1.6)),
+}
+
+ACTIONS: tuple[str, ...] = tuple(_REGISTRY)
+
+
+def build_performer(action: str, rng: np.random.Generator, sizes: BodySizes) -> Performer:
+    """Someone who does an action in a manner of their own; everything they do follows from `rng`.
+
+    Raises:
+        ConfigError: the action is not one of `ACTIONS`.
+    """
+    return _perform(_action(action).build, rng, sizes)
+
+
+def scene_hints(action: str) -> SceneHints:
+    """Where an action happens, with how many people.
+
+    Raises:
+        ConfigError: the action is not one of `ACTIONS`.
+    """
+    return _action(action).hints
+
+
+def _action(name: str) -> Action:
+    if name not in _REGISTRY:
+        raise ConfigError(f"action must be one of {', '.join(ACTIONS)}, got {name!r}")
+    return _REGISTRY[name]
+
+
+def _perform(build: Callable[[Style], Routine], rng: np.random.Generator, sizes: BodySizes) -> Performer:
+    routine = build(Style(rng))
+    script_seconds = sum(phase.seconds for phase in routine.phases)
+    start_seconds = float(rng.uniform(0, script_seconds))
+    return ScriptedPerformer(routine, sizes, start_seconds=start_seconds)

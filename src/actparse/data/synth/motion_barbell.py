@@ -1,0 +1,399 @@
+"""Lifts: deadlift, clean and jerk, snatch, front raise. They share bar, plates, places and the pauses in between."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actparse.data.synth.figure import HeldTube, Pose, Side, Tube
+from actparse.data.synth.motion_keys import ANKLE, NOTHING, STAND, Key, bump, wave
+from actparse.data.synth.motion_phases import Beat, Phase, PropMaker, Rhythm, Routine, loop_phases, states
+from actparse.data.synth.motion_props import PLATES, STEEL, barbell, dumbbell, held_rod
+from actparse.data.synth.motion_style import Style, both, other, rest, sided
+
+BAR_AHEAD = 0.15  # of the ankles, metres
+PALM = 0.08  # from the wrist to the middle of the fist
+
+
+class BarLift:
+    """The poses of a lift with a barbell from the floor, for one performer's stance and grip."""
+
+    def __init__(self, style: Style, *, grip_half_width: float, floor_height: float) -> None:
+        self.style = style
+        self.grip = grip_half_width
+        self.floor_height = floor_height
+        self.base = style.stand.pair("foot", max(style.stance, 0.13), ANKLE, 0.0).pair(
+            "foot_direction", 0.4, -0.12, 1.0
+        )
+        style.stand = self.base.put("prop", 0.0, floor_height, BAR_AHEAD)  # rests leave the bar where it is
+
+    def hold(
+        self, key: Key, height: float, ahead: float, *, point: tuple[float, float, float] = (0.0, -1.0, 0.1)
+    ) -> Key:
+        """Put the bar at a place and both fists around it; `point` is where the fingers point."""
+        out, up, forward = np.array(point) / np.linalg.norm(point) * PALM
+        return (
+            key.put("prop", 0.0, height, ahead)
+            .pair("hand", self.grip - out, height - up, ahead - forward)
+            .pair("hand_direction", *point)
+            .grip(1.0, 1.0)
+        )
+
+    def bent_over(self) -> Key:
+        """Bent over the bar on the floor, both hands on it."""
+        key = self.base.put("pelvis", 0.0, 0.6, -0.3).put("pelvis_rotation", 1.05, 0.0, 0.0)
+        key = key.put("spine_rotation", 0.2, 0.0, 0.0).put("head_rotation", -0.5, 0.0, 0.0)
+        key = key.pair("knee_pole", 0.4, 0.0, 1.0).pair("elbow_pole", 0.3, 0.0, -1.0)
+        return self.hold(key, self.floor_height, BAR_AHEAD)
+
+    def hanging(self) -> Key:
+        """Upright, the bar at arms' length before the thighs."""
+        key = self.base.put("spine_rotation", -0.06, 0.0, 0.0).pair("elbow_pole", 0.3, 0.0, -1.0)
+        return self.hold(key, 0.76, BAR_AHEAD)
+
+    def racked(self, *, squat: float = 0.0) -> Key:
+        """The bar on the front of the shoulders, elbows forward; `squat` 0..1 lowers the body."""
+        drop = 0.36 * squat
+        key = self.base.put("pelvis", 0.0, STAND - 0.01 - drop, -0.12 * squat).put(
+            "pelvis_rotation", 0.3 * squat, 0.0, 0.0
+        )
+        key = key.pair("knee_pole", 0.6, 0.0, 1.0).pair("elbow_pole", 0.35, -0.3, 1.0)
+        return self.hold(key, 1.4 - drop, 0.15 + 0.02 * squat, point=(0.15, 0.9, -0.25))
+
+    def overhead(self, *, squat: float = 0.0) -> Key:
+        """The bar over the head on straight arms."""
+        drop = 0.4 * squat
+        key = self.base.put("pelvis", 0.0, STAND - 0.01 - drop, -0.16 * squat).put(
+            "pelvis_rotation", 0.35 * squat, 0.0, 0.0
+        )
+        key = key.put("spine_rotation", -0.1 * squat, 0.0, 0.0).put("head_rotation", -0.1, 0.0, 0.0)
+        key = key.pair("knee_pole", 0.6, 0.0, 1.0).pair("elbow_pole", 0.9, -0.2, -0.3)
+        rise = np.sqrt(max(0.53**2 - (self.grip - 0.19) ** 2, 0.05))
+        return self.hold(key, 1.36 - drop + float(rise) + PALM, 0.04 - 0.02 * squat, point=(0.2, 1.0, -0.15))
+
+    def split(self, front: Side) -> Key:
+        """The bar overhead, one foot forward and bent, the other back on its toes."""
+        back = other(front)
+        key = self.overhead().put("pelvis", 0.0, STAND - 0.13, 0.0).shift("prop", 0.0, -0.12, 0.0)
+        key = key.nudge_pair("hand", 0.0, -0.12, 0.0)
+        key = key.on(front, "foot", 0.12, ANKLE, 0.36).on(back, "foot", 0.12, ANKLE + 0.06, -0.38)
+        return key.on(back, "foot_direction", 0.1, -0.8, 0.7)
+
+
+def bar_props(style: Style, plate_radius: float) -> PropMaker:
+    """The barbell where the motion says it is."""
+    color = PLATES[int(style.rng.integers(len(PLATES)))]
+
+    def make(pose: Pose, place: NDArray[np.float64], beat: Beat) -> list[Tube | HeldTube]:
+        return list(barbell(place, np.array([1.0, 0.0, 0.0]), plate_radius, color))
+
+    return make
+
+
+def _adjust_grip(style: Style, lift: BarLift, side: Side) -> Phase:
+    """Bent over, one hand already on the bar, the other on the knee or feeling for its place."""
+    key = lift.bent_over()
+    rate = style.uniform(0.4, 0.7)
+    out = lift.grip
+
+    def feel(seconds: float) -> Key:
+        return NOTHING.nudge(side, "hand", 0.05 * wave(rate * seconds), 0.05 * bump(2 * rate * seconds), 0.0)
+
+    key = key.on(side, "hand", out + 0.04, lift.floor_height + PALM + 0.05, BAR_AHEAD + 0.02).put(f"{side}_grip", 0.3)
+    return Phase(
+        name="adjust the grip of one hand",
+        seconds=style.seconds(1.5, 2.6),
+        goal=key,
+        move=1.1,
+        states=states(arm=sided(side, "bend", "unbend"), hand=sided(side, "grab", "hold"), hip="stoop", leg="bend"),
+        rhythm=feel,
+    )
+
+
+def _set_up(style: Style, lift: BarLift, hand: str = "grab") -> Phase:
+    return Phase(
+        name="bend over the bar and grip it",
+        seconds=style.seconds(1.8, 2.8),
+        goal=lift.bent_over(),
+        move=1.1,
+        states=states(arm="unbend", hand=hand, hip="stoop", leg="bend"),
+    )
+
+
+def _lower(style: Style, lift: BarLift, seconds: float) -> Phase:
+    return Phase(
+        name="lower the bar to the floor",
+        seconds=seconds,
+        goal=lift.bent_over(),
+        move=0.9 * seconds,
+        states=states(arm="unbend", hand="hold", hip="stoop", leg="bend"),
+    )
+
+
+def _shrug(rate: float) -> Rhythm:
+    """Small breaths under a load."""
+    return lambda seconds: NOTHING.put("spine_rotation", 0.02 * wave(rate * seconds), 0.0, 0.0)
+
+
+def deadlifting(style: Style) -> Routine:
+    """Singles with pauses, sets of touch and go, or holds at the top."""
+    mode = style.pick(("singles", "touch and go", "long holds"))
+    plate = style.uniform(0.19, 0.24)
+    lift = BarLift(style, grip_half_width=style.uniform(0.24, 0.34), floor_height=plate + 0.005)
+    legs_up = style.pick(("stand", "unbend"), (0.7, 0.3))
+    pauses = ("hips", "standing", "wiping", "stepping", "one hip", "shaking")
+
+    def pull(hold: float) -> list[Phase]:
+        carried = states(arm="carry", hand="hold", leg=legs_up)
+        rise = style.seconds(1.1, 1.7)
+        return [
+            Phase(name="pull the bar up", seconds=rise, goal=lift.hanging(), move=rise, states=carried),
+            Phase(name="stand with the bar", seconds=hold, goal=lift.hanging(), states=carried, rhythm=_shrug(0.4)),
+        ]
+
+    def turn(index: int) -> list[Phase]:
+        phases = [rest(style, pauses)]
+        if style.chance(0.45):
+            phases.append(_adjust_grip(style, lift, style.any_side()))
+        phases.append(_set_up(style, lift))
+        for _ in range(1 if mode != "touch and go" else 3):
+            phases += pull(
+                {"singles": style.seconds(1.2, 2.4), "touch and go": style.seconds(0.4, 0.8)}.get(
+                    mode, style.seconds(2.6, 4.0)
+                )
+            )
+            phases.append(_lower(style, lift, style.seconds(1.0, 1.6)))
+        return phases
+
+    return Routine(loop_phases(turn), bar_props(style, plate), {"tank": 0.4, "gloves": 0.1})
+
+
+def clean_and_jerk(style: Style) -> Routine:
+    """Floor to shoulders, a rest there, then overhead with split or bent legs."""
+    plate = style.uniform(0.19, 0.24)
+    lift = BarLift(style, grip_half_width=style.uniform(0.25, 0.31), floor_height=plate + 0.005)
+    front = style.any_side()
+    splits = style.chance(0.7)
+    cleans_only = style.chance(0.25)
+
+    def clean() -> list[Phase]:
+        fast = style.uniform(0.55, 0.75)
+        caught = states(arm="bend", hand="hold", leg="bend")
+        return [
+            Phase(
+                name="pull to the hips",
+                seconds=0.8,
+                goal=lift.hanging(),
+                move=0.8,
+                states=states(arm="unbend", hand="hold", leg="bend"),
+            ),
+            Phase(
+                name="catch on the shoulders", seconds=fast + 0.5, goal=lift.racked(squat=0.8), move=fast, states=caught
+            ),
+            Phase(
+                name="stand with the bar on the shoulders",
+                seconds=style.seconds(2.2, 3.6),
+                goal=lift.racked(),
+                move=0.9,
+                states=states(arm="bend", hand="hold"),
+                rhythm=_shrug(0.5),
+            ),
+        ]
+
+    def jerk() -> list[Phase]:
+        legs = sided(front, "bend", "unbend")
+        dip = lift.racked().shift("pelvis", 0, -0.1, 0).shift("prop", 0, -0.1, 0).nudge_pair("hand", 0, -0.1, 0)
+        phases = [
+            Phase(name="dip", seconds=0.45, goal=dip, move=0.4, states=states(arm="bend", hand="push", leg="bend"))
+        ]
+        if splits:
+            phases.append(
+                Phase(
+                    name="push overhead into the split",
+                    seconds=style.seconds(1.3, 2.0),
+                    goal=lift.split(front),
+                    move=0.5,
+                    states=states(arm="lift", hand="push", leg=legs, foot=sided(front, "step_on", "tiptoe")),
+                )
+            )
+        phases.append(
+            Phase(
+                name="stand with the bar overhead",
+                seconds=style.seconds(2.0, 3.4),
+                goal=lift.overhead(),
+                move=0.8,
+                states=states(arm="lift", hand="hold"),
+                rhythm=_shrug(0.6),
+            )
+        )
+        return phases
+
+    def drop() -> list[Phase]:
+        back = Phase(
+            name="bring the bar back to the shoulders",
+            seconds=0.9,
+            goal=lift.racked(squat=0.15),
+            move=0.7,
+            states=states(arm="bend", hand="hold", leg="bend"),
+        )
+        down = Phase(
+            name="lower to the hips",
+            seconds=0.7,
+            goal=lift.hanging(),
+            move=0.7,
+            states=states(arm="unbend", hand="hold", leg="bend"),
+        )
+        return [back, down, _lower(style, lift, 1.0)]
+
+    def turn(index: int) -> list[Phase]:
+        phases = [rest(style, ("hips", "standing", "shaking", "one hip", "clapping", "wiping"))]
+        if style.chance(0.3):
+            phases.append(_adjust_grip(style, lift, style.any_side()))
+        phases += [_set_up(style, lift), *clean()]
+        if not (cleans_only and index % 2 == 0):
+            phases += jerk()
+        return phases + drop()
+
+    return Routine(loop_phases(turn), bar_props(style, plate), {"tank": 0.5})
+
+
+def snatch_weight_lifting(style: Style) -> Routine:
+    """Floor to overhead in one go, a deep squat, and a long stand."""
+    plate = style.uniform(0.19, 0.24)
+    lift = BarLift(style, grip_half_width=style.uniform(0.38, 0.46), floor_height=plate + 0.005)
+    squats = style.chance(0.75)
+
+    def snatch() -> list[Phase]:
+        phases = [
+            Phase(
+                name="pull to the hips",
+                seconds=0.75,
+                goal=lift.hanging(),
+                move=0.75,
+                states=states(arm="unbend", hand="hold", leg="unbend"),
+            )
+        ]
+        if squats:
+            phases.append(
+                Phase(
+                    name="catch overhead in a squat",
+                    seconds=style.seconds(1.5, 2.6),
+                    goal=lift.overhead(squat=0.95),
+                    move=0.65,
+                    states=states(arm="lift", hand="hold", hip="sit", leg="bend"),
+                )
+            )
+        phases.append(
+            Phase(
+                name="stand with the bar overhead",
+                seconds=style.seconds(2.2, 3.6),
+                goal=lift.overhead(),
+                move=0.95 if squats else 0.65,
+                states=states(arm="lift", hand="hold", head=style.pick(("none", "raise"), (0.8, 0.2))),
+                rhythm=_shrug(0.6),
+            )
+        )
+        return phases
+
+    def turn(index: int) -> list[Phase]:
+        phases = [rest(style, ("standing", "hips", "clapping", "stepping", "one hip"))]
+        if style.chance(0.35):
+            phases.append(_adjust_grip(style, lift, style.any_side()))
+        down = Phase(
+            name="lower to the hips",
+            seconds=0.9,
+            goal=lift.hanging(),
+            move=0.8,
+            states=states(arm="unbend", hand="hold", leg="bend"),
+        )
+        return [*phases, _set_up(style, lift), *snatch(), down, _lower(style, lift, 1.1)]
+
+    return Routine(loop_phases(turn), bar_props(style, plate), {"tank": 0.5})
+
+
+def front_raises(style: Style) -> Routine:
+    """Straight arms raised to the front: one after the other, both with dumbbells, or both with a bar or a plate."""
+    mode = style.pick(("one by one", "sets of one side", "dumbbells", "bar"))
+    rate = style.rate(0.32, 0.5)
+    high = style.uniform(1.32, 1.45)
+    base = style.stand.pair("hand", 0.2, 0.86, 0.12).pair("elbow_pole", 0.7, -0.5, -0.4).grip(1, 1)
+
+    def raised(side: Side) -> Rhythm:
+        def beat(seconds: float) -> Key:
+            angle = np.pi / 2 * bump(rate * seconds)
+            return NOTHING.nudge(
+                side, "hand", 0.0, (high - 0.86) * (1 - float(np.cos(angle))), 0.4 * float(np.sin(angle))
+            )
+
+        return beat
+
+    both_arms = both(raised("left"), raised("right"))
+    lean = base.put("spine_rotation", -0.03, 0.0, 0.0)
+
+    def one(side: Side, seconds: float) -> Phase:
+        said = states(arm=sided(side, "lift", "unbend"), hand="hold")
+        return Phase(name="raise one arm again and again", seconds=seconds, goal=lean, states=said, rhythm=raised(side))
+
+    def two(seconds: float) -> Phase:
+        return Phase(
+            name="raise both arms", seconds=seconds, goal=lean, states=states(arm="lift", hand="hold"), rhythm=both_arms
+        )
+
+    def hold(seconds: float, side: Side | None) -> Phase:
+        key = base.pair("hand", 0.2, high, 0.5) if side is None else base.on(side, "hand", 0.2, high, 0.5)
+        arms = "lift" if side is None else sided(side, "lift", "unbend")
+        return Phase(name="hold at the top", seconds=seconds, goal=key, states=states(arm=arms, hand="hold"), move=1.0)
+
+    def pause() -> Phase:
+        kind = style.pick(("low", "chest", "one chest"))
+        if kind == "low":
+            return Phase(
+                name="rest with the weights",
+                seconds=style.seconds(2.0, 3.5),
+                goal=base,
+                states=states(hand="hold"),
+                rhythm=style.sway(),
+            )
+        if kind == "chest":
+            key = base.pair("hand", 0.16, 1.18, 0.3)
+            return Phase(
+                name="weights at the chest",
+                seconds=style.seconds(2.0, 3.5),
+                goal=key,
+                states=states(arm="bend", hand="hold"),
+                rhythm=style.sway(),
+            )
+        side = style.any_side()
+        key = base if mode == "bar" else base.on(side, "hand", 0.16, 1.25, 0.26)
+        arms = "unbend" if mode == "bar" else sided(side, "bend", "unbend")
+        return Phase(
+            name="curl one weight",
+            seconds=style.seconds(2.0, 3.2),
+            goal=key,
+            states=states(arm=arms, hand="hold"),
+            rhythm=style.sway(),
+        )
+
+    def turn(index: int) -> list[Phase]:
+        side: Side = style.side if index % 2 == 0 else other(style.side)
+        if mode in ("dumbbells", "bar"):
+            phases = [two(style.seconds(3.5, 6.0))]
+            if style.chance(0.3):
+                phases.append(hold(style.seconds(1.5, 3.0), None))
+        else:
+            length = style.seconds(2.4, 3.4) if mode == "one by one" else style.seconds(4.0, 6.0)
+            phases = [one(side, length)]
+            if style.chance(0.25):
+                phases.append(hold(style.seconds(1.5, 2.5), side))
+        return [*phases, pause()] if mode != "one by one" or index % 3 == 2 else phases
+
+    return Routine(loop_phases(turn), _raise_props(mode), {"tank": 0.4, "gloves": 0.1})
+
+
+def _raise_props(mode: str) -> PropMaker:
+    def make(pose: Pose, place: NDArray[np.float64], beat: Beat) -> list[Tube | HeldTube]:
+        if mode == "bar":
+            return list(held_rod("both", 0.55, 0.016, STEEL, weight_radius=0.1))
+        return [*dumbbell("left"), *dumbbell("right")]
+
+    return make
