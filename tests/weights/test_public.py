@@ -116,7 +116,7 @@ def test_errors_name_the_entries(net: Yolof, mmdet: Entries, detectron2: Entries
 def test_layouts_that_a_network_does_not_have(net: Yolof) -> None:
     with pytest.raises(WeightsError, match="layout of Yolof must be openmmlab or detectron2, got 'torchvision'"):
         load_public(net, {}, "torchvision")
-    with pytest.raises(WeightsError, match=r"public weights need a network of ResNet, .*, got Linear"):
+    with pytest.raises(WeightsError, match=r"public weights need one of the networks ResNet, .*, got Linear"):
         load_public(nn.Linear(1, 1), {})
 
 

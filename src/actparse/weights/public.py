@@ -15,10 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from actparse.errors import WeightsError
-from actparse.nets.csn import Csn
 from actparse.nets.resnet import ResNet, StridePlace
-from actparse.nets.tsn import Tsn
-from actparse.nets.yolof import Yolof
 
 LayoutName = Literal["openmmlab", "detectron2", "torchvision"]
 NetT = TypeVar("NetT", bound=nn.Module)
@@ -98,13 +95,13 @@ def layout_of(net: nn.Module, layout: str) -> Layout:
     Raises:
         WeightsError: no public checkpoint of that layout exists for it.
     """
-    for kind, layouts in _LAYOUTS.items():
-        if isinstance(net, kind):
-            if layout not in layouts:
-                raise WeightsError(f"layout of {kind.__name__} must be {' or '.join(layouts)}, got {layout!r}")
-            return layouts[layout]
-    known = ", ".join(kind.__name__ for kind in _LAYOUTS)
-    raise WeightsError(f"public weights need a network of {known}, got {type(net).__name__}")
+    kind = type(net).__name__
+    layouts = _LAYOUTS.get(kind)
+    if layouts is None:
+        raise WeightsError(f"public weights need one of the networks {', '.join(_LAYOUTS)}, got {kind}")
+    if layout not in layouts:
+        raise WeightsError(f"layout of {kind} must be {' or '.join(layouts)}, got {layout!r}")
+    return layouts[layout]
 
 
 def _unwrap(state_dict: Mapping[str, Any]) -> dict[str, Any]:
@@ -194,6 +191,14 @@ def _without_backbone(name: str) -> str:
     return name.removeprefix(_BACKBONE)
 
 
+def _mmpose_0(name: str) -> str:
+    return re.sub(r"^head\.", "keypoint_head.", name)
+
+
+def _original_hrnet(name: str) -> str:
+    return re.sub(r"^(backbone|head)\.", "", name)
+
+
 _DETECTRON2_BACKBONE = (
     (r"^conv1\.", "stem.conv1."),
     (r"^bn1\.", "stem.conv1.norm."),
@@ -241,22 +246,23 @@ def _torchvision_tsn(name: str) -> str:
 
 
 _MMACTION = Layout(spellings=(_same, _without_backbone))
-_LAYOUTS: dict[type[nn.Module], dict[str, Layout]] = {
-    ResNet: {
+_LAYOUTS: dict[str, dict[str, Layout]] = {  # by the name of the network's class
+    "ResNet": {
         "openmmlab": Layout(spellings=(_with_backbone, _same)),
         "detectron2": Layout(
             spellings=(lambda name: _BACKBONE + _detectron2_resnet(name), _detectron2_resnet), folds_biases=True
         ),
         "torchvision": Layout(spellings=(_same,), ignored=("fc.",), stride_in="3x3"),
     },
-    Yolof: {
+    "Yolof": {
         "openmmlab": Layout(spellings=(_same, _without_backbone)),
         "detectron2": Layout(
             spellings=(_detectron2_yolof, lambda name: _without_backbone(_detectron2_yolof(name))), folds_biases=True
         ),
     },
-    Csn: {"openmmlab": _MMACTION},
-    Tsn: {
+    "Hrnet": {"openmmlab": Layout(spellings=(_same, _mmpose_0, _original_hrnet))},
+    "Csn": {"openmmlab": _MMACTION},
+    "Tsn": {
         "openmmlab": _MMACTION,
         "torchvision": Layout(
             spellings=(_torchvision_tsn,),
