@@ -199,3 +199,42 @@ def test_mmaction_files_with_and_without_their_head() -> None:
     with pytest.raises(WeightsError, match=r"needs cls_head\.fc_cls\.weight \(7, 2048\), got \(4, 2048\)"):
         load_public(other, entries)
     load_public(other, entries, partial=True)
+
+
+class Hrnet(nn.Module):
+    """As little of an HRNet as has its names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.backbone = nn.Sequential()
+        self.backbone.add_module("conv1", nn.Conv2d(3, 4, 3))
+        self.head = nn.Sequential()
+        self.head.add_module("final_layer", nn.Conv2d(4, 17, 1))
+
+
+@pytest.mark.parametrize(
+    ("backbone", "head"),
+    [
+        pytest.param("backbone.", "head.", id="mmpose 1.x"),
+        pytest.param("backbone.", "keypoint_head.", id="mmpose 0.x"),
+        pytest.param("", "", id="original"),
+    ],
+)
+def test_hrnet_in_its_three_spellings(backbone: str, head: str) -> None:
+    source, target = Hrnet().state_dict(), Hrnet()
+    spelled = {k.replace("backbone.", backbone).replace("head.", head): value for k, value in source.items()}
+    load_public(target, spelled)
+    for name, value in target.state_dict().items():
+        assert torch.equal(value, source[name])
+    last = f"{head}final_layer.bias"
+    with pytest.raises(WeightsError, match=f"misses {last}"):
+        load_public(target, {name: value for name, value in spelled.items() if name != last})
+
+
+def test_hrnet_from_an_image_classifier() -> None:
+    source, target = Hrnet().state_dict(), Hrnet()
+    head = target.state_dict()["head.final_layer.bias"].clone()
+    entries = {"conv1.weight": source["backbone.conv1.weight"], "conv1.bias": source["backbone.conv1.bias"]}
+    load_public(target, entries | {"incre_modules.0.0.conv1.weight": torch.zeros(1)}, partial=True)
+    assert torch.equal(target.state_dict()["backbone.conv1.weight"], source["backbone.conv1.weight"])
+    assert torch.equal(target.state_dict()["head.final_layer.bias"], head)
