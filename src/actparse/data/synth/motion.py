@@ -13,8 +13,12 @@ import numpy as np
 from actparse.data.synth.figure import BodySizes
 from actparse.data.synth.motion_barbell import clean_and_jerk, deadlifting, front_raises, snatch_weight_lifting
 from actparse.data.synth.motion_bodyweight import lunge, pull_ups, push_up
+from actparse.data.synth.motion_bystander import BYSTANDERS
+from actparse.data.synth.motion_dance import belly_dancing, capoeira, country_line_dancing, salsa_dancing
 from actparse.data.synth.motion_phases import Performer, Routine, ScriptedPerformer
+from actparse.data.synth.motion_play import hopscotch, juggling_balls, punching_bag, skipping_rope
 from actparse.data.synth.motion_style import Style
+from actparse.data.synth.motion_throw import hammer_throw, hitting_baseball, throwing_discus
 from actparse.errors import ConfigError
 
 LOOKS: tuple[str, ...] = ("gloves", "cap", "midriff", "barefoot", "skirt", "tank")
@@ -39,8 +43,6 @@ class Action:
     hints: SceneHints
 
 
-_GYM = ("gym", "room", "gym", "park")
-
 _REGISTRY: dict[str, Action] = {
     "deadlifting": Action(deadlifting, SceneHints(("gym", "room"), 2, 0.15, 1.9, 1.8)),
     "clean_and_jerk": Action(clean_and_jerk, SceneHints(("gym", "stage"), 1, 0.0, 2.4, 1.9)),
@@ -49,6 +51,17 @@ _REGISTRY: dict[str, Action] = {
     "lunge": Action(lunge, SceneHints(("gym", "room", "park"), 3, 0.4, 2.0, 1.4)),
     "push_up": Action(push_up, SceneHints(("gym", "room", "park", "field"), 3, 0.4, 1.0, 1.8)),
     "pull_ups": Action(pull_ups, SceneHints(("gym", "park", "street"), 2, 0.15, 2.4, 1.6)),
+    "punching_bag": Action(punching_bag, SceneHints(("gym", "room"), 1, 0.0, 2.3, 1.6)),
+    "hitting_baseball": Action(hitting_baseball, SceneHints(("field", "park", "street"), 1, 0.0, 2.2, 2.0)),
+    "belly_dancing": Action(belly_dancing, SceneHints(("stage", "room", "street"), 3, 0.4, 2.1, 1.6)),
+    "salsa_dancing": Action(salsa_dancing, SceneHints(("stage", "room", "street"), 4, 0.5, 2.1, 1.6)),
+    "country_line_dancing": Action(country_line_dancing, SceneHints(("stage", "room", "street"), 4, 0.6, 2.1, 2.0)),
+    "capoeira": Action(capoeira, SceneHints(("street", "park", "stage", "gym"), 2, 0.4, 2.1, 2.0)),
+    "skipping_rope": Action(skipping_rope, SceneHints(("gym", "park", "street", "room"), 3, 0.3, 2.4, 1.4)),
+    "hopscotch": Action(hopscotch, SceneHints(("street", "park"), 1, 0.0, 2.0, 2.8)),
+    "juggling_balls": Action(juggling_balls, SceneHints(("street", "park", "stage", "room"), 2, 0.2, 2.3, 1.4)),
+    "throwing_discus": Action(throwing_discus, SceneHints(("field",), 1, 0.0, 2.2, 2.2)),
+    "hammer_throw": Action(hammer_throw, SceneHints(("field",), 1, 0.0, 2.6, 3.0)),
 }
 
 ACTIONS: tuple[str, ...] = tuple(_REGISTRY)
@@ -61,6 +74,13 @@ def build_performer(action: str, rng: np.random.Generator, sizes: BodySizes) -> 
         ConfigError: the action is not one of `ACTIONS`.
     """
     return _perform(_action(action).build, rng, sizes)
+
+
+def build_bystander(rng: np.random.Generator, sizes: BodySizes) -> Performer:
+    """Someone who does none of the actions, or only warms up; everything they do follows from `rng`."""
+    shares = np.array([share for _, share in BYSTANDERS.values()])
+    build = list(BYSTANDERS.values())[int(rng.choice(len(shares), p=shares / shares.sum()))][0]
+    return _perform(build, rng, sizes)
 
 
 def scene_hints(action: str) -> SceneHints:

@@ -23,6 +23,7 @@ from actparse.vocabulary import PARTS
 Rhythm = Callable[[float], Key]  # seconds -> an offset to the pose; continuous
 Pair = str | tuple[str, str]  # a state of both sides, or (left, right)
 
+MAX_FADE_SECONDS = 0.6  # from one rhythm to the next
 MIN_SCRIPT_SECONDS = 32.0  # a performer's script; after it the phases repeat
 
 
@@ -96,6 +97,7 @@ class Beat:
     previous: Phase
     elapsed: float  # seconds since the phase began
     progress: float  # 0..1, eased: from the previous goal to this one
+    fade: float  # 0..1, eased: from the previous rhythm to this one
 
 
 PropMaker = Callable[
@@ -151,7 +153,9 @@ class ScriptedPerformer:
         phase, previous = self._phases[index], self._phases[index - 1]
         elapsed = within - self._starts[index]
         before = previous.goal if index else _unwound(previous.goal, phase.goal)
-        return Beat(seconds, phase, previous, elapsed, ease(elapsed / min(phase.move, phase.seconds))), before
+        way = min(phase.move, phase.seconds)
+        progress, fade = ease(elapsed / way), ease(elapsed / min(way, MAX_FADE_SECONDS))
+        return Beat(seconds, phase, previous, elapsed, progress, fade), before
 
 
 def _unwound(last: Key, first: Key) -> Key:
@@ -165,9 +169,9 @@ def _blend(beat: Beat, before: Key) -> Key:
     if beat.phase.arc is not NOTHING and beat.progress < 1:
         key = key.plus(beat.phase.arc, float(np.sin(np.pi * beat.progress)) ** 2)
     if beat.phase.rhythm is not None:
-        key = key.plus(beat.phase.rhythm(beat.seconds), beat.progress)
-    if beat.previous.rhythm is not None and beat.progress < 1:
-        key = key.plus(beat.previous.rhythm(beat.seconds), 1 - beat.progress)
+        key = key.plus(beat.phase.rhythm(beat.seconds), beat.fade)
+    if beat.previous.rhythm is not None and beat.fade < 1:
+        key = key.plus(beat.previous.rhythm(beat.seconds), 1 - beat.fade)
     return key
 
 

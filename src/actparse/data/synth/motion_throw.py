@@ -1,0 +1,590 @@
+"""Swings and throws: baseball bat, discus, hammer. Written for right-handers; a left-hander is the mirror image."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actparse.data.synth.figure import HeldTube, Pose, Side, Tube
+from actparse.data.synth.motion_keys import ANKLE, NOTHING, STAND, Key, bump, wave
+from actparse.data.synth.motion_phases import Beat, Phase, PropMaker, Rhythm, Routine, loop_phases, states
+from actparse.data.synth.motion_props import DARK, STEEL, WHITE, WOOD, ball, disc, line, palm
+from actparse.data.synth.motion_reach import unit
+from actparse.data.synth.motion_style import Style, both, rest, rest_wiping, stepping
+
+
+def handed(style: Style, phases: tuple[Phase, ...]) -> tuple[Phase, ...]:
+    """The phases of a right-hander as this performer does them."""
+    return phases if style.side == "right" else tuple(phase.mirrored() for phase in phases)
+
+
+class BatPoses:
+    """The poses of a batter; the free prop is the tip of the bat. The left hand is the lower one on the bat."""
+
+    def __init__(self, style: Style) -> None:
+        width = style.uniform(0.22, 0.3)
+        self.crouch = style.uniform(0.05, 0.13)
+        self.high = style.uniform(1.22, 1.4)
+        base = style.stand.pair("foot", width, ANKLE, 0.0).put("pelvis", -0.04, STAND - self.crouch - 0.03, -0.02)
+        base = base.pair("elbow_pole", 0.7, -0.7, -0.1).grip(1.0, 1.0).put("pelvis_rotation", 0.12, 0.0, 0.0)
+        self.base = base.put("spine_rotation", 0.12, -0.35, 0.0).put("head_rotation", 0.0, 1.0, 0.0)
+
+    def hold(self, key: Key, grip: tuple[float, float, float], tip: tuple[float, float, float]) -> Key:
+        """Both hands at `grip`, the bat pointing to `tip`."""
+        place, end = np.array(grip), np.array(tip)
+        along = unit(end - place)
+        low, top = place - 0.05 * along, place + 0.06 * along
+        return key.put("left_hand", *low).put("right_hand", *top).put("prop", *end)
+
+    def ready(self) -> Key:
+        """The bat over the right shoulder, eyes to the left where the ball comes from."""
+        return self.hold(self.base, (-0.17, self.high, 0.2), (-0.5, self.high + 0.75, -0.15))
+
+    def loaded(self) -> Key:
+        """The weight back, the left leg lifted."""
+        key = self.hold(
+            self.base.shift("pelvis", -0.1, 0.0, 0.0), (-0.27, self.high + 0.02, 0.12), (-0.6, self.high + 0.7, -0.25)
+        )
+        return key.shift("spine_rotation", 0.0, -0.25, 0.0).on("left", "foot", 0.16, 0.3, 0.05)
+
+    def lagging(self) -> Key:
+        """The hips already turn, the bat trails."""
+        key = self.hold(self.base.shift("pelvis", 0.06, -0.02, 0.0), (-0.05, 1.12, 0.34), (-0.8, 1.0, 0.2))
+        return (
+            key.put("pelvis_rotation", 0.12, 0.45, 0.0)
+            .put("spine_rotation", 0.15, 0.0, 0.0)
+            .put("head_rotation", 0.1, 0.7, 0.0)
+        )
+
+    def contact(self) -> Key:
+        """The bat out in front."""
+        key = self.hold(self.lagging(), (0.2, 1.05, 0.42), (0.6, 0.98, 1.1)).put("pelvis_rotation", 0.12, 0.8, 0.0)
+        return key.put("spine_rotation", 0.12, 0.3, 0.0).put("head_rotation", 0.1, 0.2, 0.0)
+
+    def followed(self) -> Key:
+        """The bat swung around to the left shoulder."""
+        key = self.hold(self.contact(), (0.36, 1.36, 0.1), (0.4, 1.7, -0.6)).put("pelvis_rotation", 0.08, 1.0, 0.0)
+        key = (
+            key.put("spine_rotation", 0.05, 0.55, 0.0)
+            .put("head_rotation", 0.0, -0.4, 0.0)
+            .shift("pelvis", 0.04, 0.03, 0.0)
+        )
+        return key.on("right", "foot", 0.2, ANKLE + 0.07, 0.05).put("right_foot_direction", 0.7, -0.8, 0.5)
+
+    def lowered(self) -> Key:
+        """Upright, the bat hanging from the left hand, the right on the hip."""
+        key = (
+            self.base.put("pelvis", 0.0, STAND - 0.02, 0.0)
+            .put("pelvis_rotation", 0.0, 0.0, 0.0)
+            .put("spine_rotation", 0.03, 0.0, 0.0)
+        )
+        key = (
+            key.on("left", "hand", 0.28, 0.86, 0.08)
+            .on("right", "hand", 0.17, 1.0, 0.05)
+            .on("right", "elbow_pole", 1.0, -0.1, -0.5)
+        )
+        return key.put("prop", 0.4, 0.06, 0.45).put("right_grip", 0.4)
+
+    def tapping(self) -> Key:
+        """Bent over the plate, the bat's tip on the floor, held by one hand."""
+        key = self.base.put("spine_rotation", 0.45, 0.0, 0.0).put("pelvis_rotation", 0.3, 0.0, 0.0)
+        key = key.put("left_hand", 0.05, 0.82, 0.52).put("prop", 0.05, 0.08, 0.95).on("right", "hand", 0.24, 0.92, 0.3)
+        return key.put("head_rotation", 0.1, 0.5, 0.0)
+
+
+def hitting_baseball(style: Style) -> Routine:
+    """Waiting, waggling, swinging; bat taps, practice swings and walks in between."""
+    poses = BatPoses(style)
+    waggle_rate = style.uniform(0.5, 0.9)
+    stance_word = style.pick(("bend", "stand"), (0.5, 0.5))
+    between = [str(name) for name in style.rng.permutation(["lowered", "tapping", "practice", "wipe", "steps"])[:3]]
+    swings_often = style.chance(0.6)
+
+    def waggle(seconds: float) -> Key:
+        x = wave(waggle_rate * seconds)
+        return (
+            NOTHING.put("prop", 0.1 * x, 0.0, 0.14 * x)
+            .nudge_pair("hand", 0.0, 0.012 * x, 0.0)
+            .put("pelvis", 0.02 * x, 0, 0)
+        )
+
+    def wait() -> Phase:
+        said = states(arm="bend", hand="hold", leg=stance_word, head="turn" if style.chance(0.2) else "none")
+        return Phase(
+            name="wait for the ball", seconds=style.seconds(2.4, 4.0), goal=poses.ready(), states=said, rhythm=waggle
+        )
+
+    def swing() -> list[Phase]:
+        said = states(arm="swing", hand="hold", hip="turn", leg=("unbend", "bend"), foot=("step_on", "tiptoe"))
+        lifted = states(arm="bend", hand="hold", leg=("raise", "bend"), foot=("none", "step_on"))
+        return [
+            Phase(
+                name="lift the front foot",
+                seconds=style.seconds(0.8, 1.1),
+                goal=poses.loaded(),
+                states=lifted,
+                move=0.6,
+            ),
+            Phase(name="swing: hips first", seconds=0.2, goal=poses.lagging(), states=said, move=0.2),
+            Phase(name="swing: through the ball", seconds=0.16, goal=poses.contact(), states=said, move=0.16),
+            Phase(
+                name="swing: follow through",
+                seconds=style.seconds(1.6, 2.6),
+                goal=poses.followed(),
+                states=said,
+                move=0.35,
+            ),
+        ]
+
+    def practice() -> Phase:
+        rate = style.rate(0.35, 0.5)
+        middle = poses.lagging()
+        reach = poses.contact().plus(middle, -1.0)
+        slow: Rhythm = lambda seconds: Key(reach.values * bump(rate * seconds))  # noqa: E731
+        said = states(arm="swing", hand="hold", hip="turn", leg="bend")
+        return Phase(
+            name="slow practice swings", seconds=style.seconds(2.6, 4.0), goal=middle, states=said, rhythm=slow
+        )
+
+    def pause(name: str) -> Phase:
+        if name == "practice":
+            return practice()
+        if name == "tapping":
+            tap: Rhythm = lambda seconds: NOTHING.put("prop", 0.0, 0.12 * bump(1.1 * seconds), 0.0).put(
+                "left_hand", 0, 0.06 * bump(1.1 * seconds), 0
+            )  # noqa: E731
+            said = states(arm=("unbend", "bend"), hand=("hold", "none"), hip="stoop", leg="bend", head="bend")
+            return Phase(
+                name="tap the plate", seconds=style.seconds(2.0, 3.2), goal=poses.tapping(), states=said, rhythm=tap
+            )
+        if name == "steps":
+            said = states(arm=("carry", "bend"), hand=("hold", "hold"), leg="step")
+            return Phase(
+                name="step out with the bat",
+                seconds=style.seconds(2.0, 3.2),
+                goal=poses.lowered(),
+                states=said,
+                rhythm=stepping(0.8),
+            )
+        if name == "wipe":
+            wiping = rest_wiping(style, "right")
+            goal = (
+                poses.lowered()
+                .put("right_hand", *wiping.goal.read("right_hand"))
+                .put("right_elbow_pole", -0.9, -0.3, 0.3)
+            )
+            said = states(arm=("unbend", "lift"), hand=("hold", "others"))
+            return Phase(
+                name="wipe the forehead",
+                seconds=style.seconds(2.0, 3.0),
+                goal=goal,
+                states=said,
+                rhythm=style.sway(0.01),
+            )
+        said = states(arm=("unbend", "bend"), hand=("hold", "hold"))
+        return Phase(
+            name="rest with the bat down",
+            seconds=style.seconds(2.2, 3.6),
+            goal=poses.lowered(),
+            states=said,
+            rhythm=style.sway(),
+        )
+
+    def turn(index: int) -> list[Phase]:
+        phases = [wait(), *swing()] if swings_often or index % 2 else [wait()]
+        return [*phases, pause(between[int(style.rng.integers(3))])]
+
+    return Routine(handed(style, loop_phases(turn)), _bat_props(style), {"cap": 0.75, "gloves": 0.1})
+
+
+def _bat_props(style: Style) -> PropMaker:
+    low_hand: Side = "left" if style.side == "right" else "right"
+    color = (WOOD, DARK, STEEL)[int(style.rng.integers(3))]
+    shape = np.array(
+        [[0.0, 0.001], [0.0, 0.022], [0.05, 0.014], [0.3, 0.017], [0.6, 0.03], [0.85, 0.034], [0.87, 0.001]]
+    )
+
+    def make(pose: Pose, place: NDArray[np.float64], beat: Beat) -> list[Tube | HeldTube]:
+        start = palm(pose.hands[low_hand], pose.hand_directions[low_hand], 0.05)
+        along = unit(place - start)
+        path = start - 0.1 * along + shape[:, :1] * 0.95 * along
+        return [Tube(path, shape[:, 1], color, 7)]
+
+    return make
+
+
+class DiscusPoses:
+    """The poses of a discus thrower, facing away from the field at heading 0."""
+
+    def __init__(self, style: Style) -> None:
+        self.low = style.uniform(0.1, 0.18)
+        self.base = style.stand.pair("foot", 0.24, ANKLE, 0.0).put("pelvis", 0.0, STAND - 0.06, 0.0).grip(0.2, 0.7)
+        self.base = self.base.pair("elbow_pole", 0.5, -0.8, -0.3)
+
+    def wound(self) -> Key:
+        """Twisted to the right, the disc behind, the left arm across."""
+        key = self.base.shift("pelvis", -0.05, -self.low + 0.03, 0.0).put("pelvis_rotation", 0.15, -0.45, 0.0)
+        key = key.put("spine_rotation", 0.2, -0.65, 0.0).put("head_rotation", 0.0, 0.5, 0.0)
+        return key.put("right_hand", -0.5, 1.08, -0.4).put("left_hand", -0.1, 1.22, 0.38)
+
+    def forward(self) -> Key:
+        """The disc swung to the left, both hands at it."""
+        key = self.base.put("pelvis_rotation", 0.05, 0.25, 0.0).put("spine_rotation", 0.1, 0.35, 0.0)
+        return key.put("right_hand", 0.2, 1.3, 0.42).put("left_hand", 0.36, 1.2, 0.3)
+
+    def spinning(self) -> Key:
+        """Low on bent legs, the disc trailing, the left arm leading."""
+        key = (
+            self.base.shift("pelvis", 0.0, -self.low, 0.0)
+            .put("pelvis_rotation", 0.15, 0.1, 0.0)
+            .put("spine_rotation", 0.2, -0.35, 0.0)
+        )
+        key = key.put("right_hand", -0.6, 1.05, -0.25).put("left_hand", 0.48, 1.18, 0.3)
+        return key.pair("foot", 0.17, ANKLE + 0.05, 0.0).pair("foot_direction", 0.2, -0.8, 0.8)
+
+    def released(self) -> Key:
+        """Tall, the right arm thrown up ahead, the left leg braced."""
+        key = (
+            self.base.put("pelvis", 0.05, STAND - 0.03, 0.08)
+            .put("pelvis_rotation", 0.0, 0.25, 0.0)
+            .put("spine_rotation", -0.1, 0.3, 0.0)
+        )
+        key = (
+            key.put("right_hand", -0.15, 1.62, 0.42)
+            .put("left_hand", 0.4, 1.1, -0.15)
+            .put("head_rotation", -0.3, 0.0, 0.0)
+        )
+        return (
+            key.put("left_foot", 0.16, ANKLE, 0.16)
+            .put("right_foot", -0.16, ANKLE + 0.07, -0.2)
+            .put("right_foot_direction", 0.2, -0.9, 0.6)
+        )
+
+    def balanced(self) -> Key:
+        """On the right foot after the throw, the left leg up behind."""
+        key = (
+            self.base.put("pelvis", -0.12, STAND - 0.06, 0.1)
+            .put("spine_rotation", 0.3, 0.1, 0.0)
+            .pair("hand", 0.55, 1.12, 0.15)
+        )
+        key = (
+            key.put("right_foot", -0.12, ANKLE, 0.12)
+            .put("left_foot", 0.12, 0.42, -0.5)
+            .put("left_foot_direction", 0.1, -0.7, -0.5)
+        )
+        return key.put("head_rotation", -0.3, 0.0, 0.0)
+
+    def cradled(self) -> Key:
+        """Standing, the disc before the belly in both hands."""
+        return (
+            self.base.put("pelvis", 0.0, STAND - 0.015, 0.0)
+            .put("right_hand", -0.12, 1.05, 0.3)
+            .put("left_hand", 0.08, 1.03, 0.32)
+        )
+
+
+def throwing_discus(style: Style) -> Routine:
+    """Swings back and forth, one and a half turns, the throw, a balance, and the walk back."""
+    poses = DiscusPoses(style)
+    only_swings = style.chance(0.3)  # of the turns
+    rate = style.rate(0.34, 0.45)
+    one_arm_rest = style.chance(0.5)
+    difference = poses.forward().plus(poses.wound(), -1.0)
+    swinging: Rhythm = lambda seconds: Key(difference.values * bump(rate * seconds))  # noqa: E731
+    start = 0.0
+
+    def at(key: Key, heading: float, gone: float = 0.0) -> Key:
+        return key.put("heading", heading).put("travel", 0.0, 0.0, -0.7 * gone)
+
+    def prepare() -> list[Phase]:
+        cradle = states(arm="bend", hand="hold")
+        arm, hand = ("unbend", "bend"), ("none", "hold")
+        one_arm = poses.cradled().put("left_hand", 0.25, 0.87, 0.05)
+        calm = Phase(
+            name="stand with the disc",
+            seconds=style.seconds(2.0, 3.4),
+            goal=at(one_arm if one_arm_rest else poses.cradled(), start),
+            states=states(arm=arm, hand=hand) if one_arm_rest else cradle,
+            rhythm=style.sway(),
+        )
+        said = states(
+            arm=("bend", "swing"), hand=("none", "hold"), hip="turn", leg="bend" if style.chance(0.6) else "stand"
+        )
+        swings = Phase(
+            name="swing the disc back and forth",
+            seconds=style.seconds(3.0, 4.2),
+            goal=at(poses.wound(), start),
+            states=said,
+            move=0.9,
+            rhythm=swinging,
+        )
+        return [calm, swings]
+
+    def throw() -> list[Phase]:
+        said = states(arm=("unbend", "swing"), hand=("none", "hold"), hip="turn", leg="bend", foot="tiptoe")
+        spin_seconds = style.seconds(1.8, 2.4)
+        out = states(arm=("unbend", "lift"), hand="none", head="raise", leg="unbend", foot=("step_on", "tiptoe"))
+        balance = states(arm="unbend", hand="none", leg=("raise", "stand"), foot=("none", "step_on"))
+        field = start + 3 * np.pi
+        steps = stepping(0.9, lift=0.08, sway=0.0)
+        return [
+            Phase(
+                name="wind up",
+                seconds=style.seconds(0.9, 1.3),
+                goal=at(poses.wound(), start),
+                states=said | {"left_foot": "step_on", "right_foot": "step_on"},
+            ),
+            Phase(
+                name="one turn and a half",
+                seconds=spin_seconds,
+                goal=at(poses.spinning(), field, 1.0),
+                states=said,
+                move=spin_seconds,
+                rhythm=steps,
+            ),
+            Phase(
+                name="release",
+                seconds=style.seconds(1.2, 1.8),
+                goal=at(poses.released(), field, 1.0),
+                states=out,
+                move=0.35,
+                prop="gone",
+            ),
+            Phase(
+                name="balance on one leg",
+                seconds=style.seconds(1.6, 2.6),
+                goal=at(poses.balanced(), field, 1.0),
+                states=balance,
+                prop="gone",
+            ),
+        ]
+
+    def back() -> list[Phase]:
+        walk_seconds = style.seconds(2.6, 3.6)
+        walk = Phase(
+            name="turn and walk back",
+            seconds=walk_seconds,
+            goal=at(style.stand, start, 0.0),
+            states=states(arm="swing", leg="step"),
+            move=walk_seconds,
+            rhythm=both(stepping(0.9, lift=0.07), _loose_arms()),
+            prop="gone",
+        )
+        stoop = (
+            style.stand.put("pelvis", 0.0, 0.66, -0.18)
+            .put("pelvis_rotation", 0.7, 0.0, 0.0)
+            .put("spine_rotation", 0.55, 0.0, 0.0)
+        )
+        stoop = stoop.put("right_hand", -0.2, 0.2, 0.4).put("left_hand", 0.2, 0.55, 0.25)
+        said = states(arm=("bend", "unbend"), hand=("none", "grab"), hip="stoop", leg="bend")
+        pick = Phase(
+            name="pick up a disc",
+            seconds=style.seconds(1.3, 1.9),
+            goal=at(stoop, start),
+            states=said,
+            move=0.9,
+            prop="gone",
+        )
+        return [walk, pick]
+
+    def turn(index: int) -> list[Phase]:
+        nonlocal start
+        phases = prepare()
+        if only_swings and index % 2 == 0:
+            return phases
+        phases += throw()
+        start += 4 * np.pi
+        phases += [] if style.chance(0.3) else [_watch(style, at(style.stand, start - np.pi, 1.0))]
+        return phases + back()
+
+    return Routine(handed(style, loop_phases(turn)), _disc_props(style), {"tank": 0.4})
+
+
+def _watch(style: Style, key: Key) -> Phase:
+    """Looks after the throw, hands on the hips."""
+    phase = rest(style, ("hips", "standing"))
+    goal = (
+        phase.goal.put("heading", *key.read("heading"))
+        .put("travel", *key.read("travel"))
+        .put("head_rotation", -0.2, 0.0, 0.0)
+    )
+    return Phase(
+        name="watch it fly", seconds=phase.seconds, goal=goal, states=phase.states, rhythm=phase.rhythm, prop="gone"
+    )
+
+
+def _loose_arms() -> Rhythm:
+    return lambda seconds: NOTHING.put("left_hand", 0, 0, 0.1 * wave(0.9 * seconds)).put(
+        "right_hand", 0, 0, -0.1 * wave(0.9 * seconds)
+    )
+
+
+def _disc_props(style: Style) -> PropMaker:
+    hand, color = style.side, (STEEL, WOOD, DARK)[int(style.rng.integers(3))]
+    plate = disc(np.array([0.0, -0.03, 0.0]), np.array([0.0, 1.0, 0.0]), 0.105, 0.04, color, 10)
+
+    def make(pose: Pose, place: NDArray[np.float64], beat: Beat) -> list[Tube | HeldTube]:
+        return [] if beat.phase.prop == "gone" else [HeldTube(hand, plate.path, plate.radii, plate.color, plate.sides)]
+
+    return make
+
+
+class HammerPoses:
+    """The poses of a hammer thrower; the free prop is the hammer's ball. The field is behind, at heading pi."""
+
+    def __init__(self, style: Style) -> None:
+        self.low = style.uniform(0.08, 0.15)
+        self.base = style.stand.pair("foot", 0.2, ANKLE, 0.0).put("pelvis", 0.0, STAND - self.low, -0.04).grip(1.0, 1.0)
+        self.base = self.base.pair("elbow_pole", 0.6, -0.8, -0.2).pair("knee_pole", 0.4, 0.0, 1.0)
+
+    def hands(self, key: Key, x: float, y: float, z: float) -> Key:
+        """Both hands on the handle."""
+        return key.put("left_hand", x + 0.04, y, z).put("right_hand", x - 0.04, y, z)
+
+    def grounded(self) -> Key:
+        """The ball behind to the right on the floor, trunk bent and twisted to it."""
+        key = self.base.put("pelvis_rotation", 0.25, -0.3, 0.0).put("spine_rotation", 0.45, -0.4, 0.0)
+        return self.hands(key, -0.25, 0.72, 0.38).put("prop", -1.05, 0.07, 0.1).put("head_rotation", -0.1, 0.2, 0.0)
+
+    def winding(self) -> Key:
+        """The middle of the circles over the head."""
+        return self.hands(self.base.put("spine_rotation", -0.02, 0.0, 0.0), 0.0, 1.46, 0.16).put("prop", 0.0, 1.4, 0.15)
+
+    def circles(self, rate: float) -> Rhythm:
+        """Ball and hands go round, low in front of the right, high behind the left."""
+
+        def beat(seconds: float) -> Key:
+            x, z = wave(rate * seconds), wave(rate * seconds + 0.25)
+            key = NOTHING.put("left_hand", 0.3 * x, 0.12 - 0.3 * z, 0.2 * z).put(
+                "right_hand", 0.3 * x, 0.12 - 0.3 * z, 0.2 * z
+            )
+            key = key.put("prop", 1.15 * x, 0.2 - 0.75 * z, 1.1 * z)
+            return key.put("pelvis", -0.07 * x, 0.0, -0.05 * z).put("spine_rotation", 0.1 * z, 0.3 * x, 0.08 * x)
+
+        return beat
+
+    def spinning(self) -> Key:
+        """Arms straight, leaning back against the ball."""
+        key = self.base.put("pelvis_rotation", -0.1, 0.0, 0.0).put("spine_rotation", 0.05, 0.0, 0.0)
+        key = self.hands(key, 0.0, 1.1, 0.44).put("prop", 0.0, 0.95, 1.6)
+        return key.pair("foot_direction", 0.2, -0.7, 0.8).pair("foot", 0.14, ANKLE + 0.03, 0.0)
+
+    def released(self) -> Key:
+        """Tall, both arms thrown up and back."""
+        key = (
+            self.base.put("pelvis", 0.0, STAND - 0.02, 0.0)
+            .put("spine_rotation", -0.2, 0.25, 0.0)
+            .put("head_rotation", -0.4, 0.2, 0.0)
+        )
+        return (
+            self.hands(key, 0.22, 1.8, 0.14)
+            .put("left_foot", 0.16, ANKLE, 0.05)
+            .put("right_foot_direction", 0.2, -0.7, 0.7)
+        )
+
+
+def hammer_throw(style: Style) -> Routine:
+    """Circles over the head, turns on the spot, the release, and the wait after it."""
+    poses = HammerPoses(style)
+    rate = style.rate(0.55, 0.75)
+    turns = int(style.rng.integers(2, 4))
+    grips_alone = style.chance(0.45)
+    winds_only = style.chance(0.25)
+    swings_low = style.chance(0.5)
+    start = 0.0
+
+    def at(key: Key, heading: float, gone: float = 0.0) -> Key:
+        return key.put("heading", heading).put("travel", 0.0, 0.0, -0.6 * gone)
+
+    def prepare() -> list[Phase]:
+        said = states(arm="unbend", hand="grab", hip="stoop", leg="bend")
+        phases = [
+            Phase(
+                name="grip the hammer on the floor",
+                seconds=style.seconds(1.8, 3.0),
+                goal=at(poses.grounded(), start),
+                states=said,
+                move=1.0,
+            )
+        ]
+        if grips_alone:
+            key = at(poses.grounded(), start).on("left", "hand", 0.22, 0.86, 0.12)
+            one = states(arm=("bend", "unbend"), hand=("none", "grab"), hip="stoop", leg="bend")
+            phases.insert(
+                0,
+                Phase(
+                    name="hold the handle in one hand", seconds=style.seconds(1.6, 2.8), goal=key, states=one, move=1.0
+                ),
+            )
+        arm = "swing" if swings_low or style.chance(0.4) else "lift"
+        wound = states(arm=arm, hand="hold", hip=style.pick(("none", "swing"), (0.6, 0.4)), leg="stand")
+        circle = Phase(
+            name="circles over the head",
+            seconds=style.seconds(3.2, 4.4),
+            goal=at(poses.winding(), start),
+            states=wound,
+            move=0.9,
+            rhythm=poses.circles(rate),
+        )
+        return [*phases, circle]
+
+    def throw() -> list[Phase]:
+        field = start + 2 * np.pi * turns + np.pi
+        spin_seconds = (turns + 0.5) * style.seconds(0.85, 1.05)
+        left_pivots = states(arm="unbend", hand="hold", hip="turn", leg=("bend", "step"), foot=("step_on", "tiptoe"))
+        out = states(arm="lift", hand="none", head="raise", leg="unbend", foot=("step_on", "tiptoe"))
+        pivot: Rhythm = lambda seconds: NOTHING.put("right_foot", 0.05, 0.09, 0.0).plus(NOTHING, bump(seconds))  # noqa: E731
+        return [
+            Phase(
+                name="turns with the hammer",
+                seconds=spin_seconds,
+                goal=at(poses.spinning(), field, 1.0),
+                states=left_pivots,
+                move=spin_seconds,
+                rhythm=pivot,
+            ),
+            Phase(
+                name="release",
+                seconds=style.seconds(1.6, 2.4),
+                goal=at(poses.released(), field, 1.0),
+                states=out,
+                move=0.4,
+                prop="gone",
+            ),
+            _watch(style, at(style.stand, field, 1.0)),
+        ]
+
+    def back(heading: float) -> Phase:
+        seconds = style.seconds(2.4, 3.4)
+        return Phase(
+            name="turn and walk back",
+            seconds=seconds,
+            goal=at(style.stand, heading).put("prop", -1.05, 0.07, 0.1),
+            states=states(arm="swing", leg="step"),
+            move=seconds,
+            rhythm=both(stepping(0.9, lift=0.07), _loose_arms()),
+            prop="gone",
+        )
+
+    def turn(index: int) -> list[Phase]:
+        nonlocal start
+        phases = prepare()
+        if winds_only and index % 2 == 0:
+            return phases
+        phases += throw()
+        start += 2 * np.pi * (turns + 1)
+        return [*phases, back(start)]
+
+    return Routine(handed(style, loop_phases(turn)), _hammer_props(), {"gloves": 0.3, "tank": 0.3})
+
+
+def _hammer_props() -> PropMaker:
+    def make(pose: Pose, place: NDArray[np.float64], beat: Beat) -> list[Tube | HeldTube]:
+        if beat.phase.prop == "gone":
+            return []
+        start = (pose.hands["left"] + pose.hands["right"]) / 2
+        if np.linalg.norm(pose.hands["left"] - pose.hands["right"]) > 0.2:  # one hand has let go
+            start = min(pose.hands.values(), key=lambda hand: float(np.linalg.norm(hand - place)))
+        return [line(np.linspace(start, place, 4), 0.008, STEEL), ball(place, 0.06, WHITE)]
+
+    return make
