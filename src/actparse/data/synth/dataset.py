@@ -1,10 +1,10 @@
 """SynthTPS on disk: videos and annotation in the folders of Kinetics-TPS, each video a function of its seed alone.
 
-    <root>/<split>_videos/<action>/<video>.mp4
-    <root>/<split>_annotations/<action>/<video>/<video>/img_00001.json ...
-    <root>/<split>_truth/gt_vid_result.json, gt_part_result.json
-    <root>/list/body_part.txt, part_stat.txt, object.txt, video_<split>_flist.csv
-    <root>/manifest.json
+<root>/<split>_videos/<action>/<video>.mp4
+<root>/<split>_annotations/<action>/<video>/<video>/img_00001.json ...
+<root>/<split>_truth/gt_vid_result.json, gt_part_result.json
+<root>/list/body_part.txt, part_stat.txt, object.txt, video_<split>_flist.csv
+<root>/manifest.json
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ class SplitPlan:
 
 
 SPLITS_V1: tuple[SplitPlan, ...] = (  # SynthTPS-v1
-    SplitPlan("train", 1000, 1001),
-    SplitPlan("val", 100, 1001),
-    SplitPlan("test", 200, 1001),
+    SplitPlan("train", 640, 1001),
+    SplitPlan("val", 64, 1001),
+    SplitPlan("test", 128, 1001),
 )
 
 

@@ -1,0 +1,285 @@
+"""A scene of SynthTPS: a place, people who act in it, a camera, and what it all looks like at any time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from actparse.data.synth.annotate import PersonTruth, annotate
+from actparse.data.synth.backdrop import PLACES, Backdrop, furniture
+from actparse.data.synth.body import Joints, Skin, draw_sizes, held_to_tube, shadow_bones, solve
+from actparse.data.synth.camera import Camera, CameraPath
+from actparse.data.synth.figure import BodySizes, HeldTube, Moment
+from actparse.data.synth.look import Look
+from actparse.data.synth.mesh import Floats, Mesh, joined, moved, normalised, tube_mesh
+from actparse.data.synth.motion import SceneHints, build_bystander, build_performer, scene_hints
+from actparse.data.synth.motion_phases import Performer
+from actparse.data.synth.motion_reach import rotation
+from actparse.data.synth.render import Light, cast_shadow, paint
+from actparse.errors import ConfigError
+
+Image = NDArray[np.uint8]
+MAX_PERSONS = 7
+PERSON_SPACE = 0.95  # metres between two people's places
+
+
+@dataclass(frozen=True, kw_only=True)
+class SceneConfig:
+    """Size of the frames and how hard the scenes are; the shares are probabilities."""
+
+    size: tuple[int, int] = (240, 320)  # (height, width), pixels
+    fps: float = 10.0
+    supersampling: int = 2
+    bystander_share: float = 0.35  # of scenes
+    occluder_share: float = 0.25
+    low_light_share: float = 0.12
+    blur_share: float = 0.15  # of scenes with visible motion blur
+    moving_camera_share: float = 0.5
+
+    def __post_init__(self) -> None:
+        if min(self.size) < 32:
+            raise ConfigError(f"scene.size must be at least 32 x 32, got {self.size}")
+        if self.supersampling < 1:
+            raise ConfigError(f"scene.supersampling must be at least 1, got {self.supersampling}")
+        if self.fps <= 0:
+            raise ConfigError(f"scene.fps must be greater than 0, got {self.fps}")
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A frame (H, W, 3) uint8 RGB with its truth."""
+
+    image: Image
+    persons: tuple[PersonTruth, ...]
+
+
+class Actor:
+    """One person of a scene: body, clothes, place on the floor, and what they do."""
+
+    def __init__(self, performer: Performer, sizes: BodySizes, look: Look, place: Floats, yaw: float) -> None:
+        self.performer, self.sizes, self.place = performer, sizes, place
+        self.skin = Skin(sizes, look)
+        self.turn = rotation(0.0, yaw, 0.0)
+
+    def at(self, time_seconds: float, person: int) -> tuple[Mesh, Joints, Moment]:
+        """Body and props as one mesh in the world."""
+        moment = self.performer.at(time_seconds)
+        joints = solve(moment.pose, self.sizes)
+        tubes = [
+            held_to_tube(prop, joints, self.sizes.scale) if isinstance(prop, HeldTube) else prop
+            for prop in moment.props
+        ]
+        meshes = [self.skin.mesh(joints, person), *map(tube_mesh, tubes)]
+        return moved(joined(meshes), self.turn, self.place), joints, moment
+
+    def to_world(self, points: Floats) -> Floats:
+        """Points (..., 3) of the person's frame -> world."""
+        return points @ self.turn.T + self.place
+
+
+@dataclass(frozen=True)
+class Lens:
+    """What the camera's glass and sensor do to the picture."""
+
+    gain: float
+    softness: float  # sigma of the blur, pixels
+    noise: float  # sigma, grey levels
+    shutter_seconds: float  # 0 freezes motion
+    seed: int
+
+
+class Scene:
+    """Everything of one video; `render` is a function of time alone."""
+
+    def __init__(
+        self,
+        config: SceneConfig,
+        backdrop: Backdrop,
+        actors: list[Actor],
+        things: list[Mesh],
+        camera: CameraPath,
+        light: Light,
+        lens: Lens,
+    ) -> None:
+        self.config, self.backdrop, self.actors = config, backdrop, actors
+        self._things, self._camera, self.light, self.lens = things, camera, light, lens
+
+    def render(self, time_seconds: float) -> Rendered:
+        """The frame at a time and the truth of everyone who can be seen in it."""
+        camera = self._camera.at(time_seconds)
+        sharp, ids, placed = self._draw(camera, time_seconds)
+        if self.lens.shutter_seconds > 0:
+            sharp = self._blurred(sharp, time_seconds)
+        persons = [self._truth(ids, number, camera, *found) for number, found in enumerate(placed, start=1)]
+        return Rendered(self._expose(sharp, time_seconds), tuple(p for p in persons if p is not None))
+
+    def _blurred(self, sharp: Image, time_seconds: float) -> Image:
+        """The picture of an open shutter: this moment, a little before and a little after."""
+        half = self.lens.shutter_seconds / 2
+        before, after = (self._draw(self._camera.at(t), t)[0] for t in (time_seconds - half, time_seconds + half))
+        return ((before.astype(np.uint16) + sharp + sharp + after) // 4).astype(np.uint8)
+
+    def _draw(self, camera: Camera, time_seconds: float) -> tuple[Image, Image, list[tuple[Joints, Moment]]]:
+        seen = [actor.at(time_seconds, number) for number, actor in enumerate(self.actors, start=1)]
+        ground = self.backdrop.draw(camera)
+        bones, radii = self._shadows([joints for _, joints, _ in seen])
+        cast_shadow(ground, bones, radii, camera, self.light, strength=0.5)
+        factor, (height, width) = self.config.supersampling, self.config.size
+        base = cv2.cvtColor(ground, cv2.COLOR_RGB2RGBA)
+        base[..., 3] = 0  # the id plane: nobody yet
+        canvas = cv2.resize(base, (width * factor, height * factor), interpolation=cv2.INTER_NEAREST)
+        mesh = joined([*self._things, *(mesh for mesh, _, _ in seen)])
+        paint(canvas, mesh, camera.scaled(factor), self.light)
+        image = cv2.cvtColor(cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA), cv2.COLOR_RGBA2RGB)
+        ids = canvas[factor // 2 :: factor, factor // 2 :: factor, 3]
+        return image, ids, [(joints, moment) for _, joints, moment in seen]
+
+    def _shadows(self, joints: list[Joints]) -> tuple[Floats, Floats]:
+        lines, radii = [], []
+        for actor, solved in zip(self.actors, joints, strict=True):
+            bones, kinds = shadow_bones(solved)
+            lines.append(actor.to_world(bones))
+            radii += [actor.skin.shadow_radii[kind] for kind in kinds]
+        return np.concatenate(lines), np.array(radii)
+
+    def _truth(self, ids: Image, number: int, camera: Camera, joints: Joints, moment: Moment) -> PersonTruth | None:
+        actor = self.actors[number - 1]
+        points = actor.to_world(joints.keypoints(actor.sizes.scale))
+        pixels, depths = camera.project(points)
+        if depths.min() < 0.3:
+            return None
+        facing = np.ones(len(points), bool)
+        head = actor.to_world(joints.head)
+        facing[:5] = ((points[:5] - head) * (camera.eye - points[:5])).sum(axis=1) > 0  # of the face
+        return annotate(ids, number, pixels, facing, moment.states)
+
+    def _expose(self, image: Image, time_seconds: float) -> Image:
+        lens = self.lens
+        if lens.softness > 0:
+            image = cv2.GaussianBlur(image, (0, 0), lens.softness)
+        rng = np.random.default_rng([lens.seed, round(time_seconds * 1000) & 0x7FFFFFFF])
+        grain = rng.standard_normal((*self.config.size, 1), np.float32) * lens.noise
+        if lens.noise > 5:  # a dark picture's noise has colours
+            grain = grain + rng.standard_normal((*self.config.size, 3), np.float32) * (lens.noise * 0.5)
+        return cv2.convertScaleAbs(np.maximum(image * np.float32(lens.gain) + grain, 0))
+
+
+def build_scene(seed: int, action: str, *, config: SceneConfig | None = None) -> Scene:
+    """A scene in which `action` is done; everything follows from the seed.
+
+    Raises:
+        ConfigError: the action is not one of `motion.ACTIONS`.
+    """
+    config = config or SceneConfig()
+    rng = np.random.default_rng(seed)
+    hints = scene_hints(action)
+    place = PLACES[hints.places[rng.integers(len(hints.places))]]
+    actors = _cast(rng, action, hints, config)
+    camera = _camera_path(rng, hints, actors, config)
+    light = _light(rng, sky=place.sky)
+    things = _things(rng, place.furniture, actors, camera.start, config)
+    backdrop = Backdrop(rng, place, config.size)
+    return Scene(config, backdrop, actors, things, camera, light, _lens(rng, config))
+
+
+def _cast(rng: np.random.Generator, action: str, hints: SceneHints, config: SceneConfig) -> list[Actor]:
+    num_group = 1
+    if hints.max_group > 1 and rng.random() < hints.group_probability:
+        num_group = int(rng.integers(2, hints.max_group + 1))
+    num_others = int(rng.choice([1, 1, 2, 3])) if rng.random() < config.bystander_share else 0
+    yaw = rng.uniform(-np.pi, np.pi)
+    places = [np.zeros(3)]
+    actors = [_performing(rng, action, places[0], yaw)]
+    for number in range(min(num_group - 1 + num_others, MAX_PERSONS - 1)):
+        acts = number < num_group - 1
+        spot = _free_place(rng, places, hints.width_metres if acts else PERSON_SPACE)
+        if spot is None:
+            continue
+        places.append(spot)
+        if acts:
+            actors.append(_performing(rng, action, spot, yaw + rng.normal(0, 0.35)))
+        else:
+            sizes = draw_sizes(rng)
+            look = Look(rng, {}, detail=0.9)
+            actors.append(Actor(build_bystander(rng, sizes), sizes, look, spot, rng.uniform(-np.pi, np.pi)))
+    return actors
+
+
+def _performing(rng: np.random.Generator, action: str, place: Floats, yaw: float) -> Actor:
+    sizes = draw_sizes(rng)
+    performer = build_performer(action, rng, sizes)
+    return Actor(performer, sizes, Look(rng, performer.look, detail=1.15), place, yaw)
+
+
+def _free_place(rng: np.random.Generator, taken: list[Floats], space: float) -> Floats | None:
+    """Somewhere beside or behind the others (the camera stands at +z), or None where it is too crowded."""
+    for _ in range(40):
+        spot = np.array([rng.uniform(-2.2, 2.2), 0.0, rng.uniform(-2.6, 0.6)])
+        distances = [float(np.hypot(*(spot - other)[[0, 2]])) for other in taken]
+        if min(distances) > max(space, PERSON_SPACE) and (spot[2] < 0.2 or abs(spot[0]) > 1.1):
+            return spot
+    return None
+
+
+def _camera_path(rng: np.random.Generator, hints: SceneHints, actors: list[Actor], config: SceneConfig) -> CameraPath:
+    height, width = config.size
+    spread = max(abs(float(actor.place[0])) for actor in actors) * rng.uniform(0.2, 1.0)  # some are cut by the border
+    needed = max(hints.height_metres, (hints.width_metres + spread) * height / width)
+    distance = rng.uniform(3.4, 6.5)
+    elevation = rng.uniform(-0.02, 0.36)
+    fill = rng.uniform(0.72, 1.1)  # of the frame's height that the performer's room takes
+    middle = float(np.mean([actor.place[0] for actor in actors])) * 0.7
+    target = np.array(
+        [middle + rng.normal(0, 0.1) * needed, 0.5 * min(needed, hints.height_metres) + rng.normal(0, 0.06), 0]
+    )
+    eye = target + distance * np.array([0.0, np.sin(elevation), np.cos(elevation)])
+    eye[1] = max(eye[1], 0.35)
+    center = np.array([width, height]) / 2
+    start = Camera(eye, target, fill * height * distance / needed, rng.normal(0, 0.02), center)
+    moving = rng.random() < config.moving_camera_share
+    speed = 1.0 if moving else 0.0
+    return CameraPath(
+        start=start,
+        drift=speed * rng.normal(0, [0.14, 0.02, 0.06]),
+        pan=speed * rng.normal(0, [0.05, 0.01, 0.0]),
+        zoom=speed * rng.normal(0, 0.008),
+        sway=float(rng.choice([0.0, 0.01, 0.03])),
+        sway_phase=rng.uniform(0, 2 * np.pi, 6),
+        shake=float(rng.choice([0.0, 0.0, 0.4, 1.0, 2.2])),
+        tempo=rng.uniform(0.5, 1.4),
+    )
+
+
+def _light(rng: np.random.Generator, *, sky: bool) -> Light:
+    direction = normalised(np.array([rng.normal(), rng.uniform(0.7, 1.8), rng.uniform(-0.3, 1.3)]))
+    diffuse = rng.uniform(0.4, 0.75) if sky else rng.uniform(0.25, 0.6)
+    return Light(direction, diffuse, rng.uniform(0.45, 0.62), rng.uniform(0.92, 1.08, 3))
+
+
+def _things(
+    rng: np.random.Generator, kinds: tuple[str, ...], actors: list[Actor], camera: Camera, config: SceneConfig
+) -> list[Mesh]:
+    things: list[Mesh] = []
+    for _ in range(int(rng.integers(0, 4))):
+        spot = np.array([rng.uniform(-4.5, 4.5), 0.0, rng.uniform(-5.5, -1.4)])
+        if min(float(np.hypot(*(spot - actor.place)[[0, 2]])) for actor in actors) > 1.2:
+            things += furniture(rng, str(rng.choice(kinds)), spot)
+    if rng.random() < config.occluder_share:
+        ahead = rng.uniform(1.0, max(1.2, camera.eye[2] - 1.4))
+        spot = np.array([camera.target[0] + rng.normal(0, 0.9), 0.0, ahead])
+        things += furniture(rng, str(rng.choice(["post", "bench", "plant", "fence", "box"])), spot)
+    return things
+
+
+def _lens(rng: np.random.Generator, config: SceneConfig) -> Lens:
+    dark = rng.random() < config.low_light_share
+    return Lens(
+        gain=rng.uniform(0.5, 0.7) if dark else rng.uniform(0.8, 1.15),
+        softness=float(rng.choice([0.0, 0.0, 0.45, 0.8])),
+        noise=rng.uniform(4, 8) if dark else rng.uniform(0.8, 4.5),
+        shutter_seconds=float(rng.uniform(0.03, 0.07)) if rng.random() < config.blur_share else 0.0,
+        seed=int(rng.integers(2**31)),
+    )
