@@ -1,0 +1,73 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from actparse.errors import ShapeError
+from actparse.metrics.keypoints import oks, oks_nms, pairwise_oks, pck, swap_rate
+from actparse.vocabulary import KEYPOINT_FLIP, OKS_SIGMAS
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+def poses(count: int) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    places = rng.uniform(0, 100, (count, 17, 2))
+    return np.concatenate((places, np.full((count, 17, 1), 2.0)), axis=2)
+
+
+def test_similarity_and_suppression_equal_the_reference() -> None:
+    golden = np.load(GOLDEN / "oks.npz")
+    assert golden["sigmas"].tolist() == list(OKS_SIGMAS)
+    np.testing.assert_allclose(pairwise_oks(golden["poses_xyv"], golden["areas"]), golden["oks"], rtol=1e-5, atol=1e-6)
+    for limit in (0.9, 0.7, 0.5):
+        kept = oks_nms(golden["poses_xyv"], golden["scores"], golden["areas"], limit)
+        assert kept.tolist() == golden[f"nms_keep_{limit}"].tolist()
+
+
+def test_similarity_by_hand() -> None:
+    truth = poses(2)
+    truth[0, 1:, 2] = 0
+    truth[1, :, 2] = 0
+    found = truth[..., :2].copy()
+    found[0, 0, 0] += 2 * 0.026 * 10  # one deviation of the nose at area 100
+    found[0, 1:] += 1000  # does not count
+    first, second = oks(found, truth, np.array([100.0, 100.0]))
+    assert first == pytest.approx(np.exp(-0.5))
+    assert np.isnan(second)
+
+
+def test_share_of_near_keypoints_by_hand() -> None:
+    truth = poses(1)
+    found = truth.copy()
+    found[0, :8, 0] += 6
+    found[0, 8:10, 0] += 4
+    truth[0, 0, 2] = 0
+    assert pck(found, truth, np.array([100.0])) == pytest.approx(9 / 16)
+    assert pck(found, truth, np.array([100.0]), max_distance=0.06 + 1e-9) == 1
+    assert np.isnan(pck(found[:0], truth[:0], np.zeros(0)))
+
+
+def test_swaps_by_hand() -> None:
+    truth = poses(2)
+    assert swap_rate(truth, truth) == 0
+    assert swap_rate(truth[:, list(KEYPOINT_FLIP)], truth) == 1
+    found = truth.copy()
+    found[0, [9, 10]] = found[0, [10, 9]]
+    assert swap_rate(found, truth) == pytest.approx(1 / 12)
+    truth[0, 9, 2] = 0
+    assert swap_rate(found, truth) == 0
+    assert np.isnan(swap_rate(found[:0], truth[:0]))
+
+
+def test_no_poses() -> None:
+    assert pairwise_oks(np.zeros((0, 17, 3)), np.zeros(0)).shape == (0, 0)
+    assert oks_nms(np.zeros((0, 17, 3)), np.zeros(0), np.zeros(0), 0.9).shape == (0,)
+    assert oks(np.zeros((0, 17, 3)), np.zeros((0, 17, 3)), np.zeros(0)).shape == (0,)
+
+
+def test_errors() -> None:
+    with pytest.raises(ShapeError, match=r"predictions must have shape \(N, 17, 2 or more\), got \(2, 3\)"):
+        oks(np.zeros((2, 3)), np.zeros((2, 17, 3)), np.ones(2))
+    with pytest.raises(ShapeError, match="truth must have shape"):
+        pck(np.zeros((2, 17, 2)), np.zeros((3, 17, 3)), np.ones(3))
