@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from actparse.data.synth.figure import HeldTube, Pose, Side, Tube
 from actparse.data.synth.motion_keys import ANKLE, NOTHING, STAND, Key, bump, wave
 from actparse.data.synth.motion_phases import Beat, Phase, PropMaker, Rhythm, Routine, loop_phases, states
-from actparse.data.synth.motion_props import PLATES, STEEL, barbell, dumbbell, held_rod
-from actparse.data.synth.motion_style import Style, both, other, rest, sided
+from actparse.data.synth.motion_props import PLATES, barbell
+from actparse.data.synth.motion_style import Style, other, rest, sided
 
 BAR_AHEAD = 0.15  # of the ankles, metres
 PALM = 0.08  # from the wrist to the middle of the fist
@@ -18,13 +18,11 @@ PALM = 0.08  # from the wrist to the middle of the fist
 class BarLift:
     """The poses of a lift with a barbell from the floor, for one performer's stance and grip."""
 
-    def __init__(self, style: Style, *, grip_half_width: float, floor_height: float) -> None:
+    def __init__(self, style: Style, *, grip_half_width: float, floor_height: float, stance: float = 0.14) -> None:
         self.style = style
         self.grip = grip_half_width
         self.floor_height = floor_height
-        self.base = style.stand.pair("foot", max(style.stance, 0.13), ANKLE, 0.0).pair(
-            "foot_direction", 0.4, -0.12, 1.0
-        )
+        self.base = style.stand.pair("foot", stance, ANKLE, 0.0).pair("foot_direction", 0.4, -0.12, 1.0)
         style.stand = self.base.put("prop", 0.0, floor_height, BAR_AHEAD)  # rests leave the bar where it is
 
     def hold(
@@ -120,13 +118,13 @@ def _set_up(style: Style, lift: BarLift, hand: str = "grab") -> Phase:
     )
 
 
-def _lower(style: Style, lift: BarLift, seconds: float) -> Phase:
+def _lower(lift: BarLift, seconds: float, arm: str = "unbend") -> Phase:
     return Phase(
         name="lower the bar to the floor",
         seconds=seconds,
         goal=lift.bent_over(),
         move=0.9 * seconds,
-        states=states(arm="unbend", hand="hold", hip="stoop", leg="bend"),
+        states=states(arm=arm, hand="hold", hip="stoop", leg="bend"),
     )
 
 
@@ -139,9 +137,11 @@ def deadlifting(style: Style) -> Routine:
     """Singles with pauses, sets of touch and go, or holds at the top."""
     mode = style.pick(("singles", "touch and go", "long holds"))
     plate = style.uniform(0.19, 0.24)
-    lift = BarLift(style, grip_half_width=style.uniform(0.24, 0.34), floor_height=plate + 0.005)
-    legs_up = style.pick(("stand", "unbend"), (0.7, 0.3))
-    pauses = ("hips", "standing", "wiping", "stepping", "one hip", "shaking")
+    sumo = style.chance(0.35)  # feet wide, hands between the knees
+    legs_up = "unbend" if sumo else "stand"
+    grip = style.uniform(0.16, 0.2) if sumo else style.uniform(0.26, 0.34)
+    lift = BarLift(style, grip_half_width=grip, floor_height=plate + 0.005, stance=0.34 if sumo else 0.14)
+    pauses = ("hips", "standing", "wiping", "stepping", "one hip", "shaking", "toes")
 
     def pull(hold: float) -> list[Phase]:
         carried = states(arm="carry", hand="hold", leg=legs_up)
@@ -162,7 +162,7 @@ def deadlifting(style: Style) -> Routine:
                     mode, style.seconds(2.6, 4.0)
                 )
             )
-            phases.append(_lower(style, lift, style.seconds(1.0, 1.6)))
+            phases.append(_lower(lift, style.seconds(1.0, 1.6), "carry"))
         return phases
 
     return Routine(loop_phases(turn), bar_props(style, plate), {"tank": 0.4, "gloves": 0.1})
@@ -243,10 +243,10 @@ def clean_and_jerk(style: Style) -> Routine:
             move=0.7,
             states=states(arm="unbend", hand="hold", leg="bend"),
         )
-        return [back, down, _lower(style, lift, 1.0)]
+        return [back, down, _lower(lift, 1.0)]
 
     def turn(index: int) -> list[Phase]:
-        phases = [rest(style, ("hips", "standing", "shaking", "one hip", "clapping", "wiping"))]
+        phases = [rest(style, ("hips", "standing", "shaking", "one hip", "clapping", "toes"))]
         if style.chance(0.3):
             phases.append(_adjust_grip(style, lift, style.any_side()))
         phases += [_set_up(style, lift), *clean()]
@@ -262,6 +262,7 @@ def snatch_weight_lifting(style: Style) -> Routine:
     plate = style.uniform(0.19, 0.24)
     lift = BarLift(style, grip_half_width=style.uniform(0.38, 0.46), floor_height=plate + 0.005)
     squats = style.chance(0.75)
+    looks_up = style.chance(0.25)
 
     def snatch() -> list[Phase]:
         phases = [
@@ -287,16 +288,16 @@ def snatch_weight_lifting(style: Style) -> Routine:
             Phase(
                 name="stand with the bar overhead",
                 seconds=style.seconds(2.2, 3.6),
-                goal=lift.overhead(),
+                goal=lift.overhead().put("head_rotation", -0.45 if looks_up else -0.1, 0.0, 0.0),
                 move=0.95 if squats else 0.65,
-                states=states(arm="lift", hand="hold", head=style.pick(("none", "raise"), (0.8, 0.2))),
+                states=states(arm="lift", hand="hold", head="raise" if looks_up else "none"),
                 rhythm=_shrug(0.6),
             )
         )
         return phases
 
     def turn(index: int) -> list[Phase]:
-        phases = [rest(style, ("standing", "hips", "clapping", "stepping", "one hip"))]
+        phases = [rest(style, ("standing", "hips", "clapping", "stepping", "one hip", "toes"))]
         if style.chance(0.35):
             phases.append(_adjust_grip(style, lift, style.any_side()))
         down = Phase(
@@ -306,94 +307,6 @@ def snatch_weight_lifting(style: Style) -> Routine:
             move=0.8,
             states=states(arm="unbend", hand="hold", leg="bend"),
         )
-        return [*phases, _set_up(style, lift), *snatch(), down, _lower(style, lift, 1.1)]
+        return [*phases, _set_up(style, lift), *snatch(), down, _lower(lift, 1.1)]
 
     return Routine(loop_phases(turn), bar_props(style, plate), {"tank": 0.5})
-
-
-def front_raises(style: Style) -> Routine:
-    """Straight arms raised to the front: one after the other, both with dumbbells, or both with a bar or a plate."""
-    mode = style.pick(("one by one", "sets of one side", "dumbbells", "bar"))
-    rate = style.rate(0.32, 0.5)
-    high = style.uniform(1.32, 1.45)
-    base = style.stand.pair("hand", 0.2, 0.86, 0.12).pair("elbow_pole", 0.7, -0.5, -0.4).grip(1, 1)
-
-    def raised(side: Side) -> Rhythm:
-        def beat(seconds: float) -> Key:
-            angle = np.pi / 2 * bump(rate * seconds)
-            return NOTHING.nudge(
-                side, "hand", 0.0, (high - 0.86) * (1 - float(np.cos(angle))), 0.4 * float(np.sin(angle))
-            )
-
-        return beat
-
-    both_arms = both(raised("left"), raised("right"))
-    lean = base.put("spine_rotation", -0.03, 0.0, 0.0)
-
-    def one(side: Side, seconds: float) -> Phase:
-        said = states(arm=sided(side, "lift", "unbend"), hand="hold")
-        return Phase(name="raise one arm again and again", seconds=seconds, goal=lean, states=said, rhythm=raised(side))
-
-    def two(seconds: float) -> Phase:
-        return Phase(
-            name="raise both arms", seconds=seconds, goal=lean, states=states(arm="lift", hand="hold"), rhythm=both_arms
-        )
-
-    def hold(seconds: float, side: Side | None) -> Phase:
-        key = base.pair("hand", 0.2, high, 0.5) if side is None else base.on(side, "hand", 0.2, high, 0.5)
-        arms = "lift" if side is None else sided(side, "lift", "unbend")
-        return Phase(name="hold at the top", seconds=seconds, goal=key, states=states(arm=arms, hand="hold"), move=1.0)
-
-    def pause() -> Phase:
-        kind = style.pick(("low", "chest", "one chest"))
-        if kind == "low":
-            return Phase(
-                name="rest with the weights",
-                seconds=style.seconds(2.0, 3.5),
-                goal=base,
-                states=states(hand="hold"),
-                rhythm=style.sway(),
-            )
-        if kind == "chest":
-            key = base.pair("hand", 0.16, 1.18, 0.3)
-            return Phase(
-                name="weights at the chest",
-                seconds=style.seconds(2.0, 3.5),
-                goal=key,
-                states=states(arm="bend", hand="hold"),
-                rhythm=style.sway(),
-            )
-        side = style.any_side()
-        key = base if mode == "bar" else base.on(side, "hand", 0.16, 1.25, 0.26)
-        arms = "unbend" if mode == "bar" else sided(side, "bend", "unbend")
-        return Phase(
-            name="curl one weight",
-            seconds=style.seconds(2.0, 3.2),
-            goal=key,
-            states=states(arm=arms, hand="hold"),
-            rhythm=style.sway(),
-        )
-
-    def turn(index: int) -> list[Phase]:
-        side: Side = style.side if index % 2 == 0 else other(style.side)
-        if mode in ("dumbbells", "bar"):
-            phases = [two(style.seconds(3.5, 6.0))]
-            if style.chance(0.3):
-                phases.append(hold(style.seconds(1.5, 3.0), None))
-        else:
-            length = style.seconds(2.4, 3.4) if mode == "one by one" else style.seconds(4.0, 6.0)
-            phases = [one(side, length)]
-            if style.chance(0.25):
-                phases.append(hold(style.seconds(1.5, 2.5), side))
-        return [*phases, pause()] if mode != "one by one" or index % 3 == 2 else phases
-
-    return Routine(loop_phases(turn), _raise_props(mode), {"tank": 0.4, "gloves": 0.1})
-
-
-def _raise_props(mode: str) -> PropMaker:
-    def make(pose: Pose, place: NDArray[np.float64], beat: Beat) -> list[Tube | HeldTube]:
-        if mode == "bar":
-            return list(held_rod("both", 0.55, 0.016, STEEL, weight_radius=0.1))
-        return [*dumbbell("left"), *dumbbell("right")]
-
-    return make

@@ -12,7 +12,7 @@ from actparse.data.synth.figure import SIDE_SIGN, HeldTube, Pose, Side, Tube
 from actparse.data.synth.motion_keys import ANKLE, NOTHING, STAND, Key, bump, half_bump, wave
 from actparse.data.synth.motion_phases import Beat, Pair, Phase, PropMaker, Rhythm, Routine, loop_phases, states
 from actparse.data.synth.motion_props import DARK, PLATES, barbell, dumbbell, rod
-from actparse.data.synth.motion_style import Style, other, rest, sided, stepping
+from actparse.data.synth.motion_style import Style, other, rest, sided
 
 ArmPose = tuple[Callable[[Key, float, float], Key], Pair, Pair]  # (key, chest drop, chest ahead), arm, hand states
 
@@ -41,7 +41,7 @@ def _arms_up(key: Key, drop: float, ahead: float) -> Key:
 
 
 def _arms_out(key: Key, drop: float, ahead: float) -> Key:
-    return key.pair("hand", 0.68, 1.34 - drop, 0.08 + ahead).pair("elbow_pole", 0.3, -1.0, -0.3).grip(0.1, 0.1)
+    return key.pair("hand", 0.715, 1.34 - drop, 0.08 + ahead).pair("elbow_pole", 0.3, -1.0, -0.3).grip(0.1, 0.1)
 
 
 def _one_arm_up(side: Side) -> Callable[[Key, float, float], Key]:
@@ -111,7 +111,10 @@ def lunge(style: Style) -> Routine:
             rate = style.rate(0.35, 0.55)
             high = poses.lunge(front, 0.15, arms).plus(poses.lunge(front, 1.0, arms), -1.0)
             key = poses.lunge(front, 1.0, arms)
-            pulse: Rhythm = lambda seconds: Key(high.values * bump(rate * seconds))  # noqa: E731
+            
+            def pulse(seconds: float) -> Key:
+                return Key(high.values * bump(rate * seconds))
+
             return [
                 Phase(
                     name="pulse in the split",
@@ -176,10 +179,13 @@ class PushUpPoses:
     """The poses of a push-up on toes or on knees, for one performer's width."""
 
     def __init__(self, style: Style, *, knees: bool) -> None:
-        self.width = style.uniform(0.21, 0.33)
+        self.wide = style.chance(0.4)  # hands wide, elbows out
+        self.width = style.uniform(0.31, 0.37) if self.wide else style.uniform(0.2, 0.25)
         self.knees = knees
         self.base = (
-            style.stand.pair("elbow_pole", 0.8, -0.6, -0.2).pair("hand_direction", 0.1, -0.2, 1.0).grip(0.0, 0.0)
+            style.stand.pair("elbow_pole", 1.0 if self.wide else 0.4, -0.6, -0.2)
+            .pair("hand_direction", 0.1, -0.2, 1.0)
+            .grip(0.0, 0.0)
         )
         self.base = self.base.pair("hand", self.width, 0.06, 0.42).pair("foot_direction", 0.0, -1.0, 0.3)
         self.base = self.base.put("head_rotation", style.uniform(-0.6, -0.3), 0.0, 0.0).pair(
@@ -196,7 +202,7 @@ class PushUpPoses:
         key = key.put("spine_rotation", -0.03, 0.0, 0.0)
         if self.knees:
             return key.pair("foot", self.feet, 0.42 - 0.08 * up, -0.6).pair("foot_direction", 0.0, 0.3, -1.0)
-        return key.pair("foot", self.feet, 0.14, -0.79)
+        return key.pair("foot", self.feet, 0.13, -0.85)
 
     def pressing(self, rate: float) -> Rhythm:
         """Full repetitions from the high position: down and up."""
@@ -227,10 +233,10 @@ def push_up(style: Style) -> Routine:
     leg, foot = ("bend", "none") if poses.knees else ("unbend", "tiptoe")
     extras = ["plank", "low", "taps", "raise", "heels"] + ([] if poses.knees else ["climbers"])
     likes = [str(name) for name in style.rng.permutation(extras)[:3]]
-    works_word = style.pick(("push", "bend"), (0.65, 0.35))
+    press_word = "bend" if poses.wide else "push"
 
     def press() -> Phase:
-        said = states(arm=works_word, hand="push", leg=leg, foot=foot)
+        said = states(arm=press_word, hand="push", leg=leg, foot=foot)
         return Phase(
             name="press",
             seconds=style.seconds(2.8, 5.0),
@@ -259,9 +265,9 @@ def push_up(style: Style) -> Routine:
         side = style.any_side()
         beat = style.rate(0.6, 0.9)
         key = poses.body(1.0).on(side, "hand", -0.1, 0.47, 0.36).put("pelvis", 0.03 * SIDE_SIGN[other(side)], 0.4, 0.0)
-        tap: Rhythm = lambda seconds: NOTHING.nudge(
-            side, "hand", 0.1 * bump(beat * seconds), -0.12 * bump(beat * seconds), 0.03
-        )  # noqa: E731
+        def tap(seconds: float) -> Key:
+            return NOTHING.nudge(side, "hand", 0.1 * bump(beat * seconds), -0.12 * bump(beat * seconds), 0.03)
+
         said = states(arm=sided(side, "bend", "unbend"), hand=sided(side, "none", "hold"), leg=leg, foot=foot)
         return Phase(name="tap a shoulder", seconds=style.seconds(2.2, 3.6), goal=key, states=said, rhythm=tap)
 
@@ -314,7 +320,8 @@ class PullUpPoses:
         self.style = style
         self.bar = style.uniform(2.06, 2.14)
         style.stand = style.stand.put("prop", 0.0, self.bar, 0.0)
-        self.width = style.uniform(0.22, 0.36)
+        self.wide = style.chance(0.4)
+        self.width = style.uniform(0.34, 0.42) if self.wide else style.uniform(0.17, 0.24)
         self.legs = style.pick(("straight", "bent", "ahead"), (0.45, 0.35, 0.2))
         self.dangle = {"straight": (0.07, -0.83, 0.0), "bent": (0.07, -0.5, -0.36), "ahead": (0.08, -0.74, 0.3)}[
             self.legs
@@ -349,7 +356,7 @@ def pull_ups(style: Style) -> Routine:
     poses = PullUpPoses(style)
     rate = style.rate(0.28, 0.48)
     leg = {"straight": "unbend", "bent": "bend", "ahead": "raise"}[poses.legs]
-    pull_word = style.pick(("bend", "lift"), (0.6, 0.4))
+    pull_word = "lift" if poses.wide else "bend"
     likes = [str(name) for name in style.rng.permutation(["hang", "chin", "knees", "one knee", "one arm", "floor"])[:3]]
     hanging = poses.on_bar(poses.low)
 

@@ -159,12 +159,10 @@ def sitting(style: Style) -> Routine:
         )
 
     def leaning() -> Phase:
-        key = (
-            seated.put("spine_rotation", 0.5, 0.0, 0.0)
-            .put("pelvis_rotation", 0.25, 0.0, 0.0)
-            .pair("hand", 0.05, 0.62, 0.44)
-        )
-        said = states(arm="bend", hand="grab", hip="sit", leg="bend", head=style.pick(("bend", "none")))
+        down = style.chance(0.5)  # looks at the floor
+        key = seated.put("head_rotation", 0.4 if down else -0.5, 0.0, 0.0).put("spine_rotation", 0.5, 0.0, 0.0)
+        key = key.put("pelvis_rotation", 0.25, 0.0, 0.0).pair("hand", 0.05, 0.62, 0.44)
+        said = states(arm="bend", hand="grab", hip="sit", leg="bend", head="bend" if down else "none")
         return Phase(
             name="sit, leaning forward", seconds=style.seconds(2.6, 4.0), goal=key, states=said, rhythm=_breath()
         )
@@ -250,8 +248,13 @@ def applauding(style: Style) -> Routine:
         def beat(seconds: float) -> Key:
             return NOTHING.nudge(side, "hand", 0.02, 0.06 * wave(rate * seconds), 0.0)
 
-        key = style.stand.on(side, "hand", 0.25, 1.8, 0.1).put(f"{side}_grip", 0.9)
-        said = states(arm=sided(side, "lift", "unbend"), head=style.pick(("none", "raise"), (0.7, 0.3)))
+        high = style.chance(0.3)  # looks up
+        key = (
+            style.stand.on(side, "hand", 0.25, 1.8, 0.1)
+            .put(f"{side}_grip", 0.9)
+            .put("head_rotation", -0.4 if high else 0.0, 0.0, 0.0)
+        )
+        said = states(arm=sided(side, "lift", "unbend"), head="raise" if high else "none")
         return Phase(
             name="cheer", seconds=style.seconds(1.8, 3.0), goal=key, states=said, rhythm=both(style.sway(), beat)
         )

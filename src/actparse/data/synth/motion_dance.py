@@ -381,12 +381,12 @@ class Capoeira:
         standing_leg = other(side)
         rate = 0.62 * self.style.tempo
         key = self.guard.put("pelvis", -0.14 * SIDE_SIGN[side], 0.86, 0.0).on(standing_leg, "foot", 0.14, ANKLE, 0.0)
-        key = key.put("spine_rotation", -0.05, 0.0, 0.28 * -SIDE_SIGN[side] * -1).on(side, "foot", 0.18, 0.5, 0.12)
+        key = key.put("spine_rotation", -0.05, 0.0, 0.28 * SIDE_SIGN[side]).on(side, "foot", 0.18, 0.5, 0.12)
         key = key.on(side, "foot_direction", 0.4, -0.6, 0.7)
 
         def beat(seconds: float) -> Key:
             x = bump(rate * seconds)
-            return NOTHING.nudge(side, "foot", 0.32 * x, 0.55 * x, 0.38 * x)
+            return NOTHING.nudge(side, "foot", 0.4 * x, 0.75 * x, 0.5 * x)
 
         said = states(arm="bend", leg=sided(side, "swing", "unbend"), foot=sided(side, "strike", "step_on"))
         return [Phase(name="high kicks", seconds=self.style.seconds(2.2, 3.6), goal=key, states=said, rhythm=beat)]
@@ -399,9 +399,7 @@ class Capoeira:
             .on(other(side), "foot", 0.45, 0.75, 0.35)
             .on(side, "foot", 0.08, ANKLE, 0.0)
         )
-        key = key.put("spine_rotation", 0.1, 0.2 * SIDE_SIGN[side], 0.2 * SIDE_SIGN[other(side)] * -1).pair(
-            "hand", 0.4, 1.12, 0.2
-        )
+        key = key.put("spine_rotation", 0.1, 0.2 * SIDE_SIGN[side], 0.2 * SIDE_SIGN[side]).pair("hand", 0.4, 1.12, 0.2)
         seconds = self.style.seconds(1.5, 2.1)
         said = states(arm="swing", hip="turn", leg=sided(side, "unbend", "swing"), foot=sided(side, "tiptoe", "none"))
         key = key.put("heading", heading + turn)

@@ -25,7 +25,8 @@ def punching_bag(style: Style) -> Routine:
     rear = style.side
     rate = style.rate(0.9, 1.2)
     power = style.uniform(0.3, 0.36)
-    guard = style.stand.put("pelvis", 0.0, STAND - 0.08, 0.0).put("spine_rotation", 0.15, 0.0, 0.0)
+    low, twist = style.chance(0.4), style.chance(0.4)  # deep in the knees; hips behind the combinations
+    guard = style.stand.put("pelvis", 0.0, STAND - (0.17 if low else 0.05), 0.0).put("spine_rotation", 0.15, 0.0, 0.0)
     guard = (
         guard.on(lead, "foot", 0.12, ANKLE, 0.2)
         .on(rear, "foot", 0.17, ANKLE + 0.05, -0.2)
@@ -35,7 +36,7 @@ def punching_bag(style: Style) -> Routine:
     style.stand = style.stand.put("prop", *BAG)
     bounce = _bouncing(2 * rate, 0.02)
     feet = sided(lead, "step_on", "tiptoe")
-    stance = style.pick(("stand", "bend"), (0.6, 0.4))
+    stance = "bend" if low else "stand"
 
     def punch(side: Side, offset: float, turns: int) -> Rhythm:
         """A straight punch in each cycle of `turns` beats; the bag swings after it."""
@@ -45,7 +46,8 @@ def punching_bag(style: Style) -> Routine:
             x = bump(place) if place < 1 else 0.0
             key = NOTHING.nudge(side, "hand", -0.1 * x, 0.02 * x, power * x)
             key = key.put("prop", 0.0, 0.0, 0.06 * x * x)
-            return key.put("pelvis_rotation", 0.0, -0.2 * SIDE_SIGN[side] * x, 0.0).put(
+            turned = -(0.5 if twist and turns == 2 else 0.15) * SIDE_SIGN[side] * x
+            return key.put("pelvis_rotation", 0.0, turned, 0.0).put(
                 "spine_rotation", 0.0, -0.25 * SIDE_SIGN[side] * x, 0.0
             )
 
@@ -63,7 +65,7 @@ def punching_bag(style: Style) -> Routine:
 
     def combination() -> Phase:
         both_hands = both(punch("left", 0.0, 2), punch("right", 0.5, 2))
-        said = states(arm="swing", hand="strike", hip="turn" if style.chance(0.4) else "none", leg=stance, foot=feet)
+        said = states(arm="swing", hand="strike", hip="turn" if twist else "none", leg=stance, foot=feet)
         return Phase(
             name="left and right",
             seconds=style.seconds(2.4, 3.8),
@@ -74,18 +76,26 @@ def punching_bag(style: Style) -> Routine:
 
     def circle() -> Phase:
         said = states(arm="bend", leg="step", foot="tiptoe")
+        aside = style.uniform(-0.15, 0.15)  # the bag stays where it hangs
         return Phase(
             name="guard, moving on the feet",
             seconds=style.seconds(2.2, 3.6),
-            goal=guard.put("travel", style.uniform(-0.15, 0.15), 0.0, style.uniform(-0.25, -0.1)).put("prop", *BAG),
+            goal=guard.put("travel", aside, 0.0, -0.16).put("prop", BAG[0] - aside, BAG[1], BAG[2] + 0.16),
             states=said,
             rhythm=stepping(1.2, lift=0.06, sway=0.05),
         )
 
     def clinch() -> Phase:
-        key = guard.put("travel", 0.0, 0.0, 0.12).put("prop", BAG[0], BAG[1], BAG[2] - 0.12)
-        key = key.pair("hand", 0.17, 1.3, 0.5).pair("hand_direction", -0.3, 0.3, 0.9).grip(0.2, 0.2)
-        said = states(arm="hug" if style.chance(0.5) else "unbend", hand="push", leg=stance, foot=feet)
+        hugs = style.chance(0.5)  # around the bag, or both palms against it
+        key = guard.put("travel", 0.0, 0.0, 0.2 if hugs else 0.0).put(
+            "prop", BAG[0], BAG[1], BAG[2] - (0.2 if hugs else 0.0)
+        )
+        key = (
+            key.pair("hand", 0.2 if hugs else 0.1, 1.22, 0.52 if hugs else 0.5)
+            .pair("hand_direction", -0.6 if hugs else 0.0, 0.3, 0.7)
+            .grip(0.2, 0.2)
+        )
+        said = states(arm="hug" if hugs else "unbend", hand="grab" if hugs else "push", leg=stance, foot=feet)
         return Phase(
             name="steady the bag", seconds=style.seconds(2.0, 3.2), goal=key, states=said, rhythm=style.sway(0.01)
         )
@@ -135,10 +145,8 @@ def _bag_props(style: Style) -> PropMaker:
     radii = radius * np.array([0.05, 0.92, 1.0, 1.0, 0.95, 0.85, 0.05])
 
     def make(pose: Pose, place: NDArray[np.float64], beat: Beat) -> list[Tube | HeldTube]:
-        nail = np.array([BAG[0], 3.0, BAG[2]])
-        along = nail - place
-        along = along / np.linalg.norm(along)
-        top = place + 0.5 * along
+        along = np.array([0.0, 1.0, 0.0])
+        top, nail = place + 0.5 * along, np.array([place[0], 3.0, place[2]])
         return [Tube(place + steps[:, None] * along, radii, color, 12), rod(top, nail, 0.012, DARK, 4)]
 
     return make
@@ -148,8 +156,13 @@ def skipping_rope(style: Style) -> Routine:
     """Jumps on both feet, runs, hops on one foot, side swings and rests with the rope."""
     rate = style.rate(1.25, 1.6)
     hand_height = style.uniform(0.95, 1.08)
-    arm_word = style.pick(("swing", "bend"), (0.6, 0.4))
-    base = style.stand.pair("hand", 0.36, hand_height, 0.12).pair("elbow_pole", 0.4, -0.3, -1.0).grip(1.0, 1.0)
+    wide = style.chance(0.6)  # arms that swing, or elbows at the ribs and turning wrists
+    arm_word = "swing" if wide else "bend"
+    base = (
+        style.stand.pair("hand", 0.48 if wide else 0.3, hand_height, 0.1 if wide else 0.2)
+        .pair("elbow_pole", 0.4, -0.3, -1.0)
+        .grip(1.0, 1.0)
+    )
     base = base.pair("hand_direction", 0.8, -0.3, 0.4).pair("foot", 0.08, ANKLE, 0.0)
 
     def hop(seconds: float) -> float:
@@ -157,7 +170,8 @@ def skipping_rope(style: Style) -> Routine:
 
     def turning(seconds: float) -> Key:
         x, z = wave(rate * seconds), wave(rate * seconds + 0.25)
-        return NOTHING.nudge_pair("hand", 0.03 * z, 0.05 * x, 0.04 * z)
+        size = 0.08 if wide else 0.025
+        return NOTHING.nudge_pair("hand", 0.5 * size * z, size * x, size * z)
 
     def jump(seconds: float) -> Key:
         h = hop(seconds)
@@ -424,22 +438,23 @@ HAND_HEIGHT = 1.03
 def juggling_balls(style: Style) -> Routine:
     """Cascades low and high, one hand alone, tricks on one leg, steps, pauses and drops."""
     rate = style.rate(0.8, 1.1)
-    look_up = style.chance(0.35)
+    look_up = style.chance(0.25)
     base = (
         style.stand.pair("hand", 0.22, HAND_HEIGHT, 0.33)
         .pair("elbow_pole", 0.35, -1.0, -0.3)
         .pair("hand_direction", 0.0, 0.25, 1.0)
     )
-    base = base.put("head_rotation", -0.3 if look_up else -0.1, 0.0, 0.0).grip(0.4, 0.4)
-    head = "raise" if look_up and style.chance(0.5) else "none"
-    works = style.pick(("bend", "swing"), (0.6, 0.4))
+    base = base.put("head_rotation", -0.45 if look_up else -0.05, 0.0, 0.0).grip(0.4, 0.4)
+    head = "raise" if look_up else "none"
+    sweeps = style.chance(0.4)  # wide scoops of the whole arm, or forearms alone
+    works, size = ("swing", 0.13) if sweeps else ("bend", 0.07)
 
     def scoop(side: Side) -> Rhythm:
         start = 0.0 if side == "left" else 0.5
 
         def beat(seconds: float) -> Key:
             return NOTHING.nudge(
-                side, "hand", 0.07 * wave(rate * seconds + start + 0.25), 0.1 * wave(rate * seconds + start), 0.0
+                side, "hand", size * wave(rate * seconds + start + 0.25), 1.3 * size * wave(rate * seconds + start), 0.0
             )
 
         return beat

@@ -1,4 +1,4 @@
-"""From a key to a pose in metres that a body can take: stretched to its sizes, turned, within the reach of its limbs."""
+"""From a key to a pose in metres that a body can take: stretched to its sizes, turned, within its reach."""
 
 from __future__ import annotations
 

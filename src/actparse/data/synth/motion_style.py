@@ -1,4 +1,4 @@
-"""What differs from one performer to the next, and what all of them do between two efforts: rest, step, wipe, stretch."""
+"""What differs between performers, and what all of them do between two efforts: rest, step, wipe, stretch."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from actparse.data.synth.figure import SIDE_SIGN, SIDES, Side
-from actparse.data.synth.motion_keys import ANKLE, NOTHING, STAND, Key, half_bump, standing, wave
+from actparse.data.synth.motion_keys import ANKLE, NOTHING, STAND, Key, bump, half_bump, standing, wave
 from actparse.data.synth.motion_phases import Phase, Rhythm, states
+
+PACE = 1.4  # stretches every duration: states should outlast the clips and the 3 s segments that show them
+MAX_PHASE_SECONDS = 6.0
 
 
 def other(side: Side) -> Side:
@@ -35,8 +38,8 @@ class Style:
         self.color = (float(rng.uniform(40, 220)), float(rng.uniform(40, 220)), float(rng.uniform(40, 220)))
 
     def seconds(self, low: float, high: float) -> float:
-        """A duration, shorter for a quick performer."""
-        return float(self.rng.uniform(low, high)) / self.tempo
+        """A duration, shorter for a quick performer; at most `MAX_PHASE_SECONDS`."""
+        return min(PACE * float(self.rng.uniform(low, high)) / self.tempo, MAX_PHASE_SECONDS)
 
     def rate(self, low: float, high: float) -> float:
         """Cycles a second, more for a quick performer."""
@@ -252,12 +255,27 @@ def rest_shaking_arms(style: Style) -> Phase:
     )
 
 
+def rest_on_toes(style: Style) -> Phase:
+    """Rises on the toes and sinks again, arms hanging."""
+    rate = style.rate(0.4, 0.6)
+    high = NOTHING.put("pelvis", 0.0, 0.07, 0.02).nudge_pair("foot", 0.0, 0.08, 0.0).pair("foot_direction", 0.0, -0.8, 0.0)
+    high = high.nudge_pair("hand", 0.0, 0.07, 0.0)
+    return Phase(
+        name="rise on the toes",
+        seconds=style.seconds(1.8, 3.0),
+        goal=style.stand.plus(high, 0.4),
+        states=states(arm="unbend", leg="unbend", foot="tiptoe"),
+        rhythm=lambda seconds: Key(high.values * 0.6 * bump(rate * seconds)),
+    )
+
+
 RESTS: dict[str, Callable[[Style], Phase]] = {
     "standing": rest_standing,
     "hips": rest_hands_on_hips,
     "one hip": lambda style: rest_one_hand_on_hip(style, style.any_side()),
     "wiping": lambda style: rest_wiping(style, style.any_side()),
     "stepping": rest_stepping,
+    "toes": rest_on_toes,
     "stretching": lambda style: rest_stretching(style, style.any_side()),
     "clapping": rest_clapping,
     "shaking": rest_shaking_arms,

@@ -13,6 +13,9 @@ from actparse.data.synth.motion_reach import unit
 from actparse.data.synth.motion_style import Style, both, rest, rest_wiping, stepping
 
 
+RELEASE_SECONDS = 0.25  # from the start of the release to the open hand
+
+
 def handed(style: Style, phases: tuple[Phase, ...]) -> tuple[Phase, ...]:
     """The phases of a right-hander as this performer does them."""
     return phases if style.side == "right" else tuple(phase.mirrored() for phase in phases)
@@ -23,7 +26,8 @@ class BatPoses:
 
     def __init__(self, style: Style) -> None:
         width = style.uniform(0.22, 0.3)
-        self.crouch = style.uniform(0.05, 0.13)
+        self.deep = style.chance(0.5)
+        self.crouch = style.uniform(0.13, 0.18) if self.deep else style.uniform(0.02, 0.05)
         self.high = style.uniform(1.22, 1.4)
         base = style.stand.pair("foot", width, ANKLE, 0.0).put("pelvis", -0.04, STAND - self.crouch - 0.03, -0.02)
         base = base.pair("elbow_pole", 0.7, -0.7, -0.1).grip(1.0, 1.0).put("pelvis_rotation", 0.12, 0.0, 0.0)
@@ -96,7 +100,7 @@ def hitting_baseball(style: Style) -> Routine:
     """Waiting, waggling, swinging; bat taps, practice swings and walks in between."""
     poses = BatPoses(style)
     waggle_rate = style.uniform(0.5, 0.9)
-    stance_word = style.pick(("bend", "stand"), (0.5, 0.5))
+    stance_word = "bend" if poses.deep else "stand"
     between = [str(name) for name in style.rng.permutation(["lowered", "tapping", "practice", "wipe", "steps"])[:3]]
     swings_often = style.chance(0.6)
 
@@ -109,10 +113,10 @@ def hitting_baseball(style: Style) -> Routine:
         )
 
     def wait() -> Phase:
-        said = states(arm="bend", hand="hold", leg=stance_word, head="turn" if style.chance(0.2) else "none")
-        return Phase(
-            name="wait for the ball", seconds=style.seconds(2.4, 4.0), goal=poses.ready(), states=said, rhythm=waggle
-        )
+        away = style.chance(0.2)  # looks back at the catcher
+        said = states(arm="bend", hand="hold", leg=stance_word, head="turn" if away else "none")
+        goal = poses.ready().put("head_rotation", 0.1, -0.6 if away else 1.0, 0.0)
+        return Phase(name="wait for the ball", seconds=style.seconds(2.4, 4.0), goal=goal, states=said, rhythm=waggle)
 
     def swing() -> list[Phase]:
         said = states(arm="swing", hand="hold", hip="turn", leg=("unbend", "bend"), foot=("step_on", "tiptoe"))
@@ -152,7 +156,7 @@ def hitting_baseball(style: Style) -> Routine:
         if name == "tapping":
             tap: Rhythm = lambda seconds: NOTHING.put("prop", 0.0, 0.12 * bump(1.1 * seconds), 0.0).put(
                 "left_hand", 0, 0.06 * bump(1.1 * seconds), 0
-            )  # noqa: E731
+            )
             said = states(arm=("unbend", "bend"), hand=("hold", "none"), hip="stoop", leg="bend", head="bend")
             return Phase(
                 name="tap the plate", seconds=style.seconds(2.0, 3.2), goal=poses.tapping(), states=said, rhythm=tap
@@ -289,7 +293,10 @@ def throwing_discus(style: Style) -> Routine:
     only_swings = style.chance(0.3)  # of the turns
     rate = style.rate(0.34, 0.45)
     one_arm_rest = style.chance(0.5)
-    difference = poses.forward().plus(poses.wound(), -1.0)
+    deep = style.chance(0.6)  # knees bent in the first swings
+    wound = poses.wound() if deep else poses.wound().shift("pelvis", 0.0, poses.low, 0.0)
+    difference = poses.forward().plus(wound, -1.0)
+    free_arm = style.pick(("unbend", "bend"))  # while turning
     swinging: Rhythm = lambda seconds: Key(difference.values * bump(rate * seconds))  # noqa: E731
     start = 0.0
 
@@ -307,13 +314,11 @@ def throwing_discus(style: Style) -> Routine:
             states=states(arm=arm, hand=hand) if one_arm_rest else cradle,
             rhythm=style.sway(),
         )
-        said = states(
-            arm=("bend", "swing"), hand=("none", "hold"), hip="turn", leg="bend" if style.chance(0.6) else "stand"
-        )
+        said = states(arm=("bend", "swing"), hand=("none", "hold"), hip="turn", leg="bend" if deep else "stand")
         swings = Phase(
             name="swing the disc back and forth",
             seconds=style.seconds(3.0, 4.2),
-            goal=at(poses.wound(), start),
+            goal=at(wound, start),
             states=said,
             move=0.9,
             rhythm=swinging,
@@ -321,7 +326,8 @@ def throwing_discus(style: Style) -> Routine:
         return [calm, swings]
 
     def throw() -> list[Phase]:
-        said = states(arm=("unbend", "swing"), hand=("none", "hold"), hip="turn", leg="bend", foot="tiptoe")
+        said = states(arm=(free_arm, "swing"), hand=("none", "hold"), hip="turn", leg="bend", foot="tiptoe")
+        spin = poses.spinning() if free_arm == "unbend" else poses.spinning().put("left_hand", 0.2, 1.2, 0.26)
         spin_seconds = style.seconds(1.8, 2.4)
         out = states(arm=("unbend", "lift"), hand="none", head="raise", leg="unbend", foot=("step_on", "tiptoe"))
         balance = states(arm="unbend", hand="none", leg=("raise", "stand"), foot=("none", "step_on"))
@@ -337,7 +343,7 @@ def throwing_discus(style: Style) -> Routine:
             Phase(
                 name="one turn and a half",
                 seconds=spin_seconds,
-                goal=at(poses.spinning(), field, 1.0),
+                goal=at(spin, field, 1.0),
                 states=said,
                 move=spin_seconds,
                 rhythm=steps,
@@ -424,9 +430,14 @@ def _disc_props(style: Style) -> PropMaker:
     plate = disc(np.array([0.0, -0.03, 0.0]), np.array([0.0, 1.0, 0.0]), 0.105, 0.04, color, 10)
 
     def make(pose: Pose, place: NDArray[np.float64], beat: Beat) -> list[Tube | HeldTube]:
-        return [] if beat.phase.prop == "gone" else [HeldTube(hand, plate.path, plate.radii, plate.color, plate.sides)]
+        return [] if _gone(beat) else [HeldTube(hand, plate.path, plate.radii, plate.color, plate.sides)]
 
     return make
+
+
+def _gone(beat: Beat) -> bool:
+    """The thing has left the hand: a moment after the phase of the release began."""
+    return beat.phase.prop == "gone" and (beat.previous.prop == "gone" or beat.elapsed > RELEASE_SECONDS)
 
 
 class HammerPoses:
@@ -434,6 +445,8 @@ class HammerPoses:
 
     def __init__(self, style: Style) -> None:
         self.low = style.uniform(0.08, 0.15)
+        self.swings_low = style.chance(0.5)  # around the waist, or over the head
+        self.sways = style.chance(0.4)  # the hips go against the ball
         self.base = style.stand.pair("foot", 0.2, ANKLE, 0.0).put("pelvis", 0.0, STAND - self.low, -0.04).grip(1.0, 1.0)
         self.base = self.base.pair("elbow_pole", 0.6, -0.8, -0.2).pair("knee_pole", 0.4, 0.0, 1.0)
 
@@ -448,7 +461,9 @@ class HammerPoses:
 
     def winding(self) -> Key:
         """The middle of the circles over the head."""
-        return self.hands(self.base.put("spine_rotation", -0.02, 0.0, 0.0), 0.0, 1.46, 0.16).put("prop", 0.0, 1.4, 0.15)
+        height = 1.2 if self.swings_low else 1.5
+        key = self.base.put("spine_rotation", -0.02, 0.0, 0.0)
+        return self.hands(key, 0.0, height, 0.16).put("prop", 0.0, height - 0.06, 0.15)
 
     def circles(self, rate: float) -> Rhythm:
         """Ball and hands go round, low in front of the right, high behind the left."""
@@ -459,7 +474,8 @@ class HammerPoses:
                 "right_hand", 0.3 * x, 0.12 - 0.3 * z, 0.2 * z
             )
             key = key.put("prop", 1.15 * x, 0.2 - 0.75 * z, 1.1 * z)
-            return key.put("pelvis", -0.07 * x, 0.0, -0.05 * z).put("spine_rotation", 0.1 * z, 0.3 * x, 0.08 * x)
+            sway = 0.13 if self.sways else 0.04
+            return key.put("pelvis", -sway * x, 0.0, -0.7 * sway * z).put("spine_rotation", 0.1 * z, 0.3 * x, 0.08 * x)
 
         return beat
 
@@ -490,7 +506,6 @@ def hammer_throw(style: Style) -> Routine:
     turns = int(style.rng.integers(2, 4))
     grips_alone = style.chance(0.45)
     winds_only = style.chance(0.25)
-    swings_low = style.chance(0.5)
     start = 0.0
 
     def at(key: Key, heading: float, gone: float = 0.0) -> Key:
@@ -516,8 +531,8 @@ def hammer_throw(style: Style) -> Routine:
                     name="hold the handle in one hand", seconds=style.seconds(1.6, 2.8), goal=key, states=one, move=1.0
                 ),
             )
-        arm = "swing" if swings_low or style.chance(0.4) else "lift"
-        wound = states(arm=arm, hand="hold", hip=style.pick(("none", "swing"), (0.6, 0.4)), leg="stand")
+        hip = "swing" if poses.sways else "none"
+        wound = states(arm="swing" if poses.swings_low else "lift", hand="hold", hip=hip, leg="stand")
         circle = Phase(
             name="circles over the head",
             seconds=style.seconds(3.2, 4.4),
@@ -560,9 +575,9 @@ def hammer_throw(style: Style) -> Routine:
             name="turn and walk back",
             seconds=seconds,
             goal=at(style.stand, heading).put("prop", -1.05, 0.07, 0.1),
-            states=states(arm="swing", leg="step"),
+            states=states(arm="unbend", leg="step"),
             move=seconds,
-            rhythm=both(stepping(0.9, lift=0.07), _loose_arms()),
+            rhythm=stepping(0.9, lift=0.07),
             prop="gone",
         )
 
@@ -580,7 +595,7 @@ def hammer_throw(style: Style) -> Routine:
 
 def _hammer_props() -> PropMaker:
     def make(pose: Pose, place: NDArray[np.float64], beat: Beat) -> list[Tube | HeldTube]:
-        if beat.phase.prop == "gone":
+        if _gone(beat):
             return []
         start = (pose.hands["left"] + pose.hands["right"]) / 2
         if np.linalg.norm(pose.hands["left"] - pose.hands["right"]) > 0.2:  # one hand has let go
