@@ -4,8 +4,9 @@
 """
 
 from actparse.nets.csn import csn
+from actparse.nets.hrnet import hrnet
 from actparse.nets.resnet import resnet
 from actparse.nets.tsn import tsn
 from actparse.nets.yolof import yolof
 
-__all__ = ["csn", "resnet", "tsn", "yolof"]
+__all__ = ["csn", "hrnet", "resnet", "tsn", "yolof"]
