@@ -1,0 +1,82 @@
+"""Where every person is at any time: straight lines between the sampled frames of a track."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actparse.structures import FrameParse, PersonParse
+from actparse.vocabulary import PART_INDEX, PARTS
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PersonAt:
+    """A person at one time, pixels; parts in the order of PARTS, of score 0 where they were not found."""
+
+    track_id: int
+    box: Floats  # (4,) xyxy
+    keypoints: Floats  # (17, 3) x, y, confidence
+    parts: Floats  # (10, 4) xyxy
+    part_scores: Floats  # (10,)
+    states: dict[str, str]  # part -> state
+
+    def scaled(self, factor: float) -> PersonAt:
+        """The same person in a picture `factor` times as large."""
+        keypoints = self.keypoints * np.array([factor, factor, 1.0])
+        return replace(self, box=self.box * factor, keypoints=keypoints, parts=self.parts * factor)
+
+
+class TrackLines:
+    """The tracks of a parse, by time."""
+
+    def __init__(self, frames: Sequence[FrameParse]) -> None:
+        self._tracks: dict[int, tuple[list[float], list[PersonAt]]] = {}
+        for frame in frames:
+            for person in frame.persons:
+                times, persons = self._tracks.setdefault(person.track_id, ([], []))
+                times.append(frame.time_seconds)
+                persons.append(_person_at(person))
+        times = [frame.time_seconds for frame in frames]
+        self._step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0  # seconds between sampled frames
+
+    def at(self, time_seconds: float) -> list[PersonAt]:
+        """Who is there; a gap of more than two samples is not bridged."""
+        found = (self._place(times, persons, time_seconds) for times, persons in self._tracks.values())
+        return [person for person in found if person is not None]
+
+    def _place(self, times: list[float], persons: list[PersonAt], time_seconds: float) -> PersonAt | None:
+        after = bisect_right(times, time_seconds)
+        if after == 0:
+            return None
+        before = after - 1
+        if after == len(times) or times[after] - times[before] > 2.2 * self._step:
+            held = time_seconds - times[before]
+            return persons[before] if held < self._step * 0.999 or held == 0 else None
+        share = (time_seconds - times[before]) / (times[after] - times[before])
+        return _between(persons[before], persons[after], share)
+
+
+def _person_at(person: PersonParse) -> PersonAt:
+    parts, scores = np.zeros((len(PARTS), 4)), np.zeros(len(PARTS))
+    for part in person.parts:
+        parts[PART_INDEX[part.name]], scores[PART_INDEX[part.name]] = part.box, part.score
+    states = {part.name: part.state for part in person.parts if part.state is not None}
+    return PersonAt(person.track_id, np.array(person.box), np.array(person.keypoints), parts, scores, states)
+
+
+def _between(a: PersonAt, b: PersonAt, share: float) -> PersonAt:
+    keypoints = a.keypoints * (1 - share) + b.keypoints * share
+    keypoints[:, 2] = np.minimum(a.keypoints[:, 2], b.keypoints[:, 2])  # a joint seen once is not drawn on its way
+    return replace(
+        a,
+        box=a.box * (1 - share) + b.box * share,
+        keypoints=keypoints,
+        parts=a.parts * (1 - share) + b.parts * share,
+        part_scores=np.minimum(a.part_scores, b.part_scores),
+    )

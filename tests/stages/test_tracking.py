@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from actparse.errors import ConfigError
+from actparse.stages.tracking import IdentitySwitches, Tracker, TrackerConfig, identity_switches
+
+
+def persons(*centers: tuple[float, float], score: float = 0.9) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """People of 40 x 120 pixels with all keypoints spread over their box."""
+    boxes = np.array([[x - 20, y - 60, x + 20, y + 60] for x, y in centers], np.float32).reshape(-1, 4)
+    spread = np.linspace(-1, 1, 17)
+    keypoints = np.array([[[x + 15 * s, y + 55 * s, 0.9] for s in spread] for x, y in centers], np.float32)
+    return boxes, np.full(len(centers), score, np.float32), keypoints.reshape(-1, 17, 3)
+
+
+def test_ids_count_from_one_and_stay() -> None:
+    tracker = Tracker(TrackerConfig())
+    assert tracker.update(0.0, *persons((50, 100), (150, 100))).tolist() == [1, 2]
+    assert tracker.update(0.5, *persons((152, 100), (55, 101))).tolist() == [2, 1]
+    assert tracker.update(1.0, *persons((250, 100), (60, 100), (155, 99))).tolist() == [3, 1, 2]
+
+
+def test_frames_without_persons() -> None:
+    tracker = Tracker(TrackerConfig())
+    assert tracker.update(0.0, *persons()).tolist() == []
+    assert tracker.update(0.5, *persons((50, 100))).tolist() == [1]
+
+
+def test_a_short_occlusion_is_bridged_and_a_long_one_is_not() -> None:
+    tracker = Tracker(TrackerConfig(max_gap_seconds=2.0))
+    tracker.update(0.0, *persons((50, 100), (150, 100)))
+    for time in (0.5, 1.0):
+        assert tracker.update(time, *persons((50, 100))).tolist() == [1]
+    assert tracker.update(1.5, *persons((50, 100), (154, 100))).tolist() == [1, 2]
+    for time in np.arange(2.0, 4.1, 0.5):
+        tracker.update(float(time), *persons((50, 100)))
+    assert tracker.update(4.5, *persons((50, 100), (154, 100))).tolist() == [1, 3]
+
+
+def test_people_who_cross_keep_their_ids() -> None:
+    tracker = Tracker(TrackerConfig())
+    for step in range(9):
+        ids = tracker.update(0.2 * step, *persons((50 + 25 * step, 100), (250 - 25 * step, 110)))
+        assert ids.tolist() == [1, 2]
+
+
+def test_unsure_detections_come_second() -> None:
+    tracker = Tracker(TrackerConfig())
+    tracker.update(0.0, *persons((100, 100)))
+    boxes, scores, keypoints = (
+        np.concatenate(pair) for pair in zip(persons((96, 100), score=0.2), persons((108, 100)), strict=True)
+    )
+    assert tracker.update(0.5, boxes, scores, keypoints).tolist() == [2, 1]
+
+
+def test_switches_are_counted_once_each() -> None:
+    frames = [[(1, 5), (2, 6)], [(1, 5)], [(1, 7), (2, 6)], [(1, 7), (2, 5)]]
+    assert identity_switches(frames) == IdentitySwitches(switches=2, tracks=2)
+    assert identity_switches(frames).per_100_tracks == 100.0
+    assert identity_switches([]).per_100_tracks == 0.0
+
+
+def test_a_wrong_field_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"tracker\.min_similarity must be 0\.\.1, got 2"):
+        TrackerConfig(min_similarity=2)
