@@ -29,8 +29,13 @@ class ColorJitter:
     gamma: float = 0.15  # exponent 1 -+ this
 
 
-def color_table(rng: np.random.Generator, jitter: ColorJitter) -> NDArray[np.uint8]:
-    """A random look-up table (256, 1, 3) for `cv2.LUT`."""
+def recolor(image: Image, rng: np.random.Generator, jitter: ColorJitter) -> Image:
+    """An image with one random change of brightness, contrast and tint."""
+    return np.asarray(cv2.LUT(image, _color_table(rng, jitter)), dtype=np.uint8)
+
+
+def _color_table(rng: np.random.Generator, jitter: ColorJitter) -> NDArray[np.uint8]:
+    """A random look-up table (256, 1, 3)."""
     gain = rng.uniform(1 - jitter.gain, 1 + jitter.gain)
     gains = gain * rng.uniform(1 - jitter.channel_gain, 1 + jitter.channel_gain, 3)  # (3,)
     offset = rng.uniform(-jitter.offset, jitter.offset)
@@ -95,8 +100,9 @@ def warp(image: Image, matrix: Matrix, size: tuple[int, int], *, fill: float | t
     by_index = matrix.copy()  # OpenCV counts from pixel centres: index i lies at i + 0.5
     by_index[:, 2] += 0.5 * by_index[:, :2].sum(axis=1) - 0.5
     color = fill if isinstance(fill, tuple) else (fill,) * 3
-    result: Image = cv2.warpAffine(image, by_index, size[::-1], flags=cv2.INTER_LINEAR, borderValue=color)
-    return result
+    return np.asarray(
+        cv2.warpAffine(image, by_index, size[::-1], flags=cv2.INTER_LINEAR, borderValue=color), dtype=np.uint8
+    )
 
 
 def cover_patches(image: Image, rng: np.random.Generator, *, max_patches: int = 2, max_side: float = 0.35) -> None:

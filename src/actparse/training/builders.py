@@ -13,7 +13,7 @@ from actparse.training.keypoint_cache import predicted_keypoints
 from actparse.training.options import Report, TrainOptions
 from actparse.training.parts import PartsTask
 from actparse.training.persons import PersonsTask
-from actparse.training.pose_stream import StreamConfig, open_stream
+from actparse.training.pose_stream import CropStream, StreamConfig, open_stream
 from actparse.training.poses import PosesTask
 from actparse.training.reading import StoreConfig
 from actparse.training.runs import RunFolder
@@ -61,11 +61,16 @@ def _persons(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Ta
     return PersonsTask(*open_splits(data, run.out, options.report), tiny.PERSONS_NET, tiny.PERSONS_STAGE)
 
 
-def _poses(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Task:
-    folder, config = cache_folder(data, run.out), StreamConfig()
-    train = open_stream(folder, "train", options.stream_crops, config, report=options.report)
+def open_pose_streams(data: Path, out: Path, options: TrainOptions) -> tuple[CropStream, CropStream]:
+    """The crops that the pose network trains on and those it is judged by, rendered where they are not yet."""
+    folder, config = cache_folder(data, out), StreamConfig()
     num_held_out = min(NUM_HELD_OUT_CROPS, options.stream_crops)
-    held_out = open_stream(folder, "val", num_held_out, config, report=options.report)
+    train = open_stream(folder, "train", options.stream_crops, config, report=options.report)
+    return train, open_stream(folder, "val", num_held_out, config, report=options.report)
+
+
+def _poses(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Task:
+    train, held_out = open_pose_streams(data, run.out, options)
     return PosesTask(train, held_out, tiny.POSES_NET, tiny.POSES_STAGE)
 
 

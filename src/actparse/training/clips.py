@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -15,13 +14,12 @@ from torch import Tensor, nn
 
 from actparse.errors import DataError
 from actparse.nets.csn import Csn, CsnConfig
-from actparse.stages.actions import ClipClassifier, ClipConfig
-from actparse.training.augment import ColorJitter, Matrix, about, color_table, mirrored, warp
+from actparse.stages.actions import ClipClassifier, ClipConfig, clip_frame_indices
+from actparse.training.augment import ColorJitter, Matrix, about, mirrored, recolor, warp
 from actparse.training.store import Store
 from actparse.training.stretches import Stretch
 from actparse.training.task import Batch, Task, TaskSettings
-from actparse.video.sampling import test_clip_indices
-from actparse.vocabulary import mirror_label
+from actparse.vocabulary import GroupLabel, mirror_label
 from actparse.weights.bundle import config_to_dict
 
 LABEL_SMOOTHING = 0.05
@@ -88,22 +86,21 @@ class ClipTask(Task):
     def evaluate(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
         """Share of held-out stretches whose label, and whose states alone, come out right."""
         classifier = ClipClassifier(net.to(device).eval(), self.label_list, self.stage)
-        right, right_states, total = 0, 0, 0
-        for stretch in self.held_out_stretches:
-            rows = stretch.first + test_clip_indices(
-                stretch.end - stretch.first,
-                self.stage.num_frames,
-                self.stage.frame_stride,
-                self.stage.num_clips,
-                rule=self.stage.rule,
-            )  # (num_clips, T)
-            scores = classifier.scores(classifier.normalise(self.held_out.clips[rows]))
-            found = self.label_list[int(scores.argmax())]
-            right += found == stretch.label
-            right_states += found[1:] == stretch.label[1:]
-            total += 1
-        figures: dict[str, Any] = {"accuracy": right / max(total, 1), "stretches": total, "labels": len(self.label_list)}
-        return figures if self.kind == "action" else {**figures, "state_accuracy": right_states / max(total, 1)}
+        truth = [stretch.label for stretch in self.held_out_stretches]
+        found = [self._classify(classifier, stretch) for stretch in self.held_out_stretches]
+        pairs = list(zip(truth, found, strict=True))
+        right = sum(t == f for t, f in pairs)
+        right_states = sum(t[1:] == f[1:] for t, f in pairs)
+        total = max(len(pairs), 1)
+        figures = {"accuracy": right / total, "stretches": len(pairs), "labels": len(self.label_list)}
+        return figures if self.kind == "action" else {**figures, "state_accuracy": right_states / total}
+
+    def _classify(self, classifier: ClipClassifier, stretch: Stretch) -> GroupLabel:
+        """The likeliest label of a stretch, from the clips that the stage would take."""
+        times = np.arange(stretch.end - stretch.first) / (self.stage.frame_rate or 1.0)
+        rows = stretch.first + clip_frame_indices(times, self.stage)  # (num_clips, T)
+        scores = classifier.scores(classifier.normalise(self.held_out.clips[rows]))
+        return self.label_list[int(scores.argmax())]
 
     def stage_settings(self) -> Mapping[str, Any]:
         """Of stages.actions."""
@@ -126,5 +123,4 @@ def augmented_clip(
         matrix = mirrored(matrix, width)
     fill = int(rng.integers(0, 256))
     moved = np.stack([warp(frame, matrix, (height, width), fill=fill) for frame in clip])
-    recolored: NDArray[np.uint8] = cv2.LUT(moved.reshape(-1, width, 3), color_table(rng, jitter)).reshape(clip.shape)
-    return recolored
+    return recolor(moved.reshape(-1, width, 3), rng, jitter).reshape(clip.shape)

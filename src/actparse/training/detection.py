@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from actparse.metrics.coco import average_precision
 from actparse.nets.yolof import YolofConfig
 from actparse.nets.yolof_losses import yolof_loss
 from actparse.stages.inputs import InputNorm
+from actparse.structures import Detections
 from actparse.training.task import Batch
 
 
@@ -27,3 +30,16 @@ def detection_losses(net: nn.Module, batch: Batch, config: YolofConfig, norm: In
     with torch.autocast(images.device.type, enabled=False):
         losses = yolof_loss(cls.float(), reg.float(), config, batch["boxes"], batch["labels"])
     return {"classification": losses.classification, "boxes": losses.boxes}
+
+
+def box_figures(truth: Sequence[Detections], found: Sequence[Detections], names: Sequence[str]) -> dict[str, Any]:
+    """AP of boxes, in percent: over IoU .5 to .95, at .5 and at .75, and for several classes AP50 of each.
+
+    Args:
+        truth: annotated boxes by image; their scores do not count.
+        found: boxes by image.
+        names: of the labels.
+    """
+    result = average_precision(truth, found, names)
+    figures: dict[str, Any] = {"ap": result.ap, "ap50": result.ap50, "ap75": result.ap75}
+    return figures if len(names) == 1 else {**figures, "ap50_by_class": result.ap50_by_class}

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -17,6 +15,7 @@ from actparse.files import written_beside
 from actparse.nets.hrnet import Hrnet
 from actparse.stages.poses import PoseEstimator, PosesConfig
 from actparse.training.options import Report, say_nothing
+from actparse.training.pools import in_order
 from actparse.training.store import Store, load_store
 from actparse.vocabulary import NUM_KEYPOINTS
 from actparse.weights.bundle import config_from_dict, file_sha256, load_network
@@ -46,28 +45,22 @@ def predicted_keypoints(
     """
     path = store.folder / f"keypoints-{file_sha256(weights)[:12]}-{seed}.npy"
     if path.is_file():
-        return np.load(path)
+        return np.asarray(np.load(path), np.float32)
     boxes = jittered_boxes(store.person_boxes, np.random.default_rng((seed, 17)), store.frames.shape[1:3])
     num_frames = len(store.frames)
-    keypoints = np.zeros((len(boxes), NUM_KEYPOINTS, 3), np.float32)
-    starts = range(0, num_frames, FRAMES_PER_JOB)
-    workers = max(1, min(processes or os.cpu_count() or 1, len(starts)))
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_load, initargs=(weights,)) as pool:
-        jobs = [pool.submit(_predict, *_slice(store, boxes, start)) for start in starts]
-        for start, job in zip(starts, jobs, strict=True):
-            end = min(start + FRAMES_PER_JOB, num_frames)
-            keypoints[store.person_offsets[start] : store.person_offsets[end]] = job.result()
-            if end % (FRAMES_PER_JOB * 10) == 0 or end == num_frames:
-                report(f"keypoints predicted in {end}/{num_frames} frames")
+    jobs = [_job(store, boxes, start, weights) for start in range(0, num_frames, FRAMES_PER_JOB)]
+    found = [np.zeros((0, NUM_KEYPOINTS, 3), np.float32)]
+    for number, keypoints in enumerate(in_order(find_keypoints, jobs, processes=processes), start=1):
+        found.append(keypoints)
+        if number % 10 == 0 or number == len(jobs):
+            report(f"keypoints predicted in {min(number * FRAMES_PER_JOB, num_frames)}/{num_frames} frames")
+    keypoints = np.concatenate(found)
     with written_beside(path) as beside, beside.open("wb") as file:
         np.save(file, keypoints)
     return keypoints
 
 
-def jittered_boxes(
-    boxes: NDArray[np.float32], rng: np.random.Generator, size: tuple[int, ...]
-) -> NDArray[np.float32]:
+def jittered_boxes(boxes: NDArray[np.float32], rng: np.random.Generator, size: tuple[int, ...]) -> NDArray[np.float32]:
     """Boxes (N, 4) with centre and sides a little off, cut at the edges of an image of `size` (height, width)."""
     sides = boxes[:, 2:] - boxes[:, :2]  # (N, 2)
     centers = (boxes[:, :2] + boxes[:, 2:]) / 2 + sides * rng.normal(0, BOX_JITTER, sides.shape)  # (N, 2)
@@ -76,30 +69,42 @@ def jittered_boxes(
     return np.clip(np.concatenate((centers - half, centers + half), axis=1), 0, limit).astype(np.float32)
 
 
-def _slice(store: Store, boxes: NDArray[np.float32], start: int) -> tuple[Path, int, list[NDArray[np.float32]]]:
+def _job(
+    store: Store, boxes: NDArray[np.float32], start: int, weights: Path
+) -> tuple[Path, int, list[NDArray[np.float32]], Path]:
     end = min(start + FRAMES_PER_JOB, len(store.frames))
-    return store.folder, start, [boxes[store.persons_of(frame)] for frame in range(start, end)]
+    return store.folder, start, [boxes[store.persons_of(frame)] for frame in range(start, end)], weights
 
 
-_estimator: PoseEstimator | None = None  # of a worker process
+def find_keypoints(folder: Path, start: int, boxes: list[NDArray[np.float32]], weights: Path) -> NDArray[np.float32]:
+    """The keypoints of the persons in some frames of a store, row after row.
+
+    Args:
+        folder: of the store.
+        start: the first frame.
+        boxes: of the persons (n, 4), for each frame from there on.
+        weights: of the pose network.
+    """
+    estimator, frames = _estimator(weights), _frames(folder)
+    found = [np.zeros((0, NUM_KEYPOINTS, 3), np.float32)]
+    for first in range(0, len(boxes), FRAMES_PER_BATCH):
+        some = boxes[first : first + FRAMES_PER_BATCH]
+        images = list(frames[start + first : start + first + len(some)])
+        found += estimator.estimate(images, some)
+    return np.concatenate(found).astype(np.float32)
 
 
-def _load(weights: Path) -> None:
-    global _estimator  # noqa: PLW0603 (one network for each worker process)
+@cache
+def _frames(folder: Path) -> NDArray[np.uint8]:
+    return load_store(folder).frames
+
+
+@cache
+def _estimator(weights: Path) -> PoseEstimator:
+    """The pose network of this process."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     file = load_network(weights)
     if not isinstance(file.net, Hrnet):
         raise WeightsError(f"{weights}: needs a pose network, got one of kind {file.kind}")
-    _estimator = PoseEstimator(file.net, config_from_dict(PosesConfig, file.settings, name="poses: settings"))
-
-
-def _predict(folder: Path, start: int, boxes: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-    assert _estimator is not None
-    frames = load_store(folder).frames
-    found = [np.zeros((0, NUM_KEYPOINTS, 3), np.float32)]
-    for first in range(0, len(boxes), FRAMES_PER_BATCH):
-        some = boxes[first : first + FRAMES_PER_BATCH]
-        images = list(frames[start + first : start + first + len(some)])
-        found += _estimator.estimate(images, some)
-    return np.concatenate(found).astype(np.float32)
+    return PoseEstimator(file.net, config_from_dict(PosesConfig, file.settings, name="poses: settings"))

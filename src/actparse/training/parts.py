@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -15,14 +14,15 @@ from actparse.nets.yolof import Yolof, YolofConfig
 from actparse.stages.dots import draw_dots
 from actparse.stages.parts import PartDetector, PartsConfig, square_crops
 from actparse.stages.refine import grow_boxes
+from actparse.structures import Detections
 from actparse.training.augment import (
     ColorJitter,
     about,
     clip_boxes,
-    color_table,
     mirrored,
     move_boxes,
     move_keypoints,
+    recolor,
     then,
     warp,
 )
@@ -92,7 +92,7 @@ class PartsTask(Task):
         matrix = self._matrix(row, frame.shape[:2], rng)
         if mirror:
             matrix = mirrored(matrix, size)
-        image = cv2.LUT(warp(frame, matrix, (size, size)), color_table(rng, self.jitter))
+        image = recolor(warp(frame, matrix, (size, size)), rng, self.jitter)
         keypoints = move_keypoints(matrix, self.train_keypoints[row], mirror=mirror)
         keypoints[:, :2] += rng.normal(0, DOT_JITTER, (len(keypoints), 2))
         keypoints[rng.random(len(keypoints)) < DROPPED_DOTS, 2] = 0
@@ -147,9 +147,52 @@ class PartsTask(Task):
                 found.append(b)
                 scores.append(s)
         predicted = np.concatenate(found)  # (P, 10, 4)
-        figures = box_figures(*part_tables(store.part_boxes, predicted, np.concatenate(scores)), names=PARTS)
+        figures = box_figures(*_by_person(store.part_boxes, predicted, np.concatenate(scores)), names=PARTS)
         return {**figures, "swapped": swapped_twins(store.part_boxes, predicted), "persons": len(predicted)}
 
     def stage_settings(self) -> Mapping[str, Any]:
         """Of stages.parts."""
         return config_to_dict(self.stage)
+
+
+def _by_person(
+    truth: NDArray[np.float32], boxes: NDArray[np.float32], scores: NDArray[np.float32]
+) -> tuple[list[Detections], list[Detections]]:
+    """Annotated parts and found parts (P, 10, 4) as one image for each person."""
+    labels = np.arange(len(PARTS))
+    found = [Detections(b, s, labels) for b, s in zip(boxes, scores, strict=True)]
+    exists = (truth != 0).any(axis=2)  # (P, 10)
+    annotated = [
+        Detections(t[e], np.ones(int(e.sum()), np.float32), labels[e]) for t, e in zip(truth, exists, strict=True)
+    ]
+    return annotated, found
+
+
+def swapped_twins(truth: NDArray[np.float32], boxes: NDArray[np.float32]) -> float:
+    """Share of left-right pairs whose boxes fit the other side's truth better; pairs that overlap do not count.
+
+    Args:
+        truth: (P, 10, 4) xyxy; zeros where a part is not annotated.
+        boxes: (P, 10, 4) the boxes found.
+
+    Returns:
+        0..1; 0 where there is no pair.
+    """
+    exists = (truth != 0).any(axis=2)  # (P, 10)
+    swapped, total = 0, 0
+    for left, right in TWINS:
+        rows = exists[:, left] & exists[:, right]
+        rows[rows] = _iou(truth[rows, left], truth[rows, right]) < MAX_TWIN_IOU
+        own = _iou(boxes[rows, left], truth[rows, left]) + _iou(boxes[rows, right], truth[rows, right])
+        other = _iou(boxes[rows, left], truth[rows, right]) + _iou(boxes[rows, right], truth[rows, left])
+        swapped += int((other > own).sum())
+        total += int(rows.sum())
+    return swapped / max(total, 1)
+
+
+def _iou(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
+    """IoU (N,) of boxes in the same rows."""
+    low, high = np.maximum(a[:, :2], b[:, :2]), np.minimum(a[:, 2:], b[:, 2:])
+    shared = np.clip(high - low, 0, None).prod(axis=1)  # (N,)
+    areas = (a[:, 2:] - a[:, :2]).prod(axis=1) + (b[:, 2:] - b[:, :2]).prod(axis=1)
+    return np.asarray(shared / np.maximum(areas - shared, 1e-9), np.float32)

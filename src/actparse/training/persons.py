@@ -5,25 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from actparse.metrics.coco import average_precision
 from actparse.nets.yolof import Yolof, YolofConfig
 from actparse.stages.persons import PersonDetector, PersonsConfig
+from actparse.structures import Detections
 from actparse.training.augment import (
     ColorJitter,
     about,
     clip_boxes,
-    color_table,
     mirrored,
     move_boxes,
+    recolor,
     warp,
 )
-from actparse.training.detection import detection_losses, to_channels_last
+from actparse.training.detection import box_figures, detection_losses, to_channels_last
 from actparse.training.store import Store
 from actparse.training.task import Batch, Task, TaskSettings
 from actparse.weights.bundle import config_to_dict
@@ -67,7 +66,7 @@ class PersonsTask(Task):
         if rng.random() < 0.5:
             matrix = mirrored(matrix, width)
         fill = int(rng.integers(0, 256))
-        image = cv2.LUT(warp(image, matrix, (height, width), fill=fill), color_table(rng, self.jitter))
+        image = recolor(warp(image, matrix, (height, width), fill=fill), rng, self.jitter)
         moved = move_boxes(matrix, self.train.person_boxes[self.train.persons_of(row)])
         clipped, keep = clip_boxes(moved, (height, width), min_visible=MIN_VISIBLE)
         return image, clipped[keep]
@@ -86,9 +85,13 @@ class PersonsTask(Task):
         found = []
         for start in range(0, len(store.frames), EVALUATION_BATCH):
             found += detector.detect(list(store.frames[start : start + EVALUATION_BATCH]))
-        truth = [store.person_boxes[store.persons_of(frame)] for frame in range(len(store.frames))]
-        return average_precision_of(truth, found)
+        truth = [_as_detections(store.person_boxes[store.persons_of(frame)]) for frame in range(len(store.frames))]
+        return {**box_figures(truth, found, names=("person",)), "frames": len(truth), "persons": sum(map(len, truth))}
 
     def stage_settings(self) -> Mapping[str, Any]:
         """Of stages.persons."""
         return config_to_dict(self.stage)
+
+
+def _as_detections(boxes: NDArray[np.float32]) -> Detections:
+    return Detections(boxes, np.ones(len(boxes), np.float32), np.zeros(len(boxes), np.int64))

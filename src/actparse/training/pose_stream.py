@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from actparse.data.synth.scene import PersonTruth, SceneConfig, build_scene
 from actparse.errors import ConfigError
 from actparse.training.augment import warp
 from actparse.training.options import Report, say_nothing
+from actparse.training.pools import in_order
 from actparse.vocabulary import NUM_KEYPOINTS
 
 GENERATION = 1  # of the stream; another number makes a new one
@@ -59,7 +59,7 @@ class CropStream:
     def crop(self, row: int) -> NDArray[np.uint8]:
         """One crop (size, size, 3)."""
         shard, index = divmod(row, self.config.crops_per_shard)
-        return self.crops[shard][index]
+        return np.asarray(self.crops[shard][index])
 
 
 def open_stream(
@@ -87,12 +87,9 @@ def open_stream(
     num_shards = -(-num_crops // config.crops_per_shard)
     shards = [folder / name / f"{number:05d}" for number in range(num_shards)]
     missing = [number for number, shard in enumerate(shards) if not shard.is_dir()]
-    if missing:
-        with ProcessPoolExecutor(min(processes or os.cpu_count() or 1, len(missing))) as pool:
-            jobs = [pool.submit(write_shard, shards[n], (SPLIT_CODES[split], seed, n), config) for n in missing]
-            for done, job in enumerate(as_completed(jobs), start=num_shards - len(missing) + 1):
-                job.result()
-                report(f"rendered {done * config.crops_per_shard}/{num_shards * config.crops_per_shard} person crops")
+    jobs = [(shards[number], (SPLIT_CODES[split], seed, number), config) for number in missing]
+    for done, _ in enumerate(in_order(write_shard, jobs, processes=processes), start=num_shards - len(missing) + 1):
+        report(f"rendered {done * config.crops_per_shard}/{num_shards * config.crops_per_shard} person crops")
     crops = tuple(np.load(shard / "crops.npy", mmap_mode="r") for shard in shards)
     keypoints = np.concatenate([np.load(shard / "keypoints.npy") for shard in shards])
     sides = np.concatenate([np.load(shard / "sides.npy") for shard in shards])
@@ -139,7 +136,7 @@ def scene_crops(rng: np.random.Generator, config: StreamConfig) -> list[Crop]:
 def _is_clear(person: PersonTruth) -> bool:
     x1, y1, x2, y2 = person.box
     keypoints = np.asarray(person.keypoints)
-    return max(x2 - x1, y2 - y1) >= MIN_PERSON_PIXELS and (keypoints[:, 2] > 1).sum() >= MIN_VISIBLE_KEYPOINTS
+    return bool(max(x2 - x1, y2 - y1) >= MIN_PERSON_PIXELS and (keypoints[:, 2] > 1).sum() >= MIN_VISIBLE_KEYPOINTS)
 
 
 def cut_person(image: NDArray[np.uint8], person: PersonTruth, config: StreamConfig) -> Crop:

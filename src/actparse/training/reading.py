@@ -115,18 +115,17 @@ def fit_frame(image: Image, size: tuple[int, int]) -> tuple[Image, float]:
 def _clip_frame(image: Image, size: tuple[int, int]) -> Image:
     """The whole frame at exactly `size`, as `stages.actions.clip_image` makes it where the aspect is the same."""
     shrinks = size[0] < 0.5 * image.shape[0]
-    resized: Image = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    return resized
+    rule = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, size[::-1], interpolation=rule), dtype=np.uint8)
 
 
 def _read_truths(folder: Path) -> dict[int, FrameTruth]:
     """The annotated frames of a video by their number from 0."""
-    return {int(path.stem.removeprefix("img_")) - 1: read_frame_truth(path) for path in sorted(folder.glob("img_*.json"))}
+    paths = sorted(folder.glob("img_*.json"))
+    return {int(path.stem.removeprefix("img_")) - 1: read_frame_truth(path) for path in paths}
 
 
-def _scaled(
-    person: PersonTruth, scale: float
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+def _scaled(person: PersonTruth, scale: float) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """A person's box (4,), keypoints (17, 3) and part boxes (10, 4), zeros where something is not annotated."""
     keypoints = np.zeros((NUM_KEYPOINTS, 3), np.float32)
     if person.keypoints is not None:

@@ -10,10 +10,10 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from actparse.data.kinetics_tps import KineticsTps, VideoRecord
 from actparse.errors import DataError
 from actparse.training.options import Report, say_nothing
+from actparse.training.pools import in_order
 from actparse.training.reading import StoreConfig, VideoArrays, read_video
 
 FORMAT = 1  # of the folder; another number makes new stores
@@ -109,19 +110,15 @@ def _make(folder: Path, records: Sequence[VideoRecord], config: StoreConfig, rep
 
 def _write(folder: Path, records: Sequence[VideoRecord], config: StoreConfig, report: Report) -> None:
     read: list[VideoArrays] = []
-    num_workers = min(os.cpu_count() or 1, len(records))
-    with (
-        (folder / FRAMES_FILE).open("wb") as frames_file,
-        (folder / CLIPS_FILE).open("wb") as clips_file,
-        ProcessPoolExecutor(num_workers) as pool,
-    ):
-        for number, video in enumerate(_in_order(pool, records, config, 4 * num_workers), start=1):
+    jobs = [(record, config) for record in records]
+    with (folder / FRAMES_FILE).open("wb") as frames_file, (folder / CLIPS_FILE).open("wb") as clips_file:
+        for number, video in enumerate(in_order(read_video, jobs), start=1):
             frames_file.write(video.frames.tobytes())
             clips_file.write(video.clips.tobytes())
             read.append(video.without_pixels())
             if number % 50 == 0 or number == len(records):
                 report(f"decoded {number}/{len(records)} videos")
-    np.savez(folder / ARRAYS_FILE, **_arrays(read))
+    np.savez(folder / ARRAYS_FILE, **_arrays(read))  # type: ignore[arg-type]
     meta = {
         "names": [record.name for record in records],
         "actions": [record.action for record in records],
@@ -129,15 +126,6 @@ def _write(folder: Path, records: Sequence[VideoRecord], config: StoreConfig, re
         "config": asdict(config),
     }
     (folder / META_FILE).write_text(json.dumps(meta), encoding="utf-8")
-
-
-def _in_order(pool: ProcessPoolExecutor, records: Sequence[VideoRecord], config: StoreConfig, ahead: int) -> Any:
-    """The videos' arrays one by one, with no more than `ahead` of them in memory."""
-    waiting = [pool.submit(read_video, record, config) for record in records[:ahead]]
-    for i in range(len(records)):
-        yield waiting.pop(0).result()
-        if i + ahead < len(records):
-            waiting.append(pool.submit(read_video, records[i + ahead], config))
 
 
 def _arrays(read: Sequence[VideoArrays]) -> dict[str, NDArray[Any]]:
@@ -174,7 +162,7 @@ def load_store(folder: Path) -> Store:
         config = meta["config"]
         frames = _map(folder / FRAMES_FILE, len(arrays["frame_videos"]), config["frame_size"])
         clips = _map(folder / CLIPS_FILE, int(arrays["clip_offsets"][-1]), config["clip_size"])
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, EOFError, BadZipFile, ValueError, KeyError) as error:
         raise DataError(f"{folder}: a damaged store of decoded videos, remove it to make it anew: {error}") from None
     labels = tuple(
         tuple(None if label is None else tuple(label) for label in by_group) for by_group in meta["segment_labels"]

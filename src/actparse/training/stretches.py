@@ -20,9 +20,7 @@ class Stretch:
 def action_stretches(store: Store) -> tuple[Stretch, ...]:
     """Each video as a whole."""
     offsets = store.clip_offsets
-    return tuple(
-        Stretch(int(offsets[v]), int(offsets[v + 1]), (action,)) for v, action in enumerate(store.actions)
-    )
+    return tuple(Stretch(int(offsets[v]), int(offsets[v + 1]), (action,)) for v, action in enumerate(store.actions))
 
 
 def state_stretches(store: Store, group: str) -> tuple[Stretch, ...]:

@@ -75,3 +75,14 @@ CLIPS_NET = CsnConfig(
 CLIPS_STAGE = ClipConfig(
     num_frames=16, frame_stride=1, num_clips=7, rule="legacy", frame_rate=10.0, short_side=96, norm=NORM
 )
+
+POSES_NET = HrnetConfig(
+    width=16,
+    num_modules=(1, 1, 2),  # two in the last stage, so that the side branch sees the coarsest branch worked on
+    num_blocks=2,
+    stem_width=16,
+    layer1_blocks=1,
+    layer1_width=16,
+    side_branch=SideBranchConfig(sigma=1.5),
+)
+POSES_STAGE = PosesConfig(size=(128, 128), padding=1.25, decoding="dark", blur_kernel=7, flip_test=True, norm=NORM)

@@ -1,0 +1,40 @@
+"""Work over several processes. They are spawned, not forked: a fork of a process whose libraries run threads may hang."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+FEW_JOBS = 8  # done here: to start processes takes longer
+JOBS_AHEAD = 4  # of each process, so that results wait in little memory
+
+
+def in_order(
+    work: Callable[..., Result], jobs: Sequence[tuple[Any, ...]], *, processes: int | None = None
+) -> Iterator[Result]:
+    """Results of `work(*job)` one by one in the order of the jobs, made ahead by other processes.
+
+    Args:
+        work: a module's function; it and its arguments travel to the processes.
+        jobs: arguments of each call.
+        processes: None is one for each core; 1 stays in this process, as a few jobs do.
+    """
+    count = min(processes or os.cpu_count() or 1, len(jobs))
+    if count <= 1 or (processes is None and len(jobs) <= FEW_JOBS):
+        yield from (work(*job) for job in jobs)
+        return
+    with ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn")) as pool:
+        waiting: list[Future[Result]] = []
+        try:
+            for job in jobs:
+                waiting.append(pool.submit(work, *job))
+                if len(waiting) >= JOBS_AHEAD * count:
+                    yield waiting.pop(0).result()
+            while waiting:
+                yield waiting.pop(0).result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,81 @@
+"""Clip tasks: labels, mirrors, determinism."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from actparse.errors import DataError
+from actparse.nets.csn import CsnConfig
+from actparse.stages.actions import ClipConfig
+from actparse.training.clips import ClipTask
+from actparse.training.reading import StoreConfig
+from actparse.training.store import Store, open_store
+from actparse.training.stretches import Stretch
+from training.miniature import SIZE, write_miniature
+
+NET = CsnConfig(num_blocks=(1, 1, 1, 1), widths=(8, 8, 8, 8), mid_widths=(4, 4, 4, 4), stem_width=8)
+STAGE = ClipConfig(num_frames=4, frame_stride=1, num_clips=2, frame_rate=10.0, short_side=48)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    root = write_miniature(tmp_path_factory.mktemp("data"), videos_per_action=1)
+    return open_store(root, "train", StoreConfig(frame_size=SIZE, clip_size=(48, 64)))
+
+
+def build(store: Store, *labels: tuple[str, ...]) -> ClipTask:
+    stretches = [Stretch(0, 32, label) for label in labels]
+    return ClipTask("states-arm", (store, stretches), (store, stretches), NET, STAGE)
+
+
+def test_batch_has_clips_and_labels(store: Store) -> None:
+    task = build(store, ("lunge", "bend", "none"), ("lunge", "none", "bend"))
+    batch = task.batch(np.random.default_rng(0))
+    assert batch["clips"].shape == (16, 3, 4, 48, 64)
+    assert set(batch["labels"].tolist()) == {0, 1}
+    again = task.batch(np.random.default_rng(0))
+    assert torch.equal(batch["clips"], again["clips"])
+
+
+def test_mirrored_clip_gets_the_mirrored_label(store: Store) -> None:
+    marked = np.zeros((32, 48, 64, 3), np.uint8)
+    marked[:, :, :32] = 255  # bright on the left
+    task = build(dataclasses.replace(store, clips=marked), ("lunge", "bend", "none"), ("lunge", "none", "bend"))
+    task.stretches = (Stretch(0, 32, ("lunge", "bend", "none")),)
+    batch = task.batch(np.random.default_rng(0))
+    is_mirrored = batch["clips"][..., 48:56].float().mean((1, 2, 3, 4)) > batch["clips"][..., 8:16].float().mean(
+        (1, 2, 3, 4)
+    )
+    assert 0 < is_mirrored.sum() < 16
+    assert batch["labels"].tolist() == is_mirrored.long().tolist()  # label 1 is ("lunge", "none", "bend")
+
+
+def test_clip_is_not_mirrored_where_training_never_saw_the_label(store: Store) -> None:
+    task = build(store, ("lunge", "bend", "none"), ("push_up", "none", "none"))
+    task.stretches = (Stretch(0, 32, ("lunge", "bend", "none")),)
+    assert set(task.batch(np.random.default_rng(1))["labels"].tolist()) == {0}
+
+
+def test_stretch_shorter_than_a_clip_repeats_its_last_frame(store: Store) -> None:
+    task = build(store, ("lunge", "none", "none"))
+    task.stretches = (Stretch(0, 2, ("lunge", "none", "none")),)
+    clips = task.batch(np.random.default_rng(0))["clips"]
+    assert torch.equal(clips[:, :, 1], clips[:, :, 3])
+
+
+def test_evaluation_counts_labels_and_states(store: Store) -> None:
+    task = build(store, ("lunge", "none", "none"), ("push_up", "none", "none"))
+    figures = task.evaluate(task.net, torch.device("cpu"))
+    assert figures["state_accuracy"] == 1.0
+    assert figures["accuracy"] == 0.5
+    assert task.labels()["labels"] == [["lunge", "none", "none"], ["push_up", "none", "none"]]
+
+
+def test_no_stretches_is_an_error(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no labelled stretch of frames for states-arm"):
+        build(store)
