@@ -12,7 +12,7 @@ from actparse.data.synth.figure import SIDE_SIGN, HeldTube, Pose, Side, Tube
 from actparse.data.synth.motion_keys import ANKLE, NOTHING, STAND, Key, bump, half_bump, wave
 from actparse.data.synth.motion_phases import Beat, Pair, Phase, PropMaker, Rhythm, Routine, loop_phases, states
 from actparse.data.synth.motion_props import DARK, PLATES, barbell, dumbbell, rod
-from actparse.data.synth.motion_style import Style, other, rest, sided
+from actparse.data.synth.motion_style import Style, between, other, rest, sided
 
 ArmPose = tuple[Callable[[Key, float, float], Key], Pair, Pair]  # (key, chest drop, chest ahead), arm, hand states
 
@@ -109,17 +109,13 @@ def lunge(style: Style) -> Routine:
         )
         if mode == "split pulses":
             rate = style.rate(0.35, 0.55)
-            high = poses.lunge(front, 0.15, arms).plus(poses.lunge(front, 1.0, arms), -1.0)
-            key = poses.lunge(front, 1.0, arms)
-            
-            def pulse(seconds: float) -> Key:
-                return Key(high.values * bump(rate * seconds))
-
+            low = poses.lunge(front, 1.0, arms)
+            pulse = between(low, poses.lunge(front, 0.15, arms), rate)
             return [
                 Phase(
                     name="pulse in the split",
                     seconds=style.seconds(3.5, 5.5),
-                    goal=key,
+                    goal=low,
                     states=said,
                     move=1.0,
                     rhythm=pulse,
@@ -206,8 +202,7 @@ class PushUpPoses:
 
     def pressing(self, rate: float) -> Rhythm:
         """Full repetitions from the high position: down and up."""
-        difference = self.body(0.0).plus(self.body(1.0), -1.0)
-        return lambda seconds: Key(difference.values * bump(rate * seconds))
+        return between(self.body(1.0), self.body(0.0), rate)
 
     def sitting_on_heels(self) -> Key:
         """Kneels upright between two sets."""
@@ -265,6 +260,7 @@ def push_up(style: Style) -> Routine:
         side = style.any_side()
         beat = style.rate(0.6, 0.9)
         key = poses.body(1.0).on(side, "hand", -0.1, 0.47, 0.36).put("pelvis", 0.03 * SIDE_SIGN[other(side)], 0.4, 0.0)
+
         def tap(seconds: float) -> Key:
             return NOTHING.nudge(side, "hand", 0.1 * bump(beat * seconds), -0.12 * bump(beat * seconds), 0.03)
 
@@ -343,8 +339,7 @@ class PullUpPoses:
 
     def pulling(self, rate: float) -> Rhythm:
         """Repetitions from the hang."""
-        difference = self.on_bar(self.high).plus(self.on_bar(self.low), -1.0)
-        return lambda seconds: Key(difference.values * bump(rate * seconds))
+        return between(self.on_bar(self.low), self.on_bar(self.high), rate)
 
     def under_bar(self) -> Key:
         """Standing below, ready."""

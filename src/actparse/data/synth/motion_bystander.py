@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actparse.data.synth.figure import SIDE_SIGN, HeldTube, Pose, Side, Tube
-from actparse.data.synth.motion_keys import ANKLE, NOTHING, STAND, Key, bump, half_bump, wave
+from actparse.data.synth.motion_keys import ANKLE, NOTHING, STAND, Key, half_bump, wave
 from actparse.data.synth.motion_phases import Beat, Phase, PropMaker, Routine, loop_phases, states
 from actparse.data.synth.motion_props import DARK, WOOD, rod
 from actparse.data.synth.motion_style import (
@@ -16,6 +16,7 @@ from actparse.data.synth.motion_style import (
     arm_swinging,
     both,
     other,
+    pumping,
     rest,
     rest_clapping,
     rest_hands_on_hips,
@@ -281,7 +282,7 @@ def warming_up(style: Style) -> Routine:
             seconds=style.seconds(2.8, 4.0),
             goal=key,
             states=said,
-            rhythm=lambda seconds: Key(low.values * bump(rate * seconds)),
+            rhythm=pumping(low, rate),
         )
 
     def circles() -> Phase:

@@ -1,4 +1,4 @@
-"""Punching bag, skipping rope, hopscotch, juggling."""
+"""Punching a bag and juggling balls."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actparse.data.synth.figure import SIDE_SIGN, SIDES, HeldTube, Pose, Side, Tube
-from actparse.data.synth.motion_keys import ANKLE, NOTHING, STAND, Key, bump, half_bump, wave
-from actparse.data.synth.motion_phases import Beat, Phase, PropMaker, Rhythm, Routine, loop_phases, states
-from actparse.data.synth.motion_props import DARK, PLATES, WHITE, Color, ball, line, palm, rod
+from actparse.data.synth.motion_keys import ANKLE, NOTHING, STAND, Key, bump, wave
+from actparse.data.synth.motion_phases import Beat, Pair, Phase, PropMaker, Rhythm, Routine, loop_phases, states
+from actparse.data.synth.motion_props import DARK, PLATES, Color, ball, palm, rod
 from actparse.data.synth.motion_style import Style, both, other, rest, sided, stepping
 
 BAG = (0.0, 1.22, 0.82)  # the middle of the bag
@@ -152,285 +152,6 @@ def _bag_props(style: Style) -> PropMaker:
     return make
 
 
-def skipping_rope(style: Style) -> Routine:
-    """Jumps on both feet, runs, hops on one foot, side swings and rests with the rope."""
-    rate = style.rate(1.25, 1.6)
-    hand_height = style.uniform(0.95, 1.08)
-    wide = style.chance(0.6)  # arms that swing, or elbows at the ribs and turning wrists
-    arm_word = "swing" if wide else "bend"
-    base = (
-        style.stand.pair("hand", 0.48 if wide else 0.3, hand_height, 0.1 if wide else 0.2)
-        .pair("elbow_pole", 0.4, -0.3, -1.0)
-        .grip(1.0, 1.0)
-    )
-    base = base.pair("hand_direction", 0.8, -0.3, 0.4).pair("foot", 0.08, ANKLE, 0.0)
-
-    def hop(seconds: float) -> float:
-        return max(0.0, wave(rate * seconds)) ** 1.2
-
-    def turning(seconds: float) -> Key:
-        x, z = wave(rate * seconds), wave(rate * seconds + 0.25)
-        size = 0.08 if wide else 0.025
-        return NOTHING.nudge_pair("hand", 0.5 * size * z, size * x, size * z)
-
-    def jump(seconds: float) -> Key:
-        h = hop(seconds)
-        dip = max(0.0, -wave(rate * seconds))
-        key = (
-            turning(seconds).put("pelvis", 0.0, 0.1 * h - 0.035 * dip - 0.02, 0.0).nudge_pair("foot", 0.0, 0.1 * h, 0.0)
-        )
-        return key.put("left_foot_direction", 0.0, -0.5 * h, 0.0).put("right_foot_direction", 0.0, -0.5 * h, 0.0)
-
-    def run(seconds: float) -> Key:
-        left, right = half_bump(rate * seconds / 2), half_bump(rate * seconds / 2 + 0.5)
-        key = turning(seconds).put("pelvis", 0.0, 0.03 * hop(seconds) - 0.02, 0.0)
-        return key.nudge("left", "foot", 0, 0.2 * left, -0.12 * left).nudge(
-            "right", "foot", 0, 0.2 * right, -0.12 * right
-        )
-
-    def jumps(seconds: float) -> Phase:
-        said = states(arm=arm_word, hand="hold", leg="unbend", foot="tiptoe")
-        return Phase(name="jump on both feet", seconds=seconds, goal=base, states=said, rhythm=jump, prop="turn")
-
-    def runs(seconds: float) -> Phase:
-        said = states(arm=arm_word, hand="hold", leg="step", foot="tiptoe")
-        return Phase(name="run over the rope", seconds=seconds, goal=base, states=said, rhythm=run, prop="turn")
-
-    def one_foot(seconds: float) -> Phase:
-        side = style.any_side()
-        key = base.on(other(side), "foot", 0.1, 0.4, -0.22).on(other(side), "foot_direction", 0.1, -0.9, 0.1)
-        key = key.shift("pelvis", 0.05 * SIDE_SIGN[side], 0.0, 0.0).on(side, "foot", 0.04, ANKLE, 0.0)
-        said = states(arm=arm_word, hand="hold", leg=sided(side, "unbend", "bend"), foot=sided(side, "tiptoe", "none"))
-        return Phase(name="hop on one foot", seconds=seconds, goal=key, states=said, rhythm=jump, prop="turn")
-
-    def side_swings(seconds: float) -> Phase:
-        side = style.any_side()
-        sign = SIDE_SIGN[side]
-        key = base.put(f"{side}_hand", sign * 0.5, 1.0, 0.2).put(f"{other(side)}_hand", sign * 0.22, 0.98, 0.34)
-        key = key.put("spine_rotation", 0.05, 0.3 * sign, 0.0)
-        said = states(arm=sided(side, "swing", "bend"), hand="hold", leg="stand", foot="step_on")
-        return Phase(
-            name="swing the rope at one side",
-            seconds=seconds,
-            goal=key,
-            states=said,
-            rhythm=_small_circles(rate),
-            prop="side",
-        )
-
-    def crossed(seconds: float) -> Phase:
-        key = (
-            base.pair("hand", -0.2, 0.95, 0.3)
-            .pair("hand_direction", -0.8, -0.3, 0.4)
-            .pair("elbow_pole", 0.7, -0.4, 0.0)
-        )
-        said = states(arm="bend", hand="hold", leg="unbend", foot="tiptoe")
-        return Phase(name="jump with crossed arms", seconds=seconds, goal=key, states=said, rhythm=jump, prop="turn")
-
-    def pause(seconds: float) -> Phase:
-        kind = style.pick(("hang", "hips", "one hand"))
-        key = style.stand.grip(1.0, 1.0)
-        if kind == "hips":
-            key = key.pair("hand", 0.18, 1.0, 0.06).pair("elbow_pole", 1.0, -0.1, -0.5)
-            said = states(arm="bend", hand="hold")
-        elif kind == "hang":
-            said = states(arm="unbend", hand="hold")
-        else:
-            side = style.any_side()
-            key = key.on(side, "hand", 0.08, 1.56, 0.2).on(side, "elbow_pole", 0.9, -0.3, 0.3)
-            said = states(arm=sided(side, "lift", "unbend"), hand=sided(side, "others", "hold"))
-        return Phase(
-            name="rest with the rope", seconds=seconds, goal=key, states=said, rhythm=style.sway(), prop="rest"
-        )
-
-    makers = (jumps, runs, one_foot, side_swings, crossed, pause)
-    shares = style.rng.dirichlet(np.array([1.2, 0.8, 0.9, 0.7, 0.5, 1.0]))
-
-    def turn(index: int) -> list[Phase]:
-        return [makers[int(style.rng.choice(len(makers), p=shares))](style.seconds(2.6, 4.4))]
-
-    return Routine(loop_phases(turn), _rope_props(style, rate), {"tank": 0.4})
-
-
-def _small_circles(rate: float) -> Rhythm:
-    return lambda seconds: NOTHING.put(
-        "left_hand", 0.0, 0.07 * wave(rate * seconds), 0.07 * wave(rate * seconds + 0.25)
-    ).put("right_hand", 0.0, 0.07 * wave(rate * seconds), 0.07 * wave(rate * seconds + 0.25))
-
-
-def _rope_props(style: Style, rate: float) -> PropMaker:
-    color = style.color
-    length = style.uniform(1.0, 1.15)
-    steps = np.linspace(0.0, np.pi, 20)
-
-    def make(pose: Pose, place: NDArray[np.float64], beat: Beat) -> list[Tube | HeldTube]:
-        left, right = (palm(pose.hands[side], pose.hand_directions[side]) for side in SIDES)
-        angle = 2 * np.pi * rate * beat.seconds + 0.9 * np.pi  # down while the feet are up
-        if beat.phase.prop == "rest":
-            angle = np.pi - 0.12
-        reach = length * np.array([0.0, np.cos(angle), np.sin(angle)])
-        path = (left + right) / 2 + np.cos(steps)[:, None] * (left - right) / 2 + np.sin(steps)[:, None] * reach
-        path[:, 1] = np.maximum(path[:, 1], 0.012)
-        return [line(path, 0.012, color)]
-
-    return make
-
-
-SQUARE = 0.4  # metres of a hopscotch field
-NUM_SQUARES = 6
-
-
-class HopscotchPoses:
-    """Hops on one foot, landings on two, and the stone."""
-
-    def __init__(self, style: Style) -> None:
-        self.style = style
-        self.rate = style.rate(1.4, 1.7)  # hops a second
-        self.arms = style.pick(("out", "bent", "low"), (0.4, 0.35, 0.25))
-        place, pole, self.arm = {
-            "out": ((0.62, 1.25, 0.12), (0.4, -0.9, -0.3), "unbend"),
-            "bent": ((0.3, 1.14, 0.28), (0.7, -0.8, -0.3), "bend"),
-            "low": ((0.34, 0.92, 0.05), (0.6, -0.6, -0.5), "swing"),
-        }[self.arms]
-        self.base = style.stand.pair("hand", *place).pair("elbow_pole", *pole).put("pelvis", 0.0, STAND - 0.03, 0.0)
-
-    def hopping(self, seconds: float) -> Key:
-        """Little jumps of the whole body."""
-        h = max(0.0, wave(self.rate * seconds)) ** 1.2
-        dip = max(0.0, -wave(self.rate * seconds))
-        key = NOTHING.put("pelvis", 0.0, 0.13 * h - 0.05 * dip, 0.0).nudge_pair("foot", 0.0, 0.13 * h, 0.0)
-        return key.nudge_pair("hand", 0.0, 0.08 * h - 0.04 * dip, 0.0)
-
-    def on_one(self, side: Side) -> Key:
-        """On one foot, the other leg bent behind."""
-        key = self.base.shift("pelvis", 0.06 * SIDE_SIGN[side], 0.0, 0.0).on(side, "foot", 0.03, ANKLE, 0.0)
-        return key.on(other(side), "foot", 0.1, 0.42, -0.25).on(other(side), "foot_direction", 0.1, -0.8, -0.2)
-
-    def on_two(self) -> Key:
-        """Both feet apart."""
-        return self.base.pair("foot", 0.21, ANKLE, 0.0).shift("pelvis", 0.0, -0.02, 0.0)
-
-    def picking(self, side: Side) -> Key:
-        """Bent to the floor on one foot, a hand at the stone."""
-        key = self.on_one(side).put("pelvis", 0.05 * SIDE_SIGN[side], 0.7, -0.12).put("pelvis_rotation", 0.95, 0.0, 0.0)
-        key = key.put("spine_rotation", 0.5, 0.0, 0.0).on(other(side), "foot", 0.1, 0.5, -0.6)
-        key = key.on(other(side), "hand", 0.05, 0.22, 0.48).on(side, "hand", 0.5, 0.85, 0.1)
-        return key.on(other(side), "foot_direction", 0.0, -0.7, -0.7)
-
-
-def hopscotch(style: Style) -> Routine:
-    """Through the squares and back, on one foot and on two, with the stone thrown and picked up."""
-    poses = HopscotchPoses(style)
-    end = NUM_SQUARES * SQUARE / 2
-    place, heading = -end, 0.0
-    hopping_side: Side = style.side
-    changes_foot = style.chance(0.5)
-    far = style.uniform(0.75, 1.0)
-
-    def at(key: Key) -> Key:
-        return key.put("heading", heading).put("travel", 0.0, 0.0, place)
-
-    def hops(goal: Key, said: dict[str, str], name: str, squares: float) -> Phase:
-        nonlocal place
-        place = float(np.clip(place + squares * SQUARE * np.cos(heading), -end, end))
-        seconds = style.seconds(2.0, 3.2)
-        return Phase(name=name, seconds=seconds, goal=at(goal), states=said, move=0.95 * seconds, rhythm=poses.hopping)
-
-    def one(side: Side) -> Phase:
-        said = states(arm=poses.arm, leg=sided(side, "unbend", "bend"), foot=sided(side, "step_on", "none"))
-        return hops(poses.on_one(side), said, "hop on one foot", 2.6 * far)
-
-    def two() -> Phase:
-        said = states(arm=poses.arm, leg="unbend", foot="step_on")
-        return hops(poses.on_two(), said, "jump on two feet", 1.6 * far)
-
-    def turn_about() -> Phase:
-        nonlocal heading
-        heading += np.pi * SIDE_SIGN[hopping_side]
-        said = states(arm="swing", hip="turn", leg="unbend", foot="tiptoe")
-        seconds = style.seconds(1.3, 1.9)
-        return Phase(
-            name="jump round",
-            seconds=seconds,
-            goal=at(poses.on_two()),
-            states=said,
-            move=0.9 * seconds,
-            rhythm=poses.hopping,
-        )
-
-    def pick() -> Phase:
-        side = hopping_side
-        said = states(
-            arm=sided(side, "unbend", "unbend"),
-            hand=sided(side, "none", "grab"),
-            hip="stoop",
-            leg=sided(side, "stand", "raise"),
-            foot=sided(side, "step_on", "none"),
-        )
-        return Phase(
-            name="pick up the stone on one foot",
-            seconds=style.seconds(1.8, 2.8),
-            goal=at(poses.picking(side)),
-            states=said,
-            move=1.0,
-        )
-
-    def wait() -> Phase:
-        phase = rest(style, ("standing", "hips", "clapping", "one hip"))
-        return Phase(
-            name=phase.name,
-            seconds=phase.seconds,
-            goal=at(phase.goal),
-            states=phase.states,
-            move=0.9,
-            rhythm=phase.rhythm,
-        )
-
-    def toss() -> Phase:
-        hand = style.side
-        rate = style.rate(0.45, 0.6)
-        key = (
-            style.stand.on(hand, "hand", 0.24, 0.9, 0.15)
-            .put("spine_rotation", 0.2, 0.0, 0.0)
-            .put("pelvis", 0.0, STAND - 0.03, 0.0)
-        )
-        key = key.on(other(hand), "hand", 0.2, 1.0, 0.1)
-
-        def aim(seconds: float) -> Key:
-            x = wave(rate * seconds)
-            return NOTHING.nudge(hand, "hand", 0.0, 0.07 + 0.12 * x * x, 0.28 * x)
-
-        said = states(arm=sided(hand, "swing", "bend"), hand=sided(hand, "hold", "none"), leg="bend")
-        return Phase(
-            name="aim and toss the stone", seconds=style.seconds(2.2, 3.4), goal=at(key), states=said, rhythm=aim
-        )
-
-    def turn(index: int) -> list[Phase]:
-        nonlocal hopping_side
-        if changes_foot and index % 2:
-            hopping_side = other(hopping_side)
-        phases = [toss() if style.chance(0.6) else wait()]
-        phases += [one(hopping_side), two()] if style.chance(0.7) else [one(hopping_side), one(hopping_side)]
-        phases.append(turn_about())
-        if style.chance(0.5):
-            phases.append(pick())
-        return [*phases, one(hopping_side), two(), turn_about()]
-
-    return Routine(loop_phases(turn), _grid_props(style), {"cap": 0.15, "skirt": 0.15})
-
-
-def _grid_props(style: Style) -> PropMaker:
-    color: Color = style.color if style.chance(0.3) else WHITE
-    half = NUM_SQUARES * SQUARE / 2
-    lines: list[Tube | HeldTube] = []
-    for index in range(NUM_SQUARES + 1):
-        z = index * SQUARE - half
-        lines.append(rod(np.array([-0.22, 0.004, z]), np.array([0.22, 0.004, z]), 0.01, color, 4))
-    for x in (-0.22, 0.22):
-        lines.append(rod(np.array([x, 0.004, -half]), np.array([x, 0.004, half]), 0.01, color, 4))
-    return lambda pose, place, beat: list(lines)
-
-
 BALL_COLORS: tuple[Color, ...] = ((215.0, 60.0, 50.0), (235.0, 200.0, 60.0), (60.0, 110.0, 215.0))
 HAND_HEIGHT = 1.03
 
@@ -508,11 +229,12 @@ def juggling_balls(style: Style) -> Routine:
     def hold() -> Phase:
         kind = style.pick(("low", "show", "one up"))
         side = style.any_side()
-        goal, arm = {
+        kinds: dict[str, tuple[Key, Pair]] = {
             "low": (style.stand, "unbend"),
             "show": (base.pair("hand", 0.3, 1.12, 0.3), "bend"),
             "one up": (style.stand.on(side, "hand", 0.25, 1.85, 0.12), sided(side, "lift", "unbend")),
-        }[kind]
+        }
+        goal, arm = kinds[kind]
         return phase("pause with the balls", goal, states(arm=arm, hand="hold"), style.sway(), "held")
 
     def fetch() -> Phase:
@@ -561,7 +283,8 @@ def _ball_props(style: Style, rate: float) -> PropMaker:
 def _tossed(start: NDArray[np.float64], end: NDArray[np.float64], cycles: float, rise: float) -> NDArray[np.float64]:
     """A ball on its way from one hand to the other, `cycles` of the way."""
     share = cycles % 1.0
-    return start + (end - start) * share + np.array([0.0, 4 * rise * share * (1 - share), 0.02])
+    spot: NDArray[np.float64] = start + (end - start) * share + np.array([0.0, 4 * rise * share * (1 - share), 0.02])
+    return spot
 
 
 def _cascading(

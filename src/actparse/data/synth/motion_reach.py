@@ -41,7 +41,8 @@ def key_to_pose(key: Key, sizes: BodySizes) -> tuple[Pose, Vector]:
     travel = key.read("travel") * sizes.scale
 
     def place(name: str) -> Vector:
-        return turn @ (key.read(name) * stretch) + travel
+        moved: Vector = turn @ (key.read(name) * stretch) + travel
+        return moved
 
     pitch, yaw, roll = (float(x) for x in key.read("pelvis_rotation"))
     pose = Pose(
@@ -82,7 +83,10 @@ def trunk(pose: Pose, sizes: BodySizes) -> tuple[NDArray[np.float64], NDArray[np
 
 
 def _shoulder(chest: Vector, chest_turn: NDArray[np.float64], side: Side, sizes: BodySizes) -> Vector:
-    return chest + chest_turn @ np.array([SIDE_SIGN[side] * sizes.shoulder_half_width, 0.12 * sizes.scale, 0.0])
+    shoulder: Vector = chest + chest_turn @ np.array(
+        [SIDE_SIGN[side] * sizes.shoulder_half_width, 0.12 * sizes.scale, 0.0]
+    )
+    return shoulder
 
 
 def within_reach(root: Vector, target: Vector, length: float) -> Vector:

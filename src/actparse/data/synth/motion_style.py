@@ -109,6 +109,16 @@ def both(first: Rhythm, second: Rhythm) -> Rhythm:
     return lambda seconds: first(seconds).plus(second(seconds))
 
 
+def pumping(way: Key, rate: float) -> Rhythm:
+    """To an offset and back, `rate` times a second."""
+    return lambda seconds: Key(way.values * bump(rate * seconds))
+
+
+def between(low: Key, high: Key, rate: float) -> Rhythm:
+    """Laid over a phase whose goal is `low`: up to `high` and back, `rate` times a second."""
+    return pumping(high.plus(low, -1.0), rate)
+
+
 def rest_standing(style: Style) -> Phase:
     """Stands, arms hanging."""
     return Phase(
@@ -258,14 +268,16 @@ def rest_shaking_arms(style: Style) -> Phase:
 def rest_on_toes(style: Style) -> Phase:
     """Rises on the toes and sinks again, arms hanging."""
     rate = style.rate(0.4, 0.6)
-    high = NOTHING.put("pelvis", 0.0, 0.07, 0.02).nudge_pair("foot", 0.0, 0.08, 0.0).pair("foot_direction", 0.0, -0.8, 0.0)
+    high = (
+        NOTHING.put("pelvis", 0.0, 0.07, 0.02).nudge_pair("foot", 0.0, 0.08, 0.0).pair("foot_direction", 0.0, -0.8, 0.0)
+    )
     high = high.nudge_pair("hand", 0.0, 0.07, 0.0)
     return Phase(
         name="rise on the toes",
         seconds=style.seconds(1.8, 3.0),
         goal=style.stand.plus(high, 0.4),
         states=states(arm="unbend", leg="unbend", foot="tiptoe"),
-        rhythm=lambda seconds: Key(high.values * 0.6 * bump(rate * seconds)),
+        rhythm=pumping(Key(0.6 * high.values), rate),
     )
 
 
@@ -285,3 +297,8 @@ RESTS: dict[str, Callable[[Style], Phase]] = {
 def rest(style: Style, kinds: Sequence[str], prop: str = "") -> Phase:
     """One of the rests named, with a word for the prop."""
     return replace(RESTS[style.pick(kinds)](style), prop=prop)
+
+
+def handed(style: Style, phases: tuple[Phase, ...]) -> tuple[Phase, ...]:
+    """The phases of a right-hander as this performer does them."""
+    return phases if style.side == "right" else tuple(phase.mirrored() for phase in phases)
