@@ -1,4 +1,4 @@
-"""Work over several processes. They are spawned, not forked: a fork of a process whose libraries run threads may hang."""
+"""Work over several processes, spawned and not forked: a fork of a process whose libraries run threads may hang."""
 
 from __future__ import annotations
 

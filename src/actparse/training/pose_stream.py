@@ -14,8 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from actparse.data.synth.annotate import PersonTruth
 from actparse.data.synth.motion import ACTIONS
-from actparse.data.synth.scene import PersonTruth, SceneConfig, build_scene
+from actparse.data.synth.scene import SceneConfig, build_scene
 from actparse.errors import ConfigError
 from actparse.training.augment import warp
 from actparse.training.options import Report, say_nothing

@@ -1,0 +1,105 @@
+"""Recipes end to end on a miniature dataset: a few steps, files, resume, errors, and the whole bundle."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from actparse.errors import ConfigError, TrainingError, WeightsError
+from actparse.nets.csn import Csn, CsnConfig
+from actparse.stages.loading import load_bundle
+from actparse.training import RECIPES, TrainOptions, run_recipe, tiny
+from actparse.training.bundle_run import ORDER, estimate
+from actparse.training.network_files import load_initial
+from actparse.training.options import say_nothing
+from actparse.vocabulary import GROUPS
+from actparse.weights.bundle import load_network, save_network
+from training.miniature import write_miniature
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_miniature(tmp_path_factory.mktemp("data"), videos_per_action=1)
+
+
+def options(**changes: Any) -> TrainOptions:
+    return TrainOptions(**{"steps": 2, "device": "cpu", "report": say_nothing, "stream_crops": 1000, **changes})
+
+
+def test_every_network_of_the_bundle_has_a_recipe() -> None:
+    wanted = {"persons", "poses", "parts", "action", *(f"states-{group}" for group in GROUPS)}
+    assert wanted | {"parts-without-dots", "tiny"} == set(RECIPES)
+    assert set(ORDER) == set(RECIPES) - {"tiny"}
+
+
+def test_persons_leaves_a_network_that_its_stage_can_use(data: Path, tmp_path: Path) -> None:
+    figures = run_recipe("persons", data, tmp_path, options())
+    file = load_network(tmp_path / "persons.safetensors")
+    assert file.kind == "persons"
+    assert file.settings["short_side"] == tiny.PERSONS_STAGE.short_side
+    assert json.loads((tmp_path / "persons_metrics.json").read_text()) == figures
+    assert {"ap", "ap50", "ap75", "frames", "persons", "steps", "seed"} == set(figures)
+    assert run_recipe("persons", data, tmp_path, options(resume=True)) == figures  # finished: nothing to do
+
+
+def test_states_start_from_the_action_network(data: Path, tmp_path: Path) -> None:
+    net = Csn(tiny.CLIPS_NET)
+    save_network(tmp_path / "action.safetensors", net, kind="action", settings={}, dtype=torch.float32)
+    run_recipe("states-arm", data, tmp_path, options(steps=1))
+    trained = load_network(tmp_path / "states-arm.safetensors")
+    assert trained.labels["labels"] == [["lunge", "bend", "none"], ["push_up", "none", "none"]]
+    before, after = (n.state_dict()["backbone.conv1.conv.weight"] for n in (net, trained.net))
+    assert torch.allclose(before, after, atol=2e-3)  # one small step away
+
+
+def test_another_backbone_cannot_be_started_from(tmp_path: Path) -> None:
+    small = CsnConfig(num_blocks=(1, 1, 1, 1), widths=(8,) * 4, mid_widths=(4,) * 4, stem_width=8)
+    save_network(tmp_path / "a.safetensors", Csn(small), kind="action", settings={})
+    with pytest.raises(WeightsError, match="cannot start from it: backbone"):
+        load_initial(Csn(tiny.CLIPS_NET), tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "text"),
+    [
+        pytest.param("cats", ConfigError, "RECIPE must be one of persons", id="unknown"),
+        pytest.param("parts", TrainingError, "run the recipe poses first", id="without-poses"),
+    ],
+)
+def test_what_cannot_start_says_why(name: str, error: type[Exception], text: str, data: Path, tmp_path: Path) -> None:
+    with pytest.raises(error, match=text):
+        run_recipe(name, data, tmp_path, options())
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        pytest.param({"minutes": 1.0}, "at most one of minutes, epochs and steps", id="two-lengths"),
+        pytest.param({"steps": 0}, "train.steps must be greater than 0", id="no-steps"),
+        pytest.param({"threads": 0}, "train.threads must be at least 1", id="no-threads"),
+        pytest.param({"device": "tpu"}, "train.device must be one of auto, cpu, cuda", id="device"),
+    ],
+)
+def test_options_are_checked(changes: dict[str, Any], text: str) -> None:
+    with pytest.raises(ConfigError, match=text):
+        options(**changes)
+
+
+def test_estimate_counts_jobs_side_by_side() -> None:
+    assert estimate({"persons": 30.0, "poses": 50.0}, 2).startswith("tiny: about 40 minutes with 2 networks at a time")
+
+
+@pytest.mark.slow
+def test_tiny_makes_a_bundle_that_loads(data: Path, tmp_path: Path) -> None:
+    figures = run_recipe("tiny", data, tmp_path, options(steps=1))
+    assert set(figures) == set(RECIPES) - {"tiny"}
+    bundle = load_bundle(tmp_path / "bundle")
+    assert bundle.model["weights"] == "tiny"
+    assert set(bundle.labels.group_labels) == set(GROUPS)
+    assert run_recipe("tiny", data, tmp_path, options(steps=1, resume=True)) == figures
+    with pytest.raises(TrainingError, match="holds a run of tiny already"):
+        run_recipe("tiny", data, tmp_path, options(steps=1))
