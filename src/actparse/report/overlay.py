@@ -74,7 +74,7 @@ def write_overlay(parse: VideoParse, video: Path, out: Path, *, time_range: Time
     """
     lines = TrackLines(parse.frames)
     factor = max(1, -(-MIN_SHORT_SIDE // min(parse.video.width, parse.video.height)))
-    size = (parse.video.height * factor, parse.video.width * factor)
+    size = picture_size((parse.video.height, parse.video.width), factor)
     start: float | None = None
     with VideoWriter(out, size=size, audio_from=video, time_range=time_range) as writer:
         for frame in read_frames(video, time_range=time_range):
@@ -82,6 +82,12 @@ def write_overlay(parse: VideoParse, video: Path, out: Path, *, time_range: Time
             persons = lines.at(frame.time_seconds)
             picture = draw_frame(frame.image, persons, caption(parse), frame.time_seconds, factor=factor)
             writer.write(picture, frame.time_seconds - start)
+
+
+def picture_size(size: tuple[int, int], factor: int) -> tuple[int, int]:
+    """(height, width) of the picture of a frame of `size`: enlarged, with the caption's bar below it."""
+    height, width = size[0] * factor, size[1] * factor
+    return height + round(BAR * min(height, width)), width
 
 
 def caption(parse: VideoParse) -> str:
@@ -100,7 +106,7 @@ def draw_frame(image: Image, persons: Sequence[PersonAt], title: str, time_secon
         factor: the picture is that many times as large as the image.
 
     Returns:
-        (H * factor, W * factor, 3) uint8 RGB.
+        Of `picture_size`, uint8 RGB.
     """
     picture = (
         image.copy() if factor == 1 else cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
@@ -110,8 +116,9 @@ def draw_frame(image: Image, persons: Sequence[PersonAt], title: str, time_secon
     for person in scaled:
         _draw_person(picture, person, pen)
     _draw_labels(picture, scaled, pen)
-    _draw_caption(picture, title, f"{time_seconds:5.1f} s", pen)
-    return picture
+    bar = np.full((round(BAR * min(picture.shape[:2])), picture.shape[1], 3), INK, np.uint8)
+    _write_caption(bar, title, f"{time_seconds:.1f} s", pen)
+    return np.concatenate((picture, bar))
 
 
 def _draw_person(picture: Image, person: PersonAt, pen: Pen) -> None:
@@ -148,12 +155,10 @@ def state_lines(states: dict[str, str]) -> list[tuple[str, Color]]:
 
 
 def _draw_labels(picture: Image, persons: Sequence[PersonAt], pen: Pen) -> None:
-    height, width = picture.shape[:2]
-    bottom = height - round(BAR * min(height, width))
     labels = [
         Label(person.box, [(f"person {person.track_id}", PAPER), *state_lines(person.states)]) for person in persons
     ]
-    for label, (x, y) in place_labels(labels, (bottom, width), pen.text):
+    for label, (x, y) in place_labels(labels, (picture.shape[0], picture.shape[1]), pen.text):
         if label.lines:
             _draw_label(picture, label, x, y, pen)
 
@@ -167,14 +172,11 @@ def _draw_label(picture: Image, label: Label, x: int, y: int, pen: Pen) -> None:
         cv2.putText(picture, text, at, cv2.FONT_HERSHEY_SIMPLEX, pen.text, color, max(1, round(pen.scale)), cv2.LINE_AA)
 
 
-def _draw_caption(picture: Image, title: str, clock: str, pen: Pen) -> None:
-    height, width = picture.shape[:2]
-    bar = round(BAR * min(height, width))
-    area = picture[height - bar :]
-    area[:] = (area * 0.2 + np.array(INK) * 0.8).astype(np.uint8)
+def _write_caption(bar: Image, title: str, clock: str, pen: Pen) -> None:
+    height, width = bar.shape[:2]
     scale, thick = pen.text * 1.5, max(1, round(1.4 * pen.scale))
-    base = height - round(bar * 0.32)
+    base, margin = round(height * 0.68), height // 3
     (clock_width, _), _ = cv2.getTextSize(clock, cv2.FONT_HERSHEY_SIMPLEX, scale, thick)
-    cv2.putText(picture, title, (bar // 3, base), cv2.FONT_HERSHEY_SIMPLEX, scale, PAPER, thick, cv2.LINE_AA)
-    at = (width - clock_width - bar // 3, base)
-    cv2.putText(picture, clock, at, cv2.FONT_HERSHEY_SIMPLEX, scale, PAPER, thick, cv2.LINE_AA)
+    cv2.putText(bar, title, (margin, base), cv2.FONT_HERSHEY_SIMPLEX, scale, PAPER, thick, cv2.LINE_AA)
+    at = (width - clock_width - margin, base)
+    cv2.putText(bar, clock, at, cv2.FONT_HERSHEY_SIMPLEX, scale, PAPER, thick, cv2.LINE_AA)

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from actparse.errors import OutputError
+from actparse.report.labels import Label, place_labels, text_size
+from actparse.report.overlay import MIDDLE, draw_frame, picture_size, state_lines, write_overlay
+from actparse.report.tracks import TrackLines
+from actparse.structures import FrameParse, PartParse, PersonParse, SegmentParse, VideoInfo, VideoParse
+from actparse.video.decode import read_frames
+from actparse.video.encode import VideoWriter
+
+NO_POSE = ((0.0, 0.0, 0.0),) * 17
+
+
+def person(track_id: int, x: float) -> PersonParse:
+    parts = (PartParse("head", (x + 10, 20, x + 20, 30), 0.9, "turn", 0.8),)
+    return PersonParse(track_id, (x, 20, x + 30, 80), 0.9, NO_POSE, parts)
+
+
+def parse_of(num_frames: int, *frames: FrameParse, size: tuple[int, int] = (120, 160)) -> VideoParse:
+    info = VideoInfo("v.mp4", size[1], size[0], num_frames, num_frames / 10, 10.0)
+    segment = SegmentParse(0.0, num_frames / 10, 0, num_frames)
+    return VideoParse(info, "front_raises", {"front_raises": 0.75}, frames, (segment,))
+
+
+def gray_video(path: Path, num_frames: int, size: tuple[int, int] = (120, 160)) -> Path:
+    with VideoWriter(path, size=size) as writer:
+        for number in range(num_frames):
+            writer.write(np.full((*size, 3), 90, np.uint8), number / 10)
+    return path
+
+
+def test_persons_move_on_straight_lines_between_samples() -> None:
+    lines = TrackLines([FrameParse(0, 0.0, (person(1, 10),)), FrameParse(5, 0.5, (person(1, 30),))])
+    assert lines.at(0.25)[0].box.tolist() == [20, 20, 50, 80]
+    assert lines.at(0.25)[0].parts[0].tolist() == [30, 20, 40, 30]
+    assert lines.at(0.9)[0].box.tolist() == [30, 20, 60, 80]
+    assert lines.at(1.2) == []
+
+
+def test_a_gap_is_not_bridged() -> None:
+    present = [0, 4]
+    frames = [FrameParse(5 * k, k / 2, (person(1, 10),) if k in present else ()) for k in range(5)]
+    lines = TrackLines(frames)
+    assert [len(lines.at(t)) for t in (0.0, 0.3, 1.0, 1.9, 2.0)] == [1, 1, 0, 0, 1]
+
+
+def test_every_frame_is_drawn_with_its_time(tmp_path: Path) -> None:
+    video = gray_video(tmp_path / "v.mp4", 12)
+    frames = [FrameParse(k, k / 10, (person(1, 10 + k),)) for k in (0, 5, 10)]
+    write_overlay(parse_of(12, *frames), video, tmp_path / "out" / "overlay.mp4")
+    drawn = list(read_frames(tmp_path / "out" / "overlay.mp4"))
+    assert [frame.time_seconds for frame in drawn] == pytest.approx([k / 10 for k in range(12)])
+    height, width = picture_size((120, 160), 4)
+    assert drawn[0].image.shape == (height + height % 2, width + width % 2, 3)
+    assert (tmp_path / "out").is_dir()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["overlay.mp4"]
+
+
+def test_boxes_lie_where_they_belong() -> None:
+    frame = np.full((120, 160, 3), 90, np.uint8)
+    persons = TrackLines([FrameParse(0, 0.0, (person(1, 10),))]).at(0.0)
+    picture = draw_frame(frame, persons, "title", 0.0, factor=4)
+    assert picture[160:240, 40].mean() > 150  # the person's left edge
+    assert np.abs(picture[120, 85:115].mean(axis=0) - MIDDLE).max() < 40  # the head's box
+    assert (picture[300:400, 400:600] == 90).all()
+
+
+def test_states_are_said_once_for_both_sides() -> None:
+    states = {"head": "none", "left_arm": "bend", "right_arm": "bend", "left_foot": "step_on", "right_foot": "tiptoe"}
+    assert [text for text, _ in state_lines(states)] == ["arms: bend", "L foot: step on", "R foot: tiptoe"]
+
+
+def test_labels_keep_off_each_other_and_inside() -> None:
+    boxes = [np.array([100.0 + 30 * k, 100, 160 + 30 * k, 300]) for k in range(4)]
+    labels = [Label(box, [("person", MIDDLE), ("arms: bend", MIDDLE)]) for box in boxes]
+    spots = []
+    for label, (x, y) in place_labels(labels, (480, 640), 0.42):
+        width, height, _ = text_size(label.lines, 0.42)
+        spots.append((x, y, x + width, y + height))
+    for n, a in enumerate(spots):
+        assert a[0] >= 0
+        assert a[1] >= 0
+        assert a[2] <= 640
+        assert a[3] <= 480
+        for b in spots[n + 1 :]:
+            assert min(a[2], b[2]) <= max(a[0], b[0]) or min(a[3], b[3]) <= max(a[1], b[1])
+
+
+def test_nothing_is_left_where_it_cannot_be_written(tmp_path: Path) -> None:
+    video = gray_video(tmp_path / "v.mp4", 3)
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_overlay(parse_of(3), video, tmp_path / "file" / "overlay.mp4")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "v.mp4"]
