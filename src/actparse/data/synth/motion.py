@@ -13,11 +13,12 @@ import numpy as np
 from actparse.data.synth.figure import BodySizes
 from actparse.data.synth.motion_barbell import clean_and_jerk, deadlifting, snatch_weight_lifting
 from actparse.data.synth.motion_baseball import hitting_baseball
-from actparse.data.synth.motion_bodyweight import lunge, pull_ups, push_up
+from actparse.data.synth.motion_bodyweight import pull_ups, push_up
 from actparse.data.synth.motion_bystander import BYSTANDERS
 from actparse.data.synth.motion_capoeira import capoeira
 from actparse.data.synth.motion_dance import belly_dancing, country_line_dancing, salsa_dancing
 from actparse.data.synth.motion_jump import hopscotch, skipping_rope
+from actparse.data.synth.motion_lunge import lunge
 from actparse.data.synth.motion_phases import Performer, Routine, ScriptedPerformer
 from actparse.data.synth.motion_play import juggling_balls, punching_bag
 from actparse.data.synth.motion_raise import front_raises

@@ -168,59 +168,66 @@ def deadlifting(style: Style) -> Routine:
     return Routine(loop_phases(turn), bar_props(style, plate), {"tank": 0.4, "gloves": 0.1})
 
 
-def clean_and_jerk(style: Style) -> Routine:
+class CleanAndJerk:
     """Floor to shoulders, a rest there, then overhead with split or bent legs."""
-    plate = style.uniform(0.19, 0.24)
-    lift = BarLift(style, grip_half_width=style.uniform(0.25, 0.31), floor_height=plate + 0.005)
-    front = style.any_side()
-    splits = style.chance(0.7)
-    cleans_only = style.chance(0.25)
 
-    def clean() -> list[Phase]:
-        fast = style.uniform(0.55, 0.75)
+    def __init__(self, style: Style) -> None:
+        self.style = style
+        self.plate = style.uniform(0.19, 0.24)
+        self.lift = BarLift(style, grip_half_width=style.uniform(0.25, 0.31), floor_height=self.plate + 0.005)
+        self.front = style.any_side()
+        self.splits = style.chance(0.7)
+        self.cleans_only = style.chance(0.25)
+
+    def clean(self) -> list[Phase]:
+        fast = self.style.uniform(0.55, 0.75)
         caught = states(arm="bend", hand="hold", leg="bend")
         return [
             Phase(
                 name="pull to the hips",
                 seconds=0.8,
-                goal=lift.hanging(),
+                goal=self.lift.hanging(),
                 move=0.8,
                 states=states(arm="unbend", hand="hold", leg="bend"),
             ),
             Phase(
-                name="catch on the shoulders", seconds=fast + 0.5, goal=lift.racked(squat=0.8), move=fast, states=caught
+                name="catch on the shoulders",
+                seconds=fast + 0.5,
+                goal=self.lift.racked(squat=0.8),
+                move=fast,
+                states=caught,
             ),
             Phase(
                 name="stand with the bar on the shoulders",
-                seconds=style.seconds(2.2, 3.6),
-                goal=lift.racked(),
+                seconds=self.style.seconds(2.2, 3.6),
+                goal=self.lift.racked(),
                 move=0.9,
                 states=states(arm="bend", hand="hold"),
                 rhythm=_shrug(0.5),
             ),
         ]
 
-    def jerk() -> list[Phase]:
-        legs = sided(front, "bend", "unbend")
-        dip = lift.racked().shift("pelvis", 0, -0.1, 0).shift("prop", 0, -0.1, 0).nudge_pair("hand", 0, -0.1, 0)
+    def jerk(self) -> list[Phase]:
+        legs = sided(self.front, "bend", "unbend")
+        dip = self.lift.racked().shift("pelvis", 0, -0.1, 0).shift("prop", 0, -0.1, 0).nudge_pair("hand", 0, -0.1, 0)
         phases = [
             Phase(name="dip", seconds=0.45, goal=dip, move=0.4, states=states(arm="bend", hand="push", leg="bend"))
         ]
-        if splits:
+        if self.splits:
             phases.append(
                 Phase(
                     name="push overhead into the split",
-                    seconds=style.seconds(1.3, 2.0),
-                    goal=lift.split(front),
+                    seconds=self.style.seconds(1.3, 2.0),
+                    goal=self.lift.split(self.front),
                     move=0.5,
-                    states=states(arm="lift", hand="push", leg=legs, foot=sided(front, "step_on", "tiptoe")),
+                    states=states(arm="lift", hand="push", leg=legs, foot=sided(self.front, "step_on", "tiptoe")),
                 )
             )
         phases.append(
             Phase(
                 name="stand with the bar overhead",
-                seconds=style.seconds(2.0, 3.4),
-                goal=lift.overhead(),
+                seconds=self.style.seconds(2.0, 3.4),
+                goal=self.lift.overhead(),
                 move=0.8,
                 states=states(arm="lift", hand="hold"),
                 rhythm=_shrug(0.6),
@@ -228,33 +235,40 @@ def clean_and_jerk(style: Style) -> Routine:
         )
         return phases
 
-    def drop() -> list[Phase]:
+    def drop(self) -> list[Phase]:
         back = Phase(
             name="bring the bar back to the shoulders",
             seconds=0.9,
-            goal=lift.racked(squat=0.15),
+            goal=self.lift.racked(squat=0.15),
             move=0.7,
             states=states(arm="bend", hand="hold", leg="bend"),
         )
         down = Phase(
             name="lower to the hips",
             seconds=0.7,
-            goal=lift.hanging(),
+            goal=self.lift.hanging(),
             move=0.7,
             states=states(arm="unbend", hand="hold", leg="bend"),
         )
-        return [back, down, _lower(lift, 1.0)]
+        return [back, down, _lower(self.lift, 1.0)]
 
-    def turn(index: int) -> list[Phase]:
-        phases = [rest(style, ("hips", "standing", "shaking", "one hip", "clapping", "toes"))]
-        if style.chance(0.3):
-            phases.append(_adjust_grip(style, lift, style.any_side()))
-        phases += [_set_up(style, lift), *clean()]
-        if not (cleans_only and index % 2 == 0):
-            phases += jerk()
-        return phases + drop()
+    def turn(self, index: int) -> list[Phase]:
+        phases = [rest(self.style, ("hips", "standing", "shaking", "one hip", "clapping", "toes"))]
+        if self.style.chance(0.3):
+            phases.append(_adjust_grip(self.style, self.lift, self.style.any_side()))
+        phases += [_set_up(self.style, self.lift), *self.clean()]
+        if not (self.cleans_only and index % 2 == 0):
+            phases += self.jerk()
+        return phases + self.drop()
 
-    return Routine(loop_phases(turn), bar_props(style, plate), {"tank": 0.5})
+    def routine(self) -> Routine:
+        """All of it, with its props."""
+        return Routine(loop_phases(self.turn), bar_props(self.style, self.plate), {"tank": 0.5})
+
+
+def clean_and_jerk(style: Style) -> Routine:
+    """Floor to shoulders, a rest there, then overhead with split or bent legs."""
+    return CleanAndJerk(style).routine()
 
 
 def snatch_weight_lifting(style: Style) -> Routine:

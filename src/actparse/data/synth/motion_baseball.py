@@ -88,106 +88,124 @@ class BatPoses:
         return key.put("head_rotation", 0.1, 0.5, 0.0)
 
 
-def hitting_baseball(style: Style) -> Routine:
+class Batter:
     """Waiting, waggling, swinging; bat taps, practice swings and walks in between."""
-    poses = BatPoses(style)
-    waggle_rate = style.uniform(0.5, 0.9)
-    stance_word = "bend" if poses.deep else "stand"
-    pauses = [str(name) for name in style.rng.permutation(["lowered", "tapping", "practice", "wipe", "steps"])[:3]]
-    swings_often = style.chance(0.6)
 
-    def waggle(seconds: float) -> Key:
-        x = wave(waggle_rate * seconds)
+    def __init__(self, style: Style) -> None:
+        self.style = style
+        self.poses = BatPoses(style)
+        self.waggle_rate = style.uniform(0.5, 0.9)
+        self.stance_word = "bend" if self.poses.deep else "stand"
+        self.pauses = [
+            str(name) for name in style.rng.permutation(["lowered", "tapping", "practice", "wipe", "steps"])[:3]
+        ]
+        self.swings_often = style.chance(0.6)
+
+    def waggle(self, seconds: float) -> Key:
+        x = wave(self.waggle_rate * seconds)
         return (
             NOTHING.put("prop", 0.1 * x, 0.0, 0.14 * x)
             .nudge_pair("hand", 0.0, 0.012 * x, 0.0)
             .put("pelvis", 0.02 * x, 0, 0)
         )
 
-    def wait() -> Phase:
-        away = style.chance(0.2)  # looks back at the catcher
-        said = states(arm="bend", hand="hold", leg=stance_word, head="turn" if away else "none")
-        goal = poses.ready().put("head_rotation", 0.1, -0.6 if away else 1.0, 0.0)
-        return Phase(name="wait for the ball", seconds=style.seconds(2.4, 4.0), goal=goal, states=said, rhythm=waggle)
+    def wait(self) -> Phase:
+        away = self.style.chance(0.2)  # looks back at the catcher
+        said = states(arm="bend", hand="hold", leg=self.stance_word, head="turn" if away else "none")
+        goal = self.poses.ready().put("head_rotation", 0.1, -0.6 if away else 1.0, 0.0)
+        return Phase(
+            name="wait for the ball", seconds=self.style.seconds(2.4, 4.0), goal=goal, states=said, rhythm=self.waggle
+        )
 
-    def swing() -> list[Phase]:
+    def swing(self) -> list[Phase]:
         said = states(arm="swing", hand="hold", hip="turn", leg=("unbend", "bend"), foot=("step_on", "tiptoe"))
         lifted = states(arm="bend", hand="hold", leg=("raise", "bend"), foot=("none", "step_on"))
         return [
             Phase(
                 name="lift the front foot",
-                seconds=style.seconds(0.8, 1.1),
-                goal=poses.loaded(),
+                seconds=self.style.seconds(0.8, 1.1),
+                goal=self.poses.loaded(),
                 states=lifted,
                 move=0.6,
             ),
-            Phase(name="swing: hips first", seconds=0.2, goal=poses.lagging(), states=said, move=0.2),
-            Phase(name="swing: through the ball", seconds=0.16, goal=poses.contact(), states=said, move=0.16),
+            Phase(name="swing: hips first", seconds=0.2, goal=self.poses.lagging(), states=said, move=0.2),
+            Phase(name="swing: through the ball", seconds=0.16, goal=self.poses.contact(), states=said, move=0.16),
             Phase(
                 name="swing: follow through",
-                seconds=style.seconds(1.6, 2.6),
-                goal=poses.followed(),
+                seconds=self.style.seconds(1.6, 2.6),
+                goal=self.poses.followed(),
                 states=said,
                 move=0.35,
             ),
         ]
 
-    def practice() -> Phase:
-        rate = style.rate(0.35, 0.5)
-        middle = poses.lagging()
-        slow = between(middle, poses.contact(), rate)
+    def practice(self) -> Phase:
+        rate = self.style.rate(0.35, 0.5)
+        middle = self.poses.lagging()
+        slow = between(middle, self.poses.contact(), rate)
         said = states(arm="swing", hand="hold", hip="turn", leg="bend")
         return Phase(
-            name="slow practice swings", seconds=style.seconds(2.6, 4.0), goal=middle, states=said, rhythm=slow
+            name="slow practice swings", seconds=self.style.seconds(2.6, 4.0), goal=middle, states=said, rhythm=slow
         )
 
-    def pause(name: str) -> Phase:
+    def pause(self, name: str) -> Phase:
         if name == "practice":
-            return practice()
+            return self.practice()
         if name == "tapping":
             tap = pumping(NOTHING.put("prop", 0.0, 0.12, 0.0).put("left_hand", 0.0, 0.06, 0.0), 1.1)
             said = states(arm=("unbend", "bend"), hand=("hold", "none"), hip="stoop", leg="bend", head="bend")
             return Phase(
-                name="tap the plate", seconds=style.seconds(2.0, 3.2), goal=poses.tapping(), states=said, rhythm=tap
+                name="tap the plate",
+                seconds=self.style.seconds(2.0, 3.2),
+                goal=self.poses.tapping(),
+                states=said,
+                rhythm=tap,
             )
         if name == "steps":
             said = states(arm=("carry", "bend"), hand=("hold", "hold"), leg="step")
             return Phase(
                 name="step out with the bat",
-                seconds=style.seconds(2.0, 3.2),
-                goal=poses.lowered(),
+                seconds=self.style.seconds(2.0, 3.2),
+                goal=self.poses.lowered(),
                 states=said,
                 rhythm=stepping(0.8),
             )
         if name == "wipe":
-            wiping = rest_wiping(style, "right")
+            wiping = rest_wiping(self.style, "right")
             goal = (
-                poses.lowered()
+                self.poses.lowered()
                 .put("right_hand", *wiping.goal.read("right_hand"))
                 .put("right_elbow_pole", -0.9, -0.3, 0.3)
             )
             said = states(arm=("unbend", "lift"), hand=("hold", "others"))
             return Phase(
                 name="wipe the forehead",
-                seconds=style.seconds(2.0, 3.0),
+                seconds=self.style.seconds(2.0, 3.0),
                 goal=goal,
                 states=said,
-                rhythm=style.sway(0.01),
+                rhythm=self.style.sway(0.01),
             )
         said = states(arm=("unbend", "bend"), hand=("hold", "hold"))
         return Phase(
             name="rest with the bat down",
-            seconds=style.seconds(2.2, 3.6),
-            goal=poses.lowered(),
+            seconds=self.style.seconds(2.2, 3.6),
+            goal=self.poses.lowered(),
             states=said,
-            rhythm=style.sway(),
+            rhythm=self.style.sway(),
         )
 
-    def turn(index: int) -> list[Phase]:
-        phases = [wait(), *swing()] if swings_often or index % 2 else [wait()]
-        return [*phases, pause(pauses[int(style.rng.integers(3))])]
+    def turn(self, index: int) -> list[Phase]:
+        phases = [self.wait(), *self.swing()] if self.swings_often or index % 2 else [self.wait()]
+        return [*phases, self.pause(self.pauses[int(self.style.rng.integers(3))])]
 
-    return Routine(handed(style, loop_phases(turn)), _bat_props(style), {"cap": 0.75, "gloves": 0.1})
+    def routine(self) -> Routine:
+        """All of it, with its props."""
+        return Routine(handed(self.style, loop_phases(self.turn)), _bat_props(self.style), {"cap": 0.75, "gloves": 0.1})
+
+
+def hitting_baseball(style: Style) -> Routine:
+    """Waiting, waggling, swinging; bat taps, practice swings and walks in between."""
+    return Batter(style).routine()
 
 
 def _bat_props(style: Style) -> PropMaker:

@@ -1,174 +1,17 @@
-"""Exercises with the body's own weight: lunge, push-up, pull-up."""
+"""Exercises with the body's own weight: push-up and pull-up."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.data.synth.figure import SIDE_SIGN, HeldTube, Pose, Side, Tube
-from actparse.data.synth.motion_keys import ANKLE, NOTHING, STAND, Key, bump, half_bump, wave
-from actparse.data.synth.motion_phases import Beat, Pair, Phase, PropMaker, Rhythm, Routine, loop_phases, states
-from actparse.data.synth.motion_props import DARK, PLATES, barbell, dumbbell, rod
+from actparse.data.synth.figure import SIDE_SIGN, HeldTube, Pose, Tube
+from actparse.data.synth.motion_keys import NOTHING, Key, bump, half_bump, wave
+from actparse.data.synth.motion_phases import Beat, Phase, PropMaker, Rhythm, Routine, loop_phases, states
+from actparse.data.synth.motion_props import DARK, rod
 from actparse.data.synth.motion_style import Style, between, other, rest, sided
-
-ArmPose = tuple[Callable[[Key, float, float], Key], Pair, Pair]  # (key, chest drop, chest ahead), arm, hand states
-
-
-def _arms_on_hips(key: Key, drop: float, ahead: float) -> Key:
-    key = key.pair("hand", 0.17, 1.0 - drop, 0.05 + ahead).pair("elbow_pole", 1.0, -0.1, -0.5)
-    return key.pair("hand_direction", -0.5, -0.5, 0.4).grip(0.5, 0.5)
-
-
-def _arms_hanging(key: Key, drop: float, ahead: float) -> Key:
-    return key.pair("hand", 0.26, 0.86 - drop, 0.03 + ahead).pair("hand_direction", 0.0, -1.0, 0.0).grip(1, 1)
-
-
-def _arms_clasped(key: Key, drop: float, ahead: float) -> Key:
-    key = key.pair("hand", 0.03, 1.25 - drop, 0.26 + ahead).pair("elbow_pole", 0.7, -0.8, 0.0)
-    return key.pair("hand_direction", -0.3, 0.8, 0.3).grip(0.7, 0.7)
-
-
-def _arms_under_bar(key: Key, drop: float, ahead: float) -> Key:
-    key = key.put("prop", 0.0, 1.44 - drop, ahead - 0.09).pair("elbow_pole", 0.4, -1.0, -0.3)
-    return key.pair("hand", 0.4, 1.38 - drop, ahead - 0.06).pair("hand_direction", 0.1, 0.9, -0.3).grip(1, 1)
-
-
-def _arms_up(key: Key, drop: float, ahead: float) -> Key:
-    return key.pair("hand", 0.17, 1.88 - drop, 0.05 + ahead).pair("elbow_pole", 0.8, 0.0, 0.3).grip(0.1, 0.1)
-
-
-def _arms_out(key: Key, drop: float, ahead: float) -> Key:
-    return key.pair("hand", 0.715, 1.34 - drop, 0.08 + ahead).pair("elbow_pole", 0.3, -1.0, -0.3).grip(0.1, 0.1)
-
-
-def _one_arm_up(side: Side) -> Callable[[Key, float, float], Key]:
-    def put(key: Key, drop: float, ahead: float) -> Key:
-        key = _arms_on_hips(key, drop, ahead).on(side, "hand", 0.2, 1.88 - drop, 0.05 + ahead)
-        return key.on(side, "hand_direction", 0.0, 0.0, 0.0).on(side, "elbow_pole", 0.8, 0.0, 0.3)
-
-    return put
-
-
-LUNGE_ARMS: dict[str, ArmPose] = {
-    "hips": (_arms_on_hips, "bend", "hold"),
-    "dumbbells": (_arms_hanging, "unbend", "hold"),
-    "clasped": (_arms_clasped, "bend", "grab"),
-    "barbell": (_arms_under_bar, "bend", "hold"),
-    "up": (_arms_up, "lift", "none"),
-    "out": (_arms_out, "unbend", "none"),
-    "hanging": (_arms_hanging, "unbend", "none"),
-    "left up": (_one_arm_up("left"), ("lift", "bend"), ("none", "hold")),
-    "right up": (_one_arm_up("right"), ("bend", "lift"), ("hold", "none")),
-}
-
-
-class LungePoses:
-    """The lunges of one performer: how deep, how long, forward or back."""
-
-    def __init__(self, style: Style) -> None:
-        self.style = style
-        self.low = style.uniform(0.5, 0.62)
-        self.reach = style.uniform(0.36, 0.44)
-        self.back = style.chance(0.3)  # steps back instead of forward
-
-    def lunge(self, front: Side, depth: float, arms: ArmPose) -> Key:
-        """The split stance, `depth` 0 (up) .. 1 (low), with the arms of `arms`."""
-        height = 0.8 + (self.low - 0.8) * depth
-        ahead = 0.0 if self.back else self.reach
-        key = self.style.stand.put("pelvis", 0.0, height, ahead).put("spine_rotation", 0.06, 0.0, 0.0)
-        rear = other(front)
-        key = key.on(front, "foot", 0.1, ANKLE, ahead + self.reach).on(
-            rear, "foot", 0.1, ANKLE + 0.07, ahead - self.reach
-        )
-        key = key.on(rear, "foot_direction", 0.05, -0.9, 0.6).on(front, "foot_direction", 0.1, -0.12, 1.0)
-        return arms[0](key, STAND - height, ahead)
-
-    def stand(self, arms: ArmPose) -> Key:
-        """Between two lunges."""
-        return arms[0](self.style.stand, 0.0, 0.0)
-
-
-def lunge(style: Style) -> Routine:
-    """Steps forward or back, one side after the other or in sets; or stays split and pulses."""
-    mode = style.pick(("alternate", "sets", "split pulses"), (0.45, 0.25, 0.3))
-    kit = style.pick(("none", "dumbbells", "barbell"), (0.55, 0.25, 0.2))
-    free = ("hips", "clasped", "up", "out", "hanging", "left up", "right up")
-    choice = style.rng.permutation(list(free))[:2] if kit == "none" else [kit, kit]
-    poses = LungePoses(style)
-
-    def down(front: Side, arms: ArmPose, hip: str) -> list[Phase]:
-        said = states(
-            arm=arms[1],
-            hand=arms[2],
-            hip=hip,
-            leg=sided(front, "bend", "unbend"),
-            foot=sided(front, "step_on", "tiptoe"),
-        )
-        if mode == "split pulses":
-            rate = style.rate(0.35, 0.55)
-            low = poses.lunge(front, 1.0, arms)
-            pulse = between(low, poses.lunge(front, 0.15, arms), rate)
-            return [
-                Phase(
-                    name="pulse in the split",
-                    seconds=style.seconds(3.5, 5.5),
-                    goal=low,
-                    states=said,
-                    move=1.0,
-                    rhythm=pulse,
-                )
-            ]
-        step = NOTHING.on(front if not poses.back else other(front), "foot", 0.0, 0.12, 0.0)
-        key = poses.lunge(front, 1.0, arms)
-        if hip == "turn":
-            key = key.put("spine_rotation", 0.06, 0.5 * SIDE_SIGN[front], 0.0)
-        return [
-            Phase(
-                name="step into the lunge and stay",
-                seconds=style.seconds(2.0, 3.6),
-                goal=key,
-                states=said,
-                move=1.1,
-                arc=step,
-            )
-        ]
-
-    def up(front: Side, arms: ArmPose) -> Phase:
-        moved = front if not poses.back else other(front)
-        return Phase(
-            name="stand between two lunges",
-            seconds=style.seconds(1.0, 2.2),
-            goal=poses.stand(arms),
-            move=1.0,
-            arc=NOTHING.on(moved, "foot", 0.0, 0.1, 0.0),
-            states=states(arm=arms[1], hand=arms[2]),
-            rhythm=style.sway(0.01),
-        )
-
-    def turn(index: int) -> list[Phase]:
-        arms = LUNGE_ARMS[str(choice[(index // 2) % 2])]
-        sets = 1 if mode == "alternate" else 3
-        front: Side = style.side if (index // sets) % 2 == 0 else other(style.side)
-        phases = [*down(front, arms, "turn" if kit == "none" and style.chance(0.15) else "none"), up(front, arms)]
-        if kit == "none" and style.chance(0.2):
-            phases.append(rest(style, ("standing", "stepping", "wiping", "shaking")))
-        return phases
-
-    return Routine(loop_phases(turn), _lunge_props(style, kit), {"tank": 0.4})
-
-
-def _lunge_props(style: Style, kit: str) -> PropMaker:
-    color, plate = PLATES[int(style.rng.integers(len(PLATES)))], style.uniform(0.12, 0.2)
-
-    def make(pose: Pose, place: NDArray[np.float64], beat: Beat) -> list[Tube | HeldTube]:
-        if kit == "barbell":
-            return list(barbell(place, np.array([1.0, 0.0, 0.0]), plate, color))
-        return [*dumbbell("left"), *dumbbell("right")] if kit == "dumbbells" else []
-
-    return make
 
 
 class PushUpPoses:
@@ -221,62 +64,78 @@ class PushUpPoses:
         )
 
 
-def push_up(style: Style) -> Routine:
+class PushUps:
     """Sets on toes or knees, with planks, low holds, shoulder taps, raised legs and rests on the heels."""
-    poses = PushUpPoses(style, knees=style.chance(0.25))
-    rate = style.rate(0.35, 0.62)
-    leg, foot = ("bend", "none") if poses.knees else ("unbend", "tiptoe")
-    extras = ["plank", "low", "taps", "raise", "heels"] + ([] if poses.knees else ["climbers"])
-    likes = [str(name) for name in style.rng.permutation(extras)[:3]]
-    press_word = "bend" if poses.wide else "push"
 
-    def press() -> Phase:
-        said = states(arm=press_word, hand="push", leg=leg, foot=foot)
+    def __init__(self, style: Style) -> None:
+        self.style = style
+        self.poses = PushUpPoses(style, knees=style.chance(0.25))
+        self.rate = style.rate(0.35, 0.62)
+        self.leg, self.foot = ("bend", "none") if self.poses.knees else ("unbend", "tiptoe")
+        self.extras = ["plank", "low", "taps", "raise", "heels"] + ([] if self.poses.knees else ["climbers"])
+        self.likes = [str(name) for name in style.rng.permutation(self.extras)[:3]]
+        self.press_word = "bend" if self.poses.wide else "push"
+
+    def press(self) -> Phase:
+        said = states(arm=self.press_word, hand="push", leg=self.leg, foot=self.foot)
         return Phase(
             name="press",
-            seconds=style.seconds(2.8, 5.0),
-            goal=poses.body(1.0),
+            seconds=self.style.seconds(2.8, 5.0),
+            goal=self.poses.body(1.0),
             states=said,
             move=1.0,
-            rhythm=poses.pressing(rate),
+            rhythm=self.poses.pressing(self.rate),
         )
 
-    def plank() -> Phase:
-        said = states(arm="unbend", hand="hold", leg=leg, foot=foot)
-        return Phase(name="plank", seconds=style.seconds(2.2, 3.8), goal=poses.body(1.0), states=said, rhythm=_breath())
+    def plank(self) -> Phase:
+        said = states(arm="unbend", hand="hold", leg=self.leg, foot=self.foot)
+        return Phase(
+            name="plank", seconds=self.style.seconds(2.2, 3.8), goal=self.poses.body(1.0), states=said, rhythm=_breath()
+        )
 
-    def low() -> Phase:
-        said = states(arm="bend", hand="push", leg=leg, foot=foot)
+    def low(self) -> Phase:
+        said = states(arm="bend", hand="push", leg=self.leg, foot=self.foot)
         return Phase(
             name="low hold",
-            seconds=style.seconds(1.8, 3.2),
-            goal=poses.body(0.15),
+            seconds=self.style.seconds(1.8, 3.2),
+            goal=self.poses.body(0.15),
             states=said,
             move=0.9,
             rhythm=_breath(),
         )
 
-    def taps() -> Phase:
-        side = style.any_side()
-        beat = style.rate(0.6, 0.9)
-        key = poses.body(1.0).on(side, "hand", -0.1, 0.47, 0.36).put("pelvis", 0.03 * SIDE_SIGN[other(side)], 0.4, 0.0)
+    def taps(self) -> Phase:
+        side = self.style.any_side()
+        beat = self.style.rate(0.6, 0.9)
+        key = (
+            self.poses.body(1.0)
+            .on(side, "hand", -0.1, 0.47, 0.36)
+            .put("pelvis", 0.03 * SIDE_SIGN[other(side)], 0.4, 0.0)
+        )
 
         def tap(seconds: float) -> Key:
             return NOTHING.nudge(side, "hand", 0.1 * bump(beat * seconds), -0.12 * bump(beat * seconds), 0.03)
 
-        said = states(arm=sided(side, "bend", "unbend"), hand=sided(side, "none", "hold"), leg=leg, foot=foot)
-        return Phase(name="tap a shoulder", seconds=style.seconds(2.2, 3.6), goal=key, states=said, rhythm=tap)
+        said = states(arm=sided(side, "bend", "unbend"), hand=sided(side, "none", "hold"), leg=self.leg, foot=self.foot)
+        return Phase(name="tap a shoulder", seconds=self.style.seconds(2.2, 3.6), goal=key, states=said, rhythm=tap)
 
-    def raise_leg() -> Phase:
-        side = style.any_side()
-        key = poses.body(1.0).on(side, "foot", 0.08, 0.5, -0.76).on(side, "foot_direction", 0.0, -0.6, -0.8)
-        said = states(arm="unbend", hand="hold", leg=sided(side, "raise", leg), foot=sided(side, "none", foot))
+    def raise_leg(self) -> Phase:
+        side = self.style.any_side()
+        key = self.poses.body(1.0).on(side, "foot", 0.08, 0.5, -0.76).on(side, "foot_direction", 0.0, -0.6, -0.8)
+        said = states(
+            arm="unbend", hand="hold", leg=sided(side, "raise", self.leg), foot=sided(side, "none", self.foot)
+        )
         return Phase(
-            name="raise one leg", seconds=style.seconds(2.2, 3.6), goal=key, states=said, move=0.9, rhythm=_breath()
+            name="raise one leg",
+            seconds=self.style.seconds(2.2, 3.6),
+            goal=key,
+            states=said,
+            move=0.9,
+            rhythm=_breath(),
         )
 
-    def climbers() -> Phase:
-        pace = style.rate(0.6, 0.95)
+    def climbers(self) -> Phase:
+        pace = self.style.rate(0.6, 0.95)
 
         def climb(seconds: float) -> Key:
             left, right = half_bump(pace * seconds), half_bump(pace * seconds + 0.5)
@@ -284,25 +143,43 @@ def push_up(style: Style) -> Routine:
                 "right", "foot", 0, 0.06 * right, 0.4 * right
             )
 
-        said = states(arm="unbend", hand="hold", leg="step", foot=foot)
+        said = states(arm="unbend", hand="hold", leg="step", foot=self.foot)
         return Phase(
-            name="mountain climbers", seconds=style.seconds(2.4, 4.0), goal=poses.body(1.0), states=said, rhythm=climb
+            name="mountain climbers",
+            seconds=self.style.seconds(2.4, 4.0),
+            goal=self.poses.body(1.0),
+            states=said,
+            rhythm=climb,
         )
 
-    def heels() -> Phase:
+    def heels(self) -> Phase:
         said = states(arm="bend", hand="none", hip="sit", leg="bend", foot="none")
         return Phase(
             name="sit on the heels",
-            seconds=style.seconds(2.4, 4.0),
-            goal=poses.sitting_on_heels(),
+            seconds=self.style.seconds(2.4, 4.0),
+            goal=self.poses.sitting_on_heels(),
             states=said,
             move=1.2,
             rhythm=_breath(),
         )
 
-    makers = {"plank": plank, "low": low, "taps": taps, "raise": raise_leg, "climbers": climbers, "heels": heels}
-    phases = loop_phases(lambda index: [press(), makers[likes[int(style.rng.integers(3))]]()])
-    return Routine(phases, None, {"tank": 0.5, "barefoot": 0.15})
+    def routine(self) -> Routine:
+        """All of it, with its props."""
+        makers = {
+            "plank": self.plank,
+            "low": self.low,
+            "taps": self.taps,
+            "raise": self.raise_leg,
+            "climbers": self.climbers,
+            "heels": self.heels,
+        }
+        phases = loop_phases(lambda index: [self.press(), makers[self.likes[int(self.style.rng.integers(3))]]()])
+        return Routine(phases, None, {"tank": 0.5, "barefoot": 0.15})
+
+
+def push_up(style: Style) -> Routine:
+    """Sets on toes or knees, with planks, low holds, shoulder taps, raised legs and rests on the heels."""
+    return PushUps(style).routine()
 
 
 def _breath() -> Rhythm:
@@ -346,37 +223,53 @@ class PullUpPoses:
         return self.style.stand
 
 
-def pull_ups(style: Style) -> Routine:
+class PullUps:
     """Sets of pull-ups with hangs, holds over the bar, raised knees, one-arm hangs and rests on the floor."""
-    poses = PullUpPoses(style)
-    rate = style.rate(0.28, 0.48)
-    leg = {"straight": "unbend", "bent": "bend", "ahead": "raise"}[poses.legs]
-    pull_word = "lift" if poses.wide else "bend"
-    likes = [str(name) for name in style.rng.permutation(["hang", "chin", "knees", "one knee", "one arm", "floor"])[:3]]
-    hanging = poses.on_bar(poses.low)
 
-    def swing(seconds: float) -> Key:
+    def __init__(self, style: Style) -> None:
+        self.style = style
+        self.poses = PullUpPoses(style)
+        self.rate = style.rate(0.28, 0.48)
+        self.leg = {"straight": "unbend", "bent": "bend", "ahead": "raise"}[self.poses.legs]
+        self.pull_word = "lift" if self.poses.wide else "bend"
+        self.likes = [
+            str(name) for name in style.rng.permutation(["hang", "chin", "knees", "one knee", "one arm", "floor"])[:3]
+        ]
+        self.hanging = self.poses.on_bar(self.poses.low)
+
+    def swing(self, seconds: float) -> Key:
         x = 0.05 * wave(0.45 * seconds)
         return NOTHING.put("pelvis", 0.0, 0.0, 0.3 * x).nudge_pair("foot", 0.0, 0.0, x)
 
-    def phase(name: str, low: float, high: float, goal: Key, said: dict[str, str], rhythm: Rhythm = swing) -> Phase:
-        return Phase(name=name, seconds=style.seconds(low, high), goal=goal, states=said, move=1.0, rhythm=rhythm)
+    def phase(
+        self, name: str, low: float, high: float, goal: Key, said: dict[str, str], rhythm: Rhythm | None = None
+    ) -> Phase:
+        return Phase(
+            name=name,
+            seconds=self.style.seconds(low, high),
+            goal=goal,
+            states=said,
+            move=1.0,
+            rhythm=rhythm or self.swing,
+        )
 
-    def pull() -> Phase:
-        said = states(arm=pull_word, hand="grab", leg=leg, foot="none")
-        return phase("pull up again and again", 3.0, 5.0, hanging, said, poses.pulling(rate))
+    def pull(self) -> Phase:
+        said = states(arm=self.pull_word, hand="grab", leg=self.leg, foot="none")
+        return self.phase("pull up again and again", 3.0, 5.0, self.hanging, said, self.poses.pulling(self.rate))
 
-    def extra(name: str) -> list[Phase]:
-        side = style.any_side()
+    def extra(self, name: str) -> list[Phase]:
+        side = self.style.any_side()
         if name == "hang":
-            return [phase("hang", 2.2, 3.8, hanging, states(arm="unbend", hand="grab", leg=leg, foot="none"))]
-        if name == "chin":
-            said = states(arm="bend", hand="grab", leg=leg, foot="none", head="raise")
-            return [phase("hold the chin over the bar", 2.0, 3.2, poses.on_bar(poses.high), said)]
-        if name == "knees":
-            key = hanging.pair("foot", 0.08, poses.low - 0.36, 0.24)
             return [
-                phase(
+                self.phase("hang", 2.2, 3.8, self.hanging, states(arm="unbend", hand="grab", leg=self.leg, foot="none"))
+            ]
+        if name == "chin":
+            said = states(arm="bend", hand="grab", leg=self.leg, foot="none", head="raise")
+            return [self.phase("hold the chin over the bar", 2.0, 3.2, self.poses.on_bar(self.poses.high), said)]
+        if name == "knees":
+            key = self.hanging.pair("foot", 0.08, self.poses.low - 0.36, 0.24)
+            return [
+                self.phase(
                     "raise the knees",
                     2.2,
                     3.4,
@@ -385,39 +278,50 @@ def pull_ups(style: Style) -> Routine:
                 )
             ]
         if name == "one knee":
-            key = hanging.on(side, "foot", 0.08, poses.low - 0.36, 0.24)
+            key = self.hanging.on(side, "foot", 0.08, self.poses.low - 0.36, 0.24)
             return [
-                phase(
+                self.phase(
                     "raise one knee",
                     2.2,
                     3.4,
                     key,
-                    states(arm="unbend", hand="grab", leg=sided(side, "raise", leg), foot="none"),
+                    states(arm="unbend", hand="grab", leg=sided(side, "raise", self.leg), foot="none"),
                 )
             ]
         if name == "one arm":
-            key = hanging.on(side, "hand", 0.24, poses.low - 0.06, 0.05).on(side, "hand_direction", 0.0, -1.0, 0.0)
+            key = self.hanging.on(side, "hand", 0.24, self.poses.low - 0.06, 0.05).on(
+                side, "hand_direction", 0.0, -1.0, 0.0
+            )
             key = key.shift("pelvis", -0.05 * SIDE_SIGN[side], 0.0, 0.0).on(side, "elbow_pole", 0.5, -0.6, -0.6)
-            said = states(arm=sided(side, "swing", "unbend"), hand=sided(side, "none", "grab"), leg=leg, foot="none")
-            return [phase("shake one arm out", 2.0, 3.2, key, said)]
-        ground = replace(rest(style, ("standing", "hips", "shaking", "wiping", "stepping")), move=1.0)
+            said = states(
+                arm=sided(side, "swing", "unbend"), hand=sided(side, "none", "grab"), leg=self.leg, foot="none"
+            )
+            return [self.phase("shake one arm out", 2.0, 3.2, key, said)]
+        ground = replace(rest(self.style, ("standing", "hips", "shaking", "wiping", "stepping")), move=1.0)
         reach = (
-            style.stand.pair("hand", 0.22, 1.55, 0.22)
+            self.style.stand.pair("hand", 0.22, 1.55, 0.22)
             .pair("elbow_pole", 0.8, -0.8, 0.0)
             .put("head_rotation", -0.4, 0.0, 0.0)
         )
         look = Phase(
             name="look up, chalked hands ready",
-            seconds=style.seconds(1.0, 1.6),
+            seconds=self.style.seconds(1.0, 1.6),
             goal=reach,
             states=states(arm="lift", head="raise"),
         )
         return [ground, look]
 
-    def turn(index: int) -> list[Phase]:
-        return [pull(), *extra(likes[int(style.rng.integers(3))])]
+    def turn(self, index: int) -> list[Phase]:
+        return [self.pull(), *self.extra(self.likes[int(self.style.rng.integers(3))])]
 
-    return Routine(loop_phases(turn), _pull_up_props(style), {"tank": 0.5, "gloves": 0.15})
+    def routine(self) -> Routine:
+        """All of it, with its props."""
+        return Routine(loop_phases(self.turn), _pull_up_props(self.style), {"tank": 0.5, "gloves": 0.15})
+
+
+def pull_ups(style: Style) -> Routine:
+    """Sets of pull-ups with hangs, holds over the bar, raised knees, one-arm hangs and rests on the floor."""
+    return PullUps(style).routine()
 
 
 def _pull_up_props(style: Style) -> PropMaker:

@@ -177,48 +177,51 @@ class HopscotchPoses:
         return key.on(other(side), "foot_direction", 0.0, -0.7, -0.7)
 
 
-def hopscotch(style: Style) -> Routine:
+class Hopscotch:
     """Through the squares and back, on one foot and on two, with the stone thrown and picked up."""
-    poses = HopscotchPoses(style)
-    end = NUM_SQUARES * SQUARE / 2
-    place, heading = -end, 0.0
-    hopping_side: Side = style.side
-    changes_foot = style.chance(0.5)
-    far = style.uniform(0.75, 1.0)
 
-    def at(key: Key) -> Key:
-        return key.put("heading", heading).put("travel", 0.0, 0.0, place)
+    def __init__(self, style: Style) -> None:
+        self.style = style
+        self.poses = HopscotchPoses(style)
+        self.end = NUM_SQUARES * SQUARE / 2
+        self.place, self.heading = -self.end, 0.0
+        self.hopping_side: Side = style.side
+        self.changes_foot = style.chance(0.5)
+        self.far = style.uniform(0.75, 1.0)
 
-    def hops(goal: Key, said: dict[str, str], name: str, squares: float) -> Phase:
-        nonlocal place
-        place = float(np.clip(place + squares * SQUARE * np.cos(heading), -end, end))
-        seconds = style.seconds(2.0, 3.2)
-        return Phase(name=name, seconds=seconds, goal=at(goal), states=said, move=0.95 * seconds, rhythm=poses.hopping)
+    def at(self, key: Key) -> Key:
+        return key.put("heading", self.heading).put("travel", 0.0, 0.0, self.place)
 
-    def one(side: Side) -> Phase:
-        said = states(arm=poses.arm, leg=sided(side, "unbend", "bend"), foot=sided(side, "step_on", "none"))
-        return hops(poses.on_one(side), said, "hop on one foot", 2.6 * far)
+    def hops(self, goal: Key, said: dict[str, str], name: str, squares: float) -> Phase:
+        self.place = float(np.clip(self.place + squares * SQUARE * np.cos(self.heading), -self.end, self.end))
+        seconds = self.style.seconds(2.0, 3.2)
+        return Phase(
+            name=name, seconds=seconds, goal=self.at(goal), states=said, move=0.95 * seconds, rhythm=self.poses.hopping
+        )
 
-    def two() -> Phase:
-        said = states(arm=poses.arm, leg="unbend", foot="step_on")
-        return hops(poses.on_two(), said, "jump on two feet", 1.6 * far)
+    def one(self, side: Side) -> Phase:
+        said = states(arm=self.poses.arm, leg=sided(side, "unbend", "bend"), foot=sided(side, "step_on", "none"))
+        return self.hops(self.poses.on_one(side), said, "hop on one foot", 2.6 * self.far)
 
-    def turn_about() -> Phase:
-        nonlocal heading
-        heading += np.pi * SIDE_SIGN[hopping_side]
+    def two(self) -> Phase:
+        said = states(arm=self.poses.arm, leg="unbend", foot="step_on")
+        return self.hops(self.poses.on_two(), said, "jump on two feet", 1.6 * self.far)
+
+    def turn_about(self) -> Phase:
+        self.heading += np.pi * SIDE_SIGN[self.hopping_side]
         said = states(arm="swing", hip="turn", leg="unbend", foot="tiptoe")
-        seconds = style.seconds(1.3, 1.9)
+        seconds = self.style.seconds(1.3, 1.9)
         return Phase(
             name="jump round",
             seconds=seconds,
-            goal=at(poses.on_two()),
+            goal=self.at(self.poses.on_two()),
             states=said,
             move=0.9 * seconds,
-            rhythm=poses.hopping,
+            rhythm=self.poses.hopping,
         )
 
-    def pick() -> Phase:
-        side = hopping_side
+    def pick(self) -> Phase:
+        side = self.hopping_side
         said = states(
             arm=sided(side, "unbend", "unbend"),
             hand=sided(side, "none", "grab"),
@@ -228,28 +231,28 @@ def hopscotch(style: Style) -> Routine:
         )
         return Phase(
             name="pick up the stone on one foot",
-            seconds=style.seconds(1.8, 2.8),
-            goal=at(poses.picking(side)),
+            seconds=self.style.seconds(1.8, 2.8),
+            goal=self.at(self.poses.picking(side)),
             states=said,
             move=1.0,
         )
 
-    def wait() -> Phase:
-        phase = rest(style, ("standing", "hips", "clapping", "one hip"))
+    def wait(self) -> Phase:
+        phase = rest(self.style, ("standing", "hips", "clapping", "one hip"))
         return Phase(
             name=phase.name,
             seconds=phase.seconds,
-            goal=at(phase.goal),
+            goal=self.at(phase.goal),
             states=phase.states,
             move=0.9,
             rhythm=phase.rhythm,
         )
 
-    def toss() -> Phase:
-        hand = style.side
-        rate = style.rate(0.45, 0.6)
+    def toss(self) -> Phase:
+        hand = self.style.side
+        rate = self.style.rate(0.45, 0.6)
         key = (
-            style.stand.on(hand, "hand", 0.24, 0.9, 0.15)
+            self.style.stand.on(hand, "hand", 0.24, 0.9, 0.15)
             .put("spine_rotation", 0.2, 0.0, 0.0)
             .put("pelvis", 0.0, STAND - 0.03, 0.0)
         )
@@ -261,21 +264,35 @@ def hopscotch(style: Style) -> Routine:
 
         said = states(arm=sided(hand, "swing", "bend"), hand=sided(hand, "hold", "none"), leg="bend")
         return Phase(
-            name="aim and toss the stone", seconds=style.seconds(2.2, 3.4), goal=at(key), states=said, rhythm=aim
+            name="aim and toss the stone",
+            seconds=self.style.seconds(2.2, 3.4),
+            goal=self.at(key),
+            states=said,
+            rhythm=aim,
         )
 
-    def turn(index: int) -> list[Phase]:
-        nonlocal hopping_side
-        if changes_foot and index % 2:
-            hopping_side = other(hopping_side)
-        phases = [toss() if style.chance(0.6) else wait()]
-        phases += [one(hopping_side), two()] if style.chance(0.7) else [one(hopping_side), one(hopping_side)]
-        phases.append(turn_about())
-        if style.chance(0.5):
-            phases.append(pick())
-        return [*phases, one(hopping_side), two(), turn_about()]
+    def turn(self, index: int) -> list[Phase]:
+        if self.changes_foot and index % 2:
+            self.hopping_side = other(self.hopping_side)
+        phases = [self.toss() if self.style.chance(0.6) else self.wait()]
+        phases += (
+            [self.one(self.hopping_side), self.two()]
+            if self.style.chance(0.7)
+            else [self.one(self.hopping_side), self.one(self.hopping_side)]
+        )
+        phases.append(self.turn_about())
+        if self.style.chance(0.5):
+            phases.append(self.pick())
+        return [*phases, self.one(self.hopping_side), self.two(), self.turn_about()]
 
-    return Routine(loop_phases(turn), _grid_props(style), {"cap": 0.15, "skirt": 0.15})
+    def routine(self) -> Routine:
+        """All of it, with its props."""
+        return Routine(loop_phases(self.turn), _grid_props(self.style), {"cap": 0.15, "skirt": 0.15})
+
+
+def hopscotch(style: Style) -> Routine:
+    """Through the squares and back, on one foot and on two, with the stone thrown and picked up."""
+    return Hopscotch(style).routine()
 
 
 def _grid_props(style: Style) -> PropMaker:

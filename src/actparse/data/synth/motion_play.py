@@ -19,75 +19,91 @@ def _bouncing(rate: float, height: float) -> Rhythm:
     return lambda seconds: NOTHING.put("pelvis", 0.02 * wave(0.5 * rate * seconds), -height * bump(rate * seconds), 0.0)
 
 
-def punching_bag(style: Style) -> Routine:
+class Boxer:
     """Jabs, crosses, hooks and combinations; guard, clinch and rests."""
-    lead: Side = other(style.side)
-    rear = style.side
-    rate = style.rate(0.9, 1.2)
-    power = style.uniform(0.3, 0.36)
-    low, twist = style.chance(0.4), style.chance(0.4)  # deep in the knees; hips behind the combinations
-    guard = style.stand.put("pelvis", 0.0, STAND - (0.17 if low else 0.05), 0.0).put("spine_rotation", 0.15, 0.0, 0.0)
-    guard = (
-        guard.on(lead, "foot", 0.12, ANKLE, 0.2)
-        .on(rear, "foot", 0.17, ANKLE + 0.05, -0.2)
-        .on(rear, "foot_direction", 0.3, -0.6, 1.0)
-    )
-    guard = guard.pair("hand", 0.13, 1.33, 0.28).pair("elbow_pole", 0.5, -1.0, -0.1).grip(1.0, 1.0).put("prop", *BAG)
-    style.stand = style.stand.put("prop", *BAG)
-    bounce = _bouncing(2 * rate, 0.02)
-    feet = sided(lead, "step_on", "tiptoe")
-    stance = "bend" if low else "stand"
 
-    def punch(side: Side, offset: float, turns: int) -> Rhythm:
+    def __init__(self, style: Style) -> None:
+        self.style = style
+        self.lead: Side = other(style.side)
+        self.rear = style.side
+        self.rate = style.rate(0.9, 1.2)
+        self.power = style.uniform(0.3, 0.36)
+        self.low, self.twist = style.chance(0.4), style.chance(0.4)  # deep in the knees; hips behind the combinations
+        self.guard = style.stand.put("pelvis", 0.0, STAND - (0.17 if self.low else 0.05), 0.0).put(
+            "spine_rotation", 0.15, 0.0, 0.0
+        )
+        self.guard = (
+            self.guard.on(self.lead, "foot", 0.12, ANKLE, 0.2)
+            .on(self.rear, "foot", 0.17, ANKLE + 0.05, -0.2)
+            .on(self.rear, "foot_direction", 0.3, -0.6, 1.0)
+        )
+        self.guard = (
+            self.guard.pair("hand", 0.13, 1.33, 0.28)
+            .pair("elbow_pole", 0.5, -1.0, -0.1)
+            .grip(1.0, 1.0)
+            .put("prop", *BAG)
+        )
+        style.stand = style.stand.put("prop", *BAG)
+        self.bounce = _bouncing(2 * self.rate, 0.02)
+        self.feet = sided(self.lead, "step_on", "tiptoe")
+        self.stance = "bend" if self.low else "stand"
+        self.likes = [
+            str(name)
+            for name in style.rng.permutation(["lead", "rear", "combination", "circle", "clinch", "kick", "rest"])[:4]
+        ]
+
+    def punch(self, side: Side, offset: float, turns: int) -> Rhythm:
         """A straight punch in each cycle of `turns` beats; the bag swings after it."""
 
         def beat(seconds: float) -> Key:
-            place = (rate * seconds / turns + offset) % 1.0 * turns
+            place = (self.rate * seconds / turns + offset) % 1.0 * turns
             x = bump(place) if place < 1 else 0.0
-            key = NOTHING.nudge(side, "hand", -0.1 * x, 0.02 * x, power * x)
+            key = NOTHING.nudge(side, "hand", -0.1 * x, 0.02 * x, self.power * x)
             key = key.put("prop", 0.0, 0.0, 0.06 * x * x)
-            turned = -(0.5 if twist and turns == 2 else 0.15) * SIDE_SIGN[side] * x
+            turned = -(0.5 if self.twist and turns == 2 else 0.15) * SIDE_SIGN[side] * x
             return key.put("pelvis_rotation", 0.0, turned, 0.0).put(
                 "spine_rotation", 0.0, -0.25 * SIDE_SIGN[side] * x, 0.0
             )
 
         return beat
 
-    def one_side(side: Side) -> Phase:
-        said = states(arm=sided(side, "swing", "bend"), hand=sided(side, "strike", "none"), leg=stance, foot=feet)
+    def one_side(self, side: Side) -> Phase:
+        said = states(
+            arm=sided(side, "swing", "bend"), hand=sided(side, "strike", "none"), leg=self.stance, foot=self.feet
+        )
         return Phase(
             name="punches of one hand",
-            seconds=style.seconds(2.6, 4.0),
-            goal=guard,
+            seconds=self.style.seconds(2.6, 4.0),
+            goal=self.guard,
             states=said,
-            rhythm=both(bounce, punch(side, 0.0, 1)),
+            rhythm=both(self.bounce, self.punch(side, 0.0, 1)),
         )
 
-    def combination() -> Phase:
-        both_hands = both(punch("left", 0.0, 2), punch("right", 0.5, 2))
-        said = states(arm="swing", hand="strike", hip="turn" if twist else "none", leg=stance, foot=feet)
+    def combination(self) -> Phase:
+        both_hands = both(self.punch("left", 0.0, 2), self.punch("right", 0.5, 2))
+        said = states(arm="swing", hand="strike", hip="turn" if self.twist else "none", leg=self.stance, foot=self.feet)
         return Phase(
             name="left and right",
-            seconds=style.seconds(2.4, 3.8),
-            goal=guard,
+            seconds=self.style.seconds(2.4, 3.8),
+            goal=self.guard,
             states=said,
-            rhythm=both(bounce, both_hands),
+            rhythm=both(self.bounce, both_hands),
         )
 
-    def circle() -> Phase:
+    def circle(self) -> Phase:
         said = states(arm="bend", leg="step", foot="tiptoe")
-        aside = style.uniform(-0.15, 0.15)  # the bag stays where it hangs
+        aside = self.style.uniform(-0.15, 0.15)  # the bag stays where it hangs
         return Phase(
             name="guard, moving on the feet",
-            seconds=style.seconds(2.2, 3.6),
-            goal=guard.put("travel", aside, 0.0, -0.16).put("prop", BAG[0] - aside, BAG[1], BAG[2] + 0.16),
+            seconds=self.style.seconds(2.2, 3.6),
+            goal=self.guard.put("travel", aside, 0.0, -0.16).put("prop", BAG[0] - aside, BAG[1], BAG[2] + 0.16),
             states=said,
             rhythm=stepping(1.2, lift=0.06, sway=0.05),
         )
 
-    def clinch() -> Phase:
-        hugs = style.chance(0.5)  # around the bag, or both palms against it
-        key = guard.put("travel", 0.0, 0.0, 0.2 if hugs else 0.0).put(
+    def clinch(self) -> Phase:
+        hugs = self.style.chance(0.5)  # around the bag, or both palms against it
+        key = self.guard.put("travel", 0.0, 0.0, 0.2 if hugs else 0.0).put(
             "prop", BAG[0], BAG[1], BAG[2] - (0.2 if hugs else 0.0)
         )
         key = (
@@ -95,13 +111,17 @@ def punching_bag(style: Style) -> Routine:
             .pair("hand_direction", -0.6 if hugs else 0.0, 0.3, 0.7)
             .grip(0.2, 0.2)
         )
-        said = states(arm="hug" if hugs else "unbend", hand="grab" if hugs else "push", leg=stance, foot=feet)
+        said = states(arm="hug" if hugs else "unbend", hand="grab" if hugs else "push", leg=self.stance, foot=self.feet)
         return Phase(
-            name="steady the bag", seconds=style.seconds(2.0, 3.2), goal=key, states=said, rhythm=style.sway(0.01)
+            name="steady the bag",
+            seconds=self.style.seconds(2.0, 3.2),
+            goal=key,
+            states=said,
+            rhythm=self.style.sway(0.01),
         )
 
-    def kick(side: Side) -> Phase:
-        beat_rate = 0.6 * rate
+    def kick(self, side: Side) -> Phase:
+        beat_rate = 0.6 * self.rate
 
         def beat(seconds: float) -> Key:
             x = bump(beat_rate * seconds)
@@ -114,28 +134,32 @@ def punching_bag(style: Style) -> Routine:
         said = states(arm="bend", leg=sided(side, "swing", "unbend"), foot=sided(side, "strike", "step_on"))
         return Phase(
             name="kicks",
-            seconds=style.seconds(2.2, 3.4),
-            goal=guard.on(side, "foot", 0.16, ANKLE, 0.0),
+            seconds=self.style.seconds(2.2, 3.4),
+            goal=self.guard.on(side, "foot", 0.16, ANKLE, 0.0),
             states=said,
             rhythm=beat,
         )
 
-    likes = [
-        str(name)
-        for name in style.rng.permutation(["lead", "rear", "combination", "circle", "clinch", "kick", "rest"])[:4]
-    ]
-
-    def turn(index: int) -> list[Phase]:
-        name = likes[int(style.rng.integers(4))] if index else "combination"
+    def turn(self, index: int) -> list[Phase]:
+        name = self.likes[int(self.style.rng.integers(4))] if index else "combination"
         if name == "rest":
-            return [rest(style, ("standing", "wiping", "one hip", "hips", "shaking"))]
+            return [rest(self.style, ("standing", "wiping", "one hip", "hips", "shaking"))]
         if name in ("lead", "rear"):
-            return [one_side(lead if name == "lead" else rear)]
+            return [self.one_side(self.lead if name == "lead" else self.rear)]
         return [
-            {"combination": combination, "circle": circle, "clinch": clinch}[name]() if name != "kick" else kick(rear)
+            {"combination": self.combination, "circle": self.circle, "clinch": self.clinch}[name]()
+            if name != "kick"
+            else self.kick(self.rear)
         ]
 
-    return Routine(loop_phases(turn), _bag_props(style), {"gloves": 0.65, "tank": 0.5})
+    def routine(self) -> Routine:
+        """All of it, with its props."""
+        return Routine(loop_phases(self.turn), _bag_props(self.style), {"gloves": 0.65, "tank": 0.5})
+
+
+def punching_bag(style: Style) -> Routine:
+    """Jabs, crosses, hooks and combinations; guard, clinch and rests."""
+    return Boxer(style).routine()
 
 
 def _bag_props(style: Style) -> PropMaker:
@@ -156,107 +180,143 @@ BALL_COLORS: tuple[Color, ...] = ((215.0, 60.0, 50.0), (235.0, 200.0, 60.0), (60
 HAND_HEIGHT = 1.03
 
 
-def juggling_balls(style: Style) -> Routine:
+class Juggler:
     """Cascades low and high, one hand alone, tricks on one leg, steps, pauses and drops."""
-    rate = style.rate(0.8, 1.1)
-    look_up = style.chance(0.25)
-    base = (
-        style.stand.pair("hand", 0.22, HAND_HEIGHT, 0.33)
-        .pair("elbow_pole", 0.35, -1.0, -0.3)
-        .pair("hand_direction", 0.0, 0.25, 1.0)
-    )
-    base = base.put("head_rotation", -0.45 if look_up else -0.05, 0.0, 0.0).grip(0.4, 0.4)
-    head = "raise" if look_up else "none"
-    sweeps = style.chance(0.4)  # wide scoops of the whole arm, or forearms alone
-    works, size = ("swing", 0.13) if sweeps else ("bend", 0.07)
 
-    def scoop(side: Side) -> Rhythm:
+    def __init__(self, style: Style) -> None:
+        self.style = style
+        self.rate = style.rate(0.8, 1.1)
+        self.look_up = style.chance(0.25)
+        self.base = (
+            style.stand.pair("hand", 0.22, HAND_HEIGHT, 0.33)
+            .pair("elbow_pole", 0.35, -1.0, -0.3)
+            .pair("hand_direction", 0.0, 0.25, 1.0)
+        )
+        self.base = self.base.put("head_rotation", -0.45 if self.look_up else -0.05, 0.0, 0.0).grip(0.4, 0.4)
+        self.head = "raise" if self.look_up else "none"
+        self.sweeps = style.chance(0.4)  # wide scoops of the whole arm, or forearms alone
+        self.works, self.size = ("swing", 0.13) if self.sweeps else ("bend", 0.07)
+        self.cascade = both(self.scoop("left"), self.scoop("right"))
+        self.makers = (
+            self.plain,
+            self.high,
+            self.one_hand,
+            self.one_leg,
+            self.walking,
+            self.low,
+            self.hold,
+            self.fetch,
+        )
+        self.shares = style.rng.dirichlet(np.array([1.0, 0.7, 1.3, 0.6, 0.6, 0.5, 0.9, 0.4]))
+
+    def scoop(self, side: Side) -> Rhythm:
         start = 0.0 if side == "left" else 0.5
 
         def beat(seconds: float) -> Key:
             return NOTHING.nudge(
-                side, "hand", size * wave(rate * seconds + start + 0.25), 1.3 * size * wave(rate * seconds + start), 0.0
+                side,
+                "hand",
+                self.size * wave(self.rate * seconds + start + 0.25),
+                1.3 * self.size * wave(self.rate * seconds + start),
+                0.0,
             )
 
         return beat
 
-    cascade = both(scoop("left"), scoop("right"))
+    def phase(self, name: str, goal: Key, said: dict[str, str], rhythm: Rhythm, prop: str) -> Phase:
+        return Phase(name=name, seconds=self.style.seconds(2.8, 4.4), goal=goal, states=said, rhythm=rhythm, prop=prop)
 
-    def phase(name: str, goal: Key, said: dict[str, str], rhythm: Rhythm, prop: str) -> Phase:
-        return Phase(name=name, seconds=style.seconds(2.8, 4.4), goal=goal, states=said, rhythm=rhythm, prop=prop)
-
-    def plain() -> Phase:
-        return phase(
-            "cascade", base, states(head=head, arm=works, hand="grab"), both(cascade, style.sway(0.015)), "cascade"
+    def plain(self) -> Phase:
+        return self.phase(
+            "cascade",
+            self.base,
+            states(head=self.head, arm=self.works, hand="grab"),
+            both(self.cascade, self.style.sway(0.015)),
+            "cascade",
         )
 
-    def high() -> Phase:
-        goal = base.put("head_rotation", -0.5, 0.0, 0.0).pair("hand", 0.24, HAND_HEIGHT + 0.04, 0.34)
-        return phase("high cascade", goal, states(head="raise", arm="lift", hand="lift"), cascade, "high")
+    def high(self) -> Phase:
+        goal = self.base.put("head_rotation", -0.5, 0.0, 0.0).pair("hand", 0.24, HAND_HEIGHT + 0.04, 0.34)
+        return self.phase("high cascade", goal, states(head="raise", arm="lift", hand="lift"), self.cascade, "high")
 
-    def one_hand() -> Phase:
-        side = style.any_side()
-        goal = base.on(other(side), "hand", 0.24, 0.9, 0.12).on(other(side), "hand_direction", 0.0, -0.8, 0.4)
-        said = states(head=head, arm=sided(side, works, "unbend"), hand=sided(side, "grab", "hold"))
-        return phase("two balls in one hand", goal, said, scoop(side), side)
+    def one_hand(self) -> Phase:
+        side = self.style.any_side()
+        goal = self.base.on(other(side), "hand", 0.24, 0.9, 0.12).on(other(side), "hand_direction", 0.0, -0.8, 0.4)
+        said = states(head=self.head, arm=sided(side, self.works, "unbend"), hand=sided(side, "grab", "hold"))
+        return self.phase("two balls in one hand", goal, said, self.scoop(side), side)
 
-    def one_leg() -> Phase:
-        side = style.any_side()
-        goal = base.on(side, "foot", 0.12, 0.45, 0.2).shift("pelvis", -0.07 * SIDE_SIGN[side], 0.0, 0.0)
+    def one_leg(self) -> Phase:
+        side = self.style.any_side()
+        goal = self.base.on(side, "foot", 0.12, 0.45, 0.2).shift("pelvis", -0.07 * SIDE_SIGN[side], 0.0, 0.0)
         said = states(
-            head=head, arm=works, hand="grab", leg=sided(side, "raise", "stand"), foot=sided(side, "none", "step_on")
+            head=self.head,
+            arm=self.works,
+            hand="grab",
+            leg=sided(side, "raise", "stand"),
+            foot=sided(side, "none", "step_on"),
         )
-        return phase("cascade on one leg", goal, said, cascade, "cascade")
+        return self.phase("cascade on one leg", goal, said, self.cascade, "cascade")
 
-    def walking() -> Phase:
-        said = states(head=head, arm=works, hand="grab", leg="step")
-        return phase("cascade with steps", base, said, both(cascade, stepping(rate, lift=0.08)), "cascade")
+    def walking(self) -> Phase:
+        said = states(head=self.head, arm=self.works, hand="grab", leg="step")
+        return self.phase(
+            "cascade with steps", self.base, said, both(self.cascade, stepping(self.rate, lift=0.08)), "cascade"
+        )
 
-    def low() -> Phase:
+    def low(self) -> Phase:
         goal = (
-            base.put("pelvis", 0.0, STAND - 0.2, -0.06)
+            self.base.put("pelvis", 0.0, STAND - 0.2, -0.06)
             .nudge_pair("hand", 0.0, -0.16, 0.0)
             .put("spine_rotation", 0.15, 0.0, 0.0)
         )
-        return phase(
+        return self.phase(
             "cascade with bent knees",
             goal,
-            states(head=head, arm=works, hand="grab", leg="bend", foot="tiptoe"),
-            cascade,
+            states(head=self.head, arm=self.works, hand="grab", leg="bend", foot="tiptoe"),
+            self.cascade,
             "low",
         )
 
-    def hold() -> Phase:
-        kind = style.pick(("low", "show", "one up"))
-        side = style.any_side()
+    def hold(self) -> Phase:
+        kind = self.style.pick(("low", "show", "one up"))
+        side = self.style.any_side()
         kinds: dict[str, tuple[Key, Pair]] = {
-            "low": (style.stand, "unbend"),
-            "show": (base.pair("hand", 0.3, 1.12, 0.3), "bend"),
-            "one up": (style.stand.on(side, "hand", 0.25, 1.85, 0.12), sided(side, "lift", "unbend")),
+            "low": (self.style.stand, "unbend"),
+            "show": (self.base.pair("hand", 0.3, 1.12, 0.3), "bend"),
+            "one up": (self.style.stand.on(side, "hand", 0.25, 1.85, 0.12), sided(side, "lift", "unbend")),
         }
         goal, arm = kinds[kind]
-        return phase("pause with the balls", goal, states(arm=arm, hand="hold"), style.sway(), "held")
+        return self.phase("pause with the balls", goal, states(arm=arm, hand="hold"), self.style.sway(), "held")
 
-    def fetch() -> Phase:
-        side = style.any_side()
+    def fetch(self) -> Phase:
+        side = self.style.any_side()
         goal = (
-            style.stand.put("pelvis", 0.0, 0.6, -0.2)
+            self.style.stand.put("pelvis", 0.0, 0.6, -0.2)
             .put("pelvis_rotation", 0.75, 0.0, 0.0)
             .put("spine_rotation", 0.5, 0.0, 0.0)
         )
         goal = goal.on(side, "hand", 0.1, 0.2, 0.45).on(other(side), "hand", 0.18, 0.55, 0.2)
         said = states(arm=sided(side, "unbend", "bend"), hand=sided(side, "grab", "hold"), hip="stoop", leg="bend")
         return Phase(
-            name="fetch a dropped ball", seconds=style.seconds(1.6, 2.4), goal=goal, states=said, move=0.9, prop="held"
+            name="fetch a dropped ball",
+            seconds=self.style.seconds(1.6, 2.4),
+            goal=goal,
+            states=said,
+            move=0.9,
+            prop="held",
         )
 
-    makers = (plain, high, one_hand, one_leg, walking, low, hold, fetch)
-    shares = style.rng.dirichlet(np.array([1.0, 0.7, 1.3, 0.6, 0.6, 0.5, 0.9, 0.4]))
+    def turn(self, index: int) -> list[Phase]:
+        return [self.makers[int(self.style.rng.choice(len(self.makers), p=self.shares))]()]
 
-    def turn(index: int) -> list[Phase]:
-        return [makers[int(style.rng.choice(len(makers), p=shares))]()]
+    def routine(self) -> Routine:
+        """All of it, with its props."""
+        return Routine(loop_phases(self.turn), _ball_props(self.style, self.rate), {"cap": 0.2})
 
-    return Routine(loop_phases(turn), _ball_props(style, rate), {"cap": 0.2})
+
+def juggling_balls(style: Style) -> Routine:
+    """Cascades low and high, one hand alone, tricks on one leg, steps, pauses and drops."""
+    return Juggler(style).routine()
 
 
 def _ball_props(style: Style, rate: float) -> PropMaker:

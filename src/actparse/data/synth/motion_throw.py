@@ -84,96 +84,103 @@ class DiscusPoses:
         )
 
 
-def throwing_discus(style: Style) -> Routine:
+class DiscusThrower:
     """Swings back and forth, one and a half turns, the throw, a balance, and the walk back."""
-    poses = DiscusPoses(style)
-    only_swings = style.chance(0.3)  # of the turns
-    rate = style.rate(0.34, 0.45)
-    one_arm_rest = style.chance(0.5)
-    deep = style.chance(0.6)  # knees bent in the first swings
-    wound = poses.wound() if deep else poses.wound().shift("pelvis", 0.0, poses.low, 0.0)
-    free_arm = style.pick(("unbend", "bend"))  # while turning
-    swinging = between(wound, poses.forward(), rate)
-    start = 0.0
 
-    def at(key: Key, heading: float, gone: float = 0.0) -> Key:
+    def __init__(self, style: Style) -> None:
+        self.style = style
+        self.poses = DiscusPoses(style)
+        self.only_swings = style.chance(0.3)  # of the turns
+        self.rate = style.rate(0.34, 0.45)
+        self.one_arm_rest = style.chance(0.5)
+        self.deep = style.chance(0.6)  # knees bent in the first swings
+        self.wound = self.poses.wound() if self.deep else self.poses.wound().shift("pelvis", 0.0, self.poses.low, 0.0)
+        self.free_arm = style.pick(("unbend", "bend"))  # while turning
+        self.swinging = between(self.wound, self.poses.forward(), self.rate)
+        self.start = 0.0
+
+    def at(self, key: Key, heading: float, gone: float = 0.0) -> Key:
         return key.put("heading", heading).put("travel", 0.0, 0.0, -0.7 * gone)
 
-    def prepare() -> list[Phase]:
+    def prepare(self) -> list[Phase]:
         cradle = states(arm="bend", hand="hold")
         arm, hand = ("unbend", "bend"), ("none", "hold")
-        one_arm = poses.cradled().put("left_hand", 0.25, 0.87, 0.05)
+        one_arm = self.poses.cradled().put("left_hand", 0.25, 0.87, 0.05)
         calm = Phase(
             name="stand with the disc",
-            seconds=style.seconds(2.0, 3.4),
-            goal=at(one_arm if one_arm_rest else poses.cradled(), start),
-            states=states(arm=arm, hand=hand) if one_arm_rest else cradle,
-            rhythm=style.sway(),
+            seconds=self.style.seconds(2.0, 3.4),
+            goal=self.at(one_arm if self.one_arm_rest else self.poses.cradled(), self.start),
+            states=states(arm=arm, hand=hand) if self.one_arm_rest else cradle,
+            rhythm=self.style.sway(),
         )
-        said = states(arm=("bend", "swing"), hand=("none", "hold"), hip="turn", leg="bend" if deep else "stand")
+        said = states(arm=("bend", "swing"), hand=("none", "hold"), hip="turn", leg="bend" if self.deep else "stand")
         swings = Phase(
             name="swing the disc back and forth",
-            seconds=style.seconds(3.0, 4.2),
-            goal=at(wound, start),
+            seconds=self.style.seconds(3.0, 4.2),
+            goal=self.at(self.wound, self.start),
             states=said,
             move=0.9,
-            rhythm=swinging,
+            rhythm=self.swinging,
         )
         return [calm, swings]
 
-    def throw() -> list[Phase]:
-        said = states(arm=(free_arm, "swing"), hand=("none", "hold"), hip="turn", leg="bend", foot="tiptoe")
-        spin = poses.spinning() if free_arm == "unbend" else poses.spinning().put("left_hand", 0.2, 1.2, 0.26)
-        spin_seconds = style.seconds(1.8, 2.4)
+    def throw(self) -> list[Phase]:
+        said = states(arm=(self.free_arm, "swing"), hand=("none", "hold"), hip="turn", leg="bend", foot="tiptoe")
+        spin = (
+            self.poses.spinning()
+            if self.free_arm == "unbend"
+            else self.poses.spinning().put("left_hand", 0.2, 1.2, 0.26)
+        )
+        spin_seconds = self.style.seconds(1.8, 2.4)
         out = states(arm=("unbend", "lift"), hand="none", head="raise", leg="unbend", foot=("step_on", "tiptoe"))
         balance = states(arm="unbend", hand="none", leg=("raise", "stand"), foot=("none", "step_on"))
-        field = start + 3 * np.pi
+        field = self.start + 3 * np.pi
         steps = stepping(0.9, lift=0.08, sway=0.0)
         return [
             Phase(
                 name="wind up",
-                seconds=style.seconds(0.9, 1.3),
-                goal=at(poses.wound(), start),
+                seconds=self.style.seconds(0.9, 1.3),
+                goal=self.at(self.poses.wound(), self.start),
                 states=said | {"left_foot": "step_on", "right_foot": "step_on"},
             ),
             Phase(
                 name="one turn and a half",
                 seconds=spin_seconds,
-                goal=at(spin, field, 1.0),
+                goal=self.at(spin, field, 1.0),
                 states=said,
                 move=spin_seconds,
                 rhythm=steps,
             ),
             Phase(
                 name="release",
-                seconds=style.seconds(1.2, 1.8),
-                goal=at(poses.released(), field, 1.0),
+                seconds=self.style.seconds(1.2, 1.8),
+                goal=self.at(self.poses.released(), field, 1.0),
                 states=out,
                 move=0.35,
                 prop="gone",
             ),
             Phase(
                 name="balance on one leg",
-                seconds=style.seconds(1.6, 2.6),
-                goal=at(poses.balanced(), field, 1.0),
+                seconds=self.style.seconds(1.6, 2.6),
+                goal=self.at(self.poses.balanced(), field, 1.0),
                 states=balance,
                 prop="gone",
             ),
         ]
 
-    def back() -> list[Phase]:
-        walk_seconds = style.seconds(2.6, 3.6)
+    def back(self) -> list[Phase]:
+        walk_seconds = self.style.seconds(2.6, 3.6)
         walk = Phase(
             name="turn and walk back",
             seconds=walk_seconds,
-            goal=at(style.stand, start, 0.0),
+            goal=self.at(self.style.stand, self.start, 0.0),
             states=states(arm="swing", leg="step"),
             move=walk_seconds,
             rhythm=both(stepping(0.9, lift=0.07), _loose_arms()),
             prop="gone",
         )
         stoop = (
-            style.stand.put("pelvis", 0.0, 0.66, -0.18)
+            self.style.stand.put("pelvis", 0.0, 0.66, -0.18)
             .put("pelvis_rotation", 0.7, 0.0, 0.0)
             .put("spine_rotation", 0.55, 0.0, 0.0)
         )
@@ -181,25 +188,33 @@ def throwing_discus(style: Style) -> Routine:
         said = states(arm=("bend", "unbend"), hand=("none", "grab"), hip="stoop", leg="bend")
         pick = Phase(
             name="pick up a disc",
-            seconds=style.seconds(1.3, 1.9),
-            goal=at(stoop, start),
+            seconds=self.style.seconds(1.3, 1.9),
+            goal=self.at(stoop, self.start),
             states=said,
             move=0.9,
             prop="gone",
         )
         return [walk, pick]
 
-    def turn(index: int) -> list[Phase]:
-        nonlocal start
-        phases = prepare()
-        if only_swings and index % 2 == 0:
+    def turn(self, index: int) -> list[Phase]:
+        phases = self.prepare()
+        if self.only_swings and index % 2 == 0:
             return phases
-        phases += throw()
-        start += 4 * np.pi
-        phases += [] if style.chance(0.3) else [_watch(style, at(style.stand, start - np.pi, 1.0))]
-        return phases + back()
+        phases += self.throw()
+        self.start += 4 * np.pi
+        phases += (
+            [] if self.style.chance(0.3) else [_watch(self.style, self.at(self.style.stand, self.start - np.pi, 1.0))]
+        )
+        return phases + self.back()
 
-    return Routine(handed(style, loop_phases(turn)), _disc_props(style), {"tank": 0.4})
+    def routine(self) -> Routine:
+        """All of it, with its props."""
+        return Routine(handed(self.style, loop_phases(self.turn)), _disc_props(self.style), {"tank": 0.4})
+
+
+def throwing_discus(style: Style) -> Routine:
+    """Swings back and forth, one and a half turns, the throw, a balance, and the walk back."""
+    return DiscusThrower(style).routine()
 
 
 def _watch(style: Style, key: Key) -> Phase:
@@ -295,98 +310,111 @@ class HammerPoses:
         )
 
 
-def hammer_throw(style: Style) -> Routine:
+class HammerThrower:
     """Circles over the head, turns on the spot, the release, and the wait after it."""
-    poses = HammerPoses(style)
-    rate = style.rate(0.55, 0.75)
-    turns = int(style.rng.integers(2, 4))
-    grips_alone = style.chance(0.45)
-    winds_only = style.chance(0.25)
-    start = 0.0
 
-    def at(key: Key, heading: float, gone: float = 0.0) -> Key:
+    def __init__(self, style: Style) -> None:
+        self.style = style
+        self.poses = HammerPoses(style)
+        self.rate = style.rate(0.55, 0.75)
+        self.turns = int(style.rng.integers(2, 4))
+        self.grips_alone = style.chance(0.45)
+        self.winds_only = style.chance(0.25)
+        self.start = 0.0
+
+    def at(self, key: Key, heading: float, gone: float = 0.0) -> Key:
         return key.put("heading", heading).put("travel", 0.0, 0.0, -0.6 * gone)
 
-    def prepare() -> list[Phase]:
+    def prepare(self) -> list[Phase]:
         said = states(arm="unbend", hand="grab", hip="stoop", leg="bend")
         phases = [
             Phase(
                 name="grip the hammer on the floor",
-                seconds=style.seconds(1.8, 3.0),
-                goal=at(poses.grounded(), start),
+                seconds=self.style.seconds(1.8, 3.0),
+                goal=self.at(self.poses.grounded(), self.start),
                 states=said,
                 move=1.0,
             )
         ]
-        if grips_alone:
-            key = at(poses.grounded(), start).on("left", "hand", 0.22, 0.86, 0.12)
+        if self.grips_alone:
+            key = self.at(self.poses.grounded(), self.start).on("left", "hand", 0.22, 0.86, 0.12)
             one = states(arm=("bend", "unbend"), hand=("none", "grab"), hip="stoop", leg="bend")
             phases.insert(
                 0,
                 Phase(
-                    name="hold the handle in one hand", seconds=style.seconds(1.6, 2.8), goal=key, states=one, move=1.0
+                    name="hold the handle in one hand",
+                    seconds=self.style.seconds(1.6, 2.8),
+                    goal=key,
+                    states=one,
+                    move=1.0,
                 ),
             )
-        hip = "swing" if poses.sways else "none"
-        wound = states(arm="swing" if poses.swings_low else "lift", hand="hold", hip=hip, leg="stand")
+        hip = "swing" if self.poses.sways else "none"
+        wound = states(arm="swing" if self.poses.swings_low else "lift", hand="hold", hip=hip, leg="stand")
         circle = Phase(
             name="circles over the head",
-            seconds=style.seconds(3.2, 4.4),
-            goal=at(poses.winding(), start),
+            seconds=self.style.seconds(3.2, 4.4),
+            goal=self.at(self.poses.winding(), self.start),
             states=wound,
             move=0.9,
-            rhythm=poses.circles(rate),
+            rhythm=self.poses.circles(self.rate),
         )
         return [*phases, circle]
 
-    def throw() -> list[Phase]:
-        field = start + 2 * np.pi * turns + np.pi
-        spin_seconds = (turns + 0.5) * style.seconds(0.85, 1.05)
+    def throw(self) -> list[Phase]:
+        field = self.start + 2 * np.pi * self.turns + np.pi
+        spin_seconds = (self.turns + 0.5) * self.style.seconds(0.85, 1.05)
         left_pivots = states(arm="unbend", hand="hold", hip="turn", leg=("bend", "step"), foot=("step_on", "tiptoe"))
         out = states(arm="lift", hand="none", head="raise", leg="unbend", foot=("step_on", "tiptoe"))
-        pivot = pumping(NOTHING.put("right_foot", 0.05, 0.1, 0.0), (turns + 0.5) / spin_seconds)
+        pivot = pumping(NOTHING.put("right_foot", 0.05, 0.1, 0.0), (self.turns + 0.5) / spin_seconds)
         return [
             Phase(
                 name="turns with the hammer",
                 seconds=spin_seconds,
-                goal=at(poses.spinning(), field, 1.0),
+                goal=self.at(self.poses.spinning(), field, 1.0),
                 states=left_pivots,
                 move=spin_seconds,
                 rhythm=pivot,
             ),
             Phase(
                 name="release",
-                seconds=style.seconds(1.6, 2.4),
-                goal=at(poses.released(), field, 1.0),
+                seconds=self.style.seconds(1.6, 2.4),
+                goal=self.at(self.poses.released(), field, 1.0),
                 states=out,
                 move=0.4,
                 prop="gone",
             ),
-            _watch(style, at(style.stand, field, 1.0)),
+            _watch(self.style, self.at(self.style.stand, field, 1.0)),
         ]
 
-    def back(heading: float) -> Phase:
-        seconds = style.seconds(2.4, 3.4)
+    def back(self, heading: float) -> Phase:
+        seconds = self.style.seconds(2.4, 3.4)
         return Phase(
             name="turn and walk back",
             seconds=seconds,
-            goal=at(style.stand, heading).put("prop", -1.05, 0.07, 0.1),
+            goal=self.at(self.style.stand, heading).put("prop", -1.05, 0.07, 0.1),
             states=states(arm="unbend", leg="step"),
             move=seconds,
             rhythm=stepping(0.9, lift=0.07),
             prop="gone",
         )
 
-    def turn(index: int) -> list[Phase]:
-        nonlocal start
-        phases = prepare()
-        if winds_only and index % 2 == 0:
+    def turn(self, index: int) -> list[Phase]:
+        phases = self.prepare()
+        if self.winds_only and index % 2 == 0:
             return phases
-        phases += throw()
-        start += 2 * np.pi * (turns + 1)
-        return [*phases, back(start)]
+        phases += self.throw()
+        self.start += 2 * np.pi * (self.turns + 1)
+        return [*phases, self.back(self.start)]
 
-    return Routine(handed(style, loop_phases(turn)), _hammer_props(), {"gloves": 0.3, "tank": 0.3})
+    def routine(self) -> Routine:
+        """All of it, with its props."""
+        return Routine(handed(self.style, loop_phases(self.turn)), _hammer_props(), {"gloves": 0.3, "tank": 0.3})
+
+
+def hammer_throw(style: Style) -> Routine:
+    """Circles over the head, turns on the spot, the release, and the wait after it."""
+    return HammerThrower(style).routine()
 
 
 def _hammer_props() -> PropMaker:
