@@ -6,7 +6,8 @@ import multiprocessing
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -28,6 +29,13 @@ ORDER = {**{name: recipe.needs for name, recipe in NETWORK_RECIPES.items()}}  # 
 ORDER |= {name: ("action",) for name in ORDER if name.startswith("states-")}
 FIRST_ROUNDS = ("persons", "poses", "parts", "action", "parts-without-dots")
 Jobs = dict[str, BaseProcess]
+JOB_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    # glibc keeps freed memory for the next step instead of giving it back: 5 to 15 % faster, measured
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(16 * 2**30),
+    "MALLOC_TOP_PAD_": str(256 * 2**20),
+}
 
 
 def train_bundle(data: Path, out: Path, options: TrainOptions) -> dict[str, Any]:
@@ -129,7 +137,8 @@ def _run_jobs(state: _State, data: Path, options: TrainOptions, slots: int) -> N
                     job_options = _options_for(name, options, state.minutes)
                     arguments = (name, data, state.out, job_options, lines)
                     state.running[name] = context.Process(target=_run_job, args=arguments, daemon=False)
-                    state.running[name].start()
+                    with _environment(JOB_ENVIRONMENT):
+                        state.running[name].start()
                     state.write()
             _forward(lines, options.report)
             _collect(state)
@@ -138,6 +147,18 @@ def _run_jobs(state: _State, data: Path, options: TrainOptions, slots: int) -> N
             job.terminate()
             job.join()
         _forward(lines, options.report, wait_seconds=0.0)
+
+
+@contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    """Variables that a process started in the body finds; what the person at the keyboard set stays."""
+    added = {name: value for name, value in variables.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            del os.environ[name]
 
 
 def _options_for(name: str, options: TrainOptions, minutes: dict[str, float]) -> TrainOptions:

@@ -37,13 +37,13 @@ NETWORK_RECIPES: dict[str, Recipe] = {
     "poses": Recipe(
         description="pose network: tiny HRNet on rendered person crops",
         steps=25_000,
-        samples_per_second=100,
+        samples_per_second=95,
         batch_size=32,
     ),
     "parts": Recipe(
         description="part detector: tiny YOLOF on person crops with the pose drawn on them",
         steps=12_500,
-        samples_per_second=38,
+        samples_per_second=40,
         batch_size=16,
         needs=("poses",),
     ),
@@ -55,13 +55,13 @@ NETWORK_RECIPES: dict[str, Recipe] = {
         needs=("poses",),
     ),
     "action": Recipe(
-        description="action network: tiny ip-CSN on clips", steps=12_500, samples_per_second=35, batch_size=16
+        description="action network: tiny ip-CSN on clips", steps=12_500, samples_per_second=37, batch_size=16
     ),
     **{
         f"states-{group}": Recipe(
             description=f"state network of the part group {group}, from the action network's weights",
             steps=2_500,
-            samples_per_second=35,
+            samples_per_second=37,
             batch_size=16,
         )
         for group in GROUPS
