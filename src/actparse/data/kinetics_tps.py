@@ -1,0 +1,186 @@
+"""Kinetics-TPS on disk, and what is laid out like it: videos by split and action, one annotation file for each frame.
+
+Read leniently: unknown keys are ignored, a video's name may stand once or twice in the tree, objects may stand beside
+the humans. Source: the dataset's README and its evaluator.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actparse.errors import DataError
+from actparse.vocabulary import NUM_KEYPOINTS, PARTS
+
+Box = tuple[float, float, float, float]
+SPLITS = ("train", "val", "test")
+VIDEO_SUFFIXES = (".mp4", ".mkv", ".webm", ".avi", ".mov")
+
+
+@dataclass(frozen=True)
+class VideoRecord:
+    """One video: its name is unique in the dataset; `annotation_dir` holds img_00001.json ... and may be missing."""
+
+    name: str
+    action: str
+    path: Path
+    annotation_dir: Path
+
+    def frame_path(self, index: int) -> Path:
+        """The annotation of frame `index`, counted from 0."""
+        return self.annotation_dir / f"img_{index + 1:05d}.json"
+
+
+@dataclass(frozen=True)
+class PartTruth:
+    """One annotated body part: box xyxy in pixels, state."""
+
+    box: Box
+    state: str
+
+
+@dataclass(frozen=True)
+class PersonTruth:
+    """One annotated person; keypoints (17, 3) x, y, visibility 0..2 and identity where the dataset has them."""
+
+    number: int
+    box: Box
+    parts: dict[str, PartTruth]
+    keypoints: NDArray[np.float32] | None = field(default=None, repr=False)
+    identity: int | None = None
+
+
+@dataclass(frozen=True)
+class FrameTruth:
+    """The annotated persons of one frame."""
+
+    persons: tuple[PersonTruth, ...]
+
+
+class KineticsTps:
+    """A dataset's root."""
+
+    def __init__(self, root: Path) -> None:
+        """Open it.
+
+        Raises:
+            DataError: there is no <split>_videos folder below `root`.
+        """
+        self.root = root
+        self.splits = tuple(split for split in SPLITS if (root / f"{split}_videos").is_dir())
+        if not self.splits:
+            raise DataError(f"{root}: needs a folder train_videos, val_videos or test_videos, got none")
+
+    @cached_property
+    def actions(self) -> tuple[str, ...]:
+        """The names of the action folders of all splits, sorted."""
+        folders = (path for split in self.splits for path in (self.root / f"{split}_videos").iterdir())
+        return tuple(sorted({path.name for path in folders if path.is_dir()}))
+
+    @cached_property
+    def states(self) -> tuple[str, ...]:
+        """The part states of list/part_stat.txt, in its order.
+
+        Raises:
+            DataError: the list is missing.
+        """
+        path = self.root / "list" / "part_stat.txt"
+        if not path.is_file():
+            raise DataError(f"{path}: needs the list of part states, got no file")
+        return tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
+
+    def videos(self, split: str) -> tuple[VideoRecord, ...]:
+        """The videos of a split, sorted by name.
+
+        Raises:
+            DataError: the dataset has no such split, or two of its videos share a name.
+        """
+        if split not in self.splits:
+            raise DataError(f"{self.root}: split must be one of {', '.join(self.splits)}, got {split!r}")
+        records: dict[str, VideoRecord] = {}
+        for path in sorted((self.root / f"{split}_videos").glob("*/*")):
+            if path.suffix.lower() not in VIDEO_SUFFIXES:
+                continue
+            if path.stem in records:
+                raise DataError(
+                    f"{path}: a video's name must be unique, got it also in {records[path.stem].path.parent}"
+                )
+            folder = self.root / f"{split}_annotations" / path.parent.name / path.stem
+            nested = folder / path.stem
+            records[path.stem] = VideoRecord(path.stem, path.parent.name, path, nested if nested.is_dir() else folder)
+        return tuple(records[name] for name in sorted(records))
+
+
+def read_frame_truth(path: Path) -> FrameTruth:
+    """Read one frame's annotation.
+
+    Raises:
+        DataError: the file is missing or no JSON, or a field is not what the format says.
+    """
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: needs a JSON file, got: {error}") from None
+    return frame_truth_from_dict(raw, str(path))
+
+
+def frame_truth_from_dict(raw: Any, where: str) -> FrameTruth:
+    """Check one frame's {"humans": [...]}; `where` begins the error's line.
+
+    Raises:
+        DataError: a field is missing or of another type.
+    """
+    humans = raw.get("humans") if isinstance(raw, dict) else None
+    if not isinstance(humans, list):
+        raise DataError(f"{where}: humans must be a list, got {type(humans).__name__}")
+    return FrameTruth(tuple(_person(human, f"{where}: humans[{n}]", n + 1) for n, human in enumerate(humans)))
+
+
+def _person(raw: Any, where: str, number: int) -> PersonTruth:
+    if not isinstance(raw, dict):
+        raise DataError(f"{where} must be an object, got {type(raw).__name__}")
+    parts = raw.get("parts") or {}
+    if not isinstance(parts, dict):
+        raise DataError(f"{where}.parts must be an object, got {type(parts).__name__}")
+    known = {name: _part(part, f"{where}.parts.{name}") for name, part in parts.items() if name in PARTS}
+    identity = raw.get("identity")
+    return PersonTruth(
+        number=int(raw.get("number", number)),
+        box=_box(raw.get("box"), f"{where}.box"),
+        parts=known,
+        keypoints=_keypoints(raw.get("keypoints"), f"{where}.keypoints"),
+        identity=identity if isinstance(identity, int) else None,
+    )
+
+
+def _part(raw: Any, where: str) -> PartTruth:
+    if not isinstance(raw, dict) or not isinstance(raw.get("verb"), str):
+        raise DataError(f"{where} must be an object with a box and a verb, got {json.dumps(raw)[:80]}")
+    return PartTruth(_box(raw.get("box"), f"{where}.box"), raw["verb"])
+
+
+def _box(raw: Any, where: str) -> Box:
+    numbers = isinstance(raw, list) and len(raw) == 4 and all(isinstance(v, int | float) for v in raw)
+    if not numbers or not all(math.isfinite(v) for v in raw):
+        raise DataError(f"{where} must be four finite numbers, got {json.dumps(raw)[:80]}")
+    x1, y1, x2, y2 = (float(value) for value in raw)
+    return x1, y1, x2, y2
+
+
+def _keypoints(raw: Any, where: str) -> NDArray[np.float32] | None:
+    if raw is None:
+        return None
+    try:
+        keypoints = np.asarray(raw, np.float32)
+    except (TypeError, ValueError):
+        keypoints = np.zeros(0, np.float32)
+    if keypoints.shape != (NUM_KEYPOINTS, 3):
+        raise DataError(f"{where} must be {NUM_KEYPOINTS} rows of x, y, visibility, got {json.dumps(raw)[:80]}")
+    return keypoints
