@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from actparse.data.kinetics_tps import KineticsTps
 from actparse.errors import DataError
 from actparse.training import tiny
 from actparse.training.clips import ClipTask
@@ -32,9 +33,10 @@ def open_splits(data: Path, out: Path, report: Report) -> tuple[Store, Store]:
     Raises:
         DataError: the dataset lacks a split.
     """
-    held_out = next((split for split in HELD_OUT_SPLITS if (data / f"{split}_videos").is_dir()), None)
-    if held_out is None or not (data / "train_videos").is_dir():
-        raise DataError(f"{data}: needs the folders train_videos and val_videos or test_videos of a dataset")
+    splits = KineticsTps(data).splits
+    held_out = next((split for split in HELD_OUT_SPLITS if split in splits), None)
+    if held_out is None or "train" not in splits:
+        raise DataError(f"{data}: training needs the splits train and val or test, got {', '.join(splits)}")
     cache = cache_folder(data, out)
     train = open_store(data, "train", StoreConfig(), cache=cache, report=report)
     return train, open_store(data, held_out, StoreConfig(), cache=cache, report=report)

@@ -16,10 +16,10 @@ from actparse.errors import ConfigError, DataError
 from actparse.stages.actions import time_line
 from actparse.video.decode import read_frames
 from actparse.video.segments import equal_segments
-from actparse.vocabulary import GROUPS, NUM_KEYPOINTS, PART_INDEX, PARTS
+from actparse.vocabulary import GROUPS, NUM_KEYPOINTS, PART_INDEX, PARTS, GroupLabel
 
 Image = NDArray[np.uint8]  # (H, W, 3)
-Labels = tuple[tuple[str, ...] | None, ...]  # one per group; None where no part of the group was seen
+Labels = tuple[GroupLabel | None, ...]  # one per group; None where no frame is annotated
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,4 +139,4 @@ def _scaled(person: PersonTruth, scale: float) -> tuple[NDArray[np.float32], NDA
 
 def _labels(action: str, truths: dict[int, FrameTruth], frames: Sequence[int]) -> Labels:
     seen = [truths[index] for index in frames if index in truths]
-    return tuple(group_label(action, group, seen) for group in GROUPS)
+    return tuple(group_label(action, group, seen) if seen else None for group in GROUPS)

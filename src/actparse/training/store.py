@@ -49,7 +49,7 @@ class Store:
     clip_offsets: NDArray[np.int64]  # (V + 1,) rows of the clip frames of each video
     segment_videos: NDArray[np.int32]  # (S,)
     segment_rows: NDArray[np.int64]  # (S, 2) first and end row of its clip frames
-    segment_labels: tuple[tuple[tuple[str, ...] | None, ...], ...]  # (S, 6) by group; None where no part was seen
+    segment_labels: tuple[tuple[tuple[str, ...] | None, ...], ...]  # (S, 6) by group; None where no frame is annotated
 
     @property
     def person_frames(self) -> NDArray[np.int64]:

@@ -24,7 +24,7 @@ def action_stretches(store: Store) -> tuple[Stretch, ...]:
 
 
 def state_stretches(store: Store, group: str) -> tuple[Stretch, ...]:
-    """Each segment in which a part of the group was seen."""
+    """Each annotated segment, with what the group mostly does in it."""
     number = GROUPS.index(group)
     labels = (by_group[number] for by_group in store.segment_labels)
     rows = zip(store.segment_rows.tolist(), labels, strict=True)
