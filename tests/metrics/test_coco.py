@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from actparse.metrics.coco import average_precision, keypoint_average_precision
+from actparse.structures import Detections
+
+
+def boxes(
+    *rows: tuple[float, float, float, float], scores: list[float] | None = None, labels: list[int] | None = None
+) -> Detections:
+    count = len(rows)
+    return Detections(
+        np.array(rows, np.float32).reshape(-1, 4),
+        np.array(scores or [1.0] * count, np.float32),
+        np.array(labels or [0] * count, np.int64),
+    )
+
+
+NONE = boxes()
+
+
+def test_perfect_boxes_score_100() -> None:
+    truth = [boxes((0, 0, 10, 10), (20, 20, 50, 50)), boxes((5, 5, 9, 9))]
+    result = average_precision(truth, truth, ["person"])
+    assert (result.ap, result.ap50, result.ap75) == (100.0, 100.0, 100.0)
+
+
+def test_an_overlap_of_two_thirds_counts_at_half_alone() -> None:
+    result = average_precision([boxes((0, 0, 10, 10))], [boxes((0, 0, 10, 15))], ["person"])
+    assert result.ap50 == 100.0
+    assert result.ap75 == 0.0
+    assert result.ap == pytest.approx(40.0)  # the thresholds .50, .55, .60, .65 of ten
+
+
+def test_a_better_scored_false_box_halves_the_precision() -> None:
+    found = [boxes((50, 50, 60, 60), (0, 0, 10, 10), scores=[0.9, 0.8])]
+    assert average_precision([boxes((0, 0, 10, 10))], found, ["person"]).ap50 == pytest.approx(50.0)
+
+
+def test_classes_are_kept_apart() -> None:
+    truth = [boxes((0, 0, 10, 10), (20, 20, 30, 30), labels=[0, 1])]
+    found = [boxes((0, 0, 10, 10), (20, 20, 30, 30), labels=[0, 0])]
+    result = average_precision(truth, found, ["head", "hip", "foot"])
+    assert result.ap50_by_class["head"] == pytest.approx(100.0)
+    assert result.ap50_by_class["hip"] == 0.0
+    assert math.isnan(result.ap50_by_class["foot"])
+    assert result.ap50 == pytest.approx(50.0)
+
+
+def test_nothing_found_and_nothing_there() -> None:
+    assert average_precision([boxes((0, 0, 10, 10))], [NONE], ["person"]).ap50 == 0.0
+    assert math.isnan(average_precision([NONE], [NONE], ["person"]).ap50)
+
+
+def test_keypoints_by_similarity() -> None:
+    points = np.random.default_rng(0).uniform(0, 100, (1, 17, 3)).astype(np.float32)
+    points[..., 2] = 2
+    truth = [(points, np.array([[0, 0, 100, 100]], np.float32))]
+    exact = keypoint_average_precision(truth, [(points, np.ones(1, np.float32))])
+    assert exact.ap == pytest.approx(100.0)
+    moved = points + np.array([60, 60, 0], np.float32)
+    assert keypoint_average_precision(truth, [(moved, np.ones(1, np.float32))]).ap50 == 0.0
+    nothing = (np.zeros((0, 17, 3), np.float32), np.zeros(0, np.float32))
+    assert keypoint_average_precision(truth, [nothing]).ap50 == 0.0
