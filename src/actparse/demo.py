@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from actparse.data.submission import parses_to_predictions
+from actparse.data.submission import load_truth, parses_to_predictions
 from actparse.data.synth.dataset import SplitPlan, plan_videos, write_dataset
-from actparse.data.submission import load_truth
 from actparse.metrics import TpsScore, tps_score
 from actparse.outputs import OVERLAY_FILE, parse_to_folder
 from actparse.parser import Parser

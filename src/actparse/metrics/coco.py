@@ -20,7 +20,7 @@ EVERY_SIZE = [[0.0, 1e10]]
 
 @dataclass(frozen=True)
 class AveragePrecision:
-    """Percent: the mean over thresholds .50 to .95, at .50, at .75, and at .50 by class; NaN where there is no truth."""
+    """Percent: mean over thresholds .50 to .95, at .50, at .75, and at .50 by class; NaN where there is no truth."""
 
     ap: float
     ap50: float

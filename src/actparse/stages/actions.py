@@ -19,7 +19,7 @@ from actparse.errors import ConfigError
 from actparse.nets.tsn import Tsn
 from actparse.stages.inputs import InputNorm
 from actparse.stages.precision import inference
-from actparse.video.sampling import test_clip_indices
+from actparse.video.sampling import SamplingRule, test_clip_indices
 from actparse.vocabulary import GroupLabel, LabelSpace, states_by_part
 
 
@@ -30,7 +30,7 @@ class ClipConfig:
     num_frames: int = 32  # frames in a clip
     frame_stride: int = 2  # steps of the time line from one frame of a clip to the next
     num_clips: int = 7  # clips in a stretch; their scores are averaged as probabilities
-    rule: str = "legacy"  # of clip sampling, "legacy" (the paper's) or "current"
+    rule: SamplingRule = "legacy"  # of clip sampling, "legacy" (the paper's) or "current"
     frame_rate: float | None = None  # steps of the time line per second; None takes the video's own frames
     short_side: int = 256  # pixels of the resized frame
     crop: int | None = None  # side of the centre crop, pixels; None takes the whole frame

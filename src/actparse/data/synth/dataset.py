@@ -21,8 +21,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from actparse.data.synth.annotate import PersonTruth
 from actparse.data.synth.motion import ACTIONS
-from actparse.data.synth.scene import PersonTruth, SceneConfig, build_scene
+from actparse.data.synth.scene import SceneConfig, build_scene
 from actparse.errors import ConfigError, DataError
 from actparse.files import write_text, written_beside
 from actparse.video.encode import VideoWriter

@@ -1,0 +1,153 @@
+"""The official score of Kinetics-TPS: part state correctness of each video, and the area under accuracy over it.
+
+Source: the public evaluation program (where its README differs, the program wins).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from actparse.errors import ConfigError, DataError
+
+NUM_THRESHOLDS = 10_000  # of the area under the curve
+Frames = Mapping[str, Any]  # frame name -> {"humans": [...]}
+
+
+@dataclass(frozen=True)
+class TpsScore:
+    """The score of a set of videos; every figure is in [0, 1]."""
+
+    roc_score: float
+    video_accuracy: float  # share of videos with the right action
+    part_state_correctness: dict[str, float]  # by video
+    video_correct: dict[str, bool]  # whether the action is right
+    _sorted_correctness: NDArray[np.float64] = field(repr=False, compare=False)  # of the videos with the right action
+
+    def accuracy_at(self, threshold: float) -> float:
+        """Share of all videos with the right action and a correctness of at least `threshold`."""
+        return float(_accuracies(self._sorted_correctness, np.array([threshold]), len(self.video_correct))[0])
+
+
+def tps_score(truth: Any, predictions: Any, human_iou: float = 0.5, part_iou: float = 0.3) -> TpsScore:
+    """Score predictions by the official rules.
+
+    Args:
+        truth: the videos' actions and annotated frames: an object with `videos` and `parts`, a pair (videos, parts), or
+            a mapping with those keys or with the evaluator's ("gt_vid_result" and "gt_part_result", also with ".json").
+        predictions: the same with "pred_..."; a part holds lists of boxes and verbs that pair up.
+        human_iou: a matched person's overlap must be above it.
+        part_iou: a part's overlap must be at least that.
+
+    Raises:
+        ConfigError: a threshold is not in 0..1.
+        DataError: a video of the truth is missing from the predictions, or there is no video.
+    """
+    for name, value in (("human_iou", human_iou), ("part_iou", part_iou)):
+        if not 0 <= value <= 1:
+            raise ConfigError(f"{name} must be 0..1, got {value}")
+    true_actions, true_parts = _videos_and_parts(truth, "truth")
+    actions, parts = _videos_and_parts(predictions, "predictions")
+    if not true_actions:
+        raise DataError("truth: needs at least one video, got none")
+    correctness, correct = {}, {}
+    for video, action in true_actions.items():
+        if video not in actions or video not in parts:
+            raise DataError(f"predictions: video {video!r} of the truth is missing")
+        correct[video] = actions[video] == action
+        correctness[video] = _video_correctness(true_parts.get(video, {}), parts[video], human_iou, part_iou)
+    ordered = np.sort([correctness[video] for video in correctness if correct[video]])
+    thresholds = np.arange(1, NUM_THRESHOLDS) / NUM_THRESHOLDS
+    return TpsScore(
+        roc_score=float((_accuracies(ordered, thresholds, len(correct)) / NUM_THRESHOLDS).sum()),
+        video_accuracy=sum(correct.values()) / len(correct),
+        part_state_correctness=correctness,
+        video_correct=correct,
+        _sorted_correctness=ordered,
+    )
+
+
+def _accuracies(ordered: NDArray[np.float64], thresholds: NDArray[np.float64], num_videos: int) -> NDArray[np.float64]:
+    return (len(ordered) - np.searchsorted(ordered, thresholds, side="left")) / num_videos
+
+
+def _videos_and_parts(source: Any, name: str) -> tuple[Mapping[str, str], Mapping[str, Frames]]:
+    if hasattr(source, "videos") and hasattr(source, "parts"):
+        return source.videos, source.parts
+    if isinstance(source, Mapping):
+        for prefix in ("", "gt_", "pred_"):
+            for suffix in ("", ".json"):
+                keys = ("videos", "parts") if not prefix else (f"{prefix}vid_result", f"{prefix}part_result")
+                videos, parts = (source.get(key + suffix) for key in keys)
+                if videos is not None and parts is not None:
+                    return videos, parts
+    if isinstance(source, tuple | list) and len(source) == 2:
+        return source[0], source[1]
+    raise DataError(f"{name}: needs videos and parts, got {type(source).__name__}")
+
+
+def _video_correctness(truth: Frames, predicted: Frames, human_iou: float, part_iou: float) -> float:
+    scores = []
+    for frame, annotation in truth.items():
+        humans = annotation["humans"]
+        if not humans:
+            continue
+        if frame not in predicted:
+            scores.append(0.0)
+            continue
+        points = _frame_points(humans, predicted[frame]["humans"], human_iou, part_iou)
+        if points:
+            scores.append(sum(points) / len(points))
+    return float(np.mean(scores)) if scores else 1.0
+
+
+def _frame_points(true: list[Any], found: list[Any], human_iou: float, part_iou: float) -> list[float]:
+    """What every annotated part of a frame scores."""
+    partner = _matched(true, found, human_iou)
+    points: list[float] = []
+    for index, human in enumerate(true):
+        other = found[partner[index]].get("parts") or {} if index in partner else {}
+        points += [_part_points(part, other.get(name), part_iou) for name, part in human.get("parts", {}).items()]
+    return points
+
+
+def _matched(true: list[Any], found: list[Any], human_iou: float) -> dict[int, int]:
+    """Pairs of persons that maximise the summed overlap, and whose own overlap is above the threshold."""
+    if not found:
+        return {}
+    overlaps = inclusive_iou(_boxes([human["box"] for human in true]), _boxes([human["box"] for human in found]))
+    rows, columns = linear_sum_assignment(overlaps, maximize=True)
+    return {int(r): int(c) for r, c in zip(rows, columns, strict=True) if overlaps[r, c] > human_iou}
+
+
+def _part_points(true: Any, found: Any, part_iou: float) -> float:
+    if not found:
+        return 0.0
+    boxes, states = found.get("box", []), found.get("verb", [])
+    if isinstance(states, str):  # the truth's own form: one box, one state
+        boxes, states = [boxes], [states]
+    right = [box for box, state in zip(boxes, states, strict=False) if state == true["verb"]]
+    if not right:
+        return 0.0
+    overlaps = inclusive_iou(_boxes([true["box"]]), _boxes(right))
+    return 1.0 / len(states) if bool((overlaps >= part_iou).any()) else 0.0
+
+
+def _boxes(rows: list[Any]) -> NDArray[np.float64]:
+    return np.asarray(rows, np.float64).reshape(-1, 4)
+
+
+def inclusive_iou(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float32]:
+    """IoU of boxes (N, 4) and (M, 4) xyxy whose last pixels count: (N, M) float32, -1 where they do not overlap."""
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    sides = high - low + 1  # (N, M, 2)
+    shared = sides.prod(axis=2)
+    areas = (a[:, 2:] - a[:, :2] + 1).prod(axis=1)[:, None] + (b[:, 2:] - b[:, :2] + 1).prod(axis=1)[None]
+    overlaps = np.where((sides > 0).all(axis=2), shared / (areas - shared), -1.0)
+    return overlaps.astype(np.float32)
