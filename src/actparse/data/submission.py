@@ -1,0 +1,211 @@
+"""The evaluator's files: gt_*.json and pred_*.json, in a folder or a zip, and the challenge's submission.
+
+Everything here may come from elsewhere: zips are read in memory, member by member, and nothing is extracted.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from actparse.errors import DataError
+from actparse.files import written_beside
+from actparse.structures import FrameParse, PersonParse, VideoParse
+from actparse.vocabulary import PART_INDEX
+
+EVALUATED_STRIDE = 5  # img_00001, img_00006, ...
+MAX_HUMANS = 10  # of a frame
+MAX_PROPOSALS = 5  # of a part
+MAX_MEMBER_BYTES = 2**31  # of a zip's member, unpacked
+FRAME_NAME = re.compile(r"img_\d{5}\.json")
+
+
+@dataclass(frozen=True)
+class TpsFiles:
+    """The content of the evaluator's two files: {video: action} and {video: {frame: {"humans": [...]}}}."""
+
+    videos: dict[str, str]
+    parts: dict[str, dict[str, Any]]
+
+
+def load_truth(folder: Path) -> TpsFiles:
+    """Read gt_vid_result.json and gt_part_result.json.
+
+    Raises:
+        DataError: a file is missing, no JSON, or not of the evaluator's form.
+    """
+    return _load(folder, "gt")
+
+
+def load_predictions(path: Path) -> TpsFiles:
+    """Read pred_vid_result.json and pred_part_result.json from a folder or a zip.
+
+    A folder of truth may be scored too: gt_*.json stand in where there is no pred_*.json.
+
+    Raises:
+        DataError: as `load_truth`, or the zip is damaged.
+    """
+    is_truth = path.is_dir() and not (path / "pred_vid_result.json").exists() and (path / "gt_vid_result.json").exists()
+    return _load(path, "gt" if is_truth else "pred")
+
+
+def _load(path: Path, prefix: str) -> TpsFiles:
+    videos, parts = (_read(path, f"{prefix}_{kind}_result.json") for kind in ("vid", "part"))
+    for name, content in (("vid", videos), ("part", parts)):
+        if not isinstance(content, dict):
+            raise DataError(f"{path}: {prefix}_{name}_result.json must be an object, got {type(content).__name__}")
+    for video, frames in parts.items():
+        for frame, annotation in _items(frames, f"{path}: video {video}"):
+            if not isinstance(annotation, dict) or not isinstance(annotation.get("humans"), list):
+                raise DataError(f"{path}: video {video}, {frame}: needs an object with a list of humans")
+    return TpsFiles(videos, parts)
+
+
+def _items(value: Any, where: str) -> Iterator[tuple[str, Any]]:
+    if not isinstance(value, dict):
+        raise DataError(f"{where}: needs an object of frames, got {type(value).__name__}")
+    yield from value.items()
+
+
+def _read(path: Path, name: str) -> Any:
+    if path.is_dir():
+        where, text = path / name, _text_of_file(path / name)
+    elif path.is_file():
+        where, text = path, _text_of_member(path, name)
+    else:
+        raise DataError(f"{path}: no such file or folder")
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{where}: {name} needs JSON, got: {error}") from None
+
+
+def _text_of_file(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read: {error}") from None
+
+
+def _text_of_member(path: Path, name: str) -> str:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [info for info in archive.infolist() if info.filename.rsplit("/", 1)[-1] == name]
+            if len(members) != 1:
+                raise DataError(f"{path}: needs one {name} in the zip, got {len(members)}")
+            if members[0].file_size > MAX_MEMBER_BYTES:
+                raise DataError(f"{path}: {name} must unpack to at most {MAX_MEMBER_BYTES} bytes")
+            return archive.read(members[0]).decode("utf-8")
+    except (zipfile.BadZipFile, UnicodeDecodeError, NotImplementedError, RuntimeError, OSError) as error:
+        raise DataError(f"{path}: needs a zip with {name}, got: {error}") from None
+
+
+def parses_to_predictions(parses: Mapping[str, VideoParse]) -> TpsFiles:
+    """The evaluator's form of parses: every fifth frame, the ten likeliest persons, one proposal for each part.
+
+    Args:
+        parses: by the video's name.
+    """
+    parts = {
+        name: {
+            f"img_{frame.index + 1:05d}.json": {"humans": _humans(frame)}
+            for frame in parse.frames
+            if frame.index % EVALUATED_STRIDE == 0
+        }
+        for name, parse in parses.items()
+    }
+    return TpsFiles({name: parse.action for name, parse in parses.items()}, parts)
+
+
+def _humans(frame: FrameParse) -> list[dict[str, Any]]:
+    best = sorted(frame.persons, key=lambda person: -person.score)[:MAX_HUMANS]
+    return [_human(number, person) for number, person in enumerate(best, start=1)]
+
+
+def _human(number: int, person: PersonParse) -> dict[str, Any]:
+    parts = {
+        part.name: {"number": number, "box": [list(part.box)], "verb": [part.state], "name": part.name}
+        for part in person.parts
+        if part.state is not None
+    }
+    return {"number": number, "box": list(person.box), "parts": parts}
+
+
+def validate_predictions(predictions: TpsFiles, truth: TpsFiles | None = None) -> None:
+    """Refuse what the rules of the challenge forbid.
+
+    Raises:
+        DataError: names the video, and where it applies the frame, the person and the part.
+    """
+    for video in truth.videos if truth is not None else ():
+        if video not in predictions.videos:
+            raise DataError(f"submission: video {video} is missing")
+    for video in predictions.videos:
+        if video not in predictions.parts:
+            raise DataError(f"submission: video {video} has an action and no frames")
+    for video, frames in predictions.parts.items():
+        if video not in predictions.videos:
+            raise DataError(f"submission: video {video} has frames and no action")
+        for frame, content in _items(frames, f"submission: video {video}"):
+            _check_frame(frame, content, f"submission: video {video}, {frame}")
+
+
+def _check_frame(name: str, content: Any, where: str) -> None:
+    if not FRAME_NAME.fullmatch(name):
+        raise DataError(f"{where}: a frame's name must be img_ and five digits and .json")
+    humans = content.get("humans") if isinstance(content, dict) else None
+    if not isinstance(humans, list):
+        raise DataError(f"{where}: needs a list of humans")
+    if len(humans) > MAX_HUMANS:
+        raise DataError(f"{where}: at most {MAX_HUMANS} persons are allowed, got {len(humans)}")
+    for number, human in enumerate(humans, start=1):
+        _check_human(human, f"{where}, person {number}")
+
+
+def _check_human(human: Any, where: str) -> None:
+    if not isinstance(human, dict) or not isinstance(human.get("parts", {}), dict):
+        raise DataError(f"{where}: needs an object with a box and parts")
+    _check_box(human.get("box"), where)
+    for name, part in human.get("parts", {}).items():
+        if name not in PART_INDEX:
+            raise DataError(f"{where}: unknown part {name!r}")
+        _check_part(part, f"{where}, {name}")
+
+
+def _check_part(part: Any, where: str) -> None:
+    boxes, states = (part.get(key) if isinstance(part, dict) else None for key in ("box", "verb"))
+    if not isinstance(boxes, list) or not isinstance(states, list):
+        raise DataError(f"{where}: needs lists of boxes and verbs")
+    if len(boxes) != len(states):
+        raise DataError(f"{where}: boxes and verbs must pair up, got {len(boxes)} and {len(states)}")
+    if len(boxes) > MAX_PROPOSALS:
+        raise DataError(f"{where}: at most {MAX_PROPOSALS} proposals are allowed, got {len(boxes)}")
+    for box, state in zip(boxes, states, strict=True):
+        _check_box(box, where)
+        if not isinstance(state, str):
+            raise DataError(f"{where}: a verb must be text, got {state!r}")
+
+
+def _check_box(box: Any, where: str) -> None:
+    numbers = isinstance(box, list) and len(box) == 4 and all(isinstance(value, int | float) for value in box)
+    if not numbers or not all(math.isfinite(value) for value in box):
+        raise DataError(f"{where}: a box must be four finite numbers, got {box!r}")
+    if box[2] < box[0] or box[3] < box[1]:
+        raise DataError(f"{where}: a box must be x1, y1, x2, y2 with x1 <= x2 and y1 <= y2, got {box!r}")
+
+
+def write_submission(path: Path, files: TpsFiles) -> None:
+    """Write the challenge's zip, whole or not at all.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    with written_beside(path) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in (("pred_vid_result.json", files.videos), ("pred_part_result.json", files.parts)):
+            archive.writestr(name, json.dumps(content, ensure_ascii=False, allow_nan=False))
