@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import time
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -57,14 +58,14 @@ class ProgressLog(Callback):
         self.sums: dict[str, float] = {}
         self.count = 0  # steps in `sums`
         self.row: dict[str, float] = {}
-        self.started_at = self.row_at = self.reported_at = time.monotonic()
-        self.first_step = 0
+        self.row_at = self.reported_at = time.monotonic()
+        self.recent: deque[tuple[float, int]] = deque(maxlen=8)  # when the last lines were reported, and at which step
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Drop the rows of a lost future, where a run goes on from an earlier checkpoint."""
-        self.first_step = trainer.global_step
-        self.started_at = self.row_at = time.monotonic()
-        drop_rows_after(self.path, self.first_step)
+        self.row_at = self.reported_at = time.monotonic()
+        self.recent.append((self.row_at, trainer.global_step))
+        drop_rows_after(self.path, trainer.global_step)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
         """Collect the terms of this step; write and report when the time has come."""
@@ -94,7 +95,9 @@ class ProgressLog(Callback):
         self.sums, self.count, self.row_at = {}, 0, now
 
     def _line(self, step: int, now: float) -> str:
-        rate = (step - self.first_step) / max(now - self.started_at, 1e-9)  # steps a second
+        self.recent.append((now, step))
+        since, first = self.recent[0]
+        rate = (step - first) / max(now - since, 1e-9)  # steps a second, lately
         left = (self.num_steps - step) / rate
         terms = " ".join(
             f"{term} {value:.4g}" for term, value in self.row.items() if term not in ("step", "samples_per_second")

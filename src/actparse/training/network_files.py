@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,16 @@ def load_initial(net: nn.Module, weights: Path) -> tuple[str, ...]:
     return tuple(differing)
 
 
-def save_trained(task: Task, run: RunFolder, figures: dict[str, Any]) -> None:
-    """Write the network, then its figures, which mark the recipe as finished."""
+def without_nan(value: Any) -> Any:
+    """Figures as JSON can hold them: None where there was nothing to measure."""
+    if isinstance(value, dict):
+        return {key: without_nan(inner) for key, inner in value.items()}
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def save_trained(task: Task, run: RunFolder, figures: dict[str, Any]) -> dict[str, Any]:
+    """Write the network, then its figures, which mark the recipe as finished; returns the figures as written."""
+    figures = without_nan(figures)
     save_network(
         run.weights,
         task.net,
@@ -48,3 +57,4 @@ def save_trained(task: Task, run: RunFolder, figures: dict[str, Any]) -> None:
         metrics=figures,
     )
     write_json(run.metrics, figures)
+    return figures

@@ -128,7 +128,7 @@ def _train_network(name: str, data: Path, run: RunFolder, options: TrainOptions)
     options.report(f"{name}: measuring on held-out data")
     task.net.half().float()  # as the weights are stored
     figures = {**task.evaluate(task.net, hardware.device), "steps": plan.num_steps, "seed": plan.seed}
-    save_trained(task, run, figures)
+    figures = save_trained(task, run, figures)
     options.report(f"{name}: finished, {_in_short(figures)}")
     return figures
 
