@@ -5,7 +5,7 @@ Source: the public evaluation program (where its README differs, the program win
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -108,7 +108,7 @@ def _video_correctness(truth: Frames, predicted: Frames, human_iou: float, part_
 
 def _frame_points(true: list[Any], found: list[Any], human_iou: float, part_iou: float) -> list[float]:
     """What every annotated part of a frame scores."""
-    partner = _matched(true, found, human_iou)
+    partner = match_persons([human["box"] for human in true], [human["box"] for human in found], human_iou)
     points: list[float] = []
     for index, human in enumerate(true):
         other = found[partner[index]].get("parts") or {} if index in partner else {}
@@ -116,11 +116,20 @@ def _frame_points(true: list[Any], found: list[Any], human_iou: float, part_iou:
     return points
 
 
-def _matched(true: list[Any], found: list[Any], human_iou: float) -> dict[int, int]:
-    """Pairs of persons that maximise the summed overlap, and whose own overlap is above the threshold."""
-    if not found:
+def match_persons(true: Sequence[Any], found: Sequence[Any], human_iou: float) -> dict[int, int]:
+    """Pairs that maximise the summed overlap, and whose own overlap is above the threshold.
+
+    Args:
+        true: N boxes xyxy.
+        found: M boxes xyxy.
+        human_iou: in 0..1.
+
+    Returns:
+        {row of `true`: row of `found`}.
+    """
+    if not len(true) or not len(found):
         return {}
-    overlaps = inclusive_iou(_boxes([human["box"] for human in true]), _boxes([human["box"] for human in found]))
+    overlaps = inclusive_iou(_boxes(true), _boxes(found))
     rows, columns = linear_sum_assignment(overlaps, maximize=True)
     return {int(r): int(c) for r, c in zip(rows, columns, strict=True) if overlaps[r, c] > human_iou}
 
@@ -138,7 +147,7 @@ def _part_points(true: Any, found: Any, part_iou: float) -> float:
     return 1.0 / len(states) if bool((overlaps >= part_iou).any()) else 0.0
 
 
-def _boxes(rows: list[Any]) -> NDArray[np.float64]:
+def _boxes(rows: Sequence[Any]) -> NDArray[np.float64]:
     return np.asarray(rows, np.float64).reshape(-1, 4)
 
 
