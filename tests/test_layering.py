@@ -20,6 +20,7 @@ ROWS: tuple[tuple[str, ...], ...] = (  # from the top; rooms of one row do not k
     ("parser",),
     ("training", "report", "doctor", "progress"),
     ("outputs",),
+    ("diagnosis_video",),
     ("demo", "diagnosis"),
     ("cli",),
 )

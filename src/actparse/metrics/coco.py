@@ -38,7 +38,8 @@ def average_precision(
         found: boxes by image.
         names: of the labels 0, 1, ...
     """
-    annotations, results = [], []
+    annotations: list[dict[str, Any]] = []
+    results: list[dict[str, Any]] = []
     for image, (true, boxes) in enumerate(zip(truth, found, strict=True), start=1):
         for box, label in zip(true.boxes, true.labels, strict=True):
             annotations.append(_annotation(len(annotations) + 1, image, int(label), _xywh(box)))
@@ -59,7 +60,8 @@ def keypoint_average_precision(
         truth: by image keypoints (n, 17, 3) x, y, visibility 0..2, and person boxes (n, 4).
         found: by image keypoints (n, 17, 3) x, y, confidence, and scores (n,).
     """
-    annotations, results = [], []
+    annotations: list[dict[str, Any]] = []
+    results: list[dict[str, Any]] = []
     for image, ((true, boxes), (points, scores)) in enumerate(zip(truth, found, strict=True), start=1):
         for keypoints, box in zip(true, boxes, strict=True):
             annotation = _annotation(len(annotations) + 1, image, 0, _xywh(box))

@@ -1,4 +1,4 @@
-"""Accuracy of part states by part group, the commonest-state prior, and the ceiling of labels that all persons share."""
+"""Accuracy of part states by group, the commonest-state prior, and the ceiling of labels that all persons share."""
 
 from __future__ import annotations
 

@@ -108,9 +108,10 @@ def draw_frame(image: Image, persons: Sequence[PersonAt], title: str, time_secon
     Returns:
         Of `picture_size`, uint8 RGB.
     """
-    picture = (
-        image.copy() if factor == 1 else cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
-    )
+    picture: Image = image.copy()
+    if factor != 1:
+        size = (image.shape[1] * factor, image.shape[0] * factor)
+        picture = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), np.uint8)
     pen = Pen.for_size((picture.shape[0], picture.shape[1]))
     scaled = [person.scaled(float(factor)) for person in persons]
     for person in scaled:

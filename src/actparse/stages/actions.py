@@ -63,7 +63,8 @@ def time_line(times: NDArray[np.float64], frame_rate: float | None) -> NDArray[n
     frame_seconds = (times[-1] - times[0]) / max(len(times) - 1, 1)
     num_steps = max(1, round(float(times[-1] - times[0] + frame_seconds) * frame_rate))
     steps = times[0] + (np.arange(num_steps) + 0.01) / frame_rate  # a little late, so that rounding picks this frame
-    return np.clip(np.searchsorted(times, steps, side="right") - 1, 0, len(times) - 1)
+    frames: NDArray[np.int64] = np.clip(np.searchsorted(times, steps, side="right") - 1, 0, len(times) - 1)
+    return frames
 
 
 def clip_frame_indices(times: NDArray[np.float64], config: ClipConfig) -> NDArray[np.int64]:
@@ -72,7 +73,8 @@ def clip_frame_indices(times: NDArray[np.float64], config: ClipConfig) -> NDArra
     on_line = test_clip_indices(
         len(steps), config.num_frames, config.frame_stride, config.num_clips, rule=config.rule
     )  # (num_clips, num_frames)
-    return steps[on_line]
+    frames: NDArray[np.int64] = steps[on_line]
+    return frames
 
 
 def clip_image(image: NDArray[np.uint8], config: ClipConfig) -> NDArray[np.uint8]:
@@ -81,11 +83,12 @@ def clip_image(image: NDArray[np.uint8], config: ClipConfig) -> NDArray[np.uint8
     scale = config.short_side / min(height, width)
     size = (max(1, int(width * scale + 0.5)), max(1, int(height * scale + 0.5)))
     interpolation = cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR
-    resized = image if size == (width, height) else cv2.resize(image, size, interpolation=interpolation)
+    if size != (width, height):
+        image = np.asarray(cv2.resize(image, size, interpolation=interpolation), np.uint8)
     if config.crop is None:
-        return resized
-    left, top = (resized.shape[1] - config.crop) // 2, (resized.shape[0] - config.crop) // 2
-    return resized[top : top + config.crop, left : left + config.crop]
+        return image
+    left, top = (image.shape[1] - config.crop) // 2, (image.shape[0] - config.crop) // 2
+    return image[top : top + config.crop, left : left + config.crop]
 
 
 class ClipClassifier:
@@ -101,7 +104,7 @@ class ClipClassifier:
     def scores(self, clips: Tensor) -> NDArray[np.float32]:
         """Map clips (N, 3, T, H, W), normalised, to mean probabilities (num_labels,), which sum to 1."""
         total = torch.zeros(len(self.labels), device=self.device)
-        for batch in clips.split(self.max_batch):
+        for batch in torch.split(clips, self.max_batch):
             with inference(self.device):
                 logits = self.net(batch.transpose(1, 2) if isinstance(self.net, Tsn) else batch)  # (n, num_labels)
             total += logits.float().softmax(dim=1).sum(dim=0)

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from torch import nn
 
@@ -84,6 +84,18 @@ def load_bundle(weights: str | Path, *, device: str = "cpu") -> StageBundle:
     )
 
 
+def load_parts_without_dots(weights: str | Path, *, device: str = "cpu") -> PartDetector | None:
+    """The part detector that was trained without the pose, for comparison; None where the bundle lacks it.
+
+    Raises:
+        WeightsError: the file is damaged.
+    """
+    path = bundle_folder(weights) / "parts-without-dots.safetensors"
+    if not path.is_file():
+        return None
+    return PartDetector(*_net_and_settings(load_network(path, device=device), Yolof, PartsConfig))
+
+
 def bundle_name(folder: Path) -> str:
     """The name that a bundle gives itself."""
     try:
@@ -102,7 +114,7 @@ Settings = TypeVar("Settings")
 def _net_and_settings(file: NetworkFile, net: type[Net], settings: type[Settings]) -> tuple[Net, Settings]:
     if not isinstance(file.net, net):
         raise WeightsError(f"{file.kind}: needs a {net.__name__}, got a {type(file.net).__name__}")
-    return cast("Net", file.net), config_from_dict(settings, file.settings, name=f"{file.kind}: settings")
+    return file.net, config_from_dict(settings, file.settings, name=f"{file.kind}: settings")
 
 
 def _classifier(file: NetworkFile) -> ClipClassifier:

@@ -81,8 +81,9 @@ def _warp(image: NDArray[np.uint8], origin: NDArray[np.float32], scale: float, s
             corner = np.array([x1, y1])
             shift = ((0.5 * exact + corner) - origin) * scale - 0.5
             matrix = np.array([[scale * exact[0], 0, shift[0]], [0, scale * exact[1], shift[1]]], np.float32)
-            image = small
-    return cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderValue=(0, 0, 0))
+            image = np.asarray(small, np.uint8)
+    crop = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderValue=(0, 0, 0))
+    return np.asarray(crop, np.uint8)
 
 
 class PartDetector:

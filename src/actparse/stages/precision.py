@@ -13,7 +13,7 @@ import torch
 def computes_bfloat16(device_type: str) -> bool:
     """Whether bfloat16 is faster than float32 there: a GPU that supports it, or a CPU with AVX-512 BF16 or AMX."""
     if device_type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 

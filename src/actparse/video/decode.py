@@ -191,7 +191,7 @@ class VideoReader:
                 self.warnings.append(f"{self.path}: decoded {num_frames} frames of the {declared} that it declares")
 
     def _upright(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
-        image: NDArray[np.uint8] = frame.to_ndarray(format="rgb24")
+        image = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
         self._rotation = int(frame.rotation) % 360
         if self._rotation:
             image = np.ascontiguousarray(np.rot90(image, k=self._rotation // 90))

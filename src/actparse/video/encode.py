@@ -54,7 +54,9 @@ class VideoWriter:
         try:
             options = {"movflags": "+faststart"}
             self._container = av.open(str(self._temporary), "w", format="mp4", options=options)
-            self._video = self._container.add_stream("libx264", rate=30, options={"crf": str(quality), "preset": "veryfast"})
+            self._video = self._container.add_stream(
+                "libx264", rate=30, options={"crf": str(quality), "preset": "veryfast"}
+            )
         except (av.FFmpegError, OSError) as error:
             self._abandon(error)
         self._video.width, self._video.height = size[1] + size[1] % 2, size[0] + size[0] % 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -16,6 +17,7 @@ Image = NDArray[np.uint8]
 Singles = NDArray[np.float32]
 Color = tuple[int, int, int]
 TEXTURE = 512  # pixels, side of a surface's texture
+Build = Callable[[np.random.Generator, Floats, Floats], list[Mesh]]  # a seed, a place, a tone -> a thing
 PANORAMA_METRES = 26.0  # width that a wall's texture covers before it repeats
 
 
@@ -73,7 +75,8 @@ def noise(rng: np.random.Generator, size: tuple[int, int], octaves: int = 5) -> 
     total = np.zeros(size, np.float32)
     for octave in range(octaves):
         grid = rng.random((3 * 2**octave + 1, 4 * 2**octave + 1)).astype(np.float32)
-        total += cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC) / 1.7**octave
+        layer = cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC)
+        total += np.asarray(layer, np.float32) / 1.7**octave
     low, high = float(total.min()), float(total.max())
     return np.asarray((total - low) / (high - low), np.float64)
 
@@ -198,7 +201,8 @@ class Backdrop:
             return np.broadcast_to(self._ceiling.astype(np.uint8), (*up.shape, 3)).copy()
         levels = np.linspace(0, 1, 256)[:, None]
         table = np.clip(self._sky[1] * (1 - levels) + self._sky[0] * levels, 0, 255).astype(np.uint8)  # (256, 3)
-        return table[np.clip(up * 408, 0, 255).astype(np.uint8)]
+        sky: Image = table[np.clip(up * 408, 0, 255).astype(np.uint8)]
+        return sky
 
     def _draw_wall(self, image: Image, rows: slice, camera: Camera, rays: Singles, reach: Singles) -> None:
         x = np.float32(camera.eye[0] + self._offset) + reach[rows] * rays[0, rows]
@@ -229,53 +233,92 @@ class Backdrop:
         np.copyto(image[rows], faded, where=on_floor[rows][..., None])
 
 
+METAL = np.array([96.0, 98.0, 104.0])
+WOOD = np.array([126.0, 94.0, 62.0])
+
+
 def furniture(rng: np.random.Generator, kind: str, at: Floats) -> list[Mesh]:
-    """A thing that stands at (x, 0, z) metres."""
+    """A thing of `FURNITURE` that stands at (x, 0, z) metres."""
     tone = np.array([rng.uniform(50, 190)] * 3) + rng.normal(0, 14, 3)
-    metal, wood = np.array([96.0, 98.0, 104.0]), np.array([126.0, 94.0, 62.0]) * rng.uniform(0.7, 1.2)
-    if kind == "box":
-        size = rng.uniform(0.3, 0.8, 3)
-        return [box_mesh(at + [0, size[1] / 2, 0], size, tone)]
-    if kind in ("cabinet", "speaker"):
-        size = np.array([rng.uniform(0.5, 1.4), rng.uniform(0.8, 1.9), 0.5])
-        return [box_mesh(at + [0, size[1] / 2, 0], size, wood if kind == "cabinet" else tone * 0.4)]
-    if kind in ("bench", "chair"):
-        length = 1.3 if kind == "bench" else 0.45
-        legs = [box_mesh(at + [x, 0.2, 0], np.array([0.06, 0.4, 0.35]), metal) for x in (-length / 2.4, length / 2.4)]
-        return [box_mesh(at + [0, 0.43, 0], np.array([length, 0.07, 0.4]), wood), *legs]
-    if kind == "rack":
-        posts = [box_mesh(at + [x, 0.6, 0], np.array([0.06, 1.2, 0.3]), metal) for x in (-0.6, 0.6)]
-        shelf = box_mesh(at + [0, 0.55, 0], np.array([1.3, 0.05, 0.3]), metal)
-        weights = [_ball(at + [x, 0.68, 0], 0.1, tone * 0.5) for x in (-0.4, -0.1, 0.2, 0.45)]
-        return [*posts, shelf, *weights]
-    if kind == "ball":
-        return [_ball(at + [0, 0.3, 0], 0.3, tone)]
-    if kind == "plant":
-        leaves = [
-            _ball(at + rng.normal(0, 0.12, 3) + [0, 0.75, 0], rng.uniform(0.12, 0.25), np.array([60.0, 100, 52]))
-            for _ in range(4)
-        ]
-        return [box_mesh(at + [0, 0.2, 0], np.array([0.3, 0.4, 0.3]), wood), *leaves]
-    if kind == "tree":
-        height = rng.uniform(2.2, 3.5)
-        green = np.array([70.0, 104, 56]) * rng.uniform(0.75, 1.2)
-        crown = [
-            _ball(
-                at + rng.normal(0, 0.5, 3) * [1, 0.6, 1] + [0, height, 0],
-                rng.uniform(0.5, 0.9),
-                green * rng.uniform(0.85, 1.15),
-            )
-            for _ in range(5)
-        ]
-        return [_post(at, height, 0.11, np.array([92.0, 74, 56])), *crown]
-    if kind == "fence":
-        rails = [box_mesh(at + [0, y, 0], np.array([4.0, 0.06, 0.05]), tone) for y in (0.5, 0.95)]
-        return [
-            *rails,
-            *(box_mesh(at + [x, 0.5, 0], np.array([0.07, 1.0, 0.07]), tone) for x in (-1.8, -0.6, 0.6, 1.8)),
-        ]
-    lamp = [_ball(at + [0, 2.0, 0], 0.16, np.array([235.0, 226, 200]))] if kind == "lamp" else []
-    return [_post(at, 2.0 if kind == "lamp" else 2.6, 0.04, metal), *lamp]
+    return FURNITURE[kind](rng, at, tone)
+
+
+def _box(rng: np.random.Generator, at: Floats, tone: Floats) -> list[Mesh]:
+    size = rng.uniform(0.3, 0.8, 3)
+    return [box_mesh(at + [0, size[1] / 2, 0], size, tone)]
+
+
+def _cabinet(rng: np.random.Generator, at: Floats, tone: Floats) -> list[Mesh]:
+    size = np.array([rng.uniform(0.5, 1.4), rng.uniform(0.8, 1.9), 0.5])
+    return [box_mesh(at + [0, size[1] / 2, 0], size, WOOD * rng.uniform(0.7, 1.2))]
+
+
+def _speaker(rng: np.random.Generator, at: Floats, tone: Floats) -> list[Mesh]:
+    size = np.array([rng.uniform(0.5, 0.8), rng.uniform(0.9, 1.5), 0.5])
+    return [box_mesh(at + [0, size[1] / 2, 0], size, tone * 0.4)]
+
+
+def _seat(length: float) -> Build:
+    def build(rng: np.random.Generator, at: Floats, tone: Floats) -> list[Mesh]:
+        legs = [box_mesh(at + [x, 0.2, 0], np.array([0.06, 0.4, 0.35]), METAL) for x in (-length / 2.4, length / 2.4)]
+        return [box_mesh(at + [0, 0.43, 0], np.array([length, 0.07, 0.4]), WOOD * rng.uniform(0.7, 1.2)), *legs]
+
+    return build
+
+
+def _rack(rng: np.random.Generator, at: Floats, tone: Floats) -> list[Mesh]:
+    posts = [box_mesh(at + [x, 0.6, 0], np.array([0.06, 1.2, 0.3]), METAL) for x in (-0.6, 0.6)]
+    shelf = box_mesh(at + [0, 0.55, 0], np.array([1.3, 0.05, 0.3]), METAL)
+    return [*posts, shelf, *(_ball(at + [x, 0.68, 0], 0.1, tone * 0.5) for x in (-0.4, -0.1, 0.2, 0.45))]
+
+
+def _gym_ball(rng: np.random.Generator, at: Floats, tone: Floats) -> list[Mesh]:
+    return [_ball(at + [0, 0.3, 0], 0.3, tone)]
+
+
+def _plant(rng: np.random.Generator, at: Floats, tone: Floats) -> list[Mesh]:
+    green = np.array([60.0, 100, 52])
+    spots = [at + rng.normal(0, 0.12, 3) + [0, 0.75, 0] for _ in range(4)]
+    pot = box_mesh(at + [0, 0.2, 0], np.array([0.3, 0.4, 0.3]), WOOD * rng.uniform(0.7, 1.2))
+    return [pot, *(_ball(spot, rng.uniform(0.12, 0.25), green) for spot in spots)]
+
+
+def _tree(rng: np.random.Generator, at: Floats, tone: Floats) -> list[Mesh]:
+    height = rng.uniform(2.2, 3.5)
+    green = np.array([70.0, 104, 56]) * rng.uniform(0.75, 1.2)
+    spots = [at + rng.normal(0, 0.5, 3) * [1, 0.6, 1] + [0, height, 0] for _ in range(5)]
+    crown = [_ball(spot, rng.uniform(0.5, 0.9), green * rng.uniform(0.85, 1.15)) for spot in spots]
+    return [_post_mesh(at, height, 0.11, np.array([92.0, 74, 56])), *crown]
+
+
+def _fence(rng: np.random.Generator, at: Floats, tone: Floats) -> list[Mesh]:
+    rails = [box_mesh(at + [0, y, 0], np.array([4.0, 0.06, 0.05]), tone) for y in (0.5, 0.95)]
+    posts = [box_mesh(at + [x, 0.5, 0], np.array([0.07, 1.0, 0.07]), tone) for x in (-1.8, -0.6, 0.6, 1.8)]
+    return [*rails, *posts]
+
+
+def _post(rng: np.random.Generator, at: Floats, tone: Floats) -> list[Mesh]:
+    return [_post_mesh(at, 2.6, 0.04, METAL)]
+
+
+def _lamp(rng: np.random.Generator, at: Floats, tone: Floats) -> list[Mesh]:
+    return [_post_mesh(at, 2.0, 0.04, METAL), _ball(at + [0, 2.0, 0], 0.16, np.array([235.0, 226, 200]))]
+
+
+FURNITURE: dict[str, Build] = {
+    "ball": _gym_ball,
+    "bench": _seat(1.3),
+    "box": _box,
+    "cabinet": _cabinet,
+    "chair": _seat(0.45),
+    "fence": _fence,
+    "lamp": _lamp,
+    "plant": _plant,
+    "post": _post,
+    "rack": _rack,
+    "speaker": _speaker,
+    "tree": _tree,
+}
 
 
 def _ball(center: Floats, radius: float, color: Floats) -> Mesh:
@@ -285,7 +328,7 @@ def _ball(center: Floats, radius: float, color: Floats) -> Mesh:
     return tube_mesh(Tube(path, radii, _rgb(color), 9))
 
 
-def _post(at: Floats, height: float, radius: float, color: Floats) -> Mesh:
+def _post_mesh(at: Floats, height: float, radius: float, color: Floats) -> Mesh:
     path = at + np.array([[0, 0, 0], [0, height / 2, 0], [0, height, 0], [0, height, 0]])
     return tube_mesh(Tube(path, np.array([radius, radius, radius, 1e-3]), _rgb(color), 8))
 

@@ -62,7 +62,8 @@ class Joints:
         """The 17 COCO keypoints (17, 3), metres."""
 
         def face(x: float, y: float, z: float) -> Vector:
-            return self.head + self.head_turn @ np.array([x, y, z]) * scale
+            place: Vector = self.head + self.head_turn @ np.array([x, y, z]) * scale
+            return place
 
         pairs = (self.shoulders, self.elbows, self.wrists, self.hips, self.knees, self.ankles)
         points = [face(0, -0.015, 0.115)]
@@ -245,7 +246,8 @@ class Skin:
         right, up, front = turn[:, 0], turn[:, 1], turn[:, 2]
 
         def face(x: float, y: float, z: float) -> Vector:
-            return head + turn @ np.array([x, y, z]) * k
+            place: Vector = head + turn @ np.array([x, y, z]) * k
+            return place
 
         frames: dict[str, Frame] = {
             "neck": (joints.neck - joints.chest_turn[:, 1] * 0.03 * k, head - joints.neck, right, front),

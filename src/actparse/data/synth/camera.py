@@ -49,7 +49,8 @@ class Camera:
         x = ((np.arange(width) + 0.5 - self.center[0]) / self.focal).astype(np.float32)
         y = ((np.arange(height) + 0.5 - self.center[1]) / self.focal).astype(np.float32)
         right, down, forward = self.axes().astype(np.float32)
-        return (forward[:, None] + right[:, None] * x)[:, None] + (down[:, None] * y)[:, :, None]
+        rays: NDArray[np.float32] = (forward[:, None] + right[:, None] * x)[:, None] + (down[:, None] * y)[:, :, None]
+        return rays
 
     def scaled(self, factor: float) -> Camera:
         """The same view in an image `factor` times as large."""

@@ -82,10 +82,10 @@ class Look:
         name: str,
         part: str,
         steps: Sequence[float],
-        across: Sequence[float],
-        deep: Sequence[float],
+        across: Sequence[float] | Floats,
+        deep: Sequence[float] | Floats,
         sides: int,
-        colors: Sequence[Floats] | Floats,
+        colors: Sequence[Floats] | Floats | tuple[int, int, int],
         *,
         hip_rings: int = 0,
     ) -> Loft:

@@ -40,7 +40,9 @@ def circle(sides: int) -> tuple[Floats, Floats]:
 
 def normalised(vectors: Floats) -> Floats:
     """Vectors (..., 3) at length 1; zero vectors stay zero."""
-    return vectors / np.maximum(np.sqrt((vectors**2).sum(axis=-1, keepdims=True)), 1e-9)
+    lengths = np.sqrt((vectors**2).sum(axis=-1, keepdims=True))
+    unit: Floats = vectors / np.maximum(lengths, 1e-9)
+    return unit
 
 
 def cross(a: Floats, b: Floats) -> Floats:

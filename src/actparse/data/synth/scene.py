@@ -130,10 +130,12 @@ class Scene:
         factor, (height, width) = self.config.supersampling, self.config.size
         base = cv2.cvtColor(ground, cv2.COLOR_RGB2RGBA)
         base[..., 3] = 0  # the id plane: nobody yet
-        canvas = cv2.resize(base, (width * factor, height * factor), interpolation=cv2.INTER_NEAREST)
+        enlarged = cv2.resize(base, (width * factor, height * factor), interpolation=cv2.INTER_NEAREST)
         mesh = joined([*self._things, *(mesh for mesh, _, _ in seen)])
+        canvas: Image = np.asarray(enlarged, np.uint8)
         paint(canvas, mesh, camera.scaled(factor), self.light)
-        image = cv2.cvtColor(cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA), cv2.COLOR_RGBA2RGB)
+        small = cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA)
+        image = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGBA2RGB), np.uint8)
         ids = canvas[factor // 2 :: factor, factor // 2 :: factor, 3]
         return image, ids, [(joints, moment) for _, joints, moment in seen]
 
@@ -159,12 +161,13 @@ class Scene:
     def _expose(self, image: Image, time_seconds: float) -> Image:
         lens = self.lens
         if lens.softness > 0:
-            image = cv2.GaussianBlur(image, (0, 0), lens.softness)
+            image = np.asarray(cv2.GaussianBlur(image, (0, 0), lens.softness), np.uint8)
         rng = np.random.default_rng([lens.seed, round(time_seconds * 1000) & 0x7FFFFFFF])
         grain = rng.standard_normal((*self.config.size, 1), np.float32) * lens.noise
         if lens.noise > 5:  # a dark picture's noise has colours
             grain = grain + rng.standard_normal((*self.config.size, 3), np.float32) * (lens.noise * 0.5)
-        return cv2.convertScaleAbs(np.maximum(image * np.float32(lens.gain) + grain, 0))
+        exposed = cv2.convertScaleAbs(np.maximum(image * np.float32(lens.gain) + grain, 0))
+        return np.asarray(exposed, np.uint8)
 
 
 def build_scene(seed: int, action: str, *, config: SceneConfig | None = None) -> Scene:

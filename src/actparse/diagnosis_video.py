@@ -1,0 +1,229 @@
+"""One video of a diagnosis: its truth, what each stage found, and its predictions with a stage's truth put in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actparse.data.kinetics_tps import FrameTruth, VideoRecord, read_frame_truth
+from actparse.data.submission import EVALUATED_STRIDE
+from actparse.errors import DataError
+from actparse.metrics.states import shared_states
+from actparse.metrics.tps import match_persons
+from actparse.parser import Parser
+from actparse.stages.parts import PartDetector
+from actparse.structures import Detections, FrameParse, VideoParse
+from actparse.video.decode import read_frames
+from actparse.vocabulary import NUM_KEYPOINTS, PART_INDEX, PARTS
+
+Boxes = NDArray[np.float32]
+Found = tuple[Boxes, NDArray[np.float32]]  # part boxes (n, 10, 4) and scores (n, 10)
+HUMAN_IOU = 0.5  # of a found and a true person that are the same
+
+
+class Variant(Enum):
+    """What is predicted and what is taken from the truth."""
+
+    PREDICTED = "everything predicted"
+    NO_DOTS = "part detector without dots"
+    TRUE_PERSONS = "true persons"
+    TRUE_DOTS = "true persons and keypoints"
+    TRUE_PARTS = "true part boxes"
+    PRIOR = "commonest states of the action"
+    SHARED_STATES = "true shared states of segments"
+    TRUE_STATES = "true states"
+    TRUE_ACTION = "true action"
+
+
+@dataclass(frozen=True)
+class VideoFindings:
+    """Evaluated frames of one video, in order; lists have one entry for each of them."""
+
+    record: VideoRecord
+    parse: VideoParse
+    sampled: list[FrameParse]
+    truth: list[FrameTruth]
+    segment_of: list[int]
+    true_persons: list[Detections]
+    persons: list[Detections]
+    true_poses: list[tuple[Boxes, Boxes]]  # keypoints (n, 17, 3) and boxes (n, 4)
+    poses: list[tuple[Boxes, Boxes]]  # keypoints (n, 17, 3) and scores (n,)
+    poses_on_truth: list[Boxes]  # keypoints (n, 17, 3) found in true boxes
+    true_parts: list[Detections]
+    parts: dict[str, list[Detections]]  # "dots", "no dots", "true dots": found in true boxes
+    found_parts: dict[str, list[Found]]  # the same, person by person; "predicted no dots" in found boxes
+    identities: list[list[tuple[int, int]]]  # (true identity, track id) of matched persons
+
+    def state_rows(self) -> list[tuple[int, str, str]]:
+        """(segment, part, true state) of every annotated part."""
+        return [
+            (segment, name, part.state)
+            for segment, frame in zip(self.segment_of, self.truth, strict=True)
+            for person in frame.persons
+            for name, part in person.parts.items()
+        ]
+
+    def true_frames(self) -> dict[str, Any]:
+        """The truth in the evaluator's form."""
+        return {
+            frame_name(sampled.index): {
+                "humans": [
+                    {
+                        "box": list(p.box),
+                        "parts": {n: {"box": list(q.box), "verb": q.state} for n, q in p.parts.items()},
+                    }
+                    for p in true.persons
+                ]
+            }
+            for sampled, true in zip(self.sampled, self.truth, strict=True)
+        }
+
+    def frames(self, variant: Variant, prior: Mapping[str, str]) -> dict[str, Any]:
+        """The predictions of a variant in the evaluator's form; `prior` is part -> state."""
+        shared = shared_states(self.state_rows()) if variant is Variant.SHARED_STATES else {}
+        result = {}
+        for number, sampled in enumerate(self.sampled):
+            segment = self.segment_of[number]
+            states: Mapping[str, str] = self.parse.segments[segment].states
+            if variant is Variant.PRIOR:
+                states = prior
+            elif variant is Variant.SHARED_STATES:
+                states = shared.get(segment, {})
+            humans = [_human(box, parts, states) for box, parts in self._boxes(number, variant)]
+            self._put_truth(number, humans, variant)
+            result[frame_name(sampled.index)] = {"humans": humans}
+        return result
+
+    def _boxes(self, number: int, variant: Variant) -> list[tuple[Any, Boxes]]:
+        """Person box and part boxes (10, 4) of each person that a variant has in a frame."""
+        if variant in (Variant.TRUE_PERSONS, Variant.TRUE_DOTS):
+            way = "dots" if variant is Variant.TRUE_PERSONS else "true dots"
+            people = [person.box for person in self.truth[number].persons]
+            return list(zip(people, self.found_parts[way][number][0], strict=True))
+        persons = self.sampled[number].persons
+        if variant is Variant.NO_DOTS:
+            parts = self.found_parts["predicted no dots"][number][0]
+        else:
+            parts = np.array([[q.box for q in p.parts] for p in persons], np.float32).reshape(-1, len(PARTS), 4)
+        return [(person.box, boxes) for person, boxes in zip(persons, parts, strict=True)]
+
+    def _put_truth(self, number: int, humans: list[dict[str, Any]], variant: Variant) -> None:
+        """Write true part boxes or true states into the predicted persons that match a true one."""
+        if variant not in (Variant.TRUE_PARTS, Variant.TRUE_STATES):
+            return
+        persons = self.truth[number].persons
+        pairs = match_persons([p.box for p in persons], [human["box"] for human in humans], HUMAN_IOU)
+        for true, found in pairs.items():
+            for name, part in persons[true].parts.items():
+                if variant is Variant.TRUE_PARTS:
+                    humans[found]["parts"][name]["box"] = [list(part.box)]
+                else:
+                    humans[found]["parts"][name]["verb"] = [part.state]
+
+
+def frame_name(index: int) -> str:
+    """Kinetics-TPS's name of frame `index`, counted from 0."""
+    return f"img_{index + 1:05d}.json"
+
+
+def _human(box: Any, parts: Boxes, states: Mapping[str, str]) -> dict[str, Any]:
+    boxes = [[float(value) for value in row] for row in parts]
+    made = {name: {"box": [boxes[k]], "verb": [states.get(name, "none")]} for k, name in enumerate(PARTS)}
+    return {"box": [float(value) for value in box], "parts": made}
+
+
+def examine_video(parser: Parser, record: VideoRecord, without_dots: PartDetector | None) -> VideoFindings:
+    """Parse a video and run its stages on the truth, too.
+
+    Raises:
+        DataError: the video has no annotated frame.
+        VideoError: it cannot be read.
+    """
+    parse = parser.parse(record.path)
+    sampled = [f for f in parse.frames if f.index % EVALUATED_STRIDE == 0 and record.frame_path(f.index).is_file()]
+    if not sampled:
+        raise DataError(f"{record.annotation_dir}: needs an annotation of an evaluated frame, got none")
+    truth = [read_frame_truth(record.frame_path(frame.index)) for frame in sampled]
+    wanted = {frame.index for frame in sampled}
+    images = [frame.image for frame in read_frames(record.path) if frame.index in wanted]
+    boxes = [_boxes([person.box for person in frame.persons]) for frame in truth]
+    keypoints = [_keypoints(frame) for frame in truth]
+    poses = parser.poses.estimate(images, boxes)
+    confident = [np.concatenate((k[..., :2], (k[..., 2:] > 0).astype(np.float32)), axis=2) for k in keypoints]
+    found = {"dots": parser.parts.detect(images, boxes, poses)}
+    if any(len(points) for points in keypoints):
+        found["true dots"] = parser.parts.detect(images, boxes, confident)
+    if without_dots is not None:
+        found["no dots"] = without_dots.detect(images, boxes, poses)
+        own = [_boxes([person.box for person in frame.persons]) for frame in sampled]
+        own_poses = [_poses(frame) for frame in sampled]
+        found["predicted no dots"] = without_dots.detect(images, own, own_poses)
+    starts = [segment.first_frame for segment in parse.segments]
+    return VideoFindings(
+        record=record,
+        parse=parse,
+        sampled=sampled,
+        truth=truth,
+        segment_of=[int(np.searchsorted(starts, frame.index, side="right")) - 1 for frame in sampled],
+        true_persons=[_detections(b) for b in boxes],
+        persons=[_persons(frame) for frame in sampled],
+        true_poses=list(zip(keypoints, boxes, strict=True)),
+        poses=[(_poses(frame), _scores(frame)) for frame in sampled],
+        poses_on_truth=poses,
+        true_parts=[_true_parts(frame) for frame in truth],
+        parts={way: [_part_detections(*pair) for pair in rows] for way, rows in found.items()},
+        found_parts=found,
+        identities=[_identities(true, frame) for true, frame in zip(truth, sampled, strict=True)],
+    )
+
+
+def _boxes(rows: Sequence[Sequence[float]]) -> Boxes:
+    return np.array(rows, np.float32).reshape(-1, 4)
+
+
+def _keypoints(frame: FrameTruth) -> Boxes:
+    none = np.zeros((NUM_KEYPOINTS, 3), np.float32)
+    rows = [none if person.keypoints is None else person.keypoints for person in frame.persons]
+    return np.array(rows, np.float32).reshape(-1, NUM_KEYPOINTS, 3)
+
+
+def _poses(frame: FrameParse) -> Boxes:
+    return np.array([person.keypoints for person in frame.persons], np.float32).reshape(-1, NUM_KEYPOINTS, 3)
+
+
+def _scores(frame: FrameParse) -> Boxes:
+    """COCO's score of a pose: the box's times the mean confidence of its keypoints."""
+    rows = [person.score * float(np.mean([c for _, _, c in person.keypoints])) for person in frame.persons]
+    return np.array(rows, np.float32)
+
+
+def _detections(boxes: Boxes) -> Detections:
+    return Detections(boxes, np.ones(len(boxes), np.float32), np.zeros(len(boxes), np.int64))
+
+
+def _persons(frame: FrameParse) -> Detections:
+    boxes = _boxes([person.box for person in frame.persons])
+    scores = np.array([person.score for person in frame.persons], np.float32)
+    return Detections(boxes, scores, np.zeros(len(boxes), np.int64))
+
+
+def _true_parts(frame: FrameTruth) -> Detections:
+    rows = [(part.box, PART_INDEX[name]) for person in frame.persons for name, part in person.parts.items()]
+    boxes = _boxes([box for box, _ in rows])
+    return Detections(boxes, np.ones(len(rows), np.float32), np.array([label for _, label in rows], np.int64))
+
+
+def _part_detections(boxes: Boxes, scores: NDArray[np.float32]) -> Detections:
+    labels = np.tile(np.arange(len(PARTS)), len(boxes))
+    return Detections(boxes.reshape(-1, 4), scores.reshape(-1), labels)
+
+
+def _identities(true: FrameTruth, found: FrameParse) -> list[tuple[int, int]]:
+    pairs = match_persons([p.box for p in true.persons], [p.box for p in found.persons], HUMAN_IOU)
+    identities = [(true.persons[t].identity, found.persons[f].track_id) for t, f in pairs.items()]
+    return [(identity, track) for identity, track in identities if identity is not None]
