@@ -32,12 +32,12 @@ class Recipe:
 
 NETWORK_RECIPES: dict[str, Recipe] = {
     "persons": Recipe(
-        description="person detector: tiny YOLOF on frames", steps=10_000, samples_per_second=45, batch_size=12
+        description="person detector: tiny YOLOF on frames", steps=10_000, samples_per_second=43, batch_size=12
     ),
     "poses": Recipe(
         description="pose network: tiny HRNet on rendered person crops",
         steps=25_000,
-        samples_per_second=95,
+        samples_per_second=88,
         batch_size=32,
     ),
     "parts": Recipe(
@@ -55,13 +55,13 @@ NETWORK_RECIPES: dict[str, Recipe] = {
         needs=("poses",),
     ),
     "action": Recipe(
-        description="action network: tiny ip-CSN on clips", steps=12_500, samples_per_second=37, batch_size=16
+        description="action network: tiny ip-CSN on clips", steps=12_500, samples_per_second=32, batch_size=16
     ),
     **{
         f"states-{group}": Recipe(
             description=f"state network of the part group {group}, from the action network's weights",
             steps=2_500,
-            samples_per_second=37,
+            samples_per_second=32,
             batch_size=16,
         )
         for group in GROUPS
