@@ -168,7 +168,10 @@ def _synth(args: argparse.Namespace) -> int:
 
 def _add_train(commands: Commands[argparse.ArgumentParser]) -> None:
     command = commands.add_parser(
-        "train", help="train one network, or the whole small bundle", epilog="example: actparse train tiny --data data"
+        "train",
+        help="train one network, or the whole small bundle",
+        description="Write RUN/<recipe>.safetensors; a run that was stopped goes on where it was.",
+        epilog="example: actparse train tiny --data data --out runs/tiny",
     )
     command.add_argument("recipe", nargs="?", metavar="RECIPE", help="see --list")
     command.add_argument("--list", action="store_true", help="name the recipes")
@@ -176,11 +179,13 @@ def _add_train(commands: Commands[argparse.ArgumentParser]) -> None:
     command.add_argument("--out", type=Path, metavar="RUN", help="default: runs/RECIPE")
     length = command.add_mutually_exclusive_group()
     length.add_argument("--steps", type=int, metavar="N", help="optimiser steps")
+    length.add_argument("--epochs", type=float, metavar="E", help="passes over the training samples")
     length.add_argument("--minutes", type=float, metavar="M", help="as many steps as fit")
     command.add_argument("--init", type=Path, metavar="FILE", help="safetensors to start from")
     command.add_argument("--seed", type=int, default=0, metavar="S")
     command.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
-    command.add_argument("--threads", type=int, metavar="N", help="processor threads; default: all")
+    command.add_argument("--threads", type=int, default=1, metavar="N", help="processor threads of one network")
+    command.add_argument("--stream-crops", type=int, default=60_000, metavar="N", help="rendered people, for poses")
     command.set_defaults(run=_train)
 
 
@@ -195,11 +200,14 @@ def _train(args: argparse.Namespace) -> int:
         raise ActparseError("train: needs a RECIPE and --data DIR; `actparse train --list` names the recipes")
     options = TrainOptions(
         steps=args.steps,
+        epochs=args.epochs,
         minutes=args.minutes,
         init=args.init,
+        resume=True,
         seed=args.seed,
         device=args.device,
         threads=args.threads,
+        stream_crops=args.stream_crops,
     )
     run_recipe(args.recipe, args.data, args.out or Path("runs") / args.recipe, options)
     return 0

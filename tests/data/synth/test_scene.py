@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from actparse.data.synth.annotate import VISIBLE, annotate
+from actparse.data.synth.body import IDS_PER_PERSON, PART_IDS, Skin, draw_sizes, solve
+from actparse.data.synth.camera import Camera
+from actparse.data.synth.figure import Pose, Tube
+from actparse.data.synth.look import Look
+from actparse.data.synth.mesh import box_mesh, joined, tube_mesh
+from actparse.data.synth.motion import ACTIONS
+from actparse.data.synth.render import Light, paint
+from actparse.data.synth.scene import SceneConfig, build_scene
+from actparse.errors import ConfigError
+from actparse.vocabulary import KEYPOINTS, PARTS
+
+SMALL = SceneConfig(size=(120, 160))
+LIGHT = Light(np.array([0.0, 1.0, 0.0]), 0.5, 0.5, np.ones(3))
+
+
+def camera() -> Camera:
+    """At (0, 1, 4), looking along -z: 100 pixels to the metre at z = 0."""
+    return Camera(np.array([0, 1.0, 4]), np.array([0, 1.0, 0]), 400.0, 0.0, np.array([160.0, 120.0]))
+
+
+def standing(scale: float = 1.0) -> tuple[Pose, object]:
+    sizes = draw_sizes(np.random.default_rng(0))
+    hands = {"left": np.array([0.3, 0.8, 0.1]), "right": np.array([-0.3, 0.8, 0.1])}
+    feet = {"left": np.array([0.12, 0.08, 0.0]), "right": np.array([-0.12, 0.08, 0.0])}
+    return Pose(np.array([0, sizes.standing_pelvis_height, 0]), hands=hands, feet=feet), sizes
+
+
+def test_the_camera_projects_metres_to_pixels() -> None:
+    pixels, depths = camera().project(np.array([[0.5, 1.0, 0.0], [0.0, 0.5, 0.0]]))
+    assert pixels.tolist() == [[210.0, 120.0], [160.0, 170.0]]
+    assert depths.tolist() == [4.0, 4.0]
+    homogeneous = camera().matrix() @ np.array([0.5, 1.0, 0.0, 1.0])
+    assert (homogeneous[:2] / homogeneous[2]).tolist() == pytest.approx([210.0, 120.0])
+
+
+def test_what_is_nearer_hides_what_is_behind() -> None:
+    near = box_mesh(np.array([0.0, 1, 1]), np.full(3, 0.4), np.array([255.0, 0, 0]))
+    far = box_mesh(np.array([0.0, 1, -1]), np.full(3, 1.0), np.array([0.0, 255, 0]))
+    canvas = np.zeros((240, 320, 4), np.uint8)
+    paint(canvas, joined([near, far]), camera(), LIGHT)
+    red, green, _, identity = canvas[120, 160].tolist()
+    assert red > 80
+    assert green == 0
+    assert identity == 255
+    assert canvas[90, 130, 1] > 80
+
+
+def test_tubes_face_outwards() -> None:
+    path = np.array([[0, 0.5, 0], [0, 0.5, 0], [0, 1.5, 0], [0, 1.5, 0]], float)
+    mesh = tube_mesh(Tube(path, np.array([1e-3, 0.2, 0.2, 1e-3]), (200.0, 200.0, 200.0), 12))
+    corners = mesh.vertices[mesh.quads]
+    normals = np.cross(corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1])
+    outwards = corners.mean(axis=1) - [0, 1.0, 0]
+    assert ((normals * outwards).sum(axis=1) > -1e-9).all()
+
+
+def test_a_body_stands_on_its_feet_with_left_on_the_left() -> None:
+    pose, sizes = standing()
+    joints = solve(pose, sizes)
+    points = dict(zip(KEYPOINTS, joints.keypoints(sizes.scale), strict=True))
+    assert points["nose"][1] > points["left_shoulder"][1] > points["left_hip"][1] > points["left_knee"][1]
+    for name in ("eye", "shoulder", "elbow", "wrist", "hip", "knee", "ankle"):
+        assert points[f"left_{name}"][0] > points[f"right_{name}"][0]
+    lengths = [np.linalg.norm(joints.knees[s] - joints.hips[s]) for s in ("left", "right")]
+    assert lengths == pytest.approx([sizes.thigh] * 2, abs=1e-6)
+
+
+def test_a_skin_shows_every_part_where_its_joints_are() -> None:
+    pose, sizes = standing()
+    joints = solve(pose, sizes)
+    mesh = Skin(sizes, Look(np.random.default_rng(1), {"skirt": 0.0})).mesh(joints, person=2)
+    canvas = np.zeros((240, 320, 4), np.uint8)
+    paint(canvas, mesh, camera(), LIGHT)
+    seen = set((canvas[..., 3][canvas[..., 3] > 0] - 2 * IDS_PER_PERSON).tolist())
+    assert {PART_IDS[name] for name in PARTS} <= seen
+    pixels, _ = camera().project(joints.keypoints(sizes.scale))
+    truth = annotate(canvas[..., 3], 2, pixels, np.ones(17, bool), dict.fromkeys(PARTS, "none"))
+    assert truth is not None
+    assert set(truth.parts) == set(PARTS)
+    assert (truth.keypoints[:, 2] == VISIBLE).sum() >= 15
+    for name in ("left_ankle", "right_knee", "left_wrist"):
+        x, y, _ = truth.keypoints[KEYPOINTS.index(name)]
+        assert truth.box[0] <= x <= truth.box[2]
+        assert truth.box[1] <= y <= truth.box[3]
+    assert truth.parts["left_leg"][0] > truth.parts["right_leg"][0]  # it looks at the camera
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_every_action_renders_with_truth(action: str) -> None:
+    scene = build_scene(11, action, config=SMALL)
+    moments = [scene.render(time) for time in (0.0, 4.0)]
+    assert moments[0].image.shape == (120, 160, 3)
+    assert any(moment.persons for moment in moments)
+    for person in (person for moment in moments for person in moment.persons):
+        assert set(person.states) == set(PARTS)
+        for name, (x1, y1, x2, y2) in person.parts.items():
+            assert 0 <= x1 < x2 <= 160, name
+            assert 0 <= y1 < y2 <= 120, name
+            assert person.box[0] <= x1
+            assert person.box[3] >= y2
+
+
+def test_a_seed_says_everything() -> None:
+    first, second, other = (build_scene(seed, "lunge", config=SMALL).render(2.0) for seed in (5, 5, 6))
+    assert np.array_equal(first.image, second.image)
+    assert [p.box for p in first.persons] == [p.box for p in second.persons]
+    assert not np.array_equal(first.image, other.image)
+
+
+def test_wrong_input_is_named() -> None:
+    with pytest.raises(ConfigError, match="action must be one of"):
+        build_scene(0, "sleeping")
+    with pytest.raises(ConfigError, match=r"scene\.fps must be greater than 0"):
+        SceneConfig(fps=0)

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from actparse.data.kinetics_tps import KineticsTps, frame_truth_from_dict, read_frame_truth
+from actparse.data.pseudo_labels import group_label, label_space, person_states
+from actparse.errors import DataError
+
+PERSON: dict[str, Any] = {
+    "number": 2,
+    "box": [1, 2, 30, 40],
+    "parts": {
+        "left_leg": {"number": 2, "box": [1, 2, 3, 4], "verb": "bend", "name": "left_leg"},
+        "right_leg": {"number": 2, "box": [1, 2, 3, 4], "verb": "stand", "name": "right_leg"},
+        "head": {"box": [1, 2, 3, 4], "verb": "none", "score": 3},
+    },
+    "action": "unknown keys are fine",
+}
+
+
+def make_dataset(root: Path, *, nested: bool) -> Path:
+    video = root / "train_videos" / "lunge" / "a b.mp4"
+    folder = root / "train_annotations" / "lunge" / "a b" / ("a b" if nested else "")
+    for path in (video.parent, folder, root / "test_videos" / "push_up", root / "list"):
+        path.mkdir(parents=True, exist_ok=True)
+    video.write_bytes(b"")
+    (root / "test_videos" / "push_up" / "c.mp4").write_bytes(b"")
+    (root / "test_videos" / "push_up" / "notes.txt").write_text("not a video")
+    (folder / "img_00001.json").write_text(json.dumps({"humans": [PERSON], "objects": []}))
+    (root / "list" / "part_stat.txt").write_text("none\nbend\n\nstand\n")
+    return root
+
+
+@pytest.mark.parametrize("nested", [True, False], ids=["name twice", "name once"])
+def test_the_tree_is_read(tmp_path: Path, nested: bool) -> None:
+    dataset = KineticsTps(make_dataset(tmp_path, nested=nested))
+    assert dataset.splits == ("train", "test")
+    assert dataset.actions == ("lunge", "push_up")
+    assert dataset.states == ("none", "bend", "stand")
+    (record,) = dataset.videos("train")
+    assert (record.name, record.action) == ("a b", "lunge")
+    (person,) = read_frame_truth(record.frame_path(0)).persons
+    assert person.box == (1, 2, 30, 40)
+    assert {name: part.state for name, part in person.parts.items()} == {
+        "left_leg": "bend",
+        "right_leg": "stand",
+        "head": "none",
+    }
+    assert [record.name for record in dataset.videos("test")] == ["c"]
+
+
+def test_keypoints_and_identity_are_optional() -> None:
+    extra = {"keypoints": [[k, k, 2] for k in range(17)], "identity": 4}
+    plain, full = frame_truth_from_dict({"humans": [PERSON, {**PERSON, **extra}]}, "f").persons
+    assert plain.keypoints is None
+    assert plain.identity is None
+    assert full.identity == 4
+    assert full.keypoints is not None
+    assert np.array_equal(full.keypoints[3], [3, 3, 2])
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        pytest.param([], "f: humans must be a list", id="no object"),
+        pytest.param({"humans": [3]}, r"f: humans\[0\] must be an object, got int", id="no person"),
+        pytest.param(
+            {"humans": [{"box": [1, 2, 3]}]}, r"humans\[0\]\.box must be four finite numbers", id="three numbers"
+        ),
+        pytest.param({"humans": [{"box": [1, 2, 3, float("inf")]}]}, "four finite numbers", id="infinite"),
+        pytest.param(
+            {"humans": [{**PERSON, "parts": {"head": {"box": [1, 2, 3, 4]}}}]},
+            r"parts\.head must be an object",
+            id="no verb",
+        ),
+        pytest.param({"humans": [{**PERSON, "keypoints": [[1, 2]]}]}, "keypoints must be 17 rows", id="few keypoints"),
+    ],
+)
+def test_a_wrong_field_is_named(raw: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        frame_truth_from_dict(raw, "f")
+
+
+def test_a_wrong_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "img_00001.json").write_text("{")
+    with pytest.raises(DataError, match=r"img_00001\.json: needs a JSON file"):
+        read_frame_truth(tmp_path / "img_00001.json")
+    with pytest.raises(DataError, match="needs a folder train_videos"):
+        KineticsTps(tmp_path)
+    dataset = KineticsTps(make_dataset(tmp_path, nested=True))
+    with pytest.raises(DataError, match="split must be one of train, test, got 'val'"):
+        dataset.videos("val")
+
+
+def frames_with(*states: tuple[str, str]) -> list[Any]:
+    def person(left: str, right: str) -> dict[str, Any]:
+        parts = {"left_leg": left, "right_leg": right}
+        return {"box": [0, 0, 9, 9], "parts": {n: {"box": [0, 0, 1, 1], "verb": s} for n, s in parts.items() if s}}
+
+    return [frame_truth_from_dict({"humans": [person(*pair)]}, "f") for pair in states]
+
+
+def test_the_commonest_pair_becomes_the_label() -> None:
+    frames = frames_with(("bend", "stand"), ("bend", "stand"), ("stand", "stand"))
+    assert group_label("lunge", "leg", frames) == ("lunge", "bend", "stand")
+    assert group_label("lunge", "leg", frames_with(("stand", "bend"), ("bend", "stand"))) == ("lunge", "bend", "stand")
+    assert group_label("lunge", "leg", []) == ("lunge", "none", "none")
+    assert group_label("lunge", "head", frames) == ("lunge", "none")
+
+
+def test_a_side_that_is_not_seen_takes_the_other_ones_state() -> None:
+    (person,) = frames_with(("bend", ""))[0].persons
+    assert person_states(person, "leg") == ("bend", "bend")
+    assert person_states(person, "arm") is None
+
+
+def test_the_label_space_is_sorted() -> None:
+    space = label_space([("b", {"hip": ("b", "turn")}), ("a", {"hip": ("a", "none")}), ("a", {"hip": ("a", "none")})])
+    assert space.actions == ("a", "b")
+    assert space.states == ("none", "turn")
+    assert space.group_labels["hip"] == (("a", "none"), ("b", "turn"))
