@@ -106,8 +106,8 @@ class KineticsTps:
             raise DataError(f"{self.root}: split must be one of {', '.join(self.splits)}, got {split!r}")
         records: dict[str, VideoRecord] = {}
         for path in sorted((self.root / f"{split}_videos").glob("*/*")):
-            if path.suffix.lower() not in VIDEO_SUFFIXES:
-                continue
+            if path.suffix.lower() not in VIDEO_SUFFIXES or path.name.startswith("."):
+                continue  # a name with a dot in front is of a file that is still being written
             if path.stem in records:
                 raise DataError(
                     f"{path}: a video's name must be unique, got it also in {records[path.stem].path.parent}"

@@ -25,7 +25,7 @@ from actparse.data.synth.annotate import PersonTruth
 from actparse.data.synth.motion import ACTIONS
 from actparse.data.synth.scene import SceneConfig, build_scene
 from actparse.errors import ConfigError, DataError
-from actparse.files import write_text, written_beside
+from actparse.files import write_text
 from actparse.video.encode import VideoWriter
 from actparse.vocabulary import PARTS
 
@@ -177,7 +177,7 @@ def write_video(root: Path, video: VideoPlan) -> str:
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
-    with written_beside(path) as beside, VideoWriter(beside, size=config.size, quality=20) as writer:
+    with VideoWriter(path, size=config.size, quality=20) as writer:
         for index in range(video.num_frames):
             rendered = scene.render(index / config.fps)
             writer.write(rendered.image, index / config.fps)

@@ -1,0 +1,66 @@
+"""A bundle of small networks with random weights: it says nothing sensible, but it runs the whole way."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+
+from actparse.nets.csn import Csn, CsnConfig
+from actparse.nets.hrnet import Hrnet, HrnetConfig
+from actparse.nets.resnet import ResNetConfig
+from actparse.nets.yolof import Yolof, YolofConfig
+from actparse.stages.actions import ClipConfig
+from actparse.stages.parts import PartsConfig
+from actparse.stages.persons import PersonsConfig
+from actparse.stages.poses import PosesConfig
+from actparse.vocabulary import GROUP_PARTS
+from actparse.weights.bundle import config_to_dict, save_network
+
+ACTIONS = ("lunge", "push_up")
+CLIPS = ClipConfig(num_frames=4, frame_stride=1, num_clips=2, frame_rate=10.0, short_side=32)
+
+
+def write_random_bundle(folder: Path) -> Path:
+    """Write every file that a parser needs."""
+    torch.manual_seed(0)
+    folder.mkdir(parents=True, exist_ok=True)
+    detectors = {
+        "persons": (1, PersonsConfig(short_side=96, long_side=192, min_score=0.0)),
+        "parts": (10, PartsConfig(size=64)),
+        "parts-without-dots": (10, PartsConfig(size=64, dots=None)),
+    }
+    for kind, (num_classes, settings) in detectors.items():
+        save_network(
+            folder / f"{kind}.safetensors", _detector(num_classes), kind=kind, settings=config_to_dict(settings)
+        )
+    pose_net = Hrnet(
+        HrnetConfig(width=8, num_modules=(1, 1, 1), num_blocks=1, stem_width=8, layer1_blocks=1, layer1_width=8)
+    )
+    poses = PosesConfig(size=(64, 64), decoding="dark", blur_kernel=3)
+    save_network(folder / "poses.safetensors", pose_net, kind="poses", settings=config_to_dict(poses))
+    labels = {"action": [[action] for action in ACTIONS]}
+    for group, parts in GROUP_PARTS.items():
+        labels[f"states-{group}"] = [[action, *("bend" for _ in parts)] for action in ACTIONS]
+    for kind, rows in labels.items():
+        settings = config_to_dict(CLIPS)
+        save_network(
+            folder / f"{kind}.safetensors", _csn(len(rows)), kind=kind, settings=settings, labels={"labels": rows}
+        )
+    (folder / "bundle.json").write_text(json.dumps({"name": "random"}))
+    return folder
+
+
+def _detector(num_classes: int) -> Yolof:
+    backbone = ResNetConfig(block="basic", num_blocks=(1, 1, 1, 1), widths=(8,) * 4, stem_width=8, stem_pool=False)
+    config = YolofConfig(
+        backbone=backbone, num_classes=num_classes, encoder_channels=16, encoder_mid=8, prior_score=0.3
+    )
+    return Yolof(config)
+
+
+def _csn(num_classes: int) -> Csn:
+    return Csn(
+        CsnConfig(num_classes=num_classes, num_blocks=(1, 1, 1, 1), widths=(8,) * 4, mid_widths=(4,) * 4, stem_width=4)
+    )

@@ -1,0 +1,134 @@
+"""The command from outside: exit codes, one line for each error, nothing half-written."""
+
+from __future__ import annotations
+
+import json
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from actparse.cli import EXIT_SOME_FAILED, EXIT_USER_ERROR, main
+from actparse.structures import VideoParse
+from actparse.video.decode import read_frames
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    code = main([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_parse_writes_a_folder_for_each_video(
+    capsys: pytest.CaptureFixture[str], random_bundle: Path, small_video: Path, tmp_path: Path
+) -> None:
+    code, out, err = run(capsys, "parse", small_video, "--out", tmp_path, "--weights", random_bundle, "--timings")
+    assert (code, err) == (0, "")
+    folder = tmp_path / small_video.stem
+    assert sorted(path.name for path in folder.iterdir()) == ["overlay.mp4", "parse.json"]
+    assert VideoParse.from_json((folder / "parse.json").read_text(encoding="utf-8")).video.num_frames == 70
+    assert len(list(read_frames(folder / "overlay.mp4"))) == 70
+    assert {"persons", "poses", "parts", "states", "action"} <= set(json.loads(out.splitlines()[-1]))
+
+
+def broken_files(folder: Path) -> list[tuple[Path, str]]:
+    (folder / "text.mp4").write_text("not a video\n" * 50)
+    (folder / "noise.mp4").write_bytes(np.random.default_rng(0).bytes(5000))
+    (folder / "empty.mp4").write_bytes(b"")
+    with wave.open(str(folder / "sound.wav"), "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(bytes(16000))
+    return [
+        (folder / "text.mp4", "needs a video file"),
+        (folder / "noise.mp4", "needs a video file"),
+        (folder / "empty.mp4", "got an empty file"),
+        (folder / "sound.wav", "needs a video stream, got audio alone"),
+        (folder / "missing.mp4", "no such file"),
+        (folder, "got a folder"),
+    ]
+
+
+def test_each_broken_file_is_one_line(
+    capsys: pytest.CaptureFixture[str], random_bundle: Path, small_video: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    for path, message in broken_files(tmp_path):
+        code, _, err = run(capsys, "parse", path, "--out", out, "--weights", random_bundle)
+        assert code == EXIT_USER_ERROR
+        assert message in err
+        assert err.startswith(f"actparse: {path}")
+        assert err.count("\n") == 1
+    assert not out.exists()
+    code, _, err = run(capsys, "parse", tmp_path / "text.mp4", small_video, "--out", out, "--weights", random_bundle)
+    assert (code, err.count("\n")) == (EXIT_SOME_FAILED, 1)
+    assert [path.name for path in out.iterdir()] == [small_video.stem]
+
+
+def test_an_output_that_cannot_be_written_is_one_line(
+    capsys: pytest.CaptureFixture[str], random_bundle: Path, small_video: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    code, _, err = run(capsys, "parse", small_video, "--out", tmp_path / "file", "--weights", random_bundle)
+    assert code == EXIT_USER_ERROR
+    assert "cannot be written" in err
+    assert err.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["parse", "v.mp4", "--time", "x"], "time must be START:END"),
+        (["parse", "v.mp4", "--stride", "0"], "stride must be at least 1"),
+        (["parse", "v.mp4", "--weights", "nothing"], "weights 'nothing': needs a bundled name"),
+        (["evaluate", "--truth", "nowhere", "--predictions", "nowhere"], "nowhere: no such file or folder"),
+        (["submit", "nowhere", "--out", "s.zip"], "nowhere: needs folders with parse.json"),
+        (["diagnose", "--data", "nowhere"], "needs a folder train_videos"),
+        (["synth", "d", "--videos", "0"], "videos must be at least 1"),
+        (["train", "tiny"], "needs a RECIPE and --data"),
+        (["train", "nothing", "--data", "d"], "RECIPE must be one of"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_options_are_one_line(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    random_bundle: Path,
+    arguments: list[str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    extra = ["--weights", str(random_bundle)] if arguments[0] == "diagnose" else []
+    code, _, err = run(capsys, *arguments, *extra)
+    assert code == EXIT_USER_ERROR
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_parses_become_a_submission(
+    capsys: pytest.CaptureFixture[str], random_bundle: Path, small_video: Path, tmp_path: Path
+) -> None:
+    run(capsys, "parse", small_video, "--out", tmp_path / "parses", "--weights", random_bundle, "--no-overlay")
+    code, out, _ = run(capsys, "submit", tmp_path / "parses", "--out", tmp_path / "s.zip")
+    assert (code, out) == (0, f"{tmp_path / 's.zip'}: 1 videos\n")
+    assert (tmp_path / "s.zip").is_file()
+
+
+def test_doctor_and_lists(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "doctor")
+    assert code in (0, EXIT_SOME_FAILED)
+    for topic in ("python", "torch", "cpu", "codecs", "encoder", "weights", "cache"):
+        assert topic in out
+    code, out, _ = run(capsys, "train", "--list")
+    assert code == 0
+    assert {"persons", "poses", "parts", "action", "tiny"} <= {line.split()[0] for line in out.splitlines()}
+
+
+def test_help_and_version_exit_cleanly(capsys: pytest.CaptureFixture[str]) -> None:
+    for option in ("--help", "--version"):
+        with pytest.raises(SystemExit) as done:
+            main([option])
+        assert done.value.code == 0
+    assert "actparse" in capsys.readouterr().out

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+
+from actparse import Parser
+from actparse.errors import ConfigError, VideoError, WeightsError
+from actparse.parser import ParserConfig
+from actparse.structures import VideoParse, json_schema
+from actparse.video.encode import VideoWriter
+from actparse.vocabulary import PARTS
+
+
+@pytest.fixture(scope="module")
+def parser(random_bundle: Path) -> Parser:
+    return Parser.load(random_bundle, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def parse(parser: Parser, small_video: Path) -> VideoParse:
+    return parser.parse(small_video)
+
+
+def test_a_parse_is_whole(parse: VideoParse) -> None:
+    assert [frame.index for frame in parse.frames] == list(range(0, 70, 5))
+    assert [frame.time_seconds for frame in parse.frames] == pytest.approx(np.arange(0, 7, 0.5).tolist())
+    assert sum(parse.action_scores.values()) == pytest.approx(1, abs=1e-5)
+    assert parse.action == max(parse.action_scores, key=lambda name: parse.action_scores[name])
+    persons = [person for frame in parse.frames for person in frame.persons]
+    assert persons
+    for person in persons:
+        assert [part.name for part in person.parts] == list(PARTS)
+        assert all(part.state == "bend" for part in person.parts)
+    assert all(len({p.track_id for p in frame.persons}) == len(frame.persons) <= 10 for frame in parse.frames)
+
+
+def test_segments_divide_the_video_equally(parse: VideoParse) -> None:
+    assert [(s.first_frame, s.end_frame) for s in parse.segments] == [(0, 35), (35, 70)]
+    assert parse.segments[0].start_seconds == 0.0
+    assert parse.segments[-1].end_seconds == pytest.approx(7.0)
+    assert set(parse.segments[0].states) == set(PARTS)
+
+
+def test_it_is_json_of_the_published_schema(parse: VideoParse) -> None:
+    jsonschema.validate(json.loads(parse.to_json()), json_schema())
+    assert VideoParse.from_json(parse.to_json()) == parse
+
+
+def test_the_model_is_named_with_its_hashes(parse: VideoParse) -> None:
+    assert parse.model["weights"] == "random"
+    assert len(parse.model["persons"]) == 64
+
+
+def test_streaming_finds_the_same(parser: Parser, small_video: Path, parse: VideoParse) -> None:
+    streamed = list(parser.stream(small_video))
+    assert [frame.index for frame in streamed] == [frame.index for frame in parse.frames]
+    for a, b in zip(streamed, parse.frames, strict=True):
+        assert [(p.track_id, p.box) for p in a.persons] == [(p.track_id, p.box) for p in b.persons]
+
+
+def test_a_time_range_keeps_the_numbers_of_the_frames(parser: Parser, small_video: Path) -> None:
+    parse = parser.parse(small_video, time_range=(2.0, 4.0))
+    assert [frame.index for frame in parse.frames] == [20, 25, 30, 35]
+    assert parse.video.num_frames == 20
+    assert [(s.first_frame, s.end_frame) for s in parse.segments] == [(20, 40)]
+
+
+def test_progress_counts_frames(parser: Parser, small_video: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    parser.parse(small_video, progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(number, 70) for number in range(1, 71)]
+
+
+@pytest.mark.parametrize("size", [(33, 47), (200, 40), (40, 200)], ids=["odd", "tall", "wide"])
+def test_other_sizes_and_a_single_frame(parser: Parser, tmp_path: Path, size: tuple[int, int]) -> None:
+    with VideoWriter(tmp_path / "one.mp4", size=size) as writer:
+        writer.write(np.full((*size, 3), 80, np.uint8), 0.0)
+    parse = parser.parse(tmp_path / "one.mp4")
+    assert len(parse.frames) == len(parse.segments) == 1
+
+
+def test_what_cannot_be_parsed_is_named(parser: Parser, tmp_path: Path, small_video: Path) -> None:
+    with pytest.raises(VideoError, match="no such file"):
+        parser.parse(tmp_path / "none.mp4")
+    with pytest.raises(VideoError, match="needs at least one frame in the asked time"):
+        parser.parse(small_video, time_range=(100.0, 200.0))
+    with pytest.raises(ConfigError, match="stride must be at least 1, got 0"):
+        ParserConfig(stride=0)
+
+
+def test_a_bundle_with_a_missing_file_is_named(random_bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "bundle.json").write_text('{"name": "part of one"}')
+    (tmp_path / "persons.safetensors").write_bytes((random_bundle / "persons.safetensors").read_bytes())
+    with pytest.raises(WeightsError, match=r"poses\.safetensors: no such weights file"):
+        Parser.load(tmp_path)
+    (tmp_path / "poses.safetensors").write_bytes((random_bundle / "persons.safetensors").read_bytes())
