@@ -47,7 +47,7 @@ def parse_time_range(text: str) -> TimeRange:
         start, end, colon = None, None, ""
     if not colon:
         raise ConfigError(f"time must be START:END in seconds, got {text!r}")
-    if (start is not None and not start >= 0) or (end is not None and not end > (start or 0)):
+    if (start is not None and not 0 <= start < np.inf) or (end is not None and not end > (start or 0)):
         raise ConfigError(f"time must have 0 <= START < END, got {text!r}")
     return start, end
 
@@ -63,9 +63,7 @@ def probe(path: str | Path, *, time_range: TimeRange | None = None) -> VideoInfo
         VideoError: the file is missing, is no video, or holds no frame that can be decoded.
     """
     with read_frames(path) as reader:
-        first = next(iter(reader), None)
-        if first is None:
-            raise VideoError(f"{path}: needs at least one frame that decodes, got none")
+        first = next(iter(reader))  # a reader without any frame has raised
         rotation = reader.info.rotation_degrees
     times = _packet_times(Path(path))
     frame_seconds = _frame_seconds(times)
@@ -96,17 +94,26 @@ def _frame_seconds(times: NDArray[np.float64]) -> float:
 
 def _packet_times(path: Path) -> NDArray[np.float64]:
     """Presentation times of all packets, ascending, from 0 on; nothing is decoded."""
-    stamps = []
+    stamps: list[float] = []
     with _open(path) as container:
         stream = _video_stream(container, path)
         try:
             for packet in container.demux(stream):
-                if packet.size and packet.pts is not None:
-                    stamps.append(float(packet.pts * packet.time_base))
+                if packet.size:
+                    stamps.append(np.nan if packet.pts is None else float(packet.pts * packet.time_base))
         except av.FFmpegError:
             pass  # a damaged end: what was counted so far is what can be decoded
-    times = np.sort(np.asarray(stamps, np.float64))
-    return times - times[0] if len(times) else np.zeros(1)
+        even = np.arange(len(stamps)) * _nominal_step(stream)
+    times = np.asarray(stamps, np.float64)
+    if not len(times) or np.isnan(times).any():
+        return even if len(times) else np.zeros(1)
+    return np.asarray(np.sort(times) - times.min(), np.float64)
+
+
+def _nominal_step(stream: VideoStream) -> float:
+    """Seconds from one frame to the next by the declared rate, for frames without a stamp; 1/25 where there is none."""
+    rate = stream.guessed_rate or stream.average_rate
+    return float(1 / rate) if rate else 0.04
 
 
 def read_frames(path: str | Path, *, time_range: TimeRange | None = None, stride: int = 1) -> VideoReader:
@@ -124,6 +131,29 @@ def read_frames(path: str | Path, *, time_range: TimeRange | None = None, stride
     return VideoReader(Path(path), time_range, stride)
 
 
+class _Clock:
+    """Turns the frames' own stamps into times that start at 0 and never go back."""
+
+    def __init__(self, step: float) -> None:
+        self.step = step  # seconds, between the last two frames whose stamps differ
+        self.last: float | None = None  # the last frame's time, seconds
+        self.stamp = 0.0  # the last frame's own stamp, seconds
+        self._origin = 0.0
+
+    def read(self, frame: av.VideoFrame) -> float:
+        """The frame's time, seconds; a missing stamp, or one that jumps back, goes on at the step before."""
+        self.stamp = self.stamp + self.step if frame.time is None else float(frame.time)
+        if self.last is None:
+            self._origin = self.stamp
+        elif self.stamp - self._origin < self.last:
+            self._origin = self.stamp - self.last - self.step
+        seconds = self.stamp - self._origin
+        if self.last is not None and seconds > self.last:
+            self.step = seconds - self.last
+        self.last = seconds
+        return seconds
+
+
 class VideoReader:
     """Frames of one pass over a video. `info` and `warnings` are complete when the pass is over."""
 
@@ -137,10 +167,13 @@ class VideoReader:
         self._container = _open(path)
         self._stream = _video_stream(self._container, path)
         self._stream.thread_type = "AUTO"
+        self._clock = _Clock(_nominal_step(self._stream))
         self._rotation = 0
         self._size = (self._stream.width, self._stream.height)
+        self._coded_size: tuple[int, int] | None = None  # width, height of the first frame, before rotation
         self._times: list[float] = []
         self._has_audio = bool(self._container.streams.audio)
+        self._open = True
 
     @property
     def info(self) -> VideoInfo:
@@ -159,13 +192,8 @@ class VideoReader:
         )
 
     def __iter__(self) -> Iterator[DecodedFrame]:
-        first_time, last_time, step = None, -np.inf, 0.0
         for index, frame in enumerate(self._decoded()):
-            seconds = last_time + step if frame.time is None else float(frame.time)
-            first_time = seconds if first_time is None else first_time
-            time_seconds = max(seconds - first_time, 0.0)
-            step = time_seconds - last_time if np.isfinite(last_time) else 0.0
-            last_time = time_seconds
+            time_seconds = self._clock.read(frame)
             if self._end is not None and time_seconds >= self._end:
                 break
             if time_seconds < (self._start or 0.0):
@@ -176,30 +204,70 @@ class VideoReader:
         self.close()
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
+        """All frames that decode; packets that do not are left out, with a warning at the end.
+
+        Raises:
+            VideoError: not one frame decodes, or the reader is closed.
+        """
         num_frames = 0
-        try:
-            for frame in self._container.decode(self._stream):
-                yield frame
+        failures: list[str] = []
+        for packet in self._packets(failures):
+            try:
+                frames = packet.decode()
+            except av.FFmpegError as error:
+                failures.append(_reason(error))
+                continue
+            for frame in frames:
                 num_frames += 1
+                yield frame
+                self._check_open()
+        if num_frames == 0:
+            got = failures[0] if failures else "a stream without frames"
+            raise VideoError(f"{self.path}: needs a video that decodes, got: {got}")
+        if failures:
+            self.warnings.append(f"{self.path}: {len(failures)} damaged places were left out: {failures[0]}")
+        self._warn_of_cut(num_frames)
+
+    def _packets(self, failures: list[str]) -> Iterator[av.Packet]:
+        self._check_open()
+        try:
+            yield from self._container.demux(self._stream)
         except av.FFmpegError as error:
-            if num_frames == 0:
-                raise VideoError(f"{self.path}: needs a video that decodes, got: {_reason(error)}") from None
-            self.warnings.append(f"{self.path}: decoded {num_frames} frames, then: {_reason(error)}")
-        else:
-            declared = self._stream.frames
-            if num_frames < declared:
-                self.warnings.append(f"{self.path}: decoded {num_frames} frames of the {declared} that it declares")
+            failures.append(_reason(error))
+
+    def _warn_of_cut(self, num_frames: int) -> None:
+        """Warn where the file declares a later end than that of its last frame."""
+        stream, container = self._stream, self._container
+        declared = 0.0
+        if stream.duration is not None and stream.time_base is not None:
+            declared = float((stream.duration + (stream.start_time or 0)) * stream.time_base)
+        elif container.duration is not None and len(container.streams) == 1:
+            declared = container.duration / av.time_base
+        if declared - self._clock.stamp > 2.5 * self._clock.step:
+            self.warnings.append(
+                f"{self.path}: ends after {num_frames} frames at {self._clock.stamp:.2f} s, declares {declared:.2f} s"
+            )
 
     def _upright(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
-        image = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
-        self._rotation = int(frame.rotation) % 360
+        if self._coded_size is None:
+            self._coded_size = (frame.width, frame.height)
+            self._rotation = round(frame.rotation / 90) * 90 % 360
+        elif self._coded_size != (frame.width, frame.height) and not any("changes" in text for text in self.warnings):
+            self.warnings.append(f"{self.path}: the frames' size changes on the way; all are brought to the first's")
+        width, height = self._coded_size
+        image = np.asarray(frame.to_ndarray(format="rgb24", width=width, height=height), np.uint8)
         if self._rotation:
             image = np.ascontiguousarray(np.rot90(image, k=self._rotation // 90))
         self._size = (image.shape[1], image.shape[0])
         return image
 
+    def _check_open(self) -> None:
+        if not self._open:
+            raise VideoError(f"{self.path}: needs a new reader for another pass, got one that is closed")
+
     def close(self) -> None:
         """Let go of the file."""
+        self._open = False
         self._container.close()
 
     def __enter__(self) -> VideoReader:
@@ -210,25 +278,33 @@ class VideoReader:
 
 
 def _open(path: Path) -> InputContainer:
-    if not path.exists():
-        raise VideoError(f"{path}: no such file")
-    if path.is_dir():
-        raise VideoError(f"{path}: needs a video file, got a folder")
-    if path.stat().st_size == 0:
+    try:
+        is_file, size = path.is_file(), path.stat().st_size
+    except FileNotFoundError:
+        raise VideoError(f"{path}: no such file") from None
+    except (OSError, ValueError) as error:
+        raise VideoError(f"{path}: needs a video file, got: {_reason(error)}") from None
+    if not is_file:
+        raise VideoError(f"{path}: needs a video file, got {'a folder' if path.is_dir() else 'no regular file'}")
+    if size == 0:
         raise VideoError(f"{path}: needs a video file, got an empty file")
     try:
-        return av.open(str(path), metadata_errors="ignore")
+        container = av.open(f"file:{path}", metadata_errors="ignore")  # "file:", lest a:b.mp4 be taken for a URL
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(f"{path}: needs a video file, got: {_reason(error)}") from None
+    if container.format.name == "tty":  # FFmpeg would draw the text on a terminal of its own
+        container.close()
+        raise VideoError(f"{path}: needs a video file, got text")
+    return container
 
 
 def _video_stream(container: InputContainer, path: Path) -> VideoStream:
     for stream in container.streams.video:
         if not int(stream.disposition) & ATTACHED_PICTURE and stream.codec_context is not None:
             return stream
-    kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
+    kinds = {"cover picture" if stream.type == "video" else stream.type for stream in container.streams}
     container.close()
-    raise VideoError(f"{path}: needs a video stream, got {kinds} alone")
+    raise VideoError(f"{path}: needs a video stream, got {' and '.join(sorted(kinds)) or 'nothing'} alone")
 
 
 def _reason(error: Exception) -> str:

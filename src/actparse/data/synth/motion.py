@@ -38,6 +38,7 @@ class SceneHints:
     group_probability: float  # of more than one
     height_metres: float  # from the floor to the highest that matters
     width_metres: float  # of the floor one performer needs
+    hides_performer: bool = False  # a prop in front of the performer would hide them from a camera there
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ _REGISTRY: dict[str, Action] = {
     "lunge": Action(lunge, SceneHints(("gym", "room", "park"), 3, 0.4, 2.0, 1.4)),
     "push_up": Action(push_up, SceneHints(("gym", "room", "park", "field"), 3, 0.4, 1.0, 1.8)),
     "pull_ups": Action(pull_ups, SceneHints(("gym", "park", "street"), 2, 0.15, 2.4, 1.6)),
-    "punching_bag": Action(punching_bag, SceneHints(("gym", "room"), 1, 0.0, 2.3, 1.6)),
+    "punching_bag": Action(punching_bag, SceneHints(("gym", "room"), 1, 0.0, 2.3, 1.6, hides_performer=True)),
     "hitting_baseball": Action(hitting_baseball, SceneHints(("field", "park", "street"), 1, 0.0, 2.2, 2.0)),
     "belly_dancing": Action(belly_dancing, SceneHints(("stage", "room", "street"), 3, 0.4, 2.1, 1.6)),
     "salsa_dancing": Action(salsa_dancing, SceneHints(("stage", "room", "street"), 4, 0.5, 2.1, 1.6)),

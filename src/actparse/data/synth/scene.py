@@ -194,6 +194,8 @@ def _cast(rng: np.random.Generator, action: str, hints: SceneHints, config: Scen
         num_group = int(rng.integers(2, hints.max_group + 1))
     num_others = int(rng.choice([1, 1, 2, 3])) if rng.random() < config.bystander_share else 0
     yaw = rng.uniform(-np.pi, np.pi)
+    if hints.hides_performer and np.cos(yaw) > 0.8:  # turned to the camera, with the prop between
+        yaw += np.pi / 2
     places = [np.zeros(3)]
     actors = [_performing(rng, action, places[0], yaw)]
     for number in range(min(num_group - 1 + num_others, MAX_PERSONS - 1)):

@@ -16,12 +16,13 @@ from actparse.files import written_beside
 Image = NDArray[np.uint8]
 TIMES = (1.0, 3.5, 6.5)  # seconds
 ACTIONS_PER_ROW = 2
+SHEET_FILE = "synth-sheet.jpg"
 CAPTION = 16  # pixels
 WARM, COLD, MIDDLE = (255, 150, 40), (60, 160, 255), (150, 225, 110)  # RGB
 
 
 def write_sheet(path: Path, *, seed: int = 0) -> None:
-    """Render the sheet as a PNG file.
+    """Render the sheet as a JPEG file.
 
     Raises:
         OutputError: the file cannot be written.
@@ -30,7 +31,7 @@ def write_sheet(path: Path, *, seed: int = 0) -> None:
     strips += [np.zeros_like(strips[0])] * (-len(strips) % ACTIONS_PER_ROW)
     rows = [np.hstack(strips[n : n + ACTIONS_PER_ROW]) for n in range(0, len(strips), ACTIONS_PER_ROW)]
     sheet = np.vstack(rows)
-    done, data = cv2.imencode(".png", np.ascontiguousarray(sheet[..., ::-1]))
+    done, data = cv2.imencode(".jpg", np.ascontiguousarray(sheet[..., ::-1]), (cv2.IMWRITE_JPEG_QUALITY, 88))
     if not done:
         raise OutputError(f"{path}: the sheet cannot be encoded")
     with written_beside(path) as beside:
