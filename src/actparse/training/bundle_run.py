@@ -23,7 +23,6 @@ from actparse.training.runs import RunFolder, read_json, write_json
 
 STATE_FILE = "tiny.json"  # how the run divides its time, and what is finished
 BUNDLE_FOLDER = "bundle"
-NOT_IN_BUNDLE = ("parts-without-dots",)  # trained for the comparison alone
 MAX_JOBS = 2  # at a time; each has one thread
 ORDER = {**{name: recipe.needs for name, recipe in NETWORK_RECIPES.items()}}  # recipe -> what must be finished first
 ORDER |= {name: ("action",) for name in ORDER if name.startswith("states-")}
@@ -207,7 +206,7 @@ def _collect(state: _State) -> None:
 
 
 def assemble(out: Path, figures: dict[str, Any], *, name: str = "tiny") -> Path:
-    """Copy the networks that the parser needs into `out`/bundle, and say there what was measured.
+    """Copy the networks into `out`/bundle, and say there what was measured.
 
     Returns:
         The bundle's folder.
@@ -216,7 +215,7 @@ def assemble(out: Path, figures: dict[str, Any], *, name: str = "tiny") -> Path:
         OutputError: it cannot be written.
     """
     bundle = out / BUNDLE_FOLDER
-    kinds = [kind for kind in NETWORK_RECIPES if kind not in NOT_IN_BUNDLE]
+    kinds = list(NETWORK_RECIPES)  # the part detector without dots too: `diagnose` compares with it
     for kind in kinds:
         source = RunFolder(out, kind).weights
         with written_beside(bundle / source.name) as beside:

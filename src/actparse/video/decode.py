@@ -23,6 +23,8 @@ from actparse.structures import VideoInfo
 TimeRange = tuple[float | None, float | None]
 ATTACHED_PICTURE = 0x0400  # FFmpeg's AV_DISPOSITION_ATTACHED_PIC: an album cover is no video
 
+DIGITS = 6  # of a time in seconds: a frame shown at 0.3 s is at 0.3, whatever the stream's time base and start
+
 
 @dataclass(frozen=True)
 class DecodedFrame:
@@ -107,7 +109,7 @@ def _packet_times(path: Path) -> NDArray[np.float64]:
     times = np.asarray(stamps, np.float64)
     if not len(times) or np.isnan(times).any():
         return even if len(times) else np.zeros(1)
-    return np.asarray(np.sort(times) - times.min(), np.float64)
+    return np.asarray(np.round(np.sort(times) - times.min(), DIGITS), np.float64)
 
 
 def _nominal_step(stream: VideoStream) -> float:
@@ -145,9 +147,9 @@ class _Clock:
         self.stamp = self.stamp + self.step if frame.time is None else float(frame.time)
         if self.last is None:
             self._origin = self.stamp
-        elif self.stamp - self._origin < self.last:
+        elif round(self.stamp - self._origin, DIGITS) < self.last:
             self._origin = self.stamp - self.last - self.step
-        seconds = self.stamp - self._origin
+        seconds = round(self.stamp - self._origin, DIGITS)
         if self.last is not None and seconds > self.last:
             self.step = seconds - self.last
         self.last = seconds

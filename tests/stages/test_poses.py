@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from actparse.errors import ConfigError
+from actparse.nets.hrnet import Hrnet, HrnetConfig
+from actparse.stages.poses import PoseEstimator, PosesConfig
+
+
+def estimator(**settings: object) -> PoseEstimator:
+    torch.manual_seed(0)
+    net = Hrnet(
+        HrnetConfig(width=8, num_modules=(1, 1, 1), num_blocks=1, stem_width=8, layer1_blocks=1, layer1_width=8)
+    )
+    return PoseEstimator(net.eval(), PosesConfig(**{"size": (64, 64), **settings}))
+
+
+@pytest.mark.parametrize("decoding", ["standard", "dark", "udp"])
+def test_every_box_gets_its_keypoints(decoding: str) -> None:
+    images = [np.random.default_rng(n).integers(0, 255, (100, 120, 3), dtype=np.uint8) for n in range(3)]
+    boxes = [
+        np.array(rows, np.float32).reshape(-1, 4)
+        for rows in ([[10, 10, 50, 90]], [], [[0, 0, 30, 30], [60, 20, 110, 95]])
+    ]
+    found = estimator(decoding=decoding, blur_kernel=3).estimate(images, boxes)
+    assert [points.shape for points in found] == [(1, 17, 3), (0, 17, 3), (2, 17, 3)]
+    for points in found:
+        assert ((points[..., 2] >= 0) & (points[..., 2] <= 1)).all()
+
+
+def test_keypoints_lie_in_their_boxes_area() -> None:
+    image = np.random.default_rng(0).integers(0, 255, (100, 120, 3), dtype=np.uint8)
+    (points,) = estimator().estimate([image], [np.array([[40, 40, 60, 80]], np.float32)])
+    seen = points[points[..., 2] > 0]
+    assert (np.abs(seen[:, :2] - [50, 60]) <= 0.5 * 1.25 * 40 + 2).all()
+
+
+def test_nothing_in_nothing_out() -> None:
+    assert estimator().estimate([], []) == []
+
+
+def test_the_mirrored_view_is_averaged() -> None:
+    image = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    boxes = [np.array([[0, 0, 64, 64]], np.float32)]
+    one, both = estimator(flip_test=False).estimate([image], boxes), estimator().estimate([image], boxes)
+    assert not np.array_equal(one[0], both[0])
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("size", (50, 64)), ("padding", 0), ("decoding", "other"), ("blur_kernel", 4)]
+)
+def test_a_wrong_field_is_named(field: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=rf"poses\.{field} must be"):
+        PosesConfig(**{field: value})
