@@ -83,6 +83,7 @@ def read_all(path: Path) -> list[DecodedFrame]:
         pytest.param("v.mkv", "ffv1", "gray10le", MILLISECOND, id="10 bit grey"),
         pytest.param("v.mov", "qtrle", "argb", MILLISECOND, id="with alpha"),
         pytest.param("v.avi", "mpeg4", "yuv420p", Fraction(1, 10), id="mpeg 4 in avi"),
+        pytest.param("v.avi", "libx264", "yuv420p", Fraction(1, 10), id="h264 in avi, out of order"),
         pytest.param("v.ts", "libx264", "yuv420p", MILLISECOND, id="transport stream"),
         pytest.param("v.webm", "libvpx-vp9", "yuv420p", MILLISECOND, id="vp9 in webm"),
         pytest.param("v.gif", "gif", "rgb8", Fraction(1, 100), id="animated gif"),
@@ -121,7 +122,7 @@ def test_rotation_is_honoured(tmp_path: Path, degrees: int) -> None:
     assert np.array_equal(frames[0].image, opened.read()[1][..., ::-1])  # as other programs turn it
 
 
-@pytest.mark.parametrize("start", [0.0, 3.0], id=lambda start: f"from {start}")
+@pytest.mark.parametrize("start", [0.0, 3.0])
 def test_times_are_the_frames_own(tmp_path: Path, start: float) -> None:
     times = [0.0, 0.1, 0.5, 0.55, 2.0]
     path = make_video(tmp_path / "v.mkv", times=[start + time for time in times])
@@ -252,7 +253,7 @@ def test_a_folder_a_sound_and_a_beheaded_video(tmp_path: Path) -> None:
         read_frames(make_sound(tmp_path / "a.wav"))
     whole = make_video(tmp_path / "v.mp4")
     path = tmp_path / "beheaded.mp4"
-    path.write_bytes(whole.read_bytes().replace(b"moov", b"free"))
+    path.write_bytes(whole.read_bytes()[: whole.read_bytes().index(b"moov") - 4])
     with pytest.raises(VideoError, match=r"beheaded\.mp4: needs a video"):
         probe(path)
 

@@ -23,6 +23,7 @@ from actparse.structures import VideoInfo
 TimeRange = tuple[float | None, float | None]
 ATTACHED_PICTURE = 0x0400  # FFmpeg's AV_DISPOSITION_ATTACHED_PIC: an album cover is no video
 
+UNSTAMPED = ("avi",)  # the format has a rate alone; FFmpeg's stamps are in the order of coding, not of showing
 DIGITS = 6  # of a time in seconds: a frame shown at 0.3 s is at 0.3, whatever the stream's time base and start
 
 
@@ -105,10 +106,10 @@ def _packet_times(path: Path) -> NDArray[np.float64]:
                     stamps.append(np.nan if packet.pts is None else float(packet.pts * packet.time_base))
         except av.FFmpegError:
             pass  # a damaged end: what was counted so far is what can be decoded
-        even = np.arange(len(stamps)) * _nominal_step(stream)
+        even = np.asarray(np.arange(max(len(stamps), 1)) * _nominal_step(stream), np.float64)
     times = np.asarray(stamps, np.float64)
     if not len(times) or np.isnan(times).any():
-        return even if len(times) else np.zeros(1)
+        times = even
     return np.asarray(np.round(np.sort(times) - times.min(), DIGITS), np.float64)
 
 
@@ -136,15 +137,16 @@ def read_frames(path: str | Path, *, time_range: TimeRange | None = None, stride
 class _Clock:
     """Turns the frames' own stamps into times that start at 0 and never go back."""
 
-    def __init__(self, step: float) -> None:
+    def __init__(self, step: float, *, stamped: bool) -> None:
         self.step = step  # seconds, between the last two frames whose stamps differ
+        self.stamped = stamped  # or a constant rate of one frame per step
         self.last: float | None = None  # the last frame's time, seconds
         self.stamp = 0.0  # the last frame's own stamp, seconds
         self._origin = 0.0
 
     def read(self, frame: av.VideoFrame) -> float:
         """The frame's time, seconds; a missing stamp, or one that jumps back, goes on at the step before."""
-        self.stamp = self.stamp + self.step if frame.time is None else float(frame.time)
+        self.stamp = float(frame.time) if self.stamped and frame.time is not None else self.stamp + self.step
         if self.last is None:
             self._origin = self.stamp
         elif round(self.stamp - self._origin, DIGITS) < self.last:
@@ -169,7 +171,8 @@ class VideoReader:
         self._container = _open(path)
         self._stream = _video_stream(self._container, path)
         self._stream.thread_type = "AUTO"
-        self._clock = _Clock(_nominal_step(self._stream))
+        stamped = self._container.format.name not in UNSTAMPED
+        self._clock = _Clock(_nominal_step(self._stream), stamped=stamped)
         self._rotation = 0
         self._size = (self._stream.width, self._stream.height)
         self._coded_size: tuple[int, int] | None = None  # width, height of the first frame, before rotation
@@ -230,7 +233,7 @@ class VideoReader:
             self.warnings.append(f"{self.path}: {len(failures)} damaged places were left out: {failures[0]}")
         self._warn_of_cut(num_frames)
 
-    def _packets(self, failures: list[str]) -> Iterator[av.Packet]:
+    def _packets(self, failures: list[str]) -> Iterator[av.Packet[VideoStream]]:
         self._check_open()
         try:
             yield from self._container.demux(self._stream)
