@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import gzip
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actparse.data.evaluation import evaluate, score_to_json, truth_folder
+from actparse.errors import DataError
+
+CASE = Path(__file__).parents[1] / "golden" / "tps_metric" / "case_03_edge.json.gz"
+
+
+@pytest.fixture(scope="module")
+def case() -> dict[str, Any]:
+    with gzip.open(CASE, "rt", encoding="utf-8") as file:
+        content: dict[str, Any] = json.load(file)
+    return content
+
+
+def write_folder(folder: Path, case: dict[str, Any], prefix: str) -> Path:
+    folder.mkdir(parents=True)
+    for kind in ("vid", "part"):
+        name = f"{prefix}_{kind}_result"
+        (folder / f"{name}.json").write_text(json.dumps(case[name]), encoding="utf-8")
+    return folder
+
+
+def write_zip(path: Path, case: dict[str, Any], inside: str = "") -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("pred_vid_result", "pred_part_result"):
+            archive.writestr(f"{inside}{name}.json", json.dumps(case[name]))
+    return path
+
+
+def test_files_score_what_the_public_program_says(tmp_path: Path, case: dict[str, Any]) -> None:
+    truth, found = write_folder(tmp_path / "t", case, "gt"), write_folder(tmp_path / "p", case, "pred")
+    for expected in case["expected"]["settings"]:
+        score = evaluate(truth, found, human_iou=expected["human_iou"], part_iou=expected["part_iou"])
+        assert score.roc_score == pytest.approx(expected["roc_score"], abs=1e-9)
+        assert score.part_state_correctness == pytest.approx(expected["part_state_correctness"], abs=1e-9)
+
+
+@pytest.mark.parametrize("inside", ["", "my submission/"], ids=["top of the zip", "in a folder of the zip"])
+def test_a_zip_scores_as_its_folder(tmp_path: Path, case: dict[str, Any], inside: str) -> None:
+    truth, found = write_folder(tmp_path / "t", case, "gt"), write_folder(tmp_path / "p", case, "pred")
+    before = sorted(tmp_path.rglob("*"))
+    packed = write_zip(tmp_path / "s.zip", case, inside)
+    assert score_to_json(evaluate(truth, packed)) == score_to_json(evaluate(truth, found))
+    assert sorted(tmp_path.rglob("*")) == sorted([*before, packed])  # nothing was extracted
+
+
+def test_truth_against_itself(tmp_path: Path, case: dict[str, Any]) -> None:
+    truth = write_folder(tmp_path / "data" / "val_truth", case, "gt")
+    score = evaluate(tmp_path / "data", truth, split="val")
+    assert score.roc_score == pytest.approx(0.9999)
+    assert score.video_accuracy == 1.0
+    assert set(score.part_state_correctness.values()) == {1.0}
+
+
+def test_predictions_win_over_truth_in_the_same_folder(tmp_path: Path, case: dict[str, Any]) -> None:
+    folder = write_folder(tmp_path / "both", case, "gt")
+    for name in ("pred_vid_result", "pred_part_result"):
+        (folder / f"{name}.json").write_text(json.dumps(case[name]), encoding="utf-8")
+    assert evaluate(folder, folder).roc_score == pytest.approx(case["expected"]["settings"][0]["roc_score"], abs=1e-9)
+
+
+def test_figures_keep_full_precision(tmp_path: Path, case: dict[str, Any]) -> None:
+    truth, found = write_folder(tmp_path / "t", case, "gt"), write_folder(tmp_path / "p", case, "pred")
+    score = evaluate(truth, found)
+    figures = json.loads(score_to_json(score))
+    assert figures["roc_score"] == score.roc_score
+    assert figures["video_accuracy"] == score.video_accuracy
+    assert figures["part_state_correctness"] == score.part_state_correctness
+    assert list(figures["accuracy_at"]) == ["0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8", "0.9"]
+    expected = case["expected"]["settings"][0]["accuracy_at"]
+    assert figures["accuracy_at"] == pytest.approx({key: expected[key] for key in figures["accuracy_at"]}, abs=1e-9)
+
+
+def test_a_missing_video_is_named(tmp_path: Path, case: dict[str, Any]) -> None:
+    truth = write_folder(tmp_path / "t", case, "gt")
+    videos = dict(case["pred_vid_result"])
+    del videos["video_03_004"]
+    packed = write_zip(tmp_path / "s.zip", case | {"pred_vid_result": videos})
+    with pytest.raises(DataError, match=r"'video_03_004' of the truth is missing"):
+        evaluate(truth, packed)
+
+
+def test_where_the_truth_lies(tmp_path: Path, case: dict[str, Any]) -> None:
+    inner = write_folder(tmp_path / "data" / "test_truth", case, "gt")
+    assert truth_folder(inner, None) == inner
+    assert truth_folder(tmp_path / "data", "test") == inner
+    with pytest.raises(DataError, match="needs --split, one of test"):
+        truth_folder(tmp_path / "data", None)
+    with pytest.raises(DataError, match=r"val_truth: needs gt_vid_result\.json"):
+        truth_folder(tmp_path / "data", "val")
+    with pytest.raises(DataError, match="got no such file"):
+        truth_folder(tmp_path / "nowhere", None)
