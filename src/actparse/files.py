@@ -18,6 +18,7 @@ def written_beside(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: the folder cannot be made or written, or the disk is full.
     """
+    made = [folder for folder in (path.parent, *path.parent.parents) if not folder.exists()]  # the innermost first
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem[:40]}-", suffix=path.suffix)
@@ -33,6 +34,16 @@ def written_beside(path: Path) -> Iterator[Path]:
         raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from None
     finally:
         beside.unlink(missing_ok=True)
+        if not path.exists():
+            _remove_empty(made)
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    for folder in folders:
+        try:
+            folder.rmdir()
+        except OSError:
+            return  # it holds something, or is gone
 
 
 def _umask() -> int:
