@@ -85,7 +85,7 @@ def test_a_missing_video_is_named(tmp_path: Path, case: dict[str, Any]) -> None:
     videos = dict(case["pred_vid_result"])
     del videos["video_03_004"]
     packed = write_zip(tmp_path / "s.zip", case | {"pred_vid_result": videos})
-    with pytest.raises(DataError, match=r"'video_03_004' of the truth is missing"):
+    with pytest.raises(DataError, match="video video_03_004 is missing"):
         evaluate(truth, packed)
 
 

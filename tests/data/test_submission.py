@@ -72,6 +72,9 @@ def test_a_zip_and_a_folder_say_the_same(tmp_path: Path) -> None:
         ),
         pytest.param(with_humans(human(verb=[])), "boxes and verbs must pair up, got 1 and 0", id="pairs"),
         pytest.param(with_humans(human(box=[[0, 0, 1]])), "a box must be four finite numbers", id="three numbers"),
+        pytest.param(with_humans(human(box=[[0, 0, 1, 10**400]])), "a box must be four finite numbers", id="huge"),
+        pytest.param(with_humans(human(box=[[0, 0, 1, True]])), "a box must be four finite numbers", id="boolean"),
+        pytest.param(TpsFiles({"v": 3}, {"v": {}}), "the action of video v must be text", id="action"),
         pytest.param(with_humans(human(box=[[5, 0, 1, 1]])), "x1 <= x2", id="turned round"),
         pytest.param(with_humans(human(verb=[3])), "a verb must be text, got 3", id="verb"),
         pytest.param(with_humans({"box": [0, 0, 1, 1], "parts": {"nose": {}}}), "unknown part 'nose'", id="part"),
@@ -116,6 +119,14 @@ def test_files_are_scored(tmp_path: Path) -> None:
     assert figures["accuracy_at"]["0.1"] == 0.0
     assert figures["video_accuracy"] == 1.0
     assert set(figures) == {"roc_score", "video_accuracy", "accuracy_at", "part_state_correctness"}
+
+
+def test_predictions_that_break_a_rule_are_not_scored(tmp_path: Path) -> None:
+    truth = write_truth(tmp_path / "t")
+    for number, humans in enumerate(([human()] * 11, [{"box": [0, 0, 1], "parts": {}}], [{"parts": {}}], [3])):
+        write_submission(tmp_path / f"{number}.zip", with_humans(*humans))
+        with pytest.raises(DataError, match="submission: video v"):
+            evaluate(truth, tmp_path / f"{number}.zip")
 
 
 def test_a_root_needs_a_split(tmp_path: Path) -> None:

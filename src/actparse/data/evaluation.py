@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from actparse.data.submission import load_predictions, load_truth
+from actparse.data.submission import load_predictions, load_truth, validate_predictions
 from actparse.errors import DataError
 from actparse.metrics import TpsScore, tps_score
 
@@ -25,9 +25,10 @@ def evaluate(
         part_iou: as in `tps_score`.
 
     Raises:
-        DataError: a file is missing or not as it should be.
+        DataError: a file is missing or not as it should be, or the predictions break a rule of the challenge.
     """
     found, true = load_predictions(predictions), load_truth(truth_folder(truth, split))
+    validate_predictions(found, true)
     return tps_score(true, found, human_iou, part_iou)
 
 

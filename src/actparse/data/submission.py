@@ -9,6 +9,7 @@ import json
 import math
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ EVALUATED_STRIDE = 5  # img_00001, img_00006, ...
 MAX_HUMANS = 10  # of a frame
 MAX_PROPOSALS = 5  # of a part
 MAX_MEMBER_BYTES = 2**31  # of a zip's member, unpacked
+MAX_PIXEL = 10**9  # of a whole number; no picture is larger
 FRAME_NAME = re.compile(r"img_\d{5}\.json")
 
 
@@ -52,7 +54,26 @@ def load_predictions(path: Path) -> TpsFiles:
         DataError: as `load_truth`, or the zip is damaged.
     """
     is_truth = path.is_dir() and not (path / "pred_vid_result.json").exists() and (path / "gt_vid_result.json").exists()
-    return _load(path, "gt" if is_truth else "pred")
+    return _as_proposals(_load(path, "gt")) if is_truth else _load(path, "pred")
+
+
+def _as_proposals(truth: TpsFiles) -> TpsFiles:
+    """The truth in the form of predictions: lists of one box and one state."""
+    parts = {
+        video: {frame: {"humans": [_listed(human) for human in content["humans"]]} for frame, content in frames.items()}
+        for video, frames in truth.parts.items()
+    }
+    return TpsFiles(truth.videos, parts)
+
+
+def _listed(human: Any) -> Any:
+    if not isinstance(human, dict) or not isinstance(human.get("parts"), dict):
+        return human
+    parts = {
+        name: {**part, "box": [part.get("box")], "verb": [part.get("verb")]} if isinstance(part, dict) else part
+        for name, part in human["parts"].items()
+    }
+    return {**human, "parts": parts}
 
 
 def _load(path: Path, prefix: str) -> TpsFiles:
@@ -102,7 +123,7 @@ def _text_of_member(path: Path, name: str) -> str:
             if members[0].file_size > MAX_MEMBER_BYTES:
                 raise DataError(f"{path}: {name} must unpack to at most {MAX_MEMBER_BYTES} bytes")
             return archive.read(members[0]).decode("utf-8")
-    except (zipfile.BadZipFile, UnicodeDecodeError, NotImplementedError, RuntimeError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, UnicodeDecodeError, NotImplementedError, RuntimeError, OSError) as error:
         raise DataError(f"{path}: needs a zip with {name}, got: {error}") from None
 
 
@@ -146,7 +167,9 @@ def validate_predictions(predictions: TpsFiles, truth: TpsFiles | None = None) -
     for video in truth.videos if truth is not None else ():
         if video not in predictions.videos:
             raise DataError(f"submission: video {video} is missing")
-    for video in predictions.videos:
+    for video, action in predictions.videos.items():
+        if not isinstance(action, str):
+            raise DataError(f"submission: the action of video {video} must be text, got {action!r}")
         if video not in predictions.parts:
             raise DataError(f"submission: video {video} has an action and no frames")
     for video, frames in predictions.parts.items():
@@ -193,11 +216,16 @@ def _check_part(part: Any, where: str) -> None:
 
 
 def _check_box(box: Any, where: str) -> None:
-    numbers = isinstance(box, list) and len(box) == 4 and all(isinstance(value, int | float) for value in box)
-    if not numbers or not all(math.isfinite(value) for value in box):
+    if not isinstance(box, list) or len(box) != 4 or not all(map(_is_finite, box)):
         raise DataError(f"{where}: a box must be four finite numbers, got {box!r}")
     if box[2] < box[0] or box[3] < box[1]:
         raise DataError(f"{where}: a box must be x1, y1, x2, y2 with x1 <= x2 and y1 <= y2, got {box!r}")
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) < MAX_PIXEL if isinstance(value, int) else math.isfinite(value)
 
 
 def write_submission(path: Path, files: TpsFiles) -> None:
