@@ -98,7 +98,7 @@ def _frame_seconds(times: NDArray[np.float64]) -> float:
 def _packet_times(path: Path) -> NDArray[np.float64]:
     """Presentation times of all packets, ascending, from 0 on; nothing is decoded."""
     stamps: list[float] = []
-    with _open(path) as container:
+    with open_container(path) as container:
         stream = _video_stream(container, path)
         try:
             for packet in container.demux(stream):
@@ -168,7 +168,7 @@ class VideoReader:
         self.warnings: list[str] = []
         self._start, self._end = time_range or (None, None)
         self._stride = stride
-        self._container = _open(path)
+        self._container = open_container(path)
         self._stream = _video_stream(self._container, path)
         self._stream.thread_type = "AUTO"
         stamped = self._container.format.name not in UNSTAMPED
@@ -282,7 +282,12 @@ class VideoReader:
         self.close()
 
 
-def _open(path: Path) -> InputContainer:
+def open_container(path: Path) -> InputContainer:
+    """Open a file for reading, whatever it holds.
+
+    Raises:
+        VideoError: it is missing, empty, a folder, text, or nothing that FFmpeg knows.
+    """
     try:
         is_file, size = path.is_file(), path.stat().st_size
     except FileNotFoundError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -10,13 +11,18 @@ from types import TracebackType
 import av
 import numpy as np
 from av.audio.stream import AudioStream
+from av.container import OutputContainer
 from numpy.typing import NDArray
 
 from actparse.errors import OutputError, ShapeError
 from actparse.files import written_beside
-from actparse.video.decode import TimeRange
+from actparse.video.decode import TimeRange, open_container
 
 TIME_BASE = Fraction(1, 90_000)  # of the presentation times; fine enough for any frame rate
+
+
+AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # Hz, that every player knows
+BT601_MATRIX, LIMITED_RANGE = 6, 1  # how colours are coded, FFmpeg's numbers; said in the file, lest players guess
 
 
 class VideoWriter:
@@ -40,43 +46,37 @@ class VideoWriter:
             path: where the video goes; the folder is made where it is missing.
             size: (height, width) of the frames.
             quality: x264's constant rate factor, 0 (lossless) .. 51.
-            audio_from: a file whose first sound track is taken over, as AAC.
-            time_range: (start, end) in seconds of that sound; it is moved so that `start` is at 0.
+            audio_from: a file whose first sound track is taken over: AAC as it is, any other coded as AAC.
+            time_range: (start, end) in seconds of that file's pictures; its sound is moved so that `start` is at 0.
 
         Raises:
+            VideoError: `audio_from` cannot be read.
             OutputError: the file cannot be written.
         """
         self.path, self.size = path, size
-        self._beside = written_beside(path)
-        self._temporary = self._beside.__enter__()
-        self._audio_from, self._range = audio_from, time_range or (None, None)
+        self._sound = None if audio_from is None else _Sound(audio_from, time_range or (None, None))
         self._last_pts = -1
+        self._container: OutputContainer | None = None
+        self._beside = written_beside(path)
         try:
-            options = {"movflags": "+faststart"}
-            self._container = av.open(str(self._temporary), "w", format="mp4", options=options)
-            self._video = self._container.add_stream(
-                "libx264", rate=30, options={"crf": str(quality), "preset": "veryfast"}
-            )
-        except (av.FFmpegError, OSError) as error:
-            self._abandon(error)
-        self._video.width, self._video.height = size[1] + size[1] % 2, size[0] + size[0] % 2
-        self._video.pix_fmt = "yuv420p"
-        self._video.codec_context.time_base = TIME_BASE
-        self._video.time_base = TIME_BASE
-        self._source = self._open_source()
-        self._audio: AudioStream | None = None
-        if self._source is not None:
-            track = self._source.streams.audio[0]
-            self._audio = self._container.add_stream("aac", rate=track.rate)
+            self._temporary = self._beside.__enter__()
+            self._container = av.open(f"file:{self._temporary}", "w", format="mp4", options={"movflags": "+faststart"})
+            self._open_video(quality)
+            if self._sound is not None:
+                self._sound.join(self._container)
+        except BaseException as failure:
+            self._give_up(failure)
+            raise
 
-    def _open_source(self) -> av.container.InputContainer | None:
-        if self._audio_from is None:
-            return None
-        source = av.open(str(self._audio_from), metadata_errors="ignore")
-        if source.streams.audio and source.streams.audio[0].rate:
-            return source
-        source.close()
-        return None
+    def _open_video(self, quality: int) -> None:
+        assert self._container is not None
+        options = {"crf": str(quality), "preset": "veryfast"}
+        self._video = self._container.add_stream("libx264", rate=30, options=options)
+        self._video.width, self._video.height = self.size[1] + self.size[1] % 2, self.size[0] + self.size[0] % 2
+        self._video.pix_fmt = "yuv420p"
+        self._video.time_base = TIME_BASE
+        coder = self._video.codec_context
+        coder.time_base, coder.colorspace, coder.color_range = TIME_BASE, BT601_MATRIX, LIMITED_RANGE
 
     def write(self, image: NDArray[np.uint8], time_seconds: float) -> None:
         """Add a frame (H, W, 3) uint8 RGB, shown from `time_seconds` on; times ascend.
@@ -94,65 +94,54 @@ class VideoWriter:
         frame.pts = max(round(time_seconds / TIME_BASE), self._last_pts + 1)
         frame.time_base = TIME_BASE
         self._last_pts = frame.pts
+        self._mux(frame, time_seconds)
+
+    def _mux(self, frame: av.VideoFrame | None, time_seconds: float) -> None:
+        """Hand over a frame, or None at the end, and the sound up to its time.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        if self._container is None:
+            raise OutputError(f"{self.path}: needs an open file, got one that is closed")
         try:
             self._container.mux(self._video.encode(frame))
+            if self._sound is not None:
+                for packet in self._sound.packets_until(time_seconds):
+                    self._container.mux(packet)
+            if frame is None:
+                container, self._container = self._container, None
+                container.close()
         except (av.FFmpegError, OSError) as error:
-            self._abandon(error)
+            self._give_up(error)
 
     def close(self) -> None:
         """Finish the file and put it in its place.
 
         Raises:
-            OutputError: the file cannot be written.
+            OutputError: the file cannot be written, or has no frame.
         """
-        try:
-            self._container.mux(self._video.encode(None))
-            if self._audio is not None:
-                for frame in self._sound():
-                    self._container.mux(self._audio.encode(frame))
-                self._container.mux(self._audio.encode(None))
-            self._container.close()
-        except (av.FFmpegError, OSError) as error:
-            self._abandon(error)
-        self._close_source()
+        if self._last_pts < 0:
+            self._give_up(OutputError(f"{self.path}: needs at least one frame, got none"))
+        self._mux(None, np.inf)
+        if self._sound is not None:
+            self._sound.close()
         self._beside.__exit__(None, None, None)
 
-    def _sound(self) -> Iterator[av.AudioFrame]:
-        """The source's sound within the time range, as far as it decodes."""
-        assert self._source is not None
-        track = self._source.streams.audio[0]
-        first = float(self._source.start_time or 0) / av.time_base
-        start = first + (self._range[0] or 0.0)
-        end = np.inf if self._range[1] is None else first + self._range[1]
-        resampler = av.AudioResampler(format="fltp", rate=track.rate)
-        try:
-            for frame in self._source.decode(track):
-                if frame.time is None or frame.time < start:
-                    continue
-                if frame.time >= end:
-                    break
-                frame.pts = round((frame.time - start) * track.rate)
-                frame.time_base = Fraction(1, track.rate)
-                yield from resampler.resample(frame)
-        except av.FFmpegError:
-            return  # the sound of a damaged end is left out, as its frames are
-
-    def _abandon(self, error: Exception) -> None:
-        self._close_source()
-        failure = OutputError(f"{self.path}: cannot be written: {getattr(error, 'strerror', None) or error}")
-        self._discard(failure)
-        raise failure from None
-
-    def _discard(self, failure: BaseException) -> None:
-        try:
+    def _give_up(self, failure: BaseException) -> None:
+        """Remove what was written; what the system refused becomes an error of use, which is raised."""
+        if isinstance(failure, av.FFmpegError | OSError):
+            failure = OutputError(f"{self.path}: cannot be written: {failure.strerror or failure}")
+        if self._sound is not None:
+            self._sound.close()
+        if self._container is not None:
+            container, self._container = self._container, None
+            with suppress(av.FFmpegError, OSError):  # the disk may be full
+                container.close()
+        with suppress(type(failure)):
             self._beside.__exit__(type(failure), failure, None)
-        except type(failure):
-            pass
-
-    def _close_source(self) -> None:
-        source = getattr(self, "_source", None)
-        if source is not None:
-            source.close()
+        if isinstance(failure, OutputError):
+            raise failure from None
 
     def __enter__(self) -> VideoWriter:
         return self
@@ -163,5 +152,81 @@ class VideoWriter:
         if failure is None:
             self.close()
         elif not isinstance(failure, OutputError):
-            self._close_source()
-            self._discard(failure)
+            self._give_up(failure)
+
+
+class _Sound:
+    """The first sound track of a file on its way into another one; none where the file has none."""
+
+    def __init__(self, path: Path, time_range: TimeRange) -> None:
+        self._source = open_container(path)
+        tracks = [track for track in self._source.streams.audio if track.rate]
+        self._track = tracks[0] if tracks else None
+        pictures = next((s for s in self._source.streams.video if s.start_time is not None), None)
+        zero = float(self._source.start_time or 0) / av.time_base
+        if pictures is not None and pictures.start_time is not None and pictures.time_base is not None:
+            zero = float(pictures.start_time * pictures.time_base)  # sound may begin before the pictures do
+        self._start = zero + (time_range[0] or 0.0)
+        self._end = np.inf if time_range[1] is None else zero + time_range[1]
+        self._packets: Iterator[tuple[float, av.Packet[AudioStream]]] = iter(())
+        self._next: tuple[float, av.Packet[AudioStream]] | None = None
+
+    def join(self, container: OutputContainer) -> None:
+        """Add a track to the file that is written."""
+        track = self._track
+        if track is None:
+            return
+        if track.codec_context.codec.canonical_name == "aac" and track.codec_context.extradata:
+            self._packets = self._copied(track, container.add_stream_from_template(track))
+        else:
+            rate = min(AAC_RATES, key=lambda known: abs(known - track.rate))
+            layout = "mono" if track.codec_context.channels == 1 else "stereo"
+            self._packets = self._coded(track, container.add_stream("aac", rate=rate, layout=layout))
+        self._next = next(self._packets, None)
+
+    def packets_until(self, time_seconds: float) -> Iterator[av.Packet[AudioStream]]:
+        """What is heard up to that time and was not handed out yet."""
+        while self._next is not None and self._next[0] <= time_seconds:
+            yield self._next[1]
+            self._next = next(self._packets, None)
+
+    def _copied(self, track: AudioStream, target: AudioStream) -> Iterator[tuple[float, av.Packet[AudioStream]]]:
+        try:
+            for packet in self._source.demux(track):
+                if packet.pts is None or packet.time_base is None or packet.pts * packet.time_base < self._start:
+                    continue
+                if packet.pts * packet.time_base >= self._end:
+                    return
+                packet.pts -= round(self._start / packet.time_base)
+                packet.dts = packet.pts
+                packet.stream = target
+                yield float(packet.pts * packet.time_base), packet
+        except av.FFmpegError:
+            return  # the sound of a damaged end is left out, as its frames are
+
+    def _coded(self, track: AudioStream, target: AudioStream) -> Iterator[tuple[float, av.Packet[AudioStream]]]:
+        seconds = 0.0
+        for frame in self._decoded(track):
+            if frame is not None and frame.time is not None:
+                seconds = frame.time - self._start
+                frame.pts, frame.time_base = round(seconds * track.rate), Fraction(1, track.rate)
+            for packet in target.encode(frame):
+                yield seconds, packet
+
+    def _decoded(self, track: AudioStream) -> Iterator[av.AudioFrame | None]:
+        """The sound within the time range as far as it decodes, then None."""
+        try:
+            for frame in self._source.decode(track):
+                if frame.time is None or frame.time < self._start:
+                    continue
+                if frame.time >= self._end:
+                    break
+                yield frame
+        except av.FFmpegError:
+            pass
+        yield None
+
+    def close(self) -> None:
+        """Let go of the source."""
+        self._packets, self._next = iter(()), None
+        self._source.close()
