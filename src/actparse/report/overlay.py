@@ -26,6 +26,7 @@ MIDDLE: Color = (150, 225, 110)
 PAPER: Color = (245, 245, 240)
 INK: Color = (20, 20, 24)
 MIN_SHORT_SIDE = 480  # pixels; smaller videos are enlarged by a whole factor, so that text can be read
+MIN_PERSON_SCORE = 0.3  # of a person who is drawn
 MIN_CONFIDENCE = 0.25  # of a keypoint that is drawn
 MIN_PART_SCORE = 0.1  # of a part that is drawn
 QUIET_STATES = ("none",)  # not worth a label
@@ -72,7 +73,7 @@ def write_overlay(parse: VideoParse, video: Path, out: Path, *, time_range: Time
         VideoError: the source cannot be read.
         OutputError: `out` cannot be written.
     """
-    lines = TrackLines(parse.frames)
+    lines = TrackLines(parse.frames, min_score=MIN_PERSON_SCORE)
     factor = max(1, -(-MIN_SHORT_SIDE // min(parse.video.width, parse.video.height)))
     size = picture_size((parse.video.height, parse.video.width), factor)
     start: float | None = None

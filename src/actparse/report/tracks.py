@@ -35,10 +35,11 @@ class PersonAt:
 class TrackLines:
     """The tracks of a parse, by time."""
 
-    def __init__(self, frames: Sequence[FrameParse]) -> None:
+    def __init__(self, frames: Sequence[FrameParse], *, min_score: float = 0.0) -> None:
+        """Order the persons of `frames` by track; those whose box scores less than `min_score` are left out."""
         self._tracks: dict[int, tuple[list[float], list[PersonAt]]] = {}
         for frame in frames:
-            for person in frame.persons:
+            for person in (person for person in frame.persons if person.score >= min_score):
                 times, persons = self._tracks.setdefault(person.track_id, ([], []))
                 times.append(frame.time_seconds)
                 persons.append(_person_at(person))

@@ -36,7 +36,7 @@ PERSONS_NET = YolofConfig(
     num_reg_convs=2,
     max_center_shift=24.0,
 )
-PERSONS_STAGE = PersonsConfig(short_side=240, long_side=432, norm=NORM)
+PERSONS_STAGE = PersonsConfig(short_side=240, long_side=432, min_score=0.15, max_iou=0.5, norm=NORM)
 
 PARTS_NET = YolofConfig(
     backbone=ResNetConfig(
