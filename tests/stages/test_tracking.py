@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from actparse.errors import ConfigError
+from actparse.errors import ConfigError, ShapeError
 from actparse.stages.tracking import IdentitySwitches, Tracker, TrackerConfig, identity_switches
 
 
@@ -44,6 +44,33 @@ def test_people_who_cross_keep_their_ids() -> None:
     for step in range(9):
         ids = tracker.update(0.2 * step, *persons((50 + 25 * step, 100), (250 - 25 * step, 110)))
         assert ids.tolist() == [1, 2]
+
+
+def test_a_person_who_comes_back_after_seconds_is_known_again() -> None:
+    tracker = Tracker(TrackerConfig())
+    tracker.update(0.0, *persons((50, 100), (150, 100)))
+    for time in np.arange(0.5, 3.1, 0.5):
+        tracker.update(float(time), *persons((50, 100)))
+    assert tracker.update(3.5, *persons((50, 100), (165, 98))).tolist() == [1, 2]
+
+
+def test_two_frames_of_one_time() -> None:
+    tracker = Tracker(TrackerConfig())
+    for time in (0.0, 0.0, 0.1, 0.1):
+        assert tracker.update(time, *persons((50 + 20 * time, 100), (150, 100))).tolist() == [1, 2]
+
+
+def test_persons_without_keypoints_are_linked_by_their_boxes() -> None:
+    tracker = Tracker(TrackerConfig())
+    for step in range(4):
+        boxes, scores, keypoints = persons((50 + 5 * step, 100), (150 - 5 * step, 100))
+        assert tracker.update(step / 2, boxes, scores, keypoints * 0).tolist() == [1, 2]
+
+
+def test_a_wrong_shape_is_named() -> None:
+    boxes, scores, keypoints = persons((50, 100))
+    with pytest.raises(ShapeError, match=r"scores must have shape \(1\), got \(2,\)"):
+        Tracker(TrackerConfig()).update(0.0, boxes, np.ones(2, np.float32), keypoints)
 
 
 def test_unsure_detections_come_second() -> None:

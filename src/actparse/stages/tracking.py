@@ -24,10 +24,10 @@ class TrackerConfig:
     """When two boxes are the same person."""
 
     high_score: float = 0.5  # detections from here on are associated first
-    min_similarity: float = 0.25  # of a pair, 0..1; below it they are two people
-    max_gap_seconds: float = 2.5  # that a person may be out of sight
-    gap_decay: float = 0.15  # similarity lost for each second out of sight
-    velocity_seconds: float = 0.5  # a track is expected to move on for so long, then to stand still
+    min_similarity: float = 0.15  # of a pair, 0..1; below it they are two people
+    max_gap_seconds: float = 4.0  # that a person may be out of sight
+    gap_decay: float = 0.05  # similarity lost for each second out of sight
+    velocity_seconds: float = 0.25  # a track is expected to move on for so long, then to stand still
 
     def __post_init__(self) -> None:
         for name in ("high_score", "min_similarity"):
@@ -63,7 +63,7 @@ class Tracker:
         """Link the persons of the next frame to those before.
 
         Args:
-            time_seconds: of the frame, later than the one before.
+            time_seconds: of the frame, not before the one before.
             boxes: (N, 4) xyxy, pixels; N may be 0.
             scores: (N,) in [0, 1].
             keypoints: (N, 17, 3) x, y in pixels, confidence.
@@ -72,6 +72,7 @@ class Tracker:
             (N,) int64, different from each other.
         """
         expect_shape("boxes", boxes, (None, 4))
+        expect_shape("scores", scores, (len(boxes),))
         expect_shape("keypoints", keypoints, (len(boxes), 17, 3))
         ids = np.zeros(len(boxes), np.int64)
         oldest = time_seconds - self.config.max_gap_seconds
@@ -131,9 +132,10 @@ class Tracker:
 
 
 def _move(track: _Track, time_seconds: float, box: Array, keypoints: Array) -> None:
-    seconds = max(time_seconds - track.time_seconds, 1e-3)
-    moved = ((box[:2] + box[2:]) - (track.box[:2] + track.box[2:])) / 2 / np.float32(seconds)
-    track.velocity = np.asarray(0.5 * track.velocity + 0.5 * moved, np.float32)
+    seconds = time_seconds - track.time_seconds
+    if seconds > 0:  # two frames may be shown at the same time
+        moved = ((box[:2] + box[2:]) - (track.box[:2] + track.box[2:])) / 2 / np.float32(seconds)
+        track.velocity = np.asarray(0.5 * track.velocity + 0.5 * moved, np.float32)
     track.time_seconds, track.box, track.keypoints = time_seconds, box, keypoints
 
 
