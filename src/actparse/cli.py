@@ -9,9 +9,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
 from actparse import __version__
 from actparse.errors import ActparseError
 
@@ -320,10 +317,10 @@ def _weights_verify(args: argparse.Namespace) -> int:
 def _doctor() -> int:
     from actparse.doctor import examine
 
-    table = Table(show_header=False, box=None)
     for finding in examine():
-        table.add_row(finding.topic, finding.text, f"fix: {finding.fix}" if finding.fix else "")
-    Console(soft_wrap=True).print(table, highlight=False, markup=False)
+        print(f"{finding.topic:32}{finding.text}")
+        if finding.fix:
+            print(f"{'':32}fix: {finding.fix}")
     return 0
 
 
