@@ -68,7 +68,7 @@ def test_persons_without_keypoints_are_linked_by_their_boxes() -> None:
 
 
 def test_a_wrong_shape_is_named() -> None:
-    boxes, scores, keypoints = persons((50, 100))
+    boxes, _, keypoints = persons((50, 100))
     with pytest.raises(ShapeError, match=r"scores must have shape \(1\), got \(2,\)"):
         Tracker(TrackerConfig()).update(0.0, boxes, np.ones(2, np.float32), keypoints)
 
