@@ -12,7 +12,7 @@ from actparse.outputs import OVERLAY_FILE, parse_to_folder
 from actparse.parser import Parser
 from actparse.structures import VideoParse
 
-DEMO_PLAN = SplitPlan("test", 1, 20_260_000)  # a seed of its own, far from the benchmark's
+DEMO_PLAN = SplitPlan("test", 1, 20_260_003)  # a seed of its own, far from the benchmark's
 
 
 @dataclass(frozen=True)

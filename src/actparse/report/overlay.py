@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from actparse.errors import VideoError
 from actparse.report.labels import Label, place_labels, text_size
 from actparse.report.tracks import PersonAt, TrackLines
 from actparse.structures import VideoParse
-from actparse.video.decode import TimeRange, read_frames
+from actparse.video.decode import DecodedFrame, TimeRange, read_frames
 from actparse.video.encode import VideoWriter
 from actparse.vocabulary import GROUP_PARTS, KEYPOINTS, PARTS, SKELETON
 
@@ -30,6 +32,8 @@ MIN_PERSON_SCORE = 0.3  # of a person who is drawn
 MIN_CONFIDENCE = 0.25  # of a keypoint that is drawn
 MIN_PART_SCORE = 0.1  # of a part that is drawn
 QUIET_STATES = ("none",)  # not worth a label
+FONT, WEIGHT = cv2.FONT_HERSHEY_SIMPLEX, 1  # the weight that labels are measured with; text grows by its scale
+SHADE = 0.35  # of the picture's brightness under a label
 BAR = 0.075  # height of the caption over the picture's short side
 
 
@@ -48,6 +52,16 @@ class Pen:
     def line(self) -> int:
         """Width of a line, pixels."""
         return max(1, round(1.3 * self.scale))
+
+    @property
+    def thin(self) -> int:
+        """Width of a part's box, pixels."""
+        return max(1, round(0.8 * self.scale))
+
+    @property
+    def limb(self) -> int:
+        """Width of a limb, pixels."""
+        return max(2, round(2 * self.scale))
 
     @property
     def text(self) -> float:
@@ -70,19 +84,25 @@ def write_overlay(parse: VideoParse, video: Path, out: Path, *, time_range: Time
         time_range: (start, end) in seconds, as it was parsed.
 
     Raises:
-        VideoError: the source cannot be read.
+        VideoError: the source cannot be read, or has no frame in the range.
         OutputError: `out` cannot be written.
     """
     lines = TrackLines(parse.frames, min_score=MIN_PERSON_SCORE)
     factor = max(1, -(-MIN_SHORT_SIDE // min(parse.video.width, parse.video.height)))
     size = picture_size((parse.video.height, parse.video.width), factor)
-    start: float | None = None
-    with VideoWriter(out, size=size, audio_from=video, time_range=time_range) as writer:
-        for frame in read_frames(video, time_range=time_range):
-            start = frame.time_seconds if start is None else start
-            persons = lines.at(frame.time_seconds)
-            picture = draw_frame(frame.image, persons, caption(parse), frame.time_seconds, factor=factor)
-            writer.write(picture, frame.time_seconds - start)
+    with read_frames(video, time_range=time_range) as reader:
+        frames = iter(reader)
+        first = next(frames, None)
+        if first is None:
+            raise VideoError(f"{video}: needs at least one frame in the asked time, got none")
+        heard = (first.time_seconds, time_range[1] if time_range else None)
+        with VideoWriter(out, size=size, audio_from=video, time_range=heard) as writer:
+            for frame in chain([first], frames):
+                writer.write(_picture(frame, parse, lines, factor), frame.time_seconds - first.time_seconds)
+
+
+def _picture(frame: DecodedFrame, parse: VideoParse, lines: TrackLines, factor: int) -> Image:
+    return draw_frame(frame.image, lines.at(frame.time_seconds), caption(parse), frame.time_seconds, factor=factor)
 
 
 def picture_size(size: tuple[int, int], factor: int) -> tuple[int, int]:
@@ -124,22 +144,44 @@ def draw_frame(image: Image, persons: Sequence[PersonAt], title: str, time_secon
 
 
 def _draw_person(picture: Image, person: PersonAt, pen: Pen) -> None:
-    x1, y1, x2, y2 = (round(float(v)) for v in person.box)
-    cv2.rectangle(picture, (x1, y1), (x2, y2), PAPER, pen.line, cv2.LINE_AA)
     for row, name in enumerate(PARTS):
         if person.part_scores[row] >= MIN_PART_SCORE:
-            a, b, c, d = (round(float(v)) for v in person.parts[row])
-            cv2.rectangle(picture, (a, b), (c, d), side_color(name), pen.line, cv2.LINE_AA)
-    points = person.keypoints
-    for start, end in SKELETON:
-        if min(points[start, 2], points[end, 2]) >= MIN_CONFIDENCE:
-            names = KEYPOINTS[start], KEYPOINTS[end]
-            color = side_color(names[0]) if side_color(names[0]) == side_color(names[1]) else MIDDLE
-            ends = [(round(float(x)), round(float(y))) for x, y in points[[start, end], :2]]
-            cv2.line(picture, ends[0], ends[1], color, pen.line + 1, cv2.LINE_AA)
-    for name, (x, y, confidence) in zip(KEYPOINTS, points, strict=True):
-        if confidence >= MIN_CONFIDENCE:
-            cv2.circle(picture, (round(float(x)), round(float(y))), pen.line + 1, side_color(name), -1, cv2.LINE_AA)
+            _draw_box(picture, person.parts[row], side_color(name), pen.thin)
+    _draw_box(picture, person.box, PAPER, pen.line)
+    _draw_skeleton(picture, person.keypoints, pen)
+    _draw_number(picture, person, pen)
+
+
+def _draw_box(picture: Image, box: NDArray[np.float64], color: Color, width: int) -> None:
+    x1, y1, x2, y2 = (round(float(v)) for v in box)
+    cv2.rectangle(picture, (x1, y1), (x2, y2), color, width, cv2.LINE_AA)
+
+
+def _draw_skeleton(picture: Image, keypoints: NDArray[np.float64], pen: Pen) -> None:
+    """Limbs and joints of keypoints (17, 3), each on a dark rim that keeps it off the picture's own colours."""
+    points = [(round(float(x)), round(float(y))) for x, y in keypoints[:, :2]]
+    seen = keypoints[:, 2] >= MIN_CONFIDENCE
+    limbs = [(start, end) for start, end in SKELETON if seen[start] and seen[end]]
+    for start, end in limbs:
+        cv2.line(picture, points[start], points[end], INK, pen.limb + 2 * pen.thin, cv2.LINE_AA)
+    for start, end in limbs:
+        sides = side_color(KEYPOINTS[start]), side_color(KEYPOINTS[end])
+        color = sides[0] if sides[0] == sides[1] else MIDDLE
+        cv2.line(picture, points[start], points[end], color, pen.limb, cv2.LINE_AA)
+    for row in np.flatnonzero(seen):
+        cv2.circle(picture, points[row], pen.limb, side_color(KEYPOINTS[row]), -1, cv2.LINE_AA)
+
+
+def _draw_number(picture: Image, person: PersonAt, pen: Pen) -> None:
+    """The person's number in the corner of the box, as the label beside says it."""
+    width, height, _ = text_size([(str(person.track_id), PAPER)], pen.text)
+    x, y = (max(0, round(float(v))) for v in person.box[:2])
+    cv2.rectangle(picture, (x, y), (x + width, y + height), PAPER, -1)
+    _write(picture, str(person.track_id), (x + (width - height) // 2 + pen.line, y + round(0.72 * height)), INK, pen)
+
+
+def _write(picture: Image, text: str, at: tuple[int, int], color: Color, pen: Pen) -> None:
+    cv2.putText(picture, text, at, FONT, pen.text, color, WEIGHT, cv2.LINE_AA)
 
 
 def state_lines(states: dict[str, str]) -> list[tuple[str, Color]]:
@@ -168,17 +210,18 @@ def _draw_labels(picture: Image, persons: Sequence[PersonAt], pen: Pen) -> None:
 def _draw_label(picture: Image, label: Label, x: int, y: int, pen: Pen) -> None:
     width, height, line_height = text_size(label.lines, pen.text)
     area = picture[max(y, 0) : y + height, max(x, 0) : x + width]
-    area[:] = (area * 0.35 + np.array(INK) * 0.65).astype(np.uint8)
+    area[:] = cv2.convertScaleAbs(area, alpha=SHADE, beta=(1 - SHADE) * INK[0])
     for number, (text, color) in enumerate(label.lines):
-        at = (x + line_height // 3, y + round((number + 0.85) * line_height))
-        cv2.putText(picture, text, at, cv2.FONT_HERSHEY_SIMPLEX, pen.text, color, max(1, round(pen.scale)), cv2.LINE_AA)
+        _write(picture, text, (x + line_height // 3, y + round((number + 0.85) * line_height)), color, pen)
 
 
 def _write_caption(bar: Image, title: str, clock: str, pen: Pen) -> None:
+    """The title at the left, smaller where it would run into the clock at the right."""
     height, width = bar.shape[:2]
-    scale, thick = pen.text * 1.5, max(1, round(1.4 * pen.scale))
+    scale = pen.text * 1.5
     base, margin = round(height * 0.68), height // 3
-    (clock_width, _), _ = cv2.getTextSize(clock, cv2.FONT_HERSHEY_SIMPLEX, scale, thick)
-    cv2.putText(bar, title, (margin, base), cv2.FONT_HERSHEY_SIMPLEX, scale, PAPER, thick, cv2.LINE_AA)
-    at = (width - clock_width - margin, base)
-    cv2.putText(bar, clock, at, cv2.FONT_HERSHEY_SIMPLEX, scale, PAPER, thick, cv2.LINE_AA)
+    clock_width, title_width = (cv2.getTextSize(text, FONT, scale, WEIGHT)[0][0] for text in (clock, title))
+    room = width - clock_width - 3 * margin
+    title_scale = scale * min(1.0, room / max(title_width, 1))
+    cv2.putText(bar, title, (margin, base), FONT, title_scale, PAPER, WEIGHT, cv2.LINE_AA)
+    cv2.putText(bar, clock, (width - clock_width - margin, base), FONT, scale, PAPER, WEIGHT, cv2.LINE_AA)

@@ -14,6 +14,7 @@ from types import TracebackType
 import av
 import numpy as np
 from av.container import InputContainer
+from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -173,6 +174,7 @@ class VideoReader:
         self._stream.thread_type = "AUTO"
         stamped = self._container.format.name not in UNSTAMPED
         self._clock = _Clock(_nominal_step(self._stream), stamped=stamped)
+        self._reformatter = VideoReformatter()  # one for all frames: setting it up takes longer than using it
         self._rotation = 0
         self._size = (self._stream.width, self._stream.height)
         self._coded_size: tuple[int, int] | None = None  # width, height of the first frame, before rotation
@@ -260,7 +262,8 @@ class VideoReader:
         elif self._coded_size != (frame.width, frame.height) and not any("changes" in text for text in self.warnings):
             self.warnings.append(f"{self.path}: the frames' size changes on the way; all are brought to the first's")
         width, height = self._coded_size
-        image = np.asarray(frame.to_ndarray(format="rgb24", width=width, height=height), np.uint8)
+        rgb = self._reformatter.reformat(frame, width, height, format="rgb24")
+        image = np.asarray(rgb.to_ndarray(), np.uint8)
         if self._rotation:
             image = np.ascontiguousarray(np.rot90(image, k=self._rotation // 90))
         self._size = (image.shape[1], image.shape[0])
