@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from actparse.errors import OutputError
+from actparse.errors import OutputError, VideoError
 from actparse.report.labels import Label, place_labels, text_size
 from actparse.report.overlay import MIDDLE, draw_frame, picture_size, state_lines, write_overlay
 from actparse.report.tracks import TrackLines
@@ -13,6 +14,7 @@ from actparse.structures import FrameParse, PartParse, PersonParse, SegmentParse
 from actparse.video.decode import read_frames
 from actparse.video.encode import VideoWriter
 
+SIDES = ("left", "right")
 NO_POSE = ((0.0, 0.0, 0.0),) * 17
 
 
@@ -68,6 +70,51 @@ def test_boxes_lie_where_they_belong() -> None:
     assert picture[160:240, 40].mean() > 150  # the person's left edge
     assert np.abs(picture[120, 85:115].mean(axis=0) - MIDDLE).max() < 40  # the head's box
     assert (picture[300:400, 400:600] == 90).all()
+
+
+def test_a_person_with_nothing_to_say_has_a_number_alone() -> None:
+    frame = np.full((120, 160, 3), 90, np.uint8)
+    quiet = replace(person(1, 10), parts=(PartParse("head", (20, 40, 30, 50), 0.9, "none", 0.8),))
+    persons = TrackLines([FrameParse(0, 0.0, (quiet,))]).at(0.0)
+    picture = draw_frame(frame, persons, "title", 0.0, factor=4)
+    assert (picture[:480, 180:] == 90).all()
+    assert picture[84:92, 44:54].mean() > 150  # the number's plate, in the corner of the box
+
+
+def test_a_number_keeps_off_a_label() -> None:
+    frame = np.full((480, 640, 3), 90, np.uint8)
+    box = (0.0, 0.0, 640.0, 480.0)  # leaves no place beside it
+    parts = (PartParse("head", (300, 10, 340, 60), 0.0, "turn", 0.8),)
+    persons = TrackLines([FrameParse(0, 0.0, (PersonParse(7, box, 0.9, NO_POSE, parts),))]).at(0.0)
+    picture = draw_frame(frame, persons, "title", 0.0)[:480]
+    plates = [picture[4:12, 3:6], picture[4:12, -6:-3], picture[-12:-4, 3:6], picture[-12:-4, -6:-3]]
+    assert [bool(plate.mean() > 200) for plate in plates].count(True) == 1
+
+
+def test_text_stays_on_its_backing() -> None:
+    for size in ((480, 640), (1080, 1920)):
+        frame = np.full((*size, 3), 200, np.uint8)
+        parts = tuple(PartParse(f"{side}_leg", (0, 0, 0, 0), 0.0, f"{side} stretch straight", 0.8) for side in SIDES)
+        one = PersonParse(1, (10, 10, 100, 200), 0.9, NO_POSE, parts)
+        picture = draw_frame(frame, TrackLines([FrameParse(0, 0.0, (one,))]).at(0.0), "", 0.0)[: size[0], 120:]
+        backing = np.argwhere((picture < 100).all(axis=2))
+        changed = np.argwhere((picture != 200).any(axis=2))
+        assert (changed.max(axis=0) <= backing.max(axis=0)).all()
+
+
+def test_a_long_title_leaves_room_for_the_clock() -> None:
+    frame = np.full((480, 480, 3), 90, np.uint8)
+    bars = [draw_frame(frame, [], "x" * length, 3.5)[480:] for length in (1, 80)]
+    assert np.array_equal(bars[0][:, -60:], bars[1][:, -60:])
+
+
+def test_a_part_of_the_video_begins_at_zero_with_its_own_sound(tmp_path: Path) -> None:
+    video = gray_video(tmp_path / "v.mp4", 12)
+    write_overlay(parse_of(12), video, tmp_path / "o.mp4", time_range=(0.45, 0.95))
+    assert [f.time_seconds for f in read_frames(tmp_path / "o.mp4")] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
+    with pytest.raises(VideoError, match="needs at least one frame in the asked time, got none"):
+        write_overlay(parse_of(12), video, tmp_path / "p.mp4", time_range=(5.0, 6.0))
+    assert not (tmp_path / "p.mp4").exists()
 
 
 def test_states_are_said_once_for_both_sides() -> None:

@@ -33,7 +33,7 @@ MIN_CONFIDENCE = 0.25  # of a keypoint that is drawn
 MIN_PART_SCORE = 0.1  # of a part that is drawn
 QUIET_STATES = ("none",)  # not worth a label
 FONT, WEIGHT = cv2.FONT_HERSHEY_SIMPLEX, 1  # the weight that labels are measured with; text grows by its scale
-SHADE = 0.35  # of the picture's brightness under a label
+SHADE = 0.25  # of the picture's brightness under a label
 BAR = 0.075  # height of the caption over the picture's short side
 
 
@@ -149,7 +149,6 @@ def _draw_person(picture: Image, person: PersonAt, pen: Pen) -> None:
             _draw_box(picture, person.parts[row], side_color(name), pen.thin)
     _draw_box(picture, person.box, PAPER, pen.line)
     _draw_skeleton(picture, person.keypoints, pen)
-    _draw_number(picture, person, pen)
 
 
 def _draw_box(picture: Image, box: NDArray[np.float64], color: Color, width: int) -> None:
@@ -172,12 +171,18 @@ def _draw_skeleton(picture: Image, keypoints: NDArray[np.float64], pen: Pen) -> 
         cv2.circle(picture, points[row], pen.limb, side_color(KEYPOINTS[row]), -1, cv2.LINE_AA)
 
 
-def _draw_number(picture: Image, person: PersonAt, pen: Pen) -> None:
-    """The person's number in the corner of the box, as the label beside says it."""
-    width, height, _ = text_size([(str(person.track_id), PAPER)], pen.text)
-    x, y = (max(0, round(float(v))) for v in person.box[:2])
-    cv2.rectangle(picture, (x, y), (x + width, y + height), PAPER, -1)
-    _write(picture, str(person.track_id), (x + (width - height) // 2 + pen.line, y + round(0.72 * height)), INK, pen)
+def _draw_number(picture: Image, person: PersonAt, labels: Sequence[tuple[int, int, int, int]], pen: Pen) -> None:
+    """The number that the label says too, in the first corner of the box that no label (x1, y1, x2, y2) hides."""
+    text = str(person.track_id)
+    width, height, _ = text_size([(text, PAPER)], pen.text)
+    x1, y1 = (max(0, round(float(v))) for v in person.box[:2])
+    x2 = min(picture.shape[1], round(float(person.box[2]))) - width
+    y2 = min(picture.shape[0], round(float(person.box[3]))) - height
+    for x, y in ((x1, y1), (x2, y1), (x1, y2), (x2, y2)):
+        if not any(x < right and left < x + width and y < low and top < y + height for left, top, right, low in labels):
+            cv2.rectangle(picture, (x, y), (x + width, y + height), PAPER, -1)
+            _write(picture, text, (x + (height // 3), y + round(0.75 * height)), INK, pen)
+            return
 
 
 def _write(picture: Image, text: str, at: tuple[int, int], color: Color, pen: Pen) -> None:
@@ -199,12 +204,16 @@ def state_lines(states: dict[str, str]) -> list[tuple[str, Color]]:
 
 
 def _draw_labels(picture: Image, persons: Sequence[PersonAt], pen: Pen) -> None:
-    labels = [
-        Label(person.box, [(f"person {person.track_id}", PAPER), *state_lines(person.states)]) for person in persons
-    ]
+    """A column beside each person with something to say, and everybody's number."""
+    said = [(person, state_lines(person.states)) for person in persons]
+    labels = [Label(person.box, [(f"person {person.track_id}", PAPER), *lines]) for person, lines in said if lines]
+    drawn = []
     for label, (x, y) in place_labels(labels, (picture.shape[0], picture.shape[1]), pen.text):
-        if label.lines:
-            _draw_label(picture, label, x, y, pen)
+        _draw_label(picture, label, x, y, pen)
+        width, height, _ = text_size(label.lines, pen.text)
+        drawn.append((x, y, x + width, y + height))
+    for person in persons:
+        _draw_number(picture, person, drawn, pen)
 
 
 def _draw_label(picture: Image, label: Label, x: int, y: int, pen: Pen) -> None:
