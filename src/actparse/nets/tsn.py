@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from actparse.errors import ConfigError, expect_shape
+from actparse.nets.classifier import ClassifierHead
 
 Quad = tuple[int, int, int, int]  # over the four stages
 BlockKind = Literal["bottleneck", "basic"]
@@ -138,22 +139,6 @@ def _build_stage(config: TsnConfig, stage: int, in_width: int) -> nn.Sequential:
         )
         in_width = width
     return nn.Sequential(*blocks)
-
-
-class ClassifierHead(nn.Module):
-    """Dropout and one linear layer, named `fc_cls`."""
-
-    def __init__(self, in_width: int, num_classes: int, dropout: float) -> None:
-        super().__init__()
-        self.dropout = nn.Dropout(dropout)
-        self.fc_cls = nn.Linear(in_width, num_classes)
-        nn.init.normal_(self.fc_cls.weight, std=0.01)
-        nn.init.zeros_(self.fc_cls.bias)
-
-    def forward(self, pooled: Tensor) -> Tensor:
-        """Map features (N, C) to logits (N, num_classes)."""
-        logits: Tensor = self.fc_cls(self.dropout(pooled))  # (N, num_classes)
-        return logits
 
 
 class Tsn(nn.Module):
