@@ -22,6 +22,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from actparse.errors import ConfigError, WeightsError
+from actparse.files import written_beside
 from actparse.nets.csn import Csn, CsnConfig
 from actparse.nets.hrnet import Hrnet, HrnetConfig
 from actparse.nets.tsn import Tsn, TsnConfig
@@ -100,6 +101,7 @@ def save_network(
 
     Raises:
         WeightsError: `net` is none of the architectures that a file can name.
+        OutputError: the file cannot be written.
     """
     config = getattr(net, "config", None)
     names = [name for name, (config_type, _) in ARCHITECTURES.items() if isinstance(config, config_type)]
@@ -117,9 +119,8 @@ def save_network(
         name: (value.to(dtype) if value.is_floating_point() else value).detach().cpu().contiguous()
         for name, value in net.state_dict().items()
     }
-    beside = path.with_name(path.name + ".part")
-    save_file(tensors, beside, metadata={HEADER: json.dumps(header, sort_keys=True)})
-    beside.replace(path)
+    with written_beside(path) as beside:
+        save_file(tensors, beside, metadata={HEADER: json.dumps(header, sort_keys=True)})
 
 
 def load_network(path: Path, *, device: str | torch.device = "cpu") -> NetworkFile:
