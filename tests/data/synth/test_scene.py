@@ -6,9 +6,10 @@ import pytest
 from actparse.data.synth.annotate import VISIBLE, annotate
 from actparse.data.synth.body import IDS_PER_PERSON, PART_IDS, Skin, draw_sizes, solve
 from actparse.data.synth.camera import Camera
+from actparse.data.synth.dataset import GENERATOR
 from actparse.data.synth.figure import Pose, Tube
 from actparse.data.synth.look import Look
-from actparse.data.synth.mesh import box_mesh, joined, tube_mesh
+from actparse.data.synth.mesh import box_mesh, cross, joined, tube_mesh
 from actparse.data.synth.motion import ACTIONS
 from actparse.data.synth.render import Light, paint
 from actparse.data.synth.scene import SceneConfig, build_scene
@@ -118,3 +119,45 @@ def test_wrong_input_is_named() -> None:
         build_scene(0, "sleeping")
     with pytest.raises(ConfigError, match=r"scene\.fps must be greater than 0"):
         SceneConfig(fps=0)
+
+
+def test_cross_products_of_one_and_of_many_agree() -> None:
+    a, b = np.random.default_rng(0).normal(size=(2, 5, 3))
+    assert cross(a, b) == pytest.approx(np.cross(a, b))
+    for row, (one, other) in enumerate(zip(a, b, strict=True)):
+        assert np.array_equal(cross(one, other), cross(a, b)[row])
+
+
+def test_nobody_is_found_where_another_person_stands() -> None:
+    ids = np.full((60, 60), 255, np.uint8)  # furniture
+    ids[10:50, 20:40] = 7 * IDS_PER_PERSON + PART_IDS["hip"]
+    points = np.full((17, 2), 30.0)
+    states = dict.fromkeys(PARTS, "none")
+    assert [annotate(ids, number, points, np.ones(17, bool), states) for number in (1, 6)] == [None, None]
+    truth = annotate(ids, 7, points, np.ones(17, bool), states)
+    assert truth is not None
+    assert truth.box == truth.parts["hip"] == (20.0, 10.0, 40.0, 50.0)
+    assert truth.part_pixels == {"hip": 800}
+
+
+def test_a_part_of_nine_pixels_is_not_annotated() -> None:
+    ids = np.zeros((60, 60), np.uint8)
+    ids[10:50, 20:40] = IDS_PER_PERSON + PART_IDS["hip"]
+    ids[5, 20:29] = IDS_PER_PERSON + PART_IDS["head"]
+    ids[55, 20:30] = IDS_PER_PERSON + PART_IDS["left_foot"]
+    truth = annotate(ids, 1, np.full((17, 2), 30.0), np.ones(17, bool), dict.fromkeys(PARTS, "none"))
+    assert truth is not None
+    assert set(truth.parts) == {"hip", "left_foot"}
+    assert truth.box == (20.0, 5.0, 40.0, 56.0)  # of all visible pixels
+
+
+def test_the_seeds_of_synthtps_1_show_what_they_showed() -> None:
+    """Another picture of the same seed needs another `dataset.GENERATOR`: data on disk and weights rest on it."""
+    persons = build_scene(1003, "lunge").render(5.3).persons
+    assert GENERATOR == "SynthTPS-1"
+    assert [person.box for person in persons] == [
+        pytest.approx((195, 53, 320, 240), abs=1),
+        pytest.approx((0, 62, 58, 222), abs=1),
+    ]
+    assert persons[0].parts["head"] == pytest.approx((245, 53, 275, 91), abs=1)
+    assert [person.states["left_leg"] for person in persons] == ["bend", "bend"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import find_objects
@@ -64,12 +65,15 @@ def annotate(
         states: part -> state.
     """
     low = person * IDS_PER_PERSON
-    own = np.where((ids > low) & (ids <= low + TRUNK_ID), ids - low, 0)  # part numbers, 0 for all that is not theirs
-    counts = np.bincount(own.ravel(), minlength=IDS_PER_PERSON)
-    slices = find_objects(own, max_label=TRUNK_ID)
-    boxes = {number: _box(found) for number, found in enumerate(slices, start=1) if found is not None}
+    part = ids - np.uint8(low + 1)  # 0 to 10 for this person's; what is below wraps round to far above
+    own = np.where(part < TRUNK_ID, part + np.uint8(1), np.uint8(0))  # part numbers, 0 for all that is not theirs
+    left, top, width, height = cv2.boundingRect(own)
+    window = own[top : top + height, left : left + width]
+    counts = np.bincount(window.ravel(), minlength=IDS_PER_PERSON)
     if counts[1:].sum() < MIN_PERSON_PIXELS:
         return None
+    slices = find_objects(window, max_label=TRUNK_ID)
+    boxes = {number: _box(found, left, top) for number, found in enumerate(slices, start=1) if found is not None}
     stacked = np.array(list(boxes.values()))
     box = (*stacked[:, :2].min(axis=0).tolist(), *stacked[:, 2:].max(axis=0).tolist())
     if max(box[2] - box[0], box[3] - box[1]) < MIN_PERSON_SIDE:
@@ -85,9 +89,9 @@ def annotate(
     )
 
 
-def _box(found: tuple[slice, ...]) -> Box:
+def _box(found: tuple[slice, ...], left: int, top: int) -> Box:
     rows, columns = found
-    return float(columns.start), float(rows.start), float(columns.stop), float(rows.stop)
+    return float(left + columns.start), float(top + rows.start), float(left + columns.stop), float(top + rows.stop)
 
 
 def _visibility(own: NDArray[np.uint8], keypoints: Floats, facing: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -19,6 +19,7 @@ Color = tuple[int, int, int]
 TEXTURE = 512  # pixels, side of a surface's texture
 Build = Callable[[np.random.Generator, Floats, Floats], list[Mesh]]  # a seed, a place, a tone -> a thing
 PANORAMA_METRES = 26.0  # width that a wall's texture covers before it repeats
+FADE_FROM = np.float32(5)  # lengths of a ray from which on the floor's pattern fades
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,7 @@ class Backdrop:
         self._distance = rng.uniform(*place.wall_distance)
         warm = rng.uniform(-12, 12)
         self._sky = np.array([[165 + warm, 185, 208 - warm], [212 + warm, 218, 222 - warm]]) * rng.uniform(0.75, 1.08)
-        self._ceiling = np.array([96.0, 96.0, 94.0]) * rng.uniform(0.6, 1.4)
+        rng.random()  # unused, but without it a seed would show another place than in SynthTPS-1
         self._offset = rng.uniform(0, PANORAMA_METRES)
         self._turn = rng.uniform(-0.5, 0.5)  # of the floor's pattern
         self._last: tuple[Floats, Image] | None = None
@@ -182,10 +183,10 @@ class Backdrop:
         if self._last is not None and np.array_equal(self._last[0], key):
             return self._last[1].copy()
         rays = camera.rays(self.size)  # (3, H, W)
-        image = self._above(rays[1])
         reach = np.float32(camera.eye[1]) / np.maximum(-rays[1], np.float32(1e-3))  # of the ray to the floor
         reach_wall = np.float32(camera.eye[2] + self._distance) / np.maximum(-rays[2], np.float32(1e-3))
         on_floor = (rays[1] < -1e-3) & (reach < reach_wall)  # (H, W)
+        image = np.empty((*self.size, 3), np.uint8)
         rows = np.flatnonzero(~on_floor.all(axis=1))
         if len(rows):
             self._draw_wall(image, slice(0, int(rows[-1]) + 1), camera, rays, reach_wall)
@@ -195,13 +196,11 @@ class Backdrop:
         self._last = (key, image)
         return image.copy()
 
-    def _above(self, up: Singles) -> Image:
-        """What shows where there is neither wall nor floor: sky or ceiling."""
-        if not self.place.sky:
-            return np.broadcast_to(self._ceiling.astype(np.uint8), (*up.shape, 3)).copy()
+    def _draw_sky(self, up: Singles) -> Image:
+        """Colours (R, W, 3) of rays that rise by `up` (R, W)."""
         levels = np.linspace(0, 1, 256)[:, None]
         table = np.clip(self._sky[1] * (1 - levels) + self._sky[0] * levels, 0, 255).astype(np.uint8)  # (256, 3)
-        sky: Image = table[np.clip(up * 408, 0, 255).astype(np.uint8)]
+        sky: Image = np.take(table, np.clip(up * 408, 0, 255).astype(np.uint8), axis=0)
         return sky
 
     def _draw_wall(self, image: Image, rows: slice, camera: Camera, rays: Singles, reach: Singles) -> None:
@@ -216,7 +215,8 @@ class Backdrop:
             return
         edge = np.clip((np.float32(self.place.wall_height) - y) * 4, 0, 1) * (rays[2, rows] < -1e-3)
         opacity = (seen[..., 3] * edge * np.float32(1 / 255))[..., None]
-        image[rows] = (image[rows] + (seen[..., :3] - image[rows].astype(np.float32)) * opacity).astype(np.uint8)
+        sky = self._draw_sky(rays[1, rows])
+        image[rows] = (sky + (seen[..., :3] - sky.astype(np.float32)) * opacity).astype(np.uint8)
 
     def _draw_floor(
         self, image: Image, rows: slice, camera: Camera, rays: Singles, reach: Singles, on_floor: NDArray[np.bool_]
@@ -228,9 +228,12 @@ class Backdrop:
         seen = cv2.remap(
             self._floor, cos * x - sin * z, sin * x + cos * z, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP
         )
-        far = np.clip((length - 5) * np.float32(1 / 12), 0, 1)[..., None]  # fine patterns fade, or they would flicker
-        faded = (seen + (self._floor_mean.astype(np.float32) - seen) * far).astype(np.uint8)
-        np.copyto(image[rows], faded, where=on_floor[rows][..., None])
+        distant = np.flatnonzero((length > FADE_FROM).any(axis=1))
+        if len(distant):  # fine patterns fade, or they would flicker
+            upper = slice(0, int(distant[-1]) + 1)
+            far = np.clip((length[upper] - FADE_FROM) * np.float32(1 / 12), 0, 1)[..., None]
+            seen[upper] = (seen[upper] + (self._floor_mean.astype(np.float32) - seen[upper]) * far).astype(np.uint8)
+        np.copyto(image[rows], seen, where=on_floor[rows][..., None])
 
 
 METAL = np.array([96.0, 98.0, 104.0])

@@ -229,13 +229,14 @@ class Skin:
         thumb_way = across * (1.0 if float(across @ joints.chest_turn[:, 2]) >= 0 else -1.0)
         frames = {f"{side}_palm": (wrist, along * 0.095 * k, across, inward)}
         bend = 0.25 + 1.3 * grip  # radians at each of the two joints
-        for number in range(4):
+        first = along * np.cos(bend) + inward * np.sin(bend)
+        second = along * np.cos(2 * bend) + inward * np.sin(2 * bend)
+        deep, deep_second = cross(first, across), cross(second, across)
+        for number, length in enumerate((0.048, 0.052, 0.049, 0.04)):
             root = wrist + along * 0.09 * k + thumb_way * (0.027 - 0.018 * number) * k
-            first = along * np.cos(bend) + inward * np.sin(bend)
-            second = along * np.cos(2 * bend) + inward * np.sin(2 * bend)
-            length = (0.048, 0.052, 0.049, 0.04)[number] * k
-            frames[f"{side}_finger_{number}a"] = (root, first * length, across, cross(first, across))
-            frames[f"{side}_finger_{number}b"] = (root + first * length, second * length, across, cross(second, across))
+            step = first * (length * k)
+            frames[f"{side}_finger_{number}a"] = (root, step, across, deep)
+            frames[f"{side}_finger_{number}b"] = (root + step, second * (length * k), across, deep_second)
         thumb = unit(along * 0.75 + thumb_way * (0.7 - 0.4 * grip) + inward * (0.2 + 0.5 * grip))
         start = wrist + along * 0.03 * k + thumb_way * 0.03 * k
         frames[f"{side}_thumb"] = _tube_frame(start, start + thumb * 0.065 * k, inward)

@@ -12,9 +12,10 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -114,23 +115,33 @@ def write_dataset(
     """
     videos = [video for plan in plans for video in plan_videos(plan)]
     _expect_same_plan(root, plans)
-    hashes: dict[str, str] = {}
-    with ProcessPoolExecutor(processes, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
-        waiting = {pool.submit(write_video, root, video): video for video in videos}
-        try:
-            for done in as_completed(waiting):
-                hashes[waiting[done].name] = done.result()
-                if progress:
-                    progress(len(hashes), len(videos))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    hashes = {}
+    for name, sha256 in _written(root, videos, processes):
+        hashes[name] = sha256
+        if progress:
+            progress(len(hashes), len(videos))
     for plan in plans:
         _write_truth(root, plan.name, [video for video in videos if video.split == plan.name])
     _write_lists(root, plans, videos)
     manifest = {"plan": _plan_record(plans), "videos": {v.name: _record(v, hashes[v.name]) for v in videos}}
     write_text(root / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True))
     return root / "manifest.json"
+
+
+def _written(root: Path, videos: Sequence[VideoPlan], processes: int) -> Iterator[tuple[str, str]]:
+    """Make the videos; yields the name of each that is done, and the hash of its annotation."""
+    if processes <= 1:
+        yield from ((video.name, write_video(root, video)) for video in videos)
+        return
+    context = get_context("spawn")  # a forked child of a process with threads may hang
+    with ProcessPoolExecutor(processes, context, cv2.setNumThreads, (1,)) as pool:
+        waiting = {pool.submit(write_video, root, video): video for video in videos}
+        try:
+            for done in as_completed(waiting):
+                yield waiting[done].name, done.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def _plan_record(plans: Sequence[SplitPlan]) -> dict[str, Any]:

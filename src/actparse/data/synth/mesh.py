@@ -47,6 +47,13 @@ def normalised(vectors: Floats) -> Floats:
 
 def cross(a: Floats, b: Floats) -> Floats:
     """Cross product of vectors (..., 3); faster than numpy's for small arrays."""
+    if a.ndim == b.ndim == 1:  # plain floats take a tenth of the time that arrays of one number take
+        (ax, ay, az), (bx, by, bz) = a.tolist(), b.tolist()
+        return np.array([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx])
+    return _cross_rows(a, b)
+
+
+def _cross_rows(a: Floats, b: Floats) -> Floats:
     ax, ay, az = a[..., 0], a[..., 1], a[..., 2]
     bx, by, bz = b[..., 0], b[..., 1], b[..., 2]
     return np.stack((ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx), axis=-1)

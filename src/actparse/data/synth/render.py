@@ -28,25 +28,25 @@ class Light:
 def paint(canvas: Image, mesh: Mesh, camera: Camera, light: Light) -> None:
     """Draw a mesh over `canvas` (H, W, 4): RGB and, in the fourth plane, the id of the nearest surface."""
     pixels, depths = camera.project(mesh.vertices)
-    corners = pixels[mesh.quads]  # (Q, 4, 2)
-    depth = depths[mesh.quads]  # (Q, 4)
-    height, width = canvas.shape[:2]
-    a, b = corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1]
-    faces = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0] < 0  # outward quads turn this way in an image whose y points down
-    inside = (
-        (corners[..., 0].max(axis=1) >= 0)
-        & (corners[..., 0].min(axis=1) < width)
-        & (corners[..., 1].max(axis=1) >= 0)
-        & (corners[..., 1].min(axis=1) < height)
-    )
-    kept = np.flatnonzero(faces & inside & (depth.min(axis=1) > NEAR))
-    order = kept[np.argsort(-depth[kept].mean(axis=1), kind="stable")]
+    kept = _visible(pixels, depths, mesh.quads, canvas.shape[:2])
+    order = kept[np.argsort(-depths[mesh.quads[kept]].mean(axis=1), kind="stable")]
     colors = _shaded(mesh, order, light)  # (P, 3)
     fills = np.concatenate((colors, mesh.ids[order, None]), axis=1).tolist()
-    points = np.round(corners[order] * (1 << SHIFT) - (1 << SHIFT) / 2).astype(np.int32)
+    corners = pixels[mesh.quads[order]]  # (P, 4, 2)
+    points = np.round(corners * (1 << SHIFT) - (1 << SHIFT) / 2).astype(np.int32)
     fill = cv2.fillConvexPoly
     for polygon, color in zip(points, fills, strict=True):
         fill(canvas, polygon, color, cv2.LINE_8, SHIFT)
+
+
+def _visible(pixels: Floats, depths: Floats, quads: NDArray[np.int64], size: tuple[int, ...]) -> NDArray[np.int64]:
+    """Indices (K,) of the quads that face the camera, lie before it, and reach into the image."""
+    height, width = size
+    x, y = np.ascontiguousarray(pixels.T)[:, quads.T]  # (4, Q) each: few long rows are quick to reduce
+    turns = (x[2] - x[0]) * (y[3] - y[1]) - (y[2] - y[0]) * (x[3] - x[1])
+    faces = turns < 0  # outward quads turn this way in an image whose y points down
+    inside = (x.max(axis=0) >= 0) & (x.min(axis=0) < width) & (y.max(axis=0) >= 0) & (y.min(axis=0) < height)
+    return np.flatnonzero(faces & inside & (depths[quads.T].min(axis=0) > NEAR))
 
 
 def _shaded(mesh: Mesh, order: NDArray[np.int64], light: Light) -> Floats:
@@ -71,6 +71,8 @@ def cast_shadow(image: Image, bones: Floats, radii: Floats, camera: Camera, ligh
             thickness = max(1, round(1.3 * radius * small.focal / float(depth.mean())))
             start, end = np.round(line).astype(int).tolist()
             cv2.line(mask, start, end, 255, thickness)
-    soft = cv2.GaussianBlur(mask, (0, 0), 1.8)
-    shade = 1 - strength * cv2.resize(soft, (width, height)).astype(np.float32)[..., None] / 255
-    image[:] = (image * shade).astype(np.uint8)
+    soft = cv2.resize(cv2.GaussianBlur(mask, (0, 0), 1.8), (width, height))
+    left, top, across, down = cv2.boundingRect(soft)
+    dark = (slice(top, top + down), slice(left, left + across))
+    shade = 1 - strength * soft[dark].astype(np.float32)[..., None] / 255
+    image[dark] = (image[dark] * shade).astype(np.uint8)

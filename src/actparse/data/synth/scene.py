@@ -163,11 +163,13 @@ class Scene:
         if lens.softness > 0:
             image = np.asarray(cv2.GaussianBlur(image, (0, 0), lens.softness), np.uint8)
         rng = np.random.default_rng([lens.seed, round(time_seconds * 1000) & 0x7FFFFFFF])
-        grain = rng.standard_normal((*self.config.size, 1), np.float32) * lens.noise
+        grey = rng.standard_normal(self.config.size, np.float32) * lens.noise
+        grain = np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB), np.float32)
         if lens.noise > 5:  # a dark picture's noise has colours
             grain = grain + rng.standard_normal((*self.config.size, 3), np.float32) * (lens.noise * 0.5)
-        exposed = cv2.convertScaleAbs(np.maximum(image * np.float32(lens.gain) + grain, 0))
-        return np.asarray(exposed, np.uint8)
+        exposed = image * np.float32(lens.gain) + grain
+        np.maximum(exposed, 0, out=exposed)
+        return np.asarray(cv2.convertScaleAbs(exposed), np.uint8)
 
 
 def build_scene(seed: int, action: str, *, config: SceneConfig | None = None) -> Scene:
