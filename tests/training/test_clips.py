@@ -12,10 +12,11 @@ import torch
 from actparse.errors import DataError
 from actparse.nets.csn import CsnConfig
 from actparse.stages.actions import ClipConfig
-from actparse.training.clips import ClipTask
+from actparse.training.clips import ActionTask, ClipTask
 from actparse.training.reading import StoreConfig
 from actparse.training.store import Store, open_store
-from actparse.training.stretches import Stretch
+from actparse.training.stretches import Stretch, action_segments, action_stretches
+from actparse.vocabulary import GROUPS, mirror_label
 from training.miniature import SIZE, write_miniature
 
 NET = CsnConfig(num_blocks=(1, 1, 1, 1), widths=(8, 8, 8, 8), mid_widths=(4, 4, 4, 4), stem_width=8)
@@ -65,7 +66,7 @@ def test_stretch_shorter_than_a_clip_repeats_its_last_frame(store: Store) -> Non
     task = build(store, ("lunge", "none", "none"))
     task.stretches = (Stretch(0, 2, ("lunge", "none", "none")),)
     clips = task.batch(np.random.default_rng(0))["clips"]
-    assert torch.equal(clips[:, :, 1], clips[:, :, 3])
+    assert torch.equal(clips[:, :, 2], clips[:, :, 3])
 
 
 def test_evaluation_counts_labels_and_states(store: Store) -> None:
@@ -74,6 +75,30 @@ def test_evaluation_counts_labels_and_states(store: Store) -> None:
     assert figures["state_accuracy"] == 1.0
     assert figures["accuracy"] == 0.5
     assert task.labels()["labels"] == [["lunge", "none", "none"], ["push_up", "none", "none"]]
+
+
+def test_action_network_is_asked_for_the_groups_too(store: Store) -> None:
+    segments = action_segments(store)
+    task = ActionTask((store, segments), (store, action_stretches(store)), NET, STAGE)
+    batch = task.batch(np.random.default_rng(0))
+    assert batch["group_labels"].shape == (16, 6)
+    losses = task.losses(task.net, batch)
+    assert set(losses) == {"label", "groups"}
+    losses["groups"].backward()  # type: ignore[no-untyped-call]
+    assert task.net.cls_head.fc_cls.weight.grad is None
+    assert task.net.backbone.conv1.conv.weight.grad is not None
+    assert task.labels()["labels"] == [[action] for action in sorted(set(store.actions))]
+
+
+def test_group_labels_follow_the_mirror(store: Store) -> None:
+    labels = tuple(("lunge", "bend", "none") if group == "arm" else None for group in GROUPS)
+    seen = [Stretch(0, 32, ("lunge",), labels)]
+    mirrored = tuple(label and mirror_label(label) for label in labels)
+    task = ActionTask((store, [*seen, Stretch(0, 32, ("lunge",), mirrored)]), (store, []), NET, STAGE)
+    task.stretches = tuple(seen)
+    found = task.batch(np.random.default_rng(0))["group_labels"]
+    assert set(found[:, GROUPS.index("arm")].tolist()) == {0, 1}
+    assert (found[:, GROUPS.index("leg")] == -1).all()
 
 
 def test_no_stretches_is_an_error(store: Store, tmp_path: Path) -> None:

@@ -27,10 +27,13 @@ class ColorJitter:
     channel_gain: float = 0.1  # each channel times 1 -+ this
     offset: float = 15.0  # all channels plus -+ this, of 255
     gamma: float = 0.15  # exponent 1 -+ this
+    swapped_share: float = 0.0  # of the images have their channels in another order
 
 
 def recolor(image: Image, rng: np.random.Generator, jitter: ColorJitter) -> Image:
     """An image with one random change of brightness, contrast and tint."""
+    if jitter.swapped_share and rng.random() < jitter.swapped_share:
+        image = np.ascontiguousarray(image[..., rng.permutation(3)])
     return np.asarray(cv2.LUT(image, _color_table(rng, jitter)), dtype=np.uint8)
 
 

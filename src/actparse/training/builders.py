@@ -9,7 +9,7 @@ from pathlib import Path
 from actparse.data.kinetics_tps import KineticsTps
 from actparse.errors import DataError
 from actparse.training import tiny
-from actparse.training.clips import ClipTask
+from actparse.training.clips import ActionTask, ClipTask
 from actparse.training.keypoint_cache import predicted_keypoints
 from actparse.training.options import Report, TrainOptions
 from actparse.training.parts import PartsTask
@@ -19,7 +19,7 @@ from actparse.training.poses import PosesTask
 from actparse.training.reading import StoreConfig
 from actparse.training.runs import RunFolder
 from actparse.training.store import Store, open_store
-from actparse.training.stretches import action_stretches, state_stretches
+from actparse.training.stretches import action_segments, action_stretches, state_stretches
 from actparse.training.task import Task
 from actparse.vocabulary import GROUPS
 
@@ -87,8 +87,9 @@ def _parts(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Task
 
 
 def _action(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Task:
-    train, held_out = ((store, action_stretches(store)) for store in open_splits(data, run.out, options.report))
-    return ClipTask(name, train, held_out, tiny.CLIPS_NET, tiny.CLIPS_STAGE)
+    train, held_out = open_splits(data, run.out, options.report)
+    segments, videos = action_segments(train), action_stretches(held_out)
+    return ActionTask((train, segments), (held_out, videos), tiny.CLIPS_NET, tiny.CLIPS_STAGE)
 
 
 def _states(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Task:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,12 +19,15 @@ from actparse.training.augment import ColorJitter, Matrix, about, mirrored, reco
 from actparse.training.store import Store
 from actparse.training.stretches import Stretch
 from actparse.training.task import Batch, Task, TaskSettings
-from actparse.vocabulary import GroupLabel, mirror_label
+from actparse.vocabulary import GROUPS, GroupLabel, mirror_label
 from actparse.weights.bundle import config_to_dict
 
 LABEL_SMOOTHING = 0.05
 ZOOM = (0.85, 1.3)
 MAX_SHIFT = 0.095  # of the frame's sides
+GROUPS_WEIGHT = 0.7  # of the groups' labels in the loss of the action network
+SPEED = (0.8, 1.25)  # of the motion
+JITTER = ColorJitter(gain=0.35, channel_gain=0.25, offset=25.0, gamma=0.3, swapped_share=0.4)  # clothes tell no action
 
 
 class ClipTask(Task):
@@ -51,10 +54,9 @@ class ClipTask(Task):
         if not stretches:
             raise DataError(f"{self.train.folder}: no labelled stretch of frames for {kind}")
         self.label_list = tuple(sorted({stretch.label for stretch in stretches}))
-        self.index = {label: number for number, label in enumerate(self.label_list)}
+        self.index = _numbered(self.label_list)
         self.stretches = tuple(stretches)
         self.net = Csn(replace(config, num_classes=len(self.label_list)))
-        self.jitter = ColorJitter()
 
     @property
     def num_samples(self) -> int:
@@ -69,19 +71,23 @@ class ClipTask(Task):
         return {"clips": torch.from_numpy(np.stack(clips)).permute(0, 4, 1, 2, 3), "labels": torch.tensor(labels)}
 
     def _sample(self, stretch: Stretch, rng: np.random.Generator) -> tuple[NDArray[np.uint8], int]:
-        span = (self.stage.num_frames - 1) * self.stage.frame_stride + 1
-        first = stretch.first + int(rng.integers(0, max(1, stretch.end - stretch.first - span + 1)))
-        rows = np.minimum(first + np.arange(self.stage.num_frames) * self.stage.frame_stride, stretch.end - 1)
         label = self.index[stretch.label]
         seen_in_mirror = self.index.get(mirror_label(stretch.label), -1)
         mirror = seen_in_mirror >= 0 and bool(rng.random() < 0.5)  # a label that training never saw cannot be taught
-        clip = augmented_clip(self.train.clips[rows], rng, self.jitter, mirror=mirror)
-        return clip, seen_in_mirror if mirror else label
+        return self.clip(stretch, rng, mirror=mirror), seen_in_mirror if mirror else label
+
+    def clip(self, stretch: Stretch, rng: np.random.Generator, *, mirror: bool) -> NDArray[np.uint8]:
+        """A clip (T, H, W, 3) from anywhere in a stretch, a little faster or slower than it was, and augmented."""
+        steps = np.arange(self.stage.num_frames) * self.stage.frame_stride * rng.uniform(*SPEED)
+        span = int(steps[-1]) + 1
+        first = stretch.first + int(rng.integers(0, max(1, stretch.end - stretch.first - span + 1)))
+        rows = np.minimum(first + steps.astype(np.int64), stretch.end - 1)
+        return augmented_clip(self.train.clips[rows], rng, JITTER, mirror=mirror)
 
     def losses(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy with smoothed labels."""
         logits = net(self.stage.norm(batch["clips"]))  # (N, num_classes)
-        return {"label": F.cross_entropy(logits.float(), batch["labels"], label_smoothing=LABEL_SMOOTHING)}
+        return {"label": _smoothed_loss(logits, batch["labels"])}
 
     def evaluate(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
         """Share of held-out stretches whose label, and whose states alone, come out right."""
@@ -109,6 +115,71 @@ class ClipTask(Task):
     def labels(self) -> Mapping[str, Any]:
         """One list for each output of the network: the action, then the states."""
         return {"labels": [list(label) for label in self.label_list]}
+
+
+class ActionTask(ClipTask):
+    """The action of videos; what the part groups do meanwhile is asked too, of layers that are dropped after training.
+
+    The states say more of a clip than its action: with few videos the network learns to look at the people.
+    """
+
+    def __init__(
+        self,
+        train: tuple[Store, Sequence[Stretch]],
+        held_out: tuple[Store, Sequence[Stretch]],
+        config: CsnConfig,
+        stage: ClipConfig,
+    ) -> None:
+        """`train`: a split and its segments, with the labels of their groups; `held_out`: a split and its videos."""
+        super().__init__("action", train, held_out, config, stage)
+        self.group_indices = [
+            _numbered(stretch.group_labels[g] for stretch in self.stretches) for g in range(len(GROUPS))
+        ]
+        self.helper = nn.ModuleList(nn.Linear(config.widths[-1], max(1, len(index))) for index in self.group_indices)
+
+    def batch(self, rng: np.random.Generator) -> Batch:
+        """Clips from segments drawn at random; labels of their groups (N, 6), -1 where there is none."""
+        rows = rng.integers(0, len(self.stretches), self.settings.batch_size)
+        mirrors = rng.random(len(rows)) < 0.5
+        stretches = [self.stretches[row] for row in rows]
+        clips = [self.clip(s, rng, mirror=bool(m)) for s, m in zip(stretches, mirrors, strict=True)]
+        group_labels = [self._group_labels(s, bool(m)) for s, m in zip(stretches, mirrors, strict=True)]
+        return {
+            "clips": torch.from_numpy(np.stack(clips)).permute(0, 4, 1, 2, 3),
+            "labels": torch.tensor([self.index[stretch.label] for stretch in stretches]),
+            "group_labels": torch.tensor(group_labels),
+        }
+
+    def _group_labels(self, stretch: Stretch, mirror: bool) -> list[int]:
+        labels = [mirror_label(label) if mirror and label else label for label in stretch.group_labels]
+        return [index.get(label, -1) if label else -1 for index, label in zip(self.group_indices, labels, strict=True)]
+
+    def losses(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """Cross-entropy of the action, and the mean over the groups of that of their labels; labels smoothed."""
+        assert isinstance(net, Csn)
+        assert isinstance(self.helper, nn.ModuleList)
+        features = net.features(self.stage.norm(batch["clips"]))  # (N, C)
+        of_groups = [
+            _smoothed_loss(layer(net.cls_head.dropout(features)), batch["group_labels"][:, group])
+            for group, layer in enumerate(self.helper)
+        ]
+        return {
+            "label": _smoothed_loss(net.cls_head(features), batch["labels"]),
+            "groups": GROUPS_WEIGHT * torch.stack(of_groups).mean(),
+        }
+
+
+def _numbered(labels: Iterable[GroupLabel | None]) -> dict[GroupLabel, int]:
+    """Numbers for the labels that occur, in sorted order."""
+    return {label: number for number, label in enumerate(sorted({label for label in labels if label is not None}))}
+
+
+def _smoothed_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean cross-entropy of logits (N, C) with smoothed labels (N,); 0 where all are -1."""
+    losses = F.cross_entropy(
+        logits.float(), labels, ignore_index=-1, label_smoothing=LABEL_SMOOTHING, reduction="none"
+    )  # (N,)
+    return losses.sum() / (labels >= 0).sum().clamp(min=1)
 
 
 def augmented_clip(

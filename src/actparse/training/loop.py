@@ -100,6 +100,7 @@ class TaskModule(Watched):
         self.task = task
         self.plan = plan
         self.net = task.net
+        self.helper = task.helper
         self.last_losses: dict[str, float] = {}
         self.learning_rate = 0.0
         self.schedule = one_cycle(task.settings.learning_rate, plan.num_steps)
@@ -112,8 +113,8 @@ class TaskModule(Watched):
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """AdamW; biases and norms are not decayed."""
         decay = self.task.settings.weight_decay
-        matrices = [p for p in self.net.parameters() if p.requires_grad and p.dim() > 1]
-        vectors = [p for p in self.net.parameters() if p.requires_grad and p.dim() <= 1]
+        matrices = [p for p in self.parameters() if p.requires_grad and p.dim() > 1]
+        vectors = [p for p in self.parameters() if p.requires_grad and p.dim() <= 1]
         groups = [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
         return torch.optim.AdamW(groups, lr=self.task.settings.learning_rate, fused=True)
 
@@ -126,7 +127,7 @@ class TaskModule(Watched):
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Clip the gradient; the Trainer's own clipping refuses a fused optimiser."""
-        torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.task.settings.max_gradient_norm)
+        torch.nn.utils.clip_grad_norm_(self.parameters(), self.task.settings.max_gradient_norm)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The sum of the task's loss terms.
@@ -191,7 +192,7 @@ def _steps_in(seconds: float, task: Task, hardware: Hardware, seed: int) -> int:
     """How many steps fit into a time, measured on a copy of the network."""
     start = time.monotonic()
     trial = copy.copy(task)
-    trial.net = copy.deepcopy(task.net)
+    trial.net, trial.helper = copy.deepcopy((task.net, task.helper))
     stopwatch = _Stopwatch()
     plan = Plan(NUM_WARM_STEPS + NUM_MEASURED_STEPS, seed, task.settings.batch_size)
     _fit(trial, plan, hardware, [stopwatch], checkpoint=None)

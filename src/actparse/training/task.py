@@ -30,6 +30,7 @@ class Task(ABC):
     kind: str  # "persons", "poses", "parts", "action", "states-head", ...
     settings: TaskSettings
     net: nn.Module
+    helper: nn.Module | None = None  # trained beside the network, for its loss alone, and dropped with the task
 
     @property
     @abstractmethod
