@@ -18,7 +18,7 @@ from actparse.stages.integrate import with_states
 from actparse.stages.loading import StageBundle, load_bundle
 from actparse.stages.parts import PartDetector
 from actparse.stages.persons import PersonDetector
-from actparse.stages.poses import PoseEstimator
+from actparse.stages.poses import PoseEstimator, distinct_persons
 from actparse.stages.refine import grow_boxes
 from actparse.stages.timing import StageTimer
 from actparse.stages.tracking import Tracker, TrackerConfig
@@ -139,9 +139,12 @@ class Parser:
         """Stage 1 on frames of one size, in the order of their times: persons, poses, grown boxes, parts, tracks."""
         images = [frame.image for frame in frames]
         with self.timer("persons"):
-            persons = self.persons.detect(images)
+            boxes = self.persons.detect(images)
         with self.timer("poses"):
-            keypoints = self.poses.estimate(images, [found.boxes for found in persons])
+            poses = self.poses.estimate(images, [found.boxes for found in boxes])
+        max_oks = self.poses.config.max_oks
+        distinct = [distinct_persons(*pair, max_oks) for pair in zip(boxes, poses, strict=True)]
+        persons, keypoints = [found for found, _ in distinct], [points for _, points in distinct]
         grown = [
             grow_boxes(found.boxes, points, min_confidence=self.config.min_keypoint_confidence, size=image.shape[:2])
             for found, points, image in zip(persons, keypoints, images, strict=True)

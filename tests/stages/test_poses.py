@@ -6,7 +6,8 @@ import torch
 
 from actparse.errors import ConfigError
 from actparse.nets.hrnet import Hrnet, HrnetConfig
-from actparse.stages.poses import PoseEstimator, PosesConfig
+from actparse.stages.poses import PoseEstimator, PosesConfig, distinct_persons
+from actparse.structures import Detections
 
 
 def estimator(**settings: object) -> PoseEstimator:
@@ -48,8 +49,27 @@ def test_the_mirrored_view_is_averaged() -> None:
     assert not np.array_equal(one[0], both[0])
 
 
+def test_of_two_boxes_with_one_pose_the_better_stays() -> None:
+    pose = np.random.default_rng(0).uniform(20, 60, (17, 3)).astype(np.float32)
+    boxes = np.array([[10, 10, 60, 90], [12, 30, 62, 90], [110, 10, 160, 90]], np.float32)
+    persons = Detections(boxes, np.array([0.4, 0.9, 0.3], np.float32), np.zeros(3, np.int64))
+    poses = np.stack((pose + 0.5, pose, pose + [100, 0, 0])).astype(np.float32)
+    found, keypoints = distinct_persons(persons, poses, 0.6)
+    assert np.array_equal(found.boxes, boxes[[1, 2]])
+    assert np.array_equal(keypoints, poses[[1, 2]])
+    assert len(distinct_persons(persons, poses, 1.0)[0]) == 3
+
+
+def test_no_persons_stay_none() -> None:
+    none = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
+    found, keypoints = distinct_persons(none, np.zeros((0, 17, 3), np.float32), 0.6)
+    assert len(found) == 0
+    assert keypoints.shape == (0, 17, 3)
+
+
 @pytest.mark.parametrize(
-    ("field", "value"), [("size", (50, 64)), ("padding", 0), ("decoding", "other"), ("blur_kernel", 4)]
+    ("field", "value"),
+    [("size", (50, 64)), ("padding", 0), ("decoding", "other"), ("blur_kernel", 4), ("max_oks", 1.5)],
 )
 def test_a_wrong_field_is_named(field: str, value: object) -> None:
     with pytest.raises(ConfigError, match=rf"poses\.{field} must be"):

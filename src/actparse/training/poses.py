@@ -41,7 +41,7 @@ MIN_PAIR_SHARE = 0.06  # of the box's longer side, between a left and a right ke
 HEATMAP_SIGMA = 1.5  # cells
 VISIBILITY_WEIGHTS = (0.0, 0.6, 1.0)  # of a keypoint that is absent, hidden, visible
 ABSENT_WEIGHT = 0.3  # of an absent keypoint's empty heat map, so that a peak's height is an honest confidence
-COORDINATE_WEIGHT = 0.03  # of the side branch's error in the loss
+COORDINATE_WEIGHT = 0.06  # of the side branch's error in the loss
 
 
 class PosesTask(Task):

@@ -85,4 +85,4 @@ POSES_NET = HrnetConfig(
     layer1_width=16,
     side_branch=SideBranchConfig(sigma=1.5),
 )
-POSES_STAGE = PosesConfig(size=(128, 128), padding=1.25, decoding="dark", blur_kernel=7, flip_test=True, norm=NORM)
+POSES_STAGE = PosesConfig(size=(128, 128), padding=1.25, decoding="dark", blur_kernel=7, max_oks=0.6, norm=NORM)
