@@ -15,11 +15,11 @@ from actparse.diagnosis_video import Variant, VideoFindings, examine_video
 from actparse.errors import DataError
 from actparse.metrics import tps_score
 from actparse.metrics.coco import average_precision, keypoint_average_precision
+from actparse.metrics.identity import identity_switches
 from actparse.metrics.keypoints import oks, pck, swap_rate
 from actparse.metrics.states import StateAccuracy, commonest_states, shared_states
 from actparse.parser import Parser
 from actparse.stages.loading import load_parts_without_dots
-from actparse.stages.tracking import identity_switches
 from actparse.vocabulary import GROUPS, KEYPOINT_PAIRS, PARTS
 
 Progress = Callable[[int, int], None]
@@ -137,7 +137,7 @@ def _stage_figures(findings: Sequence[VideoFindings]) -> dict[str, float]:
     names = {"dots": "parts AP50, dots", "no dots": "parts AP50, no dots", "true dots": "parts AP50, dots of the truth"}
     for way in _part_ways(findings):
         figures[f"{names[way]} (true person boxes)"] = _parts(findings, way).ap50
-    switches = [identity_switches(video.identities) for video in findings]
+    switches = [identity_switches(video.tracked) for video in findings]
     tracks = sum(found.tracks for found in switches)
     figures["identity switches per 100 tracks"] = 100 * sum(found.switches for found in switches) / max(tracks, 1)
     figures["video accuracy"] = 100 * float(np.mean([v.parse.action == v.record.action for v in findings]))

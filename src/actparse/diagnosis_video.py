@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from actparse.data.kinetics_tps import FrameTruth, VideoRecord, read_frame_truth
 from actparse.data.submission import EVALUATED_STRIDE
 from actparse.errors import DataError
+from actparse.metrics.identity import TrackedFrame
 from actparse.metrics.states import shared_states
 from actparse.metrics.tps import match_persons
 from actparse.parser import Parser
@@ -57,7 +58,7 @@ class VideoFindings:
     true_parts: list[Detections]
     parts: dict[str, list[Detections]]  # "dots", "no dots", "true dots": found in true boxes
     found_parts: dict[str, list[Found]]  # the same, person by person; "predicted no dots" in found boxes
-    identities: list[list[tuple[int, int]]]  # (true identity, track id) of matched persons
+    tracked: list[TrackedFrame]
 
     def state_rows(self) -> list[tuple[int, str, str]]:
         """(segment, part, true state) of every annotated part."""
@@ -178,7 +179,7 @@ def examine_video(parser: Parser, record: VideoRecord, without_dots: PartDetecto
         true_parts=[_true_parts(frame) for frame in truth],
         parts={way: [_part_detections(*pair) for pair in rows] for way, rows in found.items()},
         found_parts=found,
-        identities=[_identities(true, frame) for true, frame in zip(truth, sampled, strict=True)],
+        tracked=[_tracked(true, frame) for true, frame in zip(truth, sampled, strict=True)],
     )
 
 
@@ -223,7 +224,6 @@ def _part_detections(boxes: Boxes, scores: NDArray[np.float32]) -> Detections:
     return Detections(boxes.reshape(-1, 4), scores.reshape(-1), labels)
 
 
-def _identities(true: FrameTruth, found: FrameParse) -> list[tuple[int, int]]:
-    pairs = match_persons([p.box for p in true.persons], [p.box for p in found.persons], HUMAN_IOU)
-    identities = [(true.persons[t].identity, found.persons[f].track_id) for t, f in pairs.items()]
-    return [(identity, track) for identity, track in identities if identity is not None]
+def _tracked(true: FrameTruth, found: FrameParse) -> TrackedFrame:
+    known = {person.identity: person.box for person in true.persons if person.identity is not None}
+    return TrackedFrame(known, {person.track_id: person.box for person in found.persons})

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from actparse.errors import ConfigError, ShapeError
-from actparse.stages.tracking import IdentitySwitches, Tracker, TrackerConfig, identity_switches
+from actparse.stages.tracking import Tracker, TrackerConfig
 
 
 def persons(*centers: tuple[float, float], score: float = 0.9) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -80,13 +80,6 @@ def test_unsure_detections_come_second() -> None:
         np.concatenate(pair) for pair in zip(persons((96, 100), score=0.2), persons((108, 100)), strict=True)
     )
     assert tracker.update(0.5, boxes, scores, keypoints).tolist() == [2, 1]
-
-
-def test_switches_are_counted_once_each() -> None:
-    frames = [[(1, 5), (2, 6)], [(1, 5)], [(1, 7), (2, 6)], [(1, 7), (2, 5)]]
-    assert identity_switches(frames) == IdentitySwitches(switches=2, tracks=2)
-    assert identity_switches(frames).per_100_tracks == 100.0
-    assert identity_switches([]).per_100_tracks == 0.0
 
 
 def test_a_wrong_field_is_named() -> None:

@@ -6,7 +6,6 @@ keypoints and the distance of the centres, because sampled frames may lie half a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -145,31 +144,3 @@ def _overlap(box: Array, boxes: Array) -> Array:
     shared = np.clip(sides, 0, None).prod(axis=1)
     areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1) + (box[2:] - box[:2]).prod()
     return np.asarray(shared / np.maximum(areas - shared, 1e-6), np.float32)
-
-
-@dataclass(frozen=True)
-class IdentitySwitches:
-    """How often a true person's number changed (CLEAR MOT): `switches` among `tracks` true persons."""
-
-    switches: int
-    tracks: int
-
-    @property
-    def per_100_tracks(self) -> float:
-        """Switches per 100 true persons; 0 where there are none."""
-        return 100.0 * self.switches / self.tracks if self.tracks else 0.0
-
-
-def identity_switches(frames: Sequence[Sequence[tuple[int, int]]]) -> IdentitySwitches:
-    """Count the changes of number.
-
-    Args:
-        frames: for each frame the matched pairs (true identity, predicted id) of one video.
-    """
-    last: dict[int, int] = {}
-    switches = 0
-    for pairs in frames:
-        for identity, predicted in pairs:
-            switches += last.get(identity, predicted) != predicted
-            last[identity] = predicted
-    return IdentitySwitches(switches, len(last))
