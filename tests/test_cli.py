@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from actparse.cli import EXIT_SOME_FAILED, EXIT_USER_ERROR, main
+from actparse.cli import main
+from actparse.commands.options import EXIT_SOME_FAILED, EXIT_USER_ERROR
 from actparse.structures import VideoParse
 from actparse.video.decode import read_frames
 
