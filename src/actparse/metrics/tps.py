@@ -92,28 +92,61 @@ def _videos_and_parts(source: Any, name: str) -> tuple[Mapping[str, str], Mappin
 
 
 def _video_correctness(truth: Frames, predicted: Frames, human_iou: float, part_iou: float) -> float:
-    scores = []
+    """Mean over the frames with annotated parts of the mean over those parts; 1 where there is no such frame."""
+    proposals = _Proposals()
+    num_missing = 0
     for frame, annotation in truth.items():
         humans = annotation["humans"]
-        if not humans:
-            continue
-        if frame not in predicted:
-            scores.append(0.0)
-            continue
-        points = _frame_points(humans, predicted[frame]["humans"], human_iou, part_iou)
-        if points:
-            scores.append(sum(points) / len(points))
-    return float(np.mean(scores)) if scores else 1.0
+        if humans and frame in predicted:
+            proposals.add_frame(humans, predicted[frame]["humans"], human_iou)
+        else:
+            num_missing += bool(humans)
+    scores = proposals.frame_scores(part_iou)  # (F,)
+    total = len(scores) + num_missing
+    return float(scores.sum()) / total if total else 1.0
 
 
-def _frame_points(true: list[Any], found: list[Any], human_iou: float, part_iou: float) -> list[float]:
-    """What every annotated part of a frame scores."""
-    partner = match_persons([human["box"] for human in true], [human["box"] for human in found], human_iou)
-    points: list[float] = []
-    for index, human in enumerate(true):
-        other = found[partner[index]].get("parts") or {} if index in partner else {}
-        points += [_part_points(part, other.get(name), part_iou) for name, part in human.get("parts", {}).items()]
-    return points
+class _Proposals:
+    """The proposals of a video that name the right state, each beside the annotated part that it is for."""
+
+    def __init__(self) -> None:
+        self.num_parts: list[int] = []  # annotated in each frame that has any
+        self.total_parts = 0
+        self.owners: list[int] = []  # by proposal: its annotated part, counted over the video
+        self.points: list[float] = []  # by proposal: what it is worth where its box is right
+        self.true_boxes: list[Any] = []  # by proposal
+        self.found_boxes: list[Any] = []  # by proposal
+
+    def add_frame(self, true: list[Any], found: list[Any], human_iou: float) -> None:
+        partner = match_persons([human["box"] for human in true], [human["box"] for human in found], human_iou)
+        first = self.total_parts
+        for index, human in enumerate(true):
+            other = (found[partner[index]].get("parts") or {}) if index in partner else {}
+            for name, part in human.get("parts", {}).items():
+                if proposed := other.get(name):
+                    self._add_part(part, proposed)
+                self.total_parts += 1
+        if self.total_parts > first:
+            self.num_parts.append(self.total_parts - first)
+
+    def _add_part(self, true: Any, found: Any) -> None:
+        boxes, states = found.get("box", []), found.get("verb", [])
+        if isinstance(states, str):  # the truth's own form: one box, one state
+            boxes, states = [boxes], [states]
+        for box, state in zip(boxes, states, strict=False):
+            if state == true["verb"]:
+                self.owners.append(self.total_parts)
+                self.points.append(1.0 / len(states))
+                self.true_boxes.append(true["box"])
+                self.found_boxes.append(box)
+
+    def frame_scores(self, part_iou: float) -> NDArray[np.float64]:
+        """Mean over the annotated parts of each frame that has any, (F,)."""
+        scores = np.zeros(self.total_parts)
+        overlaps = _iou(_boxes(self.true_boxes), _boxes(self.found_boxes))  # (P,)
+        np.maximum.at(scores, np.asarray(self.owners, np.int64), np.where(overlaps >= part_iou, self.points, 0.0))
+        starts = np.cumsum([0, *self.num_parts[:-1]])
+        return np.add.reduceat(scores, starts) / self.num_parts if self.num_parts else scores
 
 
 def match_persons(true: Sequence[Any], found: Sequence[Any], human_iou: float) -> dict[int, int]:
@@ -134,29 +167,19 @@ def match_persons(true: Sequence[Any], found: Sequence[Any], human_iou: float) -
     return {int(r): int(c) for r, c in zip(rows, columns, strict=True) if overlaps[r, c] > human_iou}
 
 
-def _part_points(true: Any, found: Any, part_iou: float) -> float:
-    if not found:
-        return 0.0
-    boxes, states = found.get("box", []), found.get("verb", [])
-    if isinstance(states, str):  # the truth's own form: one box, one state
-        boxes, states = [boxes], [states]
-    right = [box for box, state in zip(boxes, states, strict=False) if state == true["verb"]]
-    if not right:
-        return 0.0
-    overlaps = inclusive_iou(_boxes([true["box"]]), _boxes(right))
-    return 1.0 / len(states) if bool((overlaps >= part_iou).any()) else 0.0
-
-
 def _boxes(rows: Sequence[Any]) -> NDArray[np.float64]:
     return np.asarray(rows, np.float64).reshape(-1, 4)
 
 
 def inclusive_iou(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float32]:
     """IoU of boxes (N, 4) and (M, 4) xyxy whose last pixels count: (N, M) float32, -1 where they do not overlap."""
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    sides = high - low + 1  # (N, M, 2)
-    shared = sides.prod(axis=2)
-    areas = (a[:, 2:] - a[:, :2] + 1).prod(axis=1)[:, None] + (b[:, 2:] - b[:, :2] + 1).prod(axis=1)[None]
-    overlaps = np.where((sides > 0).all(axis=2), shared / (areas - shared), -1.0)
+    return _iou(a[:, None], b[None])
+
+
+def _iou(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float32]:
+    """The same of boxes (..., 4) that broadcast to each other."""
+    sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]) + 1  # (..., 2)
+    shared = sides.prod(axis=-1)
+    areas = (a[..., 2:] - a[..., :2] + 1).prod(axis=-1) + (b[..., 2:] - b[..., :2] + 1).prod(axis=-1)
+    overlaps = np.where((sides > 0).all(axis=-1), shared / (areas - shared), -1.0)
     return overlaps.astype(np.float32)
