@@ -144,3 +144,17 @@ def test_nothing_is_left_where_it_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot be written"):
         write_overlay(parse_of(3), video, tmp_path / "file" / "overlay.mp4")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "v.mp4"]
+
+
+def test_a_label_keeps_its_side_until_that_is_clearly_worse() -> None:
+    lines = [("person", MIDDLE), ("arms: bend", MIDDLE)]
+    person, sides = np.array([200.0, 100.0, 260.0, 300.0]), dict[int, int]()
+    place_labels([Label(person, lines, 7)], (480, 640), 0.42, sides)
+    right = sides[7]
+    width = text_size(lines, 0.42)[0]
+    neighbour = person + [64 + 0.8 * width, 0, 64 + 0.8 * width, 0]  # over a fifth of the label
+    place_labels([Label(person, lines, 7), Label(neighbour, lines, 8)], (480, 640), 0.42, sides)
+    assert sides[7] == right
+    near = person + [64, 0, 64, 0]  # over all of it
+    place_labels([Label(person, lines, 7), Label(near, lines, 8)], (480, 640), 0.42, sides)
+    assert sides[7] != right

@@ -13,12 +13,16 @@ Color = tuple[int, int, int]
 Line = tuple[str, Color]
 
 
+HABIT = 0.3  # of a label's area that something else must free before it changes sides
+
+
 @dataclass(frozen=True)
 class Label:
-    """Lines of text that belong to a box (4,) xyxy, pixels."""
+    """Lines of text that belong to a box (4,) xyxy, pixels, of the person `number`."""
 
     box: NDArray[np.float64]
     lines: list[Line]
+    number: int = 0
 
 
 def text_size(lines: Sequence[Line], scale: float) -> tuple[int, int, int]:
@@ -28,13 +32,16 @@ def text_size(lines: Sequence[Line], scale: float) -> tuple[int, int, int]:
     return max(widths, default=0) + 2 * (line_height // 3), round((len(lines) + 0.2) * line_height), line_height
 
 
-def place_labels(labels: Sequence[Label], size: tuple[int, int], scale: float) -> list[tuple[Label, tuple[int, int]]]:
+def place_labels(
+    labels: Sequence[Label], size: tuple[int, int], scale: float, sides: dict[int, int] | None = None
+) -> list[tuple[Label, tuple[int, int]]]:
     """Choose the upper left corner of each label.
 
     Args:
         labels: one for each person.
         size: (height, width) that the labels may use, pixels.
         scale: of OpenCV's font.
+        sides: by number the side that its label had in the frame before, which it would rather keep; updated in place.
 
     Returns:
         The labels with x, y; each is inside `size` if it fits at all.
@@ -47,20 +54,27 @@ def place_labels(labels: Sequence[Label], size: tuple[int, int], scale: float) -
         width, height, _ = text_size(label.lines, scale)
         spots = _spots(label.box, width, height, size)
         others = np.delete(boxes, index, axis=0)
-        costs = [
-            4 * _covered(s, taken) + _covered(s, others) + 0.6 * _covered(s, label.box[None]) + rank
-            for rank, s in spots
-        ]
-        _, spot = spots[int(np.argmin(costs))]
+        costs = np.array([_cost(spot, label.box, taken, others) for spot in spots]) + 0.01 * np.arange(len(spots))
+        if sides is not None and label.number in sides:
+            costs[sides[label.number]] -= HABIT
+        side = int(np.argmin(costs))
+        spot = spots[side]
+        if sides is not None:
+            sides[label.number] = side
         taken = np.concatenate((taken, spot[None]))
         placed.append((label, (round(float(spot[0])), round(float(spot[1])))))
     return placed
 
 
-def _spots(
-    box: NDArray[np.float64], width: int, height: int, size: tuple[int, int]
-) -> list[tuple[float, NDArray[np.float64]]]:
-    """Places to try, moved into the picture, with a cost for those that are less natural."""
+def _cost(
+    spot: NDArray[np.float64], box: NDArray[np.float64], taken: NDArray[np.float64], others: NDArray[np.float64]
+) -> float:
+    """How bad it is to cover what the spot covers: other labels most, then other persons, then the own person."""
+    return 4 * _covered(spot, taken) + _covered(spot, others) + 0.6 * _covered(spot, box[None])
+
+
+def _spots(box: NDArray[np.float64], width: int, height: int, size: tuple[int, int]) -> list[NDArray[np.float64]]:
+    """Places to try, the most natural first, moved into the picture."""
     x1, y1, x2, y2 = box
     gap = 4.0
     tries = [
@@ -74,10 +88,10 @@ def _spots(
         (x1, y1),
     ]
     spots = []
-    for rank, (x, y) in enumerate(tries):
+    for x, y in tries:
         left = min(max(x, 0.0), max(size[1] - width, 0.0))
         top = min(max(y, 0.0), max(size[0] - height, 0.0))
-        spots.append((0.01 * rank, np.array([left, top, left + width, top + height])))
+        spots.append(np.array([left, top, left + width, top + height]))
     return spots
 
 

@@ -15,7 +15,7 @@ from actparse.errors import VideoError
 from actparse.report.labels import Label, place_labels, text_size
 from actparse.report.tracks import PersonAt, TrackLines
 from actparse.structures import VideoParse
-from actparse.video.decode import DecodedFrame, TimeRange, read_frames
+from actparse.video.decode import TimeRange, read_frames
 from actparse.video.encode import VideoWriter
 from actparse.vocabulary import GROUP_PARTS, KEYPOINTS, PARTS, SKELETON
 
@@ -97,12 +97,11 @@ def write_overlay(parse: VideoParse, video: Path, out: Path, *, time_range: Time
             raise VideoError(f"{video}: needs at least one frame in the asked time, got none")
         heard = (first.time_seconds, time_range[1] if time_range else None)
         with VideoWriter(out, size=size, audio_from=video, time_range=heard) as writer:
+            title, sides = caption(parse), dict[int, int]()
             for frame in chain([first], frames):
-                writer.write(_picture(frame, parse, lines, factor), frame.time_seconds - first.time_seconds)
-
-
-def _picture(frame: DecodedFrame, parse: VideoParse, lines: TrackLines, factor: int) -> Image:
-    return draw_frame(frame.image, lines.at(frame.time_seconds), caption(parse), frame.time_seconds, factor=factor)
+                time = frame.time_seconds
+                picture = draw_frame(frame.image, lines.at(time), title, time, factor=factor, sides=sides)
+                writer.write(picture, time - first.time_seconds)
 
 
 def picture_size(size: tuple[int, int], factor: int) -> tuple[int, int]:
@@ -116,7 +115,15 @@ def caption(parse: VideoParse) -> str:
     return f"{parse.action.replace('_', ' ')}  {parse.action_scores.get(parse.action, 0.0):.0%}"
 
 
-def draw_frame(image: Image, persons: Sequence[PersonAt], title: str, time_seconds: float, *, factor: int = 1) -> Image:
+def draw_frame(
+    image: Image,
+    persons: Sequence[PersonAt],
+    title: str,
+    time_seconds: float,
+    *,
+    factor: int = 1,
+    sides: dict[int, int] | None = None,
+) -> Image:
     """One picture.
 
     Args:
@@ -125,6 +132,7 @@ def draw_frame(image: Image, persons: Sequence[PersonAt], title: str, time_secon
         title: text of the caption.
         time_seconds: shown at the caption's right end.
         factor: the picture is that many times as large as the image.
+        sides: where labels stood in the frame before, by track; updated in place, so that they do not jump.
 
     Returns:
         Of `picture_size`, uint8 RGB.
@@ -137,7 +145,7 @@ def draw_frame(image: Image, persons: Sequence[PersonAt], title: str, time_secon
     scaled = [person.scaled(float(factor)) for person in persons]
     for person in scaled:
         _draw_person(picture, person, pen)
-    _draw_labels(picture, scaled, pen)
+    _draw_labels(picture, scaled, pen, sides)
     bar = np.full((round(BAR * min(picture.shape[:2])), picture.shape[1], 3), INK, np.uint8)
     _write_caption(bar, title, f"{time_seconds:.1f} s", pen)
     return np.concatenate((picture, bar))
@@ -203,12 +211,12 @@ def state_lines(states: dict[str, str]) -> list[tuple[str, Color]]:
     return lines
 
 
-def _draw_labels(picture: Image, persons: Sequence[PersonAt], pen: Pen) -> None:
+def _draw_labels(picture: Image, persons: Sequence[PersonAt], pen: Pen, sides: dict[int, int] | None) -> None:
     """A column beside each person with something to say, and everybody's number."""
     said = [(person, state_lines(person.states)) for person in persons]
-    labels = [Label(person.box, [(f"person {person.track_id}", PAPER), *lines]) for person, lines in said if lines]
+    labels = [Label(p.box, [(f"person {p.track_id}", PAPER), *lines], p.track_id) for p, lines in said if lines]
     drawn = []
-    for label, (x, y) in place_labels(labels, (picture.shape[0], picture.shape[1]), pen.text):
+    for label, (x, y) in place_labels(labels, (picture.shape[0], picture.shape[1]), pen.text, sides):
         _draw_label(picture, label, x, y, pen)
         width, height, _ = text_size(label.lines, pen.text)
         drawn.append((x, y, x + width, y + height))
