@@ -25,7 +25,7 @@ from actparse.weights.bundle import config_to_dict
 LABEL_SMOOTHING = 0.05
 ZOOM = (0.85, 1.3)
 MAX_SHIFT = 0.095  # of the frame's sides
-GROUPS_WEIGHT = 0.7  # of the groups' labels in the loss of the action network
+GROUPS_WEIGHT = 2.4  # of the groups' labels in the loss of the action network
 SPEED = (0.8, 1.25)  # of the motion
 JITTER = ColorJitter(gain=0.35, channel_gain=0.25, offset=25.0, gamma=0.3, swapped_share=0.4)  # clothes tell no action
 
