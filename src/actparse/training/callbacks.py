@@ -8,9 +8,14 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from actparse.errors import TrainingError
 from actparse.training.options import Report
+from actparse.training.ranks import first_says, rank, wait_for_all
+from actparse.training.runs import RunFolder
+from actparse.training.task import Task
 
 
 class Watched(LightningModule):
@@ -29,8 +34,8 @@ class SaveLast(Callback):
         self.saved_at = time.monotonic()
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
-        """Save when the time has come."""
-        if time.monotonic() - self.saved_at >= self.seconds:
+        """Save when the time has come by the first process's clock."""
+        if first_says(time.monotonic() - self.saved_at >= self.seconds):
             self._save(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -38,10 +43,17 @@ class SaveLast(Callback):
         self._save(trainer)
 
     def _save(self, trainer: Trainer) -> None:
-        beside = self.path.with_name(self.path.name + ".part")
-        trainer.save_checkpoint(beside)
-        beside.replace(self.path)
+        save_checkpoint(trainer, self.path)
         self.saved_at = time.monotonic()
+
+
+def save_checkpoint(trainer: Trainer, path: Path) -> None:
+    """Write a checkpoint, whole or not at all; every process calls this and the first one writes."""
+    beside = path.with_name(path.name + ".part")
+    trainer.save_checkpoint(beside)
+    if rank() == 0:
+        beside.replace(path)
+    wait_for_all()
 
 
 class ProgressLog(Callback):
@@ -60,6 +72,14 @@ class ProgressLog(Callback):
         self.row: dict[str, float] = {}
         self.row_at = self.reported_at = time.monotonic()
         self.recent: deque[tuple[float, int]] = deque(maxlen=8)  # when the last lines were reported, and at which step
+
+    def state_dict(self) -> dict[str, Any]:
+        """The row that is not full yet, for the checkpoint."""
+        return {"sums": self.sums, "count": self.count}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on with that row."""
+        self.sums, self.count = dict(state_dict["sums"]), int(state_dict["count"])
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Drop the rows of a lost future, where a run goes on from an earlier checkpoint."""
@@ -103,6 +123,54 @@ class ProgressLog(Callback):
             f"{term} {value:.4g}" for term, value in self.row.items() if term not in ("step", "samples_per_second")
         )
         return f"{self.name}: step {step}/{self.num_steps} {terms} {rate * self.batch_size:.1f}/s {clock(left)} left"
+
+
+class CheckHeldOut(Callback):
+    """Measures the network on held-out data every so many steps and at the end, and keeps the best checkpoint.
+
+    The first process measures, the others wait. A row of the CSV holds the step and the figures that are numbers.
+    """
+
+    def __init__(self, task: Task, run: RunFolder, every_steps: int, report: Report) -> None:
+        self.task, self.run, self.every_steps, self.report = task, run, every_steps, report
+        self.best = float("-inf")
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Read what an interrupted run had found, up to where it goes on."""
+        if rank() == 0:
+            drop_rows_after(self.run.checks, trainer.global_step)
+            self.best = max(self._rows(), default=float("-inf"))
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
+        """Measure when the time has come."""
+        step = trainer.global_step
+        if step % self.every_steps == 0 or step == trainer.max_steps:
+            value = first_says(self._measure(step, pl_module) if rank() == 0 else 0.0)
+            if value > self.best:
+                self.best = value
+                save_checkpoint(trainer, self.run.best)
+
+    def _measure(self, step: int, pl_module: LightningModule) -> float:
+        with torch.random.fork_rng(devices=[]):
+            figures = self.task.check(self.task.net, pl_module.device)
+        pl_module.train()
+        row = {name: float(value) for name, value in figures.items() if isinstance(value, int | float)}
+        if self.task.metric not in row:
+            raise TrainingError(f"{self.task.kind}: a check needs the figure {self.task.metric!r}, got {sorted(row)}")
+        is_new = not self.run.checks.exists()
+        with self.run.checks.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            if is_new:
+                writer.writerow(["step", *row])
+            writer.writerow([step, *(f"{value:.6g}" for value in row.values())])
+        self.report(f"{self.run.name}: held out after step {step}: {self.task.metric} {row[self.task.metric]:.4g}")
+        return row[self.task.metric]
+
+    def _rows(self) -> list[float]:
+        if not self.run.checks.is_file():
+            return []
+        with self.run.checks.open(newline="", encoding="utf-8") as file:
+            return [float(row[self.task.metric]) for row in csv.DictReader(file)]
 
 
 def clock(seconds: float) -> str:

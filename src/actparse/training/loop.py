@@ -1,6 +1,7 @@
-"""The loop: a task trained for a number of steps with AdamW over one cycle, on Lightning, so that it can be resumed.
+"""The loop: a task trained for a number of steps on Lightning, on one device or several, so that it can be resumed.
 
-Everything random in a step comes from (seed, step): a run that was stopped and resumed repeats the undisturbed one.
+Everything random in a step comes from (seed, step): a run that was stopped and resumed repeats the undisturbed one, and
+so does one whose batches other processes make. Optimiser and rates are the task's: AdamW in one cycle or SGD by steps.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import math
 import time
 import warnings
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -18,36 +20,30 @@ import cv2
 import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.fabric.plugins.environments import TorchElasticEnvironment
+from lightning.pytorch.strategies import DDPStrategy, ParallelStrategy, Strategy
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from actparse.errors import TrainingError
 from actparse.stages.precision import computes_bfloat16
-from actparse.training.callbacks import ProgressLog, SaveLast, Watched
+from actparse.training import ranks
+from actparse.training.callbacks import CheckHeldOut, ProgressLog, SaveLast, Watched
+from actparse.training.estimate import estimate
+from actparse.training.optimizers import build_optimizer, build_schedule, one_cycle, set_rate
 from actparse.training.options import TrainOptions
 from actparse.training.runs import Plan, RunFolder, read_plan, write_json
-from actparse.training.schedule import CosineSchedule
-from actparse.training.task import Batch, Task
+from actparse.training.task import NAMES, Batch, SampledTask, Task, rows_of, steps_per_epoch
+from actparse.training.tensorboard import tensorboard_callbacks
 
-WARM_UP_SHARE = 0.04  # of the steps
-FIRST_FACTOR = 0.02  # of the learning rate, at step 0
-LAST_FACTOR = 0.005  # of the learning rate, at the end
+__all__ = ["Hardware", "StepBatches", "TaskModule", "choose_hardware", "one_cycle", "put_channels_last", "train"]
+
 NUM_WARM_STEPS = 6  # before the rate is measured
 NUM_MEASURED_STEPS = 30
+MAX_NAMES = 24  # samples named in the message of a bad loss
 
-
-def one_cycle(learning_rate: float, num_steps: int) -> CosineSchedule:
-    """The learning rate by step: a straight line up over the first 4 %, all under a half cosine down to nearly 0."""
-    return CosineSchedule(
-        base_lr=learning_rate,
-        num_iterations=num_steps,
-        warmup_iterations=max(1, round(WARM_UP_SHARE * num_steps)),
-        warmup_start=FIRST_FACTOR,
-        end=LAST_FACTOR,
-    )
-
-
-Precision = Literal["bf16-mixed", "32-true"]  # Lightning's names
+Precision = Literal["bf16-mixed", "16-mixed", "32-true"]  # Lightning's names
+PRECISION_NAMES: dict[str, Precision] = {"bfloat16": "bf16-mixed", "float16": "16-mixed", "float32": "32-true"}
 
 
 @dataclass(frozen=True)
@@ -58,17 +54,21 @@ class Hardware:
     precision: Precision
 
 
-def choose_hardware(device: str) -> Hardware:
+def choose_hardware(device: str, precision: str = "auto") -> Hardware:
     """Resolve "auto"; bfloat16 is used where the processor computes it natively.
 
     Raises:
-        TrainingError: "cuda" was asked for and there is none.
+        TrainingError: "cuda" was asked for and there is none, or float16 on a processor.
     """
     has_cuda = torch.cuda.is_available()
     if device == "cuda" and not has_cuda:
         raise TrainingError("train.device is cuda, which needs a CUDA device, got none")
     kind = "cuda" if has_cuda and device != "cpu" else "cpu"
-    return Hardware(torch.device(kind), "bf16-mixed" if computes_bfloat16(kind) else "32-true")
+    if kind == "cpu" and precision == "float16":
+        raise TrainingError("train.precision float16 needs a CUDA device, got the processor")
+    if precision == "auto":
+        precision = "bfloat16" if computes_bfloat16(kind) else "float32"
+    return Hardware(torch.device(kind), PRECISION_NAMES[precision])
 
 
 def put_channels_last(net: nn.Module) -> None:
@@ -78,69 +78,135 @@ def put_channels_last(net: nn.Module) -> None:
             module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
 
 
-class StepBatches(IterableDataset[Batch]):
-    """The batches of the steps [first, end), each from its own generator."""
+class StepBatches(IterableDataset[list[Batch]]):
+    """What this process sees in the steps [first, end): of each step its share of the batch, in `pieces` parts."""
 
-    def __init__(self, task: Task, *, seed: int, first: int, end: int) -> None:
+    def __init__(self, task: Task, *, seed: int, first: int, end: int, pieces: int = 1) -> None:
         self.task, self.seed, self.first, self.end = task, seed, first, end
+        self.rows = ranks.share(task.settings.batch_size)
+        if len(self.rows) % pieces:
+            raise TrainingError(
+                f"train.accumulate must divide the {len(self.rows)} samples that a device sees in a step, got {pieces}"
+            )
+        each = len(self.rows) // pieces
+        self.pieces = [self.rows[start : start + each] for start in range(0, len(self.rows), each)]
 
     def __len__(self) -> int:
-        return self.end - self.first
+        return self.end  # Lightning counts the steps before a resume as seen
 
-    def __iter__(self) -> Iterator[Batch]:
-        for step in range(self.first, self.end):
-            yield self.task.batch(np.random.default_rng((self.seed, step)))
+    def __iter__(self) -> Iterator[list[Batch]]:
+        worker = get_worker_info()
+        start, stride = (0, 1) if worker is None else (worker.id, worker.num_workers)
+        for step in range(self.first + start, self.end, stride):
+            yield self.at(step)
+
+    def at(self, step: int) -> list[Batch]:
+        """The parts of one step's batch."""
+        if isinstance(self.task, SampledTask):
+            return [self.task.rows_of_step(self.seed, step, piece) for piece in self.pieces]
+        whole = self.task.batch(np.random.default_rng((self.seed, step)))
+        is_whole = len(self.pieces) == 1 and len(self.rows) == self.task.settings.batch_size
+        return [whole] if is_whole else [rows_of(whole, piece) for piece in self.pieces]
 
 
 class TaskModule(Watched):
     """A task as Lightning trains it. `last_losses` and `learning_rate` are those of the step just done."""
 
-    def __init__(self, task: Task, plan: Plan) -> None:
+    def __init__(self, task: Task, plan: Plan, *, pieces: int = 1, workers: int = 0) -> None:
         super().__init__()
+        self.automatic_optimization = False  # a step has several pieces
         self.task = task
         self.plan = plan
+        self.pieces, self.workers = pieces, workers
         self.net = task.net
         self.helper = task.helper
         self.last_losses: dict[str, float] = {}
         self.learning_rate = 0.0
-        self.schedule = one_cycle(task.settings.learning_rate, plan.num_steps)
+        self.schedule = build_schedule(task, plan.num_steps)
 
-    def train_dataloader(self) -> DataLoader[Batch]:
+    def train_dataloader(self) -> DataLoader[list[Batch]]:
         """Batches from the step where the run stands."""
-        batches = StepBatches(self.task, seed=self.plan.seed, first=self.global_step, end=self.plan.num_steps)
-        return DataLoader(batches, batch_size=None)
+        steps = {"seed": self.plan.seed, "first": self.global_step, "end": self.plan.num_steps, "pieces": self.pieces}
+        if not self.workers:
+            return DataLoader(StepBatches(self.task, **steps), batch_size=None)
+        light = copy.copy(self.task)  # to be sent to the workers
+        light.net, light.helper = nn.Identity(), None
+        return DataLoader(
+            StepBatches(light, **steps),
+            batch_size=None,
+            num_workers=self.workers,
+            worker_init_fn=_start_worker,
+            multiprocessing_context="spawn",
+            pin_memory=self.device.type == "cuda",
+        )
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """AdamW; biases and norms are not decayed."""
-        decay = self.task.settings.weight_decay
-        matrices = [p for p in self.parameters() if p.requires_grad and p.dim() > 1]
-        vectors = [p for p in self.parameters() if p.requires_grad and p.dim() <= 1]
-        groups = [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
-        return torch.optim.AdamW(groups, lr=self.task.settings.learning_rate, fused=True)
+        """The task's."""
+        return build_optimizer(self, self.task.settings)
 
-    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take the step from a checkpoint of a version whose steps had one piece, which Lightning counts elsewhere."""
+        loops = checkpoint["loops"]["fit_loop"]
+        loops["epoch_loop.manual_optimization.optim_step_progress"]["total"]["completed"] = checkpoint["global_step"]
+
+    def on_train_batch_start(self, batch: list[Batch], batch_idx: int) -> None:
         """Set the step's learning rate and its seed (dropout)."""
         self.learning_rate = self.schedule.lr(self.global_step)
-        for group in self.trainer.optimizers[0].param_groups:
-            group["lr"] = self.learning_rate
-        torch.manual_seed(self.plan.seed * 1_000_003 + self.global_step)
+        set_rate(self.trainer.optimizers[0], self.learning_rate)
+        torch.manual_seed(self.plan.seed * 1_000_003 + self.global_step + (ranks.rank() << 40))
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Clip the gradient; the Trainer's own clipping refuses a fused optimiser."""
-        torch.nn.utils.clip_grad_norm_(self.parameters(), self.task.settings.max_gradient_norm)
+        limit = self.task.settings.max_gradient_norm
+        if limit is not None:
+            torch.nn.utils.clip_grad_norm_(self.parameters(), limit)
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """The sum of the task's loss terms.
+    def training_step(self, pieces: list[Batch], batch_idx: int) -> None:
+        """One step of the optimiser: the sum of the task's loss terms, its gradients summed over the pieces.
 
         Raises:
-            TrainingError: a term is not a finite number; the message names the step.
+            TrainingError: a term is not a finite number; the message names the step and the samples.
         """
-        losses = self.task.losses(self.net, batch)
-        self.last_losses = {term: float(value.detach()) for term, value in losses.items()}
-        for term, value in self.last_losses.items():
+        optimizer: Any = self.optimizers()
+        optimizer.zero_grad()
+        seen: list[dict[str, Tensor]] = []
+        for number, batch in enumerate(pieces, start=1):
+            with nullcontext() if number == len(pieces) else self._unsynchronised():
+                losses = self.task.losses(self.net, batch)
+                self._expect_finite(losses, batch)
+                self.manual_backward(torch.stack(list(losses.values())).sum() / len(pieces))
+            seen.append({term: value.detach() for term, value in losses.items()})
+        self._remember(seen)
+        optimizer.step()
+
+    def _unsynchronised(self) -> AbstractContextManager[None]:
+        """Gradients stay on this device until the step's last piece."""
+        strategy = self.trainer.strategy
+        if not isinstance(strategy, ParallelStrategy):
+            return nullcontext()
+        context: AbstractContextManager[None] = strategy.block_backward_sync()
+        return context
+
+    def _expect_finite(self, losses: dict[str, Tensor], batch: Batch) -> None:
+        for term, value in ((term, float(loss.detach())) for term, loss in losses.items()):
             if not math.isfinite(value):
-                raise TrainingError(f"{self.task.kind}: the loss term {term} is {value} at step {self.global_step}")
-        return torch.stack(list(losses.values())).sum()
+                what = f"{self.task.kind}: the loss term {term} is {value} at step {self.global_step}"
+                raise TrainingError(what + _listed(batch.get(NAMES, [])))
+
+    def _remember(self, seen: list[dict[str, Tensor]]) -> None:
+        terms = list(seen[0])
+        values = torch.stack([torch.stack([losses[term].float() for term in terms]) for losses in seen])  # (pieces, L)
+        means = ranks.mean_over_processes(values.mean(dim=0))  # (L,)
+        self.last_losses = dict(zip(terms, means.tolist(), strict=True))
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+    return f", samples {', '.join(names[:MAX_NAMES])}{more}" if names else ""
+
+
+def _start_worker(number: int) -> None:
+    cv2.setNumThreads(1)
 
 
 def train(task: Task, run: RunFolder, options: TrainOptions, hardware: Hardware) -> Plan:
@@ -152,50 +218,72 @@ def train(task: Task, run: RunFolder, options: TrainOptions, hardware: Hardware)
     if options.threads is not None:
         torch.set_num_threads(options.threads)
     cv2.setNumThreads(1)
+    ranks.join_group(hardware.device.type)
     resuming = options.resume and run.checkpoint.is_file()
     if run.checkpoint.is_file() and not options.resume:
         raise TrainingError(f"{run.folder} holds a run of {run.name} already: resume it, or choose another folder")
     task.net.to(hardware.device)
     put_channels_last(task.net)
-    plan = read_plan(run) if resuming else _start_plan(task, run, options, hardware)
-    watchers = [
-        SaveLast(run.checkpoint, options.checkpoint_seconds),
-        ProgressLog(
-            run.log,
-            name=run.name,
-            num_steps=plan.num_steps,
-            batch_size=plan.batch_size,
-            report=options.report,
-            every_steps=options.log_every,
-        ),
-    ]
-    _fit(task, plan, hardware, watchers, checkpoint=str(run.checkpoint) if resuming else None)
+    plan = _resumed_plan(task, run) if resuming else _start_plan(task, run, options, hardware)
+    if options.estimate and ranks.rank() == 0:
+        options.report(estimate(task, plan, hardware.device, hardware.precision, options.accumulate))
+    ranks.wait_for_all()
+    _fit(task, plan, hardware, _watchers(task, run, plan, options), options, checkpoint=resuming and run.checkpoint)
+    return plan
+
+
+def _watchers(task: Task, run: RunFolder, plan: Plan, options: TrainOptions) -> list[Callback]:
+    watchers: list[Callback] = []
+    if ranks.rank() == 0:
+        watchers.append(
+            ProgressLog(
+                run.log,
+                name=run.name,
+                num_steps=plan.num_steps,
+                batch_size=plan.batch_size,
+                report=options.report,
+                every_steps=options.log_every,
+            )
+        )
+        watchers += tensorboard_callbacks(run.tensorboard, options) if options.tensorboard else []
+    if options.check_every is not None:
+        watchers.append(CheckHeldOut(task, run, options.check_every, options.report))
+    return [*watchers, SaveLast(run.checkpoint, options.checkpoint_seconds)]  # it saves what the others know
+
+
+def _resumed_plan(task: Task, run: RunFolder) -> Plan:
+    plan, batch_size = read_plan(run), task.settings.batch_size
+    if plan.batch_size != batch_size:
+        raise TrainingError(f"{run.plan}: the run's batches hold {plan.batch_size}, got {batch_size}: another folder?")
     return plan
 
 
 def _start_plan(task: Task, run: RunFolder, options: TrainOptions, hardware: Hardware) -> Plan:
-    batch_size = task.settings.batch_size
+    batch_size, rule = task.settings.batch_size, task.settings.step_rule
     if options.minutes is not None:
-        num_steps = _steps_in(options.minutes * 60, task, hardware, options.seed)
+        num_steps = int(ranks.first_says(_steps_in(options.minutes * 60, task, hardware, options)))
     elif options.epochs is not None:
         num_steps = math.ceil(options.epochs * task.num_samples / batch_size)
     elif options.steps is not None:
         num_steps = options.steps
+    elif rule is not None:
+        num_steps = rule.epochs * steps_per_epoch(task.num_samples, batch_size)
     else:
         raise TrainingError(f"{run.name}: needs minutes, epochs or steps, got none")
     plan = Plan(max(1, num_steps), options.seed, batch_size)
-    write_json(run.plan, asdict(plan))
+    if ranks.rank() == 0:
+        write_json(run.plan, asdict(plan))
     return plan
 
 
-def _steps_in(seconds: float, task: Task, hardware: Hardware, seed: int) -> int:
+def _steps_in(seconds: float, task: Task, hardware: Hardware, options: TrainOptions) -> int:
     """How many steps fit into a time, measured on a copy of the network."""
     start = time.monotonic()
     trial = copy.copy(task)
     trial.net, trial.helper = copy.deepcopy((task.net, task.helper))
     stopwatch = _Stopwatch()
-    plan = Plan(NUM_WARM_STEPS + NUM_MEASURED_STEPS, seed, task.settings.batch_size)
-    _fit(trial, plan, hardware, [stopwatch], checkpoint=None)
+    plan = Plan(NUM_WARM_STEPS + NUM_MEASURED_STEPS, options.seed, task.settings.batch_size)
+    _fit(trial, plan, hardware, [stopwatch], options, checkpoint=False)
     left = seconds - (time.monotonic() - start)
     return max(1, int(left * stopwatch.steps_per_second))
 
@@ -214,12 +302,27 @@ class _Stopwatch(Callback):
         return NUM_MEASURED_STEPS / max(self.times[-1] - self.times[NUM_WARM_STEPS - 1], 1e-9)
 
 
-def _fit(task: Task, plan: Plan, hardware: Hardware, callbacks: list[Any], *, checkpoint: str | None) -> None:
+def _strategy(hardware: Hardware) -> Strategy | str:
+    if ranks.world_size() == 1:
+        return "auto"
+    return DDPStrategy(
+        cluster_environment=TorchElasticEnvironment(),
+        process_group_backend="nccl" if hardware.device.type == "cuda" else "gloo",
+        timeout=ranks.PATIENCE,
+        broadcast_buffers=False,  # each device keeps its own running statistics, as the public recipes do
+    )
+
+
+def _fit(
+    task: Task, plan: Plan, hardware: Hardware, callbacks: list[Any], options: TrainOptions, *, checkpoint: Any
+) -> None:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     trainer = Trainer(
         max_steps=plan.num_steps,
         accelerator="gpu" if hardware.device.type == "cuda" else "cpu",
-        devices=1,
+        devices=ranks.processes_here(),
+        num_nodes=ranks.world_size() // ranks.processes_here(),
+        strategy=_strategy(hardware),
         precision=hardware.precision,
         callbacks=callbacks,
         logger=False,
@@ -229,7 +332,8 @@ def _fit(task: Task, plan: Plan, hardware: Hardware, callbacks: list[Any], *, ch
         use_distributed_sampler=False,
         num_sanity_val_steps=0,
     )
+    module = TaskModule(task, plan, pieces=options.accumulate, workers=options.workers)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning")  # advice on worker processes and loggers, unused here
-        trainer.fit(TaskModule(task, plan).train(), ckpt_path=checkpoint)
+        trainer.fit(module.train(), ckpt_path=str(checkpoint) if checkpoint else None, weights_only=True)
     task.net.to(hardware.device)  # Lightning moves the module back to the CPU

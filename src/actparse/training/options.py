@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from actparse.errors import ConfigError
 
 Report = Callable[[str], None]  # takes one line of progress
 DEVICES = ("auto", "cpu", "cuda")
+PRECISIONS = ("auto", "bfloat16", "float16", "float32")
+SIZES = ("tiny", "paper")
 
 
 def say_nothing(line: str) -> None:
@@ -36,6 +39,16 @@ class TrainOptions:
     device: str = "auto"  # "auto", "cpu" or "cuda"
     threads: int | None = 1  # of PyTorch, for this job; None leaves it to PyTorch
     stream_crops: int = 60_000  # person crops that the pose recipe renders
+    size: str = "tiny"  # "tiny" or "paper": which networks and numbers a recipe's name stands for
+    changes: Mapping[str, str] = field(default_factory=dict)  # of a paper recipe's numbers, by field
+    num_devices: int = 1  # processes that share each batch, one for each GPU; torchrun's own count goes before
+    accumulate: int = 1  # pieces of a batch, one after the other, whose gradients are summed before a step
+    workers: int = 0  # processes that make batches ahead; 0 makes them in the training process
+    precision: str = "auto"  # "auto" is bfloat16 where the processor computes in it
+    check_every: int | None = None  # optimiser steps from one held-out check to the next; None checks at the end alone
+    keep: Literal["last", "best"] = "last"  # which checkpoint becomes the network's file
+    tensorboard: bool = False  # a log for TensorBoard beside the CSV
+    estimate: bool = False  # say before the start how long the run will take and what memory it needs
     checkpoint_seconds: float = 90.0  # time between two checkpoints
     log_every: int = 20  # steps to a row of the log
     report: Report = say_on_stderr  # gets progress lines
@@ -52,8 +65,15 @@ class TrainOptions:
             ("threads", self.threads),
             ("stream_crops", self.stream_crops),
             ("log_every", self.log_every),
+            ("num_devices", self.num_devices),
+            ("accumulate", self.accumulate),
+            ("check_every", self.check_every),
         ):
             if count is not None and count < 1:
                 raise ConfigError(f"train.{name} must be at least 1, got {count}")
-        if self.device not in DEVICES:
-            raise ConfigError(f"train.device must be one of {', '.join(DEVICES)}, got {self.device!r}")
+        if self.workers < 0:
+            raise ConfigError(f"train.workers must be at least 0, got {self.workers}")
+        choices = {"device": DEVICES, "precision": PRECISIONS, "size": SIZES, "keep": ("last", "best")}
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise ConfigError(f"train.{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")

@@ -29,6 +29,21 @@ class RunFolder:
         return self.folder / "last.ckpt"
 
     @property
+    def best(self) -> Path:
+        """The checkpoint that did best in a held-out check."""
+        return self.folder / "best.ckpt"
+
+    @property
+    def checks(self) -> Path:
+        """Held-out figures on the way, CSV; only where a run is checked on the way."""
+        return self.folder / "checks.csv"
+
+    @property
+    def tensorboard(self) -> Path:
+        """TensorBoard's folder."""
+        return self.folder / "tensorboard"
+
+    @property
     def log(self) -> Path:
         """Loss, learning rate and speed by step, CSV."""
         return self.folder / "log.csv"

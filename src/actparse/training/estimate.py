@@ -1,0 +1,117 @@
+"""How long a run will take and what memory it needs, measured on one sample before the run starts."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from actparse.training import ranks
+from actparse.training.callbacks import clock
+from actparse.training.runs import Plan
+from actparse.training.task import Batch, SampledTask, Task, rows_of
+
+GIGA = 1e9
+STATES = {"adamw": 2, "sgd": 1}  # numbers that an optimiser keeps for each weight
+
+
+@dataclass(frozen=True)
+class SampleCost:
+    """Forward and backward of one sample, in training mode, and what is there whatever the batch."""
+
+    seconds: float
+    activation_bytes: int  # kept from forward to backward
+    weight_bytes: int  # weights, gradients and the optimiser's numbers
+
+
+def estimate(task: Task, plan: Plan, device: torch.device, precision: str, pieces: int) -> str:
+    """One line: the run's length and memory for each device, and what to do if the memory is not there."""
+    cost = sample_cost(task, plan.seed, device, precision)
+    each = len(ranks.share(plan.batch_size))
+    seconds = plan.num_steps * each * cost.seconds
+    piece = -(-each // pieces)
+    needed = cost.weight_bytes + piece * cost.activation_bytes
+    line = (
+        f"{task.kind}: {plan.num_steps} steps of {plan.batch_size} samples; one sample took {cost.seconds:.2f} s and "
+        f"{cost.activation_bytes / GIGA:.2f} GB beside {cost.weight_bytes / GIGA:.2f} GB for the weights: about "
+        f"{clock(seconds)} and {needed / GIGA:.1f} GB with {piece} at a time"
+    )
+    free = free_memory(device)
+    if needed <= free:
+        return line
+    room = max(1, int((free - cost.weight_bytes) // max(cost.activation_bytes, 1)))
+    fitting = next((k for k in range(1, each + 1) if each % k == 0 and each // k <= room), each)
+    return f"{line}; {free / GIGA:.1f} GB are free: --accumulate {fitting} needs less"
+
+
+def sample_cost(task: Task, seed: int, device: torch.device, precision: str) -> SampleCost:
+    """Measure the second of two passes over the first sample; the network stays as it is."""
+    batch = _to_device(_one_sample(task, seed), device)
+    net = task.net.train()
+    buffers = {name: value.clone() for name, value in net.named_buffers()}
+    low = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision)
+    kept: dict[int, int] = {}
+    for _ in range(2):
+        kept.clear()
+        start = time.monotonic()
+        with (
+            torch.autocast(device.type, low or torch.bfloat16, enabled=low is not None),
+            torch.autograd.graph.saved_tensors_hooks(_counting(kept, net), lambda tensor: tensor),
+        ):
+            loss = torch.stack(list(task.losses(net, batch).values())).sum()
+        loss.backward()  # type: ignore[no-untyped-call]
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        seconds = time.monotonic() - start
+    for name, value in net.named_buffers():
+        value.copy_(buffers[name])
+    trained = sum(p.numel() for p in net.parameters() if p.requires_grad)
+    frozen = sum(p.numel() for p in net.parameters() if not p.requires_grad)
+    for parameter in net.parameters():
+        parameter.grad = None
+    states = STATES[task.settings.optimizer]
+    return SampleCost(seconds, sum(kept.values()), 4 * (trained * (2 + states) + frozen))
+
+
+def free_memory(device: torch.device) -> float:
+    """Bytes that are free on a device now."""
+    if device.type == "cuda":
+        return float(torch.cuda.mem_get_info()[0])
+    return float(os.sysconf("SC_AVPHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _one_sample(task: Task, seed: int) -> Batch:
+    if isinstance(task, SampledTask):
+        return task.rows_of_step(seed, 0, range(1))
+    return rows_of(task.batch(np.random.default_rng((seed, 0))), range(1))
+
+
+def _to_device(value: object, device: torch.device) -> Batch:
+    def moved(item: object) -> object:
+        if isinstance(item, Tensor):
+            return item.to(device)
+        if isinstance(item, list):
+            return [moved(inner) for inner in item]
+        return {key: moved(inner) for key, inner in item.items()} if isinstance(item, dict) else item
+
+    result = moved(value)
+    assert isinstance(result, dict)
+    return result
+
+
+def _counting(kept: dict[int, int], net: nn.Module) -> Callable[[Tensor], Tensor]:
+    """Notes the storages that are kept for the backward pass, the weights aside."""
+    weights = {parameter.untyped_storage().data_ptr() for parameter in net.parameters()}
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    return pack

@@ -1,0 +1,99 @@
+"""From a task's settings to its optimiser and its learning rate by step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from actparse.training.schedule import CosineSchedule, StepSchedule
+from actparse.training.task import StepRule, Task, TaskSettings, steps_per_epoch
+
+WARM_UP_SHARE = 0.04  # of the steps of one cycle
+FIRST_FACTOR = 0.02  # of the learning rate, at step 0
+LAST_FACTOR = 0.005  # of the learning rate, at the end
+FACTOR = "rate_factor"  # in a parameter group, where its rate is not the schedule's own
+
+_NORMS = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm)
+
+
+def one_cycle(learning_rate: float, num_steps: int) -> CosineSchedule:
+    """The learning rate by step: a straight line up over the first 4 %, all under a half cosine down to nearly 0."""
+    return CosineSchedule(
+        base_lr=learning_rate,
+        num_iterations=num_steps,
+        warmup_iterations=max(1, round(WARM_UP_SHARE * num_steps)),
+        warmup_start=FIRST_FACTOR,
+        end=LAST_FACTOR,
+    )
+
+
+def build_schedule(task: Task, num_steps: int) -> CosineSchedule | StepSchedule:
+    """One cycle over the run, or the task's own steps; those keep to their epochs however long the run is."""
+    rule = task.settings.step_rule
+    if rule is None:
+        return one_cycle(task.settings.learning_rate, num_steps)
+    return step_schedule(rule, task.settings.learning_rate, steps_per_epoch(task.num_samples, task.settings.batch_size))
+
+
+def step_schedule(rule: StepRule, learning_rate: float, iterations_per_epoch: int) -> StepSchedule:
+    """A step rule, written in iterations."""
+    iterations = rule.warmup_iterations
+    if rule.warmup_epochs and not rule.warmup_by_epoch:
+        iterations = rule.warmup_epochs * iterations_per_epoch
+    return StepSchedule(
+        base_lr=learning_rate,
+        iterations_per_epoch=iterations_per_epoch,
+        milestones=rule.milestones,
+        gamma=rule.gamma,
+        warmup_iterations=iterations,
+        warmup_epochs=rule.warmup_epochs if rule.warmup_by_epoch else 0,
+        warmup_start=rule.warmup_start,
+    )
+
+
+def build_optimizer(module: nn.Module, settings: TaskSettings) -> torch.optim.Optimizer:
+    """The optimiser of all parameters of `module` that are trained; those of the task's network begin with "net."."""
+    groups = _groups(module, settings)
+    if settings.optimizer == "adamw":
+        return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
+    return torch.optim.SGD(
+        groups, lr=settings.learning_rate, momentum=settings.momentum, nesterov=settings.nesterov, foreach=True
+    )
+
+
+def set_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
+    """Set the rate of the next step."""
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate * group.get(FACTOR, 1.0)
+
+
+def _groups(module: nn.Module, settings: TaskSettings) -> list[dict[str, Any]]:
+    """Parameter groups by rate, each with those that are decayed before those that are not."""
+    groups: list[dict[str, Any]] = []
+    for factor, names in _by_factor(module, settings).items():
+        own = {} if factor == 1.0 else {FACTOR: factor}
+        decayed = [p for name, p in names.items() if _is_decayed(module, name, p, settings)]
+        others = [p for name, p in names.items() if not _is_decayed(module, name, p, settings)]
+        groups.append({"params": decayed, "weight_decay": settings.weight_decay, **own})
+        groups.append({"params": others, "weight_decay": 0.0, **own})
+    return groups if settings.optimizer == "adamw" else [group for group in groups if group["params"]]
+
+
+def _by_factor(module: nn.Module, settings: TaskSettings) -> dict[float, dict[str, nn.Parameter]]:
+    found: dict[float, dict[str, nn.Parameter]] = {1.0: {}}
+    for name, parameter in module.named_parameters():
+        if parameter.requires_grad:
+            factors = settings.rate_factors or {}
+            factor = next((f for start, f in factors.items() if name.startswith(f"net.{start}")), 1.0)
+            found.setdefault(factor, {})[name] = parameter
+    return found
+
+
+def _is_decayed(module: nn.Module, name: str, parameter: nn.Parameter, settings: TaskSettings) -> bool:
+    if settings.undecayed == "vectors":
+        return parameter.dim() > 1
+    if settings.undecayed == "norms":
+        return not isinstance(module.get_submodule(name.rpartition(".")[0]), _NORMS)
+    return True

@@ -1,0 +1,161 @@
+"""The processes of one training: which of them this is, how they wait for each other, and how they are started.
+
+The variables are those of torchrun (RANK, WORLD_SIZE, LOCAL_RANK ...), so `torchrun -m actparse.cli train ...` and
+`actparse train ... --devices N` are the same to everything else.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from queue import Empty
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from actparse.errors import ActparseError, TrainingError
+
+PATIENCE = timedelta(hours=12)  # of a process that waits while the first one reads a dataset or is checked
+POLL_SECONDS = 0.2
+
+
+def world_size() -> int:
+    """How many processes train together."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def rank() -> int:
+    """This process's number among them, from 0."""
+    return int(os.environ.get("RANK", "0")) if world_size() > 1 else 0
+
+
+def local_rank() -> int:
+    """Its number on this machine, which is its GPU's."""
+    return int(os.environ.get("LOCAL_RANK", "0")) if world_size() > 1 else 0
+
+
+def processes_here() -> int:
+    """How many of them run on this machine."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", str(world_size())))
+
+
+def share(count: int) -> range:
+    """Which of `count` rows of a batch belong to this process.
+
+    Raises:
+        TrainingError: they cannot be shared equally.
+    """
+    if count % world_size():
+        raise TrainingError(f"train: a batch of {count} cannot be shared by {world_size()} devices equally")
+    each = count // world_size()
+    return range(rank() * each, (rank() + 1) * each)
+
+
+def join_group(kind: str) -> None:
+    """Find the other processes, where there are any; `kind` is "cuda" or "cpu"."""
+    if world_size() > 1 and not dist.is_initialized():
+        if kind == "cuda":
+            torch.cuda.set_device(local_rank())
+        dist.init_process_group("nccl" if kind == "cuda" else "gloo", timeout=PATIENCE)
+
+
+def wait_for_all() -> None:
+    """Return when every process is here."""
+    if dist.is_initialized():
+        dist.barrier()
+
+
+@contextmanager
+def first_process_first() -> Iterator[None]:
+    """The first process runs the body, then the others do: what it leaves in files they find made."""
+    if rank() != 0:
+        wait_for_all()
+    yield
+    if rank() == 0:
+        wait_for_all()
+
+
+def mean_over_processes(values: torch.Tensor) -> torch.Tensor:
+    """The mean of a tensor over all processes; none of them gets a gradient."""
+    if not dist.is_initialized():
+        return values.detach()
+    total = values.detach().clone()
+    dist.all_reduce(total)
+    return total / world_size()
+
+
+def first_says(value: float) -> float:
+    """The first process's value, for all: clocks differ."""
+    if not dist.is_initialized():
+        return value
+    device = "cuda" if dist.get_backend() == "nccl" else "cpu"
+    said = torch.tensor(value, dtype=torch.float64, device=device)
+    dist.broadcast(said, src=0)
+    return float(said)
+
+
+def run_together(count: int, work: Callable[..., None], *arguments: Any) -> None:
+    """Run `work(*arguments)`, a module's function, in `count` new processes that know each other.
+
+    Raises:
+        TrainingError: one of them failed; the others are ended.
+    """
+    context = multiprocessing.get_context("spawn")
+    lines: Any = context.Queue()
+    port = _free_port()
+    jobs = [
+        context.Process(target=_run_one, args=(number, count, port, lines, work, arguments)) for number in range(count)
+    ]
+    try:
+        for job in jobs:
+            job.start()
+        while any(job.exitcode is None for job in jobs) and not any(job.exitcode for job in jobs):
+            time.sleep(POLL_SECONDS)
+        if any(job.exitcode for job in jobs):
+            raise TrainingError(_first_line(lines, jobs))
+    finally:
+        for job in jobs:
+            if job.pid is not None:
+                job.terminate()
+                job.join()
+
+
+def _first_line(lines: Any, jobs: list[Any]) -> str:
+    try:
+        return str(lines.get(timeout=1.0))
+    except Empty:
+        number = next(number for number, job in enumerate(jobs) if job.exitcode)
+        return f"train: process {number} of {len(jobs)} ended with exit code {jobs[number].exitcode}"
+
+
+def _run_one(
+    number: int, count: int, port: int, lines: Any, work: Callable[..., None], arguments: tuple[Any, ...]
+) -> None:
+    own = {"RANK": number, "LOCAL_RANK": number, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count, "GROUP_RANK": 0}
+    os.environ.update({name: str(value) for name, value in own.items()})
+    os.environ.update({"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)})
+    try:
+        work(*arguments)
+    except ActparseError as error:
+        lines.put(str(error))
+        raise SystemExit(2) from None
+    finally:
+        leave_group()
+
+
+def leave_group() -> None:
+    """Let go of the other processes."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
