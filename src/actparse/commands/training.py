@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from actparse.commands.options import Commands
 from actparse.errors import ActparseError
+
+MAX_WORKERS = 8  # processes that make batches, where no number is asked for
 
 
 def add_commands(commands: Commands) -> None:
@@ -23,29 +26,52 @@ def _add_train(commands: Commands) -> None:
     )
     command.add_argument("recipe", nargs="?", metavar="RECIPE", help="see --list")
     command.add_argument("--list", action="store_true", help="name the recipes")
+    command.add_argument("--size", default="tiny", choices=["tiny", "paper"], help="small networks, or the paper's own")
     command.add_argument("--data", type=Path, metavar="DIR", help="a dataset in Kinetics-TPS's folders")
     command.add_argument("--out", type=Path, metavar="RUN", help="default: runs/RECIPE")
     length = command.add_mutually_exclusive_group()
     length.add_argument("--steps", type=int, metavar="N", help="optimiser steps")
     length.add_argument("--epochs", type=float, metavar="E", help="passes over the training samples")
     length.add_argument("--minutes", type=float, metavar="M", help="as many steps as fit")
-    command.add_argument("--init", type=Path, metavar="FILE", help="safetensors to start from")
+    command.add_argument(
+        "--init", type=Path, metavar="FILE", help="safetensors to start from, or a folder with one for each network"
+    )
     command.add_argument("--seed", type=int, default=0, metavar="S")
     command.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
-    command.add_argument("--threads", type=int, default=1, metavar="N", help="processor threads of one network")
+    command.add_argument("--threads", type=int, metavar="N", help="processor threads of one network; tiny: 1")
     command.add_argument("--stream-crops", type=int, default=60_000, metavar="N", help="rendered people, for poses")
+    _add_large_run(command)
     command.set_defaults(run=_train)
 
 
+def _add_large_run(command: argparse.ArgumentParser) -> None:
+    """Options of long runs, and of the paper's numbers."""
+    large = command.add_argument_group("several devices, long runs")
+    large.add_argument("--devices", type=int, default=1, metavar="N", help="GPUs that share a batch; or use torchrun")
+    large.add_argument("--accumulate", type=int, default=1, metavar="N", help="pieces of a device's share of a batch")
+    large.add_argument("--workers", type=int, metavar="N", help="processes that make batches; tiny: 0")
+    large.add_argument("--precision", default="auto", choices=["auto", "bfloat16", "float16", "float32"])
+    large.add_argument("--check-every", type=int, metavar="N", help="steps to a held-out check; paper: an epoch")
+    large.add_argument("--keep", default="last", choices=["last", "best"], help="which checkpoint becomes the network")
+    paper = command.add_argument_group("numbers of --size paper")
+    paper.add_argument("--numbers", action="store_true", help="show the recipe's numbers; sources are in the code")
+    paper.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change a number, or a reading")
+    paper.add_argument("--level", choices=["segment", "frame"], help="what a state network labels (Table III)")
+    paper.add_argument("--segment-seconds", metavar="S", help="about 3 or 10 (Table III)")
+    paper.add_argument("--flow", type=Path, metavar="DIR", help="flow files; default: flow in the dataset")
+
+
 def _train(args: argparse.Namespace) -> int:
-    from actparse.training import RECIPES, TrainOptions, run_recipe
+    from actparse.training import TrainOptions, run_recipe
 
     if args.list:
-        for name, recipe in RECIPES.items():
-            print(f"{name:22} {recipe.description}")
-        return 0
+        return _list(args.size)
+    changes = _changes(args)
+    if args.numbers and args.recipe is not None:
+        return _show(args.recipe, changes)
     if args.recipe is None or args.data is None:
         raise ActparseError("train: needs a RECIPE and --data DIR; `actparse train --list` names the recipes")
+    is_paper = args.size == "paper"
     options = TrainOptions(
         steps=args.steps,
         epochs=args.epochs,
@@ -54,8 +80,51 @@ def _train(args: argparse.Namespace) -> int:
         resume=True,
         seed=args.seed,
         device=args.device,
-        threads=args.threads,
+        threads=args.threads if is_paper else args.threads or 1,
         stream_crops=args.stream_crops,
+        size=args.size,
+        changes=changes,
+        flow=args.flow,
+        num_devices=args.devices,
+        accumulate=args.accumulate,
+        workers=_workers(args.devices) if args.workers is None and is_paper else args.workers or 0,
+        precision=args.precision,
+        check_every=args.check_every,
+        keep=args.keep,
+        tensorboard=is_paper,
     )
     run_recipe(args.recipe, args.data, args.out or Path("runs") / args.recipe, options)
     return 0
+
+
+def _list(size: str) -> int:
+    from actparse.training import RECIPES
+    from actparse.training.paper.recipes import PAPER_RECIPES
+
+    for name, recipe in (PAPER_RECIPES if size == "paper" else RECIPES).items():
+        print(f"{name:22} {recipe.description}")
+    return 0
+
+
+def _show(name: str, changes: dict[str, str]) -> int:
+    from actparse.training.paper.readings import described
+    from actparse.training.paper.recipes import numbers_of
+
+    print("\n".join(described(numbers_of(name, changes))))
+    return 0
+
+
+def _changes(args: argparse.Namespace) -> dict[str, str]:
+    changes = {"level": args.level, "segment_seconds": args.segment_seconds}
+    found = {name: value for name, value in changes.items() if value is not None}
+    for text in args.set:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ActparseError(f"train: --set needs NAME=VALUE, got {text!r}")
+        found[name] = value
+    return found
+
+
+def _workers(num_devices: int) -> int:
+    """Processes for each device: the cores that the devices' own processes leave over."""
+    return max(1, min(MAX_WORKERS, (os.cpu_count() or 1) // num_devices - 1))

@@ -30,6 +30,7 @@ class YolofLosses:
 
     classification: Tensor
     boxes: Tensor
+    num_matched: Tensor  # what both were divided by
 
     @property
     def total(self) -> Tensor:
@@ -125,6 +126,7 @@ def yolof_loss(
     matches = uniform_match(predicted, anchors, all_boxes, exists, config)
     num_matched = (matches.objects >= 0).sum(dim=1).clamp(min=1).sum()  # (), an image without objects counts one
     return YolofLosses(
+        num_matched=num_matched,
         classification=_classification_loss(logits, matches.objects, all_labels) / num_matched,
         boxes=_box_loss(deltas, anchors, matches, all_boxes, config) / num_matched,
     )

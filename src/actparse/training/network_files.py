@@ -17,8 +17,13 @@ from actparse.weights.bundle import load_network, save_network
 CLASSIFIERS = ("cls_head.fc_cls.", "bbox_head.cls_score.")  # layers that may differ in their number of labels
 
 
-def load_initial(net: nn.Module, weights: Path) -> tuple[str, ...]:
+def load_initial(net: nn.Module, weights: Path, *, fresh: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Copy a stored network into `net`; a classifying layer with another number of labels stays fresh.
+
+    Args:
+        net: the network.
+        weights: a file of weights.bundle.
+        fresh: beginnings of other names that may differ and stay fresh then.
 
     Returns:
         The names of the tensors that stayed fresh.
@@ -31,11 +36,23 @@ def load_initial(net: nn.Module, weights: Path) -> tuple[str, ...]:
     differing = sorted(set(own) ^ set(stored))
     differing += [name for name in own if name in stored and own[name].shape != stored[name].shape]
     for name in differing:
-        if not name.startswith(CLASSIFIERS) or name not in own:
+        if not name.startswith((*CLASSIFIERS, *fresh)) or name not in own:
             raise WeightsError(f"{weights}: cannot start from it: {name} is missing, unused or of another shape")
     with torch.no_grad():
         net.load_state_dict({**stored, **{name: own[name] for name in differing}})
     return tuple(differing)
+
+
+def load_best(net: nn.Module, run: RunFolder) -> None:
+    """Copy the network of a run's best checkpoint into `net`.
+
+    Raises:
+        WeightsError: there is none.
+    """
+    if not run.best.is_file():
+        raise WeightsError(f"{run.best}: no such checkpoint; it needs a run that was checked on the way")
+    state = torch.load(run.best, map_location="cpu", weights_only=True)["state_dict"]
+    net.load_state_dict({name[len("net.") :]: value for name, value in state.items() if name.startswith("net.")})
 
 
 def without_nan(value: Any) -> Any:
@@ -55,6 +72,7 @@ def save_trained(task: Task, run: RunFolder, figures: dict[str, Any]) -> dict[st
         settings=task.stage_settings(),
         labels=task.labels(),
         metrics=figures,
+        dtype=task.stored_as,
     )
     write_json(run.metrics, figures)
     return figures

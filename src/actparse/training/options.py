@@ -41,6 +41,7 @@ class TrainOptions:
     stream_crops: int = 60_000  # person crops that the pose recipe renders
     size: str = "tiny"  # "tiny" or "paper": which networks and numbers a recipe's name stands for
     changes: Mapping[str, str] = field(default_factory=dict)  # of a paper recipe's numbers, by field
+    flow: Path | None = None  # the folder of flow files, for recipes that read them; None is below the dataset
     num_devices: int = 1  # processes that share each batch, one for each GPU; torchrun's own count goes before
     accumulate: int = 1  # pieces of a batch, one after the other, whose gradients are summed before a step
     workers: int = 0  # processes that make batches ahead; 0 makes them in the training process

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 import torch
 
 from actparse.errors import ConfigError, TrainingError
-from actparse.training.options import TrainOptions
+from actparse.training import ranks
+from actparse.training.options import TrainOptions, say_nothing
 from actparse.training.runs import RunFolder, read_json
+from actparse.training.task import Task
 from actparse.vocabulary import GROUPS
 
 
@@ -95,8 +98,14 @@ def run_recipe(name: str, data: Path, out: Path, options: TrainOptions) -> dict[
         TrainingError: the run's folder holds another run, a network that it needs is missing, or training failed.
         DataError: the dataset is not there or not as it should be.
     """
-    if name not in RECIPES:
-        raise ConfigError(f"train: RECIPE must be one of {', '.join(RECIPES)}, got {name!r}")
+    _expect_recipe(name, options)
+    if options.num_devices > 1 and ranks.world_size() == 1:
+        ranks.run_together(options.num_devices, _run_alone, name, data, out, replace(options, num_devices=1))
+        return read_json(RunFolder(out, name).metrics)
+    if options.size == "paper":
+        from actparse.training.paper.recipes import run_paper_recipe
+
+        return run_paper_recipe(name, data, out, options)
     if name == "tiny":
         from actparse.training.bundle_run import train_bundle
 
@@ -112,24 +121,74 @@ def run_recipe(name: str, data: Path, out: Path, options: TrainOptions) -> dict[
     return _train_network(name, data, run, options)
 
 
+def _expect_recipe(name: str, options: TrainOptions) -> None:
+    if options.size == "paper":
+        from actparse.training.paper.recipes import numbers_of
+
+        numbers_of(name, options.changes)
+        return
+    if options.changes:
+        raise ConfigError(f"train: numbers can be changed at size paper alone, got {', '.join(options.changes)}")
+    if name not in RECIPES:
+        raise ConfigError(f"train: RECIPE must be one of {', '.join(RECIPES)}, got {name!r}")
+    if name == "tiny" and (options.num_devices > 1 or ranks.world_size() > 1):
+        raise ConfigError(f"train: tiny trains its networks side by side, needs one device, got {options.num_devices}")
+
+
+def _run_alone(name: str, data: Path, out: Path, options: TrainOptions) -> None:
+    """The work of one of several processes."""
+    run_recipe(name, data, out, options)
+
+
 def _train_network(name: str, data: Path, run: RunFolder, options: TrainOptions) -> dict[str, Any]:
     from actparse.training.builders import build_task
-    from actparse.training.loop import choose_hardware, train
-    from actparse.training.network_files import load_initial, save_trained
+    from actparse.training.network_files import load_initial
 
-    run.folder.mkdir(parents=True, exist_ok=True)
-    hardware = choose_hardware(options.device)
+    def build(options: TrainOptions) -> tuple[Task, TrainOptions]:
+        task = build_task(name, data, run, options)
+        initial = _initial_weights(name, run, options)
+        if initial is not None:
+            load_initial(task.net, initial)
+        return task, options
+
+    return train_and_save(build, run, options)
+
+
+def train_and_save(
+    build: Callable[[TrainOptions], tuple[Task, TrainOptions]], run: RunFolder, options: TrainOptions
+) -> dict[str, Any]:
+    """Build a task, train it, measure it and write its files; of several processes the first one measures and writes.
+
+    Args:
+        build: makes the task from the options, and may settle some of them.
+        run: the run's folder.
+        options: of the run.
+
+    Returns:
+        The held-out figures.
+    """
+    from actparse.training.loop import choose_hardware, train
+    from actparse.training.network_files import load_best, save_trained
+
+    hardware = choose_hardware(options.device, options.precision)
+    ranks.join_group(hardware.device.type)
+    if ranks.rank() == 0:
+        run.folder.mkdir(parents=True, exist_ok=True)
+    else:
+        options = replace(options, report=say_nothing)
     torch.manual_seed(options.seed)
-    task = build_task(name, data, run, options)
-    initial = _initial_weights(name, run, options)
-    if initial is not None:
-        load_initial(task.net, initial)
+    task, options = build(options)
     plan = train(task, run, options, hardware)
-    options.report(f"{name}: measuring on held-out data")
-    task.net.half().float()  # as the weights are stored
-    figures = {**task.evaluate(task.net, hardware.device), "steps": plan.num_steps, "seed": plan.seed}
-    figures = save_trained(task, run, figures)
-    options.report(f"{name}: finished, {_in_short(figures)}")
+    figures: dict[str, Any] = {}
+    if ranks.rank() == 0:
+        if options.keep == "best":
+            load_best(task.net, run)
+        options.report(f"{run.name}: measuring on held-out data")
+        task.net.to(task.stored_as).float()  # as the weights are stored
+        figures = {**task.evaluate(task.net, hardware.device), "steps": plan.num_steps, "seed": plan.seed}
+        figures = save_trained(task, run, figures)
+        options.report(f"{run.name}: finished, {_in_short(figures)}")
+    ranks.wait_for_all()
     return figures
 
 

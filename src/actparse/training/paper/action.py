@@ -1,0 +1,104 @@
+"""Recipe "action" at full size: ip-CSN-152 on 32 x 2 frames of a whole video, from an IG-65M start.
+
+CSN below is the public recipe that fine-tunes CSN from IG-65M with frozen batch norms (mmaction2 0.x, 58 epochs).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from actparse.errors import ConfigError
+from actparse.nets.csn import CsnConfig
+from actparse.stages.actions import ClipConfig
+from actparse.training.paper.readings import BatchReading, Crop, Mirror, WarmUp, samples_of_step
+from actparse.training.task import StepRule, TaskSettings
+
+WARM_UP_COUNT = 16  # epochs or iterations
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipNumbers:
+    """Training and input of a video network; the defaults are ip-CSN-152's."""
+
+    batch_size: int = 4  # "a mini-batch of four on four V100 GPUs"
+    num_gpus: int = 4
+    # 4 on each GPU: linear scaling of CSN's 1.25e-4 at 24 gives 8.3e-5 at 16, the paper's rate; at 4 it gives 2.1e-5.
+    batch: BatchReading = "per-gpu"
+    epochs: int = 58
+    learning_rate: float = 8e-5
+    milestones: tuple[int, ...] = (32, 48)
+    gamma: float = 0.1  # "decreased by a factor of 10"
+    # "The first 16 iterations": CSN's setting is called warmup_iters=16 and counts epochs (warmup_by_epoch), and the
+    # rate moves at every iteration; programs of 2022 and later move it once an epoch.
+    warmup: WarmUp = "16-epochs-by-iteration"
+    warmup_start: float = 0.1  # CSN; not in the paper
+    momentum: float = 0.9
+    nesterov: bool = True  # "by default ... for all models"; CSN has none
+    weight_decay: float = 1e-4  # CSN: on every parameter that is trained
+    max_gradient_norm: float = 40.0  # CSN; not in the paper
+    dropout: float = 0.5  # CSN; not in the paper
+    num_frames: int = 32  # "32 x 2"
+    frame_stride: int = 2
+    train_short_side: int = 256  # CSN: before the crop
+    crop: Crop = "random-resized"  # CSN
+    crop_size: int = 224  # CSN
+    # CSN's pipeline mirrors half of the clips and leaves labels alone; "sides" exchanges the sides of a paired group's
+    # label, where training knows the result, and "off" never mirrors. The paper does not discuss it.
+    mirror: Mirror = "plain"
+    num_clips: int = 7  # "the number of sampling clips as seven"
+    test_short_side: int = 256  # "the shorter side ... to 256"; crops are not mentioned: the whole frame
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "num_gpus", "epochs", "num_frames", "frame_stride", "num_clips", "crop_size"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"train: {name} must be at least 1, got {getattr(self, name)}")
+
+    def settings(self) -> TaskSettings:
+        """As the loop reads them."""
+        in_epochs = self.warmup != "16-iterations"
+        return TaskSettings(
+            batch_size=samples_of_step(self.batch, self.batch_size, self.num_gpus),
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            max_gradient_norm=self.max_gradient_norm,
+            optimizer="sgd",
+            momentum=self.momentum,
+            nesterov=self.nesterov,
+            undecayed="nothing",
+            step_rule=StepRule(
+                epochs=self.epochs,
+                milestones=self.milestones,
+                gamma=self.gamma,
+                warmup_iterations=0 if in_epochs else WARM_UP_COUNT,
+                warmup_epochs=WARM_UP_COUNT if in_epochs else 0,
+                warmup_by_epoch=self.warmup == "16-epochs-by-epoch",
+                warmup_start=self.warmup_start,
+            ),
+        )
+
+    def stage(self) -> ClipConfig:
+        """How the trained network is used: probabilities of the clips are averaged."""
+        return ClipConfig(
+            num_frames=self.num_frames,
+            frame_stride=self.frame_stride,
+            num_clips=self.num_clips,
+            short_side=self.test_short_side,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CsnNumbers(ClipNumbers):
+    """ip-CSN-152; the one that names the action sees whole videos."""
+
+    depth_blocks: tuple[int, ...] = (3, 8, 36, 3)  # "ip-CSN-152"
+    freeze_batch_norm: bool = True  # "we freeze the Batch Normalization (BN) layers in the backbone"
+
+    def net(self, num_classes: int) -> CsnConfig:
+        """The network."""
+        first, second, third, fourth = self.depth_blocks
+        return CsnConfig(
+            num_classes=num_classes,
+            num_blocks=(first, second, third, fourth),
+            dropout=self.dropout,
+            freeze_batch_norm=self.freeze_batch_norm,
+        )

@@ -1,0 +1,99 @@
+"""From a full-size recipe's name and a dataset to the task that the loop trains, and the weights it starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from actparse.errors import TrainingError
+from actparse.nets.tsn import Tsn
+from actparse.training.builders import cache_folder
+from actparse.training.network_files import load_initial
+from actparse.training.options import TrainOptions
+from actparse.training.paper.action import CsnNumbers
+from actparse.training.paper.clip_tasks import CsnTask, SpansTask, TsnFlowTask, TsnRgbTask
+from actparse.training.paper.detector_tasks import PartsTask, PersonsTask
+from actparse.training.paper.keypoints import find_keypoints
+from actparse.training.paper.parts import PartsNumbers
+from actparse.training.paper.persons import PersonsNumbers
+from actparse.training.paper.spans import Span, action_spans, frame_spans, segment_spans
+from actparse.training.paper.splits import Split, open_splits
+from actparse.training.paper.states import StatesNumbers
+from actparse.training.paper.tsn import TsnFlowNumbers, TsnRgbNumbers
+from actparse.training.runs import RunFolder
+from actparse.training.task import Task
+from actparse.weights.bundle import load_network
+
+FLOW_FOLDER = "flow"  # below the dataset, where no other is named
+FIRST_CONVOLUTION = "backbone.conv1.conv.weight"  # of a Tsn
+
+
+def build_persons(name: str, numbers: PersonsNumbers, data: Path, run: RunFolder, options: TrainOptions) -> Task:
+    """The person detector's."""
+    return PersonsTask(*open_splits(data, run.out, options.report), numbers)
+
+
+def build_parts(name: str, numbers: PartsNumbers, data: Path, run: RunFolder, options: TrainOptions) -> Task:
+    """A part detector's, on the poses that the run's pose network finds."""
+    weights = RunFolder(run.out, "poses").weights
+    if not weights.is_file():
+        raise TrainingError(f"{name} needs {weights}: run the recipe poses first")
+    splits = open_splits(data, run.out, options.report)
+    has_cuda = torch.cuda.is_available() and options.device != "cpu"
+    keypoints = find_keypoints(
+        splits,
+        weights,
+        cache_folder(data, run.out),
+        stride=numbers.frame_stride,
+        device=torch.device("cuda" if has_cuda else "cpu"),
+        report=options.report,
+    )
+    return PartsTask(name, *splits, numbers, keypoints)
+
+
+def build_clips(
+    name: str, numbers: CsnNumbers | TsnRgbNumbers, data: Path, run: RunFolder, options: TrainOptions
+) -> Task:
+    """A video network's: of the action, or of the group whose name stands at the end of the recipe's."""
+    splits = open_splits(data, run.out, options.report)
+    train, held_out = ((split, _spans(name, numbers, split)) for split in splits)
+    if isinstance(numbers, TsnFlowNumbers):
+        return TsnFlowTask(name, train, held_out, numbers, options.flow or data / FLOW_FOLDER)
+    if isinstance(numbers, TsnRgbNumbers):
+        return TsnRgbTask(name, train, held_out, numbers)
+    return CsnTask(name, train, held_out, numbers)
+
+
+def _spans(name: str, numbers: CsnNumbers | TsnRgbNumbers, split: Split) -> tuple[Span, ...]:
+    if name.startswith("action"):
+        return action_spans(split)
+    assert isinstance(numbers, StatesNumbers | TsnRgbNumbers)
+    group = name.rpartition("-")[2]
+    if numbers.level == "frame":
+        length = numbers.num_frames * numbers.frame_stride
+        return frame_spans(split, group, numbers.frame_stride_evaluated, length)
+    return segment_spans(split, group, numbers.segment_seconds)
+
+
+Builder = Callable[[str, Any, Path, RunFolder, TrainOptions], Task]
+
+
+def start_from(task: Task, weights: Path) -> tuple[str, ...]:
+    """Fill a task's network from an imported file; returns the names of what stays fresh.
+
+    Raises:
+        WeightsError: the file is damaged, or another layer than those that may differ does.
+    """
+    if not (isinstance(task, SpansTask) and isinstance(task.net, Tsn)):
+        return load_initial(task.net, weights)
+    fresh = load_initial(task.net, weights, fresh=(FIRST_CONVOLUTION,))
+    numbers = task.numbers
+    if FIRST_CONVOLUTION in fresh and isinstance(numbers, TsnFlowNumbers) and numbers.first_convolution == "mean":
+        stored = load_network(weights).net.state_dict()[FIRST_CONVOLUTION]  # (64, 3, 7, 7)
+        own = task.net.state_dict()[FIRST_CONVOLUTION]  # (64, 10, 7, 7)
+        own.copy_(stored.mean(dim=1, keepdim=True).expand_as(own))
+        return tuple(name for name in fresh if name != FIRST_CONVOLUTION)
+    return fresh

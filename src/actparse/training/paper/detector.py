@@ -1,0 +1,76 @@
+"""What the paper's two detectors share: YOLOF on ResNet-101, fine-tuned from COCO.
+
+YOLOF below is the public recipe of YOLOF C5 on COCO (Chen et al. 2021, section 5, and its programs' configs).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from actparse.errors import ConfigError
+from actparse.nets.resnet import resnet_config
+from actparse.nets.yolof import YolofConfig
+from actparse.training.paper.readings import BatchReading, samples_of_step
+from actparse.training.task import StepRule, TaskSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectorNumbers:
+    """Network, training and augmentation of a detector."""
+
+    depth: int = 101  # "a ResNet-101 backbone"
+    batch_size: int = 6  # "a mini-batch of six on four V100 GPUs"
+    num_gpus: int = 4
+    # Six do not divide over four GPUs, and the rate of CSN fits the same phrase only as a number per GPU: so 24 in all.
+    # Against it: by linear scaling from YOLOF's 0.12 at 64, the rate 0.01 belongs to a batch of 5 or 6 ("in-all").
+    batch: BatchReading = "per-gpu"
+    epochs: int = 24
+    learning_rate: float = 0.01
+    milestones: tuple[int, ...] = (16, 22)
+    gamma: float = 0.1  # "decreased by a factor of 10"
+    warmup_iterations: int = 1800
+    warmup_start: float = 1 / 1800  # YOLOF: one over the number of iterations, 1/1500 and 1/3000; not in the paper
+    momentum: float = 0.9
+    nesterov: bool = True  # "by default ... for all models"; YOLOF has none
+    weight_decay: float = 1e-4
+    backbone_rate: float = 1 / 3  # YOLOF: of the rate, for the backbone; not in the paper
+    frozen: bool = True  # YOLOF: stem, first stage and the backbone's batch norms; not in the paper
+    mirror_share: float = 0.5  # YOLOF
+    shift_share: float = 0.5  # YOLOF: of the images are moved
+    max_shift: int = 32  # YOLOF: pixels of the resized image, on both axes, uncovered places black
+    frame_stride: int = 5  # "on keyframes": those that the evaluator scores, every fifth
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "num_gpus", "epochs", "frame_stride"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"train: {name} must be at least 1, got {getattr(self, name)}")
+        for name in ("mirror_share", "shift_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"train: {name} must be 0 to 1, got {getattr(self, name)}")
+
+    def settings(self) -> TaskSettings:
+        """As the loop reads them."""
+        return TaskSettings(
+            batch_size=samples_of_step(self.batch, self.batch_size, self.num_gpus),
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            max_gradient_norm=None,  # YOLOF clips nothing
+            optimizer="sgd",
+            momentum=self.momentum,
+            nesterov=self.nesterov,
+            undecayed="norms",  # YOLOF
+            rate_factors={"backbone.": self.backbone_rate},
+            step_rule=StepRule(
+                epochs=self.epochs,
+                milestones=self.milestones,
+                gamma=self.gamma,
+                warmup_iterations=self.warmup_iterations,
+                warmup_start=self.warmup_start,
+            ),
+        )
+
+    def net(self, num_classes: int) -> YolofConfig:
+        """The public YOLOF C5."""
+        return YolofConfig(
+            backbone=resnet_config(self.depth, stride_in="1x1", frozen=self.frozen), num_classes=num_classes
+        )

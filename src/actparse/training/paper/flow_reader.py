@@ -1,0 +1,44 @@
+"""Optical flow from 8-bit files: FOLDER/VIDEO/flow_x_00001.jpg and flow_y_00001.jpg for each pair of frames, from 1.
+
+The coding is that of video.flow. Source of the names: denseflow and the public flow data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from actparse.errors import DataError
+from actparse.video.flow import FlowBytes
+
+SUFFIXES = (".jpg", ".png")
+
+
+def read_flow(folder: Path, name: str, numbers: Sequence[int]) -> dict[int, FlowBytes]:
+    """Some fields (H, W, 2) of a video, x and y, by their numbers from 0.
+
+    Raises:
+        DataError: a file is missing or no image, or x and y differ in size.
+    """
+    found = {}
+    for number in sorted(set(numbers)):
+        x, y = (_read(folder / name, f"flow_{axis}_{number + 1:05d}") for axis in "xy")
+        if x.shape != y.shape:
+            raise DataError(f"{folder / name}: flow {number + 1} x and y differ in size: {x.shape} and {y.shape}")
+        found[number] = np.stack((x, y), axis=2)
+    return found
+
+
+def _read(folder: Path, stem: str) -> NDArray[np.uint8]:
+    for suffix in SUFFIXES:
+        path = folder / f"{stem}{suffix}"
+        if path.is_file():
+            image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+            if image is None:
+                raise DataError(f"{path}: needs an image, got a file that does not decode")
+            return np.asarray(image, np.uint8)
+    raise DataError(f"{folder / stem}.jpg: no such file; `actparse data flow` makes the flow of a dataset")

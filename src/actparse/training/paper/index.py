@@ -1,0 +1,221 @@
+"""An index of a split of Kinetics-TPS: when its frames are shown and what is annotated in them, without any pixels.
+
+It is made once by all cores, kept beside the dataset, and small enough to be held by every process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actparse.data.kinetics_tps import (
+    FrameTruth,
+    KineticsTps,
+    PartTruth,
+    PersonTruth,
+    VideoRecord,
+    read_frame_truth,
+)
+from actparse.errors import DataError
+from actparse.files import written_beside
+from actparse.training.options import Report, say_nothing
+from actparse.training.pools import in_order
+from actparse.video.decode import read_frames
+from actparse.vocabulary import PART_INDEX, PARTS
+
+FORMAT = 1  # of the file; another number makes new ones
+NO_STATE = -1
+META = "meta"
+
+
+@dataclass(frozen=True)
+class VideoIndex:
+    """V videos with L frames, A of them annotated, P persons in all."""
+
+    root: Path  # of the dataset
+    names: tuple[str, ...]  # (V,)
+    actions: tuple[str, ...]  # (V,)
+    paths: tuple[str, ...]  # (V,) below `root`
+    states: tuple[str, ...]  # the words of `part_states`
+    time_offsets: NDArray[np.int64]  # (V + 1,)
+    times: NDArray[np.float64]  # (L,) seconds
+    frame_offsets: NDArray[np.int64]  # (V + 1,)
+    frame_numbers: NDArray[np.int64]  # (A,) from 0, ascending in a video
+    person_offsets: NDArray[np.int64]  # (A + 1,)
+    person_boxes: NDArray[np.float32]  # (P, 4) xyxy, pixels
+    part_boxes: NDArray[np.float32]  # (P, 10, 4) xyxy; zeros where a part is not annotated
+    part_states: NDArray[np.int16]  # (P, 10) number in `states`, NO_STATE where a part is not annotated
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def path(self, video: int) -> Path:
+        """A video's file."""
+        return self.root / self.paths[video]
+
+    def times_of(self, video: int) -> NDArray[np.float64]:
+        """When the frames (N,) of a video are shown, seconds."""
+        return self.times[self.time_offsets[video] : self.time_offsets[video + 1]]
+
+    def frames_of(self, video: int) -> range:
+        """The rows of a video's annotated frames."""
+        return range(int(self.frame_offsets[video]), int(self.frame_offsets[video + 1]))
+
+    def video_of(self, frame: int) -> int:
+        """The video of an annotated frame's row."""
+        return int(np.searchsorted(self.frame_offsets, frame, side="right")) - 1
+
+    def persons_of(self, frame: int) -> slice:
+        """The rows of the persons in an annotated frame."""
+        return slice(int(self.person_offsets[frame]), int(self.person_offsets[frame + 1]))
+
+    def truths(self, video: int) -> dict[int, FrameTruth]:
+        """The annotated frames of a video by number, as data.pseudo_labels reads them."""
+        return {int(self.frame_numbers[frame]): self._truth(frame) for frame in self.frames_of(video)}
+
+    def _truth(self, frame: int) -> FrameTruth:
+        rows = self.persons_of(frame)
+        return FrameTruth(tuple(self._person(row, number) for number, row in enumerate(range(rows.start, rows.stop))))
+
+    def _person(self, row: int, number: int) -> PersonTruth:
+        parts = {
+            PARTS[part]: PartTruth(_box(self.part_boxes[row, part]), self.states[state])
+            for part, state in enumerate(self.part_states[row].tolist())
+            if state != NO_STATE
+        }
+        return PersonTruth(number=number + 1, box=_box(self.person_boxes[row]), parts=parts)
+
+
+def _box(values: NDArray[np.float32]) -> tuple[float, float, float, float]:
+    x1, y1, x2, y2 = values.tolist()
+    return x1, y1, x2, y2
+
+
+@dataclass(frozen=True)
+class VideoEntry:
+    """One video of an index."""
+
+    times: NDArray[np.float64]  # (N,)
+    frame_numbers: NDArray[np.int64]  # (A,)
+    num_persons: NDArray[np.int64]  # (A,)
+    person_boxes: NDArray[np.float32]  # (P, 4)
+    part_boxes: NDArray[np.float32]  # (P, 10, 4)
+    part_states: tuple[tuple[str | None, ...], ...]  # (P, 10)
+
+
+def read_entry(record: VideoRecord) -> VideoEntry:
+    """Go through a video once, and through its annotations; frames past its end are left out.
+
+    Raises:
+        DataError: the video holds no frame, or an annotation is not as it should be.
+    """
+    with read_frames(record.path) as reader:
+        times = [frame.time_seconds for frame in reader]
+    if not times:
+        raise DataError(f"{record.path}: the video holds no frame")
+    paths = {int(path.stem.removeprefix("img_")) - 1: path for path in record.annotation_dir.glob("img_*.json")}
+    truths = {number: read_frame_truth(paths[number]) for number in sorted(paths) if 0 <= number < len(times)}
+    persons = [person for truth in truths.values() for person in truth.persons]
+    boxes = np.zeros((len(persons), len(PARTS), 4), np.float32)
+    for row, person in enumerate(persons):
+        for name, part in person.parts.items():
+            boxes[row, PART_INDEX[name]] = part.box
+    return VideoEntry(
+        times=np.asarray(times, np.float64),
+        frame_numbers=np.array(list(truths), np.int64),
+        num_persons=np.array([len(truth.persons) for truth in truths.values()], np.int64),
+        person_boxes=np.array([person.box for person in persons], np.float32).reshape(-1, 4),
+        part_boxes=boxes,
+        part_states=tuple(
+            tuple(person.parts[name].state if name in person.parts else None for name in PARTS) for person in persons
+        ),
+    )
+
+
+def open_index(root: Path, split: str, *, cache: Path, report: Report = say_nothing) -> VideoIndex:
+    """The index of a split, made if it is not there yet.
+
+    Args:
+        root: of the dataset.
+        split: "train", "val" or "test".
+        cache: the folder where indices lie.
+        report: gets a line now and then while it is made.
+
+    Raises:
+        DataError: the split has no videos, or one of them cannot be read.
+    """
+    records = KineticsTps(root).videos(split)
+    if not records:
+        raise DataError(f"{root}: the split {split} has no videos")
+    path = cache / f"index-{split}-{_fingerprint(records)}.npz"
+    if not path.is_file():
+        _write(path, root, records, report)
+    return _load(path, root)
+
+
+def _fingerprint(records: Sequence[VideoRecord]) -> str:
+    parts = [FORMAT, *([record.name, record.action, record.path.stat().st_size] for record in records)]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
+
+
+def _write(path: Path, root: Path, records: Sequence[VideoRecord], report: Report) -> None:
+    entries = list(_read_all(records, report))
+    states = sorted({state for entry in entries for row in entry.part_states for state in row if state is not None})
+    numbers: dict[str | None, int] = {None: NO_STATE, **{state: number for number, state in enumerate(states)}}
+    part_states = [[numbers[state] for state in row] for entry in entries for row in entry.part_states]
+    meta = {
+        "names": [record.name for record in records],
+        "actions": [record.action for record in records],
+        "paths": [record.path.relative_to(root).as_posix() for record in records],
+        "states": states,
+    }
+    arrays: dict[str, NDArray[Any]] = {
+        META: np.frombuffer(json.dumps(meta).encode(), np.uint8),
+        "time_offsets": _offsets([len(entry.times) for entry in entries]),
+        "times": np.concatenate([entry.times for entry in entries]),
+        "frame_offsets": _offsets([len(entry.frame_numbers) for entry in entries]),
+        "frame_numbers": np.concatenate([entry.frame_numbers for entry in entries]),
+        "person_offsets": _offsets(np.concatenate([entry.num_persons for entry in entries]).tolist()),
+        "person_boxes": np.concatenate([entry.person_boxes for entry in entries]),
+        "part_boxes": np.concatenate([entry.part_boxes for entry in entries]),
+        "part_states": np.array(part_states, np.int16).reshape(-1, len(PARTS)),
+    }
+    with written_beside(path) as beside, beside.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+
+
+def _read_all(records: Sequence[VideoRecord], report: Report) -> Iterator[VideoEntry]:
+    jobs = [(record,) for record in records]
+    for number, entry in enumerate(in_order(read_entry, jobs), start=1):
+        if number % 100 == 0 or number == len(records):
+            report(f"indexed {number}/{len(records)} videos")
+        yield entry
+
+
+def _offsets(counts: Sequence[int]) -> NDArray[np.int64]:
+    return np.concatenate(([0], np.cumsum(np.asarray(counts, np.int64)))).astype(np.int64)
+
+
+def _load(path: Path, root: Path) -> VideoIndex:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        meta = json.loads(arrays.pop(META).tobytes())
+        return VideoIndex(
+            root=root,
+            names=tuple(meta["names"]),
+            actions=tuple(meta["actions"]),
+            paths=tuple(meta["paths"]),
+            states=tuple(meta["states"]),
+            **arrays,
+        )
+    except (OSError, EOFError, BadZipFile, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: a damaged index, remove it to make it anew: {error}") from None

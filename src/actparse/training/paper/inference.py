@@ -1,0 +1,14 @@
+"""Inference as published: what the stages' settings cannot say alone.
+
+The stages' own settings travel in the networks' files: at most 10 persons, the best box of each part, 7 clips whose
+probabilities are averaged, short side 256. Source: PCF, section III-A.
+"""
+
+from __future__ import annotations
+
+from actparse.parser import ParserConfig
+
+AS_PUBLISHED = ParserConfig(
+    stride=5,  # the official guideline: persons and parts are scored in every fifth frame
+    segment_seconds=3.0,  # "three seconds or so"
+)

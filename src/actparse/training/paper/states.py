@@ -1,0 +1,35 @@
+"""Recipes "states-<group>" at full size: one ip-CSN-152 for each part group, "without sharing parameters".
+
+A label is (action, state), for a paired group (action, left state, right state): "(hurling sport) head: none".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from actparse.errors import ConfigError
+from actparse.stages.actions import ClipConfig
+from actparse.training.paper.action import CsnNumbers
+from actparse.training.paper.readings import Level
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatesNumbers(CsnNumbers):
+    """A group's network; Table III compares segments of two lengths with single frames."""
+
+    level: Level = "segment"  # "frame": a clip around each evaluated frame, with that frame's own label
+    segment_seconds: float = 3.0  # "three seconds or so"; Table III also has 10
+    frame_stride_evaluated: int = 5  # the evaluator scores every fifth frame
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.segment_seconds > 0 or self.frame_stride_evaluated < 1:
+            raise ConfigError(
+                f"train: segment_seconds must be greater than 0 and frame_stride_evaluated at least 1, "
+                f"got {self.segment_seconds} and {self.frame_stride_evaluated}"
+            )
+
+    def stage(self) -> ClipConfig:
+        """How the trained network is used; around a single frame there is room for one clip."""
+        stage = super().stage()
+        return replace(stage, num_clips=1) if self.level == "frame" else stage

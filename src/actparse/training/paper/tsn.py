@@ -1,0 +1,75 @@
+"""Recipes "action-tsn-..." and "states-tsn-...": TSN on ResNet-50 in the place of ip-CSN-152 (Table I), from ImageNet.
+
+The paper says nothing of their training but "for all models", so by default they train as CSN does; `training`
+"reference" is the public TSN recipe (mmaction2, 1x1x3 on RGB and 5x1x3 on flow), its rate scaled to this batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from actparse.nets.tsn import TsnConfig
+from actparse.stages.actions import ClipConfig
+from actparse.stages.inputs import InputNorm
+from actparse.training.paper.action import ClipNumbers
+from actparse.training.paper.readings import Crop, Level
+from actparse.training.task import StepRule, TaskSettings
+
+REFERENCE_BATCH = 256  # TSN: 32 on each of 8 GPUs
+
+
+@dataclass(frozen=True, kw_only=True)
+class TsnRgbNumbers(ClipNumbers):
+    """TSN-R50 on frames; batch norms are trained, as in TSN."""
+
+    training: Literal["paper", "reference"] = "paper"
+    dropout: float = 0.4  # TSN
+    num_segments: int = 3  # TSN: places of a video that training sees at once
+    num_frames: int = 1  # TSN: of a place
+    frame_stride: int = 1
+    crop: Crop = "multi-scale"  # TSN
+    level: Level = "segment"
+    segment_seconds: float = 3.0
+    frame_stride_evaluated: int = 5
+    reference_rate: float = 0.01  # TSN, at 256
+    reference_epochs: int = 100  # TSN
+    reference_milestones: tuple[int, ...] = (40, 80)  # TSN
+
+    def settings(self) -> TaskSettings:
+        """As the loop reads them."""
+        settings = super().settings()
+        if self.training == "paper":
+            return settings
+        return replace(
+            settings,
+            learning_rate=self.reference_rate * settings.batch_size / REFERENCE_BATCH,
+            nesterov=False,
+            step_rule=StepRule(epochs=self.reference_epochs, milestones=self.reference_milestones, gamma=self.gamma),
+        )
+
+    def net(self, num_classes: int) -> TsnConfig:
+        """The network."""
+        return TsnConfig(num_classes=num_classes, dropout=self.dropout)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TsnFlowNumbers(TsnRgbNumbers):
+    """TSN-R50 on optical flow (TV-L1) read from 8-bit files."""
+
+    num_frames: int = 5  # TSN: flow fields of a place, ten channels
+    crop: Crop = "random-resized"  # TSN
+    # The file's first convolution is for three channels; TSN's public programs leave the new one fresh, the TSN paper
+    # (Wang et al. 2016, section 4.1) starts it from the mean over the channels.
+    first_convolution: Literal["fresh", "mean"] = "fresh"
+    reference_rate: float = 0.005  # TSN, at 256
+    reference_epochs: int = 110  # TSN
+    reference_milestones: tuple[int, ...] = (70, 100)  # TSN
+
+    def net(self, num_classes: int) -> TsnConfig:
+        """The network."""
+        return TsnConfig(num_classes=num_classes, in_channels=2 * self.num_frames, dropout=self.dropout)
+
+    def stage(self) -> ClipConfig:
+        """How the trained network is used; no motion is 128."""
+        return replace(super().stage(), norm=InputNorm(mean=(128.0,) * 3, std=(128.0,) * 3))
