@@ -53,6 +53,7 @@ def _add_large_run(command: argparse.ArgumentParser) -> None:
     large.add_argument("--precision", default="auto", choices=["auto", "bfloat16", "float16", "float32"])
     large.add_argument("--check-every", type=int, metavar="N", help="steps to a held-out check; paper: an epoch")
     large.add_argument("--keep", default="last", choices=["last", "best"], help="which checkpoint becomes the network")
+    large.add_argument("--estimate", action="store_true", help="say how long a run takes and what memory, and stop")
     paper = command.add_argument_group("numbers of --size paper")
     paper.add_argument("--numbers", action="store_true", help="show the recipe's numbers; sources are in the code")
     paper.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change a number, or a reading")
@@ -92,6 +93,7 @@ def _train(args: argparse.Namespace) -> int:
         check_every=args.check_every,
         keep=args.keep,
         tensorboard=is_paper,
+        only_estimate=args.estimate,
     )
     run_recipe(args.recipe, args.data, args.out or Path("runs") / args.recipe, options)
     return 0

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import os
+import math
+import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -25,6 +27,7 @@ class SampleCost:
     """Forward and backward of one sample, in training mode, and what is there whatever the batch."""
 
     seconds: float
+    forward_seconds: float
     activation_bytes: int  # kept from forward to backward
     weight_bytes: int  # weights, gradients and the optimiser's numbers
 
@@ -37,16 +40,21 @@ def estimate(task: Task, plan: Plan, device: torch.device, precision: str, piece
     piece = -(-each // pieces)
     needed = cost.weight_bytes + piece * cost.activation_bytes
     line = (
-        f"{task.kind}: {plan.num_steps} steps of {plan.batch_size} samples; one sample took {cost.seconds:.2f} s and "
-        f"{cost.activation_bytes / GIGA:.2f} GB beside {cost.weight_bytes / GIGA:.2f} GB for the weights: about "
-        f"{clock(seconds)} and {needed / GIGA:.1f} GB with {piece} at a time"
+        f"{task.kind}: {plan.num_steps} steps of {plan.batch_size} samples; one sample took {cost.seconds:.2f} s "
+        f"(forward {cost.forward_seconds:.2f}), {_giga(cost.activation_bytes)} beside {_giga(cost.weight_bytes)} for "
+        f"the weights, at its peak {_giga(peak_memory(device))}: about {clock(seconds)} and {_giga(needed)} with "
+        f"{piece} at a time"
     )
     free = free_memory(device)
     if needed <= free:
         return line
     room = max(1, int((free - cost.weight_bytes) // max(cost.activation_bytes, 1)))
     fitting = next((k for k in range(1, each + 1) if each % k == 0 and each // k <= room), each)
-    return f"{line}; {free / GIGA:.1f} GB are free: --accumulate {fitting} needs less"
+    return f"{line}; {_giga(free)} are free: --accumulate {fitting} needs less"
+
+
+def _giga(num_bytes: float) -> str:
+    return f"{num_bytes / GIGA:.2f} GB"
 
 
 def sample_cost(task: Task, seed: int, device: torch.device, precision: str) -> SampleCost:
@@ -64,6 +72,9 @@ def sample_cost(task: Task, seed: int, device: torch.device, precision: str) -> 
             torch.autograd.graph.saved_tensors_hooks(_counting(kept, net), lambda tensor: tensor),
         ):
             loss = torch.stack(list(task.losses(net, batch).values())).sum()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        forward_seconds = time.monotonic() - start
         loss.backward()  # type: ignore[no-untyped-call]
         if device.type == "cuda":
             torch.cuda.synchronize()
@@ -75,14 +86,23 @@ def sample_cost(task: Task, seed: int, device: torch.device, precision: str) -> 
     for parameter in net.parameters():
         parameter.grad = None
     states = STATES[task.settings.optimizer]
-    return SampleCost(seconds, sum(kept.values()), 4 * (trained * (2 + states) + frozen))
+    return SampleCost(seconds, forward_seconds, sum(kept.values()), 4 * (trained * (2 + states) + frozen))
 
 
 def free_memory(device: torch.device) -> float:
     """Bytes that are free on a device now."""
     if device.type == "cuda":
         return float(torch.cuda.mem_get_info()[0])
-    return float(os.sysconf("SC_AVPHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE")
+    lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines() if Path("/proc/meminfo").is_file() else []
+    kilobytes = (line.split()[1] for line in lines if line.startswith("MemAvailable:"))
+    return 1024.0 * float(next(kilobytes, math.inf))
+
+
+def peak_memory(device: torch.device) -> float:
+    """The most bytes that this process has held on a device."""
+    if device.type == "cuda":
+        return float(torch.cuda.max_memory_allocated())
+    return 1024.0 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def _one_sample(task: Task, seed: int) -> Batch:

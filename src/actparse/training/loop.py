@@ -224,9 +224,13 @@ def train(task: Task, run: RunFolder, options: TrainOptions, hardware: Hardware)
         raise TrainingError(f"{run.folder} holds a run of {run.name} already: resume it, or choose another folder")
     task.net.to(hardware.device)
     put_channels_last(task.net)
-    plan = _resumed_plan(task, run) if resuming else _start_plan(task, run, options, hardware)
-    if options.estimate and ranks.rank() == 0:
+    plan = _resumed_plan(task, run) if resuming else _new_plan(task, run, options, hardware)
+    if (options.estimate or options.only_estimate) and ranks.rank() == 0:
         options.report(estimate(task, plan, hardware.device, hardware.precision, options.accumulate))
+    if options.only_estimate:
+        return plan
+    if not resuming and ranks.rank() == 0:
+        write_json(run.plan, asdict(plan))
     ranks.wait_for_all()
     _fit(task, plan, hardware, _watchers(task, run, plan, options), options, checkpoint=resuming and run.checkpoint)
     return plan
@@ -258,7 +262,7 @@ def _resumed_plan(task: Task, run: RunFolder) -> Plan:
     return plan
 
 
-def _start_plan(task: Task, run: RunFolder, options: TrainOptions, hardware: Hardware) -> Plan:
+def _new_plan(task: Task, run: RunFolder, options: TrainOptions, hardware: Hardware) -> Plan:
     batch_size, rule = task.settings.batch_size, task.settings.step_rule
     if options.minutes is not None:
         num_steps = int(ranks.first_says(_steps_in(options.minutes * 60, task, hardware, options)))
@@ -270,10 +274,7 @@ def _start_plan(task: Task, run: RunFolder, options: TrainOptions, hardware: Har
         num_steps = rule.epochs * steps_per_epoch(task.num_samples, batch_size)
     else:
         raise TrainingError(f"{run.name}: needs minutes, epochs or steps, got none")
-    plan = Plan(max(1, num_steps), options.seed, batch_size)
-    if ranks.rank() == 0:
-        write_json(run.plan, asdict(plan))
-    return plan
+    return Plan(max(1, num_steps), options.seed, batch_size)
 
 
 def _steps_in(seconds: float, task: Task, hardware: Hardware, options: TrainOptions) -> int:

@@ -50,6 +50,7 @@ class TrainOptions:
     keep: Literal["last", "best"] = "last"  # which checkpoint becomes the network's file
     tensorboard: bool = False  # a log for TensorBoard beside the CSV
     estimate: bool = False  # say before the start how long the run will take and what memory it needs
+    only_estimate: bool = False  # and do not start
     checkpoint_seconds: float = 90.0  # time between two checkpoints
     log_every: int = 20  # steps to a row of the log
     report: Report = say_on_stderr  # gets progress lines

@@ -101,7 +101,7 @@ def run_recipe(name: str, data: Path, out: Path, options: TrainOptions) -> dict[
     _expect_recipe(name, options)
     if options.num_devices > 1 and ranks.world_size() == 1:
         ranks.run_together(options.num_devices, _run_alone, name, data, out, replace(options, num_devices=1))
-        return read_json(RunFolder(out, name).metrics)
+        return {} if options.only_estimate else read_json(RunFolder(out, name).metrics)
     if options.size == "paper":
         from actparse.training.paper.recipes import run_paper_recipe
 
@@ -180,7 +180,7 @@ def train_and_save(
     task, options = build(options)
     plan = train(task, run, options, hardware)
     figures: dict[str, Any] = {}
-    if ranks.rank() == 0:
+    if ranks.rank() == 0 and not options.only_estimate:
         if options.keep == "best":
             load_best(task.net, run)
         options.report(f"{run.name}: measuring on held-out data")

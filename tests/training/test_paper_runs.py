@@ -1,0 +1,181 @@
+"""The full-size recipes end to end on a miniature dataset, with sizes made small by their own numbers."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from actparse.errors import ConfigError, DataError, TrainingError, WeightsError
+from actparse.nets.csn import Csn, CsnConfig
+from actparse.nets.hrnet import Hrnet, HrnetConfig
+from actparse.nets.tsn import Tsn, TsnConfig
+from actparse.stages.loading import load_bundle
+from actparse.training import TrainOptions, run_recipe
+from actparse.training.options import say_nothing
+from actparse.training.paper.recipes import PAPER_RECIPES
+from actparse.vocabulary import GROUPS
+from actparse.weights.bundle import load_network, save_network
+from training.miniature import ACTIONS, NUM_FRAMES, write_miniature
+
+SMALL_DETECTOR = {"depth": "18", "batch_size": "2", "num_gpus": "1", "warmup_iterations": "1", "epochs": "1"}
+SMALL_PERSONS = {**SMALL_DETECTOR, "short_side": "96", "long_side": "160", "milestones": "1"}
+SMALL_PARTS = {**SMALL_DETECTOR, "size": "96", "milestones": "1"}
+SMALL_CLIPS = {"batch_size": "2", "num_gpus": "1", "train_short_side": "48", "crop_size": "32", "test_short_side": "48"}
+SMALL_HRNET = HrnetConfig(width=32, num_modules=(1, 1, 1), num_blocks=1)
+SMALL_CSN = {**SMALL_CLIPS, "num_frames": "4", "num_clips": "2", "depth_blocks": "1,1,1,1"}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_miniature(tmp_path_factory.mktemp("data"), videos_per_action=2)
+
+
+def options(changes: dict[str, str], **more: Any) -> TrainOptions:
+    fixed = {"size": "paper", "steps": 2, "device": "cpu", "precision": "float32", "report": say_nothing}
+    return TrainOptions(**{**fixed, "changes": changes, **more})
+
+
+def test_every_network_of_the_paper_has_a_recipe() -> None:
+    groups = [f"states-{group}" for group in GROUPS]
+    assert {"persons", "poses", "parts", "parts-without-dots", "action", *groups} <= set(PAPER_RECIPES)
+    assert {"action-tsn-rgb", "action-tsn-flow", "states-tsn-rgb-arm", "states-tsn-flow-foot"} <= set(PAPER_RECIPES)
+
+
+def test_persons(data: Path, tmp_path: Path) -> None:
+    lines: list[str] = []
+    figures = run_recipe("persons", data, tmp_path, options(SMALL_PERSONS, report=lines.append))
+    assert {"ap", "ap50", "frames", "persons", "steps"} <= set(figures)
+    assert figures["frames"] == 4 * len(range(0, NUM_FRAMES, 5))
+    file = load_network(tmp_path / "persons.safetensors")
+    assert (file.kind, file.settings["max_persons"], file.settings["short_side"]) == ("persons", 10, 96)
+    assert file.net.state_dict()["backbone.conv1.weight"].dtype == torch.float32
+    assert json.loads((tmp_path / "persons_numbers.json").read_text())["nesterov"] is True
+    assert any(line.startswith("persons: 2 steps of 2 samples; one sample took") for line in lines)
+    assert (tmp_path / "persons" / "best.ckpt").is_file()
+    assert run_recipe("persons", data, tmp_path, options(SMALL_PERSONS, resume=True)) == figures
+
+
+def test_poses_are_used_as_they_are(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="needs --init"):
+        run_recipe("poses", data, tmp_path, options({}))
+    net = Hrnet(SMALL_HRNET)
+    (tmp_path / "from").mkdir()
+    save_network(tmp_path / "from" / "hrnet.safetensors", net, kind="hrnet", settings={}, dtype=torch.float32)
+    with pytest.raises(WeightsError, match="needs an HRNet of width 48, got a Hrnet of 32"):
+        run_recipe("poses", data, tmp_path, options({}, init=tmp_path / "from"))
+    lines: list[str] = []
+    small = {"width": "32", "size": "64,64"}
+    run_recipe("poses", data, tmp_path, options(small, init=tmp_path / "from", report=lines.append))
+    assert lines == ["poses: HRNet-w48 from COCO as it is, without any fine-tuning; nothing was trained"]
+    kept = load_network(tmp_path / "poses.safetensors").net.state_dict()
+    assert all(torch.equal(value, kept[name]) for name, value in net.state_dict().items())
+    figures = run_recipe("parts", data, tmp_path, options(SMALL_PARTS, steps=1))
+    assert {"ap50", "ap50_by_class", "swapped", "persons"} <= set(figures)
+    assert load_network(tmp_path / "parts.safetensors").settings["dots"] is not None
+    assert (data / ".cache").is_dir()
+
+
+def test_parts_need_poses(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="run the recipe poses first"):
+        run_recipe("parts", data, tmp_path, options(SMALL_PARTS))
+
+
+def test_action_starts_from_an_imported_backbone(data: Path, tmp_path: Path) -> None:
+    lines: list[str] = []
+    start = Csn(CsnConfig(num_classes=400, num_blocks=(1, 1, 1, 1)))
+    save_network(tmp_path / "csn.safetensors", start, kind="csn", settings={}, dtype=torch.float32)
+    figures = run_recipe("action", data, tmp_path, options(SMALL_CSN, init=tmp_path, report=lines.append))
+    assert figures["stretches"] == 4
+    assert [line.partition("; fresh: ")[2] for line in lines if "fresh" in line] == [
+        "cls_head.fc_cls.weight, cls_head.fc_cls.bias"
+    ]
+    file = load_network(tmp_path / "action.safetensors")
+    assert file.labels["labels"] == [[action] for action in ACTIONS]
+    norms = {name: value for name, value in start.state_dict().items() if ".bn." in name}
+    trained = file.net.state_dict()
+    assert all(torch.equal(value, trained[name]) for name, value in norms.items())  # frozen
+    moved = trained["backbone.conv1.conv.weight"] - start.state_dict()["backbone.conv1.conv.weight"]
+    assert 0 < float(moved.abs().max()) < 1e-2
+
+
+@pytest.mark.parametrize(("level", "stretches"), [("segment", 4), ("frame", 4 * len(range(0, NUM_FRAMES, 5)))])
+def test_states_of_segments_and_frames(data: Path, tmp_path: Path, level: str, stretches: int) -> None:
+    changes = {**SMALL_CSN, "level": level, "segment_seconds": "3", "mirror": "sides"}
+    figures = run_recipe("states-arm", data, tmp_path, options(changes, steps=1))
+    assert figures["stretches"] == stretches
+    assert {"accuracy", "state_accuracy"} <= set(figures)
+
+
+def test_tsn_on_frames(data: Path, tmp_path: Path) -> None:
+    run_recipe("states-tsn-rgb-leg", data, tmp_path, options(SMALL_CLIPS, steps=1))
+    file = load_network(tmp_path / "states-tsn-rgb-leg.safetensors")
+    assert (file.settings["num_frames"], file.settings["num_clips"]) == (1, 7)
+
+
+def test_tsn_on_flow_files(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="actparse data flow"):
+        run_recipe("action-tsn-flow", data, tmp_path / "none", options(SMALL_CLIPS, steps=1, flow=tmp_path))
+    write_flow(data, tmp_path / "flow")
+    start = Tsn(TsnConfig(num_classes=1000))
+    save_network(tmp_path / "tsn.safetensors", start, kind="tsn", settings={}, dtype=torch.float32)
+    changes = {**SMALL_CLIPS, "first_convolution": "mean", "learning_rate": "1e-9"}
+    run_recipe("action-tsn-flow", data, tmp_path, options(changes, steps=1, flow=tmp_path / "flow", init=tmp_path))
+    weight = load_network(tmp_path / "action-tsn-flow.safetensors").net.state_dict()["backbone.conv1.conv.weight"]
+    mean = start.state_dict()["backbone.conv1.conv.weight"].mean(dim=1, keepdim=True)
+    torch.testing.assert_close(weight, mean.expand(-1, 10, -1, -1), atol=1e-6, rtol=0)
+
+
+def write_flow(data: Path, folder: Path) -> None:
+    for path in data.glob("*_videos/*/*.mp4"):
+        (folder / path.stem).mkdir(parents=True)
+        for number in range(1, NUM_FRAMES):
+            for axis in "xy":
+                cv2.imwrite(str(folder / path.stem / f"flow_{axis}_{number:05d}.jpg"), np.full((60, 80), 128, np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "text"),
+    [
+        pytest.param("cats", {}, "at size paper must be one of persons", id="recipe"),
+        pytest.param("persons", {"cats": "3"}, "no number 'cats' in this recipe; it has backbone_rate", id="number"),
+        pytest.param("action", {"warmup": "never"}, "warmup must be one of 16-epochs-by-iteration", id="reading"),
+        pytest.param("action", {"epochs": "some"}, "epochs must be int, got 'some'", id="text"),
+        pytest.param("action", {"epochs": "0"}, "epochs must be at least 1, got 0", id="range"),
+    ],
+)
+def test_wrong_numbers(name: str, changes: dict[str, str], text: str, data: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=text):
+        run_recipe(name, data, tmp_path, options(changes))
+
+
+def test_tiny_has_no_numbers(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="at size paper alone, got epochs"):
+        run_recipe("action", data, tmp_path, options({"epochs": "3"}, size="tiny"))
+
+
+@pytest.mark.slow
+def test_bundle_of_all_networks_loads(data: Path, tmp_path: Path) -> None:
+    save_network(tmp_path / "hrnet.safetensors", Hrnet(SMALL_HRNET), kind="hrnet", settings={}, dtype=torch.float32)
+    run_recipe("poses", data, tmp_path, options({"width": "32"}, init=tmp_path / "hrnet.safetensors"))
+    run_recipe("persons", data, tmp_path, options(SMALL_PERSONS, steps=1))
+    run_recipe("action", data, tmp_path, options(SMALL_CSN, steps=1))
+    assert not (tmp_path / "bundle").exists()
+    for name, source in [("parts", "persons"), *((f"states-{group}", "action") for group in GROUPS)]:
+        net = load_network(tmp_path / f"{source}.safetensors")
+        settings = {"size": 96} if name == "parts" else net.settings
+        labels = {"labels": [["lunge", *["none"] * (1 if name[7:] in ("head", "hip") else 2)]] * 2}
+        save_network(tmp_path / f"{name}.safetensors", net.net, kind=name, settings=settings, labels=labels)
+        shutil.copy(tmp_path / "persons_metrics.json", tmp_path / f"{name}_metrics.json")
+    run_recipe("parts-without-dots", data, tmp_path, options({**SMALL_PARTS, "dots": "no"}, steps=1))
+    bundle = load_bundle(tmp_path / "bundle")
+    assert bundle.model["weights"] == "paper"
+    assert bundle.persons.config.max_persons == 10
+    record = json.loads((tmp_path / "bundle" / "bundle.json").read_text())
+    assert (record["inference"]["stride"], record["inference"]["segment_seconds"]) == (5, 3.0)
