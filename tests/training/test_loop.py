@@ -200,6 +200,25 @@ def test_checks_keep_the_best_checkpoint(tmp_path: Path) -> None:
     assert any(run.tensorboard.iterdir())
 
 
+def test_best_needs_checks(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="needs checks on the way"):
+        run_line(tmp_path, Line(), steps=1, keep="best")
+
+
+def test_tensorboard_that_is_missing_is_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    lines: list[str] = []
+    run_line(tmp_path, Line(), steps=1, tensorboard=True, report=lines.append)
+    assert lines[0] == "no log for TensorBoard: it is not installed (pip install 'actparse[train]')"
+
+
+def test_only_an_estimate_writes_nothing(tmp_path: Path) -> None:
+    lines: list[str] = []
+    run_line(tmp_path, Line(), only_estimate=True, report=lines.append)
+    assert lines[0].startswith("line: 12 steps of 8 samples;")
+    assert not list((tmp_path / "line").iterdir())
+
+
 def test_estimate_comes_first_and_leaves_the_network_alone(tmp_path: Path) -> None:
     lines: list[str] = []
     plain = run_line(tmp_path / "plain", Line(), steps=3)

@@ -9,6 +9,8 @@ from pathlib import Path
 from actparse.commands.options import Commands
 from actparse.errors import ActparseError
 
+TINY_CHECKPOINT_SECONDS = 90.0
+PAPER_CHECKPOINT_SECONDS = 600.0  # a checkpoint is half a gigabyte
 MAX_WORKERS = 8  # processes that make batches, where no number is asked for
 
 
@@ -93,6 +95,7 @@ def _train(args: argparse.Namespace) -> int:
         check_every=args.check_every,
         keep=args.keep,
         tensorboard=is_paper,
+        checkpoint_seconds=PAPER_CHECKPOINT_SECONDS if is_paper else TINY_CHECKPOINT_SECONDS,
         only_estimate=args.estimate,
     )
     run_recipe(args.recipe, args.data, args.out or Path("runs") / args.recipe, options)

@@ -23,6 +23,7 @@ class Watched(LightningModule):
 
     last_losses: dict[str, float]  # the terms of the loss
     learning_rate: float
+    last_figures: dict[str, float]  # of a held-out check after that step; empty where there was none
 
 
 class SaveLast(Callback):
@@ -139,18 +140,20 @@ class CheckHeldOut(Callback):
         """Read what an interrupted run had found, up to where it goes on."""
         if rank() == 0:
             drop_rows_after(self.run.checks, trainer.global_step)
-            self.best = max(self._rows(), default=float("-inf"))
+        self.best = first_says(max(self._rows(), default=float("-inf")) if rank() == 0 else 0.0)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
         """Measure when the time has come."""
+        assert isinstance(pl_module, Watched)
         step = trainer.global_step
+        pl_module.last_figures = {}
         if step % self.every_steps == 0 or step == trainer.max_steps:
             value = first_says(self._measure(step, pl_module) if rank() == 0 else 0.0)
             if value > self.best:
                 self.best = value
                 save_checkpoint(trainer, self.run.best)
 
-    def _measure(self, step: int, pl_module: LightningModule) -> float:
+    def _measure(self, step: int, pl_module: Watched) -> float:
         with torch.random.fork_rng(devices=[]):
             figures = self.task.check(self.task.net, pl_module.device)
         pl_module.train()
@@ -163,6 +166,7 @@ class CheckHeldOut(Callback):
             if is_new:
                 writer.writerow(["step", *row])
             writer.writerow([step, *(f"{value:.6g}" for value in row.values())])
+        pl_module.last_figures = row
         self.report(f"{self.run.name}: held out after step {step}: {self.task.metric} {row[self.task.metric]:.4g}")
         return row[self.task.metric]
 

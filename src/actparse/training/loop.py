@@ -121,6 +121,7 @@ class TaskModule(Watched):
         self.net = task.net
         self.helper = task.helper
         self.last_losses: dict[str, float] = {}
+        self.last_figures: dict[str, float] = {}
         self.learning_rate = 0.0
         self.schedule = build_schedule(task, plan.num_steps)
 
@@ -215,6 +216,8 @@ def train(task: Task, run: RunFolder, options: TrainOptions, hardware: Hardware)
     Raises:
         TrainingError: the run's folder holds another run, or the loss is no longer a number.
     """
+    if options.keep == "best" and options.check_every is None:
+        raise TrainingError("train.keep is best, which needs checks on the way: --check-every, got none")
     if options.threads is not None:
         torch.set_num_threads(options.threads)
     cv2.setNumThreads(1)
@@ -249,9 +252,10 @@ def _watchers(task: Task, run: RunFolder, plan: Plan, options: TrainOptions) -> 
                 every_steps=options.log_every,
             )
         )
-        watchers += tensorboard_callbacks(run.tensorboard, options) if options.tensorboard else []
     if options.check_every is not None:
         watchers.append(CheckHeldOut(task, run, options.check_every, options.report))
+    if options.tensorboard and ranks.rank() == 0:
+        watchers += tensorboard_callbacks(run.tensorboard, options)
     return [*watchers, SaveLast(run.checkpoint, options.checkpoint_seconds)]  # it saves what the others know
 
 
@@ -336,5 +340,6 @@ def _fit(
     module = TaskModule(task, plan, pieces=options.accumulate, workers=options.workers)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning")  # advice on worker processes and loggers, unused here
+        warnings.filterwarnings("ignore", message="Grad strides do not match")  # of depthwise kernels, a copy each
         trainer.fit(module.train(), ckpt_path=str(checkpoint) if checkpoint else None, weights_only=True)
     task.net.to(hardware.device)  # Lightning moves the module back to the CPU

@@ -1,4 +1,4 @@
-"""A log for TensorBoard: loss terms, learning rate and speed by step."""
+"""A log for TensorBoard: loss terms, learning rate and held-out figures by step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from actparse.training.options import TrainOptions
 
 
 class TensorBoardLog(Callback):
-    """Writes the losses and the rate of every `every_steps`th step; a resumed run hides the steps of a lost future."""
+    """Writes losses and rate of every `every_steps`th step, and held-out figures; hides the steps of a lost future."""
 
     def __init__(self, folder: Path, every_steps: int) -> None:
         self.folder, self.every_steps = folder, every_steps
@@ -28,6 +28,8 @@ class TensorBoardLog(Callback):
         """Write when the time has come."""
         assert isinstance(pl_module, Watched)
         step = trainer.global_step
+        for name, value in pl_module.last_figures.items():
+            self.writer.add_scalar(f"held_out/{name}", value, step)
         if step % self.every_steps and step != trainer.max_steps:
             return
         for term, value in pl_module.last_losses.items():

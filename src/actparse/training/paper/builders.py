@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,9 @@ def build_clips(
 ) -> Task:
     """A video network's: of the action, or of the group whose name stands at the end of the recipe's."""
     splits = open_splits(data, run.out, options.report)
-    train, held_out = ((split, _spans(name, numbers, split)) for split in splits)
+    train, held_out = (
+        (replace(split, index=split.index.without_persons()), _spans(name, numbers, split)) for split in splits
+    )
     if isinstance(numbers, TsnFlowNumbers):
         return TsnFlowTask(name, train, held_out, numbers, options.flow or data / FLOW_FOLDER)
     if isinstance(numbers, TsnRgbNumbers):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -56,6 +56,17 @@ class VideoIndex:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def without_persons(self) -> VideoIndex:
+        """The same without boxes and states, which clips do not need: small enough to be sent around."""
+        none = np.zeros_like(self.person_offsets)
+        return replace(
+            self,
+            person_offsets=none,
+            person_boxes=self.person_boxes[:0],
+            part_boxes=self.part_boxes[:0],
+            part_states=self.part_states[:0],
+        )
 
     def path(self, video: int) -> Path:
         """A video's file."""

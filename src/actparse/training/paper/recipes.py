@@ -23,8 +23,6 @@ from actparse.training.task import steps_per_epoch
 from actparse.vocabulary import GROUPS
 from actparse.weights.bundle import config_to_dict, load_network, save_network
 
-CHECKPOINT_SECONDS = 600.0
-
 
 @dataclass(frozen=True)
 class PaperRecipe:
@@ -77,9 +75,8 @@ def run_paper_recipe(name: str, data: Path, out: Path, options: TrainOptions) ->
     run = RunFolder(out, name)
     if options.resume and run.is_finished:
         return read_json(run.metrics)
-    if ranks.rank() == 0:
-        run.folder.mkdir(parents=True, exist_ok=True)
-        write_json(out / f"{name}_numbers.json", config_to_dict(numbers))
+    if ranks.rank() == 0 and not options.only_estimate:
+        _note_numbers(out / f"{name}_numbers.json", config_to_dict(numbers), run)
     initial = initial_file(PAPER_RECIPES[name], options)
     figures = _keep_poses(numbers, run, initial, options) if name == "poses" else None
     if figures is None:
@@ -89,6 +86,15 @@ def run_paper_recipe(name: str, data: Path, out: Path, options: TrainOptions) ->
 
         assemble_if_complete(out, options.report)
     return figures
+
+
+def _note_numbers(path: Path, numbers: dict[str, Any], run: RunFolder) -> None:
+    """Write what a run is trained with; a run that goes on keeps it."""
+    if path.is_file() and run.checkpoint.is_file() and read_json(path) != numbers:
+        before = read_json(path)
+        name = next(name for name in numbers if before.get(name) != numbers[name])
+        raise TrainingError(f"{path}: the run has {name} {before.get(name)}, got {numbers[name]}: another folder?")
+    write_json(path, numbers)
 
 
 def initial_file(recipe: PaperRecipe, options: TrainOptions) -> Path | None:
@@ -140,6 +146,6 @@ def _train(
         else:
             options.report(f"{name}: starts from fresh weights; the paper's start is --init, an imported checkpoint")
         every = options.check_every or steps_per_epoch(task.num_samples, task.settings.batch_size)
-        return task, replace(options, check_every=every, checkpoint_seconds=CHECKPOINT_SECONDS, estimate=True)
+        return task, replace(options, check_every=every, estimate=True)
 
     return train_and_save(build, run, options)
