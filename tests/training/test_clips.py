@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from actparse.errors import DataError
-from actparse.nets.csn import CsnConfig
+from actparse.nets.csn import Csn, CsnConfig
 from actparse.stages.actions import ClipConfig
 from actparse.training.clips import ActionTask, ClipTask
 from actparse.training.reading import StoreConfig
 from actparse.training.store import Store, open_store
-from actparse.training.stretches import Stretch, action_segments, action_stretches
-from actparse.vocabulary import GROUPS, mirror_label
+from actparse.training.stretches import Stretch, action_segments, action_stretches, state_stretches
+from actparse.vocabulary import GROUPS, GroupLabel, mirror_label
 from training.miniature import SIZE, write_miniature
 
 NET = CsnConfig(num_blocks=(1, 1, 1, 1), widths=(8, 8, 8, 8), mid_widths=(4, 4, 4, 4), stem_width=8)
@@ -29,9 +29,15 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     return open_store(root, "train", StoreConfig(frame_size=SIZE, clip_size=(48, 64)))
 
 
+def stretch(
+    frames: NDArray[np.uint8], *label: str, end: int = 32, groups: tuple[GroupLabel | None, ...] = ()
+) -> Stretch:
+    return Stretch(frames=frames, first=0, end=end, label=label, group_labels=groups)
+
+
 def build(store: Store, *labels: tuple[str, ...]) -> ClipTask:
-    stretches = [Stretch(0, 32, label) for label in labels]
-    return ClipTask("states-arm", (store, stretches), (store, stretches), NET, STAGE)
+    stretches = [stretch(store.clips, *label) for label in labels]
+    return ClipTask("states-arm", stretches, stretches, NET, STAGE)
 
 
 def test_batch_has_clips_and_labels(store: Store) -> None:
@@ -46,8 +52,8 @@ def test_batch_has_clips_and_labels(store: Store) -> None:
 def test_mirrored_clip_gets_the_mirrored_label(store: Store) -> None:
     marked = np.zeros((32, 48, 64, 3), np.uint8)
     marked[:, :, :32] = 255  # bright on the left
-    task = build(dataclasses.replace(store, clips=marked), ("lunge", "bend", "none"), ("lunge", "none", "bend"))
-    task.stretches = (Stretch(0, 32, ("lunge", "bend", "none")),)
+    task = build(store, ("lunge", "bend", "none"), ("lunge", "none", "bend"))
+    task.stretches = (stretch(marked, "lunge", "bend", "none"),)
     batch = task.batch(np.random.default_rng(0))
     is_mirrored = batch["clips"][..., 48:56].float().mean((1, 2, 3, 4)) > batch["clips"][..., 8:16].float().mean(
         (1, 2, 3, 4)
@@ -58,13 +64,13 @@ def test_mirrored_clip_gets_the_mirrored_label(store: Store) -> None:
 
 def test_clip_is_not_mirrored_where_training_never_saw_the_label(store: Store) -> None:
     task = build(store, ("lunge", "bend", "none"), ("push_up", "none", "none"))
-    task.stretches = (Stretch(0, 32, ("lunge", "bend", "none")),)
+    task.stretches = (stretch(store.clips, "lunge", "bend", "none"),)
     assert set(task.batch(np.random.default_rng(1))["labels"].tolist()) == {0}
 
 
 def test_stretch_shorter_than_a_clip_repeats_its_last_frame(store: Store) -> None:
     task = build(store, ("lunge", "none", "none"))
-    task.stretches = (Stretch(0, 2, ("lunge", "none", "none")),)
+    task.stretches = (stretch(store.clips, "lunge", "none", "none", end=2),)
     clips = task.batch(np.random.default_rng(0))["clips"]
     assert torch.equal(clips[:, :, 2], clips[:, :, 3])
 
@@ -79,7 +85,7 @@ def test_evaluation_counts_labels_and_states(store: Store) -> None:
 
 def test_action_network_is_asked_for_the_groups_too(store: Store) -> None:
     segments = action_segments(store)
-    task = ActionTask((store, segments), (store, action_stretches(store)), NET, STAGE)
+    task = ActionTask(segments, action_stretches(store), NET, STAGE)
     batch = task.batch(np.random.default_rng(0))
     assert batch["group_labels"].shape == (16, 6)
     losses = task.losses(task.net, batch)
@@ -92,9 +98,9 @@ def test_action_network_is_asked_for_the_groups_too(store: Store) -> None:
 
 def test_group_labels_follow_the_mirror(store: Store) -> None:
     labels = tuple(("lunge", "bend", "none") if group == "arm" else None for group in GROUPS)
-    seen = [Stretch(0, 32, ("lunge",), labels)]
+    seen = [stretch(store.clips, "lunge", groups=labels)]
     mirrored = tuple(label and mirror_label(label) for label in labels)
-    task = ActionTask((store, [*seen, Stretch(0, 32, ("lunge",), mirrored)]), (store, []), NET, STAGE)
+    task = ActionTask([*seen, stretch(store.clips, "lunge", groups=mirrored)], [], NET, STAGE)
     task.stretches = tuple(seen)
     found = task.batch(np.random.default_rng(0))["group_labels"]
     assert set(found[:, GROUPS.index("arm")].tolist()) == {0, 1}
@@ -102,5 +108,18 @@ def test_group_labels_follow_the_mirror(store: Store) -> None:
 
 
 def test_no_stretches_is_an_error(store: Store, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no labelled stretch of frames for states-arm"):
+    with pytest.raises(DataError, match="states-arm: the training split has no labelled stretch of frames"):
         build(store)
+
+
+def test_state_networks_can_start_from_what_the_action_network_learnt_of_their_group(store: Store) -> None:
+    task = ActionTask(action_segments(store), action_stretches(store), NET, STAGE)
+    starts = task.starts()
+    assert list(starts) == [f"states-{group}" for group in GROUPS]
+    arm, number = starts["states-arm"], GROUPS.index("arm")
+    assert isinstance(arm.net, Csn)
+    assert isinstance(task.helper, torch.nn.ModuleList)
+    assert torch.equal(arm.net.cls_head.fc_cls.weight, task.helper[number].weight)
+    assert torch.equal(arm.net.backbone.conv1.conv.weight, task.net.backbone.conv1.conv.weight)
+    states = ClipTask("states-arm", state_stretches(action_segments(store), "arm"), [], NET, STAGE)
+    assert arm.labels == states.labels()

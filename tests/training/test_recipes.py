@@ -27,7 +27,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def options(**changes: Any) -> TrainOptions:
-    return TrainOptions(**{"steps": 2, "device": "cpu", "report": say_nothing, "stream_crops": 1000, **changes})
+    return TrainOptions(
+        **{"steps": 2, "device": "cpu", "report": say_nothing, "stream_crops": 1000, "stream_clips": 0, **changes}
+    )
 
 
 def test_every_network_of_the_bundle_has_a_recipe() -> None:
@@ -103,3 +105,14 @@ def test_tiny_makes_a_bundle_that_loads(data: Path, tmp_path: Path) -> None:
     assert run_recipe("tiny", data, tmp_path, options(steps=1, resume=True)) == figures
     with pytest.raises(TrainingError, match="holds a run of tiny already"):
         run_recipe("tiny", data, tmp_path, options(steps=1))
+
+
+def test_a_classifier_of_other_labels_stays_fresh(tmp_path: Path) -> None:
+    config = CsnConfig(num_blocks=(1, 1, 1, 1), widths=(8,) * 4, mid_widths=(4,) * 4, stem_width=8, num_classes=2)
+    stored, net = Csn(config), Csn(config)
+    labels = {"labels": [["lunge"], ["push_up"]]}
+    save_network(tmp_path / "a.safetensors", stored, kind="action", settings={}, labels=labels, dtype=torch.float32)
+    fresh = load_initial(net, tmp_path / "a.safetensors", labels={"labels": [["lunge"], ["deadlifting"]]})
+    assert fresh == ("cls_head.fc_cls.weight", "cls_head.fc_cls.bias")
+    assert load_initial(net, tmp_path / "a.safetensors", labels=labels) == ()
+    assert torch.equal(net.cls_head.fc_cls.weight, stored.cls_head.fc_cls.weight)

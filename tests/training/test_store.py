@@ -10,7 +10,7 @@ import pytest
 from actparse.errors import DataError
 from actparse.training.reading import StoreConfig, fit_frame
 from actparse.training.store import Store, open_store
-from actparse.training.stretches import action_stretches, state_stretches
+from actparse.training.stretches import action_segments, action_stretches, state_stretches
 from training.miniature import ACTIONS, NUM_FRAMES, SIZE, person_box, write_miniature
 
 CONFIG = StoreConfig(frame_size=SIZE, clip_size=(48, 64))
@@ -46,9 +46,9 @@ def test_all_frames_are_clip_frames(store: Store) -> None:
 
 def test_stretches_carry_labels(store: Store) -> None:
     assert {stretch.label for stretch in action_stretches(store)} == {(action,) for action in ACTIONS}
-    labels = {stretch.label for stretch in state_stretches(store, "arm")}
+    labels = {stretch.label for stretch in state_stretches(action_segments(store), "arm")}
     assert labels == {("lunge", "bend", "none"), ("push_up", "none", "none")}
-    for stretch in state_stretches(store, "head"):
+    for stretch in state_stretches(action_segments(store), "head"):
         assert 0 <= stretch.first < stretch.end <= len(store.clips)
 
 

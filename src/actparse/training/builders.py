@@ -7,8 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from actparse.data.kinetics_tps import KineticsTps
+from actparse.data.synth.dataset import is_synthetic
 from actparse.errors import DataError
 from actparse.training import tiny
+from actparse.training.clip_stream import ClipStreamConfig, open_clip_stream
 from actparse.training.clips import ActionTask, ClipTask
 from actparse.training.keypoint_cache import predicted_keypoints
 from actparse.training.options import Report, TrainOptions
@@ -19,7 +21,7 @@ from actparse.training.poses import PosesTask
 from actparse.training.reading import StoreConfig
 from actparse.training.runs import RunFolder
 from actparse.training.store import Store, open_store
-from actparse.training.stretches import action_segments, action_stretches, state_stretches
+from actparse.training.stretches import Stretch, action_segments, action_stretches, state_stretches
 from actparse.training.task import Task
 from actparse.vocabulary import GROUPS
 
@@ -86,16 +88,31 @@ def _parts(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Task
     return PartsTask(name, train, held_out, tiny.PARTS_NET, stage)
 
 
+def open_clips(data: Path, out: Path, options: TrainOptions) -> tuple[Stretch, ...]:
+    """The rendered clips that the clip networks train on beside a SynthTPS dataset; none for another dataset."""
+    if not is_synthetic(data):
+        return ()
+    return open_clip_stream(cache_folder(data, out), options.stream_clips, ClipStreamConfig(), report=options.report)
+
+
 def _action(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Task:
     train, held_out = open_splits(data, run.out, options.report)
-    segments, videos = action_segments(train), action_stretches(held_out)
-    return ActionTask((train, segments), (held_out, videos), tiny.CLIPS_NET, tiny.CLIPS_STAGE)
+    segments = (*action_segments(train), *_of_actions(train, open_clips(data, run.out, options)))
+    return ActionTask(segments, action_stretches(held_out), tiny.CLIPS_NET, tiny.CLIPS_STAGE)
 
 
 def _states(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Task:
     group = name.removeprefix("states-")
-    train, held_out = ((store, state_stretches(store, group)) for store in open_splits(data, run.out, options.report))
-    return ClipTask(name, train, held_out, tiny.CLIPS_NET, tiny.CLIPS_STAGE)
+    train, held_out = open_splits(data, run.out, options.report)
+    segments = (*action_segments(train), *_of_actions(train, open_clips(data, run.out, options)))
+    held_out_segments = state_stretches(action_segments(held_out), group)
+    return ClipTask(name, state_stretches(segments, group), held_out_segments, tiny.CLIPS_NET, tiny.CLIPS_STAGE)
+
+
+def _of_actions(train: Store, clips: tuple[Stretch, ...]) -> tuple[Stretch, ...]:
+    """The clips that show an action of the training split."""
+    actions = set(train.actions)
+    return tuple(clip for clip in clips if clip.label[0] in actions)
 
 
 Builder = Callable[[str, Path, RunFolder, TrainOptions], Task]

@@ -117,12 +117,13 @@ def estimate(minutes: dict[str, float], slots: int) -> str:
 
 def _prepare(data: Path, out: Path, options: TrainOptions) -> None:
     """Make what several jobs read, with all cores, before they start."""
-    from actparse.training.builders import open_pose_streams, open_splits
+    from actparse.training.builders import open_clips, open_pose_streams, open_splits
 
     out.mkdir(parents=True, exist_ok=True)
     open_splits(data, out, options.report)
     if not RunFolder(out, "poses").is_finished:
         open_pose_streams(data, out, options)
+    open_clips(data, out, options)
 
 
 def _run_jobs(state: _State, data: Path, options: TrainOptions, slots: int) -> None:

@@ -16,9 +16,8 @@ from actparse.errors import DataError
 from actparse.nets.csn import Csn, CsnConfig
 from actparse.stages.actions import ClipClassifier, ClipConfig, clip_frame_indices
 from actparse.training.augment import ColorJitter, Matrix, about, mirrored, recolor, warp
-from actparse.training.store import Store
 from actparse.training.stretches import Stretch
-from actparse.training.task import Batch, Task, TaskSettings
+from actparse.training.task import Batch, Start, Task, TaskSettings
 from actparse.vocabulary import GROUPS, GroupLabel, mirror_label
 from actparse.weights.bundle import config_to_dict
 
@@ -31,31 +30,29 @@ JITTER = ColorJitter(gain=0.35, channel_gain=0.25, offset=25.0, gamma=0.3, swapp
 
 
 class ClipTask(Task):
-    """Clips from rows of a store's clip frames, moved, mirrored and recoloured as a whole."""
+    """Clips from labelled stretches, moved, mirrored and recoloured as a whole."""
 
     settings = TaskSettings(batch_size=16, learning_rate=2.5e-3)
 
     def __init__(
         self,
         kind: str,
-        train: tuple[Store, Sequence[Stretch]],
-        held_out: tuple[Store, Sequence[Stretch]],
+        train: Sequence[Stretch],
+        held_out: Sequence[Stretch],
         config: CsnConfig,
         stage: ClipConfig,
     ) -> None:
-        """`train` and `held_out`: a split and its labelled stretches of frames.
+        """`train` and `held_out`: labelled stretches of frames.
 
         Raises:
             DataError: the training split has no labelled stretch.
         """
         self.kind, self.stage = kind, stage
-        self.train, stretches = train
-        self.held_out, self.held_out_stretches = held_out
-        if not stretches:
-            raise DataError(f"{self.train.folder}: no labelled stretch of frames for {kind}")
-        self.label_list = tuple(sorted({stretch.label for stretch in stretches}))
+        if not train:
+            raise DataError(f"{kind}: the training split has no labelled stretch of frames")
+        self.stretches, self.held_out = tuple(train), tuple(held_out)
+        self.label_list = tuple(sorted({stretch.label for stretch in train}))
         self.index = _numbered(self.label_list)
-        self.stretches = tuple(stretches)
         self.net = Csn(replace(config, num_classes=len(self.label_list)))
 
     @property
@@ -82,7 +79,7 @@ class ClipTask(Task):
         span = int(steps[-1]) + 1
         first = stretch.first + int(rng.integers(0, max(1, stretch.end - stretch.first - span + 1)))
         rows = np.minimum(first + steps.astype(np.int64), stretch.end - 1)
-        return augmented_clip(self.train.clips[rows], rng, JITTER, mirror=mirror)
+        return augmented_clip(stretch.frames[rows], rng, JITTER, mirror=mirror)
 
     def losses(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy with smoothed labels."""
@@ -92,8 +89,8 @@ class ClipTask(Task):
     def evaluate(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
         """Share of held-out stretches whose label, and whose states alone, come out right."""
         classifier = ClipClassifier(net.to(device).eval(), self.label_list, self.stage)
-        truth = [stretch.label for stretch in self.held_out_stretches]
-        found = [self._classify(classifier, stretch) for stretch in self.held_out_stretches]
+        truth = [stretch.label for stretch in self.held_out]
+        found = [self._classify(classifier, stretch) for stretch in self.held_out]
         pairs = list(zip(truth, found, strict=True))
         right = sum(t == f for t, f in pairs)
         right_states = sum(t[1:] == f[1:] for t, f in pairs)
@@ -105,7 +102,7 @@ class ClipTask(Task):
         """The likeliest label of a stretch, from the clips that the stage would take."""
         times = np.arange(stretch.end - stretch.first) / (self.stage.frame_rate or 1.0)
         rows = stretch.first + clip_frame_indices(times, self.stage)  # (num_clips, T)
-        scores = classifier.scores(classifier.normalise(self.held_out.clips[rows]))
+        scores = classifier.scores(classifier.normalise(stretch.frames[rows]))
         return self.label_list[int(scores.argmax())]
 
     def stage_settings(self) -> Mapping[str, Any]:
@@ -114,23 +111,24 @@ class ClipTask(Task):
 
     def labels(self) -> Mapping[str, Any]:
         """One list for each output of the network: the action, then the states."""
-        return {"labels": [list(label) for label in self.label_list]}
+        return {"labels": list(map(list, self.label_list))}
 
 
 class ActionTask(ClipTask):
     """The action of videos; what the part groups do meanwhile is asked too, of layers that are dropped after training.
 
-    The states say more of a clip than its action: with few videos the network learns to look at the people.
+    The states say more of a clip than its action: with few videos the network learns to look at the people. The state
+    networks start from what it learnt.
     """
 
     def __init__(
         self,
-        train: tuple[Store, Sequence[Stretch]],
-        held_out: tuple[Store, Sequence[Stretch]],
+        train: Sequence[Stretch],
+        held_out: Sequence[Stretch],
         config: CsnConfig,
         stage: ClipConfig,
     ) -> None:
-        """`train`: a split and its segments, with the labels of their groups; `held_out`: a split and its videos."""
+        """`train`: segments, with the labels of their groups; `held_out`: whole videos."""
         super().__init__("action", train, held_out, config, stage)
         self.group_indices = [
             _numbered(stretch.group_labels[g] for stretch in self.stretches) for g in range(len(GROUPS))
@@ -167,6 +165,18 @@ class ActionTask(ClipTask):
             "label": _smoothed_loss(net.cls_head(features), batch["labels"]),
             "groups": GROUPS_WEIGHT * torch.stack(of_groups).mean(),
         }
+
+    def starts(self) -> Mapping[str, Start]:
+        """For each group the network with the layer that named the group's labels."""
+        assert isinstance(self.helper, nn.ModuleList)
+        assert isinstance(self.net, Csn)
+        starts = {}
+        for group, layer, index in zip(GROUPS, self.helper, self.group_indices, strict=True):
+            net = Csn(replace(self.net.config, num_classes=max(1, len(index))))
+            net.backbone.load_state_dict(self.net.backbone.state_dict())
+            net.cls_head.fc_cls.load_state_dict(layer.state_dict())
+            starts[f"states-{group}"] = Start(net, {"labels": list(map(list, index))})
+        return starts
 
 
 def _numbered(labels: Iterable[GroupLabel | None]) -> dict[GroupLabel, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,15 @@ from actparse.weights.bundle import load_network, save_network
 CLASSIFIERS = ("cls_head.fc_cls.", "bbox_head.cls_score.")  # layers that may differ in their number of labels
 
 
-def load_initial(net: nn.Module, weights: Path, *, fresh: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """Copy a stored network into `net`; a classifying layer with another number of labels stays fresh.
+def load_initial(
+    net: nn.Module, weights: Path, *, labels: Mapping[str, Any] | None = None, fresh: tuple[str, ...] = ()
+) -> tuple[str, ...]:
+    """Copy a stored network into `net`; a classifying layer with other labels, or another number of them, stays fresh.
 
     Args:
         net: the network.
         weights: a file of weights.bundle.
+        labels: what `net` will say; None lets the number of labels alone decide.
         fresh: beginnings of other names that may differ and stay fresh then.
 
     Returns:
@@ -31,13 +35,15 @@ def load_initial(net: nn.Module, weights: Path, *, fresh: tuple[str, ...] = ()) 
     Raises:
         WeightsError: the file is damaged, or another layer differs.
     """
-    stored = load_network(weights).net.state_dict()
-    own = net.state_dict()
+    file = load_network(weights)
+    stored, own = file.net.state_dict(), net.state_dict()
     differing = sorted(set(own) ^ set(stored))
     differing += [name for name in own if name in stored and own[name].shape != stored[name].shape]
     for name in differing:
         if not name.startswith((*CLASSIFIERS, *fresh)) or name not in own:
             raise WeightsError(f"{weights}: cannot start from it: {name} is missing, unused or of another shape")
+    if labels is not None and labels != file.labels:
+        differing += [name for name in own if name.startswith(CLASSIFIERS) and name not in differing]
     with torch.no_grad():
         net.load_state_dict({**stored, **{name: own[name] for name in differing}})
     return tuple(differing)
@@ -63,7 +69,7 @@ def without_nan(value: Any) -> Any:
 
 
 def save_trained(task: Task, run: RunFolder, figures: dict[str, Any]) -> dict[str, Any]:
-    """Write the network, then its figures, which mark the recipe as finished; returns the figures as written."""
+    """Write the networks, then the figures, which mark the recipe as finished; returns the figures as written."""
     figures = without_nan(figures)
     save_network(
         run.weights,
@@ -74,5 +80,7 @@ def save_trained(task: Task, run: RunFolder, figures: dict[str, Any]) -> dict[st
         metrics=figures,
         dtype=task.stored_as,
     )
+    for name, start in task.starts().items():
+        save_network(run.start_of(name), start.net, kind=name, settings=task.stage_settings(), labels=start.labels)
     write_json(run.metrics, figures)
     return figures

@@ -39,6 +39,7 @@ class TrainOptions:
     device: str = "auto"  # "auto", "cpu" or "cuda"
     threads: int | None = 1  # of PyTorch, for this job; None leaves it to PyTorch
     stream_crops: int = 60_000  # person crops that the pose recipe renders
+    stream_clips: int = 14_400  # clips that the action and state recipes render beside a SynthTPS dataset
     size: str = "tiny"  # "tiny" or "paper": which networks and numbers a recipe's name stands for
     changes: Mapping[str, str] = field(default_factory=dict)  # of a paper recipe's numbers, by field
     flow: Path | None = None  # the folder of flow files, for recipes that read them; None is below the dataset
@@ -73,8 +74,9 @@ class TrainOptions:
         ):
             if count is not None and count < 1:
                 raise ConfigError(f"train.{name} must be at least 1, got {count}")
-        if self.workers < 0:
-            raise ConfigError(f"train.workers must be at least 0, got {self.workers}")
+        for name, count in (("workers", self.workers), ("stream_clips", self.stream_clips)):
+            if count < 0:
+                raise ConfigError(f"train.{name} must be at least 0, got {count}")
         choices = {"device": DEVICES, "precision": PRECISIONS, "size": SIZES, "keep": ("last", "best")}
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:

@@ -1,12 +1,7 @@
-"""Rendered person crops for the pose network: a stream of its own, from scenes that no dataset holds.
-
-A stream lies in shards, folders of two arrays, each made from its own seeds alone, so that making it can be resumed.
-"""
+"""Rendered person crops for the pose network: a stream of its own, from scenes that no dataset holds."""
 
 from __future__ import annotations
 
-import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +15,7 @@ from actparse.data.synth.scene import SceneConfig, build_scene
 from actparse.errors import ConfigError
 from actparse.training.augment import warp
 from actparse.training.options import Report, say_nothing
-from actparse.training.pools import in_order
+from actparse.training.shards import Seed, complete_shards, save_shard
 from actparse.vocabulary import NUM_KEYPOINTS
 
 GENERATION = 1  # of the stream; another number makes a new one
@@ -85,19 +80,24 @@ def open_stream(
         report: gets a line now and then.
     """
     name = f"poses-{split}-{GENERATION}-{seed}-{config.size}-{config.padding:g}-{config.crops_per_shard}"
-    num_shards = -(-num_crops // config.crops_per_shard)
-    shards = [folder / name / f"{number:05d}" for number in range(num_shards)]
-    missing = [number for number, shard in enumerate(shards) if not shard.is_dir()]
-    jobs = [(shards[number], (SPLIT_CODES[split], seed, number), config) for number in missing]
-    for done, _ in enumerate(in_order(write_shard, jobs, processes=processes), start=num_shards - len(missing) + 1):
-        report(f"rendered {done * config.crops_per_shard}/{num_shards * config.crops_per_shard} person crops")
+    shards = complete_shards(
+        folder / name,
+        -(-num_crops // config.crops_per_shard),
+        write_shard,
+        config,
+        code=SPLIT_CODES[split],
+        seed=seed,
+        processes=processes,
+        report=report,
+        unit=(config.crops_per_shard, "person crops"),
+    )
     crops = tuple(np.load(shard / "crops.npy", mmap_mode="r") for shard in shards)
     keypoints = np.concatenate([np.load(shard / "keypoints.npy") for shard in shards])
     sides = np.concatenate([np.load(shard / "sides.npy") for shard in shards])
     return CropStream(crops, keypoints, sides, config)
 
 
-def write_shard(folder: Path, seed: tuple[int, int, int], config: StreamConfig) -> None:
+def write_shard(folder: Path, seed: Seed, config: StreamConfig) -> None:
     """Render one shard; every scene's seed comes from the shard's."""
     cv2.setNumThreads(1)
     rng = np.random.default_rng(seed)
@@ -111,13 +111,7 @@ def write_shard(folder: Path, seed: tuple[int, int, int], config: StreamConfig) 
             if filled < count:
                 crops[filled], keypoints[filled], sides[filled] = crop, points, box_sides
                 filled += 1
-    beside = folder.with_name(f"{folder.name}.{os.getpid()}.part")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
-    for name, array in (("crops", crops), ("keypoints", keypoints), ("sides", sides)):
-        np.save(beside / f"{name}.npy", array)
-    shutil.rmtree(folder, ignore_errors=True)
-    beside.replace(folder)
+    save_shard(folder, {"crops": crops, "keypoints": keypoints, "sides": sides})
 
 
 Crop = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]  # image, keypoints, sides of the box

@@ -148,7 +148,7 @@ def _train_network(name: str, data: Path, run: RunFolder, options: TrainOptions)
         task = build_task(name, data, run, options)
         initial = _initial_weights(name, run, options)
         if initial is not None:
-            load_initial(task.net, initial)
+            load_initial(task.net, initial, labels=task.labels())
         return task, options
 
     return train_and_save(build, run, options)
@@ -196,8 +196,8 @@ def _initial_weights(name: str, run: RunFolder, options: TrainOptions) -> Path |
     """What training starts from: the file that was asked for, or for states the action network of the same run."""
     if options.init is not None or not name.startswith("states-"):
         return options.init
-    action = RunFolder(run.out, "action").weights
-    return action if action.is_file() else None
+    action = RunFolder(run.out, "action")
+    return next((path for path in (action.start_of(name), action.weights) if path.is_file()), None)
 
 
 def _in_short(figures: dict[str, Any]) -> str:

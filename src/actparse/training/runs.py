@@ -53,6 +53,10 @@ class RunFolder:
         """Number of steps, seed and batch size, JSON; a resumed run keeps them."""
         return self.folder / "plan.json"
 
+    def start_of(self, name: str) -> Path:
+        """The network that another recipe may start from, where this one leaves it."""
+        return self.folder / f"{name}.safetensors"
+
     @property
     def weights(self) -> Path:
         """The trained network, as weights.bundle stores it."""

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from actparse.training.store import Store
 from actparse.vocabulary import GROUPS, GroupLabel
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Stretch:
-    """Rows [first, end) of a store's clip frames, and what they show."""
+    """Rows [first, end) of clip frames, and what they show."""
 
+    frames: NDArray[np.uint8]  # (L, H, W, 3) RGB, of a store or of a shard; a memory map
     first: int
     end: int
     label: GroupLabel  # (action,), or (action, state[, state of the right side])
@@ -20,19 +25,22 @@ class Stretch:
 
 def action_stretches(store: Store) -> tuple[Stretch, ...]:
     """Each video as a whole."""
-    offsets = store.clip_offsets
-    return tuple(Stretch(int(offsets[v]), int(offsets[v + 1]), (action,)) for v, action in enumerate(store.actions))
+    rows = zip(store.clip_offsets[:-1].tolist(), store.clip_offsets[1:].tolist(), store.actions, strict=True)
+    return tuple(Stretch(frames=store.clips, first=first, end=end, label=(action,)) for first, end, action in rows)
 
 
 def action_segments(store: Store) -> tuple[Stretch, ...]:
     """Each annotated segment with its video's action, and what every group mostly does in it."""
     rows = zip(store.segment_rows.tolist(), store.segment_videos.tolist(), store.segment_labels, strict=True)
-    return tuple(Stretch(first, end, (store.actions[v],), labels) for (first, end), v, labels in rows if end > first)
+    return tuple(
+        Stretch(frames=store.clips, first=first, end=end, label=(store.actions[video],), group_labels=labels)
+        for (first, end), video, labels in rows
+        if end > first
+    )
 
 
-def state_stretches(store: Store, group: str) -> tuple[Stretch, ...]:
-    """Each annotated segment, with what the group mostly does in it."""
+def state_stretches(segments: Iterable[Stretch], group: str) -> tuple[Stretch, ...]:
+    """The segments in which a group is annotated, with what it mostly does."""
     number = GROUPS.index(group)
-    labels = (by_group[number] for by_group in store.segment_labels)
-    rows = zip(store.segment_rows.tolist(), labels, strict=True)
-    return tuple(Stretch(first, end, label) for (first, end), label in rows if label is not None and end > first)
+    labelled = ((segment, segment.group_labels[number]) for segment in segments)
+    return tuple(replace(segment, label=label) for segment, label in labelled if label is not None)

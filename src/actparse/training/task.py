@@ -60,6 +60,14 @@ class TaskSettings:
             raise ConfigError(f"settings.nesterov needs a momentum greater than 0, got {self.momentum}")
 
 
+@dataclass(frozen=True)
+class Start:
+    """A network that another recipe may start from, and its labels."""
+
+    net: nn.Module
+    labels: Mapping[str, Any]
+
+
 class Task(ABC):
     """A network on its training data. `batch` must depend on nothing but its generator, so that a run can resume."""
 
@@ -97,6 +105,10 @@ class Task(ABC):
 
     def labels(self) -> Mapping[str, Any]:
         """What the network can say, JSON values; empty where its kind has no labels of its own."""
+        return {}
+
+    def starts(self) -> Mapping[str, Start]:
+        """What the trained network and its helper leave to other recipes, by their names."""
         return {}
 
 

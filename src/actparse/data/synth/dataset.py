@@ -31,6 +31,7 @@ from actparse.video.encode import VideoWriter
 from actparse.vocabulary import PARTS
 
 GENERATOR = "SynthTPS-1"  # changes when the same seed gives another video
+PLAN_FILE = "plan.json"
 EVALUATED_STRIDE = 5  # img_00001, img_00006, ...; the challenge's rule
 MIN_FRAMES, MAX_FRAMES = 100, 120  # of a video, 10 to 12 s
 OBJECTS = ("barbell", "dumbbell", "bat", "ball", "rope", "discus", "hammer", "bar", "punching_bag", "bench")
@@ -89,6 +90,15 @@ def plan_videos(plan: SplitPlan) -> list[VideoPlan]:
         num_frames = MIN_FRAMES + draw % (MAX_FRAMES - MIN_FRAMES + 1)
         videos.append(VideoPlan(plan.name, name, ACTIONS[number % len(ACTIONS)], seed, num_frames))
     return videos
+
+
+def is_synthetic(root: Path) -> bool:
+    """Whether a dataset's folder was made by this generator."""
+    try:
+        plan = json.loads((root / PLAN_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(plan, dict) and plan.get("generator") == GENERATOR
 
 
 def write_dataset(
@@ -160,7 +170,7 @@ def _record(video: VideoPlan, sha256: str) -> dict[str, Any]:
 
 
 def _expect_same_plan(root: Path, plans: Sequence[SplitPlan]) -> None:
-    path = root / "plan.json"
+    path = root / PLAN_FILE
     record = _plan_record(plans)
     if not path.exists():
         write_text(path, json.dumps(record, indent=1, sort_keys=True))

@@ -23,6 +23,7 @@ from actparse.errors import ConfigError
 
 Image = NDArray[np.uint8]
 MAX_PERSONS = 7
+USUAL_HEIGHT = 240  # pixels of a frame, for which shake and blur are given
 PERSON_SPACE = 0.95  # metres between two people's places
 
 
@@ -255,7 +256,7 @@ def _camera_path(rng: np.random.Generator, hints: SceneHints, actors: list[Actor
         zoom=speed * rng.normal(0, 0.008),
         sway=float(rng.choice([0.0, 0.01, 0.03])),
         sway_phase=rng.uniform(0, 2 * np.pi, 6),
-        shake=float(rng.choice([0.0, 0.0, 0.4, 1.0, 2.2])),
+        shake=float(rng.choice([0.0, 0.0, 0.4, 1.0, 2.2])) * height / USUAL_HEIGHT,
         tempo=rng.uniform(0.5, 1.4),
     )
 
@@ -285,7 +286,7 @@ def _lens(rng: np.random.Generator, config: SceneConfig) -> Lens:
     dark = rng.random() < config.low_light_share
     return Lens(
         gain=rng.uniform(0.5, 0.7) if dark else rng.uniform(0.8, 1.15),
-        softness=float(rng.choice([0.0, 0.0, 0.45, 0.8])),
+        softness=float(rng.choice([0.0, 0.0, 0.45, 0.8])) * config.size[0] / USUAL_HEIGHT,
         noise=rng.uniform(4, 8) if dark else rng.uniform(0.8, 4.5),
         shutter_seconds=float(rng.uniform(0.03, 0.07)) if rng.random() < config.blur_share else 0.0,
         seed=int(rng.integers(2**31)),

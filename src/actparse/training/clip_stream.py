@@ -1,0 +1,127 @@
+"""Rendered clips for the clip networks: a stream of short scenes that no dataset holds.
+
+A few hundred videos are learnt by heart before the motion is; the stream is to these networks what IG-65M was to PCF's.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from actparse.data.kinetics_tps import FrameTruth, frame_truth_from_dict
+from actparse.data.pseudo_labels import group_label
+from actparse.data.synth.dataset import frame_annotation
+from actparse.data.synth.motion import ACTIONS
+from actparse.data.synth.scene import SceneConfig, build_scene
+from actparse.errors import ConfigError
+from actparse.training.options import Report, say_nothing
+from actparse.training.shards import Seed, complete_shards, save_shard
+from actparse.training.stretches import Stretch
+from actparse.vocabulary import GROUPS, GroupLabel
+
+GENERATION = 1  # of the stream; another number makes a new one
+SPLIT_CODE = 8_001  # far from the codes of a dataset's splits and of the pose stream's
+SCENE_SECONDS = 9.0  # a clip begins within
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipStreamConfig:
+    """How a stream is cut."""
+
+    size: tuple[int, int] = (96, 128)  # (height, width) of the clips' frames
+    rendered_size: tuple[int, int] = (144, 192)  # before they are made small
+    num_frames: int = 20  # of a clip; a little more than the network takes, for changes of speed
+    frame_rate: float = 10.0
+    annotated_stride: int = 4  # frames from one to the next that is asked for its states
+    clips_per_shard: int = 120
+
+    def __post_init__(self) -> None:
+        for name in ("num_frames", "frame_rate", "annotated_stride", "clips_per_shard"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"stream.{name} must be at least 1, got {getattr(self, name)}")
+
+
+def open_clip_stream(
+    folder: Path,
+    num_clips: int,
+    config: ClipStreamConfig,
+    *,
+    seed: int = 0,
+    processes: int | None = None,
+    report: Report = say_nothing,
+) -> tuple[Stretch, ...]:
+    """The stream's first clips with the action and what every group mostly does, rendered where they are not yet.
+
+    Args:
+        folder: where streams lie.
+        num_clips: rounded up to full shards; 0 is none.
+        config: how it is cut.
+        seed: of the stream.
+        processes: None is one for each core.
+        report: gets a line now and then.
+    """
+    height, width = config.size
+    name = f"clips-{GENERATION}-{seed}-{width}x{height}-{config.num_frames}-{config.clips_per_shard}"
+    shards = complete_shards(
+        folder / name,
+        -(-num_clips // config.clips_per_shard),
+        write_clips,
+        config,
+        code=SPLIT_CODE,
+        seed=seed,
+        processes=processes,
+        report=report,
+        unit=(config.clips_per_shard, "clips"),
+    )
+    return tuple(stretch for shard in shards for stretch in _read_shard(shard, config.num_frames))
+
+
+def _read_shard(shard: Path, num_frames: int) -> list[Stretch]:
+    frames = np.load(shard / "frames.npy", mmap_mode="r")  # (clips * num_frames, H, W, 3)
+    rows = json.loads(str(np.load(shard / "labels.npy")))
+    return [
+        Stretch(
+            frames=frames,
+            first=number * num_frames,
+            end=(number + 1) * num_frames,
+            label=(action,),
+            group_labels=tuple(map(tuple, labels)),
+        )
+        for number, (action, labels) in enumerate(rows)
+    ]
+
+
+def write_clips(folder: Path, seed: Seed, config: ClipStreamConfig) -> None:
+    """Render one shard; every scene's seed comes from the shard's, and the actions take turns."""
+    cv2.setNumThreads(1)
+    rng = np.random.default_rng(seed)
+    frames = np.zeros((config.clips_per_shard, config.num_frames, *config.size, 3), np.uint8)
+    rows: list[tuple[str, list[GroupLabel]]] = []
+    for number in range(config.clips_per_shard):
+        action = ACTIONS[(seed[2] * config.clips_per_shard + number) % len(ACTIONS)]
+        frames[number], labels = scene_clip(rng, action, config)
+        rows.append((action, labels))
+    save_shard(folder, {"frames": frames.reshape(-1, *config.size, 3), "labels": np.array(json.dumps(rows))})
+
+
+def scene_clip(
+    rng: np.random.Generator, action: str, config: ClipStreamConfig
+) -> tuple[NDArray[np.uint8], list[GroupLabel]]:
+    """A clip (T, H, W, 3) from anywhere in a random scene, and the label of every group."""
+    scene = build_scene(
+        int(rng.integers(2**62)), action, config=SceneConfig(size=config.rendered_size, supersampling=1)
+    )
+    start = rng.uniform(0, SCENE_SECONDS)
+    clip = np.zeros((config.num_frames, *config.size, 3), np.uint8)
+    seen: list[FrameTruth] = []
+    for number in range(config.num_frames):
+        rendered = scene.render(start + number / config.frame_rate)
+        clip[number] = cv2.resize(rendered.image, config.size[::-1], interpolation=cv2.INTER_AREA)
+        if number % config.annotated_stride == 0:
+            seen.append(frame_truth_from_dict(frame_annotation(rendered.persons), "a rendered frame"))
+    return clip, [group_label(action, group, seen) for group in GROUPS]
