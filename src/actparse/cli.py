@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from actparse import __version__
-from actparse.commands import datasets, parsing, scoring, training, weights
+from actparse.commands import compute, datasets, parsing, scoring, training, weights
 from actparse.commands.options import EXIT_INTERRUPTED, EXIT_USER_ERROR
 from actparse.errors import ActparseError
 
@@ -36,7 +36,7 @@ def build_argument_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="actparse", description="What people in a video do, down to each body part.")
     parser.add_argument("--version", action="version", version=f"actparse {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for group in (parsing, datasets, training, scoring, weights):
+    for group in (parsing, datasets, training, scoring, compute, weights):
         group.add_commands(commands)
     return parser
 

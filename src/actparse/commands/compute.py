@@ -1,0 +1,46 @@
+"""Command "compute": how much a parse computes, network by network."""
+
+from __future__ import annotations
+
+import argparse
+
+from actparse.commands.options import Commands
+from actparse.errors import ConfigError
+
+
+def add_commands(commands: Commands) -> None:
+    """Make it known."""
+    command = commands.add_parser("compute", help="multiply-accumulates of every network for a video")
+    command.add_argument("--weights", default="tiny", metavar="NAME_OR_PATH", help="a bundle, or paper for full size")
+    command.add_argument("--seconds", type=float, default=10.0, metavar="S", help="length of the video")
+    command.add_argument("--frame-rate", type=float, default=30.0, metavar="HZ")
+    command.add_argument("--frame-size", default="320x240", metavar="WxH", help="of the video, pixels")
+    command.add_argument("--persons", type=float, default=2.0, metavar="N", help="in a frame, on average")
+    command.add_argument("--stride", type=int, default=5, metavar="N", help="look for persons in every Nth frame")
+    command.add_argument("--segment-seconds", type=float, default=3.0, metavar="S", help="about; equal segments")
+    command.set_defaults(run=_compute)
+
+
+def _compute(args: argparse.Namespace) -> int:
+    from actparse.compute import VideoShape, bundle_costs, costs_as_text, paper_costs
+    from actparse.stages.loading import load_bundle
+
+    video = VideoShape(
+        seconds=args.seconds,
+        frame_rate=args.frame_rate,
+        size=_frame_size(args.frame_size),
+        persons_per_frame=args.persons,
+        stride=args.stride,
+        segment_seconds=args.segment_seconds,
+    )
+    costs = paper_costs(video) if args.weights == "paper" else bundle_costs(load_bundle(args.weights), video)
+    print(costs_as_text(costs))
+    return 0
+
+
+def _frame_size(text: str) -> tuple[int, int]:
+    """(height, width) of "WIDTHxHEIGHT"."""
+    width, separator, height = text.lower().partition("x")
+    if not (separator and width.isdigit() and height.isdigit()):
+        raise ConfigError(f"--frame-size needs WIDTHxHEIGHT in pixels, got {text!r}")
+    return int(height), int(width)

@@ -1,0 +1,166 @@
+"""How much a parse computes: multiply-accumulates (MAC) of every network, for one input and for a whole video.
+
+Convolutions and matrix products alone are counted, as the published figures count them; a FLOP count is twice the MACs.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from actparse.errors import ConfigError
+from actparse.nets import csn, hrnet, yolof
+from actparse.nets.detector_input import detector_resize_size
+from actparse.nets.tsn import Tsn
+from actparse.nets.yolof import Yolof
+from actparse.stages.actions import ClipClassifier, ClipConfig
+from actparse.stages.loading import StageBundle
+from actparse.stages.persons import PersonsConfig
+from actparse.stages.poses import PosesConfig
+from actparse.training.paper.parts import PartsNumbers
+from actparse.training.paper.persons import PersonsNumbers
+from actparse.vocabulary import GROUPS, PARTS
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoShape:
+    """What a video asks of the networks."""
+
+    seconds: float = 10.0
+    frame_rate: float = 30.0
+    size: tuple[int, int] = (240, 320)  # (height, width), pixels
+    persons_per_frame: float = 2.0
+    stride: int = 5  # every so many frames persons and parts are looked for
+    segment_seconds: float = 3.0  # about; the video is divided equally
+
+    def __post_init__(self) -> None:
+        for name in ("seconds", "frame_rate", "stride", "segment_seconds"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"video.{name} must be greater than 0, got {getattr(self, name)}")
+        if min(self.size) < 1 or self.persons_per_frame < 0:
+            raise ConfigError(f"video needs a size and persons, got {self.size} and {self.persons_per_frame}")
+
+    @property
+    def num_frames(self) -> int:
+        """Frames in which persons are looked for."""
+        return -(-max(1, round(self.seconds * self.frame_rate)) // self.stride)
+
+    @property
+    def num_segments(self) -> int:
+        """Segments of equal length."""
+        return max(1, round(self.seconds / self.segment_seconds))
+
+
+@dataclass(frozen=True)
+class NetworkCost:
+    """One network's share of a parse."""
+
+    name: str  # "persons", "poses", "parts", "action", "states-head", ...
+    input_shape: tuple[int, ...]  # of one forward pass, without the batch
+    macs: int  # of one forward pass
+    passes: float  # forward passes for the video
+
+    @property
+    def total_macs(self) -> float:
+        """Of the whole video."""
+        return self.macs * self.passes
+
+
+def forward_macs(net: nn.Module, shape: Sequence[int]) -> int:
+    """Multiply-accumulates of one forward pass.
+
+    Args:
+        net: is not changed; nothing is computed, so that a network of any size is counted at once.
+        shape: of its input, batch first.
+    """
+    twin = copy.deepcopy(net).eval().to("meta")
+    counter = FlopCounterMode(display=False)
+    with counter, torch.no_grad():
+        twin(torch.empty(*shape, device="meta"))
+    return int(counter.get_total_flops()) // 2
+
+
+def bundle_costs(bundle: StageBundle, video: VideoShape) -> tuple[NetworkCost, ...]:
+    """Every network of a bundle on a video, in the order of the stages."""
+    persons, poses, parts = bundle.persons, bundle.poses, bundle.parts
+    flips = 2 if poses.config.flip_test else 1
+    boxes = video.num_frames * video.persons_per_frame
+    detector_input = _detector_input(video.size, persons.config, persons.net)
+    costs = [
+        _cost("persons", persons.net, detector_input, video.num_frames),
+        _cost("poses", poses.net, (3, *poses.config.size), boxes * flips),
+        _cost("parts", parts.net, (3, parts.config.size, parts.config.size), boxes),
+        _clip_cost("action", bundle.action, video, 1),
+    ]
+    for group, classifier in bundle.states.classifiers.items():
+        costs.append(_clip_cost(f"states-{group}", classifier, video, video.num_segments))
+    return tuple(costs)
+
+
+def _cost(name: str, net: nn.Module, shape: tuple[int, ...], passes: float) -> NetworkCost:
+    return NetworkCost(name, shape, forward_macs(net, (1, *shape)), passes)
+
+
+def _detector_input(size: tuple[int, int], config: PersonsConfig, net: Yolof) -> tuple[int, ...]:
+    """(3, H, W) of a resized frame, padded to the detector's stride."""
+    width, height = detector_resize_size(size[1], size[0], long_side=config.long_side, short_side=config.short_side)
+    stride = net.config.stride
+    return 3, -(-height // stride) * stride, -(-width // stride) * stride
+
+
+def _clip_cost(name: str, classifier: ClipClassifier, video: VideoShape, stretches: int) -> NetworkCost:
+    shape = clip_shape(classifier.config, video.size, frames_first=isinstance(classifier.net, Tsn))
+    return _cost(name, classifier.net, shape, stretches * classifier.config.num_clips)
+
+
+def clip_shape(config: ClipConfig, size: tuple[int, int], *, frames_first: bool = False) -> tuple[int, ...]:
+    """(3, T, H, W) of a clip of a video whose frames are `size`; (T, 3, H, W) with `frames_first`."""
+    scale = config.short_side / min(size)
+    height, width = (config.crop,) * 2 if config.crop else (int(side * scale + 0.5) for side in size)
+    return (config.num_frames, 3, height, width) if frames_first else (3, config.num_frames, height, width)
+
+
+def paper_costs(video: VideoShape, *, crop: int = 224, num_clips: int = 7) -> tuple[NetworkCost, ...]:
+    """The full-size networks on a video: YOLOF-R101, HRNet-W48 at 384x288 with flip test, seven ip-CSN-152.
+
+    Args:
+        video: the video.
+        crop: side of the clips; 224 is the reading that fits Table III best, see docs/compute.md.
+        num_clips: in the video, and in each of its segments.
+    """
+    persons, parts = PersonsNumbers().stage(), PartsNumbers().stage()
+    with torch.device("meta"):
+        detector, part_detector, pose_net, clip_net = yolof(101, 1), yolof(101, len(PARTS)), hrnet(48), csn(152)
+    boxes = video.num_frames * video.persons_per_frame
+    clip = (3, 32, crop, crop)
+    one_clip = forward_macs(clip_net, (1, *clip))
+    return (
+        _cost("persons", detector, _detector_input(video.size, persons, detector), video.num_frames),
+        _cost("poses", pose_net, (3, *PosesConfig().size), 2 * boxes),  # with the flip test
+        _cost("parts", part_detector, (3, parts.size, parts.size), boxes),
+        NetworkCost("action", clip, one_clip, num_clips),
+        *(NetworkCost(f"states-{group}", clip, one_clip, num_clips * video.num_segments) for group in GROUPS),
+    )
+
+
+def costs_as_text(costs: Sequence[NetworkCost]) -> str:
+    """A table for a terminal, in G MAC and T FLOP."""
+    lines = [f"{'network':14} {'input':>16} {'G MAC':>10} {'passes':>8} {'T MAC':>10} {'T FLOP':>10}"]
+    for cost in costs:
+        shape = "x".join(map(str, cost.input_shape))
+        lines.append(
+            f"{cost.name:14} {shape:>16} {cost.macs / 1e9:10.3f} {cost.passes:8.1f} {_in_tera(cost.total_macs)}"
+        )
+    total = sum(cost.total_macs for cost in costs)
+    of_states = sum(cost.total_macs for cost in costs if cost.name.startswith("states-"))
+    lines += [f"{'all states':51} {_in_tera(of_states)}", f"{'all':51} {_in_tera(total)}"]
+    return "\n".join(lines)
+
+
+def _in_tera(macs: float) -> str:
+    return f"{macs / 1e12:10.4f} {2 * macs / 1e12:10.4f}"

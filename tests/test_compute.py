@@ -1,0 +1,65 @@
+"""Counting multiply-accumulates."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from actparse.compute import VideoShape, bundle_costs, costs_as_text, forward_macs, paper_costs
+from actparse.errors import ConfigError
+from actparse.nets import csn, tsn
+from actparse.stages.loading import load_bundle
+
+
+def test_one_convolution_is_counted_by_hand() -> None:
+    assert forward_macs(nn.Conv2d(3, 8, 3, padding=1), (1, 3, 10, 20)) == 10 * 20 * 8 * 3 * 9
+
+
+@pytest.mark.parametrize(
+    ("depth", "bottleneck", "clip", "giga_macs"),
+    [
+        pytest.param(50, "ip", (32, 224, 224), 47.652, id="ip-50"),
+        pytest.param(50, "ir", (32, 256, 340), 74.050, id="ir-50-wide"),
+        pytest.param(101, "ip", (32, 224, 224), 63.559, id="ip-101"),
+        pytest.param(152, "ip", (32, 224, 224), 83.295, id="ip-152"),
+        pytest.param(152, "ip", (32, 256, 256), 108.793, id="ip-152-at-256"),
+        pytest.param(152, "ir", (32, 256, 256), 96.713, id="ir-152-at-256"),
+        pytest.param(152, "ir", (16, 224, 224), 37.024, id="ir-152-of-16-frames"),
+    ],
+)
+def test_csn_computes_what_is_published(
+    depth: int, bottleneck: str, clip: tuple[int, int, int], giga_macs: float
+) -> None:
+    with torch.device("meta"):
+        net = csn(depth, bottleneck, 400)  # type: ignore[arg-type]
+    assert forward_macs(net, (1, 3, *clip)) / 1e9 == pytest.approx(giga_macs, abs=0.0006)
+
+
+@pytest.mark.parametrize(
+    ("channels", "giga_macs"), [pytest.param(3, 4.088, id="rgb"), pytest.param(10, 4.363, id="flow")]
+)
+def test_tsn_computes_what_is_published(channels: int, giga_macs: float) -> None:
+    with torch.device("meta"):
+        net = tsn(50, channels, 400)
+    assert forward_macs(net, (1, 1, channels, 224, 224)) / 1e9 == pytest.approx(giga_macs, abs=0.0006)
+
+
+def test_states_of_a_ten_second_video_are_near_the_papers_table() -> None:
+    costs = paper_costs(VideoShape(seconds=10, segment_seconds=10))
+    of_states = sum(cost.total_macs for cost in costs if cost.name.startswith("states-"))
+    assert of_states / 1e12 == pytest.approx(3.498, abs=0.001)  # the paper prints 3.482 for "Segment, 10.0 s"
+
+
+def test_shorter_segments_cost_in_proportion() -> None:
+    bundle = load_bundle("tiny")
+    long, short = (bundle_costs(bundle, VideoShape(segment_seconds=seconds)) for seconds in (10.0, 2.5))
+    assert [cost.name for cost in long][:4] == ["persons", "poses", "parts", "action"]
+    for one, other in zip(long[4:], short[4:], strict=True):
+        assert other.total_macs == 4 * one.total_macs
+    assert "states-head" in costs_as_text(short)
+
+
+def test_a_video_needs_a_length() -> None:
+    with pytest.raises(ConfigError, match=r"video.seconds must be greater than 0, got 0"):
+        VideoShape(seconds=0)
