@@ -209,7 +209,7 @@ class _Walk:
     def action_scores(self) -> dict[str, float]:
         """The probability of each action, from clips of the whole video; call it when the walk is over."""
         with self.parser.timer("action"):
-            clips = self.parser.action.normalise(self._video_clips.clips())
+            clips = self.parser.action.inputs(self._video_clips.clips())
             scores = self.parser.action.scores(clips)
         return {label[0]: float(score) for label, score in zip(self.parser.action.labels, scores, strict=True)}
 

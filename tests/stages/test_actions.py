@@ -74,8 +74,8 @@ def test_probabilities_are_averaged_over_clips() -> None:
     config = CsnConfig(num_classes=3, num_blocks=(1, 1, 1, 1), widths=(8,) * 4, mid_widths=(4,) * 4, stem_width=4)
     classifier = ClipClassifier(Csn(config).eval(), [("a",), ("b",), ("c",)], LINE, max_batch=2)
     clips = np.random.default_rng(0).integers(0, 255, (3, 4, 32, 32, 3), dtype=np.uint8)
-    together = classifier.scores(classifier.normalise(clips))
-    alone = np.mean([classifier.scores(classifier.normalise(clips[n : n + 1])) for n in range(3)], axis=0)
+    together = classifier.scores(classifier.inputs(clips))
+    alone = np.mean([classifier.scores(classifier.inputs(clips[n : n + 1])) for n in range(3)], axis=0)
     assert together.sum() == pytest.approx(1, abs=1e-5)
     assert np.allclose(together, alone, atol=2e-2)  # bfloat16 where the processor has it
     scores = StateRecognizer({"head": classifier}).scores(clips)

@@ -30,13 +30,13 @@ def test_clips_have_the_actions_in_turn_and_labels_of_all_groups(stream: tuple[S
     for clip in stream:
         assert len(clip.group_labels) == len(GROUPS)
         assert all(label is not None and label[0] == clip.label[0] for label in clip.group_labels)
-        frames = clip.frames[clip.first : clip.end]
+        frames = clip.source.frames[clip.first : clip.end]
         assert frames.shape == (3, 48, 64, 3)
         assert frames.std() > 5
 
 
 def test_frames_of_a_clip_move(stream: tuple[Stretch, ...]) -> None:
-    changes = [np.abs(np.diff(clip.frames[clip.first : clip.end].astype(int), axis=0)).mean() for clip in stream]
+    changes = [np.abs(np.diff(clip.source.frames[clip.first : clip.end].astype(int), axis=0)).mean() for clip in stream]
     assert min(changes) > 0
 
 
@@ -44,7 +44,7 @@ def test_only_missing_shards_are_rendered(folder: Path, stream: tuple[Stretch, .
     lines: list[str] = []
     more = open_clip_stream(folder, 12, CONFIG, processes=1, report=lines.append)
     assert lines == ["rendered 12/12 clips"]
-    assert np.array_equal(more[3].frames, stream[3].frames)
+    assert np.array_equal(more[3].source.frames, stream[3].source.frames)
 
 
 def test_no_clips_are_an_empty_stream(folder: Path) -> None:

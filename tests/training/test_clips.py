@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,14 @@ from numpy.typing import NDArray
 
 from actparse.errors import DataError
 from actparse.nets.csn import Csn, CsnConfig
-from actparse.stages.actions import ClipConfig
-from actparse.training.clips import ActionTask, ClipTask
+from actparse.nets.tsn import Tsn, TsnConfig
+from actparse.stages.actions import ClipClassifier, ClipConfig
+from actparse.stages.clip_inputs import FlowInput
+from actparse.training.clips import ActionTask, ClipTask, augmented_flow, stacked_flow
 from actparse.training.reading import StoreConfig
 from actparse.training.store import Store, open_store
-from actparse.training.stretches import Stretch, action_segments, action_stretches, state_stretches
+from actparse.training.stretches import ClipSource, Stretch, action_segments, action_stretches, state_stretches
+from actparse.video.flow import FAST_TVL1
 from actparse.vocabulary import GROUPS, GroupLabel, mirror_label
 from training.miniature import SIZE, write_miniature
 
@@ -32,7 +36,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 def stretch(
     frames: NDArray[np.uint8], *label: str, end: int = 32, groups: tuple[GroupLabel | None, ...] = ()
 ) -> Stretch:
-    return Stretch(frames=frames, first=0, end=end, label=label, group_labels=groups)
+    source = ClipSource(frames, (0, len(frames)), Path("nowhere"))
+    return Stretch(source=source, first=0, end=end, label=label, group_labels=groups)
 
 
 def build(store: Store, *labels: tuple[str, ...]) -> ClipTask:
@@ -43,7 +48,7 @@ def build(store: Store, *labels: tuple[str, ...]) -> ClipTask:
 def test_batch_has_clips_and_labels(store: Store) -> None:
     task = build(store, ("lunge", "bend", "none"), ("lunge", "none", "bend"))
     batch = task.batch(np.random.default_rng(0))
-    assert batch["clips"].shape == (16, 3, 4, 48, 64)
+    assert batch["clips"].shape == (16, 4, 48, 64, 3)
     assert set(batch["labels"].tolist()) == {0, 1}
     again = task.batch(np.random.default_rng(0))
     assert torch.equal(batch["clips"], again["clips"])
@@ -55,7 +60,7 @@ def test_mirrored_clip_gets_the_mirrored_label(store: Store) -> None:
     task = build(store, ("lunge", "bend", "none"), ("lunge", "none", "bend"))
     task.stretches = (stretch(marked, "lunge", "bend", "none"),)
     batch = task.batch(np.random.default_rng(0))
-    is_mirrored = batch["clips"][..., 48:56].float().mean((1, 2, 3, 4)) > batch["clips"][..., 8:16].float().mean(
+    is_mirrored = batch["clips"][..., 48:56, :].float().mean((1, 2, 3, 4)) > batch["clips"][..., 8:16, :].float().mean(
         (1, 2, 3, 4)
     )
     assert 0 < is_mirrored.sum() < 16
@@ -72,7 +77,7 @@ def test_stretch_shorter_than_a_clip_repeats_its_last_frame(store: Store) -> Non
     task = build(store, ("lunge", "none", "none"))
     task.stretches = (stretch(store.clips, "lunge", "none", "none", end=2),)
     clips = task.batch(np.random.default_rng(0))["clips"]
-    assert torch.equal(clips[:, :, 2], clips[:, :, 3])
+    assert torch.equal(clips[:, 2], clips[:, 3])
 
 
 def test_evaluation_counts_labels_and_states(store: Store) -> None:
@@ -123,3 +128,48 @@ def test_state_networks_can_start_from_what_the_action_network_learnt_of_their_g
     assert torch.equal(arm.net.backbone.conv1.conv.weight, task.net.backbone.conv1.conv.weight)
     states = ClipTask("states-arm", state_stretches(action_segments(store), "arm"), [], NET, STAGE)
     assert arm.labels == states.labels()
+
+
+FLOW_STAGE = ClipConfig(
+    num_frames=6, num_clips=1, frame_rate=10.0, short_side=48, flow=FlowInput(num_fields=2, tvl1=FAST_TVL1)
+)
+TSN = TsnConfig(
+    block="basic",
+    num_blocks=(1,) * 4,
+    widths=(8,) * 4,
+    mid_widths=(8,) * 4,
+    stem_width=8,
+    stem_kernel=3,
+    stem_pool=False,
+)
+
+
+def test_a_network_on_flow_trains_on_what_it_will_read(store: Store, tmp_path: Path) -> None:
+    source = ClipSource(store.clips[:12], (0, 12), tmp_path)
+    drawn = Stretch(source=source, first=3, end=9, label=("lunge",), group_labels=(None,) * len(GROUPS))
+    task = ActionTask([drawn], [drawn], dataclasses.replace(TSN, in_channels=4), FLOW_STAGE)
+    classifier = ClipClassifier(task.net.eval(), task.label_list, FLOW_STAGE)
+    read = classifier.inputs(store.clips[None, 3:9])  # (1, 2 stacks, 4, h, w)
+    assert read.shape[:3] == (1, 2, 4)
+    cached = stacked_flow(torch.from_numpy(task.flow[source][3:9][None].copy()), task.stage.flow or FlowInput())
+    assert torch.equal(cached, read)
+    batch = task.batch(np.random.default_rng(0))
+    assert set(task.losses(task.net, batch)) == {"label", "groups"}
+    assert task.evaluate(task.net, torch.device("cpu"))["accuracy"] == 1.0
+
+
+def test_mirrored_flow_runs_the_other_way() -> None:
+    fields = np.full((1, 24, 32, 2), 128, np.uint8)
+    fields[..., 0] = 200
+    rng = np.random.default_rng(0)
+    assert augmented_flow(fields, rng, mirror=False)[0, 12, 16].tolist() == [200, 128]
+    assert augmented_flow(fields, rng, mirror=True)[0, 12, 16].tolist() == [55, 128]
+
+
+def test_tsn_takes_frames_of_a_clip_as_places(store: Store) -> None:
+    task = ActionTask(action_segments(store), action_stretches(store), TSN, dataclasses.replace(STAGE, num_frames=3))
+    batch = task.batch(np.random.default_rng(0))
+    assert task.inputs(batch["clips"]).shape == (16, 3, 3, 48, 64)
+    losses = task.losses(task.net, batch)
+    assert isinstance(task.starts()["states-arm"].net, Tsn)
+    sum(losses.values()).backward()  # type: ignore[union-attr]

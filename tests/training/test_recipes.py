@@ -16,6 +16,7 @@ from actparse.training import RECIPES, TrainOptions, run_recipe, tiny
 from actparse.training.bundle_run import ORDER, estimate
 from actparse.training.network_files import load_initial
 from actparse.training.options import say_nothing
+from actparse.training.recipes import COMPARED_RECIPES, NETWORK_RECIPES
 from actparse.vocabulary import GROUPS
 from actparse.weights.bundle import load_network, save_network
 from training.miniature import write_miniature
@@ -34,8 +35,8 @@ def options(**changes: Any) -> TrainOptions:
 
 def test_every_network_of_the_bundle_has_a_recipe() -> None:
     wanted = {"persons", "poses", "parts", "action", *(f"states-{group}" for group in GROUPS)}
-    assert wanted | {"parts-without-dots", "tiny"} == set(RECIPES)
-    assert set(ORDER) == set(RECIPES) - {"tiny"}
+    assert wanted | {"parts-without-dots", "tiny", *COMPARED_RECIPES} == set(RECIPES)
+    assert set(ORDER) == set(NETWORK_RECIPES)
 
 
 def test_persons_leaves_a_network_that_its_stage_can_use(data: Path, tmp_path: Path) -> None:
@@ -98,7 +99,7 @@ def test_estimate_counts_jobs_side_by_side() -> None:
 @pytest.mark.slow
 def test_tiny_makes_a_bundle_that_loads(data: Path, tmp_path: Path) -> None:
     figures = run_recipe("tiny", data, tmp_path, options(steps=1))
-    assert set(figures) == set(RECIPES) - {"tiny"}
+    assert set(figures) == set(NETWORK_RECIPES)
     bundle = load_bundle(tmp_path / "bundle")
     assert bundle.model["weights"] == "tiny"
     assert set(bundle.labels.group_labels) == set(GROUPS)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 
 from actparse.errors import ConfigError
 from actparse.nets.tsn import Tsn
+from actparse.stages.clip_inputs import FlowInput, flow_inputs, frame_inputs
 from actparse.stages.inputs import InputNorm
 from actparse.stages.precision import inference
 from actparse.video.sampling import SamplingRule, test_clip_indices
@@ -35,6 +37,7 @@ class ClipConfig:
     short_side: int = 256  # pixels of the resized frame
     crop: int | None = None  # side of the centre crop, pixels; None takes the whole frame
     norm: InputNorm = field(default_factory=InputNorm)
+    flow: FlowInput | None = None  # the network reads optical flow between the frames, not the frames
 
     def __post_init__(self) -> None:
         for name in ("num_frames", "frame_stride", "num_clips", "short_side"):
@@ -46,6 +49,8 @@ class ClipConfig:
             raise ConfigError(f"clip.frame_rate must be greater than 0, got {self.frame_rate}")
         if self.crop is not None and not 1 <= self.crop <= self.short_side:
             raise ConfigError(f"clip.crop must be 1..short_side ({self.short_side}), got {self.crop}")
+        if self.flow is not None and self.num_frames % self.flow.run:
+            raise ConfigError(f"clip.num_frames must be a multiple of {self.flow.run} for flow, got {self.num_frames}")
 
 
 def time_line(times: NDArray[np.float64], frame_rate: float | None) -> NDArray[np.int64]:
@@ -101,19 +106,25 @@ class ClipClassifier:
         self.max_batch = max_batch
         self.device = next(net.parameters()).device
 
-    def scores(self, clips: Tensor) -> NDArray[np.float32]:
-        """Map clips (N, 3, T, H, W), normalised, to mean probabilities (num_labels,), which sum to 1."""
-        total = torch.zeros(len(self.labels), device=self.device)
-        for batch in torch.split(clips, self.max_batch):
-            with inference(self.device):
-                logits = self.net(batch.transpose(1, 2) if isinstance(self.net, Tsn) else batch)  # (n, num_labels)
-            total += logits.float().softmax(dim=1).sum(dim=0)
-        return (total / len(clips)).cpu().numpy()
+    @property
+    def reads(self) -> tuple[InputNorm, FlowInput | None, bool]:
+        """What decides the network's input; classifiers that agree on it can share it."""
+        return self.config.norm, self.config.flow, isinstance(self.net, Tsn)
 
-    def normalise(self, clips: NDArray[np.uint8]) -> Tensor:
-        """Clips (N, T, H, W, 3) uint8 -> (N, 3, T, H, W) float32, channels last in memory."""
-        tensor = torch.from_numpy(clips).to(self.device).permute(0, 4, 1, 2, 3)
-        return self.config.norm(tensor)
+    def inputs(self, clips: NDArray[np.uint8]) -> Tensor:
+        """Clips (N, T, H, W, 3) uint8 RGB as the network takes them: (N, 3, T, H, W), or (N, S, C, H, W) for a TSN."""
+        if self.config.flow is not None:
+            return flow_inputs(clips, self.config.flow, self.device)
+        return frame_inputs(clips, self.config.norm, self.device, places_first=isinstance(self.net, Tsn))
+
+    def scores(self, inputs: Tensor) -> NDArray[np.float32]:
+        """Map N clips, as `inputs` makes them, to their mean probabilities (num_labels,), which sum to 1."""
+        total = torch.zeros(len(self.labels), device=self.device)
+        for batch in torch.split(inputs, self.max_batch):
+            with inference(self.device):
+                logits = self.net(batch)  # (n, num_labels)
+            total += logits.float().softmax(dim=1).sum(dim=0)
+        return (total / len(inputs)).cpu().numpy()
 
 
 class StateRecognizer:
@@ -124,13 +135,12 @@ class StateRecognizer:
 
     def scores(self, clips: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         """Map a segment's clips (N, T, H, W, 3) uint8 to {group: (num_labels,) probabilities}."""
-        shared: dict[InputNorm, Tensor] = {}
+        shared: dict[Any, Tensor] = {}
         scores = {}
         for group, classifier in self.classifiers.items():
-            norm = classifier.config.norm
-            if norm not in shared:
-                shared[norm] = classifier.normalise(clips)
-            scores[group] = classifier.scores(shared[norm])
+            if classifier.reads not in shared:
+                shared[classifier.reads] = classifier.inputs(clips)
+            scores[group] = classifier.scores(shared[classifier.reads])
         return scores
 
 

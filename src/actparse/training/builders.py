@@ -98,7 +98,8 @@ def open_clips(data: Path, out: Path, options: TrainOptions) -> tuple[Stretch, .
 def _action(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Task:
     train, held_out = open_splits(data, run.out, options.report)
     segments = (*action_segments(train), *_of_actions(train, open_clips(data, run.out, options)))
-    return ActionTask(segments, action_stretches(held_out), tiny.CLIPS_NET, tiny.CLIPS_STAGE)
+    net, stage = tiny.VIDEO_NETWORKS[name]
+    return ActionTask(segments, action_stretches(held_out), net, stage, report=options.report)
 
 
 def _states(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Task:
@@ -121,6 +122,6 @@ _BUILDERS: dict[str, Builder] = {
     "poses": _poses,
     "parts": _parts,
     "parts-without-dots": _parts,
-    "action": _action,
+    **dict.fromkeys(tiny.VIDEO_NETWORKS, _action),
     **{f"states-{group}": _states for group in GROUPS},
 }

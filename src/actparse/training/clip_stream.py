@@ -21,7 +21,7 @@ from actparse.data.synth.scene import SceneConfig, build_scene
 from actparse.errors import ConfigError
 from actparse.training.options import Report, say_nothing
 from actparse.training.shards import Seed, complete_shards, save_shard
-from actparse.training.stretches import Stretch
+from actparse.training.stretches import ClipSource, Stretch
 from actparse.vocabulary import GROUPS, GroupLabel
 
 GENERATION = 1  # of the stream; another number makes a new one
@@ -84,9 +84,10 @@ def open_clip_stream(
 def _read_shard(shard: Path, num_frames: int) -> list[Stretch]:
     frames = np.load(shard / "frames.npy", mmap_mode="r")  # (clips * num_frames, H, W, 3)
     rows = json.loads(str(np.load(shard / "labels.npy")))
+    source = ClipSource(frames, tuple(range(0, len(frames) + 1, num_frames)), shard)
     return [
         Stretch(
-            frames=frames,
+            source=source,
             first=number * num_frames,
             end=(number + 1) * num_frames,
             label=(action,),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,10 +16,15 @@ from torch import Tensor, nn
 
 from actparse.errors import DataError
 from actparse.nets.csn import Csn, CsnConfig
+from actparse.nets.tsn import Tsn, TsnConfig
 from actparse.stages.actions import ClipClassifier, ClipConfig, clip_frame_indices
+from actparse.stages.clip_inputs import FlowInput, normalised_flow
 from actparse.training.augment import ColorJitter, Matrix, about, mirrored, recolor, warp
-from actparse.training.stretches import Stretch
+from actparse.training.flow_cache import cached_flow
+from actparse.training.options import Report, say_nothing
+from actparse.training.stretches import ClipSource, Stretch
 from actparse.training.task import Batch, Start, Task, TaskSettings
+from actparse.video.flow import FlowBytes
 from actparse.vocabulary import GROUPS, GroupLabel, mirror_label
 from actparse.weights.bundle import config_to_dict
 
@@ -39,10 +46,12 @@ class ClipTask(Task):
         kind: str,
         train: Sequence[Stretch],
         held_out: Sequence[Stretch],
-        config: CsnConfig,
+        config: CsnConfig | TsnConfig,
         stage: ClipConfig,
+        *,
+        report: Report = say_nothing,
     ) -> None:
-        """`train` and `held_out`: labelled stretches of frames.
+        """`train` and `held_out`: labelled stretches of frames. The flow that a stage asks for is computed here, once.
 
         Raises:
             DataError: the training split has no labelled stretch.
@@ -53,7 +62,11 @@ class ClipTask(Task):
         self.stretches, self.held_out = tuple(train), tuple(held_out)
         self.label_list = tuple(sorted({stretch.label for stretch in train}))
         self.index = _numbered(self.label_list)
-        self.net = Csn(replace(config, num_classes=len(self.label_list)))
+        self.net: Csn | Tsn = _build(config, len(self.label_list))
+        self.flow: dict[ClipSource, FlowBytes] = {}
+        if stage.flow is not None:
+            sources = {stretch.source for stretch in train}
+            self.flow = {source: _flow_of(source, stage.flow, report) for source in sources}
 
     @property
     def num_samples(self) -> int:
@@ -65,7 +78,7 @@ class ClipTask(Task):
         """Clips from stretches drawn at random."""
         rows = rng.integers(0, len(self.stretches), self.settings.batch_size)
         clips, labels = zip(*(self._sample(self.stretches[row], rng) for row in rows), strict=True)
-        return {"clips": torch.from_numpy(np.stack(clips)).permute(0, 4, 1, 2, 3), "labels": torch.tensor(labels)}
+        return {"clips": torch.from_numpy(np.stack(clips)), "labels": torch.tensor(labels)}
 
     def _sample(self, stretch: Stretch, rng: np.random.Generator) -> tuple[NDArray[np.uint8], int]:
         label = self.index[stretch.label]
@@ -74,16 +87,34 @@ class ClipTask(Task):
         return self.clip(stretch, rng, mirror=mirror), seen_in_mirror if mirror else label
 
     def clip(self, stretch: Stretch, rng: np.random.Generator, *, mirror: bool) -> NDArray[np.uint8]:
-        """A clip (T, H, W, 3) from anywhere in a stretch, a little faster or slower than it was, and augmented."""
+        """A clip (T, H, W, 3) from anywhere in a stretch, a little faster or slower than it was, and augmented.
+
+        With flow, the fields (T, h, w, 2) of frames at their own speed; the last of each run is between two runs.
+        """
+        if self.stage.flow is not None:
+            return self._flow_clip(stretch, rng, mirror=mirror)
         steps = np.arange(self.stage.num_frames) * self.stage.frame_stride * rng.uniform(*SPEED)
         span = int(steps[-1]) + 1
         first = stretch.first + int(rng.integers(0, max(1, stretch.end - stretch.first - span + 1)))
         rows = np.minimum(first + steps.astype(np.int64), stretch.end - 1)
-        return augmented_clip(stretch.frames[rows], rng, JITTER, mirror=mirror)
+        return augmented_clip(stretch.source.frames[rows], rng, JITTER, mirror=mirror)
+
+    def _flow_clip(self, stretch: Stretch, rng: np.random.Generator, *, mirror: bool) -> NDArray[np.uint8]:
+        steps = np.arange(self.stage.num_frames) * self.stage.frame_stride
+        first = stretch.first + int(rng.integers(0, max(1, stretch.end - stretch.first - int(steps[-1]))))
+        fields = self.flow[stretch.source][np.minimum(first + steps, stretch.end - 1)]  # (T, h, w, 2)
+        return augmented_flow(fields, rng, mirror=mirror)
+
+    def inputs(self, clips: Tensor) -> Tensor:
+        """Clips of a batch as the network takes them."""
+        if self.stage.flow is not None:
+            return stacked_flow(clips, self.stage.flow)
+        frames = self.stage.norm(clips.permute(0, 4, 1, 2, 3))  # (N, 3, T, H, W)
+        return frames.transpose(1, 2) if isinstance(self.net, Tsn) else frames
 
     def losses(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy with smoothed labels."""
-        logits = net(self.stage.norm(batch["clips"]))  # (N, num_classes)
+        logits = net(self.inputs(batch["clips"]))  # (N, num_classes)
         return {"label": _smoothed_loss(logits, batch["labels"])}
 
     def evaluate(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
@@ -102,7 +133,7 @@ class ClipTask(Task):
         """The likeliest label of a stretch, from the clips that the stage would take."""
         times = np.arange(stretch.end - stretch.first) / (self.stage.frame_rate or 1.0)
         rows = stretch.first + clip_frame_indices(times, self.stage)  # (num_clips, T)
-        scores = classifier.scores(classifier.normalise(stretch.frames[rows]))
+        scores = classifier.scores(classifier.inputs(stretch.source.frames[rows]))
         return self.label_list[int(scores.argmax())]
 
     def stage_settings(self) -> Mapping[str, Any]:
@@ -125,11 +156,13 @@ class ActionTask(ClipTask):
         self,
         train: Sequence[Stretch],
         held_out: Sequence[Stretch],
-        config: CsnConfig,
+        config: CsnConfig | TsnConfig,
         stage: ClipConfig,
+        *,
+        report: Report = say_nothing,
     ) -> None:
         """`train`: segments, with the labels of their groups; `held_out`: whole videos."""
-        super().__init__("action", train, held_out, config, stage)
+        super().__init__("action", train, held_out, config, stage, report=report)
         self.group_indices = [
             _numbered(stretch.group_labels[g] for stretch in self.stretches) for g in range(len(GROUPS))
         ]
@@ -143,7 +176,7 @@ class ActionTask(ClipTask):
         clips = [self.clip(s, rng, mirror=bool(m)) for s, m in zip(stretches, mirrors, strict=True)]
         group_labels = [self._group_labels(s, bool(m)) for s, m in zip(stretches, mirrors, strict=True)]
         return {
-            "clips": torch.from_numpy(np.stack(clips)).permute(0, 4, 1, 2, 3),
+            "clips": torch.from_numpy(np.stack(clips)),
             "labels": torch.tensor([self.index[stretch.label] for stretch in stretches]),
             "group_labels": torch.tensor(group_labels),
         }
@@ -154,9 +187,10 @@ class ActionTask(ClipTask):
 
     def losses(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy of the action, and the mean over the groups of that of their labels; labels smoothed."""
-        assert isinstance(net, Csn)
+        assert isinstance(net, Csn | Tsn)
         assert isinstance(self.helper, nn.ModuleList)
-        features = net.features(self.stage.norm(batch["clips"]))  # (N, C)
+        features = net.features(self.inputs(batch["clips"]))  # (N, C), or (N, S, C) of a TSN
+        features = features.mean(dim=1) if isinstance(net, Tsn) else features  # (N, C)
         of_groups = [
             _smoothed_loss(layer(net.cls_head.dropout(features)), batch["group_labels"][:, group])
             for group, layer in enumerate(self.helper)
@@ -169,14 +203,24 @@ class ActionTask(ClipTask):
     def starts(self) -> Mapping[str, Start]:
         """For each group the network with the layer that named the group's labels."""
         assert isinstance(self.helper, nn.ModuleList)
-        assert isinstance(self.net, Csn)
         starts = {}
         for group, layer, index in zip(GROUPS, self.helper, self.group_indices, strict=True):
-            net = Csn(replace(self.net.config, num_classes=max(1, len(index))))
+            net = _build(self.net.config, max(1, len(index)))
             net.backbone.load_state_dict(self.net.backbone.state_dict())
             net.cls_head.fc_cls.load_state_dict(layer.state_dict())
             starts[f"states-{group}"] = Start(net, {"labels": list(map(list, index))})
         return starts
+
+
+def _build(config: CsnConfig | TsnConfig, num_classes: int) -> Csn | Tsn:
+    if isinstance(config, TsnConfig):
+        return Tsn(replace(config, num_classes=num_classes))
+    return Csn(replace(config, num_classes=num_classes))
+
+
+def _flow_of(source: ClipSource, flow: FlowInput, report: Report) -> FlowBytes:
+    name = hashlib.sha256(json.dumps(config_to_dict(flow), sort_keys=True).encode()).hexdigest()[:12]
+    return cached_flow(source.frames, source.offsets, source.folder / f"flow-{name}.npy", flow, report=report)
 
 
 def _numbered(labels: Iterable[GroupLabel | None]) -> dict[GroupLabel, int]:
@@ -192,16 +236,36 @@ def _smoothed_loss(logits: Tensor, labels: Tensor) -> Tensor:
     return losses.sum() / (labels >= 0).sum().clamp(min=1)
 
 
+def stacked_flow(fields: Tensor, flow: FlowInput) -> Tensor:
+    """Fields (N, T, h, w, 2) of clips -> (N, S, 2 * num_fields, h, w) normalised; the last of each run is dropped."""
+    runs = fields.view(len(fields), -1, flow.run, *fields.shape[2:])[:, :, : flow.num_fields]  # (N, S, F, h, w, 2)
+    return normalised_flow(runs.permute(0, 1, 2, 5, 3, 4).flatten(2, 3))
+
+
+def augmented_flow(fields: FlowBytes, rng: np.random.Generator, *, mirror: bool) -> FlowBytes:
+    """One random zoom and shift for all fields (T, h, w, 2) of a clip; lengths of motion stay as they are."""
+    height, width = fields.shape[1:3]
+    matrix = _moved(height, width, rng)
+    if mirror:
+        matrix, fields = mirrored(matrix, width), fields.copy()
+        fields[..., 0] = 255 - fields[..., 0]
+    return np.stack([warp(field, matrix, (height, width), fill=128) for field in fields])
+
+
 def augmented_clip(
     clip: NDArray[np.uint8], rng: np.random.Generator, jitter: ColorJitter, *, mirror: bool
 ) -> NDArray[np.uint8]:
     """One random zoom, shift and colour for all frames of a clip (T, H, W, 3)."""
     height, width = clip.shape[1:3]
-    center = (width / 2, height / 2)
-    x, y = np.array(center) + rng.uniform(-MAX_SHIFT, MAX_SHIFT, 2) * (width, height)
-    matrix: Matrix = about(center, zoom=rng.uniform(*ZOOM), degrees=0, to=(x, y))
+    matrix = _moved(height, width, rng)
     if mirror:
         matrix = mirrored(matrix, width)
     fill = int(rng.integers(0, 256))
     moved = np.stack([warp(frame, matrix, (height, width), fill=fill) for frame in clip])
     return recolor(moved.reshape(-1, width, 3), rng, jitter).reshape(clip.shape)
+
+
+def _moved(height: int, width: int, rng: np.random.Generator) -> Matrix:
+    center = (width / 2, height / 2)
+    x, y = np.array(center) + rng.uniform(-MAX_SHIFT, MAX_SHIFT, 2) * (width, height)
+    return about(center, zoom=rng.uniform(*ZOOM), degrees=0, to=(x, y))

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from actparse.data.pools import in_order
 from actparse.errors import WeightsError
 from actparse.files import written_beside
 from actparse.nets.hrnet import Hrnet
 from actparse.stages.poses import PoseEstimator, PosesConfig
 from actparse.training.options import Report, say_nothing
-from actparse.training.pools import in_order
 from actparse.training.store import Store, load_store
 from actparse.vocabulary import NUM_KEYPOINTS
 from actparse.weights.bundle import config_from_dict, file_sha256, load_network

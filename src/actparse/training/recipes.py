@@ -70,8 +70,23 @@ NETWORK_RECIPES: dict[str, Recipe] = {
         for group in GROUPS
     },
 }
+COMPARED_RECIPES: dict[str, Recipe] = {  # other video networks, for Table I; they leave state networks beside them
+    "action-tsn-rgb": Recipe(
+        description="in the place of the action network: tiny TSN on frames",
+        steps=12_500,
+        samples_per_second=60,
+        batch_size=16,
+    ),
+    "action-tsn-flow": Recipe(
+        description="in the place of the action network: tiny TSN on TV-L1 flow",
+        steps=12_500,
+        samples_per_second=60,
+        batch_size=16,
+    ),
+}
 RECIPES: dict[str, Recipe] = {
     **NETWORK_RECIPES,
+    **COMPARED_RECIPES,
     "tiny": Recipe(
         description="the whole tiny bundle: all of the above in order, two at a time",
         steps=sum(recipe.steps for recipe in NETWORK_RECIPES.values()),

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from actparse.data.pools import in_order
 from actparse.training.options import Report, say_nothing
-from actparse.training.pools import in_order
 
 Seed = tuple[int, int, int]  # of a shard: code of the split, seed of the stream, number of the shard
 Config = TypeVar("Config")

@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actparse.data.kinetics_tps import KineticsTps, VideoRecord
+from actparse.data.pools import in_order
 from actparse.errors import DataError
 from actparse.training.options import Report, say_nothing
-from actparse.training.pools import in_order
 from actparse.training.reading import StoreConfig, VideoArrays, read_video
 
 FORMAT = 1  # of the folder; another number makes new stores

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +13,20 @@ from actparse.training.store import Store
 from actparse.vocabulary import GROUPS, GroupLabel
 
 
+@dataclass(frozen=True, eq=False)
+class ClipSource:
+    """The clip frames of a store or of a shard."""
+
+    frames: NDArray[np.uint8]  # (L, H, W, 3) RGB; a memory map
+    offsets: tuple[int, ...]  # first frame of each video or clip, and L
+    folder: Path  # where they lie, and what is computed from them
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Stretch:
     """Rows [first, end) of clip frames, and what they show."""
 
-    frames: NDArray[np.uint8]  # (L, H, W, 3) RGB, of a store or of a shard; a memory map
+    source: ClipSource
     first: int
     end: int
     label: GroupLabel  # (action,), or (action, state[, state of the right side])
@@ -25,18 +35,24 @@ class Stretch:
 
 def action_stretches(store: Store) -> tuple[Stretch, ...]:
     """Each video as a whole."""
-    rows = zip(store.clip_offsets[:-1].tolist(), store.clip_offsets[1:].tolist(), store.actions, strict=True)
-    return tuple(Stretch(frames=store.clips, first=first, end=end, label=(action,)) for first, end, action in rows)
+    source = _source(store)
+    rows = zip(source.offsets[:-1], source.offsets[1:], store.actions, strict=True)
+    return tuple(Stretch(source=source, first=first, end=end, label=(action,)) for first, end, action in rows)
 
 
 def action_segments(store: Store) -> tuple[Stretch, ...]:
     """Each annotated segment with its video's action, and what every group mostly does in it."""
+    source = _source(store)
     rows = zip(store.segment_rows.tolist(), store.segment_videos.tolist(), store.segment_labels, strict=True)
     return tuple(
-        Stretch(frames=store.clips, first=first, end=end, label=(store.actions[video],), group_labels=labels)
+        Stretch(source=source, first=first, end=end, label=(store.actions[video],), group_labels=labels)
         for (first, end), video, labels in rows
         if end > first
     )
+
+
+def _source(store: Store) -> ClipSource:
+    return ClipSource(store.clips, tuple(store.clip_offsets.tolist()), store.folder)
 
 
 def state_stretches(segments: Iterable[Stretch], group: str) -> tuple[Stretch, ...]:

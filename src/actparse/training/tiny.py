@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from actparse.nets.csn import CsnConfig
 from actparse.nets.hrnet import HrnetConfig, SideBranchConfig
 from actparse.nets.resnet import ResNetConfig
+from actparse.nets.tsn import TsnConfig
 from actparse.nets.yolof import YolofConfig
 from actparse.stages.actions import ClipConfig
+from actparse.stages.clip_inputs import FlowInput
 from actparse.stages.inputs import InputNorm
 from actparse.stages.parts import PartsConfig
 from actparse.stages.persons import PersonsConfig
 from actparse.stages.poses import PosesConfig
+from actparse.video.flow import FAST_TVL1
 from actparse.vocabulary import PARTS
 
 NORM = InputNorm()  # RGB, the mean and deviation of photographs
@@ -75,6 +80,27 @@ CLIPS_NET = CsnConfig(
 CLIPS_STAGE = ClipConfig(
     num_frames=16, frame_stride=1, num_clips=7, rule="legacy", frame_rate=10.0, short_side=96, norm=NORM
 )
+
+TSN_NET = TsnConfig(
+    block="basic",
+    num_blocks=(1, 1, 2, 2),
+    widths=(32, 64, 96, 160),
+    mid_widths=(32, 64, 96, 160),
+    stem_width=24,
+    stem_kernel=5,
+    stem_pool=False,
+    dropout=0.3,
+)
+TSN_RGB_STAGE = replace(CLIPS_STAGE, num_frames=3, frame_stride=6)  # three frames over the time of a clip
+TSN_FLOW = FlowInput(num_fields=5, tvl1=FAST_TVL1)
+TSN_FLOW_NET = replace(TSN_NET, in_channels=2 * TSN_FLOW.num_fields, strides=(1, 2, 2, 1))  # flow is half as large
+TSN_FLOW_STAGE = replace(CLIPS_STAGE, num_frames=3 * TSN_FLOW.run, flow=TSN_FLOW)
+
+VIDEO_NETWORKS: dict[str, tuple[CsnConfig | TsnConfig, ClipConfig]] = {  # by recipe; Table I compares them
+    "action": (CLIPS_NET, CLIPS_STAGE),
+    "action-tsn-rgb": (TSN_NET, TSN_RGB_STAGE),
+    "action-tsn-flow": (TSN_FLOW_NET, TSN_FLOW_STAGE),
+}
 
 POSES_NET = HrnetConfig(
     width=16,

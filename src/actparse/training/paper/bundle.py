@@ -15,7 +15,11 @@ from actparse.vocabulary import GROUPS
 
 STAGE_1 = ("persons", "poses", "parts")
 OPTIONAL = "parts-without-dots"
-BUNDLES = {"bundle": "", "bundle-tsn-rgb": "tsn-rgb-"}  # folder -> what stands in its video networks' recipes
+BUNDLES = {
+    "bundle": "",
+    "bundle-tsn-rgb": "tsn-rgb-",
+    "bundle-tsn-flow": "tsn-flow-",
+}  # folder -> what stands in its video networks' recipes
 
 
 def assemble_if_complete(out: Path, report: Report) -> list[Path]:

@@ -17,6 +17,8 @@ from actparse.errors import DataError
 from actparse.nets.csn import Csn
 from actparse.nets.tsn import Tsn
 from actparse.stages.actions import ClipClassifier, clip_frame_indices, clip_image
+from actparse.stages.clip_inputs import FlowInput
+from actparse.stages.inputs import InputNorm
 from actparse.training.paper.action import ClipNumbers, CsnNumbers
 from actparse.training.paper.flow_reader import read_flow
 from actparse.training.paper.spans import Span
@@ -165,7 +167,7 @@ class SpansTask(SampledTask):
         rows = self._test_frames(self.held_out, span)  # (num_clips, T)
         frames = [clip_image(frame, self.stage) for frame in self._read(self.held_out, span.video, rows.ravel())]
         clips = np.stack(frames).reshape(*rows.shape, *frames[0].shape)  # (num_clips, T, H, W, 3)
-        return classifier.scores(classifier.normalise(clips))
+        return classifier.scores(classifier.inputs(clips))
 
     def stage_settings(self) -> Mapping[str, Any]:
         """Of stages.actions."""
@@ -228,9 +230,14 @@ class TsnFlowTask(TsnRgbTask):
         norm = self.stage.norm  # the same for x and y
         return (inputs.float() - norm.mean[0]) / norm.std[0]
 
+    def stage_settings(self) -> Mapping[str, Any]:
+        """Of stages.actions, which has frames and no files: a stack needs one frame more than it has fields."""
+        flow = FlowInput(num_fields=self.numbers.num_frames)
+        return config_to_dict(replace(self.stage, num_frames=flow.run, norm=InputNorm(), flow=flow))
+
     def _scores(self, classifier: ClipClassifier, span: Span) -> NDArray[np.float32]:
         rows = np.minimum(self._test_frames(self.held_out, span), self._num_frames(self.held_out, span.video) - 1)
         frames = [clip_image(frame, self.stage) for frame in self._read(self.held_out, span.video, rows.ravel())]
         stacks = torch.from_numpy(np.ascontiguousarray(flow_to_stacks(np.stack(frames), self.numbers.num_frames)))
         inputs = self._normalised(stacks.to(classifier.device))  # (num_clips, 10, H, W)
-        return classifier.scores(inputs[:, :, None])
+        return classifier.scores(inputs[:, None])

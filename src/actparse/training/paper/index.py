@@ -24,10 +24,10 @@ from actparse.data.kinetics_tps import (
     VideoRecord,
     read_frame_truth,
 )
+from actparse.data.pools import in_order
 from actparse.errors import DataError
 from actparse.files import written_beside
 from actparse.training.options import Report, say_nothing
-from actparse.training.pools import in_order
 from actparse.video.decode import read_frames
 from actparse.vocabulary import PART_INDEX, PARTS
 
