@@ -47,10 +47,13 @@ class VideoArrays:
 
     frames: NDArray[np.uint8]  # (F, H, W, 3)
     frame_indices: NDArray[np.int32]  # (F,)
+    frame_times: NDArray[np.float64]  # (F,) seconds
     num_persons: NDArray[np.int64]  # (F,)
     person_boxes: NDArray[np.float32]  # (P, 4)
     person_keypoints: NDArray[np.float32]  # (P, 17, 3)
+    person_identities: NDArray[np.int64]  # (P,) -1 where the dataset does not say
     part_boxes: NDArray[np.float32]  # (P, 10, 4)
+    part_states: tuple[tuple[str | None, ...], ...]  # (P, 10)
     clips: NDArray[np.uint8]  # (L, h, w, 3)
     num_clip_frames: int
     segment_rows: NDArray[np.int64]  # (S, 2) first and end clip frame
@@ -83,15 +86,21 @@ def read_video(record: VideoRecord, config: StoreConfig) -> VideoArrays:
         raise DataError(f"{record.path}: the video holds no frame")
     clip_rows = time_line(np.asarray(times), config.frame_rate)  # (L,)
     segments = equal_segments(len(times), times, config.segment_seconds)
-    persons = [[_scaled(person, scale) for person in truths[index].persons] for index in frames]
+    persons = [truths[index].persons for index in frames]
     flat = [person for in_frame in persons for person in in_frame]
+    scaled = [_scaled(person, scale) for person in flat]
     return VideoArrays(
         frames=np.stack(list(frames.values())) if frames else np.zeros((0, *config.frame_size, 3), np.uint8),
         frame_indices=np.array(list(frames), np.int32),
+        frame_times=np.asarray(times)[list(frames)],
         num_persons=np.array([len(in_frame) for in_frame in persons], np.int64),
-        person_boxes=np.array([box for box, _, _ in flat], np.float32).reshape(-1, 4),
-        person_keypoints=np.array([points for _, points, _ in flat], np.float32).reshape(-1, NUM_KEYPOINTS, 3),
-        part_boxes=np.array([parts for _, _, parts in flat], np.float32).reshape(-1, len(PARTS), 4),
+        person_boxes=np.array([box for box, _, _ in scaled], np.float32).reshape(-1, 4),
+        person_keypoints=np.array([points for _, points, _ in scaled], np.float32).reshape(-1, NUM_KEYPOINTS, 3),
+        person_identities=np.array([-1 if p.identity is None else p.identity for p in flat], np.int64),
+        part_boxes=np.array([parts for _, _, parts in scaled], np.float32).reshape(-1, len(PARTS), 4),
+        part_states=tuple(
+            tuple(person.parts[part].state if part in person.parts else None for part in PARTS) for person in flat
+        ),
         clips=np.stack([small[i] for i in clip_rows]),
         num_clip_frames=len(clip_rows),
         segment_rows=np.array([np.searchsorted(clip_rows, [s.first_frame, s.end_frame]) for s in segments], np.int64),

@@ -24,7 +24,7 @@ from actparse.errors import DataError
 from actparse.training.options import Report, say_nothing
 from actparse.training.reading import StoreConfig, VideoArrays, read_video
 
-FORMAT = 1  # of the folder; another number makes new stores
+FORMAT = 2  # of the folder; another number makes new stores
 FRAMES_FILE = "frames.u8"
 CLIPS_FILE = "clips.u8"
 ARRAYS_FILE = "arrays.npz"
@@ -41,10 +41,13 @@ class Store:
     frames: NDArray[np.uint8]  # (F, H, W, 3) RGB
     frame_videos: NDArray[np.int32]  # (F,)
     frame_indices: NDArray[np.int32]  # (F,) number of the frame in its video
+    frame_times: NDArray[np.float64]  # (F,) seconds of presentation time
     person_offsets: NDArray[np.int64]  # (F + 1,) rows of the persons of each frame
     person_boxes: NDArray[np.float32]  # (P, 4) xyxy, pixels of the kept frame
     person_keypoints: NDArray[np.float32]  # (P, 17, 3) x, y, visibility 0, 1 or 2
+    person_identities: NDArray[np.int64]  # (P,) the same in all frames of a video; -1 where the dataset does not say
     part_boxes: NDArray[np.float32]  # (P, 10, 4); zeros where the part is not annotated
+    part_states: tuple[tuple[str | None, ...], ...]  # (P, 10); None where the part is not annotated
     clips: NDArray[np.uint8]  # (L, h, w, 3) RGB
     clip_offsets: NDArray[np.int64]  # (V + 1,) rows of the clip frames of each video
     segment_videos: NDArray[np.int32]  # (S,)
@@ -123,6 +126,7 @@ def _write(folder: Path, records: Sequence[VideoRecord], config: StoreConfig, re
         "names": [record.name for record in records],
         "actions": [record.action for record in records],
         "segment_labels": [labels for video in read for labels in video.segment_labels],
+        "part_states": [states for video in read for states in video.part_states],
         "config": asdict(config),
     }
     (folder / META_FILE).write_text(json.dumps(meta), encoding="utf-8")
@@ -135,9 +139,11 @@ def _arrays(read: Sequence[VideoArrays]) -> dict[str, NDArray[Any]]:
     return {
         "frame_videos": np.repeat(np.arange(len(read), dtype=np.int32), [len(v.frame_indices) for v in read]),
         "frame_indices": np.concatenate([video.frame_indices for video in read]),
+        "frame_times": np.concatenate([video.frame_times for video in read]),
         "person_offsets": _offsets(np.concatenate([video.num_persons for video in read])),
         "person_boxes": np.concatenate([video.person_boxes for video in read]),
         "person_keypoints": np.concatenate([video.person_keypoints for video in read]),
+        "person_identities": np.concatenate([video.person_identities for video in read]),
         "part_boxes": np.concatenate([video.part_boxes for video in read]),
         "clip_offsets": clip_offsets,
         "segment_videos": np.repeat(np.arange(len(read), dtype=np.int32), [len(rows) for rows in segments]),
@@ -174,6 +180,7 @@ def load_store(folder: Path) -> Store:
         frames=frames,
         clips=clips,
         segment_labels=labels,
+        part_states=tuple(map(tuple, meta["part_states"])),
         **arrays,
     )
 
