@@ -3,37 +3,170 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from actparse.commands.options import Commands
+
+if TYPE_CHECKING:
+    from actparse.weights.registry import Checkpoint
+
+_ACTIONS = "list what there is, pull a public checkpoint, import one, verify what is on this machine"
 
 
 def add_commands(commands: Commands) -> None:
     """Make them known."""
-    _add_weights(commands)
-
-
-def _add_weights(commands: Commands) -> None:
-    command = commands.add_parser("weights", help="list the bundles, verify one, or import a public checkpoint")
+    command = commands.add_parser("weights", help=_ACTIONS)
     actions = command.add_subparsers(metavar="ACTION", required=True)
-    actions.add_parser("list", help="the bundles that the package ships").set_defaults(run=_weights_list)
-    verify = actions.add_parser("verify", help="load every network of a bundle")
-    verify.add_argument("bundle", nargs="?", default="tiny", metavar="NAME_OR_PATH")
-    verify.set_defaults(run=_weights_verify)
+    _add_list(actions)
+    _add_pull(actions)
+    _add_import(actions)
+    _add_verify(actions)
 
 
-def _weights_list(args: argparse.Namespace) -> int:
+def _add_list(actions: Commands) -> None:
+    command = actions.add_parser("list", help="the bundles that the package ships, and the public checkpoints")
+    command.add_argument("--json", action="store_true", help="every field of every checkpoint")
+    command.set_defaults(run=_list)
+
+
+def _add_pull(actions: Commands) -> None:
+    command = actions.add_parser("pull", help="fetch a public checkpoint into the cache; goes on where it was cut off")
+    command.add_argument("names", nargs="+", metavar="NAME", help="as `actparse weights list` shows it")
+    mirror = "address of a folder that has the file too, tried first; may be given again"
+    command.add_argument("--mirror", action="append", default=[], metavar="URL", help=mirror)
+    command.add_argument("--offline", action="store_true", help="look at the cache alone")
+    command.set_defaults(run=_pull)
+
+
+def _add_import(actions: Commands) -> None:
+    command = actions.add_parser("import", help="make a file of ours from a public checkpoint")
+    command.add_argument("file", metavar="FILE", help="a .pth, .pkl or .safetensors, or the name of one in the cache")
+    layouts = ("openmmlab", "detectron2", "torchvision")
+    command.add_argument("--layout", choices=layouts, help="which program wrote it; default: as the registry says")
+    network = (
+        "yolof-r50, yolof-r101, hrnet-w32, hrnet-w48, ip-csn-152, ir-csn-152, tsn-r50; default: as the registry says"
+    )
+    command.add_argument("--net", default="", metavar="NET", help=network)
+    command.add_argument("--out", type=Path, required=True, metavar="FILE.safetensors")
+    backbone = "fill the backbone alone; the heads stay fresh"
+    command.add_argument("--backbone", action="store_true", default=None, help=backbone)
+    command.add_argument("--num-classes", type=int, metavar="N", help="classes of the network; default: the file's")
+    keep = "keep one class of a detector alone; 0 is COCO's person"
+    command.add_argument("--keep-class", type=int, metavar="LABEL", help=keep)
+    command.add_argument("--force", action="store_true", help="import a ResNet that seems to be of another style")
+    command.set_defaults(run=_import)
+
+
+def _add_verify(actions: Commands) -> None:
+    command = actions.add_parser("verify", help="load a bundle or a file, check the hash of a public checkpoint")
+    which = "a bundle, a .safetensors file, or the name of a checkpoint; default: all that is on this machine"
+    command.add_argument("what", nargs="?", metavar="NAME_OR_PATH", help=which)
+    command.set_defaults(run=_verify)
+
+
+def _list(args: argparse.Namespace) -> int:
     from actparse.stages.loading import bundle_folder, bundled_names
+    from actparse.weights.download import cached_path
+    from actparse.weights.registry import CHECKPOINTS, checkpoints_as_json
 
+    if args.json:
+        print(checkpoints_as_json())
+        return 0
     for name in bundled_names():
         folder = bundle_folder(name)
         size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
         print(f"{name:10} {size / 1e6:.1f} MB  {folder}")
+    print(f"\n{'public checkpoint':33} {'network':13} {'where':8} {'Kinetics-TPS':13} published; trained on")
+    for known in CHECKPOINTS:
+        where = "cached" if cached_path(known).is_file() else "pull" if known.urls else "by hand"
+        rules = "allowed" if known.is_allowed else "forbidden"
+        told = "; ".join(filter(None, (known.published, ", ".join(known.trained_on), known.note)))
+        print(f"{known.name:33} {known.network:13} {where:8} {rules:13} {told}")
     return 0
 
 
-def _weights_verify(args: argparse.Namespace) -> int:
-    from actparse.stages.loading import load_bundle
+def _pull(args: argparse.Namespace) -> int:
+    from actparse.progress import counted
+    from actparse.weights.download import fetch
+    from actparse.weights.registry import checkpoint
 
-    for kind, sha256 in load_bundle(args.bundle).model.items():
-        print(f"{kind:14} {sha256}")
+    for known in [checkpoint(name) for name in args.names]:
+        with counted("bytes", known.name) as progress:
+            path = fetch(known, mirrors=args.mirror, offline=args.offline, progress=progress, report=_tell)
+        _tell_rules(known)
+        print(path)
     return 0
+
+
+def _import(args: argparse.Namespace) -> int:
+    from actparse.weights.importing import ImportOptions, import_to_file
+    from actparse.weights.public import UnfitError
+    from actparse.weights.registry import checkpoint_of_name
+
+    options = ImportOptions(
+        network=args.net,
+        layout=args.layout,
+        partial=args.backbone,
+        num_classes=args.num_classes,
+        keep_class=args.keep_class,
+        force=args.force,
+    )
+    try:
+        imported = import_to_file(args.file, args.out, options)
+    except UnfitError as error:
+        for what, names in (("missing", error.missing), ("unused", error.unused)):
+            print("".join(f"{what:8} {name}\n" for name in names), end="")
+        raise
+    named = checkpoint_of_name(Path(args.file).name)
+    if imported.known is not None:
+        _tell_rules(imported.known)
+    elif named is not None:
+        _tell(f"{args.file}: has the name of {named.name} and another SHA-256: {imported.sha256}")
+    entries = imported.entries
+    for what, names in (("fresh", entries.fresh), ("folded", entries.folded), ("aside", entries.aside)):
+        print("".join(f"{what:8} {name}\n" for name in names), end="")
+    print(f"{args.out}: {imported.kind}, {len(entries.filled)} entries of the file, {len(entries.fresh)} fresh")
+    return 0
+
+
+def _verify(args: argparse.Namespace) -> int:
+    from actparse.stages.loading import bundled_names
+    from actparse.weights.download import cached_path
+    from actparse.weights.registry import CHECKPOINTS
+
+    if args.what is not None:
+        _verify_one(args.what)
+        return 0
+    cached = [known.name for known in CHECKPOINTS if cached_path(known).is_file()]
+    for name in (*bundled_names(), *cached):
+        _verify_one(name)
+    return 0
+
+
+def _verify_one(what: str) -> None:
+    from actparse.stages.loading import bundled_names, load_bundle
+    from actparse.weights.bundle import load_network
+    from actparse.weights.download import check_cached
+    from actparse.weights.registry import CHECKPOINTS
+
+    known = next((known for known in CHECKPOINTS if known.name == what), None)
+    if known is not None:
+        sha256 = check_cached(known)
+        print(f"{known.name} {sha256}" + ("" if known.sha256 else " (no hash is published)"))
+    elif Path(what).is_file() and what not in bundled_names():
+        file = load_network(Path(what))
+        print(f"{file.kind:14} {file.sha256}")
+    else:
+        for kind, sha256 in load_bundle(what).model.items():
+            print(f"{kind:14} {sha256}")
+
+
+def _tell_rules(known: Checkpoint) -> None:
+    if not known.is_allowed:
+        _tell(f"{known.name}: trained on {' and '.join(known.trained_on)}: the Kinetics-TPS rules forbid it")
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr)

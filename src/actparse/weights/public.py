@@ -16,17 +16,22 @@ from torch import Tensor, nn
 
 from actparse.errors import WeightsError
 from actparse.nets.resnet import ResNet, StridePlace
+from actparse.weights.caffe2 import from_caffe2, is_caffe2
 
 LayoutName = Literal["openmmlab", "detectron2", "torchvision"]
 NetT = TypeVar("NetT", bound=nn.Module)
 
 _BACKBONE = "backbone."
-_WRAPPERS = ("state_dict", "model")  # mmengine and torchvision's references; detectron2 and cvpods
-_NEVER_READ = ("pixel_mean", "pixel_std", "anchor_generator.")  # constants that detectron2 stores with the weights
+_WRAPPERS = ("state_dict", "model", "blobs")  # mmengine; detectron2, cvpods, torchvision's references; Caffe2
+_NEVER_READ = (
+    *("pixel_mean", "pixel_std", "anchor_generator."),  # constants that detectron2 stores with the weights
+    "stem.conv1.bias",  # in Caffe2's files; the programs that read those have no such bias either
+)
 _COUNTER = "num_batches_tracked"  # of a batch norm; a frozen one stores none, and nothing of ours reads it
 _HEADS = (
     *("neck.", "bbox_head.", "encoder.", "decoder."),  # detectors
     *("head.", "keypoint_head.", "final_layer.", "incre_modules.", "downsamp_modules.", "classifier."),  # HRNet
+    *(f"{place}stage4.2.fuse_layers.{row}." for place in ("", "backbone.") for row in (1, 2, 3)),  # its classifier's
     *("cls_head.", "fc."),  # classifiers
 )
 _MAX_NAMES = 5  # listed in one error
@@ -42,6 +47,25 @@ class Layout:
     folds_biases: bool = False  # a bias in front of a batch norm is taken off the norm's running mean
     stride_in: StridePlace | None = None  # where such a file's bottlenecks stride, if it is known
     rgb_stem: str = ""  # our name of the first convolution; one for other channels than RGB keeps its values
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What became of a checkpoint's entries; names of the network are ours, names of the file the file's."""
+
+    filled: tuple[str, ...]  # of the network
+    fresh: tuple[str, ...]  # of the network: kept their values
+    folded: tuple[str, ...]  # of the file: biases that went into a batch norm's running mean
+    aside: tuple[str, ...]  # of the file: not used, and known not to be needed
+
+
+class UnfitError(WeightsError):
+    """The entries of a checkpoint are not those that a network needs; the message names the first, the fields all."""
+
+    def __init__(self, message: str, *, missing: tuple[str, ...], unused: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.missing = missing
+        self.unused = unused
 
 
 def load_public(
@@ -66,10 +90,17 @@ def load_public(
         WeightsError: the layout does not exist for such a network; an entry is missing, unused, no tensor, or of
             another shape. The message names the entries.
     """
+    fill_public(net, state_dict, layout, partial=partial)
+    return net
+
+
+def fill_public(net: nn.Module, state_dict: Mapping[str, Any], layout: LayoutName, *, partial: bool = False) -> Filled:
+    """Do what `load_public` does, and say what became of every entry; arguments and errors are its own."""
     rules = layout_of(net, layout)
     if isinstance(net, ResNet) and net.config.block == "bottleneck":
         _expect_stride(net, rules, layout)
-    entries = {name: value for name, value in _unwrap(state_dict).items() if not name.startswith(_NEVER_READ)}
+    every = unwrap(state_dict)
+    entries = {name: value for name, value in every.items() if not name.startswith(_NEVER_READ)}
     wanted = _wanted(net, rules, partial=partial)
     spelling = _best_spelling(rules, wanted, entries)
     names = {name: spelling(name) for name in wanted}  # ours to the file's
@@ -81,12 +112,24 @@ def load_public(
     _report(net, layout, missing=missing, unused=unused)
     values = {name: _as_tensor(theirs, entries[theirs]) for name, theirs in names.items() if theirs in entries}
     _expect_shapes(net, layout, values, wanted, names)
+    _expect_biases(biases, entries, wanted)
     for name, theirs in biases.items():
         values[name] = values[name] - _as_tensor(theirs, entries[theirs]).to(values[name])
     with torch.no_grad():
         for name, value in values.items():
             wanted[name].copy_(value)
-    return net
+    read = {*(names[name] for name in values), *biases.values()}
+    return Filled(
+        filled=tuple(values),
+        fresh=tuple(name for name in net.state_dict() if name not in values and not name.endswith(_COUNTER)),
+        folded=tuple(biases.values()),
+        aside=tuple(name for name in every if name not in read),
+    )
+
+
+def is_of_heads(name: str) -> bool:
+    """Whether a file's entry belongs to what stands on a backbone, in any layout."""
+    return name.startswith(_HEADS)
 
 
 def layout_of(net: nn.Module, layout: str) -> Layout:
@@ -104,15 +147,23 @@ def layout_of(net: nn.Module, layout: str) -> Layout:
     return layouts[layout]
 
 
-def _unwrap(state_dict: Mapping[str, Any]) -> dict[str, Any]:
+def unwrap(state_dict: Mapping[str, Any]) -> dict[str, Any]:
+    """A checkpoint's entries by their own names: out of `state_dict` and `model`, without `module.`.
+
+    Raises:
+        WeightsError: a name is not text.
+    """
     entries = state_dict
     for wrapper in _WRAPPERS:
         inner = entries.get(wrapper)
         if isinstance(inner, Mapping):
             entries = inner
+    odd = next((name for name in entries if not isinstance(name, str)), None)
+    if odd is not None:
+        raise WeightsError(f"checkpoint entries must be named by text, got {type(odd).__name__} {odd!r:.40}")
     if entries and all(name.startswith("module.") for name in entries):
-        return {name.removeprefix("module."): value for name, value in entries.items()}
-    return dict(entries)
+        entries = {name.removeprefix("module."): value for name, value in entries.items()}
+    return from_caffe2(entries) if is_caffe2(entries) else dict(entries)
 
 
 def _wanted(net: nn.Module, rules: Layout, *, partial: bool) -> dict[str, Tensor]:
@@ -168,10 +219,18 @@ def _expect_shapes(
         raise WeightsError(f"{layout} checkpoint does not fit {type(net).__name__}: needs {_listed(wrong)}")
 
 
+def _expect_biases(biases: dict[str, str], entries: dict[str, Any], wanted: dict[str, Tensor]) -> None:
+    for name, theirs in biases.items():
+        got, needs = tuple(_as_tensor(theirs, entries[theirs]).shape), tuple(wanted[name].shape)
+        if got != needs:
+            raise WeightsError(f"checkpoint entry {theirs} must have shape {needs}, got {got}")
+
+
 def _report(net: nn.Module, layout: str, *, missing: list[str], unused: list[str]) -> None:
     problems = [f"{what} {_listed(names)}" for what, names in (("misses", missing), ("does not use", unused)) if names]
     if problems:
-        raise WeightsError(f"{layout} checkpoint does not fit {type(net).__name__}: {'; '.join(problems)}")
+        message = f"{layout} checkpoint does not fit {type(net).__name__}: {'; '.join(problems)}"
+        raise UnfitError(message, missing=tuple(missing), unused=tuple(unused))
 
 
 def _listed(names: list[str]) -> str:
@@ -250,7 +309,9 @@ _LAYOUTS: dict[str, dict[str, Layout]] = {  # by the name of the network's class
     "ResNet": {
         "openmmlab": Layout(spellings=(_with_backbone, _same)),
         "detectron2": Layout(
-            spellings=(lambda name: _BACKBONE + _detectron2_resnet(name), _detectron2_resnet), folds_biases=True
+            spellings=(lambda name: _BACKBONE + _detectron2_resnet(name), _detectron2_resnet),
+            ignored=("fc.",),
+            folds_biases=True,
         ),
         "torchvision": Layout(spellings=(_same,), ignored=("fc.",), stride_in="3x3"),
     },

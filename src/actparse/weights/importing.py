@@ -1,0 +1,234 @@
+"""A public checkpoint into one of our own files: read safely, sized from its own entries, checked name by name.
+
+A ResNet of torchvision has the names and shapes of the caffe-style ones that YOLOF starts from, and yet is another
+network: it strides in another convolution and its images are RGB of about unit variance instead of BGR grey levels.
+Loading it gives no error and no sense, so a bare ResNet is looked at before it goes into a backbone:
+
+1. If its hash is in the registry, the registry says what it is.
+2. Else its stem tells. Behind a trained stem's batch norm values are of the order of one. Per channel, the filter's
+   norm times the batch norm's scale is the gain from the input to there; one over the median gain is the size of the
+   input that the stem expects. Images of unit variance have about 1, grey levels about 58 (ImageNet's standard
+   deviation, which the caffe-style stems have taken into their filters). The line is at the middle of the two, on a
+   logarithmic scale, so a stem may be off by a factor of 7 either way.
+
+A whole detector is not looked at: its names say which program made it, and so how it strides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from actparse.errors import ConfigError, WeightsError
+from actparse.nets.yolof import Yolof
+from actparse.weights.bundle import file_sha256, save_network
+from actparse.weights.checkpoint_files import read_checkpoint
+from actparse.weights.download import fetch
+from actparse.weights.public import Filled, LayoutName, UnfitError, fill_public, is_of_heads, unwrap
+from actparse.weights.registry import Checkpoint, Stem, checkpoint, checkpoint_of_file
+from actparse.weights.sizes import build_network
+
+GREY_LEVEL_STEM = 58**0.5  # an expected input above it is grey levels, below it unit variance
+_KINDS = {"Yolof": "persons", "Hrnet": "poses", "Csn": "action", "Tsn": "action"}
+_DETECTOR_HEADS = ("neck.", "bbox_head.", "encoder.", "decoder.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportOptions:
+    """What a file is, and what becomes of it."""
+
+    network: str = ""  # "yolof-r50", "hrnet-w48", "ip-csn-152", ... or "yolof", sized from the file; empty: by its hash
+    layout: LayoutName | None = None  # None: by its hash
+    partial: bool | None = None  # fill the backbone alone; None: as the registry says, else the whole network
+    num_classes: int | None = None  # of the network; None takes the file's
+    keep_class: int | None = None  # of a detector: keep this class alone; 0 is COCO's person
+    force: bool = False  # import a ResNet that seems to be of another style
+
+    def __post_init__(self) -> None:
+        if self.num_classes is not None and self.num_classes < 1:
+            raise ConfigError(f"import.num_classes must be at least 1, got {self.num_classes}")
+        if self.keep_class is not None and self.keep_class < 0:
+            raise ConfigError(f"import.keep_class must be at least 0, got {self.keep_class}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imported:
+    """A network with a public checkpoint's weights, and where they came from."""
+
+    net: nn.Module  # in evaluation mode
+    entries: Filled
+    sha256: str  # of the file
+    layout: LayoutName
+    known: Checkpoint | None  # the registry's entry, if the file is in it
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """Which stage the network serves."""
+        return _KINDS[type(self.net).__name__]
+
+
+def import_to_file(source: str, out: Path, options: ImportOptions, *, cache: Path | None = None) -> Imported:
+    """Import a file, or a registry's name whose file is in the cache, and write it as a file of ours.
+
+    The file is in float32 and has its origin in the header.
+
+    Raises:
+        WeightsError: `source` is neither, cannot be imported, or `out` is not a .safetensors file.
+        OutputError: `out` cannot be written.
+    """
+    if out.suffix != ".safetensors":
+        raise WeightsError(f"{out}: needs a name that ends in .safetensors")
+    path = Path(source)
+    if not path.is_file():
+        path = fetch(checkpoint(source), cache=cache, offline=True) if _is_name(source) else path
+    imported = import_checkpoint(path, options)
+    figures = {"imported": _origin(imported, path.name), "fresh": list(imported.entries.fresh)}
+    save_network(
+        out, imported.net, kind=imported.kind, settings=imported.settings, metrics=figures, dtype=torch.float32
+    )
+    return imported
+
+
+def _is_name(source: str) -> bool:
+    return Path(source).name == source and not Path(source).suffix
+
+
+def _origin(imported: Imported, file_name: str) -> dict[str, Any]:
+    origin = {"file": file_name, "sha256": imported.sha256, "layout": imported.layout}
+    known = imported.known
+    if known is None:
+        return origin
+    named = {"checkpoint": known.name, "program": known.program, "licence": known.licence}
+    return {**origin, **named, "trained_on": list(known.trained_on), "published": known.published}
+
+
+def import_checkpoint(path: Path, options: ImportOptions) -> Imported:
+    """Read a public checkpoint into a network of ours.
+
+    Raises:
+        WeightsError: the file cannot be read safely, is not known and not described, or is a ResNet of another style.
+        UnfitError: it lacks entries or has others.
+    """
+    found = read_checkpoint(path)
+    sha256 = file_sha256(path)
+    known = checkpoint_of_file(path.name, sha256)
+    options = _described(path, options, known)
+    layout, partial = options.layout, bool(options.partial)
+    assert layout is not None
+    try:
+        named = unwrap(found)
+        net = build_network(options.network, named, num_classes=options.num_classes, source=path.name)
+        if layout == "torchvision" and isinstance(net, Yolof):
+            _refuse_style(path, "it comes in torchvision's layout", "torchvision", force=options.force)
+            layout, partial = "openmmlab", True  # the same names
+        if not any(name.startswith(_DETECTOR_HEADS) for name in named):
+            _expect_style(path, net, named, layout, known, force=options.force)
+        entries = fill_public(net, found, layout, partial=partial)
+        if options.keep_class is not None:
+            net = keep_class(net, options.keep_class)
+    except UnfitError as error:
+        heads = all(map(is_of_heads, (*error.missing, *error.unused)))
+        hint = "; the backbone fits: --backbone leaves the heads aside" if heads else ""
+        raise UnfitError(f"{path}: {error}{hint}", missing=error.missing, unused=error.unused) from None
+    except WeightsError as error:
+        told = str(error).startswith(str(path))
+        raise (error if told else WeightsError(f"{path}: {error}")) from None
+    settings = known.settings if known else {}
+    return Imported(net=net.eval(), entries=entries, sha256=sha256, layout=layout, known=known, settings=settings)
+
+
+def keep_class(net: nn.Module, label: int) -> Yolof:
+    """A detector that knows one of the classes of `net`, with the same weights.
+
+    Raises:
+        WeightsError: `net` is no detector, or has no such class.
+    """
+    if not isinstance(net, Yolof):
+        raise WeightsError(f"keep-class needs a detector, got a {type(net).__name__}")
+    config = net.config
+    if label >= config.num_classes:
+        raise WeightsError(f"keep-class must be below the {config.num_classes} classes of the file, got {label}")
+    small = Yolof(replace(config, num_classes=1))
+    state = net.state_dict()
+    for name in ("bbox_head.cls_score.weight", "bbox_head.cls_score.bias"):
+        by_anchor = state[name].unflatten(0, (config.num_anchors, config.num_classes))  # (A, K, ...)
+        state[name] = by_anchor[:, label].contiguous()  # (A, ...)
+    small.load_state_dict(state)
+    return small.eval()
+
+
+def expected_input(weight: Tensor, scale: Tensor, variance: Tensor, *, eps: float = 1e-5) -> float:
+    """Size of the input values that make a trained stem's normalised output of the order of one.
+
+    Args:
+        weight: (N, C, H, W) of the first convolution.
+        scale: (N,) of its batch norm.
+        variance: (N,) running, of its batch norm.
+        eps: of its batch norm.
+
+    Returns:
+        About 1 for images of unit variance, about 58 for grey levels; infinity where the stem is dead.
+    """
+    gain = scale.abs() * weight.flatten(1).norm(dim=1) / (variance.clamp(min=0) + eps).sqrt()  # (N,)
+    median = float(gain.double().median())
+    return 1 / median if median > 0 else float("inf")
+
+
+def _described(path: Path, options: ImportOptions, known: Checkpoint | None) -> ImportOptions:
+    """The options with what the registry knows in place of what was not said."""
+    if known is not None and known.layout is None and options.layout is None:
+        raise WeightsError(f"{path}: {known.name} cannot be imported: {known.note}")
+    network = options.network or (known.network if known else "")
+    layout = options.layout or (known.layout if known else None)
+    if not network or layout is None:
+        raise WeightsError(f"{path}: not a file that the registry knows: needs --net and --layout")
+    partial = options.partial
+    if partial is None:
+        partial = known is not None and known.holds == "backbone"
+    return replace(options, network=network, layout=layout, partial=partial)
+
+
+def _expect_style(
+    path: Path, net: nn.Module, found: Mapping[str, Any], layout: LayoutName, known: Checkpoint | None, *, force: bool
+) -> None:
+    """Stop a bare ResNet whose names fit this network and whose weights do not."""
+    if not isinstance(net, Yolof) or net.config.backbone.block != "bottleneck":
+        return
+    style: Stem
+    if known is not None and known.stem and known.sha256:  # known by its content, not by its name
+        style, why = known.stem, f"the file is {known.name}"
+    else:
+        size = _stem_of(found, layout)
+        style = "caffe" if size > GREY_LEVEL_STEM else "torchvision"
+        why = f"its stem expects values of about {size:.2g}"
+    if style != "caffe":
+        _refuse_style(path, why, style, force=force)
+
+
+def _stem_of(found: Mapping[str, Any], layout: LayoutName) -> float:
+    """`expected_input` of a ResNet's entries; infinity where they are missing or unfit, which is reported elsewhere."""
+    entries = {name.removeprefix("backbone."): value for name, value in found.items()}
+    norm = "stem.conv1.norm" if layout == "detectron2" else "bn1"
+    conv = "stem.conv1.weight" if layout == "detectron2" else "conv1.weight"
+    values = [entries.get(name) for name in (conv, f"{norm}.weight", f"{norm}.running_var")]
+    weight, scale, variance = (
+        torch.as_tensor(value).float() if isinstance(value, Tensor | np.ndarray) else torch.empty(0) for value in values
+    )
+    if weight.ndim != 4 or scale.shape != weight.shape[:1] or variance.shape != weight.shape[:1] or not scale.numel():
+        return float("inf")
+    return expected_input(weight, scale, variance)
+
+
+def _refuse_style(path: Path, why: str, style: Stem, *, force: bool) -> None:
+    if not force:
+        raise WeightsError(
+            f"{path}: needs a caffe-style ResNet (stride in the 1x1 convolution, BGR grey levels), got a {style}-style "
+            f"one ({why}): names and shapes fit, the weights do not; resnet50-caffe's do; --force imports it"
+        )

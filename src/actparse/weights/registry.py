@@ -1,0 +1,472 @@
+"""Every public checkpoint that the networks here can start from: what it is, where it lies, how to know it again.
+
+Only what the programs' own pages say: an address or a hash that they do not give is left empty and shown as such.
+Sources: configs and README files of mmdetection, mmpose, mmaction2, YOLOF (detectron2 and cvpods), HRNet and VMZ.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from actparse.errors import ConfigError, WeightsError
+from actparse.weights.public import LayoutName
+
+Stem = Literal["", "caffe", "torchvision"]
+
+APACHE, MIT, BSD = "Apache-2.0", "MIT", "BSD-3-Clause"
+_FORBIDDEN = "Kinetics"  # Kinetics-TPS takes its videos from Kinetics-700: its rules forbid what was trained on any
+_SPORTS1M_NORM = {"mean": (110.2008, 100.63983, 95.99475), "std": (58.14765, 56.46975, 55.332195)}  # VMZ's constants
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """One published file."""
+
+    name: str
+    file: str  # its name in the cache: the published one, unless `file_known` is false
+    network: str  # as `build_network` reads it, "yolof-r50"; for a backbone the network that it goes into
+    layout: LayoutName | None  # None: a form that cannot be imported
+    program: str  # that trained and published it
+    licence: str  # of the program; no weights here carry a licence text of their own
+    trained_on: tuple[str, ...]  # datasets, in order
+    holds: Literal["network", "backbone"] = "network"
+    urls: tuple[str, ...] = ()  # the same bytes at each; tried in order
+    page: str = ""  # where a person can fetch it, if no address serves the file itself
+    sha256: str = ""  # in full, or the beginning that is published in the file's name; empty: none is published
+    size: int | None = None  # bytes; None: not published
+    published: str = ""  # accuracy, and on what
+    stem: Stem = ""  # of an image classifier: which input and stride it was trained with
+    settings: Mapping[str, Any] = field(default_factory=dict)  # of the stage, where its defaults do not fit
+    note: str = ""
+    file_known: bool = True  # False: the published name is not known, or only in part
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[0-9a-f]{0,64}", self.sha256):
+            raise ConfigError(f"{self.name}: sha256 must be hexadecimal, got {self.sha256!r}")
+        if any(not url.startswith("https://") for url in self.urls):
+            raise ConfigError(f"{self.name}: urls must begin with https://, got {self.urls}")
+        if not self.urls and not self.page:
+            raise ConfigError(f"{self.name}: needs urls, or the page where the file is")
+        if self.urls and not self.sha256:
+            raise ConfigError(f"{self.name}: a file that is downloaded needs its sha256 or the beginning of it")
+
+    @property
+    def is_allowed(self) -> bool:
+        """Whether the Kinetics-TPS challenge allows a network that starts from it."""
+        return not any(dataset.startswith(_FORBIDDEN) for dataset in self.trained_on)
+
+
+def _openmmlab_hash(file: str) -> str:
+    """The first eight digits of the SHA-256 of a file, which OpenMMLab and torchvision write into its name."""
+    found = re.search(r"-([0-9a-f]{8})(?:_\d{8})?\.pth$", file)
+    if found is None:
+        raise ConfigError(f"{file}: has no hash in its name")
+    return found[1]
+
+
+_YOLOF_FOLDER = "https://1drv.ms/u/s!AgM0VtBH3kV9imGxZX3n_TMQGtbP?e=YMgpGJ"
+_YOLOF_PAGE = f"{_YOLOF_FOLDER} or https://pan.baidu.com/s/1BSOncRYq6HeCQ8q2hrWowA (code qr6o)"
+
+
+def _yolof() -> list[Checkpoint]:
+    file = "yolof_r50_c5_8x8_1x_coco_20210425_024427-8e864411.pth"
+    mmdet = Checkpoint(
+        name="yolof-r50-coco",
+        file=file,
+        network="yolof-r50",
+        layout="openmmlab",
+        program="mmdetection",
+        licence=APACHE,
+        trained_on=("ImageNet", "COCO"),
+        urls=(f"https://download.openmmlab.com/mmdetection/v2.0/yolof/yolof_r50_c5_8x8_1x_coco/{file}",),
+        sha256=_openmmlab_hash(file),
+        published="37.5 AP, COCO val2017",
+    )
+    original = [
+        Checkpoint(
+            name=f"yolof-r{depth}-coco-{program}",
+            file=f"yolof_R_{depth}_C5_1x-{program}.pth",
+            file_known=False,
+            network=f"yolof-r{depth}",
+            layout="detectron2",
+            program=f"YOLOF on {program}",
+            licence=MIT,
+            trained_on=("ImageNet", "COCO"),
+            page=_YOLOF_PAGE,
+            published=f"{ap} AP, COCO val2017",
+            note="one shared folder for both programs; its file names are not published",
+        )
+        for program in ("detectron2", "cvpods")
+        for depth, ap in ((50, "37.7"), (101, "39.8"))
+    ]
+    return [mmdet, *original]
+
+
+_OPENMMLAB = (  # the second is what its older releases named
+    "https://download.openmmlab.com/",
+    "https://s3.ap-northeast-2.amazonaws.com/open-mmlab/",
+)
+
+
+def _image_classifiers() -> list[Checkpoint]:
+    files = {
+        "resnet50-caffe": "resnet50_caffe-788b5fa3.pth",
+        "resnet101-caffe": "resnet101_caffe-3ad79236.pth",
+        "resnet50-msra": "resnet50_msra-5891d200.pth",
+        "resnet101-msra": "resnet101_msra-6cc46731.pth",
+    }
+    openmmlab = [
+        _backbone(
+            name,
+            file=file,
+            network="yolof-r101" if "101" in name else "yolof-r50",
+            program="mmdetection",
+            urls=tuple(f"{base}pretrain/third_party/{file}" for base in _OPENMMLAB),
+            stem="caffe",
+        )
+        for name, file in files.items()
+    ]
+    detectron2 = [
+        Checkpoint(
+            name=f"resnet{depth}-msra-detectron2",
+            file=f"R-{depth}.pkl",
+            network=f"yolof-r{depth}",
+            layout="detectron2",
+            program="detectron2",
+            licence=APACHE,
+            trained_on=("ImageNet",),
+            holds="backbone",
+            page=f"https://dl.fbaipublicfiles.com/detectron2/ImageNetPretrained/MSRA/R-{depth}.pkl",
+            stem="caffe",
+        )
+        for depth in (50, 101)
+    ]
+    hrnets = [
+        _backbone(
+            f"hrnet-w{width}-imagenet",
+            file=file,
+            network=f"hrnet-w{width}",
+            program="mmpose",
+            urls=(f"https://download.openmmlab.com/mmpose/pretrain_models/{file}",),
+        )
+        for width, file in ((32, "hrnet_w32-36af842e.pth"), (48, "hrnet_w48-8ef0771d.pth"))
+    ]
+    file = "resnet50-11ad3fa6.pth"
+    torchvision = _backbone(
+        "resnet50-torchvision",
+        file=file,
+        network="tsn-r50",
+        program="torchvision",
+        urls=(f"https://download.pytorch.org/models/{file}",),
+        stem="torchvision",
+        layout="torchvision",
+        licence=BSD,
+    )
+    return [*openmmlab, *detectron2, torchvision, *hrnets]
+
+
+def _backbone(
+    name: str,
+    *,
+    file: str,
+    network: str,
+    program: str,
+    urls: tuple[str, ...],
+    stem: Stem = "",
+    layout: LayoutName = "openmmlab",
+    licence: str = APACHE,
+    trained_on: tuple[str, ...] = ("ImageNet",),
+    settings: Mapping[str, Any] | None = None,
+) -> Checkpoint:
+    return Checkpoint(
+        name=name,
+        file=file,
+        network=network,
+        layout=layout,
+        program=program,
+        licence=licence,
+        trained_on=trained_on,
+        holds="backbone",
+        urls=urls,
+        sha256=_openmmlab_hash(file),
+        stem=stem,
+        settings=dict(settings or {}),
+    )
+
+
+# Width, size of the crop, decoding, file, AP on COCO val2017 with boxes of person AP 56.4.
+_MMPOSE_1 = (
+    (32, "256x192", "standard", "td-hm_hrnet-w32_8xb64-210e_coco-256x192-81c58e40_20220909.pth", "74.9"),
+    (32, "384x288", "standard", "td-hm_hrnet-w32_8xb64-210e_coco-384x288-ca5956af_20220909.pth", "76.1"),
+    (48, "256x192", "standard", "td-hm_hrnet-w48_8xb32-210e_coco-256x192-0e67c616_20220913.pth", "75.6"),
+    (48, "384x288", "standard", "td-hm_hrnet-w48_8xb32-210e_coco-384x288-c161b7de_20220915.pth", "76.7"),
+    (32, "256x192", "dark", "td-hm_hrnet-w32_dark-8xb64-210e_coco-256x192-0e00bf12_20220914.pth", "75.7"),
+    (32, "384x288", "dark", "td-hm_hrnet-w32_dark-8xb64-210e_coco-384x288-9bab4c9b_20220917.pth", "76.6"),
+    (48, "256x192", "dark", "td-hm_hrnet-w48_dark-8xb32-210e_coco-256x192-e1ebdd6f_20220913.pth", "76.4"),
+    (48, "384x288", "dark", "td-hm_hrnet-w48_dark-8xb32-210e_coco-384x288-39c3c381_20220916.pth", "77.2"),
+    (32, "256x192", "udp", "td-hm_hrnet-w32_udp-8xb64-210e_coco-256x192-73ede547_20220914.pth", "76.2"),
+    (32, "384x288", "udp", "td-hm_hrnet-w32_udp-8xb64-210e_coco-384x288-9a3f7c85_20220914.pth", "76.8"),
+    (48, "256x192", "udp", "td-hm_hrnet-w48_udp-8xb32-210e_coco-256x192-3feaef8f_20220913.pth", "76.8"),
+    (48, "384x288", "udp", "td-hm_hrnet-w48_udp-8xb32-210e_coco-384x288-70d7ab01_20220913.pth", "77.3"),
+)
+_MMPOSE_0 = (
+    (32, "256x192", "standard", "hrnet_w32_coco_256x192-c78dce93_20200708.pth", "74.6"),
+    (32, "384x288", "standard", "hrnet_w32_coco_384x288-d9f0d786_20200708.pth", "76.0"),
+    (48, "256x192", "standard", "hrnet_w48_coco_256x192-b9e0b3ab_20200708.pth", "75.6"),
+    (48, "384x288", "standard", "hrnet_w48_coco_384x288-314c8528_20200708.pth", "76.7"),
+    (32, "256x192", "dark", "hrnet_w32_coco_256x192_dark-07f147eb_20200812.pth", "75.7"),
+    (32, "384x288", "dark", "hrnet_w32_coco_384x288_dark-307dafc2_20210203.pth", "76.6"),
+    (48, "256x192", "dark", "hrnet_w48_coco_256x192_dark-8cba3197_20200812.pth", "76.4"),
+    (48, "384x288", "dark", "hrnet_w48_coco_384x288_dark-e881a4b6_20210203.pth", "77.2"),
+)
+_ORIGINAL_HRNET = ((32, "256x192", "74.4"), (32, "384x288", "75.8"), (48, "256x192", "75.1"), (48, "384x288", "76.3"))
+
+
+def _hrnet() -> list[Checkpoint]:
+    prefixes = {
+        "mmpose 1.x": "https://download.openmmlab.com/mmpose/v1/body_2d_keypoint/topdown_heatmap/coco/",
+        "mmpose 0.x": "https://download.openmmlab.com/mmpose/top_down/hrnet/",
+    }
+    found = []
+    for program, suffix, rows in (("mmpose 1.x", "", _MMPOSE_1), ("mmpose 0.x", "-mmpose0", _MMPOSE_0)):
+        for width, size, decoding, file, ap in rows:
+            kind = "" if decoding == "standard" else f"-{decoding}"
+            found.append(
+                Checkpoint(
+                    name=f"hrnet-w{width}-{size}{kind}{suffix}",
+                    file=file,
+                    network=f"hrnet-w{width}",
+                    layout="openmmlab",
+                    program=program,
+                    licence=APACHE,
+                    trained_on=("ImageNet", "COCO"),
+                    urls=(prefixes[program] + file,),
+                    sha256=_openmmlab_hash(file),
+                    published=f"{ap} AP, COCO val2017",
+                    settings=_pose_settings(size, decoding),
+                )
+            )
+    for width, size, ap in _ORIGINAL_HRNET:
+        found.append(
+            Checkpoint(
+                name=f"hrnet-w{width}-{size}-original",
+                file=f"pose_hrnet_w{width}_{size}.pth",
+                network=f"hrnet-w{width}",
+                layout="openmmlab",
+                program="HRNet",
+                licence=MIT,
+                trained_on=("ImageNet", "COCO"),
+                page="the Google Drive and OneDrive folders of the original HRNet repository",
+                published=f"{ap} AP, COCO val2017",
+                settings=_pose_settings(size, "standard"),
+            )
+        )
+    return found
+
+
+def _pose_settings(size: str, decoding: str) -> dict[str, Any]:
+    height, _, width = size.partition("x")
+    return {"size": [int(height), int(width)], "decoding": decoding}
+
+
+_CSN = "https://download.openmmlab.com/mmaction/recognition/csn/"
+# Name, network, what it was trained on, file.
+_CSN_START = (
+    ("ip-csn-152-ig65m", "ip-csn-152", "IG-65M", "ipcsn_from_scratch_r152_ig65m_20210617-c4b99d38.pth"),
+    ("ip-csn-152-sports1m", "ip-csn-152", "Sports-1M", "ipcsn_from_scratch_r152_sports1m_20210617-7a7cc5b9.pth"),
+    ("ir-csn-152-ig65m", "ir-csn-152", "IG-65M", "ircsn_from_scratch_r152_ig65m_20200807-771c4135.pth"),
+    ("ir-csn-152-sports1m", "ir-csn-152", "Sports-1M", "ircsn_from_scratch_r152_sports1m_20210617-bcc9c0dd.pth"),
+    ("ir-csn-50-ig65m", "ir-csn-50", "IG-65M", "ircsn_from_scratch_r50_ig65m_20210617-ce545a37.pth"),
+)
+# Network, what it started from, file, top-1 on Kinetics-400 (10 clips x 3 crops at 256).
+_CSN_KINETICS = (
+    (
+        "ip-csn-152",
+        "IG-65M",
+        "vmz_ipcsn_ig65m_pretrained_r152_32x2x1_58e_kinetics400_rgb_20210617-c3be9793.pth",
+        "82.68",
+    ),
+    # The pages give several figures for this and the last one and do not say which is the file's.
+    ("ir-csn-152", "IG-65M", "vmz_ircsn_ig65m_pretrained_r152_32x2x1_58e_kinetics400_rgb_20210617-e63ee1bd.pth", ""),
+    (
+        "ip-csn-152",
+        "Sports-1M",
+        "vmz_ipcsn_sports1m_pretrained_r152_32x2x1_58e_kinetics400_rgb_20210617-3367437a.pth",
+        "79.07",
+    ),
+    (
+        "ir-csn-152",
+        "Sports-1M",
+        "vmz_ircsn_sports1m_pretrained_r152_32x2x1_58e_kinetics400_rgb_20210617-b9b10241.pth",
+        "78.57",
+    ),
+    ("ip-csn-152", "", "vmz_ipcsn_from_scratch_r152_32x2x1_180e_kinetics400_rgb_20210617-d565828d.pth", "77.80"),
+    ("ir-csn-152", "", "vmz_ircsn_from_scratch_r152_32x2x1_180e_kinetics400_rgb_20210617-5c933ae1.pth", "76.53"),
+    ("ir-csn-50", "IG-65M", "vmz_ircsn_ig65m_pretrained_r50_32x2x1_58e_kinetics400_rgb_20210617-86d33018.pth", ""),
+)
+
+
+def _csn() -> list[Checkpoint]:
+    starts = [
+        _backbone(
+            name,
+            file=file,
+            network=network,
+            program="mmaction2",
+            urls=(_CSN + file,),
+            trained_on=(dataset,),
+            settings=_clip_settings(dataset),
+        )
+        for name, network, dataset, file in _CSN_START
+    ]
+    kinetics = [_csn_kinetics(*row) for row in _CSN_KINETICS]
+    vmz = [
+        Checkpoint(
+            name=f"{network}-{dataset.lower().replace('-', '')}-vmz",
+            file=file,
+            network=network,
+            layout=None,
+            program="VMZ",
+            licence=APACHE,
+            trained_on=(dataset,),
+            page="the Dropbox links of VMZ's c2/README.md",
+            note="Caffe2 video layout: take mmaction2's file of the same weights",
+        )
+        for network, dataset, file in (
+            ("ip-csn-152", "IG-65M", "ipCSN_152_ig65m_from_scratch_f130601052.pkl"),
+            ("ir-csn-152", "Sports-1M", "irCSN_152_Sports1M_from_scratch_f99918785.pkl"),
+        )
+    ]
+    return [*starts, *kinetics, *vmz]
+
+
+def _csn_kinetics(network: str, start: str, file: str, top1: str) -> Checkpoint:
+    return Checkpoint(
+        name=f"{network}-{start.lower().replace('-', '') or 'scratch'}-kinetics400",
+        file=file,
+        network=network,
+        layout="openmmlab",
+        program="mmaction2",
+        licence=APACHE,
+        trained_on=(*filter(None, (start,)), "Kinetics-400"),
+        urls=(f"{_CSN}vmz/{file}",),
+        sha256=_openmmlab_hash(file),
+        published=f"{top1} % top-1, Kinetics-400" if top1 else "",
+        settings=_clip_settings(start),
+    )
+
+
+def _clip_settings(dataset: str) -> dict[str, Any]:
+    return {} if dataset == "IG-65M" else {"norm": _SPORTS1M_NORM}
+
+
+_MMACTION = "https://download.openmmlab.com/mmaction/"
+_MMACTION_MIRROR = "https://openmmlab.oss-accelerate.aliyuncs.com/mmaction/"  # of what 0.x published
+# Name, folder, end of the file's name, top-1 on Kinetics-400 (25 frames x 10 crops).
+_TSN = (
+    (
+        "rgb-1x1x3",
+        "v1.0/recognition/tsn/tsn_imagenet-pretrained-r50_8xb32-1x1x3-100e_kinetics400-rgb",
+        "20220906-cd10898e",
+        "72.83",
+    ),
+    (
+        "rgb-1x1x5",
+        "v1.0/recognition/tsn/tsn_imagenet-pretrained-r50_8xb32-1x1x5-100e_kinetics400-rgb",
+        "20220906-65d68713",
+        "73.80",
+    ),
+    (
+        "rgb-1x1x8",
+        "v1.0/recognition/tsn/tsn_imagenet-pretrained-r50_8xb32-1x1x8-100e_kinetics400-rgb",
+        "20220906-2692d16c",
+        "74.12",
+    ),
+    ("flow-1x1x3", "recognition/tsn/tsn_r50_320p_1x1x3_110e_kinetics400_flow", "20200705-3036bab6", "55.70"),
+    ("flow-1x1x8", "recognition/tsn/tsn_r50_320p_1x1x8_110e_kinetics400_flow", "20200705-1f39486b", "57.76"),
+)
+
+
+def _tsn() -> list[Checkpoint]:
+    return [_tsn_kinetics(*row) for row in _TSN]
+
+
+def _tsn_kinetics(kind: str, folder: str, ending: str, top1: str) -> Checkpoint:
+    file = f"{folder.rpartition('/')[2]}_{ending}.pth"
+    mirrors = () if folder.startswith("v1.0") else (_MMACTION_MIRROR,)
+    return Checkpoint(
+        name=f"tsn-r50-{kind}-kinetics400",
+        file=file,
+        network="tsn-r50-flow" if kind.startswith("flow") else "tsn-r50",
+        layout="openmmlab",
+        program="mmaction2",
+        licence=APACHE,
+        trained_on=("ImageNet", "Kinetics-400"),
+        urls=tuple(f"{base}{folder}/{file}" for base in (_MMACTION, *mirrors)),
+        sha256=_openmmlab_hash(file),
+        published=f"{top1} % top-1, Kinetics-400",
+    )
+
+
+CHECKPOINTS: tuple[Checkpoint, ...] = (*_yolof(), *_hrnet(), *_image_classifiers(), *_csn(), *_tsn())
+
+
+def checkpoint(name: str) -> Checkpoint:
+    """The checkpoint of a name.
+
+    Raises:
+        WeightsError: there is none; the message lists names that are like it.
+    """
+    for known in CHECKPOINTS:
+        if known.name == name:
+            return known
+    close = difflib.get_close_matches(name, [known.name for known in CHECKPOINTS], n=3, cutoff=0.4)
+    like = f"; like it: {', '.join(close)}" if close else ""
+    raise WeightsError(f"weights {name!r}: needs a name that `actparse weights list` shows{like}")
+
+
+def checkpoint_of_file(file_name: str, sha256: str) -> Checkpoint | None:
+    """The checkpoint that a file is: by its hash, where one is published; by its name, where none is."""
+    for known in CHECKPOINTS:
+        if known.sha256 and sha256.startswith(known.sha256):
+            return known
+    for known in CHECKPOINTS:
+        if not known.sha256 and known.file_known and known.file == file_name:
+            return known
+    return None
+
+
+def checkpoint_of_name(file_name: str) -> Checkpoint | None:
+    """The checkpoint that is published under a file's name, whatever the file holds."""
+    return next((known for known in CHECKPOINTS if known.file_known and known.file == file_name), None)
+
+
+def checkpoints_as_json() -> str:
+    """Every field of every checkpoint, as a JSON list."""
+    rows = [{**asdict(known), "is_allowed": known.is_allowed} for known in CHECKPOINTS]
+    return json.dumps(rows, indent=1)
+
+
+def markdown_table() -> str:
+    """The registry as docs/weights.md shows it."""
+    heads = ("name", "network", "trained on", "published", "from", "licence", "SHA-256 begins", "Kinetics-TPS")
+    lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
+    for known in CHECKPOINTS:
+        network = known.network + (" (backbone)" if known.holds == "backbone" else "")
+        cells = (
+            f"`{known.name}`",
+            network,
+            " → ".join(known.trained_on),
+            known.published or "–",
+            known.program + ("" if known.urls else ", by hand") + ("" if known.layout else ", not importable"),
+            known.licence,
+            f"`{known.sha256}`" if known.sha256 else "none published",
+            "allowed" if known.is_allowed else "forbidden",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
