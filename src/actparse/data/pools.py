@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
+
+from actparse.errors import DataError
 
 Result = TypeVar("Result")
 FEW_JOBS = 8  # done here: to start processes takes longer
@@ -22,12 +26,15 @@ def in_order(
         work: a module's function; it and its arguments travel to the processes.
         jobs: arguments of each call.
         processes: None is one for each core; 1 stays in this process, as a few jobs do.
+
+    Raises:
+        DataError: a process was killed from outside.
     """
     count = min(processes or os.cpu_count() or 1, len(jobs))
     if count <= 1 or (processes is None and len(jobs) <= FEW_JOBS):
         yield from (work(*job) for job in jobs)
         return
-    with ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _leave_interrupts_to_parent) as pool:
         waiting: list[Future[Result]] = []
         try:
             for job in jobs:
@@ -36,5 +43,13 @@ def in_order(
                     yield waiting.pop(0).result()
             while waiting:
                 yield waiting.pop(0).result()
+        except BrokenProcessPool:
+            needs = "needs to live to its end; it may have lacked memory, --processes 1 takes the least"
+            raise DataError(f"a process of {work.__name__} {needs}, got killed") from None
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _leave_interrupts_to_parent() -> None:
+    """Ctrl-C reaches every process of a terminal; the one that started the others stops them, without their traces."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

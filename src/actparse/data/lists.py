@@ -1,0 +1,92 @@
+"""The files of list/, read leniently: a list as far as it can be used, and what is wrong with it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from actparse.data.faults import Fault
+from actparse.data.kinetics_tps import VIDEO_SUFFIXES
+
+FOLDER = "list"
+BODY_PARTS, PART_STATES, OBJECTS = "body_part.txt", "part_stat.txt", "object.txt"
+MAX_BYTES = 16 << 20
+MAX_SHOWN = 80  # characters of a wrong line
+
+
+@dataclass(frozen=True)
+class WordList:
+    """The labels of a list; `words` is None where the file cannot be read."""
+
+    where: str
+    words: tuple[str, ...] | None
+    faults: tuple[Fault, ...]
+
+
+@dataclass(frozen=True)
+class FrameList:
+    """Frames of each video of a split by the video's name; empty where the file cannot be read."""
+
+    where: str
+    counts: dict[str, int]
+    faults: tuple[Fault, ...]
+    is_readable: bool
+
+
+def read_word_list(root: Path, name: str) -> WordList:
+    """One label a line; empty lines are nothing."""
+    where = f"{FOLDER}/{name}"
+    text, faults = _read(root, where, "one label a line")
+    if text is None:
+        return WordList(where, None, tuple(faults))
+    words = [line.strip() for line in text.splitlines() if line.strip()]
+    if not words:
+        faults.append(Fault("list", where, "one label a line", "an empty file"))
+    twice = (word for word, count in Counter(words).items() if count > 1)
+    faults += [Fault("list", where, "each label once", f"{word[:MAX_SHOWN]!r} twice") for word in twice]
+    return WordList(where, tuple(dict.fromkeys(words)) if words else None, tuple(faults))
+
+
+def read_frame_list(root: Path, split: str) -> FrameList:
+    """A video and its number of frames a line; a name may have its folder and suffix, a heading may come first."""
+    where = f"{FOLDER}/video_{split}_flist.csv"
+    text, faults = _read(root, where, "each video's number of frames")
+    counts: dict[str, int] = {}
+    for number, line in enumerate((text or "").splitlines(), start=1):
+        entry = _frame_entry(line)
+        if entry is None:
+            if line.strip() and number > 1:
+                faults.append(Fault("list", f"{where}: line {number}", "a video,frames", repr(line[:MAX_SHOWN])))
+        elif entry[0] in counts:
+            faults.append(Fault("list", f"{where}: line {number}", "each video once", f"{entry[0]!r} again"))
+        else:
+            counts[entry[0]] = entry[1]
+    return FrameList(where, counts, tuple(faults), text is not None)
+
+
+def _frame_entry(line: str) -> tuple[str, int] | None:
+    cells = [cell.strip().strip("\"'") for cell in re.split(r"[,;\t]", line)]
+    if len(cells) == 1:
+        cells = cells[0].rsplit(maxsplit=1)
+    numbers = [int(cell) for cell in cells[1:] if cell.isascii() and cell.isdigit() and len(cell) <= 9]
+    name = cells[0].replace("\\", "/").rpartition("/")[2] if cells else ""
+    for suffix in VIDEO_SUFFIXES:
+        name = name.removesuffix(suffix)
+    return (name, numbers[0]) if name and numbers else None
+
+
+def _read(root: Path, where: str, needs: str) -> tuple[str | None, list[Fault]]:
+    try:
+        with (root / where).open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            return None, [Fault("list", where, needs, f"more than {MAX_BYTES >> 20} MB")]
+        return content.decode("utf-8-sig"), []
+    except FileNotFoundError:
+        return None, [Fault("list", where, needs, "no file")]
+    except OSError as error:
+        return None, [Fault("list", where, needs, error.strerror or "an error of reading")]
+    except UnicodeDecodeError as error:
+        return None, [Fault("list", where, f"{needs}, in UTF-8", f"byte {error.object[error.start]} at {error.start}")]
