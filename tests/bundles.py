@@ -10,15 +10,18 @@ import torch
 from actparse.nets.csn import Csn, CsnConfig
 from actparse.nets.hrnet import Hrnet, HrnetConfig
 from actparse.nets.resnet import ResNetConfig
+from actparse.nets.tracks import TrackConfig, TrackNet
 from actparse.nets.yolof import Yolof, YolofConfig
 from actparse.stages.actions import ClipConfig
 from actparse.stages.parts import PartsConfig
 from actparse.stages.persons import PersonsConfig
 from actparse.stages.poses import PosesConfig
-from actparse.vocabulary import GROUP_PARTS
+from actparse.stages.tracks import TracksConfig
+from actparse.vocabulary import GROUP_PARTS, PARTS
 from actparse.weights.bundle import config_to_dict, save_network
 
 ACTIONS = ("lunge", "push_up")
+TRACK_STATES = ("hold", "none")  # of each person; the segments' states are all "bend"
 CLIPS = ClipConfig(num_frames=4, frame_stride=1, num_clips=2, frame_rate=10.0, short_side=32)
 
 
@@ -48,6 +51,10 @@ def write_random_bundle(folder: Path) -> Path:
         save_network(
             folder / f"{kind}.safetensors", _csn(len(rows)), kind=kind, settings=settings, labels={"labels": rows}
         )
+    tracks = TrackNet(TrackConfig(num_actions=2, num_states=(2,) * 10, num_instants=5, width=16, dilations=(1,)))
+    words = {"actions": list(ACTIONS), "states": [list(TRACK_STATES)] * len(PARTS)}
+    settings = config_to_dict(TracksConfig())
+    save_network(folder / "tracks.safetensors", tracks, kind="tracks", settings=settings, labels=words)
     (folder / "bundle.json").write_text(json.dumps({"name": "random"}))
     return folder
 

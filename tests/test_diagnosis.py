@@ -52,7 +52,7 @@ def test_everything_is_measured(data: Path, random_bundle: Path) -> None:
     assert seen == [(1, 2), (2, 2)]
     assert figures.num_videos == 2
     assert set(figures.scores) == {variant.value for variant in Variant}
-    assert set(figures.states["predicted"]) == set(GROUPS)
+    assert set(figures.states["predicted, each person"]) == set(GROUPS)
     assert all(0 <= value["roc_score"] <= 1 for value in figures.scores.values())
     assert figures.scores["true action"]["video_accuracy"] == 1.0
     ceiling, prior = figures.states["best label shared by all"], figures.states["commonest of the predicted action"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import jsonschema
@@ -13,6 +14,7 @@ from actparse.parser import ParserConfig
 from actparse.structures import VideoParse, json_schema
 from actparse.video.encode import VideoWriter
 from actparse.vocabulary import PARTS
+from bundles import TRACK_STATES
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +36,29 @@ def test_a_parse_is_whole(parse: VideoParse) -> None:
     assert persons
     for person in persons:
         assert [part.name for part in person.parts] == list(PARTS)
-        assert all(part.state == "bend" for part in person.parts)
+        assert all(part.state in TRACK_STATES for part in person.parts)
     assert all(len({p.track_id for p in frame.persons}) == len(frame.persons) <= 10 for frame in parse.frames)
+
+
+def test_without_tracks_all_persons_share_the_states_of_their_segment(random_bundle: Path, small_video: Path) -> None:
+    parser = Parser.load(random_bundle, device="cpu", config=ParserConfig(use_tracks=False))
+    parts = [part for frame in parser.parse(small_video).frames for person in frame.persons for part in person.parts]
+    assert {part.state for part in parts} == {"bend"}
+    assert {part.state for f in parser.stream(small_video) for person in f.persons for part in person.parts} == {"bend"}
+
+
+def test_a_bundle_may_lack_the_network_on_keypoints(random_bundle: Path, small_video: Path, tmp_path: Path) -> None:
+    shutil.copytree(random_bundle, tmp_path / "bundle", ignore=shutil.ignore_patterns("tracks.*"))
+    parse = Parser.load(tmp_path / "bundle", device="cpu").parse(small_video)
+    assert {part.state for frame in parse.frames for person in frame.persons for part in person.parts} == {"bend"}
+
+
+def test_the_action_joins_clips_and_tracks(parser: Parser, small_video: Path, parse: VideoParse) -> None:
+    observed = parser.observe(small_video)
+    assert observed.track_scores is not None
+    assert parser.integrate(observed, use_tracks=False).action_scores == observed.clip_scores
+    for action, score in parse.action_scores.items():
+        assert score == pytest.approx(0.2 * observed.clip_scores[action] + 0.8 * observed.track_scores[action])
 
 
 def test_segments_divide_the_video_equally(parse: VideoParse) -> None:
@@ -97,4 +120,7 @@ def test_a_bundle_with_a_missing_file_is_named(random_bundle: Path, tmp_path: Pa
     (tmp_path / "persons.safetensors").write_bytes((random_bundle / "persons.safetensors").read_bytes())
     with pytest.raises(WeightsError, match=r"poses\.safetensors: no such weights file"):
         Parser.load(tmp_path)
-    (tmp_path / "poses.safetensors").write_bytes((random_bundle / "persons.safetensors").read_bytes())
+    shutil.copytree(random_bundle, tmp_path / "other")
+    shutil.copy(random_bundle / "persons.safetensors", tmp_path / "other" / "tracks.safetensors")
+    with pytest.raises(WeightsError, match="persons: needs a TrackNet, got a Yolof"):
+        Parser.load(tmp_path / "other")

@@ -20,6 +20,7 @@ from actparse.metrics.keypoints import oks, pck, swap_rate
 from actparse.metrics.states import StateAccuracy, commonest_states, shared_states
 from actparse.parser import Parser
 from actparse.stages.loading import load_parts_without_dots
+from actparse.structures import VideoParse
 from actparse.vocabulary import GROUPS, KEYPOINT_PAIRS, PARTS
 
 Progress = Callable[[int, int], None]
@@ -140,8 +141,14 @@ def _stage_figures(findings: Sequence[VideoFindings]) -> dict[str, float]:
     switches = [identity_switches(video.tracked) for video in findings]
     tracks = sum(found.tracks for found in switches)
     figures["identity switches per 100 tracks"] = 100 * sum(found.switches for found in switches) / max(tracks, 1)
-    figures["video accuracy"] = 100 * float(np.mean([v.parse.action == v.record.action for v in findings]))
+    figures["video accuracy"] = _accuracy([video.parse for video in findings], findings)
+    figures["video accuracy, clips alone (PCF)"] = _accuracy([video.pcf_parse for video in findings], findings)
     return figures
+
+
+def _accuracy(parses: Sequence[VideoParse], findings: Sequence[VideoFindings]) -> float:
+    pairs = zip(parses, findings, strict=True)
+    return 100 * float(np.mean([parse.action == video.record.action for parse, video in pairs]))
 
 
 def _pose_figures(findings: Sequence[VideoFindings]) -> dict[str, float]:
@@ -170,15 +177,19 @@ def _pose_figures(findings: Sequence[VideoFindings]) -> dict[str, float]:
 def _state_figures(
     findings: Sequence[VideoFindings], prior: Mapping[str, Mapping[str, str]]
 ) -> dict[str, dict[str, float]]:
-    names = ("predicted", "commonest of the predicted action", "best label shared by all")
-    counted = {name: StateAccuracy() for name in names}
+    predicted, alike = "predicted, each person", "predicted, shared by all (PCF)"
+    commonest, best = "commonest of the predicted action", "best label shared by all"
+    counted = {name: StateAccuracy() for name in (predicted, alike, commonest, best)}
     for video in findings:
+        for row in video.predicted_states(Variant.PREDICTED):
+            counted[predicted].add(*row)
+        for row in video.predicted_states(Variant.SEGMENT_STATES):
+            counted[alike].add(*row)
         shared = shared_states(video.state_rows())
         known = prior.get(video.parse.action, {})
         for segment, part, state in video.state_rows():
-            counted["predicted"].add(part, state, video.parse.segments[segment].states.get(part))
-            counted["commonest of the predicted action"].add(part, state, known.get(part))
-            counted["best label shared by all"].add(part, state, shared[segment][part])
+            counted[commonest].add(part, state, known.get(part))
+            counted[best].add(part, state, shared[segment][part])
     return {name: accuracy.by_group() for name, accuracy in counted.items()}
 
 
@@ -200,11 +211,14 @@ def _variants(findings: Sequence[VideoFindings]) -> list[Variant]:
 def _score(
     findings: Sequence[VideoFindings], truth: TpsFiles, variant: Variant, prior: Mapping[str, Mapping[str, str]]
 ) -> dict[str, float]:
-    actions = {
-        video.record.name: video.record.action if variant is Variant.TRUE_ACTION else video.parse.action
-        for video in findings
-    }
+    actions = {video.record.name: _action(video, variant) for video in findings}
     frames = {video.record.name: video.frames(variant, prior.get(video.parse.action, {})) for video in findings}
     score = tps_score(truth, TpsFiles(actions, frames))
     mean = float(np.mean(list(score.part_state_correctness.values())))
     return {"roc_score": score.roc_score, "video_accuracy": score.video_accuracy, "mean_correctness": mean}
+
+
+def _action(video: VideoFindings, variant: Variant) -> str:
+    if variant is Variant.TRUE_ACTION:
+        return video.record.action
+    return video.pcf_parse.action if variant is Variant.SEGMENT_STATES else video.parse.action

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -18,7 +18,7 @@ from actparse.metrics.states import shared_states
 from actparse.metrics.tps import match_persons
 from actparse.parser import Parser
 from actparse.stages.parts import PartDetector
-from actparse.structures import Detections, FrameParse, VideoParse
+from actparse.structures import Detections, FrameParse, PersonParse, VideoParse
 from actparse.video.decode import read_frames
 from actparse.vocabulary import NUM_KEYPOINTS, PART_INDEX, PARTS
 
@@ -31,6 +31,7 @@ class Variant(Enum):
     """What is predicted and what is taken from the truth."""
 
     PREDICTED = "everything predicted"
+    SEGMENT_STATES = "PCF alone: clips, states shared by all"
     NO_DOTS = "part detector without dots"
     TRUE_PERSONS = "true persons"
     TRUE_DOTS = "true persons and keypoints"
@@ -47,6 +48,7 @@ class VideoFindings:
 
     record: VideoRecord
     parse: VideoParse
+    pcf_parse: VideoParse  # the same without tracks: the action from clips, states shared by all of a segment
     sampled: list[FrameParse]
     truth: list[FrameTruth]
     segment_of: list[int]
@@ -69,6 +71,26 @@ class VideoFindings:
             for name, part in person.parts.items()
         ]
 
+    def predicted_states(self, variant: Variant) -> Iterator[tuple[str, str, str | None]]:
+        """(part, true state, predicted state) of every annotated part; an unfound person has those of the segment."""
+        for number, frame in enumerate(self.truth):
+            states = self._states_of_truth(number, variant)
+            for person, found in zip(frame.persons, states, strict=True):
+                yield from ((name, part.state, found.get(name)) for name, part in person.parts.items())
+
+    def _states_of_truth(self, number: int, variant: Variant) -> list[Mapping[str, str]]:
+        """What is predicted of each true person of a frame."""
+        truth, found = self.truth[number].persons, self.sampled[number].persons
+        states = [self._shared_states(number)] * len(truth)
+        if variant is not Variant.SEGMENT_STATES:
+            pairs = match_persons([p.box for p in truth], [list(p.box) for p in found], HUMAN_IOU)
+            for true, at in pairs.items():
+                states[true] = states_of(found[at])
+        return states
+
+    def _shared_states(self, number: int) -> Mapping[str, str]:
+        return self.pcf_parse.segments[self.segment_of[number]].states
+
     def true_frames(self) -> dict[str, Any]:
         """The truth in the evaluator's form."""
         return {
@@ -89,29 +111,31 @@ class VideoFindings:
         shared = shared_states(self.state_rows()) if variant is Variant.SHARED_STATES else {}
         result = {}
         for number, sampled in enumerate(self.sampled):
-            segment = self.segment_of[number]
-            states: Mapping[str, str] = self.parse.segments[segment].states
-            if variant is Variant.PRIOR:
-                states = prior
-            elif variant is Variant.SHARED_STATES:
-                states = shared.get(segment, {})
-            humans = [_human(box, parts, states) for box, parts in self._boxes(number, variant)]
+            same: dict[Variant, Mapping[str, str]] = {  # for all persons of the frame
+                Variant.PRIOR: prior,
+                Variant.SHARED_STATES: shared.get(self.segment_of[number], {}),
+                Variant.SEGMENT_STATES: self._shared_states(number),
+            }
+            persons = self._persons(number, variant)
+            humans = [_human(box, parts, same.get(variant, own)) for box, parts, own in persons]
             self._put_truth(number, humans, variant)
             result[frame_name(sampled.index)] = {"humans": humans}
         return result
 
-    def _boxes(self, number: int, variant: Variant) -> list[tuple[Any, Boxes]]:
-        """Person box and part boxes (10, 4) of each person that a variant has in a frame."""
+    def _persons(self, number: int, variant: Variant) -> list[tuple[Any, Boxes, Mapping[str, str]]]:
+        """Box, part boxes (10, 4) and states of each person that a variant has in a frame."""
         if variant in (Variant.TRUE_PERSONS, Variant.TRUE_DOTS):
             way = "dots" if variant is Variant.TRUE_PERSONS else "true dots"
             people = [person.box for person in self.truth[number].persons]
-            return list(zip(people, self.found_parts[way][number][0], strict=True))
+            return list(
+                zip(people, self.found_parts[way][number][0], self._states_of_truth(number, variant), strict=True)
+            )
         persons = self.sampled[number].persons
         if variant is Variant.NO_DOTS:
             parts = self.found_parts["predicted no dots"][number][0]
         else:
             parts = np.array([[q.box for q in p.parts] for p in persons], np.float32).reshape(-1, len(PARTS), 4)
-        return [(person.box, boxes) for person, boxes in zip(persons, parts, strict=True)]
+        return [(person.box, boxes, states_of(person)) for person, boxes in zip(persons, parts, strict=True)]
 
     def _put_truth(self, number: int, humans: list[dict[str, Any]], variant: Variant) -> None:
         """Write true part boxes or true states into the predicted persons that match a true one."""
@@ -125,6 +149,11 @@ class VideoFindings:
                     humans[found]["parts"][name]["box"] = [list(part.box)]
                 else:
                     humans[found]["parts"][name]["verb"] = [part.state]
+
+
+def states_of(person: PersonParse) -> dict[str, str]:
+    """Part -> state of a parsed person."""
+    return {part.name: part.state for part in person.parts if part.state is not None}
 
 
 def frame_name(index: int) -> str:
@@ -145,7 +174,8 @@ def examine_video(parser: Parser, record: VideoRecord, without_dots: PartDetecto
         DataError: the video has no annotated frame.
         VideoError: it cannot be read.
     """
-    parse = parser.parse(record.path)
+    observed = parser.observe(record.path)
+    parse = parser.integrate(observed, use_tracks=True)
     sampled = [f for f in parse.frames if f.index % EVALUATED_STRIDE == 0 and record.frame_path(f.index).is_file()]
     if not sampled:
         raise DataError(f"{record.annotation_dir}: needs an annotation of an evaluated frame, got none")
@@ -168,6 +198,7 @@ def examine_video(parser: Parser, record: VideoRecord, without_dots: PartDetecto
     return VideoFindings(
         record=record,
         parse=parse,
+        pcf_parse=parser.integrate(observed, use_tracks=False),
         sampled=sampled,
         truth=truth,
         segment_of=[int(np.searchsorted(starts, frame.index, side="right")) - 1 for frame in sampled],

@@ -14,7 +14,7 @@ from actparse import __version__
 from actparse.errors import ConfigError, VideoError
 from actparse.stages.actions import ClipClassifier, StateRecognizer, best_states
 from actparse.stages.clips import SegmentClips, VideoClips
-from actparse.stages.integrate import with_states
+from actparse.stages.integrate import joined_scores, segment_number, with_states
 from actparse.stages.loading import StageBundle, load_bundle
 from actparse.stages.parts import PartDetector
 from actparse.stages.persons import PersonDetector
@@ -22,7 +22,8 @@ from actparse.stages.poses import PoseEstimator, distinct_persons
 from actparse.stages.refine import grow_boxes
 from actparse.stages.timing import StageTimer
 from actparse.stages.tracking import Tracker, TrackerConfig
-from actparse.structures import Detections, FrameParse, PartParse, PersonParse, SegmentParse, VideoParse
+from actparse.stages.tracks import Evidence, TrackRecognizer
+from actparse.structures import Detections, FrameParse, PartParse, PersonParse, SegmentParse, VideoInfo, VideoParse
 from actparse.video.decode import DecodedFrame, probe, read_frames
 from actparse.vocabulary import PARTS, LabelSpace
 
@@ -38,6 +39,7 @@ class ParserConfig:
     segment_seconds: float = 3.0  # about; the video is divided equally
     min_keypoint_confidence: float = 0.25  # a keypoint below it does not move the person box
     condition_on_action: bool = True  # weigh a segment's labels by the video's action
+    use_tracks: bool = True  # each person's own states, where the weights have a network on keypoints; False: PCF alone
     batch_frames: int = 8  # frames that stage 1 takes together
 
     def __post_init__(self) -> None:
@@ -57,6 +59,18 @@ class SegmentScores:
     group_scores: dict[str, NDArray[np.float32]]
 
 
+@dataclass(frozen=True)
+class Observed:
+    """What stages 1 and 2 found in a video, before it is put together."""
+
+    info: VideoInfo
+    frames: tuple[FrameParse, ...]  # no states yet
+    segments: tuple[SegmentScores, ...]
+    clip_scores: dict[str, float]  # action -> probability, from clips of the whole video
+    track_scores: dict[str, float] | None  # the same from the persons' tracks; None without a network on keypoints
+    warnings: tuple[str, ...]
+
+
 class Parser:
     """The whole system: `Parser.load("tiny").parse("video.mp4")`."""
 
@@ -68,6 +82,7 @@ class Parser:
         self.parts: PartDetector = bundle.parts
         self.action: ClipClassifier = bundle.action
         self.states: StateRecognizer = bundle.states
+        self.tracks: TrackRecognizer | None = bundle.tracks
         self.model = {**bundle.model, "actparse": __version__}
         self.timer = StageTimer()  # seconds that each stage took in this parser's life
 
@@ -100,35 +115,82 @@ class Parser:
         Raises:
             VideoError: the file cannot be read as a video, or holds no frame in `time_range`.
         """
+        return self.integrate(self.observe(video, time_range=time_range, progress=progress))
+
+    def observe(
+        self, video: str | Path, *, time_range: TimeRange | None = None, progress: Progress | None = None
+    ) -> Observed:
+        """Stages 1 and 2 of `parse`; arguments and errors are its own."""
         walk = _Walk(self, Path(video), time_range, progress)
         frames: list[FrameParse] = []
-        scored: list[SegmentScores] = []
+        segments: list[SegmentScores] = []
         for found, segment in walk:
             frames += found
-            scored.append(segment)
-        action_scores = walk.action_scores()
-        segments = tuple(self._with_states(item, action_scores) for item in scored)
-        starts = [segment.first_frame for segment in segments]
-        owners = np.searchsorted(starts, [frame.index for frame in frames], side="right") - 1
-        return VideoParse(
-            video=walk.info,
-            action=max(action_scores, key=lambda name: action_scores[name]),
-            action_scores=action_scores,
-            frames=tuple(with_states(frame, segments[o]) for frame, o in zip(frames, owners, strict=True)),
-            segments=segments,
-            model=self.model,
+            segments.append(segment)
+        return Observed(
+            info=walk.info,
+            frames=tuple(frames),
+            segments=tuple(segments),
+            clip_scores=walk.action_scores(),
+            track_scores=self._track_scores(frames),
             warnings=tuple(walk.warnings),
         )
 
+    def _track_scores(self, frames: list[FrameParse]) -> dict[str, float] | None:
+        if self.tracks is None:
+            return None
+        with self.timer("tracks"):
+            scores = self.tracks.evidence(frames).scores(self.tracks.config.evidence)
+        return dict(zip(self.tracks.actions, map(float, scores), strict=True))
+
+    def integrate(self, observed: Observed, *, use_tracks: bool | None = None) -> VideoParse:
+        """Stage 3: one action, and a state for every part.
+
+        Args:
+            observed: what the stages found.
+            use_tracks: instead of the config's.
+        """
+        tracks = self.tracks if (self.config.use_tracks if use_tracks is None else use_tracks) else None
+        action_scores = observed.clip_scores
+        if tracks is not None and observed.track_scores is not None:
+            action_scores = joined_scores(observed.clip_scores, observed.track_scores, tracks.config.action_share)
+        segments = tuple(self._with_states(item, action_scores) for item in observed.segments)
+        owners = [segment_number(frame.index, segments) for frame in observed.frames]
+        frames = [with_states(frame, segments[owner]) for frame, owner in zip(observed.frames, owners, strict=True)]
+        if tracks is not None:
+            with self.timer("tracks"):
+                told = np.array([action_scores[action] for action in tracks.actions], np.float32)  # (A,)
+                frames = tracks.with_states(frames, told)
+        return VideoParse(
+            video=observed.info,
+            action=max(action_scores, key=lambda name: action_scores[name]),
+            action_scores=action_scores,
+            frames=tuple(frames),
+            segments=segments,
+            model=self.model,
+            warnings=observed.warnings,
+        )
+
     def stream(self, video: str | Path, *, time_range: TimeRange | None = None) -> Iterator[FrameParse]:
-        """Yield sampled frames as their segments end; states rest on the segment alone, not on the video's action.
+        """Yield sampled frames as their segments end; states rest on what was seen so far.
 
         Raises:
             VideoError: as for `parse`.
         """
+        tracks = self.tracks if self.config.use_tracks else None
+        recent: list[FrameParse] = []  # of the segments before, as far as windows reach
+        seen: Evidence | None = None
         for found, scored in _Walk(self, Path(video), time_range, None):
             segment = self._with_states(scored, None)
-            yield from (with_states(frame, segment) for frame in found)
+            frames = [with_states(frame, segment) for frame in found]
+            if tracks is not None and frames:
+                known, first = [*recent, *frames], len(recent)
+                new = tracks.evidence(known, first=first)
+                seen = new if seen is None else seen + new
+                frames = tracks.with_states(known, seen.scores(tracks.config.evidence), first=first)
+                oldest = frames[-1].time_seconds - tracks.reach_seconds
+                recent = [frame for frame in known if frame.time_seconds >= oldest]
+            yield from frames
 
     def _with_states(self, scored: SegmentScores, action_scores: dict[str, float] | None) -> SegmentParse:
         known = action_scores if self.config.condition_on_action else None

@@ -34,7 +34,7 @@ def options(**changes: Any) -> TrainOptions:
 
 
 def test_every_network_of_the_bundle_has_a_recipe() -> None:
-    wanted = {"persons", "poses", "parts", "action", *(f"states-{group}" for group in GROUPS)}
+    wanted = {"persons", "poses", "parts", "tracks", "action", *(f"states-{group}" for group in GROUPS)}
     assert wanted | {"parts-without-dots", "tiny", *COMPARED_RECIPES} == set(RECIPES)
     assert set(ORDER) == set(NETWORK_RECIPES)
 

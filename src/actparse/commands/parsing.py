@@ -29,6 +29,9 @@ def _add_parse(commands: Commands) -> None:
     add_model_options(command)
     command.add_argument("--time", metavar="START:END", help="seconds; either side may be empty")
     command.add_argument("--stride", type=int, default=5, metavar="N", help="look for persons every N frames")
+    command.add_argument(
+        "--no-tracks", action="store_true", help="the paper alone: all persons of a segment share their states"
+    )
     command.add_argument("--no-overlay", action="store_true", help="write parse.json alone")
     command.add_argument("--timings", action="store_true", help="print the seconds that each stage took")
     command.set_defaults(run=_parse)
@@ -41,7 +44,8 @@ def _parse(args: argparse.Namespace) -> int:
     from actparse.video.decode import parse_time_range
 
     time_range = parse_time_range(args.time) if args.time else None
-    parser = Parser.load(args.weights, device=args.device, config=ParserConfig(stride=args.stride))
+    config = ParserConfig(stride=args.stride, use_tracks=not args.no_tracks)
+    parser = Parser.load(args.weights, device=args.device, config=config)
     with VideoProgress(len(args.videos)) as progress:
         outcomes = parse_videos(
             parser, args.videos, args.out, time_range=time_range, overlay=not args.no_overlay, progress=progress.start

@@ -42,6 +42,7 @@ def _add_train(commands: Commands) -> None:
     command.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
     command.add_argument("--threads", type=int, metavar="N", help="processor threads of one network; tiny: 1")
     command.add_argument("--stream-clips", type=int, default=14_400, metavar="N", help="rendered clips, for SynthTPS")
+    command.add_argument("--stream-tracks", type=int, default=4_500, metavar="N", help="scenes of tracks, for SynthTPS")
     command.add_argument("--stream-crops", type=int, default=60_000, metavar="N", help="rendered people, for poses")
     _add_large_run(command)
     command.set_defaults(run=_train)
@@ -86,6 +87,7 @@ def _train(args: argparse.Namespace) -> int:
         device=args.device,
         threads=args.threads if is_paper else args.threads or 1,
         stream_clips=args.stream_clips,
+        stream_tracks=args.stream_tracks,
         stream_crops=args.stream_crops,
         size=args.size,
         changes=changes,

@@ -5,7 +5,8 @@ Source: PCF, section II-A, last stage.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from actparse.structures import FrameParse, PartParse, PersonParse, SegmentParse
@@ -24,12 +25,23 @@ def _part_with_state(part: PartParse, segment: SegmentParse) -> PartParse:
     return replace(part, state=segment.states.get(part.name), state_score=segment.state_scores.get(part.name))
 
 
-def segment_of(index: int, segments: Sequence[SegmentParse]) -> SegmentParse:
-    """The segment that holds frame `index`; a frame past the last one belongs to the last one.
+def segment_number(index: int, segments: Sequence[SegmentParse]) -> int:
+    """Which segment holds frame `index`; a frame past the last one belongs to the last one.
 
     Raises:
         ValueError: there is no segment.
     """
     if not segments:
         raise ValueError("segments must hold at least one, got none")
-    return next((segment for segment in segments if index < segment.end_frame), segments[-1])
+    return min(bisect_right(segments, index, key=lambda segment: segment.end_frame), len(segments) - 1)
+
+
+def joined_scores(clips: Mapping[str, float], tracks: Mapping[str, float], share: float) -> dict[str, float]:
+    """The weighted mean of two networks' probabilities of each action.
+
+    Args:
+        clips: action -> 0..1.
+        tracks: the same actions.
+        share: of `tracks`, 0..1.
+    """
+    return {action: (1 - share) * score + share * tracks[action] for action, score in clips.items()}

@@ -12,28 +12,32 @@ from torch import nn
 
 from actparse.errors import WeightsError
 from actparse.nets.hrnet import Hrnet
+from actparse.nets.tracks import TrackNet
 from actparse.nets.yolof import Yolof
 from actparse.stages.actions import ClipClassifier, ClipConfig, StateRecognizer
 from actparse.stages.parts import PartDetector, PartsConfig
 from actparse.stages.persons import PersonDetector, PersonsConfig
 from actparse.stages.poses import PoseEstimator, PosesConfig
+from actparse.stages.tracks import TrackRecognizer, TracksConfig
 from actparse.vocabulary import GROUPS, LabelSpace
 from actparse.weights.bundle import NetworkFile, config_from_dict, load_network
 
 Net = TypeVar("Net", bound=nn.Module)
 
+OPTIONAL_KINDS = ("tracks",)
 BUNDLE_FILE = "bundle.json"  # name, version, and what was measured with the bundle
 
 
 @dataclass(frozen=True)
 class StageBundle:
-    """The five stages of one set of weights, what they can say, and who they are."""
+    """The stages of one set of weights, what they can say, and who they are."""
 
     persons: PersonDetector
     poses: PoseEstimator
     parts: PartDetector
     action: ClipClassifier
     states: StateRecognizer
+    tracks: TrackRecognizer | None  # each person's own states; a set of weights may lack it
     labels: LabelSpace
     model: dict[str, str]  # name of the bundle, SHA-256 of each file
 
@@ -70,7 +74,8 @@ def load_bundle(weights: str | Path, *, device: str = "cpu") -> StageBundle:
         WeightsError: a file is missing or damaged, or a network is not of the kind that its stage needs.
     """
     folder = bundle_folder(weights)
-    read = {kind: load_network(folder / f"{kind}.safetensors", device=device) for kind in _kinds()}
+    kinds = [*_kinds(), *(kind for kind in OPTIONAL_KINDS if (folder / f"{kind}.safetensors").is_file())]
+    read = {kind: load_network(folder / f"{kind}.safetensors", device=device) for kind in kinds}
     states = {group: _classifier(read[f"states-{group}"]) for group in GROUPS}
     action = _classifier(read["action"])
     return StageBundle(
@@ -79,6 +84,7 @@ def load_bundle(weights: str | Path, *, device: str = "cpu") -> StageBundle:
         parts=PartDetector(*_net_and_settings(read["parts"], Yolof, PartsConfig)),
         action=action,
         states=StateRecognizer(states),
+        tracks=_recognizer(read["tracks"], action) if "tracks" in read else None,
         labels=_label_space(action, states),
         model={"weights": bundle_name(folder), **{kind: file.sha256 for kind, file in read.items()}},
     )
@@ -123,6 +129,16 @@ def _classifier(file: NetworkFile) -> ClipClassifier:
     if not isinstance(labels, list) or not labels:
         raise WeightsError(f"{file.kind}: labels must be a list with an entry for each output, got {labels!r}")
     return ClipClassifier(file.net, [tuple(label) for label in labels], config)
+
+
+def _recognizer(file: NetworkFile, action: ClipClassifier) -> TrackRecognizer:
+    net, config = _net_and_settings(file, TrackNet, TracksConfig)
+    actions, states = file.labels.get("actions"), file.labels.get("states")
+    if not isinstance(actions, list) or set(actions) != {label[0] for label in action.labels}:
+        raise WeightsError(f"{file.kind}: labels.actions must be those of the action network, got {actions!r}")
+    if not isinstance(states, list) or tuple(map(len, states)) != net.config.num_states:
+        raise WeightsError(f"{file.kind}: labels.states must be a list for each part, got {states!r}")
+    return TrackRecognizer(net, actions, states, config)
 
 
 def _label_space(action: ClipClassifier, states: dict[str, ClipClassifier]) -> LabelSpace:

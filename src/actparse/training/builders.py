@@ -6,6 +6,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from actparse.data.kinetics_tps import KineticsTps
 from actparse.data.synth.dataset import is_synthetic
 from actparse.errors import DataError
@@ -23,8 +26,11 @@ from actparse.training.runs import RunFolder
 from actparse.training.store import Store, open_store
 from actparse.training.stretches import Stretch, action_segments, action_stretches, state_stretches
 from actparse.training.task import Task
+from actparse.training.track_stream import TrackStream, TrackStreamConfig, open_track_stream
+from actparse.training.tracks import TracksTask
 from actparse.vocabulary import GROUPS
 
+StoreKeypoints = tuple[Store, NDArray[np.float32]]  # a split, and keypoints (P, 17, 3) of its persons
 HELD_OUT_SPLITS = ("val", "test")  # the first that the dataset has
 NUM_HELD_OUT_CROPS = 2000  # of the pose stream
 
@@ -78,14 +84,32 @@ def _poses(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Task
     return PosesTask(train, held_out, tiny.POSES_NET, tiny.POSES_STAGE)
 
 
+def _with_keypoints(data: Path, run: RunFolder, options: TrainOptions) -> tuple[StoreKeypoints, StoreKeypoints]:
+    """The training and the held-out split, with what the run's pose network finds in them."""
+    weights = RunFolder(run.out, "poses").weights
+    train, held_out = open_splits(data, run.out, options.report)
+    return (
+        (train, predicted_keypoints(train, weights, report=options.report)),
+        (held_out, predicted_keypoints(held_out, weights, report=options.report)),
+    )
+
+
 def _parts(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Task:
     stage = tiny.PARTS_STAGE if name == "parts" else tiny.PARTS_STAGE_WITHOUT_DOTS
-    weights = RunFolder(run.out, "poses").weights
-    train, held_out = (
-        (store, predicted_keypoints(store, weights, report=options.report))
-        for store in open_splits(data, run.out, options.report)
-    )
-    return PartsTask(name, train, held_out, tiny.PARTS_NET, stage)
+    return PartsTask(name, *_with_keypoints(data, run, options), tiny.PARTS_NET, stage)
+
+
+def open_tracks(data: Path, out: Path, options: TrainOptions) -> TrackStream | None:
+    """The tracks that the network on keypoints trains on beside a SynthTPS dataset; none for another dataset."""
+    if not is_synthetic(data) or not options.stream_tracks:
+        return None
+    folder, config = cache_folder(data, out), TrackStreamConfig()
+    return open_track_stream(folder, options.stream_tracks, config, report=options.report)
+
+
+def _tracks(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Task:
+    stream = open_tracks(data, run.out, options)
+    return TracksTask(*_with_keypoints(data, run, options), stream, tiny.TRACKS_NET, tiny.TRACKS_STAGE)
 
 
 def open_clips(data: Path, out: Path, options: TrainOptions) -> tuple[Stretch, ...]:
@@ -122,6 +146,7 @@ _BUILDERS: dict[str, Builder] = {
     "poses": _poses,
     "parts": _parts,
     "parts-without-dots": _parts,
+    "tracks": _tracks,
     **dict.fromkeys(tiny.VIDEO_NETWORKS, _action),
     **{f"states-{group}": _states for group in GROUPS},
 }

@@ -26,7 +26,7 @@ BUNDLE_FOLDER = "bundle"
 MAX_JOBS = 2  # at a time; each has one thread
 ORDER = {**{name: recipe.needs for name, recipe in NETWORK_RECIPES.items()}}  # recipe -> what must be finished first
 ORDER |= {name: ("action",) for name in ORDER if name.startswith("states-")}
-FIRST_ROUNDS = ("persons", "poses", "parts", "action", "parts-without-dots")
+FIRST_ROUNDS = ("persons", "poses", "parts", "action", "parts-without-dots", "tracks")
 Jobs = dict[str, BaseProcess]
 JOB_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -117,13 +117,14 @@ def estimate(minutes: dict[str, float], slots: int) -> str:
 
 def _prepare(data: Path, out: Path, options: TrainOptions) -> None:
     """Make what several jobs read, with all cores, before they start."""
-    from actparse.training.builders import open_clips, open_pose_streams, open_splits
+    from actparse.training.builders import open_clips, open_pose_streams, open_splits, open_tracks
 
     out.mkdir(parents=True, exist_ok=True)
     open_splits(data, out, options.report)
     if not RunFolder(out, "poses").is_finished:
         open_pose_streams(data, out, options)
     open_clips(data, out, options)
+    open_tracks(data, out, options)
 
 
 def _run_jobs(state: _State, data: Path, options: TrainOptions, slots: int) -> None:

@@ -40,6 +40,7 @@ class TrainOptions:
     threads: int | None = 1  # of PyTorch, for this job; None leaves it to PyTorch
     stream_crops: int = 60_000  # person crops that the pose recipe renders
     stream_clips: int = 14_400  # clips that the action and state recipes render beside a SynthTPS dataset
+    stream_tracks: int = 4_500  # scenes whose tracks the recipe "tracks" sees beside a SynthTPS dataset
     size: str = "tiny"  # "tiny" or "paper": which networks and numbers a recipe's name stands for
     changes: Mapping[str, str] = field(default_factory=dict)  # of a paper recipe's numbers, by field
     flow: Path | None = None  # the folder of flow files, for recipes that read them; None is below the dataset
@@ -74,7 +75,11 @@ class TrainOptions:
         ):
             if count is not None and count < 1:
                 raise ConfigError(f"train.{name} must be at least 1, got {count}")
-        for name, count in (("workers", self.workers), ("stream_clips", self.stream_clips)):
+        for name, count in (
+            ("workers", self.workers),
+            ("stream_clips", self.stream_clips),
+            ("stream_tracks", self.stream_tracks),
+        ):
             if count < 0:
                 raise ConfigError(f"train.{name} must be at least 0, got {count}")
         choices = {"device": DEVICES, "precision": PRECISIONS, "size": SIZES, "keep": ("last", "best")}

@@ -57,6 +57,13 @@ NETWORK_RECIPES: dict[str, Recipe] = {
         batch_size=16,
         needs=("poses",),
     ),
+    "tracks": Recipe(
+        description="network on keypoints: the action, and the states of each person alone",
+        steps=4_000,
+        samples_per_second=1_500,
+        batch_size=256,
+        needs=("poses",),
+    ),
     "action": Recipe(
         description="action network: tiny ip-CSN on clips", steps=12_500, samples_per_second=32, batch_size=16
     ),

@@ -7,6 +7,7 @@ from dataclasses import replace
 from actparse.nets.csn import CsnConfig
 from actparse.nets.hrnet import HrnetConfig, SideBranchConfig
 from actparse.nets.resnet import ResNetConfig
+from actparse.nets.tracks import TrackConfig
 from actparse.nets.tsn import TsnConfig
 from actparse.nets.yolof import YolofConfig
 from actparse.stages.actions import ClipConfig
@@ -15,6 +16,7 @@ from actparse.stages.inputs import InputNorm
 from actparse.stages.parts import PartsConfig
 from actparse.stages.persons import PersonsConfig
 from actparse.stages.poses import PosesConfig
+from actparse.stages.tracks import TracksConfig
 from actparse.video.flow import FAST_TVL1
 from actparse.vocabulary import PARTS
 
@@ -112,3 +114,6 @@ POSES_NET = HrnetConfig(
     side_branch=SideBranchConfig(sigma=1.5),
 )
 POSES_STAGE = PosesConfig(size=(128, 128), padding=1.25, decoding="dark", blur_kernel=7, max_oks=0.6, norm=NORM)
+
+TRACKS_NET = TrackConfig()  # `num_actions` and `num_states` are what training sees
+TRACKS_STAGE = TracksConfig()

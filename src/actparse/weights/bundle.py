@@ -25,6 +25,7 @@ from actparse.errors import ConfigError, WeightsError
 from actparse.files import written_beside
 from actparse.nets.csn import Csn, CsnConfig
 from actparse.nets.hrnet import Hrnet, HrnetConfig
+from actparse.nets.tracks import TrackConfig, TrackNet
 from actparse.nets.tsn import Tsn, TsnConfig
 from actparse.nets.yolof import Yolof, YolofConfig
 
@@ -35,6 +36,7 @@ ARCHITECTURES: dict[str, tuple[type, Callable[[Any], nn.Module]]] = {
     "hrnet": (HrnetConfig, Hrnet),
     "csn": (CsnConfig, Csn),
     "tsn": (TsnConfig, Tsn),
+    "tracks": (TrackConfig, TrackNet),
 }
 HEADER = "actparse"  # the key of our JSON in a file's header
 

@@ -12,7 +12,7 @@ from actparse.data.synth.look import Look
 from actparse.data.synth.mesh import box_mesh, cross, joined, tube_mesh
 from actparse.data.synth.motion import ACTIONS
 from actparse.data.synth.render import Light, paint
-from actparse.data.synth.scene import SceneConfig, build_scene
+from actparse.data.synth.scene import SceneConfig, build_cast, build_scene
 from actparse.errors import ConfigError
 from actparse.vocabulary import KEYPOINTS, PARTS
 
@@ -161,3 +161,14 @@ def test_the_seeds_of_synthtps_1_show_what_they_showed() -> None:
     ]
     assert persons[0].parts["head"] == pytest.approx((245, 53, 275, 91), abs=1)
     assert [person.states["left_leg"] for person in persons] == ["bend", "bend"]
+
+
+def test_a_cast_does_what_its_scene_shows() -> None:
+    scene = build_scene(11, "lunge")
+    cast = build_cast(11, "lunge")
+    for time in (0.0, 2.3):
+        points, states = cast.keypoints(time)
+        assert points.shape == (len(scene.actors), 17, 2)
+        for person in scene.render(time).persons:
+            np.testing.assert_allclose(points[person.identity - 1], person.keypoints[:, :2], atol=1e-9)
+            assert states[person.identity - 1] == person.states

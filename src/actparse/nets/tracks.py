@@ -1,0 +1,162 @@
+"""A temporal convolutional network on the keypoints of one person: the action, and the state of each body part.
+
+It reads a window of instants about the one that is asked for. Source: the temporal convolutions over keypoints of
+VideoPose3D (Pavllo et al. 2019), with classifying heads; a part's state is named given the action, as in the paper's
+labels (PCF, section II-C), but for each person alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from actparse.errors import ConfigError, expect_shape
+from actparse.vocabulary import NUM_KEYPOINTS, PARTS
+
+LEAST_SCALE = 1.0  # pixels; smaller poses are not enlarged further
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackConfig:
+    """Size of the network and of what it can say."""
+
+    num_actions: int = 24
+    num_states: tuple[int, ...] = (8,) * len(PARTS)  # that each part can be in
+    num_instants: int = 11  # of a window, odd; the one in the middle is asked for
+    width: int = 192  # channels
+    dilations: tuple[int, ...] = (1, 2, 4)  # of the residual blocks, in instants
+    dropout: float = 0.2
+    min_confidence: float = 0.15  # a keypoint below it is not seen
+
+    def __post_init__(self) -> None:
+        if self.num_instants < 1 or self.num_instants % 2 == 0:
+            raise ConfigError(f"tracks.num_instants must be odd and at least 1, got {self.num_instants}")
+        if len(self.num_states) != len(PARTS) or min(self.num_states) < 1:
+            raise ConfigError(f"tracks.num_states must be {len(PARTS)} numbers of at least 1, got {self.num_states}")
+        for name in ("num_actions", "width"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"tracks.{name} must be at least 1, got {getattr(self, name)}")
+        if not 0 <= self.dropout < 1:
+            raise ConfigError(f"tracks.dropout must be 0 to below 1, got {self.dropout}")
+
+
+class TemporalBlock(nn.Module):
+    """A residual block: two convolutions over time, the first one dilated; the length stays."""
+
+    def __init__(self, width: int, dilation: int, dropout: float) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv1d(width, width, 3, padding=dilation, dilation=dilation, bias=False),
+            nn.BatchNorm1d(width),
+            nn.ReLU(inplace=True),
+            nn.Dropout(dropout),
+            nn.Conv1d(width, width, 1, bias=False),
+            nn.BatchNorm1d(width),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, C, K) to (N, C, K)."""
+        out: Tensor = (x + self.body(x)).relu()  # (N, C, K)
+        return out
+
+
+class TrackNet(nn.Module):
+    """What a person does, from a window of keypoints. An action comes first; the states are named given the action."""
+
+    def __init__(self, config: TrackConfig) -> None:
+        super().__init__()
+        self.config = config
+        width = config.width
+        self.embed = nn.Sequential(
+            nn.Conv1d(3 * NUM_KEYPOINTS, width, 1, bias=False),
+            nn.BatchNorm1d(width),
+            nn.ReLU(inplace=True),
+            nn.Conv1d(width, width, 1, bias=False),
+            nn.BatchNorm1d(width),
+            nn.ReLU(inplace=True),
+        )
+        self.blocks = nn.Sequential(*(TemporalBlock(width, d, config.dropout) for d in config.dilations))
+        self.action = nn.Sequential(nn.Dropout(config.dropout), nn.Linear(3 * width, config.num_actions))
+        self.action_embed = nn.Linear(config.num_actions, width, bias=False)
+        self.join = nn.Sequential(
+            nn.Linear(4 * width, width), nn.ReLU(inplace=True), nn.Dropout(config.dropout), nn.Linear(width, width)
+        )
+        self.states = nn.Linear(width, sum(config.num_states))
+
+    def features(self, windows: Tensor) -> Tensor:
+        """Map windows (N, K, 17, 3) of x, y in pixels and confidence to features (N, 3 * width).
+
+        Raises:
+            ShapeError: the windows are of another shape.
+        """
+        expect_shape("windows", windows, (None, self.config.num_instants, NUM_KEYPOINTS, 3))
+        seen = normalised(windows, self.config.min_confidence)  # (N, K, 17, 3)
+        over_time = self.blocks(self.embed(seen.flatten(2).transpose(1, 2)))  # (N, C, K)
+        asked = over_time[..., self.config.num_instants // 2]  # (N, C)
+        return torch.cat((asked, over_time.mean(dim=2), over_time.amax(dim=2)), dim=1)  # (N, 3C)
+
+    def action_logits(self, features: Tensor) -> Tensor:
+        """Map features (N, 3 * width) to logits (N, num_actions)."""
+        logits: Tensor = self.action(features)
+        return logits
+
+    def state_logits(self, features: Tensor, actions: Tensor) -> tuple[Tensor, ...]:
+        """Logits of every part's states, given what the action is.
+
+        Args:
+            features: (N, 3 * width).
+            actions: (N, num_actions) probabilities; zeros where nothing is known of it.
+
+        Returns:
+            For each of the ten parts (N, number of its states).
+        """
+        told = self.action_embed(actions)  # (N, C)
+        joined = self.join(torch.cat((features, told), dim=1)).relu()  # (N, C)
+        logits: Tensor = self.states(joined)  # (N, sum of num_states)
+        return torch.split(logits, list(self.config.num_states), dim=1)
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """Map windows (N, K, 17, 3) to the action's logits (N, num_actions)."""
+        return self.action_logits(self.features(windows))
+
+
+def normalised(windows: Tensor, min_confidence: float) -> Tensor:
+    """Keypoints about the middle of their window, in units of the person's spread; unseen ones are zeros.
+
+    Args:
+        windows: (N, K, 17, 3) x, y in pixels, confidence.
+        min_confidence: of a keypoint that is seen.
+
+    Returns:
+        (N, K, 17, 3); the third number is the confidence.
+    """
+    seen = (windows[..., 2:] >= min_confidence).float()  # (N, K, 17, 1)
+    points = windows[..., :2]
+    count = seen.sum(dim=(1, 2), keepdim=True).clamp(min=1)  # (N, 1, 1, 1)
+    center = (points * seen).sum(dim=(1, 2), keepdim=True) / count  # (N, 1, 1, 2)
+    of_instant = (points * seen).sum(dim=2, keepdim=True) / seen.sum(dim=2, keepdim=True).clamp(min=1)  # (N, K, 1, 2)
+    spread = ((points - of_instant).square().sum(dim=3, keepdim=True) * seen).sum(dim=(1, 2), keepdim=True) / count
+    scale = spread.sqrt().clamp(min=LEAST_SCALE)  # (N, 1, 1, 1)
+    return torch.cat(((points - center) / scale * seen, windows[..., 2:] * seen), dim=3)
+
+
+def tracks(
+    num_actions: int = 24, num_states: Sequence[int] = (8,) * len(PARTS), *, num_instants: int = 11, width: int = 192
+) -> TrackNet:
+    """Build the network with fresh weights.
+
+    Args:
+        num_actions: that it tells apart.
+        num_states: of each of the ten parts.
+        num_instants: of a window, odd.
+        width: channels.
+
+    Raises:
+        ConfigError: a number is out of its range.
+    """
+    return TrackNet(
+        TrackConfig(num_actions=num_actions, num_states=tuple(num_states), num_instants=num_instants, width=width)
+    )

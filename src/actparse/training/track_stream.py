@@ -1,0 +1,146 @@
+"""Tracks of people whom nobody painted: where their joints are and what they do, for the network on keypoints.
+
+A cast costs a hundredth of its rendered video. What a pose network would get wrong is put in as it trains.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actparse.data.synth.motion import ACTIONS
+from actparse.data.synth.scene import SceneConfig, build_cast
+from actparse.errors import ConfigError
+from actparse.training.options import Report, say_nothing
+from actparse.training.shards import Seed, complete_shards, save_shard
+from actparse.vocabulary import NUM_KEYPOINTS, PARTS
+
+GENERATION = 1  # of the stream; another number makes a new one
+SPLIT_CODE = 9_001  # far from the codes of a dataset's splits and of the other streams
+MIN_INSIDE = 6  # keypoints of a person in the frame, at one instant at least
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackStreamConfig:
+    """How a stream is cut."""
+
+    seconds: float = 11.0  # of a track
+    step_seconds: float = 0.25  # from one instant to the next
+    scenes_per_shard: int = 90
+
+    def __post_init__(self) -> None:
+        for name in ("seconds", "step_seconds", "scenes_per_shard"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"stream.{name} must be greater than 0, got {getattr(self, name)}")
+
+    @property
+    def num_instants(self) -> int:
+        """Of a track."""
+        return int(self.seconds / self.step_seconds) + 1
+
+
+@dataclass(frozen=True)
+class TrackStream:
+    """M tracks of T instants; `states` index `state_names`."""
+
+    keypoints: NDArray[np.float32]  # (M, T, 17, 3) x, y in pixels, 1 inside the frame and 0 outside
+    states: NDArray[np.int16]  # (M, T, 10)
+    actions: tuple[str, ...]  # (M,) of the scene, bystanders too
+    state_names: tuple[str, ...]
+    config: TrackStreamConfig
+
+
+def open_track_stream(
+    folder: Path,
+    num_scenes: int,
+    config: TrackStreamConfig,
+    *,
+    seed: int = 0,
+    processes: int | None = None,
+    report: Report = say_nothing,
+) -> TrackStream:
+    """The tracks of the stream's first scenes, made where they are not yet.
+
+    Args:
+        folder: where streams lie.
+        num_scenes: rounded up to full shards.
+        config: how it is cut.
+        seed: of the stream.
+        processes: None is one for each core.
+        report: gets a line now and then.
+    """
+    shards = complete_shards(
+        folder / f"tracks-{GENERATION}-{seed}-{config.seconds:g}-{config.step_seconds:g}-{config.scenes_per_shard}",
+        -(-num_scenes // config.scenes_per_shard),
+        write_tracks,
+        config,
+        code=SPLIT_CODE,
+        seed=seed,
+        processes=processes,
+        report=report,
+        unit=(config.scenes_per_shard, "scenes"),
+    )
+    read = [_read_shard(shard) for shard in shards]
+    names = tuple(sorted({name for _, _, _, names in read for name in names}))
+    numbers = {name: number for number, name in enumerate(names)}
+    states = [np.array([numbers[name] for name in own], np.int16)[found] for _, found, _, own in read]
+    return TrackStream(
+        keypoints=np.concatenate([keypoints for keypoints, _, _, _ in read]),
+        states=np.concatenate(states),
+        actions=tuple(action for _, _, actions, _ in read for action in actions),
+        state_names=names,
+        config=config,
+    )
+
+
+def _read_shard(shard: Path) -> tuple[NDArray[np.float32], NDArray[np.int16], list[str], list[str]]:
+    words = json.loads(str(np.load(shard / "words.npy")))
+    return np.load(shard / "keypoints.npy"), np.load(shard / "states.npy"), words["actions"], words["states"]
+
+
+def write_tracks(folder: Path, seed: Seed, config: TrackStreamConfig) -> None:
+    """Make one shard; every scene's seed comes from the shard's, and the actions take turns."""
+    rng = np.random.default_rng(seed)
+    keypoints: list[NDArray[np.float32]] = []
+    states: list[list[list[str]]] = []
+    actions: list[str] = []
+    for number in range(config.scenes_per_shard):
+        action = ACTIONS[(seed[2] * config.scenes_per_shard + number) % len(ACTIONS)]
+        for points, said in scene_tracks(rng, action, config):
+            keypoints.append(points)
+            states.append(said)
+            actions.append(action)
+    names = sorted({state for track in states for instant in track for state in instant})
+    numbers = {name: number for number, name in enumerate(names)}
+    save_shard(
+        folder,
+        {
+            "keypoints": np.stack(keypoints),
+            "states": np.array([[[numbers[s] for s in row] for row in track] for track in states], np.int16),
+            "words": np.array(json.dumps({"actions": actions, "states": names})),
+        },
+    )
+
+
+def scene_tracks(
+    rng: np.random.Generator, action: str, config: TrackStreamConfig
+) -> list[tuple[NDArray[np.float32], list[list[str]]]]:
+    """Of everyone in a random scene: keypoints (T, 17, 3) and by instant the states of the ten parts."""
+    scene = SceneConfig()
+    cast = build_cast(int(rng.integers(2**62)), action, config=scene)
+    times = rng.uniform(0, config.step_seconds) + np.arange(config.num_instants) * config.step_seconds
+    height, width = scene.size
+    keypoints = np.zeros((len(cast.actors), config.num_instants, NUM_KEYPOINTS, 3), np.float32)
+    said: list[list[list[str]]] = [[] for _ in cast.actors]
+    for instant, time in enumerate(times):
+        points, states = cast.keypoints(float(time))  # (N, 17, 2)
+        inside = ((points >= 0) & (points < (width, height))).all(axis=2, keepdims=True)  # (N, 17, 1)
+        keypoints[:, instant] = np.concatenate((points, inside), axis=2)
+        for person, of_parts in enumerate(states):
+            said[person].append([of_parts[part] for part in PARTS])
+    seen = keypoints[..., 2].sum(axis=2).max(axis=1) >= MIN_INSIDE  # (N,)
+    return [(keypoints[person], said[person]) for person in np.flatnonzero(seen)]

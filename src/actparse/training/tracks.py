@@ -1,0 +1,300 @@
+"""Recipe "tracks": the network on keypoints, from what the pose network finds and from tracks that nobody painted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from actparse.data.pseudo_labels import UNSEEN
+from actparse.errors import DataError
+from actparse.metrics.states import StateAccuracy
+from actparse.nets.tracks import TrackConfig, TrackNet
+from actparse.stages.tracking import Tracker, TrackerConfig
+from actparse.stages.tracks import TrackRecognizer, TracksConfig
+from actparse.stages.windows import Keypoints, person_windows
+from actparse.structures import FrameParse, PartParse, PersonParse
+from actparse.training.store import Store
+from actparse.training.task import Batch, Task, TaskSettings
+from actparse.training.track_stream import TrackStream
+from actparse.vocabulary import KEYPOINT_FLIP, PART_FLIP, PARTS
+from actparse.weights.bundle import config_to_dict
+
+UNKNOWN = -1  # a state that is not annotated, or that the network does not know
+STREAM_SHARE = 0.5  # of a batch, where there is a stream
+LABEL_SMOOTHING = 0.05
+STATES_WEIGHT = 1.0  # of the states' loss beside the action's
+UNTOLD_SHARE = 0.25  # of the samples are not told the action
+TURN_DEGREES = 6.0  # standard deviation
+BODY, ARMS, LEGS = slice(5, 17), slice(5, 11), slice(11, 17)  # keypoints: all limbs; to the wrists; from the hips
+JOINT_ERRORS = np.array([0.5] * 5 + [0.8, 0.8, 1.1, 1.1, 1.4, 1.4, 0.8, 0.8, 1.0, 1.0, 1.3, 1.3], np.float32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoseErrors:
+    """What goes wrong in a pose network's tracks; a window's own rates are drawn from 0 to these."""
+
+    jitter: float = 0.22  # standard deviation of a keypoint, in spreads of the person
+    lasting: float = 0.08  # the same, of an error that stays through the window
+    swapped: float = 0.35  # share of instants with left for right
+    swapped_limbs: float = 0.15  # the same, of the arms or the legs alone
+    lost: float = 0.25  # share of keypoints
+    lost_instants: float = 0.2
+    confidence: tuple[float, float] = (0.3, 1.0)  # of a keypoint that is found
+
+
+class TracksTask(Task):
+    """Windows of a store's persons with the keypoints found in them, beside windows of a stream with errors put in."""
+
+    kind = "tracks"
+    settings = TaskSettings(batch_size=256, learning_rate=2e-3, weight_decay=0.02)
+    metric = "accuracy"
+
+    def __init__(
+        self,
+        train: tuple[Store, Keypoints],
+        held_out: tuple[Store, Keypoints],
+        stream: TrackStream | None,
+        config: TrackConfig,
+        stage: TracksConfig,
+    ) -> None:
+        """`train` and `held_out`: a split and the keypoints (P, 17, 3) that the pose network found in it.
+
+        Raises:
+            DataError: the training split has no annotated person.
+        """
+        self.stage, self.stream, self.errors = stage, stream, PoseErrors()
+        self.held_out = held_out
+        store, keypoints = train
+        if not len(keypoints):
+            raise DataError("tracks: the training split has no annotated person")
+        self.actions = tuple(sorted(set(store.actions)))
+        self.states = tuple(_states_seen(store, part) for part in range(len(PARTS)))
+        counts = tuple(len(states) for states in self.states)
+        self.config = replace(config, num_actions=len(self.actions), num_states=counts)
+        self.net = TrackNet(self.config)
+        self.windows, self.window_states, self.window_actions = self._windows_of(store, keypoints)
+        if stream is not None:
+            self._know(stream)
+
+    @property
+    def num_samples(self) -> int:
+        """Annotated persons of the training split."""
+        return len(self.windows)
+
+    def _windows_of(self, store: Store, keypoints: Keypoints) -> tuple[Keypoints, NDArray[np.int64], NDArray[np.int64]]:
+        """Windows (P, K, 17, 3), states (P, 10) and actions (P,) of a store's persons."""
+        windows, states, actions = [], [], []
+        for video in store_tracks(store, keypoints):
+            places, found = person_windows(
+                video.frames, num_instants=self.config.num_instants, step_seconds=self.stage.step_seconds
+            )
+            rows = [video.rows[frame][at] for frame, at in places]
+            windows.append(found)
+            states += [self._state_numbers(store.part_states[row]) for row in rows]
+            actions += [self.actions.index(video.action)] * len(rows)
+        return np.concatenate(windows), np.array(states, np.int64), np.array(actions, np.int64)
+
+    def _state_numbers(self, states: Sequence[str | None]) -> list[int]:
+        pairs = zip(states, self.states, strict=True)
+        return [known.index(state) if state in known else UNKNOWN for state, known in pairs]
+
+    def _know(self, stream: TrackStream) -> None:
+        """Number the stream's words as the network does."""
+        numbers = np.array(
+            [[known.index(name) if name in known else UNKNOWN for name in stream.state_names] for known in self.states]
+        )  # (10, S)
+        self.stream_states = numbers[np.arange(len(PARTS)), stream.states]  # (M, T, 10)
+        actions = [self.actions.index(a) if a in self.actions else UNKNOWN for a in stream.actions]
+        self.stream_actions = np.array(actions, np.int64)  # (M,)
+        self.stream_tracks = np.flatnonzero(self.stream_actions != UNKNOWN)
+        self.stream_step = max(1, round(self.stage.step_seconds / stream.config.step_seconds))
+
+    def batch(self, rng: np.random.Generator) -> Batch:
+        """Windows drawn at random."""
+        size = self.settings.batch_size
+        num_stream = round(size * STREAM_SHARE) if self.stream is not None and len(self.stream_tracks) else 0
+        rows = rng.integers(0, len(self.windows), size - num_stream)
+        parts = [(lost_more(self.windows[rows], rng), self.window_states[rows], self.window_actions[rows])]
+        if num_stream:
+            parts.append(self._stream_windows(num_stream, rng))
+        windows, states, actions = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        windows, states = mirrored_windows(windows, states, self.states, rng.random(size) < 0.5)
+        told = np.eye(len(self.actions), dtype=np.float32)[actions]
+        told[rng.random(size) < UNTOLD_SHARE] = 0
+        return {
+            "windows": torch.from_numpy(turned(windows, rng)),
+            "states": torch.from_numpy(states),
+            "actions": torch.from_numpy(actions),
+            "told": torch.from_numpy(told),
+        }
+
+    def _stream_windows(
+        self, count: int, rng: np.random.Generator
+    ) -> tuple[Keypoints, NDArray[np.int64], NDArray[np.int64]]:
+        assert self.stream is not None
+        tracks = self.stream_tracks[rng.integers(0, len(self.stream_tracks), count)]
+        length, num_instants = self.stream.keypoints.shape[1], self.config.num_instants
+        middles = rng.integers(0, length, count)
+        instants = middles[:, None] + (np.arange(num_instants) - num_instants // 2) * self.stream_step  # (n, K)
+        exists = (instants >= 0) & (instants < length)
+        windows = self.stream.keypoints[tracks[:, None], instants.clip(0, length - 1)]  # (n, K, 17, 3)
+        windows[~exists] = 0
+        return with_errors(windows, self.errors, rng), self.stream_states[tracks, middles], self.stream_actions[tracks]
+
+    def losses(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """Cross-entropy of the action, and the mean over the parts of that of their states."""
+        assert isinstance(net, TrackNet)
+        device = next(net.parameters()).device
+        features = net.features(batch["windows"].to(device))  # (N, C)
+        states = batch["states"].to(device)  # (N, 10)
+        by_part = [
+            F.cross_entropy(logits.float(), states[:, part], ignore_index=UNKNOWN, reduction="sum")
+            for part, logits in enumerate(net.state_logits(features, batch["told"].to(device)))
+        ]
+        logits = net.action_logits(features).float()
+        return {
+            "action": F.cross_entropy(logits, batch["actions"].to(device), label_smoothing=LABEL_SMOOTHING),
+            "states": STATES_WEIGHT * torch.stack(by_part).sum() / (states != UNKNOWN).sum().clamp(min=1),
+        }
+
+    def evaluate(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
+        """Video accuracy of the tracks alone, and accuracy of the states by group, on true persons."""
+        assert isinstance(net, TrackNet)
+        recognizer = TrackRecognizer(net.to(device).eval(), self.actions, self.states, self.stage)
+        store, keypoints = self.held_out
+        right, accuracy, videos = 0, StateAccuracy(), store_tracks(store, keypoints)
+        for video in videos:
+            scores = recognizer.evidence(video.frames).scores(self.stage.evidence)
+            right += recognizer.actions[int(scores.argmax())] == video.action
+            for frame, rows in zip(recognizer.with_states(video.frames, scores), video.rows, strict=True):
+                for person, row in zip(frame.persons, rows, strict=True):
+                    for part, true in zip(person.parts, store.part_states[row], strict=True):
+                        if true is not None:
+                            accuracy.add(part.name, true, part.state)
+        return {"accuracy": right / max(len(videos), 1), "videos": len(videos), "states": accuracy.by_group()}
+
+    def stage_settings(self) -> Mapping[str, Any]:
+        """Of stages.tracks."""
+        return config_to_dict(self.stage)
+
+    def labels(self) -> Mapping[str, Any]:
+        """The actions, and of each part its states."""
+        return {"actions": list(self.actions), "states": list(map(list, self.states))}
+
+
+def _states_seen(store: Store, part: int) -> tuple[str, ...]:
+    """The states of a part that a store's persons are in, sorted."""
+    states = {row[part] for row in store.part_states}
+    return tuple(sorted(state for state in states if state is not None)) or (UNSEEN,)
+
+
+@dataclass(frozen=True)
+class TrackedVideo:
+    """The kept frames of a store's video as a parse of them: true boxes, found keypoints, tracks; no states yet."""
+
+    action: str
+    frames: list[FrameParse]
+    rows: list[list[int]]  # of the store's persons, by frame
+
+
+def store_tracks(store: Store, keypoints: Keypoints) -> list[TrackedVideo]:
+    """A store's videos with keypoints (P, 17, 3); persons whom the dataset does not tell apart are tracked."""
+    videos = []
+    for number, action in enumerate(store.actions):
+        tracker = Tracker(TrackerConfig())
+        frames, rows = [], []
+        for frame in np.flatnonzero(store.frame_videos == number):
+            persons = store.persons_of(int(frame))
+            boxes, ids = store.person_boxes[persons], store.person_identities[persons]
+            time = float(store.frame_times[frame])
+            if (ids < 0).any():
+                ids = tracker.update(time, boxes, np.ones(len(boxes), np.float32), keypoints[persons])
+            found = zip(ids.tolist(), boxes.tolist(), keypoints[persons].tolist(), strict=True)
+            people = tuple(_person(*one) for one in found)
+            frames.append(FrameParse(int(store.frame_indices[frame]), time, people))
+            rows.append(list(range(persons.start, persons.stop)))
+        videos.append(TrackedVideo(action, frames, rows))
+    return videos
+
+
+def _person(track: int, box: list[float], keypoints: list[list[float]]) -> PersonParse:
+    x1, y1, x2, y2 = box
+    points = tuple((x, y, confidence) for x, y, confidence in keypoints)
+    parts = tuple(PartParse(name, (x1, y1, x2, y2), 1.0) for name in PARTS)  # only their states are asked for
+    return PersonParse(track, (x1, y1, x2, y2), 1.0, points, parts)
+
+
+def with_errors(windows: Keypoints, errors: PoseErrors, rng: np.random.Generator) -> Keypoints:
+    """True keypoints (N, K, 17, 3) as a pose network might find them; the third number becomes a confidence."""
+    count, num_instants = windows.shape[:2]
+    spread = _spreads(windows)  # (N, 1, 1, 1)
+    rate = rng.random((6, count, 1, 1))
+    found = windows.copy()
+    for number, share, limbs in (
+        (0, errors.swapped, BODY),
+        (5, errors.swapped_limbs, ARMS),
+        (5, errors.swapped_limbs, LEGS),
+    ):
+        swapped = rng.random((count, num_instants)) < rate[number, :, :, 0] * share
+        found[swapped, limbs] = found[swapped][:, KEYPOINT_FLIP][:, limbs]
+    jitter = rate[1][..., None] * errors.jitter * rng.standard_normal((count, num_instants, 17, 2))
+    lasting = rate[2][..., None] * errors.lasting * rng.standard_normal((count, 1, 17, 2))
+    found[..., :2] += (jitter + lasting) * spread * JOINT_ERRORS[:, None]
+    confidence = rng.uniform(*errors.confidence, (count, num_instants, 17))
+    is_lost = rng.random((count, num_instants, 17)) < rate[3] * errors.lost
+    is_lost |= rng.random((count, num_instants, 1)) < rate[4] * errors.lost_instants
+    found[..., 2] *= np.where(is_lost, 0, confidence)
+    return found.astype(np.float32)
+
+
+def _spreads(windows: Keypoints) -> NDArray[np.float32]:
+    """(N, 1, 1, 1) pixels: how far keypoints lie from the middle of their instant."""
+    there = windows[..., 2:] > 0  # (N, K, 17, 1)
+    count = np.maximum(there.sum(axis=2, keepdims=True), 1)
+    middle = (windows[..., :2] * there).sum(axis=2, keepdims=True) / count  # (N, K, 1, 2)
+    squares = (((windows[..., :2] - middle) ** 2).sum(axis=3, keepdims=True) * there).sum(axis=(1, 2), keepdims=True)
+    spread: NDArray[np.float32] = np.sqrt(squares / np.maximum(there.sum(axis=(1, 2), keepdims=True), 1))
+    return spread
+
+
+def lost_more(windows: Keypoints, rng: np.random.Generator) -> Keypoints:
+    """Found keypoints (N, K, 17, 3), some of them and some whole instants lost, so that few are learnt by heart."""
+    found = windows.copy()
+    rate = rng.random((2, len(windows), 1, 1)) * 0.15
+    is_lost = (rng.random(windows.shape[:3]) < rate[0]) | (rng.random((*windows.shape[:2], 1)) < rate[1])
+    found[is_lost, 2] = 0
+    jitter = rng.uniform(0, 0.08, (len(windows), 1, 1, 1)) * rng.standard_normal((*windows.shape[:3], 2))
+    found[..., :2] += (jitter * _spreads(windows)).astype(np.float32)
+    return found
+
+
+def turned(windows: Keypoints, rng: np.random.Generator) -> Keypoints:
+    """Keypoints (N, K, 17, 3), every window turned in the picture by an angle of its own."""
+    angles = np.deg2rad(rng.normal(0, TURN_DEGREES, len(windows)))
+    cos, sin = np.cos(angles), np.sin(angles)
+    turn = np.stack((np.stack((cos, sin), axis=1), np.stack((-sin, cos), axis=1)), axis=1)  # (N, 2, 2)
+    points = np.einsum("nkji,nic->nkjc", windows[..., :2], turn)
+    return np.concatenate((points, windows[..., 2:]), axis=3).astype(np.float32)
+
+
+def mirrored_windows(
+    windows: Keypoints, states: NDArray[np.int64], known: Sequence[Sequence[str]], which: NDArray[np.bool_]
+) -> tuple[Keypoints, NDArray[np.int64]]:
+    """Windows (N, K, 17, 3) and states (N, 10); those of `which` (N,) as a mirror shows them, right for left."""
+    windows, states = windows.copy(), states.copy()
+    flipped = windows[which][:, :, KEYPOINT_FLIP]
+    flipped[..., 0] *= -1
+    windows[which] = flipped
+    other = [[names.index(s) if s in names else UNKNOWN for s in known[PART_FLIP[p]]] for p, names in enumerate(known)]
+    seen = states[which]  # (n, 10)
+    for part, numbers in enumerate(other):
+        twin = seen[:, PART_FLIP[part]]
+        states[which, part] = np.where(twin == UNKNOWN, UNKNOWN, np.array(numbers)[twin])
+    return windows, states
