@@ -1,5 +1,3 @@
-import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,33 +11,8 @@ from actparse.nets import csn, resnet, tsn, yolof
 from actparse.nets.resnet import ResNet, ResNetConfig
 from actparse.nets.yolof import Yolof, YolofConfig
 from actparse.weights import load_public
-from golden_rule import detection_weights
 
-GOLDEN = Path(__file__).parents[1] / "golden"
 Entries = dict[str, NDArray[np.float32]]
-
-
-@pytest.fixture(scope="module")
-def mmdet() -> Entries:
-    """The public YOLOF R-50 checkpoint's names, with the fixtures' values."""
-    golden = np.load(GOLDEN / "yolof_r50_256x320.npz")
-    shapes = [tuple(json.loads(str(shape))) for shape in golden["param_shapes"]]
-    return detection_weights([str(name) for name in golden["param_names"]], shapes)
-
-
-@pytest.fixture(scope="module")
-def detectron2(mmdet: Entries) -> Entries:
-    """The same network as detectron2 stores it, with a bias in front of every batch norm of encoder and subnets."""
-    names: dict[str, str] = json.loads((GOLDEN / "yolof_r50_key_map.json").read_text())
-    entries = {names[name]: value.copy() for name, value in mmdet.items() if name in names}
-    rng = np.random.default_rng(7)
-    for name, value in mmdet.items():
-        if name.endswith(".conv.weight"):
-            bias = rng.standard_normal(len(value)).astype(np.float32)
-            entries[names[name].removesuffix("weight") + "bias"] = bias
-            entries[names[name.removesuffix("conv.weight") + "bn.running_mean"]] += bias
-    constants = {"pixel_mean": np.zeros((3, 1, 1)), "pixel_std": np.ones((3, 1, 1))}
-    return entries | constants | {"anchor_generator.cell_anchors.0": np.zeros((5, 4))}
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import warnings
 import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -101,6 +102,11 @@ def _encode(text: str, _: str = "latin1") -> bytes:
     return text.encode("latin1")
 
 
+def _no_bytes(*_: Any) -> bytes:
+    """What old pickles call for an empty array; a number of bytes is not made for anyone."""
+    return b""
+
+
 _CORES = ("numpy.core", "numpy._core")  # NumPy 1 and 2
 _REBUILT: dict[str, Any] = {
     **{f"{core}.multiarray._reconstruct": _new_array for core in _CORES},
@@ -109,8 +115,8 @@ _REBUILT: dict[str, Any] = {
     "numpy.ndarray": Array,
     "numpy.dtype": Dtype,
     "_codecs.encode": _encode,
-    "builtins.getattr": Record,  # OpenMMLab's logs name methods of their buffers
-    "__builtin__.getattr": Record,
+    **{f"{builtins}.bytes": _no_bytes for builtins in ("builtins", "__builtin__")},
+    **{f"{builtins}.getattr": Record for builtins in ("builtins", "__builtin__")},  # of methods, in OpenMMLab's logs
 }
 
 
@@ -202,7 +208,8 @@ def _load_torch(path: Path) -> Any:
         _expect_stored(path)
         foreign = torch.serialization.get_unsafe_globals_in_checkpoint(str(path))
         known += [(Record, name) for name in foreign if name.startswith(_RECORDS_OF)]
-    with torch.serialization.safe_globals(known):
+    with torch.serialization.safe_globals(known), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a protocol that is not torch's own; what it cannot read is an error
         return torch.load(path, map_location="cpu", weights_only=True)
 
 
