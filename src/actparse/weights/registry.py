@@ -458,8 +458,9 @@ def markdown_table() -> str:
     lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
     for known in CHECKPOINTS:
         network = known.network + (" (backbone)" if known.holds == "backbone" else "")
+        link = re.search(r"https://\S+", " ".join((*known.urls, known.page)))
         cells = (
-            f"`{known.name}`",
+            f"[`{known.name}`]({link[0]})" if link else f"`{known.name}`",
             network,
             " → ".join(known.trained_on),
             known.published or "–",
