@@ -83,6 +83,10 @@ PLANTED = [  # what is done, the kind it is found as, words of where, of what it
         lambda r: (r / "list/object.txt").write_bytes(b"b\xff"), "list", "list/object.txt", "UTF-8", "byte 255"
     ),
     pytest.param(
+        lambda r: (r / "list/object.txt").unlink() or (r / "list/object.txt").mkdir(),
+        *("list", "list/object.txt", "one label", "no regular file"),
+    ),
+    pytest.param(
         lambda r: (r / "list/video_train_flist.csv").unlink(), "list", "video_train_flist.csv", "frames", "no file"
     ),
     pytest.param(

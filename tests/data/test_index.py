@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from actparse.cli import main
@@ -181,6 +182,17 @@ def test_a_build_that_was_killed_goes_on(large_tree: Path, tmp_path: Path) -> No
     assert len(whole_shards(large_tree)) == NUM_ACTIONS
     fresh = open_annotations(large_tree, cache=tmp_path / "fresh", processes=1)
     assert all(here.equals(there) for here, there in zip(tables(index), tables(fresh), strict=True))
+
+
+def test_no_process_outlives_one_that_was_killed(large_tree: Path) -> None:
+    process = start(large_tree, 2)
+    wait_for_shards(large_tree, 2)
+    children = psutil.Process(process.pid).children()
+    process.kill()
+    process.wait()
+    _, alive = psutil.wait_procs(children, timeout=30)
+    assert len(children) >= 2
+    assert not alive
 
 
 def test_an_interrupt_is_one_line_from_all_processes(large_tree: Path) -> None:

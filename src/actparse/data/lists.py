@@ -78,8 +78,11 @@ def _frame_entry(line: str) -> tuple[str, int] | None:
 
 
 def _read(root: Path, where: str, needs: str) -> tuple[str | None, list[Fault]]:
+    path = root / where
+    if path.exists() and not path.is_file():
+        return None, [Fault("list", where, needs, "no regular file")]
     try:
-        with (root / where).open("rb") as file:
+        with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
             return None, [Fault("list", where, needs, f"more than {MAX_BYTES >> 20} MB")]

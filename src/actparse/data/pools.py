@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -34,7 +35,7 @@ def in_order(
     if count <= 1 or (processes is None and len(jobs) <= FEW_JOBS):
         yield from (work(*job) for job in jobs)
         return
-    with ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _leave_interrupts_to_parent) as pool:
+    with ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _follow_parent) as pool:
         waiting: list[Future[Result]] = []
         try:
             for job in jobs:
@@ -50,6 +51,18 @@ def in_order(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _leave_interrupts_to_parent() -> None:
-    """Ctrl-C reaches every process of a terminal; the one that started the others stops them, without their traces."""
+def _follow_parent() -> None:
+    """End when the parent does, and not before.
+
+    Ctrl-C reaches every process of a terminal: the parent ends the others, without their traces. A parent that is
+    killed ends nobody, and the others would wait for work for ever.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
