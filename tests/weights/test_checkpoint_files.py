@@ -176,6 +176,11 @@ def test_a_dictionary_that_holds_itself_many_times_stays_small(tmp_path: Path) -
     assert found["a"] is found
 
 
+def test_a_pickle_that_asks_for_a_long_table_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "net.pkl").write_bytes(b"\x80\x02}r\xff\xff\xff\x7f.")
+    assert message_of(tmp_path / "net.pkl") == "needs numbers of objects below its 9 bytes, got 2147483647"
+
+
 @pytest.mark.parametrize("suffix", [".pth", ".pkl", ".safetensors"])
 @pytest.mark.parametrize("content", [b"", b"\x80", b"<html>sign in</html>\n" * 9, b"\xff" * 400, b"PK\x03\x04" * 9])
 def test_a_file_of_something_else_is_one_line(tmp_path: Path, suffix: str, content: bytes) -> None:

@@ -136,8 +136,11 @@ def test_a_detector_of_cvpods_at_both_depths(tmp_path: Path, depth: int) -> None
 
 @pytest.mark.parametrize(
     ("backbone_prefix", "head_prefix"),
-    [("backbone.", "head."), ("backbone.", "keypoint_head."), ("", "")],
-    ids=["mmpose 1.x", "mmpose 0.x", "original"],
+    [
+        pytest.param("backbone.", "head.", id="mmpose 1.x"),
+        pytest.param("backbone.", "keypoint_head.", id="mmpose 0.x", marks=pytest.mark.slow),
+        pytest.param("", "", id="original", marks=pytest.mark.slow),
+    ],
 )
 def test_hrnet_in_its_three_spellings(mmpose: Entries, tmp_path: Path, backbone_prefix: str, head_prefix: str) -> None:
     spelled = {
@@ -237,7 +240,10 @@ def test_a_flow_network_is_sized_from_its_file(tmp_path: Path) -> None:
     expect_values(imported.net, whole)
 
 
-@pytest.mark.parametrize("layout", ["openmmlab", "detectron2", "caffe2", "caffe2 with its biases"])
+@pytest.mark.parametrize(
+    "layout",
+    ["openmmlab", "detectron2", pytest.param("caffe2", marks=pytest.mark.slow), "caffe2 with its biases"],
+)
 def test_a_caffe_resnet_goes_into_a_detector(caffe: Entries, tmp_path: Path, layout: str) -> None:
     values = {name: value for name, value in caffe.items() if not name.endswith("num_batches_tracked")}
     if layout == "openmmlab":

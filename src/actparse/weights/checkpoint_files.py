@@ -9,6 +9,7 @@ claim more values than the file stores, so a small file stays small in memory.
 from __future__ import annotations
 
 import pickle
+import pickletools
 import re
 import warnings
 import zipfile
@@ -149,6 +150,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         if path.suffix == ".safetensors":
             found: Any = load_file(path)
         elif _is_plain_pickle(path):
+            _expect_small_memo(path)
             with path.open("rb") as file:
                 found = _ArrayUnpickler(file, encoding="latin1").load()
         else:
@@ -200,6 +202,15 @@ def _is_plain_pickle(path: Path) -> bool:
     with path.open("rb") as file:
         start = file.read(3)
     return len(start) == 3 and start[:1] == b"\x80" and start[2:] in (b"}", b"c", b"\x95")
+
+
+def _expect_small_memo(path: Path) -> None:
+    """Stop a pickle that numbers an object far beyond what it can hold: Python makes a table of that length."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        for opcode, number, _ in pickletools.genops(file):
+            if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and isinstance(number, int) and number > size:
+                raise WeightsError(f"{path}: needs numbers of objects below its {size} bytes, got {number}")
 
 
 def _load_torch(path: Path) -> Any:
