@@ -64,7 +64,8 @@ class Observed:
     """What stages 1 and 2 found in a video, before it is put together."""
 
     info: VideoInfo
-    frames: tuple[FrameParse, ...]  # no states yet
+    found: tuple[FrameParse, ...]  # by stage 1; no states yet
+    frames: tuple[FrameParse, ...]  # the same with left and right as the tracks tell
     segments: tuple[SegmentScores, ...]
     clip_scores: dict[str, float]  # action -> probability, from clips of the whole video
     track_scores: dict[str, float] | None  # the same from the persons' tracks; None without a network on keypoints
@@ -127,12 +128,15 @@ class Parser:
         for found, segment in walk:
             frames += found
             segments.append(segment)
+        with self.timer("tracks"):
+            repaired = frames if self.tracks is None else self.tracks.with_sides(frames)
         return Observed(
             info=walk.info,
-            frames=tuple(frames),
+            found=tuple(frames),
+            frames=tuple(repaired),
             segments=tuple(segments),
             clip_scores=walk.action_scores(),
-            track_scores=self._track_scores(frames),
+            track_scores=self._track_scores(repaired),
             warnings=tuple(walk.warnings),
         )
 
@@ -155,8 +159,8 @@ class Parser:
         if tracks is not None and observed.track_scores is not None:
             action_scores = joined_scores(observed.clip_scores, observed.track_scores, tracks.config.action_share)
         segments = tuple(self._with_states(item, action_scores) for item in observed.segments)
-        owners = [segment_number(frame.index, segments) for frame in observed.frames]
-        frames = [with_states(frame, segments[owner]) for frame, owner in zip(observed.frames, owners, strict=True)]
+        found = observed.found if tracks is None else observed.frames
+        frames = [with_states(frame, segments[segment_number(frame.index, segments)]) for frame in found]
         if tracks is not None:
             with self.timer("tracks"):
                 told = np.array([action_scores[action] for action in tracks.actions], np.float32)  # (A,)
@@ -184,7 +188,9 @@ class Parser:
             segment = self._with_states(scored, None)
             frames = [with_states(frame, segment) for frame in found]
             if tracks is not None and frames:
-                known, first = [*recent, *frames], len(recent)
+                first = len(recent)
+                frames = tracks.with_sides([*recent, *frames], first=first)
+                known = [*recent, *frames]
                 new = tracks.evidence(known, first=first)
                 seen = new if seen is None else seen + new
                 frames = tracks.with_states(known, seen.scores(tracks.config.evidence), first=first)

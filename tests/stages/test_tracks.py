@@ -6,9 +6,9 @@ import torch
 
 from actparse.errors import ConfigError
 from actparse.nets.tracks import TrackConfig, TrackNet
-from actparse.stages.tracks import Evidence, TrackRecognizer, TracksConfig
+from actparse.stages.tracks import Evidence, TrackRecognizer, TracksConfig, sides_exchanged
 from actparse.structures import FrameParse, PartParse, PersonParse
-from actparse.vocabulary import PARTS
+from actparse.vocabulary import KEYPOINT_FLIP, PARTS
 
 ACTIONS = ("lunge", "push_up")
 STATES = (("none",), *(("bend", "hold"),) * 9)
@@ -78,8 +78,48 @@ def test_more_looks_make_surer() -> None:
     assert evidence.scores(4.0)[0] > 0.8
 
 
+def standing(*, boxes_follow: bool) -> PersonParse:
+    """Left at x = 80, right at x = 20; the boxes of the parts with their keypoints, or on the other side."""
+    points = [(80.0 if n % 2 else 20.0, 5.0 * n, 0.9) for n in range(17)]
+    parts = []
+    for name in PARTS:
+        x = {"left": 80.0, "right": 20.0}.get(name.partition("_")[0], 50.0)
+        x = x if boxes_follow else 100 - x
+        parts.append(PartParse(name, (x - 5, 40.0, x + 5, 60.0), 0.5, state=name))
+    return PersonParse(1, (0.0, 0.0, 100.0, 100.0), 0.8, tuple(points), tuple(parts))
+
+
+@pytest.mark.parametrize("boxes_follow", [True, False])
+def test_exchanged_sides(boxes_follow: bool) -> None:
+    person = standing(boxes_follow=boxes_follow)
+    exchanged = sides_exchanged(person, "arm")
+    assert [part.name for part in exchanged.parts] == list(PARTS)
+    for number in range(17):
+        from_number = KEYPOINT_FLIP[number] if 5 <= number <= 10 else number
+        assert exchanged.keypoints[number] == person.keypoints[from_number]
+    for name in ("left_arm", "right_hand"):
+        part, old = exchanged.part(name), person.part(name)
+        assert part is not None
+        assert old is not None
+        assert part.box == ((100 - old.box[2], 40.0, 100 - old.box[0], 60.0) if boxes_follow else old.box)
+    assert exchanged.part("left_leg") == person.part("left_leg")
+    assert sides_exchanged(exchanged, "arm").keypoints == person.keypoints
+
+
+def test_sides_are_kept_or_exchanged_as_the_network_says(recognizer: TrackRecognizer) -> None:
+    seen = frames(3)
+    never = TrackRecognizer(recognizer.net, ACTIONS, STATES, TracksConfig(min_side_score=1.0))
+    assert never.with_sides(seen) == seen
+    always = TrackRecognizer(recognizer.net, ACTIONS, STATES, TracksConfig(min_side_score=0.0))
+    turned = always.with_sides(seen, first=1)
+    assert [frame.index for frame in turned] == [5, 10]
+    assert turned[0].persons[0].keypoints[5] == seen[1].persons[0].keypoints[6]
+
+
 @pytest.mark.parametrize(
-    ("field", "value"), [("step_seconds", 0.0), ("evidence", -1.0), ("action_share", 1.5)], ids=str
+    ("field", "value"),
+    [("step_seconds", 0.0), ("evidence", -1.0), ("action_share", 1.5), ("min_side_score", -0.1)],
+    ids=str,
 )
 def test_a_wrong_field_is_named(field: str, value: float) -> None:
     with pytest.raises(ConfigError, match=rf"tracks\.{field} must be"):

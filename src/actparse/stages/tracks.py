@@ -18,7 +18,14 @@ from actparse.nets.tracks import TrackNet
 from actparse.stages.precision import inference
 from actparse.stages.windows import person_windows
 from actparse.structures import FrameParse, PartParse, PersonParse
-from actparse.vocabulary import PART_INDEX
+from actparse.vocabulary import KEYPOINT_FLIP, PART_INDEX, SIDED_LIMBS
+
+Box = tuple[float, float, float, float]
+Keypoint = tuple[float, float, float]
+PARTS_OF_LIMB = {
+    "arm": (("left_arm", "right_arm"), ("left_hand", "right_hand")),
+    "leg": (("left_leg", "right_leg"), ("left_foot", "right_foot")),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +36,15 @@ class TracksConfig:
     evidence: float = 6.0  # looks at a person that are worth as much as a whole track: instants resemble each other
     action_share: float = 0.8  # of the video's action scores; the rest is what the clips say
 
+    min_side_score: float = 0.5  # that left was taken for right, from which on they change places
+
     def __post_init__(self) -> None:
         for name in ("step_seconds", "evidence"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"tracks.{name} must be greater than 0, got {getattr(self, name)}")
-        if not 0 <= self.action_share <= 1:
-            raise ConfigError(f"tracks.action_share must be 0..1, got {self.action_share}")
+        for name in ("action_share", "min_side_score"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"tracks.{name} must be 0..1, got {getattr(self, name)}")
 
 
 @dataclass(frozen=True)
@@ -107,6 +117,22 @@ class TrackRecognizer:
                 persons[frame][person] = self._named(persons[frame][person], [part[row] for part in scores])
         return [replace(frames[n], persons=tuple(persons[n])) for n in range(first, len(frames))]
 
+    def with_sides(self, frames: Sequence[FrameParse], *, first: int = 0) -> list[FrameParse]:
+        """`frames[first:]` with left and right put right where the rest of the track tells that they were mixed up.
+
+        The keypoints of the arms or legs change places, and with them the boxes of the parts that follow them.
+        """
+        persons = [list(frame.persons) for frame in frames]
+        for rows, features in self._features(frames, first):
+            wrong = (
+                self.net.side_logits(features).float().sigmoid().cpu().numpy() > self.config.min_side_score
+            )  # (n, 2)
+            for (frame, person), of_limbs in zip(rows, wrong.tolist(), strict=True):
+                for limb, is_wrong in zip(SIDED_LIMBS, of_limbs, strict=True):
+                    if is_wrong:
+                        persons[frame][person] = sides_exchanged(persons[frame][person], limb)
+        return [replace(frames[n], persons=tuple(persons[n])) for n in range(first, len(frames))]
+
     def _named(self, person: PersonParse, scores: list[NDArray[np.float32]]) -> PersonParse:
         return replace(
             person, parts=tuple(self._with_state(part, scores[PART_INDEX[part.name]]) for part in person.parts)
@@ -130,6 +156,34 @@ class TrackRecognizer:
             batch = torch.from_numpy(windows[start : start + self.max_batch]).to(self.device)
             with inference(self.device, full_precision=True):
                 yield rows[start : start + self.max_batch], self.net.features(batch)
+
+
+def sides_exchanged(person: PersonParse, limb: str) -> PersonParse:
+    """A person whose left and right keypoints of a limb change places; boxes go along where they followed them.
+
+    Args:
+        person: with or without parts.
+        limb: of vocabulary.SIDED_LIMBS; arms take the hands along, legs the feet.
+    """
+    keypoints = list(person.keypoints)
+    for number in SIDED_LIMBS[limb]:
+        keypoints[number] = person.keypoints[KEYPOINT_FLIP[number]]
+    parts = list(person.parts)
+    for left, right in PARTS_OF_LIMB[limb]:
+        one, other = person.part(left), person.part(right)
+        if one is not None and other is not None and _follow(one.box, other.box, person.keypoints, limb):
+            parts[parts.index(one)] = replace(other, name=left)
+            parts[parts.index(other)] = replace(one, name=right)
+    return replace(person, keypoints=tuple(keypoints), parts=tuple(parts))
+
+
+def _follow(left: Box, right: Box, keypoints: Sequence[Keypoint], limb: str) -> bool:
+    """Whether a left and a right box lie where the keypoints of their sides do, rather than of the other."""
+    middles = np.array([((b[0] + b[2]) / 2, (b[1] + b[3]) / 2) for b in (left, right)])  # (2, 2)
+    limbs = np.array([keypoints[number][:2] for number in SIDED_LIMBS[limb]]).reshape(-1, 2, 2)  # joint, side, x and y
+    joints = limbs[1:].mean(axis=0)  # (2, 2) elbow and wrist, or knee and ankle
+    straight, crossed = (np.hypot(*(middles - sides).T).sum() for sides in (joints, joints[::-1]))
+    return bool(straight < crossed)
 
 
 def _weight(person: PersonParse) -> float:
