@@ -22,7 +22,7 @@ from actparse.stages.poses import PoseEstimator, distinct_persons
 from actparse.stages.refine import grow_boxes
 from actparse.stages.timing import StageTimer
 from actparse.stages.tracking import Tracker, TrackerConfig
-from actparse.stages.tracks import Evidence, TrackRecognizer
+from actparse.stages.tracks import FollowedTracks, TrackRecognizer
 from actparse.structures import Detections, FrameParse, PartParse, PersonParse, SegmentParse, VideoInfo, VideoParse
 from actparse.video.decode import DecodedFrame, probe, read_frames
 from actparse.vocabulary import PARTS, LabelSpace
@@ -159,12 +159,12 @@ class Parser:
         if tracks is not None and observed.track_scores is not None:
             action_scores = joined_scores(observed.clip_scores, observed.track_scores, tracks.config.action_share)
         segments = tuple(self._with_states(item, action_scores) for item in observed.segments)
-        found = observed.found if tracks is None else observed.frames
-        frames = [with_states(frame, segments[segment_number(frame.index, segments)]) for frame in found]
-        if tracks is not None:
+        if tracks is None:
+            frames = [with_states(f, segments[segment_number(f.index, segments)]) for f in observed.found]
+        else:
             with self.timer("tracks"):
                 told = np.array([action_scores[action] for action in tracks.actions], np.float32)  # (A,)
-                frames = tracks.with_states(frames, told)
+                frames = tracks.with_states(observed.frames, told)
         return VideoParse(
             video=observed.info,
             action=max(action_scores, key=lambda name: action_scores[name]),
@@ -181,22 +181,13 @@ class Parser:
         Raises:
             VideoError: as for `parse`.
         """
-        tracks = self.tracks if self.config.use_tracks else None
-        recent: list[FrameParse] = []  # of the segments before, as far as windows reach
-        seen: Evidence | None = None
+        followed = FollowedTracks(self.tracks) if self.tracks is not None and self.config.use_tracks else None
         for found, scored in _Walk(self, Path(video), time_range, None):
-            segment = self._with_states(scored, None)
-            frames = [with_states(frame, segment) for frame in found]
-            if tracks is not None and frames:
-                first = len(recent)
-                frames = tracks.with_sides([*recent, *frames], first=first)
-                known = [*recent, *frames]
-                new = tracks.evidence(known, first=first)
-                seen = new if seen is None else seen + new
-                frames = tracks.with_states(known, seen.scores(tracks.config.evidence), first=first)
-                oldest = frames[-1].time_seconds - tracks.reach_seconds
-                recent = [frame for frame in known if frame.time_seconds >= oldest]
-            yield from frames
+            if followed is None:
+                segment = self._with_states(scored, None)
+                yield from (with_states(frame, segment) for frame in found)
+            else:
+                yield from followed.with_states(found)
 
     def _with_states(self, scored: SegmentScores, action_scores: dict[str, float] | None) -> SegmentParse:
         known = action_scores if self.config.condition_on_action else None

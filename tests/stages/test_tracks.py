@@ -6,7 +6,7 @@ import torch
 
 from actparse.errors import ConfigError
 from actparse.nets.tracks import TrackConfig, TrackNet
-from actparse.stages.tracks import Evidence, TrackRecognizer, TracksConfig, sides_exchanged
+from actparse.stages.tracks import Evidence, FollowedTracks, TrackRecognizer, TracksConfig, sides_exchanged
 from actparse.structures import FrameParse, PartParse, PersonParse
 from actparse.vocabulary import KEYPOINT_FLIP, PARTS
 
@@ -63,6 +63,17 @@ def test_a_stream_adds_up_to_the_whole(recognizer: TrackRecognizer) -> None:
     assert tail.log_scores == pytest.approx(alone[3].log_scores, rel=1e-6)
     whole = recognizer.evidence(all_frames)
     assert (tail + Evidence(whole.log_scores - tail.log_scores, 3)).num_frames == 5
+
+
+def test_followed_tracks_say_what_was_known_then(recognizer: TrackRecognizer) -> None:
+    seen = frames(30)
+    followed = FollowedTracks(recognizer)
+    parts = [followed.with_states(seen[start : start + 10]) for start in range(0, 30, 10)]
+    assert [frame.index for part in parts for frame in part] == [frame.index for frame in seen]
+    assert followed.with_states([]) == []
+    first = recognizer.with_sides(seen[:10])
+    scores = recognizer.evidence(first).scores(recognizer.config.evidence)
+    assert parts[0] == recognizer.with_states(first, scores)
 
 
 def test_nobody_is_no_evidence(recognizer: TrackRecognizer) -> None:

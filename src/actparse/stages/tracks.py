@@ -33,7 +33,7 @@ class TracksConfig:
     """How tracks are read."""
 
     step_seconds: float = 0.5  # from one instant of a window to the next
-    evidence: float = 6.0  # looks at a person that are worth as much as a whole track: instants resemble each other
+    evidence: float = 1.5  # looks at a person that are worth as much as a whole track: instants resemble each other
     action_share: float = 0.8  # of the video's action scores; the rest is what the clips say
 
     min_side_score: float = 0.5  # that left was taken for right, from which on they change places
@@ -156,6 +156,26 @@ class TrackRecognizer:
             batch = torch.from_numpy(windows[start : start + self.max_batch]).to(self.device)
             with inference(self.device, full_precision=True):
                 yield rows[start : start + self.max_batch], self.net.features(batch)
+
+
+class FollowedTracks:
+    """Tracks as their frames come in: states rest on what was seen so far, and little of it is kept."""
+
+    def __init__(self, recognizer: TrackRecognizer) -> None:
+        self._recognizer = recognizer
+        self._recent: list[FrameParse] = []  # as far back as windows reach
+        self._evidence = Evidence(np.zeros(len(recognizer.actions)), 0)
+
+    def with_states(self, frames: Sequence[FrameParse]) -> list[FrameParse]:
+        """The next frames of the video, with a state on every part of every person."""
+        if not frames:
+            return []
+        recognizer, first = self._recognizer, len(self._recent)
+        known = [*self._recent, *recognizer.with_sides([*self._recent, *frames], first=first)]
+        self._evidence += recognizer.evidence(known, first=first)
+        oldest = known[-1].time_seconds - recognizer.reach_seconds
+        self._recent = [frame for frame in known if frame.time_seconds >= oldest]
+        return recognizer.with_states(known, self._evidence.scores(recognizer.config.evidence), first=first)
 
 
 def sides_exchanged(person: PersonParse, limb: str) -> PersonParse:
