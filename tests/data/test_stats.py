@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from actparse.cli import main
-from actparse.commands.datasets import _held_out
+from actparse.data.division import held_out_names
 from actparse.data.index import open_annotations
 from actparse.data.stats import StateCount, commonest_state, split_stats
 
@@ -73,14 +73,6 @@ def test_figures_of_a_tree_are_those_of_its_files(tree: Path) -> None:
     assert 0 < (stats.commonest.share or 0) <= 1
 
 
-def test_3809_videos_are_divided_as_in_the_report() -> None:
-    names = [f"video{number}" for number in range(3809)]
-    held_out = _held_out(Path("data"), names)
-    assert len(held_out) == 809
-    assert held_out == _held_out(Path("elsewhere"), names[::-1])
-    assert _held_out(Path("data"), names[:1]) == frozenset()
-
-
 def test_the_command_prints_and_writes(capsys: pytest.CaptureFixture[str], tree: Path, tmp_path: Path) -> None:
     assert main(["data", "stats", str(tree), "--json", str(tmp_path / "stats.json")]) == 0
     out = capsys.readouterr().out
@@ -90,6 +82,23 @@ def test_the_command_prints_and_writes(capsys: pytest.CaptureFixture[str], tree:
     assert set(figures) == {"train", "test"}
     assert figures["train"]["commonest_state_held_out"]["videos"] == 1
     assert figures["test"]["commonest_state_held_out"] is None
+
+
+def test_the_command_holds_out_what_the_seed_says(tree: Path, tmp_path: Path) -> None:
+    names = [path.stem for path in tree.glob("train_videos/*/*")]
+    shown = set()
+    for seed in range(5):
+        assert main(["data", "stats", str(tree), "--json", str(tmp_path / "s.json"), "--split-seed", str(seed)]) == 0
+        figures = json.loads((tmp_path / "s.json").read_text())["train"]["commonest_state_held_out"]
+        held_out = held_out_names(names, seed=seed)
+        assert figures["num_parts"] == sum(
+            len(human["parts"])
+            for name in held_out
+            for path in tree.glob(f"train_annotations/*/{name}/{name}/*.json")
+            for human in json.loads(path.read_text())["humans"]
+        )
+        shown |= held_out
+    assert len(shown) > 1
 
 
 def test_an_empty_split_has_figures(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,21 +11,26 @@ import numpy as np
 import pytest
 import torch
 
+from actparse.data.division import held_out_names
 from actparse.errors import DataError
 from actparse.stages.inputs import InputNorm
 from actparse.training import ranks
 from actparse.training.optimizers import step_schedule
+from actparse.training.options import TrainOptions, say_nothing
 from actparse.training.paper.action import CsnNumbers
+from actparse.training.paper.builders import build_clips, build_persons
 from actparse.training.paper.clip_tasks import CsnTask, TsnFlowTask
 from actparse.training.paper.detection import BoxedImage, augmented, collated, in_mirror, padded, shifted
 from actparse.training.paper.detector_tasks import PersonsTask
 from actparse.training.paper.flow_reader import read_flow
 from actparse.training.paper.index import open_index
 from actparse.training.paper.persons import PersonsNumbers
+from actparse.training.paper.recipes import PAPER_RECIPES, numbers_of
 from actparse.training.paper.spans import Span, frame_spans, segment_spans
 from actparse.training.paper.splits import Split, divided, open_splits, read_images
 from actparse.training.paper.states import StatesNumbers
 from actparse.training.paper.tsn import TsnFlowNumbers, TsnRgbNumbers
+from actparse.training.runs import RunFolder
 from actparse.vocabulary import KEYPOINTS, PART_FLIP, PARTS
 from training.miniature import NUM_FRAMES, person_box, write_miniature
 
@@ -117,11 +123,32 @@ def test_damaged_index_says_so(data: Path, tmp_path: Path) -> None:
 def test_videos_are_divided_where_there_is_no_val(split: Split, data: Path, tmp_path: Path) -> None:
     train, held_out = divided(split.index)
     assert sorted(train.videos + held_out.videos) == [0, 1, 2, 3]
-    assert len(held_out.videos) == 1
+    names = split.index.names
+    assert {names[video] for video in held_out.videos} == held_out_names(names)
+    held_out_by_seed = {divided(split.index, seed=seed)[1].videos for seed in range(8)}
+    assert {len(videos) for videos in held_out_by_seed} == {1}
+    assert len(held_out_by_seed) > 1
     whole, val = open_splits(data, tmp_path, lambda line: None)
     assert (len(whole.videos), len(val.videos)) == (4, 4)
     assert set(val.index.names).isdisjoint(whole.index.names)
     assert split.limited(2).videos == (0, 3)
+
+
+def test_the_recipes_hold_out_what_their_seed_says(data: Path, tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    for folder in ("train_videos", "train_annotations"):
+        shutil.copytree(data / folder, root / folder)
+    numbers = numbers_of("persons", {"split_seed": "3", "depth": "18"})
+    task = build_persons("persons", numbers, root, RunFolder(tmp_path, "persons"), TrainOptions(report=say_nothing))
+    assert isinstance(task, PersonsTask)
+    names = task.held_out.index.names
+    assert {names[video] for video in task.held_out.videos} == held_out_names(names, seed=3) != held_out_names(names)
+    clips = numbers_of("states-arm", {"split_seed": "3", "depth_blocks": "1,1,1,1"})
+    states = build_clips("states-arm", clips, root, RunFolder(tmp_path, "states-arm"), TrainOptions(report=say_nothing))
+    assert isinstance(states, CsnTask)
+    assert states.held_out.videos == task.held_out.videos
+    divided_recipes = {name for name, recipe in PAPER_RECIPES.items() if hasattr(recipe.numbers, "split_seed")}
+    assert divided_recipes == set(PAPER_RECIPES) - {"poses"}
 
 
 def test_images_are_those_of_their_numbers(split: Split) -> None:

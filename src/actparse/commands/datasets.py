@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from actparse.commands.options import Commands
-from actparse.errors import ConfigError, DataError
+from actparse.errors import ConfigError
 
 if TYPE_CHECKING:
     from actparse.data.index import AnnotationIndex
@@ -84,6 +83,9 @@ def _add_data(commands: Commands) -> None:
     )
     _add_index_options(stats)
     stats.add_argument("--json", type=Path, metavar="FILE", help="write all figures")
+    stats.add_argument(
+        "--split-seed", type=int, default=0, metavar="S", help="which training videos are held out; default 0"
+    )
     stats.set_defaults(run=_stats)
     index = kinds.add_parser("index", help="read the annotation into Parquet, which the others do too")
     _add_index_options(index)
@@ -121,14 +123,15 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _stats(args: argparse.Namespace) -> int:
+    from actparse.data.division import held_out_names
     from actparse.data.stats import split_stats
     from actparse.files import write_text
 
     index = _open_index(args)
     stats = {}
     for split in index.splits:
-        names = [video.name for video in index.listings[split].videos]
-        held_out = _held_out(args.dir, names) if split == "train" else ()
+        names = [video.name for video in index.listings[split].videos] if split == "train" else []
+        held_out = held_out_names(names, seed=args.split_seed)
         stats[split] = split_stats(index, split, held_out=held_out)
     if args.json:
         write_text(args.json, json.dumps({split: figures.to_dict() for split, figures in stats.items()}, indent=1))
@@ -154,34 +157,3 @@ def _open_index(args: argparse.Namespace) -> AnnotationIndex:
         raise ConfigError(f"processes must be at least 1, got {args.processes}")
     with counted("files", "index") as progress:
         return open_annotations(args.dir, cache=args.cache, processes=args.processes, progress=progress)
-
-
-def _held_out(root: Path, names: Sequence[str]) -> frozenset[str]:
-    """The training videos that the recipes hold out, 809 of Kinetics-TPS's 3,809; none of too few."""
-    import numpy as np
-
-    from actparse.training.paper.index import VideoIndex
-    from actparse.training.paper.splits import divided
-    from actparse.vocabulary import PARTS
-
-    offsets = np.zeros(len(names) + 1, np.int64)
-    index = VideoIndex(  # the division goes by names; what is in the videos does not matter
-        root=root,
-        names=tuple(names),
-        actions=("",) * len(names),
-        paths=("",) * len(names),
-        states=(),
-        time_offsets=offsets,
-        times=np.zeros(0),
-        frame_offsets=offsets,
-        frame_numbers=np.zeros(0, np.int64),
-        person_offsets=np.zeros(1, np.int64),
-        person_boxes=np.zeros((0, 4), np.float32),
-        part_boxes=np.zeros((0, len(PARTS), 4), np.float32),
-        part_states=np.zeros((0, len(PARTS)), np.int16),
-    )
-    try:
-        _, held_out = divided(index)
-    except DataError:
-        return frozenset()
-    return frozenset(index.names[video] for video in held_out.videos)

@@ -34,7 +34,7 @@ FIRST_CONVOLUTION = "backbone.conv1.conv.weight"  # of a Tsn
 
 def build_persons(name: str, numbers: PersonsNumbers, data: Path, run: RunFolder, options: TrainOptions) -> Task:
     """The person detector's."""
-    return PersonsTask(*open_splits(data, run.out, options.report), numbers)
+    return PersonsTask(*open_splits(data, run.out, options.report, seed=numbers.split_seed), numbers)
 
 
 def build_parts(name: str, numbers: PartsNumbers, data: Path, run: RunFolder, options: TrainOptions) -> Task:
@@ -42,7 +42,7 @@ def build_parts(name: str, numbers: PartsNumbers, data: Path, run: RunFolder, op
     weights = RunFolder(run.out, "poses").weights
     if not weights.is_file():
         raise TrainingError(f"{name} needs {weights}: run the recipe poses first")
-    splits = open_splits(data, run.out, options.report)
+    splits = open_splits(data, run.out, options.report, seed=numbers.split_seed)
     has_cuda = torch.cuda.is_available() and options.device != "cpu"
     keypoints = find_keypoints(
         splits,
@@ -59,7 +59,7 @@ def build_clips(
     name: str, numbers: CsnNumbers | TsnRgbNumbers, data: Path, run: RunFolder, options: TrainOptions
 ) -> Task:
     """A video network's: of the action, or of the group whose name stands at the end of the recipe's."""
-    splits = open_splits(data, run.out, options.report)
+    splits = open_splits(data, run.out, options.report, seed=numbers.split_seed)
     train, held_out = (
         (replace(split, index=split.index.without_persons()), _spans(name, numbers, split)) for split in splits
     )

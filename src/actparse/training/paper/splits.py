@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from actparse.data.division import held_out_names
 from actparse.data.kinetics_tps import KineticsTps
 from actparse.errors import DataError
 from actparse.training import ranks
@@ -18,7 +18,6 @@ from actparse.training.options import Report
 from actparse.training.paper.index import VideoIndex, open_index
 from actparse.video.decode import read_frames
 
-HELD_OUT_SHARE = 809 / 3809  # of the training videos, where there is no split "val". Source: the authors' report
 FRAME_SECONDS = 1e-4  # after its time, a frame is still on screen
 
 Image = NDArray[np.uint8]  # (H, W, C)
@@ -46,10 +45,16 @@ class Split:
         return [frame for video in self.videos for frame in index.frames_of(video) if wanted[frame]]
 
 
-def open_splits(data: Path, out: Path, report: Report) -> tuple[Split, Split]:
+def open_splits(data: Path, out: Path, report: Report, *, seed: int = 0) -> tuple[Split, Split]:
     """What to train on and what to hold out: the splits train and val, or parts of train where there is no val.
 
     Several processes of one training may call this; the first one reads the dataset.
+
+    Args:
+        data: the dataset's root.
+        out: the run's folder.
+        report: gets a line now and then.
+        seed: of the division where there is no val.
 
     Raises:
         DataError: the dataset has no training split, or too few videos to hold any out.
@@ -63,25 +68,25 @@ def open_splits(data: Path, out: Path, report: Report) -> tuple[Split, Split]:
         if "val" in splits:
             held_out = open_index(data, "val", cache=cache, report=report)
             return _whole(index), _whole(held_out)
-    return divided(index)
+    return divided(index, seed=seed)
 
 
 def _whole(index: VideoIndex) -> Split:
     return Split(index, tuple(range(len(index))))
 
 
-def divided(index: VideoIndex) -> tuple[Split, Split]:
-    """An index's videos in two: by their names' hashes, so that the division does not depend on the others.
+def divided(index: VideoIndex, *, seed: int = 0) -> tuple[Split, Split]:
+    """An index's videos in two, as data.division has it.
 
     Raises:
         DataError: one of the two is empty.
     """
-    order = sorted(range(len(index)), key=lambda video: hashlib.sha256(index.names[video].encode()).hexdigest())
-    count = round(HELD_OUT_SHARE * len(index))
-    held_out, train = sorted(order[:count]), sorted(order[count:])
-    if not held_out or not train:
+    names = held_out_names(index.names, seed=seed)
+    if not names:
         raise DataError(f"{index.root}: training needs at least 3 videos or a split val, got {len(index)} videos")
-    return Split(index, tuple(train)), Split(index, tuple(held_out))
+    held_out = tuple(video for video, name in enumerate(index.names) if name in names)
+    train = tuple(video for video, name in enumerate(index.names) if name not in names)
+    return Split(index, train), Split(index, held_out)
 
 
 def read_images(index: VideoIndex, video: int, numbers: Sequence[int]) -> dict[int, Image]:
