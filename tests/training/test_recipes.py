@@ -13,7 +13,7 @@ from actparse.errors import ConfigError, TrainingError, WeightsError
 from actparse.nets.csn import Csn, CsnConfig
 from actparse.stages.loading import load_bundle
 from actparse.training import RECIPES, TrainOptions, run_recipe, tiny
-from actparse.training.bundle_run import ORDER, estimate
+from actparse.training.bundle_run import ORDER, _options_for, estimate
 from actparse.training.network_files import load_initial
 from actparse.training.options import say_nothing
 from actparse.training.recipes import COMPARED_RECIPES, NETWORK_RECIPES
@@ -94,6 +94,15 @@ def test_options_are_checked(changes: dict[str, Any], text: str) -> None:
 
 def test_estimate_counts_jobs_side_by_side() -> None:
     assert estimate({"persons": 30.0, "poses": 50.0}, 2).startswith("tiny: about 40 minutes with 2 networks at a time")
+
+
+def test_networks_of_the_bundle_start_from_those_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "persons.safetensors").touch()
+    known = options(init=tmp_path, minutes=9.0, steps=None)
+    assert _options_for("persons", known, {"persons": 4.0}).init == tmp_path / "persons.safetensors"
+    assert _options_for("poses", known, {"poses": 5.0}).init is None
+    with pytest.raises(TrainingError, match="tiny starts from a folder with a file for each network, got --init"):
+        run_recipe("tiny", tmp_path, tmp_path / "run", options(init=tmp_path / "persons.safetensors"))
 
 
 @pytest.mark.slow

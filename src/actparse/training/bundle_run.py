@@ -43,15 +43,17 @@ def train_bundle(data: Path, out: Path, options: TrainOptions) -> dict[str, Any]
     Args:
         data: a dataset's root.
         out: the run's folder; `out`/bundle is what the parser loads.
-        options: `minutes` is for the whole run, `steps` and `epochs` for each network. A stopped run goes on where it
-            was with `resume`.
+        options: `minutes` is for the whole run, `steps` and `epochs` for each network; `init` is a folder, a bundle
+            say, and networks that it has start from there. A stopped run goes on where it was with `resume`.
 
     Returns:
         The held-out figures of every network, by recipe.
 
     Raises:
-        TrainingError: a network failed, or `out` holds a run and `resume` was not asked for.
+        TrainingError: a network failed, `init` is no folder, or `out` holds a run and `resume` was not asked for.
     """
+    if options.init is not None and not options.init.is_dir():
+        raise TrainingError(f"train: tiny starts from a folder with a file for each network, got --init {options.init}")
     if (out / STATE_FILE).exists() and not options.resume:
         raise TrainingError(f"{out} holds a run of tiny already: resume it, or choose another folder")
     slots = min(MAX_JOBS, os.cpu_count() or 1)
@@ -163,7 +165,9 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
 
 
 def _options_for(name: str, options: TrainOptions, minutes: dict[str, float]) -> TrainOptions:
-    own = replace(options, report=_no_report, resume=True, threads=1, init=None)
+    start = None if options.init is None else options.init / f"{name}.safetensors"
+    init = start if start is not None and start.is_file() else None
+    own = replace(options, report=_no_report, resume=True, threads=1, init=init)
     return own if options.minutes is None else replace(own, minutes=minutes[name])
 
 
