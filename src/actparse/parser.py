@@ -64,8 +64,7 @@ class Observed:
     """What stages 1 and 2 found in a video, before it is put together."""
 
     info: VideoInfo
-    found: tuple[FrameParse, ...]  # by stage 1; no states yet
-    frames: tuple[FrameParse, ...]  # the same with left and right as the tracks tell
+    frames: tuple[FrameParse, ...]  # no states yet
     segments: tuple[SegmentScores, ...]
     clip_scores: dict[str, float]  # action -> probability, from clips of the whole video
     track_scores: dict[str, float] | None  # the same from the persons' tracks; None without a network on keypoints
@@ -128,15 +127,12 @@ class Parser:
         for found, segment in walk:
             frames += found
             segments.append(segment)
-        with self.timer("tracks"):
-            repaired = frames if self.tracks is None else self.tracks.with_sides(frames)
         return Observed(
             info=walk.info,
-            found=tuple(frames),
-            frames=tuple(repaired),
+            frames=tuple(frames),
             segments=tuple(segments),
             clip_scores=walk.action_scores(),
-            track_scores=self._track_scores(repaired),
+            track_scores=self._track_scores(frames),
             warnings=tuple(walk.warnings),
         )
 
@@ -144,7 +140,7 @@ class Parser:
         if self.tracks is None:
             return None
         with self.timer("tracks"):
-            scores = self.tracks.evidence(frames).scores(self.tracks.config.evidence)
+            scores = self.tracks.evidence(frames).scores()
         return dict(zip(self.tracks.actions, map(float, scores), strict=True))
 
     def integrate(self, observed: Observed, *, use_tracks: bool | None = None) -> VideoParse:
@@ -160,7 +156,7 @@ class Parser:
             action_scores = joined_scores(observed.clip_scores, observed.track_scores, tracks.config.action_share)
         segments = tuple(self._with_states(item, action_scores) for item in observed.segments)
         if tracks is None:
-            frames = [with_states(f, segments[segment_number(f.index, segments)]) for f in observed.found]
+            frames = [with_states(f, segments[segment_number(f.index, segments)]) for f in observed.frames]
         else:
             with self.timer("tracks"):
                 told = np.array([action_scores[action] for action in tracks.actions], np.float32)  # (A,)

@@ -64,7 +64,6 @@ KEYPOINT_PAIRS: tuple[tuple[int, int], ...] = (
     (13, 14),
     (15, 16),
 )  # limbs, left first
-SIDED_LIMBS: dict[str, tuple[int, ...]] = {"arm": (5, 6, 7, 8, 9, 10), "leg": (11, 12, 13, 14, 15, 16)}  # keypoints
 SKELETON: tuple[tuple[int, int], ...] = (
     (15, 13),
     (13, 11),

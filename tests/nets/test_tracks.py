@@ -21,7 +21,6 @@ def test_shapes_of_what_it_says() -> None:
     assert net.action_logits(features).shape == (4, 3)
     states = net.state_logits(features, torch.eye(3)[[0, 1, 2, 0]])
     assert [tuple(part.shape) for part in states] == [(4, 2), *[(4, 4)] * 9]
-    assert net.side_logits(features).shape == (4, 2)
     assert torch.equal(net(windows(4)), net.action_logits(features))
 
 

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from actparse.errors import ConfigError
 from actparse.nets.tracks import TrackConfig, TrackNet
-from actparse.stages.tracks import Evidence, FollowedTracks, TrackRecognizer, TracksConfig, sides_exchanged
+from actparse.stages.tracks import Evidence, FollowedTracks, TrackRecognizer, TracksConfig
 from actparse.structures import FrameParse, PartParse, PersonParse
-from actparse.vocabulary import KEYPOINT_FLIP, PARTS
+from actparse.vocabulary import PARTS
 
 ACTIONS = ("lunge", "push_up")
 STATES = (("none",), *(("bend", "hold"),) * 9)
@@ -52,17 +54,24 @@ def test_people_of_one_frame_may_differ(recognizer: TrackRecognizer) -> None:
 
 def test_batches_do_not_change_the_result(recognizer: TrackRecognizer) -> None:
     one = TrackRecognizer(recognizer.net, ACTIONS, STATES, recognizer.config, max_batch=1)
-    assert recognizer.evidence(frames(5)).log_scores == pytest.approx(one.evidence(frames(5)).log_scores, rel=1e-4)
+    assert recognizer.evidence(frames(5)).scores() == pytest.approx(one.evidence(frames(5)).scores(), rel=1e-4)
 
 
-def test_a_stream_adds_up_to_the_whole(recognizer: TrackRecognizer) -> None:
-    all_frames = frames(5)
-    tail = recognizer.evidence(all_frames, first=3)
-    assert tail.num_frames == 2
-    alone = [recognizer.evidence(all_frames, first=n) for n in range(5)]
-    assert tail.log_scores == pytest.approx(alone[3].log_scores, rel=1e-6)
-    whole = recognizer.evidence(all_frames)
-    assert (tail + Evidence(whole.log_scores - tail.log_scores, 3)).num_frames == 5
+def test_evidence_of_frames_adds_up(recognizer: TrackRecognizer) -> None:
+    seen = frames(5)
+    whole, tail = recognizer.evidence(seen), recognizer.evidence(seen, first=3)
+    before = Evidence(whole.sums - tail.sums, whole.weight - tail.weight)
+    assert (before + tail).scores() == pytest.approx(whole.scores(), rel=1e-6)
+    assert tail.weight == pytest.approx(whole.weight * 2 / 5)
+
+
+def test_who_is_small_counts_less(recognizer: TrackRecognizer) -> None:
+    seen = frames(1)
+    near, far = seen[0].persons
+    far = replace(far, box=(0.0, 0.0, 50.0, 20.0))  # a tenth of the other's area
+    together = recognizer.evidence([replace(seen[0], persons=(near, far))])
+    alone = [recognizer.evidence([replace(seen[0], persons=(person,))]).scores() for person in (near, far)]
+    assert together.scores() == pytest.approx((alone[0] + 0.1 * alone[1]) / 1.1, rel=1e-4)
 
 
 def test_followed_tracks_say_what_was_known_then(recognizer: TrackRecognizer) -> None:
@@ -71,65 +80,19 @@ def test_followed_tracks_say_what_was_known_then(recognizer: TrackRecognizer) ->
     parts = [followed.with_states(seen[start : start + 10]) for start in range(0, 30, 10)]
     assert [frame.index for part in parts for frame in part] == [frame.index for frame in seen]
     assert followed.with_states([]) == []
-    first = recognizer.with_sides(seen[:10])
-    scores = recognizer.evidence(first).scores(recognizer.config.evidence)
-    assert parts[0] == recognizer.with_states(first, scores)
+    assert parts[0] == recognizer.with_states(seen[:10], recognizer.evidence(seen[:10]).scores())
 
 
 def test_nobody_is_no_evidence(recognizer: TrackRecognizer) -> None:
     nobody = [FrameParse(0, 0.0), FrameParse(5, 0.5)]
-    assert recognizer.evidence(nobody).scores(6.0).tolist() == [0.5, 0.5]
+    assert recognizer.evidence(nobody).scores().tolist() == [0.5, 0.5]
     assert recognizer.with_states(nobody, np.array([1.0, 0.0], np.float32)) == nobody
-    assert recognizer.evidence([]).scores(6.0).tolist() == [0.5, 0.5]
-
-
-def test_more_looks_make_surer() -> None:
-    evidence = Evidence(np.log([0.6, 0.4]) * 10, 10)
-    assert evidence.scores(1.0) == pytest.approx([0.6, 0.4])
-    assert evidence.scores(4.0)[0] > 0.8
-
-
-def standing(*, boxes_follow: bool) -> PersonParse:
-    """Left at x = 80, right at x = 20; the boxes of the parts with their keypoints, or on the other side."""
-    points = [(80.0 if n % 2 else 20.0, 5.0 * n, 0.9) for n in range(17)]
-    parts = []
-    for name in PARTS:
-        x = {"left": 80.0, "right": 20.0}.get(name.partition("_")[0], 50.0)
-        x = x if boxes_follow else 100 - x
-        parts.append(PartParse(name, (x - 5, 40.0, x + 5, 60.0), 0.5, state=name))
-    return PersonParse(1, (0.0, 0.0, 100.0, 100.0), 0.8, tuple(points), tuple(parts))
-
-
-@pytest.mark.parametrize("boxes_follow", [True, False])
-def test_exchanged_sides(boxes_follow: bool) -> None:
-    person = standing(boxes_follow=boxes_follow)
-    exchanged = sides_exchanged(person, "arm")
-    assert [part.name for part in exchanged.parts] == list(PARTS)
-    for number in range(17):
-        from_number = KEYPOINT_FLIP[number] if 5 <= number <= 10 else number
-        assert exchanged.keypoints[number] == person.keypoints[from_number]
-    for name in ("left_arm", "right_hand"):
-        part, old = exchanged.part(name), person.part(name)
-        assert part is not None
-        assert old is not None
-        assert part.box == ((100 - old.box[2], 40.0, 100 - old.box[0], 60.0) if boxes_follow else old.box)
-    assert exchanged.part("left_leg") == person.part("left_leg")
-    assert sides_exchanged(exchanged, "arm").keypoints == person.keypoints
-
-
-def test_sides_are_kept_or_exchanged_as_the_network_says(recognizer: TrackRecognizer) -> None:
-    seen = frames(3)
-    never = TrackRecognizer(recognizer.net, ACTIONS, STATES, TracksConfig(min_side_score=1.0))
-    assert never.with_sides(seen) == seen
-    always = TrackRecognizer(recognizer.net, ACTIONS, STATES, TracksConfig(min_side_score=0.0))
-    turned = always.with_sides(seen, first=1)
-    assert [frame.index for frame in turned] == [5, 10]
-    assert turned[0].persons[0].keypoints[5] == seen[1].persons[0].keypoints[6]
+    assert recognizer.evidence([]).scores().tolist() == [0.5, 0.5]
 
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("step_seconds", 0.0), ("evidence", -1.0), ("action_share", 1.5), ("min_side_score", -0.1)],
+    [("step_seconds", 0.0), ("action_share", 1.5)],
     ids=str,
 )
 def test_a_wrong_field_is_named(field: str, value: float) -> None:

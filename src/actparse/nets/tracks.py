@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from actparse.errors import ConfigError, expect_shape
-from actparse.vocabulary import NUM_KEYPOINTS, PARTS, SIDED_LIMBS
+from actparse.vocabulary import NUM_KEYPOINTS, PARTS
 
 LEAST_SCALE = 1.0  # pixels; smaller poses are not enlarged further
 
@@ -85,7 +85,6 @@ class TrackNet(nn.Module):
             nn.Linear(4 * width, width), nn.ReLU(inplace=True), nn.Dropout(config.dropout), nn.Linear(width, width)
         )
         self.states = nn.Linear(width, sum(config.num_states))
-        self.sides = nn.Linear(3 * width, len(SIDED_LIMBS))
 
     def features(self, windows: Tensor) -> Tensor:
         """Map windows (N, K, 17, 3) of x, y in pixels and confidence to features (N, 3 * width).
@@ -118,11 +117,6 @@ class TrackNet(nn.Module):
         joined = self.join(torch.cat((features, told), dim=1)).relu()  # (N, C)
         logits: Tensor = self.states(joined)  # (N, sum of num_states)
         return torch.split(logits, list(self.config.num_states), dim=1)
-
-    def side_logits(self, features: Tensor) -> Tensor:
-        """Map features (N, 3 * width) to logits (N, 2): arms, and legs, of which left was taken for right."""
-        logits: Tensor = self.sides(features)
-        return logits
 
     def forward(self, windows: Tensor) -> Tensor:
         """Map windows (N, K, 17, 3) to the action's logits (N, num_actions)."""

@@ -18,14 +18,7 @@ from actparse.nets.tracks import TrackNet
 from actparse.stages.precision import inference
 from actparse.stages.windows import person_windows
 from actparse.structures import FrameParse, PartParse, PersonParse
-from actparse.vocabulary import KEYPOINT_FLIP, PART_INDEX, SIDED_LIMBS
-
-Box = tuple[float, float, float, float]
-Keypoint = tuple[float, float, float]
-PARTS_OF_LIMB = {
-    "arm": (("left_arm", "right_arm"), ("left_hand", "right_hand")),
-    "leg": (("left_leg", "right_leg"), ("left_foot", "right_foot")),
-}
+from actparse.vocabulary import PART_INDEX
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,35 +26,30 @@ class TracksConfig:
     """How tracks are read."""
 
     step_seconds: float = 0.5  # from one instant of a window to the next
-    evidence: float = 1.5  # looks at a person that are worth as much as a whole track: instants resemble each other
     action_share: float = 0.8  # of the video's action scores; the rest is what the clips say
 
-    min_side_score: float = 0.5  # that left was taken for right, from which on they change places
-
     def __post_init__(self) -> None:
-        for name in ("step_seconds", "evidence"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"tracks.{name} must be greater than 0, got {getattr(self, name)}")
-        for name in ("action_share", "min_side_score"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(f"tracks.{name} must be 0..1, got {getattr(self, name)}")
+        if not self.step_seconds > 0:
+            raise ConfigError(f"tracks.step_seconds must be greater than 0, got {self.step_seconds}")
+        if not 0 <= self.action_share <= 1:
+            raise ConfigError(f"tracks.action_share must be 0..1, got {self.action_share}")
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What tracks say of the action: weighted sums of log probabilities (A,), over so many frames."""
+    """What tracks say of the action: probabilities (A,) summed over persons and frames, each as it weighs."""
 
-    log_scores: NDArray[np.float64]
-    num_frames: int
+    sums: NDArray[np.float64]
+    weight: float = 0.0  # of all together
 
     def __add__(self, other: Evidence) -> Evidence:
-        return Evidence(self.log_scores + other.log_scores, self.num_frames + other.num_frames)
+        return Evidence(self.sums + other.sums, self.weight + other.weight)
 
-    def scores(self, looks: float) -> NDArray[np.float32]:
-        """Probabilities (A,), which sum to 1, if a track is worth so many `looks`; all alike without any evidence."""
-        scaled = self.log_scores * (looks / max(self.num_frames, 1))
-        powers = np.exp(scaled - scaled.max())
-        return np.asarray(powers / powers.sum(), np.float32)
+    def scores(self) -> NDArray[np.float32]:
+        """Mean probabilities (A,), which sum to 1; all alike without any evidence."""
+        if self.weight <= 0:
+            return np.full(len(self.sums), 1 / len(self.sums), np.float32)
+        return np.asarray(self.sums / self.weight, np.float32)
 
 
 class TrackRecognizer:
@@ -91,12 +79,12 @@ class TrackRecognizer:
 
     def evidence(self, frames: Sequence[FrameParse], *, first: int = 0) -> Evidence:
         """What the persons of `frames[first:]` say of the action; the frames before lend their part of the tracks."""
-        total = np.zeros(len(self.actions))
+        total = Evidence(np.zeros(len(self.actions)))
         for rows, features in self._features(frames, first):
-            log_scores = self.net.action_logits(features).float().log_softmax(dim=1).cpu().numpy()  # (n, A)
-            weights = [_weight(frames[frame].persons[person]) for frame, person in rows]
-            total += np.asarray(weights) @ log_scores
-        return Evidence(total, len(frames) - first)
+            scores = self.net.action_logits(features).float().softmax(dim=1).cpu().numpy()  # (n, A)
+            weights = np.array([_weight(frames[frame], person) for frame, person in rows])  # (n,)
+            total += Evidence(weights @ scores, float(weights.sum()))
+        return total
 
     def with_states(
         self, frames: Sequence[FrameParse], action_scores: NDArray[np.float32], *, first: int = 0
@@ -115,22 +103,6 @@ class TrackRecognizer:
             scores = [part.float().softmax(dim=1).cpu().numpy() for part in logits]  # ten times (n, S)
             for row, (frame, person) in enumerate(rows):
                 persons[frame][person] = self._named(persons[frame][person], [part[row] for part in scores])
-        return [replace(frames[n], persons=tuple(persons[n])) for n in range(first, len(frames))]
-
-    def with_sides(self, frames: Sequence[FrameParse], *, first: int = 0) -> list[FrameParse]:
-        """`frames[first:]` with left and right put right where the rest of the track tells that they were mixed up.
-
-        The keypoints of the arms or legs change places, and with them the boxes of the parts that follow them.
-        """
-        persons = [list(frame.persons) for frame in frames]
-        for rows, features in self._features(frames, first):
-            wrong = (
-                self.net.side_logits(features).float().sigmoid().cpu().numpy() > self.config.min_side_score
-            )  # (n, 2)
-            for (frame, person), of_limbs in zip(rows, wrong.tolist(), strict=True):
-                for limb, is_wrong in zip(SIDED_LIMBS, of_limbs, strict=True):
-                    if is_wrong:
-                        persons[frame][person] = sides_exchanged(persons[frame][person], limb)
         return [replace(frames[n], persons=tuple(persons[n])) for n in range(first, len(frames))]
 
     def _named(self, person: PersonParse, scores: list[NDArray[np.float32]]) -> PersonParse:
@@ -164,48 +136,30 @@ class FollowedTracks:
     def __init__(self, recognizer: TrackRecognizer) -> None:
         self._recognizer = recognizer
         self._recent: list[FrameParse] = []  # as far back as windows reach
-        self._evidence = Evidence(np.zeros(len(recognizer.actions)), 0)
+        self._evidence = Evidence(np.zeros(len(recognizer.actions)))
 
     def with_states(self, frames: Sequence[FrameParse]) -> list[FrameParse]:
         """The next frames of the video, with a state on every part of every person."""
         if not frames:
             return []
         recognizer, first = self._recognizer, len(self._recent)
-        known = [*self._recent, *recognizer.with_sides([*self._recent, *frames], first=first)]
+        known = [*self._recent, *frames]
         self._evidence += recognizer.evidence(known, first=first)
         oldest = known[-1].time_seconds - recognizer.reach_seconds
         self._recent = [frame for frame in known if frame.time_seconds >= oldest]
-        return recognizer.with_states(known, self._evidence.scores(recognizer.config.evidence), first=first)
+        return recognizer.with_states(known, self._evidence.scores(), first=first)
 
 
-def sides_exchanged(person: PersonParse, limb: str) -> PersonParse:
-    """A person whose left and right keypoints of a limb change places; boxes go along where they followed them.
+def _weight(frame: FrameParse, number: int) -> float:
+    """How much a person counts: the surer box and keypoints are, and the nearer to the largest person of the frame.
 
-    Args:
-        person: with or without parts.
-        limb: of vocabulary.SIDED_LIMBS; arms take the hands along, legs the feet.
+    Who does what a video is about stands in front; who stands around is smaller, and does something else.
     """
-    keypoints = list(person.keypoints)
-    for number in SIDED_LIMBS[limb]:
-        keypoints[number] = person.keypoints[KEYPOINT_FLIP[number]]
-    parts = list(person.parts)
-    for left, right in PARTS_OF_LIMB[limb]:
-        one, other = person.part(left), person.part(right)
-        if one is not None and other is not None and _follow(one.box, other.box, person.keypoints, limb):
-            parts[parts.index(one)] = replace(other, name=left)
-            parts[parts.index(other)] = replace(one, name=right)
-    return replace(person, keypoints=tuple(keypoints), parts=tuple(parts))
+    person = frame.persons[number]
+    share = _area(person) / max(_area(other) for other in frame.persons)
+    return share * person.score * float(np.mean([confidence for _, _, confidence in person.keypoints]))
 
 
-def _follow(left: Box, right: Box, keypoints: Sequence[Keypoint], limb: str) -> bool:
-    """Whether a left and a right box lie where the keypoints of their sides do, rather than of the other."""
-    middles = np.array([((b[0] + b[2]) / 2, (b[1] + b[3]) / 2) for b in (left, right)])  # (2, 2)
-    limbs = np.array([keypoints[number][:2] for number in SIDED_LIMBS[limb]]).reshape(-1, 2, 2)  # joint, side, x and y
-    joints = limbs[1:].mean(axis=0)  # (2, 2) elbow and wrist, or knee and ankle
-    straight, crossed = (np.hypot(*(middles - sides).T).sum() for sides in (joints, joints[::-1]))
-    return bool(straight < crossed)
-
-
-def _weight(person: PersonParse) -> float:
-    """How much a person's pose counts: the surer the box and the keypoints, the more."""
-    return person.score * float(np.mean([confidence for _, _, confidence in person.keypoints]))
+def _area(person: PersonParse) -> float:
+    x1, y1, x2, y2 = person.box
+    return max((x2 - x1) * (y2 - y1), 1.0)

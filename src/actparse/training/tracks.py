@@ -14,29 +14,25 @@ from torch import Tensor, nn
 
 from actparse.data.pseudo_labels import UNSEEN
 from actparse.errors import DataError
-from actparse.metrics.keypoints import swap_rate
 from actparse.metrics.states import StateAccuracy
 from actparse.nets.tracks import TrackConfig, TrackNet
 from actparse.stages.tracking import Tracker, TrackerConfig
 from actparse.stages.tracks import TrackRecognizer, TracksConfig
 from actparse.stages.windows import Keypoints, person_windows
 from actparse.structures import FrameParse, PartParse, PersonParse
-from actparse.training.poses import MIN_PAIR_SHARE, tellable_pairs
 from actparse.training.store import Store
 from actparse.training.task import Batch, Task, TaskSettings
 from actparse.training.track_stream import TrackStream
-from actparse.vocabulary import KEYPOINT_FLIP, PART_FLIP, PARTS, SIDED_LIMBS
+from actparse.vocabulary import KEYPOINT_FLIP, PART_FLIP, PARTS
 from actparse.weights.bundle import config_to_dict
 
 UNKNOWN = -1  # a state that is not annotated, or that the network does not know
 STREAM_SHARE = 0.5  # of a batch, where there is a stream
 LABEL_SMOOTHING = 0.05
 STATES_WEIGHT = 1.0  # of the states' loss beside the action's
-SIDES_WEIGHT = 0.5  # the same, of the loss of left taken for right
 UNTOLD_SHARE = 0.25  # of the samples are not told the action
 TURN_DEGREES = 6.0  # standard deviation
-BODY = slice(5, 17)  # keypoints of all limbs
-CLEAR_SHARE = 0.6  # of the distance to the right sides: nearer than that, left was taken for right
+BODY, ARMS, LEGS = slice(5, 17), slice(5, 11), slice(11, 17)  # keypoints: all limbs; to the wrists; from the hips
 JOINT_ERRORS = np.array([0.5] * 5 + [0.8, 0.8, 1.1, 1.1, 1.4, 1.4, 0.8, 0.8, 1.0, 1.0, 1.3, 1.3], np.float32)
 
 
@@ -60,11 +56,10 @@ class Windows:
     windows: Keypoints  # (N, K, 17, 3)
     states: NDArray[np.int64]  # (N, 10) as the network numbers them
     actions: NDArray[np.int64]  # (N,)
-    sides: NDArray[np.int64]  # (N, 2) whether left was taken for right: arms, legs
 
     def at(self, rows: NDArray[np.int64]) -> Windows:
         """Some rows."""
-        return Windows(self.windows[rows], self.states[rows], self.actions[rows], self.sides[rows])
+        return Windows(self.windows[rows], self.states[rows], self.actions[rows])
 
     def with_windows(self, windows: Keypoints) -> Windows:
         """Other windows of the same people."""
@@ -115,18 +110,15 @@ class TracksTask(Task):
         windows: list[Keypoints] = []
         states: list[list[int]] = []
         actions: list[int] = []
-        order: list[int] = []
         for video in store_tracks(store, keypoints):
             places, found = person_windows(
                 video.frames, num_instants=self.config.num_instants, step_seconds=self.stage.step_seconds
             )
             rows = [video.rows[frame][at] for frame, at in places]
             windows.append(found)
-            order += rows
             states += [self._state_numbers(store.part_states[row]) for row in rows]
             actions += [self.actions.index(video.action)] * len(rows)
-        sides = taken_for_the_other(keypoints, store.person_keypoints)[order]
-        return Windows(np.concatenate(windows), np.array(states, np.int64), np.array(actions, np.int64), sides)
+        return Windows(np.concatenate(windows), np.array(states, np.int64), np.array(actions, np.int64))
 
     def _state_numbers(self, states: Sequence[str | None]) -> list[int]:
         pairs = zip(states, self.states, strict=True)
@@ -159,7 +151,6 @@ class TracksTask(Task):
             "windows": torch.from_numpy(turned(windows, rng)),
             "states": torch.from_numpy(states),
             "actions": torch.from_numpy(drawn.actions),
-            "sides": torch.from_numpy(drawn.sides),
             "told": torch.from_numpy(told),
         }
 
@@ -172,14 +163,8 @@ class TracksTask(Task):
         exists = (instants >= 0) & (instants < length)
         windows = self.stream.keypoints[tracks[:, None], instants.clip(0, length - 1)]  # (n, K, 17, 3)
         windows[~exists] = 0
-        middle = num_instants // 2
         found = with_errors(windows, self.errors, rng)
-        return Windows(
-            found,
-            self.stream_states[tracks, middles],
-            self.stream_actions[tracks],
-            taken_for_the_other(found[:, middle], windows[:, middle]),
-        )
+        return Windows(found, self.stream_states[tracks, middles], self.stream_actions[tracks])
 
     def losses(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy of the action, and the mean over the parts of that of their states."""
@@ -192,14 +177,9 @@ class TracksTask(Task):
             for part, logits in enumerate(net.state_logits(features, batch["told"].to(device)))
         ]
         logits = net.action_logits(features).float()
-        sides = batch["sides"].to(device)  # (N, 2)
-        wrong = F.binary_cross_entropy_with_logits(
-            net.side_logits(features).float(), sides.clamp(min=0).float(), reduction="none"
-        )  # (N, 2)
         return {
             "action": F.cross_entropy(logits, batch["actions"].to(device), label_smoothing=LABEL_SMOOTHING),
             "states": STATES_WEIGHT * torch.stack(by_part).sum() / (states != UNKNOWN).sum().clamp(min=1),
-            "sides": SIDES_WEIGHT * wrong[sides != UNKNOWN].sum() / (sides != UNKNOWN).sum().clamp(min=1),
         }
 
     def evaluate(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
@@ -208,26 +188,15 @@ class TracksTask(Task):
         recognizer = TrackRecognizer(net.to(device).eval(), self.actions, self.states, self.stage)
         store, keypoints = self.held_out
         right, accuracy, videos = 0, StateAccuracy(), store_tracks(store, keypoints)
-        repaired = keypoints.copy()
         for video in videos:
-            frames = recognizer.with_sides(video.frames)
-            scores = recognizer.evidence(frames).scores(self.stage.evidence)
+            scores = recognizer.evidence(video.frames).scores()
             right += recognizer.actions[int(scores.argmax())] == video.action
-            for frame, rows in zip(recognizer.with_states(frames, scores), video.rows, strict=True):
+            for frame, rows in zip(recognizer.with_states(video.frames, scores), video.rows, strict=True):
                 for person, row in zip(frame.persons, rows, strict=True):
-                    repaired[row] = person.keypoint_array()
                     for part, true in zip(person.parts, store.part_states[row], strict=True):
                         if true is not None:
                             accuracy.add(part.name, true, part.state)
-        sides = store.person_boxes[:, 2:] - store.person_boxes[:, :2]  # (P, 2)
-        tellable = tellable_pairs(store.person_keypoints, MIN_PAIR_SHARE * sides.max(axis=1))
-        return {
-            "accuracy": right / max(len(videos), 1),
-            "videos": len(videos),
-            "states": accuracy.by_group(),
-            "swapped": swap_rate(repaired, tellable),
-            "swapped_before": swap_rate(keypoints, tellable),
-        }
+        return {"accuracy": right / max(len(videos), 1), "videos": len(videos), "states": accuracy.by_group()}
 
     def stage_settings(self) -> Mapping[str, Any]:
         """Of stages.tracks."""
@@ -286,10 +255,13 @@ def with_errors(windows: Keypoints, errors: PoseErrors, rng: np.random.Generator
     spread = _spreads(windows)  # (N, 1, 1, 1)
     rate = rng.random((6, count, 1, 1))
     found = windows.copy()
-    limbs = [(5, errors.swapped_limbs, slice(keypoints[0], keypoints[-1] + 1)) for keypoints in SIDED_LIMBS.values()]
-    for number, share, keypoints in ((0, errors.swapped, BODY), *limbs):
+    for number, share, limbs in (
+        (0, errors.swapped, BODY),
+        (5, errors.swapped_limbs, ARMS),
+        (5, errors.swapped_limbs, LEGS),
+    ):
         swapped = rng.random((count, num_instants)) < rate[number, :, :, 0] * share
-        found[swapped, keypoints] = found[swapped][:, KEYPOINT_FLIP][:, keypoints]
+        found[swapped, limbs] = found[swapped][:, KEYPOINT_FLIP][:, limbs]
     jitter = rate[1][..., None] * errors.jitter * rng.standard_normal((count, num_instants, 17, 2))
     lasting = rate[2][..., None] * errors.lasting * rng.standard_normal((count, 1, 17, 2))
     found[..., :2] += (jitter + lasting) * spread * JOINT_ERRORS[:, None]
@@ -308,25 +280,6 @@ def _spreads(windows: Keypoints) -> NDArray[np.float32]:
     squares = (((windows[..., :2] - middle) ** 2).sum(axis=3, keepdims=True) * there).sum(axis=(1, 2), keepdims=True)
     spread: NDArray[np.float32] = np.sqrt(squares / np.maximum(there.sum(axis=(1, 2), keepdims=True), 1))
     return spread
-
-
-def taken_for_the_other(found: Keypoints, truth: Keypoints) -> NDArray[np.int64]:
-    """Whether left was taken for right in found poses (N, 17, 3), as the true ones tell.
-
-    Returns:
-        (N, 2) 1 or 0 for arms and legs; UNKNOWN where neither fits better, or too little is annotated.
-    """
-    there = (truth[..., 2] > 0) & (found[..., 2] > 0)  # (N, 17)
-    own = np.hypot(*np.moveaxis(found[..., :2] - truth[..., :2], 2, 0))  # (N, 17)
-    other = np.hypot(*np.moveaxis(found[..., :2] - truth[:, KEYPOINT_FLIP, :2], 2, 0))  # (N, 17)
-    both = there & there[:, KEYPOINT_FLIP]
-    answers = np.full((len(found), len(SIDED_LIMBS)), UNKNOWN)
-    for column, keypoints in enumerate(SIDED_LIMBS.values()):
-        limb = both[:, keypoints]
-        straight, crossed = (own[:, keypoints] * limb).sum(axis=1), (other[:, keypoints] * limb).sum(axis=1)
-        answers[straight < CLEAR_SHARE * crossed, column] = 0
-        answers[crossed < CLEAR_SHARE * straight, column] = 1
-    return answers
 
 
 def lost_more(windows: Keypoints, rng: np.random.Generator) -> Keypoints:
