@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from actparse.cli import main
 from actparse.errors import ConfigError, DataError, TrainingError, WeightsError
 from actparse.nets.csn import Csn, CsnConfig
 from actparse.nets.hrnet import Hrnet, HrnetConfig
@@ -133,6 +134,16 @@ def test_tsn_on_flow_files(data: Path, tmp_path: Path) -> None:
     weight = load_network(tmp_path / "action-tsn-flow.safetensors").net.state_dict()["backbone.conv1.conv.weight"]
     mean = start.state_dict()["backbone.conv1.conv.weight"].mean(dim=1, keepdim=True)
     torch.testing.assert_close(weight, mean.expand(-1, 10, -1, -1), atol=1e-6, rtol=0)
+
+
+def test_tsn_on_flow_that_the_command_wrote(tmp_path: Path) -> None:
+    data = write_miniature(tmp_path / "data", videos_per_action=1)
+    assert main(["data", "flow", str(data), "--short-side", "16", "--processes", "1"]) == 0
+    assert len(list(data.glob("flow/*/flow_x_*.jpg"))) == 4 * (NUM_FRAMES - 1)
+    figures = run_recipe("states-tsn-flow-arm", data, tmp_path / "run", options(SMALL_CLIPS, steps=1))
+    assert (figures["steps"], figures["stretches"]) == (1, 2)
+    file = load_network(tmp_path / "run" / "states-tsn-flow-arm.safetensors")
+    assert file.settings["flow"]["num_fields"] == 5
 
 
 def write_flow(data: Path, folder: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from actparse.data.flow_files import FLOW_FOLDER
 from actparse.errors import TrainingError
 from actparse.nets.tsn import Tsn
 from actparse.training.builders import cache_folder
@@ -28,7 +29,6 @@ from actparse.training.runs import RunFolder
 from actparse.training.task import Task
 from actparse.weights.bundle import load_network
 
-FLOW_FOLDER = "flow"  # below the dataset, where no other is named
 FIRST_CONVOLUTION = "backbone.conv1.conv.weight"  # of a Tsn
 
 

@@ -1,7 +1,4 @@
-"""Optical flow from 8-bit files: FOLDER/VIDEO/flow_x_00001.jpg and flow_y_00001.jpg for each pair of frames, from 1.
-
-The coding is that of video.flow. Source of the names: denseflow and the public flow data.
-"""
+"""Optical flow from the 8-bit files of data.flow_files, one field for each pair of frames."""
 
 from __future__ import annotations
 
@@ -12,10 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from actparse.data.flow_files import SUFFIXES, field_stem
 from actparse.errors import DataError
 from actparse.video.flow import FlowBytes
-
-SUFFIXES = (".jpg", ".png")
 
 
 def read_flow(folder: Path, name: str, numbers: Sequence[int]) -> dict[int, FlowBytes]:
@@ -26,7 +22,7 @@ def read_flow(folder: Path, name: str, numbers: Sequence[int]) -> dict[int, Flow
     """
     found = {}
     for number in sorted(set(numbers)):
-        x, y = (_read(folder / name, f"flow_{axis}_{number + 1:05d}") for axis in "xy")
+        x, y = (_read(folder / name, field_stem(number, axis)) for axis in "xy")
         if x.shape != y.shape:
             raise DataError(f"{folder / name}: flow {number + 1} x and y differ in size: {x.shape} and {y.shape}")
         found[number] = np.stack((x, y), axis=2)
