@@ -3,10 +3,11 @@
 `resnet`, `yolof` ... here are the functions that build a network; the modules of those names hold their parts.
 """
 
+from actparse.nets.baseline import baseline
 from actparse.nets.csn import csn
 from actparse.nets.hrnet import hrnet
 from actparse.nets.resnet import resnet
 from actparse.nets.tsn import tsn
 from actparse.nets.yolof import yolof
 
-__all__ = ["csn", "hrnet", "resnet", "tsn", "yolof"]
+__all__ = ["baseline", "csn", "hrnet", "resnet", "tsn", "yolof"]

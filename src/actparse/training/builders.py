@@ -13,6 +13,7 @@ from actparse.data.kinetics_tps import KineticsTps
 from actparse.data.synth.dataset import is_synthetic
 from actparse.errors import DataError
 from actparse.training import tiny
+from actparse.training.baseline import BaselineTask
 from actparse.training.clip_stream import ClipStreamConfig, open_clip_stream
 from actparse.training.clips import ActionTask, ClipTask
 from actparse.training.keypoint_cache import predicted_keypoints
@@ -112,6 +113,10 @@ def _tracks(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Tas
     return TracksTask(*_with_keypoints(data, run, options), stream, tiny.TRACKS_NET, tiny.TRACKS_STAGE)
 
 
+def _baseline(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Task:
+    return BaselineTask(*open_splits(data, run.out, options.report), tiny.BASELINE_NET, tiny.BASELINE_STAGE)
+
+
 def open_clips(data: Path, out: Path, options: TrainOptions) -> tuple[Stretch, ...]:
     """The rendered clips that the clip networks train on beside a SynthTPS dataset; none for another dataset."""
     if not is_synthetic(data):
@@ -147,6 +152,7 @@ _BUILDERS: dict[str, Builder] = {
     "parts": _parts,
     "parts-without-dots": _parts,
     "tracks": _tracks,
+    "baseline": _baseline,
     **dict.fromkeys(tiny.VIDEO_NETWORKS, _action),
     **{f"states-{group}": _states for group in GROUPS},
 }

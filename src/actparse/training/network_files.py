@@ -15,7 +15,7 @@ from actparse.training.runs import RunFolder, write_json
 from actparse.training.task import Task
 from actparse.weights.bundle import load_network, save_network
 
-CLASSIFIERS = ("cls_head.fc_cls.", "bbox_head.cls_score.")  # layers that may differ in their number of labels
+CLASSIFIERS = ("cls_head.fc_cls.", "bbox_head.cls_score.", "state_heads.")  # layers whose labels may differ
 
 
 def load_initial(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from actparse.nets.baseline import BaselineConfig
 from actparse.nets.csn import CsnConfig
 from actparse.nets.hrnet import HrnetConfig, SideBranchConfig
 from actparse.nets.resnet import ResNetConfig
@@ -11,6 +12,7 @@ from actparse.nets.tracks import TrackConfig
 from actparse.nets.tsn import TsnConfig
 from actparse.nets.yolof import YolofConfig
 from actparse.stages.actions import ClipConfig
+from actparse.stages.baseline import BaselineSettings
 from actparse.stages.clip_inputs import FlowInput
 from actparse.stages.inputs import InputNorm
 from actparse.stages.parts import PartsConfig
@@ -117,3 +119,21 @@ POSES_STAGE = PosesConfig(size=(128, 128), padding=1.25, decoding="dark", blur_k
 
 TRACKS_NET = TrackConfig()  # `num_actions` and `num_states` are what training sees
 TRACKS_STAGE = TracksConfig()
+
+BASELINE_NET = BaselineConfig(
+    backbone=ResNetConfig(
+        block="basic",
+        num_blocks=(1, 1, 2, 2),
+        widths=(32, 64, 96, 128),
+        stem_width=16,
+        stem_kernel=3,
+        stem_pool=False,
+        strides=(2, 2, 2, 1),
+        dilations=(1, 1, 1, 2),
+    ),  # stride 16
+    roi_channels=64,
+    roi_size=3,
+    width=160,
+    dropout=0.3,
+)  # `num_actions` and `num_states` are what training sees
+BASELINE_STAGE = BaselineSettings(short_side=240, norm=NORM)

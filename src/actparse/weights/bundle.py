@@ -23,6 +23,7 @@ from torch import nn
 
 from actparse.errors import ConfigError, WeightsError
 from actparse.files import written_beside
+from actparse.nets.baseline import Baseline, BaselineConfig
 from actparse.nets.csn import Csn, CsnConfig
 from actparse.nets.hrnet import Hrnet, HrnetConfig
 from actparse.nets.tracks import TrackConfig, TrackNet
@@ -37,6 +38,7 @@ ARCHITECTURES: dict[str, tuple[type, Callable[[Any], nn.Module]]] = {
     "csn": (CsnConfig, Csn),
     "tsn": (TsnConfig, Tsn),
     "tracks": (TrackConfig, TrackNet),
+    "baseline": (BaselineConfig, Baseline),
 }
 HEADER = "actparse"  # the key of our JSON in a file's header
 

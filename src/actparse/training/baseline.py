@@ -1,0 +1,235 @@
+"""Recipe "baseline": the official baseline on the kept frames of a store, with true boxes of persons and parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from actparse.data.pseudo_labels import UNSEEN
+from actparse.errors import DataError
+from actparse.metrics.states import StateAccuracy
+from actparse.nets.baseline import Baseline, BaselineConfig, FrameBoxes
+from actparse.stages.baseline import BaselineRecognizer, BaselineSettings
+from actparse.structures import FrameParse, PartParse, PersonParse
+from actparse.training.augment import ColorJitter, Matrix, about, clip_boxes, mirrored, move_boxes, recolor, then, warp
+from actparse.training.store import Store
+from actparse.training.task import Batch, Task, TaskSettings
+from actparse.vocabulary import NUM_KEYPOINTS, PART_FLIP, PART_INDEX, PARTS
+from actparse.weights.bundle import config_to_dict
+
+UNKNOWN = -1  # a state that is not annotated, or that training never saw on this part
+LABEL_SMOOTHING = 0.05  # of the action
+STATES_WEIGHT = 1.0  # of the states' loss beside the action's
+ZOOM = (0.85, 1.2)
+MAX_SHIFT = 0.08  # of the frame's sides
+MIN_VISIBLE = 0.4  # of a person's or a part's box, for it to count in an augmented frame
+JITTER = ColorJitter(gain=0.35, channel_gain=0.25, offset=25.0, gamma=0.3, swapped_share=0.4)  # clothes tell no action
+NOBODY = ((0.0, 0.0, 0.0),) * NUM_KEYPOINTS
+
+
+@dataclass(frozen=True)
+class FramePersons:
+    """P persons of one augmented frame."""
+
+    boxes: NDArray[np.float32]  # (P, 4) xyxy, pixels of the network's input
+    parts: NDArray[np.float32]  # (P, 10, 4); zeros where a part is not there
+    states: NDArray[np.int64]  # (P, 10) as the network numbers them, or UNKNOWN
+
+
+class BaselineTask(Task):
+    """Some frames of each video, one from each of its equal segments, all moved, mirrored and recoloured alike."""
+
+    kind = "baseline"
+    settings = TaskSettings(batch_size=8, learning_rate=2e-3)
+    metric = "accuracy"
+
+    def __init__(
+        self, train: Store, held_out: Store, config: BaselineConfig, stage: BaselineSettings, *, num_segments: int = 3
+    ) -> None:
+        """`num_segments`: frames of a video that training sees at once.
+
+        Raises:
+            DataError: the training split has no annotated frame.
+        """
+        self.train, self.held_out = train, held_out
+        self.stage, self.num_segments = stage, num_segments
+        self.videos = [rows for _, rows in frames_by_video(train) if len(rows)]
+        if not self.videos:
+            raise DataError("baseline: the training split has no annotated frame")
+        self.actions = tuple(sorted(set(train.actions)))
+        self.states = tuple(states_seen(train, part) for part in range(len(PARTS)))
+        counts = tuple(map(len, self.states))
+        self.config = replace(config, num_actions=len(self.actions), num_states=counts)
+        self.net = Baseline(self.config)
+
+    @property
+    def num_samples(self) -> int:
+        """Kept frames of the training split, in samples of `num_segments`."""
+        return max(len(self.videos), sum(map(len, self.videos)) // self.num_segments)
+
+    def batch(self, rng: np.random.Generator) -> Batch:
+        """Videos drawn at random; of their persons lists with an entry for each video."""
+        rows = rng.integers(0, len(self.videos), self.settings.batch_size)
+        images, persons = zip(*(self._sample(self.videos[row], rng) for row in rows), strict=True)
+        actions = [self.train.actions[self.train.frame_videos[self.videos[row][0]]] for row in rows]
+        return {
+            "images": torch.from_numpy(np.stack(images)),  # (N, S, H, W, 3)
+            "actions": torch.tensor([self.actions.index(action) for action in actions]),
+            "persons": [torch.from_numpy(np.concatenate([p.boxes for p in each])) for each in persons],
+            "parts": [torch.from_numpy(np.concatenate([p.parts for p in each])) for each in persons],
+            "states": [torch.from_numpy(np.concatenate([p.states for p in each])) for each in persons],
+            "segments": [torch.from_numpy(np.repeat(np.arange(len(e)), [len(p.boxes) for p in e])) for e in persons],
+        }
+
+    def _sample(
+        self, frames: NDArray[np.int64], rng: np.random.Generator
+    ) -> tuple[NDArray[np.uint8], list[FramePersons]]:
+        """Frames (S, H, W, 3) of one video and the persons of each."""
+        chosen = drawn_frames(frames, self.num_segments, rng)  # (S,)
+        old = (self.train.frames.shape[1], self.train.frames.shape[2])
+        size = self.stage.resized(old)
+        is_mirrored = bool(rng.random() < 0.5)
+        matrix = _moved(old, size, rng)
+        if is_mirrored:
+            matrix = mirrored(matrix, size[1])
+        fill = int(rng.integers(0, 256))
+        images = np.stack([warp(self.train.frames[frame], matrix, size, fill=fill) for frame in chosen])
+        images = recolor(images.reshape(-1, size[1], 3), rng, JITTER).reshape(images.shape)
+        return images, [self._persons(int(frame), matrix, size, mirror=is_mirrored) for frame in chosen]
+
+    def _persons(self, frame: int, matrix: Matrix, size: tuple[int, int], *, mirror: bool) -> FramePersons:
+        """The persons of a frame that are still in it once it has been moved."""
+        rows = self.train.persons_of(frame)
+        boxes, shown = clip_boxes(move_boxes(matrix, self.train.person_boxes[rows]), size, min_visible=MIN_VISIBLE)
+        parts = self.train.part_boxes[rows]  # (P, 10, 4)
+        states = np.array([self._numbers(names, mirror=mirror) for names in self.train.part_states[rows]], np.int64)
+        states = states.reshape(-1, len(PARTS))
+        if mirror:
+            parts = parts[:, PART_FLIP]
+        exists = (parts != 0).any(axis=2)  # (P, 10)
+        moved, stays = clip_boxes(move_boxes(matrix, parts).reshape(-1, 4), size, min_visible=MIN_VISIBLE)
+        is_there = exists & stays.reshape(exists.shape)
+        parts = np.where(is_there[..., None], moved.reshape(parts.shape), 0).astype(np.float32)
+        states = np.where(is_there, states, UNKNOWN)
+        return FramePersons(boxes[shown].astype(np.float32), parts[shown], states[shown])
+
+    def _numbers(self, names: Sequence[str | None], *, mirror: bool) -> list[int]:
+        """A person's states (10,) as the network numbers them, or as a mirror shows them."""
+        seen = [names[PART_FLIP[part]] for part in range(len(PARTS))] if mirror else names
+        return [
+            known.index(state) if state in known else UNKNOWN for known, state in zip(self.states, seen, strict=True)
+        ]
+
+    def losses(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """Cross-entropy of the action, and the mean over all annotated parts of that of their states."""
+        assert isinstance(net, Baseline)
+        device = next(net.parameters()).device
+        images = batch["images"].to(device)  # (N, S, H, W, 3)
+        frames = self.stage.norm(images.flatten(0, 1).permute(0, 3, 1, 2))  # (N*S, 3, H, W)
+        boxes = _boxes_of(batch, images.shape[1]).to(device)
+        logits = net(frames.view(*images.shape[:2], *frames.shape[1:]), boxes)
+        states = torch.cat(batch["states"]).to(device)  # (P, 10)
+        by_part = [
+            F.cross_entropy(of_part.float(), states[:, part], ignore_index=UNKNOWN, reduction="sum")
+            for part, of_part in enumerate(logits.states)
+        ]
+        actions = batch["actions"].to(device)
+        return {
+            "action": F.cross_entropy(logits.actions.float(), actions, label_smoothing=LABEL_SMOOTHING),
+            "states": STATES_WEIGHT * torch.stack(by_part).sum() / (states != UNKNOWN).sum().clamp(min=1),
+        }
+
+    def evaluate(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
+        """Video accuracy, and accuracy of the states by group, on true boxes of the held-out split."""
+        assert isinstance(net, Baseline)
+        recognizer = BaselineRecognizer(net.to(device).eval(), self.actions, self.states, self.stage)
+        right, videos, accuracy = 0, 0, StateAccuracy()
+        for action, rows in frames_by_video(self.held_out):
+            images = [self.held_out.frames[row] for row in rows]
+            scores, parsed = recognizer.recognize(images, store_frames(self.held_out, rows))
+            videos += 1
+            right += max(scores, key=lambda name: scores[name]) == action
+            for row, frame in zip(rows.tolist(), parsed, strict=True):
+                of_frame = self.held_out.part_states[self.held_out.persons_of(row)]
+                for person, states in zip(frame.persons, of_frame, strict=True):
+                    _count(person, states, accuracy)
+        return {"accuracy": right / max(videos, 1), "videos": videos, "states": accuracy.by_group()}
+
+    def stage_settings(self) -> Mapping[str, Any]:
+        """Of stages.baseline."""
+        return config_to_dict(self.stage)
+
+    def labels(self) -> Mapping[str, Any]:
+        """The actions, and of each part its states."""
+        return {"actions": list(self.actions), "states": list(map(list, self.states))}
+
+
+def _boxes_of(batch: Batch, num_segments: int) -> FrameBoxes:
+    """The boxes of a batch; a store knows no objects."""
+    frames = [segments + video * num_segments for video, segments in enumerate(batch["segments"])]
+    return FrameBoxes.without_objects(torch.cat(batch["persons"]), torch.cat(batch["parts"]), torch.cat(frames))
+
+
+def _moved(old: tuple[int, int], size: tuple[int, int], rng: np.random.Generator) -> Matrix:
+    """A frame of `old` (height, width), zoomed and shifted, drawn at `size`."""
+    scale = np.array([[size[1] / old[1], 0, 0], [0, size[0] / old[0], 0]])
+    center = (size[1] / 2, size[0] / 2)
+    x, y = np.array(center) + rng.uniform(-MAX_SHIFT, MAX_SHIFT, 2) * (size[1], size[0])
+    return then(scale, about(center, zoom=rng.uniform(*ZOOM), degrees=0, to=(x, y)))
+
+
+def drawn_frames(frames: NDArray[np.int64], num_segments: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """One of a video's frames (F,) from each of its equal segments (S,); a short video repeats some. Source: TSN."""
+    places = (np.arange(num_segments) + rng.random(num_segments)) * len(frames) / num_segments
+    return frames[np.minimum(places.astype(np.int64), len(frames) - 1)]
+
+
+def states_seen(store: Store, part: int) -> tuple[str, ...]:
+    """The states of a part that a store's persons are in, sorted."""
+    states = {row[part] for row in store.part_states}
+    return tuple(sorted(state for state in states if state is not None)) or (UNSEEN,)
+
+
+def frames_by_video(store: Store) -> list[tuple[str, NDArray[np.int64]]]:
+    """The action and the rows of the kept frames of every video."""
+    return [
+        (action, np.flatnonzero(store.frame_videos == video).astype(np.int64))
+        for video, action in enumerate(store.actions)
+    ]
+
+
+def store_frames(store: Store, rows: NDArray[np.int64]) -> list[FrameParse]:
+    """Kept frames of a store as a parse of them: true boxes of persons and parts, no keypoints, no states yet."""
+    return [
+        FrameParse(int(store.frame_indices[row]), float(store.frame_times[row]), _people(store, int(row)))
+        for row in rows
+    ]
+
+
+def _people(store: Store, frame: int) -> tuple[PersonParse, ...]:
+    rows = store.persons_of(frame)
+    pairs = zip(store.person_boxes[rows].tolist(), store.part_boxes[rows], strict=True)
+    return tuple(_person(number, box, parts) for number, (box, parts) in enumerate(pairs, start=1))
+
+
+def _person(number: int, box: list[float], parts: NDArray[np.float32]) -> PersonParse:
+    x1, y1, x2, y2 = box
+    found = []
+    for name, (left, top, right, bottom) in zip(PARTS, parts.tolist(), strict=True):
+        if any((left, top, right, bottom)):
+            found.append(PartParse(name, (left, top, right, bottom), 1.0))
+    return PersonParse(number, (x1, y1, x2, y2), 1.0, NOBODY, tuple(found))
+
+
+def _count(person: PersonParse, states: Sequence[str | None], accuracy: StateAccuracy) -> None:
+    for part in person.parts:
+        true = states[PART_INDEX[part.name]]
+        if true is not None:
+            accuracy.add(part.name, true, part.state)
