@@ -12,14 +12,13 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from actparse.data.pseudo_labels import UNSEEN
 from actparse.errors import DataError
 from actparse.metrics.states import StateAccuracy
 from actparse.nets.baseline import Baseline, BaselineConfig, FrameBoxes
 from actparse.stages.baseline import BaselineRecognizer, BaselineSettings
 from actparse.structures import FrameParse, PartParse, PersonParse
 from actparse.training.augment import ColorJitter, Matrix, about, clip_boxes, mirrored, move_boxes, recolor, then, warp
-from actparse.training.store import Store
+from actparse.training.store import Store, states_of_part
 from actparse.training.task import Batch, Task, TaskSettings
 from actparse.vocabulary import NUM_KEYPOINTS, PART_FLIP, PART_INDEX, PARTS
 from actparse.weights.bundle import config_to_dict
@@ -64,7 +63,7 @@ class BaselineTask(Task):
         if not self.videos:
             raise DataError("baseline: the training split has no annotated frame")
         self.actions = tuple(sorted(set(train.actions)))
-        self.states = tuple(states_seen(train, part) for part in range(len(PARTS)))
+        self.states = tuple(states_of_part(train, part) for part in range(len(PARTS)))
         counts = tuple(map(len, self.states))
         self.config = replace(config, num_actions=len(self.actions), num_states=counts)
         self.net = Baseline(self.config)
@@ -189,12 +188,6 @@ def drawn_frames(frames: NDArray[np.int64], num_segments: int, rng: np.random.Ge
     """One of a video's frames (F,) from each of its equal segments (S,); a short video repeats some. Source: TSN."""
     places = (np.arange(num_segments) + rng.random(num_segments)) * len(frames) / num_segments
     return frames[np.minimum(places.astype(np.int64), len(frames) - 1)]
-
-
-def states_seen(store: Store, part: int) -> tuple[str, ...]:
-    """The states of a part that a store's persons are in, sorted."""
-    states = {row[part] for row in store.part_states}
-    return tuple(sorted(state for state in states if state is not None)) or (UNSEEN,)
 
 
 def frames_by_video(store: Store) -> list[tuple[str, NDArray[np.int64]]]:

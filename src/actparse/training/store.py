@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from actparse.data.kinetics_tps import KineticsTps, VideoRecord
 from actparse.data.pools import in_order
+from actparse.data.pseudo_labels import UNSEEN
 from actparse.errors import DataError
 from actparse.training.options import Report, say_nothing
 from actparse.training.reading import StoreConfig, VideoArrays, read_video
@@ -62,6 +63,12 @@ class Store:
     def persons_of(self, frame: int) -> slice:
         """The rows of one frame's persons."""
         return slice(int(self.person_offsets[frame]), int(self.person_offsets[frame + 1]))
+
+
+def states_of_part(store: Store, part: int) -> tuple[str, ...]:
+    """The states of a part, by its index, that a store's persons are in, sorted; one that says nothing if none are."""
+    states = {row[part] for row in store.part_states}
+    return tuple(sorted(state for state in states if state is not None)) or (UNSEEN,)
 
 
 def open_store(

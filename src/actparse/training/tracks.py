@@ -12,7 +12,6 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from actparse.data.pseudo_labels import UNSEEN
 from actparse.errors import DataError
 from actparse.metrics.states import StateAccuracy
 from actparse.nets.tracks import TrackConfig, TrackNet
@@ -20,7 +19,7 @@ from actparse.stages.tracking import Tracker, TrackerConfig
 from actparse.stages.tracks import TrackRecognizer, TracksConfig
 from actparse.stages.windows import Keypoints, person_windows
 from actparse.structures import FrameParse, PartParse, PersonParse
-from actparse.training.store import Store
+from actparse.training.store import Store, states_of_part
 from actparse.training.task import Batch, Task, TaskSettings
 from actparse.training.track_stream import TrackStream
 from actparse.vocabulary import KEYPOINT_FLIP, PART_FLIP, PARTS
@@ -92,7 +91,7 @@ class TracksTask(Task):
         if not len(keypoints):
             raise DataError("tracks: the training split has no annotated person")
         self.actions = tuple(sorted(set(store.actions)))
-        self.states = tuple(_states_seen(store, part) for part in range(len(PARTS)))
+        self.states = tuple(states_of_part(store, part) for part in range(len(PARTS)))
         counts = tuple(len(states) for states in self.states)
         self.config = replace(config, num_actions=len(self.actions), num_states=counts)
         self.net = TrackNet(self.config)
@@ -205,12 +204,6 @@ class TracksTask(Task):
     def labels(self) -> Mapping[str, Any]:
         """The actions, and of each part its states."""
         return {"actions": list(self.actions), "states": list(map(list, self.states))}
-
-
-def _states_seen(store: Store, part: int) -> tuple[str, ...]:
-    """The states of a part that a store's persons are in, sorted."""
-    states = {row[part] for row in store.part_states}
-    return tuple(sorted(state for state in states if state is not None)) or (UNSEEN,)
 
 
 @dataclass(frozen=True)
