@@ -120,7 +120,7 @@ def _state_rows(record: VideoRecord) -> list[tuple[str, str, str]]:
 
 
 def _part_ways(findings: Sequence[VideoFindings]) -> list[str]:
-    return [name for name in ("dots", "no dots", "true dots") if any(video.parts.get(name) for video in findings)]
+    return [name for name in ("dots", "no dots", "true dots") if all(name in video.parts for video in findings)]
 
 
 def _parts(findings: Sequence[VideoFindings], way: str) -> Any:
@@ -204,8 +204,9 @@ def _score_figures(
 
 
 def _variants(findings: Sequence[VideoFindings]) -> list[Variant]:
-    skipped = set() if "no dots" in _part_ways(findings) else {Variant.NO_DOTS}
-    return [variant for variant in Variant if variant not in skipped]
+    needed = {Variant.NO_DOTS: "no dots", Variant.TRUE_DOTS: "true dots"}
+    ways = _part_ways(findings)
+    return [variant for variant in Variant if variant not in needed or needed[variant] in ways]
 
 
 def _score(

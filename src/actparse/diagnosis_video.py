@@ -184,10 +184,11 @@ def examine_video(parser: Parser, record: VideoRecord, without_dots: PartDetecto
     images = [frame.image for frame in read_frames(record.path) if frame.index in wanted]
     boxes = [_boxes([person.box for person in frame.persons]) for frame in truth]
     keypoints = [_keypoints(frame) for frame in truth]
+    has_keypoints = all(person.keypoints is not None for frame in truth for person in frame.persons)
     poses = parser.poses.estimate(images, boxes)
     confident = [np.concatenate((k[..., :2], (k[..., 2:] > 0).astype(np.float32)), axis=2) for k in keypoints]
     found = {"dots": parser.parts.detect(images, boxes, poses)}
-    if any(len(points) for points in keypoints):
+    if has_keypoints:
         found["true dots"] = parser.parts.detect(images, boxes, confident)
     if without_dots is not None:
         found["no dots"] = without_dots.detect(images, boxes, poses)

@@ -79,6 +79,7 @@ def test_another_number_of_instants_is_an_error() -> None:
     [
         pytest.param({"num_instants": 4}, "num_instants must be odd and at least 1, got 4", id="even"),
         pytest.param({"num_states": (3,)}, r"num_states must be 10 numbers of at least 1, got \(3,\)", id="parts"),
+        pytest.param({"width": 0}, "width must be at least 1, got 0", id="width"),
         pytest.param({"num_actions": 0}, "num_actions must be at least 1, got 0", id="no actions"),
     ],
 )

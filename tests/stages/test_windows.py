@@ -39,6 +39,24 @@ def test_times_and_keypoints_must_fit() -> None:
         keypoint_windows(np.array([2.0]), track([7, 8]), np.array([2.0]), num_instants=3, step_seconds=0.5)
 
 
+def test_between_a_seen_and_an_unseen_keypoint_nothing_is_seen() -> None:
+    seen = track([1, 3])
+    seen[:, :, 2] = np.array([[0.9], [0.0]])
+    found = keypoint_windows(np.array([0.0, 0.5]), seen, np.array([0.25]), num_instants=1, step_seconds=0.5)
+    assert found[0, 0, 4].tolist() == pytest.approx([2, 2, 0])
+
+
+def test_no_frame_is_an_error() -> None:
+    with pytest.raises(ShapeError, match="times must hold at least one frame, got none"):
+        keypoint_windows(np.zeros(0), track([]), np.array([2.0]), num_instants=3, step_seconds=0.5)
+
+
+def test_frames_of_one_time_have_poses_of_their_own() -> None:
+    frames = [FrameParse(0, 0.0, (person(1, 1),)), FrameParse(5, 0.0, (person(1, 2),))]
+    _, windows = person_windows(frames, num_instants=1, step_seconds=0.5)
+    assert windows[:, 0, 0, 0].tolist() == [1, 2]
+
+
 def person(track_id: int, value: float) -> PersonParse:
     return PersonParse(track_id, (0.0, 0.0, 1.0, 1.0), 1.0, ((value, value, value),) * 17)
 

@@ -39,6 +39,10 @@ class TrackConfig:
         for name in ("num_actions", "width"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"tracks.{name} must be at least 1, got {getattr(self, name)}")
+        if not self.dilations or min(self.dilations) < 1:
+            raise ConfigError(f"tracks.dilations must be numbers of at least 1, got {self.dilations}")
+        if not 0 < self.min_confidence <= 1:
+            raise ConfigError(f"tracks.min_confidence must be above 0 and at most 1, got {self.min_confidence}")
         if not 0 <= self.dropout < 1:
             raise ConfigError(f"tracks.dropout must be 0 to below 1, got {self.dropout}")
 

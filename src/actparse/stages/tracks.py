@@ -81,7 +81,8 @@ class TrackRecognizer:
         """What the persons of `frames[first:]` say of the action; the frames before lend their part of the tracks."""
         total = Evidence(np.zeros(len(self.actions)))
         for rows, features in self._features(frames, first):
-            scores = self.net.action_logits(features).float().softmax(dim=1).cpu().numpy()  # (n, A)
+            with inference(self.device, full_precision=True):
+                scores = self.net.action_logits(features).softmax(dim=1).cpu().numpy()  # (n, A)
             weights = np.array([_weight(frames[frame], person) for frame, person in rows])  # (n,)
             total += Evidence(weights @ scores, float(weights.sum()))
         return total
@@ -99,8 +100,9 @@ class TrackRecognizer:
         told = torch.from_numpy(np.asarray(action_scores, np.float32)).to(self.device)  # (A,)
         persons = [list(frame.persons) for frame in frames]
         for rows, features in self._features(frames, first):
-            logits = self.net.state_logits(features, told.expand(len(features), -1))
-            scores = [part.float().softmax(dim=1).cpu().numpy() for part in logits]  # ten times (n, S)
+            with inference(self.device, full_precision=True):
+                logits = self.net.state_logits(features, told.expand(len(features), -1))
+                scores = [part.softmax(dim=1).cpu().numpy() for part in logits]  # ten times (n, S)
             for row, (frame, person) in enumerate(rows):
                 persons[frame][person] = self._named(persons[frame][person], [part[row] for part in scores])
         return [replace(frames[n], persons=tuple(persons[n])) for n in range(first, len(frames))]
@@ -127,7 +129,8 @@ class TrackRecognizer:
         for start in range(0, len(rows), self.max_batch):
             batch = torch.from_numpy(windows[start : start + self.max_batch]).to(self.device)
             with inference(self.device, full_precision=True):
-                yield rows[start : start + self.max_batch], self.net.features(batch)
+                features = self.net.features(batch)  # (n, C)
+            yield rows[start : start + self.max_batch], features
 
 
 class FollowedTracks:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.errors import expect_shape
+from actparse.errors import ShapeError, expect_shape
 from actparse.structures import FrameParse
 from actparse.vocabulary import NUM_KEYPOINTS
 
@@ -25,8 +25,8 @@ def keypoint_windows(
 ) -> Keypoints:
     """What a track shows at even steps before and after some instants.
 
-    Between two frames at most two steps apart the keypoints move on a straight line; farther from any frame nothing is
-    known, and the keypoints are zeros.
+    Between two frames at most two steps apart the keypoints move on a straight line, as sure as the less sure of both;
+    farther from any frame nothing is known, and the keypoints are zeros.
 
     Args:
         times: (T,) seconds, ascending, of the frames in which the person was found; T is at least 1.
@@ -39,8 +39,10 @@ def keypoint_windows(
         (M, num_instants, 17, 3).
 
     Raises:
-        ShapeError: times and keypoints do not fit each other.
+        ShapeError: times and keypoints do not fit each other, or there is no frame.
     """
+    if not len(times):
+        raise ShapeError("times must hold at least one frame, got none")
     expect_shape("keypoints", keypoints, (len(times), NUM_KEYPOINTS, 3))
     steps = (np.arange(num_instants) - num_instants // 2) * step_seconds  # (K,)
     asked = (instants[:, None] + steps).ravel()  # (M * K,)
@@ -50,6 +52,9 @@ def keypoint_windows(
     within = (gap > 0) & (gap <= 2 * step_seconds) & (times[before] <= asked) & (asked <= times[after])
     share = np.where(within, (asked - times[before]) / np.where(gap > 0, gap, 1), 0)[:, None, None]  # (M * K, 1, 1)
     mixed = keypoints[before] * (1 - share) + keypoints[after] * share
+    between = ((share > 0) & (share < 1))[..., 0]  # (M * K, 1)
+    least_sure = np.minimum(keypoints[before][..., 2], keypoints[after][..., 2])  # (M * K, 17)
+    mixed[..., 2] = np.where(between, least_sure, mixed[..., 2])
     nearest = np.where(np.abs(asked - times[before]) <= np.abs(times[after] - asked), before, after)
     is_near = np.abs(times[nearest] - asked) <= NEAR_SHARE * step_seconds
     found = np.where(within[:, None, None], mixed, np.where(is_near[:, None, None], keypoints[nearest], 0))
@@ -81,8 +86,8 @@ def person_windows(
         times = np.array([frames[number].time_seconds for number, _ in track])  # (T,)
         keypoints = np.array([frames[number].persons[at].keypoints for number, at in track], np.float32)
         instants = times[len(track) - len(asked) :]
-        windows.append(
-            keypoint_windows(times, keypoints, instants, num_instants=num_instants, step_seconds=step_seconds)
-        )
+        found = keypoint_windows(times, keypoints, instants, num_instants=num_instants, step_seconds=step_seconds)
+        found[:, num_instants // 2] = keypoints[len(track) - len(asked) :]  # frames of one time have poses of their own
+        windows.append(found)
         places += asked
     return places, np.concatenate(windows)

@@ -221,11 +221,13 @@ def store_tracks(store: Store, keypoints: Keypoints) -> list[TrackedVideo]:
     for number, action in enumerate(store.actions):
         tracker = Tracker(TrackerConfig())
         frames, rows = [], []
-        for frame in np.flatnonzero(store.frame_videos == number):
+        of_video = np.flatnonzero(store.frame_videos == number)
+        is_told = all((store.person_identities[store.persons_of(int(frame))] >= 0).all() for frame in of_video)
+        for frame in of_video:
             persons = store.persons_of(int(frame))
             boxes, ids = store.person_boxes[persons], store.person_identities[persons]
             time = float(store.frame_times[frame])
-            if (ids < 0).any():
+            if not is_told:
                 ids = tracker.update(time, boxes, np.ones(len(boxes), np.float32), keypoints[persons])
             found = zip(ids.tolist(), boxes.tolist(), keypoints[persons].tolist(), strict=True)
             people = tuple(_person(*one) for one in found)
