@@ -297,8 +297,10 @@ def _watched(plan: FlowPlan, work: Path, progress: Progress | None) -> Iterator[
     tell, ended = progress, threading.Event()
 
     def watch() -> None:
+        most = 0  # a folder that is renamed while it is counted is missed once
         while not ended.wait(WATCH_SECONDS):
-            tell(_num_written(plan, work), plan.num_fields)
+            most = max(most, _num_written(plan, work))
+            tell(most, plan.num_fields)
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
