@@ -31,6 +31,8 @@ LABEL_SMOOTHING = 0.05
 STATES_WEIGHT = 1.0  # of the states' loss beside the action's
 UNTOLD_SHARE = 0.25  # of the samples are not told the action
 TURN_DEGREES = 6.0  # standard deviation
+LOST_SHARE = 0.15  # of found keypoints, and of instants, that are lost besides, at most
+FOUND_JITTER = 0.08  # standard deviation of what is added to a found keypoint, in spreads of the person, at most
 BODY, ARMS, LEGS = slice(5, 17), slice(5, 11), slice(11, 17)  # keypoints: all limbs; to the wrists; from the hips
 JOINT_ERRORS = np.array([0.5] * 5 + [0.8, 0.8, 1.1, 1.1, 1.4, 1.4, 0.8, 0.8, 1.0, 1.0, 1.3, 1.3], np.float32)
 
@@ -280,10 +282,10 @@ def _spreads(windows: Keypoints) -> NDArray[np.float32]:
 def lost_more(windows: Keypoints, rng: np.random.Generator) -> Keypoints:
     """Found keypoints (N, K, 17, 3), some of them and some whole instants lost, so that few are learnt by heart."""
     found = windows.copy()
-    rate = rng.random((2, len(windows), 1, 1)) * 0.15
+    rate = rng.random((2, len(windows), 1, 1)) * LOST_SHARE
     is_lost = (rng.random(windows.shape[:3]) < rate[0]) | (rng.random((*windows.shape[:2], 1)) < rate[1])
     found[is_lost, 2] = 0
-    jitter = rng.uniform(0, 0.08, (len(windows), 1, 1, 1)) * rng.standard_normal((*windows.shape[:3], 2))
+    jitter = rng.uniform(0, FOUND_JITTER, (len(windows), 1, 1, 1)) * rng.standard_normal((*windows.shape[:3], 2))
     found[..., :2] += (jitter * _spreads(windows)).astype(np.float32)
     return found
 
