@@ -12,6 +12,7 @@ from actparse.structures import (
     FrameParse,
     PartParse,
     PersonParse,
+    Reason,
     SegmentParse,
     VideoInfo,
     VideoParse,
@@ -38,6 +39,8 @@ def small_parse() -> VideoParse:
         frames=(FrameParse(0, 0.0, (person,)), FrameParse(5, 0.5)),
         segments=(SegmentParse(0.0, 10.0, 0, 100, {"head": "none"}, {"head": 0.8}),),
         warnings=("cut off",),
+        reasons=(Reason("head", "none", 0.5, 0.0, 2.5, 1), Reason("left_arm", "bend", -0.25, 0.5, 1.0)),
+        explanation="Lunge: the head is still.",
     )
 
 
@@ -52,12 +55,21 @@ def test_json_follows_the_published_schema() -> None:
     jsonschema.validate(json.loads(small_parse().to_json()), schema)
 
 
+def test_files_of_the_first_schema_have_no_reasons() -> None:
+    raw = json.loads(small_parse().to_json()) | {"schema_version": "1.0"}
+    del raw["reasons"], raw["explanation"]
+    jsonschema.validate(raw, json_schema())
+    parse = VideoParse.from_json(json.dumps(raw))
+    assert (parse.reasons, parse.explanation, parse.action) == ((), "", "lunge")
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         pytest.param({"schema_version": "2.0"}, "schema_version must be 1.x, got 2.0", id="other major version"),
         pytest.param({"action": ...}, "missing or of another type: 'action'", id="missing field"),
         pytest.param({"frames": [{"index": 0}]}, "missing or of another type", id="broken frame"),
+        pytest.param({"reasons": [{"part": "tail"}]}, "unknown part 'tail'", id="reason of no part"),
     ],
 )
 def test_a_broken_parse_is_named(change: dict[str, object], message: str) -> None:

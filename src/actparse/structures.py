@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from actparse.errors import DataError
 from actparse.vocabulary import NUM_KEYPOINTS, PART_INDEX
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"  # 1.1 came with reasons and explanation
 SCHEMA_MAJOR = "1"  # a reader accepts any minor version of it
 
 
@@ -91,6 +91,18 @@ class SegmentParse:
 
 
 @dataclass(frozen=True)
+class Reason:
+    """A body part in a state, and how far it moves the video's action. A person's part and state stand once."""
+
+    part: str  # one of vocabulary.PARTS
+    state: str
+    weight: float  # log odds of the action with it, less those without it: above 0 speaks for, below 0 against
+    start_seconds: float  # of the stretch in which it weighs most
+    end_seconds: float
+    track_id: int | None = None  # whose part; None where all persons of a segment share their states
+
+
+@dataclass(frozen=True)
 class VideoInfo:
     """What the container said, after rotation: `width` and `height` are those of the upright frame."""
 
@@ -116,6 +128,8 @@ class VideoParse:
     model: dict[str, str] = field(default_factory=dict)  # name and hash of the weights, version of the program
     warnings: tuple[str, ...] = ()
     schema_version: str = SCHEMA_VERSION
+    reasons: tuple[Reason, ...] = ()  # for and against `action`, the weightiest first
+    explanation: str = ""  # the same in a sentence
 
     def to_json(self, *, indent: int | None = None) -> str:
         """The parse as JSON text that `json_schema()` describes."""
@@ -171,6 +185,14 @@ def _frame_from_dict(raw: dict[str, Any]) -> FrameParse:
     return FrameParse(int(raw["index"]), float(raw["time_seconds"]), tuple(map(_person_from_dict, raw["persons"])))
 
 
+def _reason_from_dict(raw: dict[str, Any]) -> Reason:
+    if raw["part"] not in PART_INDEX:
+        raise ValueError(f"unknown part {raw['part']!r}")
+    track = None if raw["track_id"] is None else int(raw["track_id"])
+    numbers = (float(raw[name]) for name in ("weight", "start_seconds", "end_seconds"))
+    return Reason(raw["part"], str(raw["state"]), *numbers, track)
+
+
 def _video_from_dict(raw: dict[str, Any]) -> VideoParse:
     return VideoParse(
         video=VideoInfo(**raw["video"]),
@@ -181,4 +203,6 @@ def _video_from_dict(raw: dict[str, Any]) -> VideoParse:
         model=dict(raw["model"]),
         warnings=tuple(raw["warnings"]),
         schema_version=str(raw["schema_version"]),
+        reasons=tuple(map(_reason_from_dict, raw.get("reasons", ()))),  # files of 1.0 have none
+        explanation=str(raw.get("explanation", "")),
     )
