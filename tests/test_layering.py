@@ -13,7 +13,7 @@ ROWS: tuple[tuple[str, ...], ...] = (  # from the top; rooms of one row do not k
     ("errors", "__init__"),
     ("files", "vocabulary"),
     ("structures",),
-    ("video", "nets", "metrics"),
+    ("video", "nets", "metrics", "export"),  # of the parse alone: a report draws its angles, own data reads it back
     ("data",),
     ("weights",),
     ("stages",),
