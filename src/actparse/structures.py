@@ -189,8 +189,8 @@ def _reason_from_dict(raw: dict[str, Any]) -> Reason:
     if raw["part"] not in PART_INDEX:
         raise ValueError(f"unknown part {raw['part']!r}")
     track = None if raw["track_id"] is None else int(raw["track_id"])
-    numbers = (float(raw[name]) for name in ("weight", "start_seconds", "end_seconds"))
-    return Reason(raw["part"], str(raw["state"]), *numbers, track)
+    start, end = float(raw["start_seconds"]), float(raw["end_seconds"])
+    return Reason(raw["part"], str(raw["state"]), float(raw["weight"]), start, end, track)
 
 
 def _video_from_dict(raw: dict[str, Any]) -> VideoParse:
