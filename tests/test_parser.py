@@ -92,6 +92,31 @@ def test_a_time_range_keeps_the_numbers_of_the_frames(parser: Parser, small_vide
     assert [(s.first_frame, s.end_frame) for s in parse.segments] == [(20, 40)]
 
 
+def test_sampling_begins_with_the_first_frame_of_a_time_range(random_bundle: Path, small_video: Path) -> None:
+    sparse = Parser.load(random_bundle, device="cpu", config=ParserConfig(stride=50))
+    assert [frame.index for frame in sparse.parse(small_video, time_range=(2.2, 4.0)).frames] == [22]
+
+
+def test_no_network_runs_whose_word_is_not_asked_for(random_bundle: Path, small_video: Path) -> None:
+    parser = Parser.load(random_bundle, device="cpu", config=ParserConfig(use_tracks=False))
+    assert parser.observe(small_video, time_range=(0, 1)).track_scores is None
+    assert "tracks" not in parser.timer.seconds
+    parser = Parser.load(random_bundle, device="cpu")
+    assert list(parser.stream(small_video, time_range=(0, 1)))
+    assert set(parser.timer.seconds) == {"decode", "persons", "poses", "parts"}
+
+
+def test_states_may_stand_without_the_action(parser: Parser, random_bundle: Path, small_video: Path) -> None:
+    free = Parser.load(random_bundle, device="cpu", config=ParserConfig(condition_on_action=False))
+    observed = parser.observe(small_video, time_range=(0, 1))
+    assert parser.tracks is not None
+    alike = np.full(len(parser.tracks.actions), 1 / len(parser.tracks.actions), np.float32)
+    assert list(free.integrate(observed).frames) == parser.tracks.with_states(observed.frames, alike)
+    told = parser.integrate(observed)
+    assert told.action_scores == free.integrate(observed).action_scores
+    assert told.frames != free.integrate(observed).frames
+
+
 def test_progress_counts_frames(parser: Parser, small_video: Path) -> None:
     seen: list[tuple[int, int]] = []
     parser.parse(small_video, progress=lambda done, total: seen.append((done, total)))

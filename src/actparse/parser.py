@@ -67,7 +67,7 @@ class Observed:
     frames: tuple[FrameParse, ...]  # no states yet
     segments: tuple[SegmentScores, ...]
     clip_scores: dict[str, float]  # action -> probability, from clips of the whole video
-    track_scores: dict[str, float] | None  # the same from the persons' tracks; None without a network on keypoints
+    track_scores: dict[str, float] | None  # the same from the persons' tracks; None where these are not read
     warnings: tuple[str, ...]
 
 
@@ -137,7 +137,7 @@ class Parser:
         )
 
     def _track_scores(self, frames: list[FrameParse]) -> dict[str, float] | None:
-        if self.tracks is None:
+        if self.tracks is None or not self.config.use_tracks:
             return None
         with self.timer("tracks"):
             scores = self.tracks.evidence(frames).scores()
@@ -160,6 +160,7 @@ class Parser:
         else:
             with self.timer("tracks"):
                 told = np.array([action_scores[action] for action in tracks.actions], np.float32)  # (A,)
+                told = told if self.config.condition_on_action else tracks.no_evidence.scores()
                 frames = tracks.with_states(observed.frames, told)
         return VideoParse(
             video=observed.info,
@@ -177,13 +178,14 @@ class Parser:
         Raises:
             VideoError: as for `parse`.
         """
-        followed = FollowedTracks(self.tracks) if self.tracks is not None and self.config.use_tracks else None
-        for found, scored in _Walk(self, Path(video), time_range, None):
-            if followed is None:
-                segment = self._with_states(scored, None)
-                yield from (with_states(frame, segment) for frame in found)
-            else:
+        if self.tracks is not None and self.config.use_tracks:
+            followed = FollowedTracks(self.tracks, condition_on_action=self.config.condition_on_action)
+            for found, _ in _Walk(self, Path(video), time_range, None, reads_clips=False):
                 yield from followed.with_states(found)
+            return
+        for found, scored in _Walk(self, Path(video), time_range, None):
+            segment = self._with_states(scored, None)
+            yield from (with_states(frame, segment) for frame in found)
 
     def _with_states(self, scored: SegmentScores, action_scores: dict[str, float] | None) -> SegmentParse:
         known = action_scores if self.config.condition_on_action else None
@@ -213,10 +215,22 @@ class Parser:
 
 
 class _Walk:
-    """One pass over a video: yields, segment by segment, its sampled frames and its scores."""
+    """One pass over a video: yields, segment by segment, its sampled frames and its scores.
 
-    def __init__(self, parser: Parser, path: Path, time_range: TimeRange | None, progress: Progress | None) -> None:
+    Without `reads_clips` the clip networks are left out: segments have no scores, and the video none of its action.
+    """
+
+    def __init__(
+        self,
+        parser: Parser,
+        path: Path,
+        time_range: TimeRange | None,
+        progress: Progress | None,
+        *,
+        reads_clips: bool = True,
+    ) -> None:
         self.parser = parser
+        self.reads_clips = reads_clips
         self.info = probe(path, time_range=time_range)
         self.warnings: list[str] = []
         self._path, self._time_range, self._progress = path, time_range, progress
@@ -239,9 +253,11 @@ class _Walk:
             if open_segment is not None and number > open_segment.number:
                 yield open_segment.close(frame.time_seconds, frame.index)
                 open_segment = None
-            open_segment = open_segment or _OpenSegment(self.parser, self._tracker, number, frame)
-            open_segment.add(frame)
-            self._video_clips.add(frame.image, frame.time_seconds)
+            is_sampled = self._num_read % self.parser.config.stride == 0
+            open_segment = open_segment or _OpenSegment(self, self._tracker, number, frame)
+            open_segment.add(frame, is_sampled=is_sampled)
+            if self.reads_clips:
+                self._video_clips.add(frame.image, frame.time_seconds)
             self._num_read += 1
             if self._progress:
                 self._progress(self._num_read, max(self._num_read, self.info.num_frames))
@@ -272,24 +288,28 @@ class _Walk:
 class _OpenSegment:
     """A segment whose frames are still coming in."""
 
-    def __init__(self, parser: Parser, tracker: Tracker, number: int, first: DecodedFrame) -> None:
+    def __init__(self, walk: _Walk, tracker: Tracker, number: int, first: DecodedFrame) -> None:
         self.number = number
-        self._parser, self._tracker, self._first = parser, tracker, first
-        self._clips = SegmentClips(next(iter(parser.states.classifiers.values())).config)
+        self._parser, self._tracker, self._first = walk.parser, tracker, first
+        config = next(iter(walk.parser.states.classifiers.values())).config
+        self._clips = SegmentClips(config) if walk.reads_clips else None
         self._waiting: list[DecodedFrame] = []
         self._found: list[FrameParse] = []
 
-    def add(self, frame: DecodedFrame) -> None:
-        self._clips.add(frame.image, frame.time_seconds)
-        if frame.index % self._parser.config.stride == 0:
+    def add(self, frame: DecodedFrame, *, is_sampled: bool) -> None:
+        if self._clips is not None:
+            self._clips.add(frame.image, frame.time_seconds)
+        if is_sampled:
             self._waiting.append(frame)
         if len(self._waiting) >= self._parser.config.batch_frames:
             self._parse_waiting()
 
     def close(self, end_seconds: float, end_frame: int) -> tuple[list[FrameParse], SegmentScores]:
         self._parse_waiting()
-        with self._parser.timer("states"):
-            scores = self._parser.states.scores(self._clips.clips())
+        scores: dict[str, NDArray[np.float32]] = {}
+        if self._clips is not None:
+            with self._parser.timer("states"):
+                scores = self._parser.states.scores(self._clips.clips())
         segment = SegmentParse(
             start_seconds=self._first.time_seconds,
             end_seconds=end_seconds,

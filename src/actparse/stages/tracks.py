@@ -6,6 +6,7 @@ frame has states of their own, and what all tracks say of the action joins what 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -73,13 +74,18 @@ class TrackRecognizer:
         self.device = next(net.parameters()).device
 
     @property
+    def no_evidence(self) -> Evidence:
+        """What is known of the action before anything was seen: all are alike."""
+        return Evidence(np.zeros(len(self.actions)))
+
+    @property
     def reach_seconds(self) -> float:
         """How far a window reaches before and after its middle."""
         return self.net.config.num_instants // 2 * self.config.step_seconds
 
     def evidence(self, frames: Sequence[FrameParse], *, first: int = 0) -> Evidence:
         """What the persons of `frames[first:]` say of the action; the frames before lend their part of the tracks."""
-        total = Evidence(np.zeros(len(self.actions)))
+        total = self.no_evidence
         for rows, features in self._features(frames, first):
             with inference(self.device, full_precision=True):
                 scores = self.net.action_logits(features).softmax(dim=1).cpu().numpy()  # (n, A)
@@ -136,10 +142,15 @@ class TrackRecognizer:
 class FollowedTracks:
     """Tracks as their frames come in: states rest on what was seen so far, and little of it is kept."""
 
-    def __init__(self, recognizer: TrackRecognizer) -> None:
+    def __init__(
+        self, recognizer: TrackRecognizer, *, condition_on_action: bool = True, memory_seconds: float = np.inf
+    ) -> None:
+        """`memory_seconds`: how long what was seen counts for the action; a source without an end needs one."""
         self._recognizer = recognizer
+        self._condition_on_action = condition_on_action
+        self._memory_seconds = memory_seconds
         self._recent: list[FrameParse] = []  # as far back as windows reach
-        self._evidence = Evidence(np.zeros(len(recognizer.actions)))
+        self._evidence: deque[tuple[float, Evidence]] = deque()  # with the time, seconds, up to which it was seen
 
     def with_states(self, frames: Sequence[FrameParse]) -> list[FrameParse]:
         """The next frames of the video, with a state on every part of every person."""
@@ -147,10 +158,24 @@ class FollowedTracks:
             return []
         recognizer, first = self._recognizer, len(self._recent)
         known = [*self._recent, *frames]
-        self._evidence += recognizer.evidence(known, first=first)
-        oldest = known[-1].time_seconds - recognizer.reach_seconds
-        self._recent = [frame for frame in known if frame.time_seconds >= oldest]
-        return recognizer.with_states(known, self._evidence.scores(), first=first)
+        now = known[-1].time_seconds
+        self._remember(now, recognizer.evidence(known, first=first))
+        self._recent = [frame for frame in known if frame.time_seconds >= now - recognizer.reach_seconds]
+        told = self.action_evidence if self._condition_on_action else recognizer.no_evidence
+        return recognizer.with_states(known, told.scores(), first=first)
+
+    def _remember(self, now: float, found: Evidence) -> None:
+        """Add what was found up to `now`, seconds, and forget what is too old; without an end all is one sum."""
+        if self._evidence and self._memory_seconds == np.inf:
+            found += self._evidence.popleft()[1]
+        self._evidence.append((now, found))
+        while self._evidence[0][0] < now - self._memory_seconds:
+            self._evidence.popleft()
+
+    @property
+    def action_evidence(self) -> Evidence:
+        """What the remembered frames say of the action."""
+        return sum((found for _, found in self._evidence), start=self._recognizer.no_evidence)
 
 
 def _weight(frame: FrameParse, number: int) -> float:
