@@ -24,6 +24,8 @@ from actparse.stages.precision import inference
 from actparse.video.sampling import SamplingRule, test_clip_indices
 from actparse.vocabulary import GroupLabel, LabelSpace, states_by_part
 
+LATE = 0.01  # of a step: it is looked at a little late, so that rounding picks the frame that comes with it
+
 
 @dataclass(frozen=True, kw_only=True)
 class ClipConfig:
@@ -65,11 +67,26 @@ def time_line(times: NDArray[np.float64], frame_rate: float | None) -> NDArray[n
     """
     if frame_rate is None:
         return np.arange(len(times))
-    frame_seconds = (times[-1] - times[0]) / max(len(times) - 1, 1)
-    num_steps = max(1, round(float(times[-1] - times[0] + frame_seconds) * frame_rate))
-    steps = times[0] + (np.arange(num_steps) + 0.01) / frame_rate  # a little late, so that rounding picks this frame
+    num_steps = steps_of(float(times[-1] - times[0]), len(times), frame_rate)
+    steps = times[0] + (np.arange(num_steps) + LATE) / frame_rate
     frames: NDArray[np.int64] = np.clip(np.searchsorted(times, steps, side="right") - 1, 0, len(times) - 1)
     return frames
+
+
+def steps_of(seconds: float, num_frames: int, frame_rate: float) -> int:
+    """How many steps a time line has, whose last of `num_frames` frames comes `seconds` after its first; at least 1."""
+    return max(1, round((seconds + seconds / max(num_frames - 1, 1)) * frame_rate))
+
+
+def step_at(seconds: float, frame_rate: float) -> int:
+    """The first step that a frame is on screen for, which comes `seconds` after the first frame."""
+    return int(np.ceil(seconds * frame_rate - LATE))
+
+
+def centred_steps(step: int, num_steps: int, config: ClipConfig) -> NDArray[np.int64]:
+    """The steps (T,) of the clip with `step` in its middle; past the ends of the time line, these repeat."""
+    first = step - config.num_frames * config.frame_stride // 2
+    return np.clip(first + np.arange(config.num_frames) * config.frame_stride, 0, num_steps - 1)
 
 
 def clip_frame_indices(times: NDArray[np.float64], config: ClipConfig) -> NDArray[np.int64]:
