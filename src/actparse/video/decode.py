@@ -69,7 +69,7 @@ def probe(path: str | Path, *, time_range: TimeRange | None = None) -> VideoInfo
     with read_frames(path) as reader:
         first = next(iter(reader))  # a reader without any frame has raised
         rotation = reader.info.rotation_degrees
-    times = _packet_times(Path(path))
+    times = frame_times(path)
     frame_seconds = _frame_seconds(times)
     kept = times[_within(times, time_range)]
     duration = len(kept) * frame_seconds if len(kept) < 2 else float(kept[-1] - kept[0]) + frame_seconds
@@ -96,11 +96,15 @@ def _frame_seconds(times: NDArray[np.float64]) -> float:
     return float(np.median(np.diff(times))) if len(times) > 1 else 0.0
 
 
-def _packet_times(path: Path) -> NDArray[np.float64]:
-    """Presentation times of all packets, ascending, from 0 on; nothing is decoded."""
-    stamps: list[float] = []
+def frame_times(path: str | Path) -> NDArray[np.float64]:
+    """Presentation times of all frames (N,), seconds, ascending, from 0 on; packets are counted, nothing is decoded.
+
+    Raises:
+        VideoError: the file is missing or is no video.
+    """
+    path, stamps = Path(path), list[float]()
     with open_container(path) as container:
-        stream = _video_stream(container, path)
+        stream = video_stream(container, path)
         try:
             for packet in container.demux(stream):
                 if packet.size:
@@ -170,7 +174,7 @@ class VideoReader:
         self._start, self._end = time_range or (None, None)
         self._stride = stride
         self._container = open_container(path)
-        self._stream = _video_stream(self._container, path)
+        self._stream = video_stream(self._container, path)
         self._stream.thread_type = "AUTO"
         stamped = self._container.format.name not in UNSTAMPED
         self._clock = _Clock(_nominal_step(self._stream), stamped=stamped)
@@ -311,7 +315,12 @@ def open_container(path: Path) -> InputContainer:
     return container
 
 
-def _video_stream(container: InputContainer, path: Path) -> VideoStream:
+def video_stream(container: InputContainer, path: Path) -> VideoStream:
+    """The first stream of moving pictures.
+
+    Raises:
+        VideoError: there is none; the container is closed then.
+    """
     for stream in container.streams.video:
         if not int(stream.disposition) & ATTACHED_PICTURE and stream.codec_context is not None:
             return stream

@@ -54,7 +54,7 @@ class VideoWriter:
             OutputError: the file cannot be written.
         """
         self.path, self.size = path, size
-        self._sound = None if audio_from is None else _Sound(audio_from, time_range or (None, None))
+        self._sound = None if audio_from is None else SourceSound(audio_from, time_range or (None, None))
         self._last_pts = -1
         self._container: OutputContainer | None = None
         self._beside = written_beside(path)
@@ -155,7 +155,7 @@ class VideoWriter:
             self._give_up(failure)
 
 
-class _Sound:
+class SourceSound:
     """The first sound track of a file on its way into another one; none where the file has none."""
 
     def __init__(self, path: Path, time_range: TimeRange) -> None:

@@ -1,0 +1,125 @@
+"""A clean copy of a video that every browser plays: taken over as it is where that is possible, else coded anew."""
+
+from __future__ import annotations
+
+from itertools import chain
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from actparse.errors import OutputError, VideoError
+from actparse.files import written_beside
+from actparse.structures import VideoInfo
+from actparse.video.decode import UNSTAMPED, TimeRange, open_container, read_frames, video_stream
+from actparse.video.encode import SourceSound, VideoWriter
+
+PLAYED_FORMATS = ("yuv420p", "yuvj420p")  # of H.264's pixels; browsers decode no others everywhere
+MAX_SIDE = 1280  # pixels, of a video that has to be coded anew
+
+
+def write_playable(source: Path, out: Path, *, info: VideoInfo, time_range: TimeRange | None = None) -> None:
+    """Write an MP4 file of H.264 with the index at the front, whose first frame is shown at 0.
+
+    The source's packets are taken over where they are H.264 that browsers play, upright, and as many as the frames
+    that `info` counts; any other source, and a stretch of one, is coded anew.
+
+    Args:
+        source: the video; its presentation times and its sound are kept.
+        out: an MP4 file, whole or not there.
+        info: what a pass over the source within `time_range` found.
+        time_range: (start, end) in seconds.
+
+    Raises:
+        VideoError: the source cannot be read, or has no frame in the range.
+        OutputError: `out` cannot be written.
+    """
+    stamps = _stamps_to_keep(source, info)
+    if stamps is None:
+        _encode(source, out, time_range)
+    else:
+        _take_over(source, out, stamps - stamps.min())
+
+
+def _stamps_to_keep(source: Path, info: VideoInfo) -> NDArray[np.int64] | None:
+    """The presentation stamps (N,) of a video whose packets can be taken over as they are, in the order of coding."""
+    if info.rotation_degrees:
+        return None
+    stamps: list[int] = []
+    with open_container(source) as container:
+        stream = video_stream(container, source)
+        if container.format.name in UNSTAMPED or not _is_played(stream):
+            return None
+        try:
+            for packet in container.demux(stream):
+                if not packet.size:
+                    continue  # the mark of the end
+                if packet.pts is None or packet.is_corrupt or packet.is_discard or not (stamps or packet.is_keyframe):
+                    return None
+                stamps.append(packet.pts)
+        except av.FFmpegError:
+            return None
+    whole = len(stamps) == info.num_frames == len(set(stamps))
+    return np.array(stamps) if whole else None
+
+
+def _is_played(stream: VideoStream) -> bool:
+    coder = stream.codec_context
+    return coder.codec.canonical_name == "h264" and coder.pix_fmt in PLAYED_FORMATS and bool(coder.extradata)
+
+
+def _take_over(source: Path, out: Path, shown: NDArray[np.int64]) -> None:
+    """Copy the packets of the pictures, with their new presentation stamps (N,), and the sound."""
+    decoded = _decoding_stamps(shown)
+    sound = SourceSound(source, (None, None))
+    try:
+        with written_beside(out) as beside, open_container(source) as container:
+            stream = video_stream(container, source)
+            with av.open(f"file:{beside}", "w", format="mp4", options={"movflags": "+faststart"}) as target:
+                pictures = target.add_stream_from_template(stream)
+                sound.join(target)
+                packets = (packet for packet in container.demux(stream) if packet.size)
+                for packet, pts, dts in zip(packets, shown.tolist(), decoded.tolist(), strict=True):
+                    packet.pts, packet.dts, packet.stream = pts, dts, pictures
+                    target.mux(list(sound.packets_until(float(dts * packet.time_base))))
+                    target.mux(packet)
+                target.mux(list(sound.packets_until(np.inf)))
+    except (av.FFmpegError, OSError) as error:
+        raise OutputError(f"{out}: cannot be written: {error.strerror or error}") from None
+    finally:
+        sound.close()
+
+
+def _decoding_stamps(shown: NDArray[np.int64]) -> NDArray[np.int64]:
+    """When each packet is decoded: ascending, never after it is shown. Some containers, Matroska first, do not say."""
+    ordered = np.sort(shown)
+    return np.asarray(ordered - (ordered - shown).max(), np.int64)
+
+
+def _encode(source: Path, out: Path, time_range: TimeRange | None) -> None:
+    with read_frames(source, time_range=time_range) as reader:
+        frames = iter(reader)
+        first = next(frames, None)
+        if first is None:
+            raise VideoError(f"{source}: needs at least one frame in the asked time, got none")
+        size = played_size((first.image.shape[0], first.image.shape[1]))
+        heard = (first.time_seconds, time_range[1] if time_range else None)
+        with VideoWriter(out, size=size, audio_from=source, time_range=heard) as writer:
+            for frame in chain([first], frames):
+                writer.write(_resized(frame.image, size), frame.time_seconds - first.time_seconds)
+
+
+def played_size(size: tuple[int, int]) -> tuple[int, int]:
+    """(height, width) of the copy of a video of that size: even, the longer side at most MAX_SIDE."""
+    shrink = min(1.0, MAX_SIDE / max(size))
+    height, width = (max(2, 2 * round(side * shrink / 2)) for side in size)
+    return height, width
+
+
+def _resized(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    if image.shape[:2] == size:
+        return image
+    return np.asarray(cv2.resize(image, (size[1], size[0]), interpolation=cv2.INTER_AREA), np.uint8)
