@@ -11,7 +11,9 @@ import pytest
 from actparse import Parser
 from actparse.errors import ConfigError, VideoError, WeightsError
 from actparse.parser import ParserConfig
+from actparse.stages.actions import clip_image
 from actparse.structures import VideoParse, json_schema
+from actparse.video.decode import read_frames
 from actparse.video.encode import VideoWriter
 from actparse.vocabulary import PARTS
 from bundles import TRACK_STATES
@@ -149,3 +151,55 @@ def test_a_bundle_with_a_missing_file_is_named(random_bundle: Path, tmp_path: Pa
     shutil.copy(random_bundle / "persons.safetensors", tmp_path / "other" / "tracks.safetensors")
     with pytest.raises(WeightsError, match="persons: needs a TrackNet, got a Yolof"):
         Parser.load(tmp_path / "other")
+
+
+def test_stage_1_of_another_parser_is_not_looked_for_again(parser: Parser, small_video: Path) -> None:
+    first = parser.observe(small_video)
+    spent = parser.timer.seconds["persons"]
+    again = parser.observe(small_video, stage_1=first.frames)
+    assert again.frames == first.frames
+    assert parser.timer.seconds["persons"] == spent
+    assert parser.integrate(again) == parser.integrate(first)
+
+
+@pytest.fixture(scope="module")
+def by_frame(random_bundle: Path, small_video: Path) -> VideoParse:
+    config = ParserConfig(level="frame", use_tracks=False)
+    return Parser.load(random_bundle, device="cpu", config=config).parse(small_video)
+
+
+def test_at_frame_level_each_sampled_frame_is_a_segment(by_frame: VideoParse, parse: VideoParse) -> None:
+    assert [(s.first_frame, s.end_frame) for s in by_frame.segments] == [(k, k + 5) for k in range(0, 70, 5)]
+    assert [s.start_seconds for s in by_frame.segments] == [frame.time_seconds for frame in by_frame.frames]
+    assert by_frame.segments[-1].end_seconds == pytest.approx(7.0)
+    for found, same in zip(by_frame.frames, parse.frames, strict=True):
+        assert [(p.track_id, p.box) for p in found.persons] == [(p.track_id, p.box) for p in same.persons]
+    for frame, segment in zip(by_frame.frames, by_frame.segments, strict=True):
+        assert all(part.state_score == segment.state_scores[part.name] for p in frame.persons for part in p.parts)
+    assert len({tuple(segment.state_scores.values()) for segment in by_frame.segments}) > 1
+    assert VideoParse.from_json(by_frame.to_json()) == by_frame
+
+
+def test_at_frame_level_a_state_is_what_one_clip_around_its_frame_shows(
+    random_bundle: Path, small_video: Path, by_frame: VideoParse
+) -> None:
+    parser = Parser.load(random_bundle, device="cpu", config=ParserConfig(level="frame", use_tracks=False))
+    observed = parser.observe(small_video)
+    images = [clip_image(frame.image, parser.states.config) for frame in read_frames(small_video)]
+    for number, segment in enumerate(observed.segments):
+        clip = np.stack([images[min(max(5 * number - 2 + k, 0), 69)] for k in range(4)])
+        for group, scores in parser.states.scores(clip[None]).items():
+            assert segment.group_scores[group] == pytest.approx(scores, abs=1e-6)
+    assert [f.index for f in parser.stream(small_video)] == [frame.index for frame in by_frame.frames]
+
+
+def test_frame_level_of_a_time_range_and_of_a_single_frame(random_bundle: Path, small_video: Path) -> None:
+    config = ParserConfig(level="frame", use_tracks=False, batch_frames=1)
+    parser = Parser.load(random_bundle, device="cpu", config=config)
+    parse = parser.parse(small_video, time_range=(2.0, 3.25))
+    assert [(s.first_frame, s.end_frame) for s in parse.segments] == [(20, 25), (25, 30), (30, 33)]
+    assert [frame.index for frame in parse.frames] == [20, 25, 30]
+    one = parser.parse(small_video, time_range=(2.0, 2.05))
+    assert [(s.first_frame, s.end_frame) for s in one.segments] == [(20, 21)]
+    with pytest.raises(ConfigError, match="level must be 'segment' or 'frame', got 'video'"):
+        ParserConfig(level="video")  # type: ignore[arg-type]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -13,13 +14,14 @@ from numpy.typing import NDArray
 from actparse import __version__
 from actparse.errors import ConfigError, VideoError
 from actparse.stages.actions import ClipClassifier, StateRecognizer, best_states
-from actparse.stages.clips import SegmentClips, VideoClips
+from actparse.stages.clips import VideoClips
 from actparse.stages.integrate import joined_scores, segment_number, with_states
 from actparse.stages.loading import StageBundle, load_bundle
 from actparse.stages.parts import PartDetector
 from actparse.stages.persons import PersonDetector
 from actparse.stages.poses import PoseEstimator, distinct_persons
 from actparse.stages.refine import grow_boxes
+from actparse.stages.segments import Closed, FrameSegments, Segments, SegmentScores, TimeSegments
 from actparse.stages.timing import StageTimer
 from actparse.stages.tracking import Tracker, TrackerConfig
 from actparse.stages.tracks import FollowedTracks, TrackRecognizer
@@ -37,6 +39,7 @@ class ParserConfig:
 
     stride: int = 5  # every so many frames persons and parts are looked for
     segment_seconds: float = 3.0  # about; the video is divided equally
+    level: Literal["segment", "frame"] = "segment"  # "frame": a segment for each sampled frame, from one clip around it
     min_keypoint_confidence: float = 0.25  # a keypoint below it does not move the person box
     condition_on_action: bool = True  # weigh a segment's labels by the video's action
     use_tracks: bool = True  # each person's own states, where the weights have a network on keypoints; False: PCF alone
@@ -47,16 +50,10 @@ class ParserConfig:
             raise ConfigError(f"stride must be at least 1, got {self.stride}")
         if self.segment_seconds <= 0:
             raise ConfigError(f"segment_seconds must be greater than 0, got {self.segment_seconds}")
+        if self.level not in ("segment", "frame"):
+            raise ConfigError(f"level must be 'segment' or 'frame', got {self.level!r}")
         if self.batch_frames < 1:
             raise ConfigError(f"batch_frames must be at least 1, got {self.batch_frames}")
-
-
-@dataclass(frozen=True)
-class SegmentScores:
-    """A segment as its networks saw it, per group (num_labels,) probabilities; its states come with integration."""
-
-    segment: SegmentParse
-    group_scores: dict[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -118,10 +115,20 @@ class Parser:
         return self.integrate(self.observe(video, time_range=time_range, progress=progress))
 
     def observe(
-        self, video: str | Path, *, time_range: TimeRange | None = None, progress: Progress | None = None
+        self,
+        video: str | Path,
+        *,
+        time_range: TimeRange | None = None,
+        progress: Progress | None = None,
+        stage_1: Sequence[FrameParse] | None = None,
     ) -> Observed:
-        """Stages 1 and 2 of `parse`; arguments and errors are its own."""
+        """Stages 1 and 2 of `parse`; other arguments and errors are its own.
+
+        Args:
+            stage_1: what a parser with the same stage 1 observed in the same frames; it is not looked for again.
+        """
         walk = _Walk(self, Path(video), time_range, progress)
+        walk.known = None if stage_1 is None else {frame.index: frame for frame in stage_1}
         frames: list[FrameParse] = []
         segments: list[SegmentScores] = []
         for found, segment in walk:
@@ -233,41 +240,51 @@ class _Walk:
         self.reads_clips = reads_clips
         self.info = probe(path, time_range=time_range)
         self.warnings: list[str] = []
+        self.known: dict[int, FrameParse] | None = None  # sampled frames whose persons need not be looked for
         self._path, self._time_range, self._progress = path, time_range, progress
         self._tracker = Tracker(TrackerConfig())
         self._video_clips = VideoClips(
             parser.action.config, duration_seconds=self.info.duration_seconds, num_frames=self.info.num_frames
         )
-        self._num_segments = max(1, round(self.info.duration_seconds / parser.config.segment_seconds))
         self._num_read = 0
 
-    def __iter__(self) -> Iterator[tuple[list[FrameParse], SegmentScores]]:
+    def _segments(self) -> Segments:
+        parser, config = self.parser, self.parser.config
+        states = parser.states if self.reads_clips else None
+        if config.level == "frame" and states is not None:
+            return FrameSegments(self._parse_frames, states, parser.timer, batch_frames=config.batch_frames)
+        return TimeSegments(
+            self._parse_frames,
+            states,
+            parser.timer,
+            batch_frames=config.batch_frames,
+            duration_seconds=self.info.duration_seconds,
+            segment_seconds=config.segment_seconds,
+        )
+
+    def _parse_frames(self, frames: list[DecodedFrame]) -> list[FrameParse]:
+        return self.parser.parse_frames(frames, self._tracker)
+
+    def __iter__(self) -> Iterator[Closed]:
         reader = read_frames(self._path, time_range=self._time_range)
-        length = self.info.duration_seconds / self._num_segments
-        open_segment: _OpenSegment | None = None
+        segments = self._segments()
         start = 0.0
         for frame in self._timed(iter(reader)):
             if self._num_read == 0:
                 start = frame.time_seconds
-            number = min(int((frame.time_seconds - start) / length) if length > 0 else 0, self._num_segments - 1)
-            if open_segment is not None and number > open_segment.number:
-                yield open_segment.close(frame.time_seconds, frame.index)
-                open_segment = None
-            is_sampled = self._num_read % self.parser.config.stride == 0
-            open_segment = open_segment or _OpenSegment(self, self._tracker, number, frame)
-            open_segment.add(frame, is_sampled=is_sampled)
+            yield from segments.add(frame, is_sampled=self._num_read % self.parser.config.stride == 0)
             if self.reads_clips:
                 self._video_clips.add(frame.image, frame.time_seconds)
             self._num_read += 1
             if self._progress:
                 self._progress(self._num_read, max(self._num_read, self.info.num_frames))
             last = frame
-        if open_segment is None:
+        if self._num_read == 0:
             raise VideoError(f"{self._path}: needs at least one frame in the asked time, got none")
         self.warnings += reader.warnings
         self.info = reader.info
         end = max(start + self.info.duration_seconds, last.time_seconds)
-        yield open_segment.close(end, last.index + 1)
+        yield from segments.close(end, last.index + 1)
 
     def _timed(self, frames: Iterator[DecodedFrame]) -> Iterator[DecodedFrame]:
         while True:
@@ -283,45 +300,6 @@ class _Walk:
             clips = self.parser.action.inputs(self._video_clips.clips())
             scores = self.parser.action.scores(clips)
         return {label[0]: float(score) for label, score in zip(self.parser.action.labels, scores, strict=True)}
-
-
-class _OpenSegment:
-    """A segment whose frames are still coming in."""
-
-    def __init__(self, walk: _Walk, tracker: Tracker, number: int, first: DecodedFrame) -> None:
-        self.number = number
-        self._parser, self._tracker, self._first = walk.parser, tracker, first
-        config = next(iter(walk.parser.states.classifiers.values())).config
-        self._clips = SegmentClips(config) if walk.reads_clips else None
-        self._waiting: list[DecodedFrame] = []
-        self._found: list[FrameParse] = []
-
-    def add(self, frame: DecodedFrame, *, is_sampled: bool) -> None:
-        if self._clips is not None:
-            self._clips.add(frame.image, frame.time_seconds)
-        if is_sampled:
-            self._waiting.append(frame)
-        if len(self._waiting) >= self._parser.config.batch_frames:
-            self._parse_waiting()
-
-    def close(self, end_seconds: float, end_frame: int) -> tuple[list[FrameParse], SegmentScores]:
-        self._parse_waiting()
-        scores: dict[str, NDArray[np.float32]] = {}
-        if self._clips is not None:
-            with self._parser.timer("states"):
-                scores = self._parser.states.scores(self._clips.clips())
-        segment = SegmentParse(
-            start_seconds=self._first.time_seconds,
-            end_seconds=end_seconds,
-            first_frame=self._first.index,
-            end_frame=end_frame,
-        )
-        return self._found, SegmentScores(segment, scores)
-
-    def _parse_waiting(self) -> None:
-        if self._waiting:
-            self._found += self._parser.parse_frames(self._waiting, self._tracker)
-            self._waiting = []
 
 
 def _frame_parse(
