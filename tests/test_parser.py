@@ -176,7 +176,6 @@ def test_at_frame_level_each_sampled_frame_is_a_segment(by_frame: VideoParse, pa
         assert [(p.track_id, p.box) for p in found.persons] == [(p.track_id, p.box) for p in same.persons]
     for frame, segment in zip(by_frame.frames, by_frame.segments, strict=True):
         assert all(part.state_score == segment.state_scores[part.name] for p in frame.persons for part in p.parts)
-    assert len({tuple(segment.state_scores.values()) for segment in by_frame.segments}) > 1
     assert VideoParse.from_json(by_frame.to_json()) == by_frame
 
 

@@ -263,6 +263,8 @@ class _Walk:
         )
 
     def _parse_frames(self, frames: list[DecodedFrame]) -> list[FrameParse]:
+        if self.known is not None:
+            return [self.known[frame.index] for frame in frames]
         return self.parser.parse_frames(frames, self._tracker)
 
     def __iter__(self) -> Iterator[Closed]:

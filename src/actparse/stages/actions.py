@@ -150,6 +150,11 @@ class StateRecognizer:
     def __init__(self, classifiers: dict[str, ClipClassifier]) -> None:
         self.classifiers = classifiers
 
+    @property
+    def config(self) -> ClipConfig:
+        """How clips are cut: for all groups as for the first."""
+        return next(iter(self.classifiers.values())).config
+
     def scores(self, clips: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         """Map a segment's clips (N, T, H, W, 3) uint8 to {group: (num_labels,) probabilities}."""
         shared: dict[Any, Tensor] = {}
