@@ -82,7 +82,7 @@ def test_an_unsure_keypoint_leaves_its_angles_unknown() -> None:
 
 def test_a_limb_without_length_has_no_angle() -> None:
     assert np.isnan(angle(pose(left_wrist=(60, 130)), "left_elbow"))
-    flat = {name: (50.0, 100.0) for name in ("left_shoulder", "right_shoulder", "left_hip", "right_hip")}
+    flat = dict.fromkeys(("left_shoulder", "right_shoulder", "left_hip", "right_hip"), (50.0, 100.0))
     assert np.isnan(angle(pose(**flat), "trunk_lean"))
 
 

@@ -1,0 +1,90 @@
+"""The forms that a parse can be written in, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from actparse.errors import ConfigError
+from actparse.export.angles import MIN_CONFIDENCE
+from actparse.export.checking import expect_exportable
+from actparse.export.table_files import WRITERS
+from actparse.export.tables import frames_table, parts_table, segments_table
+from actparse.structures import VideoParse
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportConfig:
+    """How a parse is written."""
+
+    table_format: str = "csv"  # one of table_files.WRITERS
+    min_confidence: float = MIN_CONFIDENCE  # a keypoint below it counts as not seen, 0..1
+    video: Path | None = None  # for a viewer to show beneath; the path within a parse is never followed
+
+    def __post_init__(self) -> None:
+        if self.table_format not in WRITERS:
+            raise ConfigError(f"format must be one of {', '.join(WRITERS)}, got {self.table_format!r}")
+        if not 0 <= self.min_confidence <= 1:
+            raise ConfigError(f"min_confidence must be between 0 and 1, got {self.min_confidence}")
+
+
+@dataclass(frozen=True)
+class ExportFormat:
+    """One form: `file` is the name it gets by default, `write` puts it there and says what it wrote."""
+
+    file: str
+    write: Callable[[VideoParse, Path, ExportConfig], list[Path]]
+    about: str
+
+
+def _write_segments(parse: VideoParse, path: Path, config: ExportConfig) -> list[Path]:
+    WRITERS[config.table_format](segments_table(parse), path)
+    return [path]
+
+
+def _write_frames(parse: VideoParse, path: Path, config: ExportConfig) -> list[Path]:
+    WRITERS[config.table_format](frames_table(parse, min_confidence=config.min_confidence), path)
+    return [path]
+
+
+def _write_parts(parse: VideoParse, path: Path, config: ExportConfig) -> list[Path]:
+    WRITERS[config.table_format](parts_table(parse), path)
+    return [path]
+
+
+FORMATS: dict[str, ExportFormat] = {
+    "segments": ExportFormat("segments.csv", _write_segments, "what each part did from when to when"),
+    "frames": ExportFormat("frames.csv", _write_frames, "a row per person and frame: box, keypoints, joint angles"),
+    "parts": ExportFormat("parts.csv", _write_parts, "a row per body part and frame: box, state"),
+}
+TABLE_FORMATS = ("segments", "frames", "parts")
+
+
+def default_file(name: str, config: ExportConfig) -> str:
+    """The file or folder that a form gets beside the parse."""
+    file = FORMATS[name].file
+    return f"{Path(file).stem}.{config.table_format}" if name in TABLE_FORMATS else file
+
+
+def export_parse(parse: VideoParse, name: str, path: Path, config: ExportConfig | None = None) -> list[Path]:
+    """Write a parse in one of FORMATS.
+
+    Args:
+        parse: of one video.
+        name: of the form.
+        path: of the file, or of the folder for a form that is several files of one kind.
+        config: None for the defaults.
+
+    Returns:
+        The files that were written, the first one `path` itself.
+
+    Raises:
+        ConfigError: there is no such form, or it needs what is not installed.
+        DataError: the parse is broken.
+        OutputError: a file cannot be written.
+    """
+    if name not in FORMATS:
+        raise ConfigError(f"to must be one of {', '.join(FORMATS)}, got {name!r}")
+    expect_exportable(parse)
+    return FORMATS[name].write(parse, path, config or ExportConfig())

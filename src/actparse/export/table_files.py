@@ -1,0 +1,58 @@
+"""Tables as files: CSV for spreadsheets, Parquet for programs.
+
+CSV is that of RFC 4180: UTF-8 with the mark at its beginning that Excel knows it by (Python: encoding="utf-8-sig"), commas, points in
+numbers, empty cells for what is unknown. Numbers are rounded: pixels and degrees to hundredths, seconds to millionths,
+scores to ten thousandths. Text that a spreadsheet would run as a formula has an apostrophe put before it.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from actparse.export.tables import unit_of
+from actparse.files import written_beside
+
+DECIMALS = {"pixel": 2, "degree": 2, "second": 6, None: 4}  # of a column's unit
+FORMULA_START = r"^[=+\-@\t\r\n]"  # Source: OWASP, CSV injection
+
+
+def write_csv(table: pa.Table, path: Path) -> None:
+    """Write a table for a spreadsheet.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    columns = [_for_spreadsheet(name, table[name]).to_pylist() for name in table.column_names]
+    with written_beside(path) as beside, beside.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(table.column_names)
+        writer.writerows(zip(*columns, strict=True))
+
+
+def write_parquet(table: pa.Table, path: Path) -> None:
+    """Write a table with its metadata.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    with written_beside(path) as beside:
+        pq.write_table(table, beside, compression="zstd")
+
+
+WRITERS: dict[str, Callable[[pa.Table, Path], None]] = {"csv": write_csv, "parquet": write_parquet}
+
+
+def _for_spreadsheet(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if pa.types.is_floating(column.type):
+        rounded = pc.round(column.cast(pa.float64()), ndigits=DECIMALS[unit_of(name)])
+        return pc.add(rounded, 0.0)  # no -0
+    if pa.types.is_string(column.type):
+        risky = pc.match_substring_regex(column, FORMULA_START)
+        return pc.if_else(risky, pc.binary_join_element_wise("'", column, ""), column)
+    return column
