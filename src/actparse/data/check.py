@@ -16,6 +16,8 @@ from actparse.data.index import AnnotationIndex
 from actparse.data.kinetics_tps import SPLITS
 from actparse.data.listing import AnnotatedVideo, VideoListing, list_videos
 from actparse.data.lists import BODY_PARTS, OBJECTS, PART_STATES, FrameList, read_frame_list, read_word_list
+from actparse.data.own.tree import read_manifest
+from actparse.data.scan import NOTHING
 from actparse.vocabulary import PARTS
 
 NOT_ANNOTATED = ("test",)  # the challenge keeps its truth
@@ -55,6 +57,8 @@ def check_dataset(index: AnnotationIndex, facts: Facts | None) -> FaultReport:
         *_contents_twice(index.root, listings),
         *(fault for split in splits for fault in _split_faults(index, split)),
     ]
+    if read_manifest(index.root) is not None:
+        faults = [fault for fault in faults if not _is_left_open(fault)]
     looked_at = {
         split.name: {
             "videos": len(split.videos),
@@ -63,6 +67,13 @@ def check_dataset(index: AnnotationIndex, facts: Facts | None) -> FaultReport:
         for split in splits
     }
     return FaultReport(str(index.root), looked_at, facts is not None, tuple(faults))
+
+
+def _is_left_open(fault: Fault) -> bool:
+    """What a dataset of one's own may leave open: frames here and there, a part's state, objects."""
+    is_state = fault.kind == "field" and fault.where.endswith(".verb") and fault.got == NOTHING
+    is_list = fault.kind == "list" and fault.where.endswith(OBJECTS)
+    return fault.kind == "frame-missing" or is_state or is_list
 
 
 def _split(index: AnnotationIndex, name: str, listing: VideoListing, facts: Facts | None) -> _Split:

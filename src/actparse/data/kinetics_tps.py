@@ -55,6 +55,7 @@ class PersonTruth:
     parts: dict[str, PartTruth]
     keypoints: NDArray[np.float32] | None = field(default=None, repr=False)
     identity: int | None = None
+    unstated: dict[str, Box] = field(default_factory=dict)  # parts whose state is not annotated: "verb" is null
 
 
 @dataclass(frozen=True)
@@ -149,14 +150,18 @@ def _person(raw: Any, where: str, number: int) -> PersonTruth:
     parts = raw.get("parts") or {}
     if not isinstance(parts, dict):
         raise DataError(f"{where}.parts must be an object, got {type(parts).__name__}")
-    known = {name: _part(part, f"{where}.parts.{name}") for name, part in parts.items() if name in PARTS}
+    known = {name: part for name, part in parts.items() if name in PARTS}
+    unstated = {name for name, part in known.items() if isinstance(part, dict) and part.get("verb", "") is None}
     identity = raw.get("identity")
     return PersonTruth(
         number=int(raw.get("number", number)),
         box=_box(raw.get("box"), f"{where}.box"),
-        parts=known,
+        parts={name: _part(known[name], f"{where}.parts.{name}") for name in known if name not in unstated},
         keypoints=_keypoints(raw.get("keypoints"), f"{where}.keypoints"),
         identity=identity if isinstance(identity, int) else None,
+        unstated={
+            name: _box(known[name].get("box"), f"{where}.parts.{name}.box") for name in known if name in unstated
+        },
     )
 
 

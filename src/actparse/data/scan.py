@@ -19,6 +19,7 @@ MAX_BYTES = 16 << 20  # of an annotation file; one of Kinetics-TPS has a few tho
 MAX_FAULTS = 100  # of one file; the rest are counted
 MAX_SHOWN = 80  # characters of a wrong value
 MAX_WORD = 200  # characters of a label
+NOTHING = "nothing"  # a null as a fault says it
 
 Corners = tuple[float | None, float | None, float | None, float | None]
 NO_BOX: Corners = (None, None, None, None)
@@ -168,7 +169,7 @@ def readable(text: str) -> str:
 def shown(value: Any) -> str:
     """A wrong value of a JSON file, in a few words however large or deep it is."""
     if value is None:
-        return "nothing"
+        return NOTHING
     if isinstance(value, dict):
         return f"an object of {len(value)} keys"
     if isinstance(value, list):

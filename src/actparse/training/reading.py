@@ -27,7 +27,7 @@ class StoreConfig:
     """What is kept of every video."""
 
     frame_size: tuple[int, int] = (240, 320)  # (height, width); a frame of another size is fitted into its upper left
-    frame_stride: int = 5  # every so many frames of the video one is kept, if it is annotated
+    frame_stride: int = 5  # an annotated frame is kept if it is so many frames after the one kept before
     clip_size: tuple[int, int] = (96, 128)  # (height, width) of the frames of clips
     frame_rate: float = 10.0  # frames of clips, per second
     segment_seconds: float = 3.0  # about; a video is cut into equal segments
@@ -73,15 +73,16 @@ def read_video(record: VideoRecord, config: StoreConfig) -> VideoArrays:
     cv2.setNumThreads(1)
     truths = _read_truths(record.annotation_dir)
     frames: dict[int, Image] = {}
-    scale = 1.0
+    scale, next_kept = 1.0, 0
     small: list[Image] = []
     times: list[float] = []
     with read_frames(record.path) as reader:
         for frame in reader:
             times.append(frame.time_seconds)
             small.append(_clip_frame(frame.image, config.clip_size))
-            if frame.index % config.frame_stride == 0 and frame.index in truths:
+            if frame.index >= next_kept and frame.index in truths:
                 frames[frame.index], scale = fit_frame(frame.image, config.frame_size)
+                next_kept = frame.index + config.frame_stride
     if not times:
         raise DataError(f"{record.path}: the video holds no frame")
     clip_rows = time_line(np.asarray(times), config.frame_rate)  # (L,)
@@ -141,8 +142,9 @@ def _scaled(person: PersonTruth, scale: float) -> tuple[NDArray[np.float32], NDA
         keypoints[:] = person.keypoints
         keypoints[:, :2] *= scale
     parts = np.zeros((len(PARTS), 4), np.float32)
-    for name, part in person.parts.items():
-        parts[PART_INDEX[name]] = np.asarray(part.box, np.float32) * scale
+    boxes = person.unstated | {name: part.box for name, part in person.parts.items()}
+    for name, box in boxes.items():
+        parts[PART_INDEX[name]] = np.asarray(box, np.float32) * scale
     return np.asarray(person.box, np.float32) * scale, keypoints, parts
 
 

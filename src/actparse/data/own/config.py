@@ -1,0 +1,210 @@
+"""The YAML file that describes a dataset of one's own; every field is checked before anything else is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from actparse.data.own.words import expect_word, suggestion
+from actparse.data.scan import shown as shown_json
+from actparse.errors import ConfigError
+from actparse.vocabulary import GROUPS
+
+KINDS = ("cvat", "coco", "kinetics-tps")
+SUFFIXES = (".yaml", ".yml")
+MAX_BYTES = 1 << 20  # of the file
+UNSAFE = ("/", "\\", "\0", "\n", "\r")  # an action becomes a folder's name, a state a line of a list
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitConfig:
+    """Which videos are held out: those named, or a share of each action's."""
+
+    val: tuple[str, ...] = ()  # names of videos, without the suffix
+    test: tuple[str, ...] = ()
+    val_share: float = 0.2  # of each action's videos that are named nowhere; counts where `val` is empty
+    seed: int = 0  # draws others
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.val_share < 1:
+            raise ConfigError(f"split.val_share must be 0..1 and less than 1, got {self.val_share}")
+        twice = sorted(set(self.val) & set(self.test))
+        if twice:
+            raise ConfigError(f"split: a video is in val or in test, got {twice[0]!r} in both")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnConfig:
+    """A dataset of one's own; paths are those of the file system, made from the YAML file's folder."""
+
+    path: Path  # of the YAML file
+    kind: str  # one of KINDS
+    videos: Path  # a folder of videos, or of a folder for each action; of kind kinetics-tps the dataset's root
+    actions: tuple[str, ...]
+    states: dict[str, tuple[str, ...]]  # by part group; a group that is not there has no states
+    labels: tuple[Path, ...] = ()  # label files
+    state_rows: tuple[Path, ...] = ()  # of kind coco: CSV files
+    action_of: Path | None = None  # a CSV file of videos and their actions; None asks the label files and folders
+    ignore_labels: tuple[str, ...] = ()  # labels that are left aside, a barbell's say
+    first_frame: int = 0  # of kind coco: the number that the names of images give a video's first frame
+    split: SplitConfig = field(default_factory=SplitConfig)
+
+    def __post_init__(self) -> None:
+        expect_word(self.kind, KINDS, "kind", error=ConfigError)
+        for group in self.states:
+            expect_word(group, GROUPS, "states: a part group", error=ConfigError)
+        if not self.actions:
+            raise ConfigError("actions: needs at least one, got none")
+        for name, words in (("actions", self.actions), *((f"states.{g}", s) for g, s in self.states.items())):
+            _expect_words(name, words)
+        if self.kind == "kinetics-tps":
+            self._expect_absent("labels", "state_rows")
+        elif not self.labels:
+            raise ConfigError(f"labels: kind {self.kind} needs at least one file, got none")
+        if self.kind == "cvat":
+            self._expect_absent("state_rows")
+
+    def _expect_absent(self, *names: str) -> None:
+        for name in names:
+            if getattr(self, name):
+                raise ConfigError(f"{name}: kind {self.kind} has no such files, got {len(getattr(self, name))}")
+
+    def all_states(self) -> tuple[str, ...]:
+        """The states of all groups, each once, in the file's order."""
+        return tuple(dict.fromkeys(state for group in GROUPS for state in self.states.get(group, ())))
+
+
+def is_description(path: Path) -> bool:
+    """Whether a path is that of a YAML file, and not of a dataset's folder."""
+    return path.suffix.lower() in SUFFIXES and not path.is_dir()
+
+
+def read_config(path: Path) -> OwnConfig:
+    """Read the YAML file.
+
+    Raises:
+        ConfigError: it is missing, no YAML, has an unknown key, or a field is out of its range.
+    """
+    raw = _read_yaml(path)
+    try:
+        return _config(path, _table(raw, "", OwnConfig, but=("path",)))
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def _read_yaml(path: Path) -> Any:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise ConfigError(f"{path}: needs a YAML file of at most {MAX_BYTES >> 20} MB, got a larger one")
+        return yaml.safe_load(content)
+    except OSError as error:
+        raise ConfigError(f"{path}: needs a YAML file, got: {error.strerror}") from None
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        if isinstance(error, ConfigError):
+            raise
+        raise ConfigError(f"{path}: needs a YAML file, got: {' '.join(str(error).split())[:200]}") from None
+
+
+def _config(path: Path, raw: Mapping[str, Any]) -> OwnConfig:
+    for name in ("kind", "videos", "actions", "states"):
+        if name not in raw:
+            raise ConfigError(f"{name}: must be there, got no such key")
+    folder = path.resolve().parent
+    made: dict[str, Any] = {"path": path, "kind": _text(raw["kind"], "kind")}
+    made["videos"] = folder / _text(raw["videos"], "videos")
+    made["actions"] = _texts(raw["actions"], "actions")
+    if not isinstance(raw["states"], dict):
+        raise ConfigError(f"states: must be a list for each part group, got {shown(raw['states'])}")
+    made["states"] = {_text(g, "states"): _texts(words, f"states.{shown(g)}") for g, words in raw["states"].items()}
+    for name in ("labels", "state_rows"):
+        made[name] = _files(folder, _texts(raw.get(name, []), name), name)
+    if raw.get("action_of") is not None:
+        made["action_of"] = folder / _text(raw["action_of"], "action_of")
+    made["ignore_labels"] = _texts(raw.get("ignore_labels", []), "ignore_labels")
+    made["first_frame"] = _number(raw.get("first_frame", 0), "first_frame", int)
+    made["split"] = _split(_table(raw.get("split", {}), "split", SplitConfig))
+    return OwnConfig(**made)
+
+
+def shown(value: Any) -> str:
+    """A wrong value in a few words; YAML has dates too."""
+    try:
+        return shown_json(value)
+    except TypeError:
+        return type(value).__name__
+
+
+def _split(raw: Mapping[str, Any]) -> SplitConfig:
+    made: dict[str, Any] = {name: _texts(raw[name], f"split.{name}") for name in ("val", "test") if name in raw}
+    if "val_share" in raw:
+        made["val_share"] = _number(raw["val_share"], "split.val_share", float)
+    if "seed" in raw:
+        made["seed"] = _number(raw["seed"], "split.seed", int)
+    return SplitConfig(**made)
+
+
+def _table(raw: Any, name: str, kind: type, *, but: tuple[str, ...] = ()) -> Mapping[str, Any]:
+    """A table whose keys are those of a config."""
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{name or 'the file'}: must be a table of keys and values, got {shown(raw)}")
+    known = [entry.name for entry in fields(kind) if entry.name not in but]
+    for key in raw:
+        if key not in known:
+            where = f"{name}: " if name else ""
+            hint = suggestion(key, known) if isinstance(key, str) else ""
+            raise ConfigError(f"{where}unknown key {shown(key)}, must be one of {', '.join(known)}{hint}")
+    return raw
+
+
+def _text(value: Any, name: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise ConfigError(f"{name}: must be text, in quotes where YAML takes it for something else, got {shown(value)}")
+    return value
+
+
+def _texts(value: Any, name: str) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise ConfigError(f"{name}: must be a list, got {shown(value)}")
+    return tuple(_text(item, name) for item in value)
+
+
+def _number(value: Any, name: str, kind: type[int] | type[float]) -> int | float:
+    allowed = int if kind is int else (int, float)
+    if isinstance(value, bool) or not isinstance(value, allowed):
+        raise ConfigError(f"{name}: must be a {'whole ' if kind is int else ''}number, got {shown(value)}")
+    return value
+
+
+def _files(folder: Path, patterns: tuple[str, ...], name: str) -> tuple[Path, ...]:
+    """The files of paths or patterns like labels/*.xml, sorted within a pattern, each once."""
+    found: dict[Path, None] = {}
+    for pattern in patterns:
+        path = folder / pattern
+        matches = [path] if path.is_file() else _matches(folder, pattern)
+        if not matches:
+            raise ConfigError(f"{name}: needs a file, got none at {path}")
+        found.update(dict.fromkeys(matches))
+    return tuple(found)
+
+
+def _matches(folder: Path, pattern: str) -> list[Path]:
+    path = Path(pattern)
+    try:
+        base, below = (Path(path.anchor), str(path.relative_to(path.anchor))) if path.anchor else (folder, pattern)
+        return sorted(match for match in base.glob(below) if match.is_file())
+    except (ValueError, NotImplementedError):
+        return []
+
+
+def _expect_words(name: str, words: tuple[str, ...]) -> None:
+    for word in words:
+        if any(sign in word for sign in UNSAFE) or word.strip() != word or word.startswith("."):
+            raise ConfigError(f"{name}: a word has no slash, line end, space around it or dot in front, got {word!r}")
+        if words.count(word) > 1:
+            raise ConfigError(f"{name}: each word once, got {word!r} twice")

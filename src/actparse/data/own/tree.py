@@ -1,0 +1,167 @@
+"""A dataset of one's own in the folders of Kinetics-TPS, which everything else in the program reads."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from actparse.data.kinetics_tps import SPLITS, FrameTruth, PersonTruth
+from actparse.data.lists import BODY_PARTS, PART_STATES
+from actparse.data.lists import FOLDER as LISTS
+from actparse.data.submission import EVALUATED_STRIDE
+from actparse.errors import DataError, OutputError
+from actparse.files import write_text
+from actparse.video.decode import frame_times
+from actparse.vocabulary import PARTS
+
+MANIFEST = "manifest.json"
+GENERATOR = "own-data-1"  # changes when the same labels give another tree
+
+
+@dataclass(frozen=True)
+class OwnVideo:
+    """One video with everything that is known of it."""
+
+    name: str  # its file's name without the suffix
+    path: Path
+    split: str
+    action: str
+    frames: Mapping[int, FrameTruth]  # by frame, from 0
+
+
+def read_manifest(root: Path) -> dict[str, Any] | None:
+    """What a tree says of itself; None where it was not made from a dataset of one's own."""
+    try:
+        raw = json.loads((root / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return raw if isinstance(raw, dict) and raw.get("generator") == GENERATOR else None
+
+
+def write_tree(root: Path, videos: Sequence[OwnVideo], states: Sequence[str], *, key: str) -> None:
+    """Write the tree beside its place, then move it there; a tree that was made before is replaced.
+
+    Args:
+        root: where it goes.
+        videos: names are unique.
+        states: of all part groups.
+        key: says what the tree was made from.
+
+    Raises:
+        DataError: `root` holds something else.
+        OutputError: a file cannot be written.
+        VideoError: a video cannot be read.
+    """
+    if root.exists() and read_manifest(root) is None and (not root.is_dir() or any(root.iterdir())):
+        raise DataError(f"{root}: needs an empty folder or a dataset imported before, got something else")
+    beside = root.with_name(f".{root.name}.{os.getpid()}.part")
+    shutil.rmtree(beside, ignore_errors=True)
+    try:
+        for video in videos:
+            _write_video(beside, video)
+        _write_lists(beside, videos, states)
+        _write_truth(beside, videos)
+        manifest = {"generator": GENERATOR, "key": key, "annotation_sha256": _digest(videos)}
+        write_text(beside / MANIFEST, json.dumps(manifest, indent=1))
+        shutil.rmtree(root, ignore_errors=True)
+        beside.replace(root)
+    except OSError as error:
+        raise OutputError(f"{root}: cannot be written: {error.strerror or error}") from None
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _digest(videos: Sequence[OwnVideo]) -> str:
+    """Of all labels; what is decoded and kept elsewhere is kept by it."""
+    digest = hashlib.sha256()
+    for video in videos:
+        frames = {frame: frame_to_dict(truth) for frame, truth in video.frames.items()}
+        digest.update(json.dumps([video.split, video.action, video.name, frames]).encode())
+    return digest.hexdigest()
+
+
+def _write_video(root: Path, video: OwnVideo) -> None:
+    _link(video.path, root / f"{video.split}_videos" / video.action / video.path.name)
+    folder = root / f"{video.split}_annotations" / video.action / video.name / video.name
+    folder.mkdir(parents=True)
+    for frame, truth in video.frames.items():
+        text = json.dumps(frame_to_dict(truth), separators=(",", ":"))
+        (folder / frame_file(frame)).write_text(text, encoding="ascii")
+
+
+def _link(source: Path, target: Path) -> None:
+    """The same bytes in two places where the file system can, else a copy."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source.resolve(), target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def frame_file(frame: int) -> str:
+    """The name of a frame's annotation file, counted from 0 here and from 1 there."""
+    return f"img_{frame + 1:05d}.json"
+
+
+def frame_to_dict(truth: FrameTruth) -> dict[str, Any]:
+    """A frame in Kinetics-TPS's form, with keypoints and identity as extra keys; a state that is not known is null."""
+    return {"humans": [_human(person) for person in truth.persons]}
+
+
+def _human(person: PersonTruth) -> dict[str, Any]:
+    known: dict[str, tuple[Sequence[float], str | None]] = {
+        **{name: (part.box, part.state) for name, part in person.parts.items()},
+        **{name: (box, None) for name, box in person.unstated.items()},
+    }
+    parts = {
+        name: {"number": person.number, "box": list(known[name][0]), "verb": known[name][1], "name": name}
+        for name in PARTS
+        if name in known
+    }
+    human: dict[str, Any] = {"number": person.number, "box": list(person.box), "parts": parts}
+    if person.keypoints is not None:
+        human["keypoints"] = [[round(x, 2), round(y, 2), int(v)] for x, y, v in person.keypoints.tolist()]
+    if person.identity is not None:
+        human["identity"] = person.identity
+    return human
+
+
+def _write_lists(root: Path, videos: Sequence[OwnVideo], states: Sequence[str]) -> None:
+    write_text(root / LISTS / BODY_PARTS, "\n".join(PARTS) + "\n")
+    write_text(root / LISTS / PART_STATES, "\n".join(states) + "\n")
+    for split in SPLITS:
+        of_split = [video for video in videos if video.split == split]
+        if of_split:
+            rows = [f"{video.path.name},{len(frame_times(video.path))}" for video in of_split]
+            write_text(root / LISTS / f"video_{split}_flist.csv", "\n".join(rows) + "\n")
+
+
+def _write_truth(root: Path, videos: Sequence[OwnVideo]) -> None:
+    """What `actparse evaluate` asks: the labelled frames among every fifth; parts with a state alone."""
+    for split in SPLITS:
+        of_split = [video for video in videos if video.split == split]
+        if of_split:
+            folder = root / f"{split}_truth"
+            write_text(folder / "gt_vid_result.json", json.dumps({video.name: video.action for video in of_split}))
+            parts = {video.name: _evaluated(video) for video in of_split}
+            write_text(folder / "gt_part_result.json", json.dumps(parts))
+
+
+def _evaluated(video: OwnVideo) -> dict[str, Any]:
+    return {
+        frame_file(frame): {"humans": [_evaluated_human(person) for person in truth.persons]}
+        for frame, truth in video.frames.items()
+        if frame % EVALUATED_STRIDE == 0
+    }
+
+
+def _evaluated_human(person: PersonTruth) -> dict[str, Any]:
+    human = _human(person)
+    parts = {name: part for name, part in human["parts"].items() if part["verb"] is not None}
+    return {"number": human["number"], "box": human["box"], "parts": parts}
