@@ -1,8 +1,9 @@
 """Tables as files: CSV for spreadsheets, Parquet for programs.
 
-CSV is that of RFC 4180: UTF-8 with the mark at its beginning that Excel knows it by (Python: encoding="utf-8-sig"), commas, points in
-numbers, empty cells for what is unknown. Numbers are rounded: pixels and degrees to hundredths, seconds to millionths,
-scores to ten thousandths. Text that a spreadsheet would run as a formula has an apostrophe put before it.
+CSV is that of RFC 4180, in UTF-8 with the mark at its beginning that Excel knows it by (Python: encoding="utf-8-sig"):
+commas, points in numbers, empty cells for what is unknown. Numbers are rounded: pixels and degrees to hundredths,
+seconds to millionths, scores to ten thousandths. Text that a spreadsheet would run as a formula has an apostrophe put
+before it.
 """
 
 from __future__ import annotations
