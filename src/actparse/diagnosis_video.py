@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actparse.data.kinetics_tps import FrameTruth, VideoRecord, read_frame_truth
-from actparse.data.submission import EVALUATED_STRIDE
+from actparse.data.submission import EVALUATED_STRIDE, frame_name, true_humans
 from actparse.errors import DataError
 from actparse.metrics.identity import TrackedFrame
 from actparse.metrics.states import shared_states
@@ -94,16 +94,7 @@ class VideoFindings:
     def true_frames(self) -> dict[str, Any]:
         """The truth in the evaluator's form."""
         return {
-            frame_name(sampled.index): {
-                "humans": [
-                    {
-                        "box": list(p.box),
-                        "parts": {n: {"box": list(q.box), "verb": q.state} for n, q in p.parts.items()},
-                    }
-                    for p in true.persons
-                ]
-            }
-            for sampled, true in zip(self.sampled, self.truth, strict=True)
+            frame_name(sampled.index): true_humans(true) for sampled, true in zip(self.sampled, self.truth, strict=True)
         }
 
     def frames(self, variant: Variant, prior: Mapping[str, str]) -> dict[str, Any]:
@@ -156,11 +147,6 @@ def states_of(person: PersonParse) -> dict[str, str]:
     return {part.name: part.state for part in person.parts if part.state is not None}
 
 
-def frame_name(index: int) -> str:
-    """Kinetics-TPS's name of frame `index`, counted from 0."""
-    return f"img_{index + 1:05d}.json"
-
-
 def _human(box: Any, parts: Boxes, states: Mapping[str, str]) -> dict[str, Any]:
     boxes = [[float(value) for value in row] for row in parts]
     made = {name: {"box": [boxes[k]], "verb": [states.get(name, "none")]} for k, name in enumerate(PARTS)}
@@ -208,8 +194,8 @@ def examine_video(parser: Parser, record: VideoRecord, without_dots: PartDetecto
         true_poses=list(zip(keypoints, boxes, strict=True)),
         poses=[(_poses(frame), _scores(frame)) for frame in sampled],
         poses_on_truth=poses,
-        true_parts=[_true_parts(frame) for frame in truth],
-        parts={way: [_part_detections(*pair) for pair in rows] for way, rows in found.items()},
+        true_parts=[annotated_parts(frame) for frame in truth],
+        parts={way: [part_detections(*pair) for pair in rows] for way, rows in found.items()},
         found_parts=found,
         tracked=[_tracked(true, frame) for true, frame in zip(truth, sampled, strict=True)],
     )
@@ -245,13 +231,15 @@ def _persons(frame: FrameParse) -> Detections:
     return Detections(boxes, scores, np.zeros(len(boxes), np.int64))
 
 
-def _true_parts(frame: FrameTruth) -> Detections:
+def annotated_parts(frame: FrameTruth) -> Detections:
+    """The annotated part boxes of a frame, labelled by the part."""
     rows = [(part.box, PART_INDEX[name]) for person in frame.persons for name, part in person.parts.items()]
     boxes = _boxes([box for box, _ in rows])
     return Detections(boxes, np.ones(len(rows), np.float32), np.array([label for _, label in rows], np.int64))
 
 
-def _part_detections(boxes: Boxes, scores: NDArray[np.float32]) -> Detections:
+def part_detections(boxes: Boxes, scores: NDArray[np.float32]) -> Detections:
+    """Found part boxes (n, 10, 4) of the persons of a frame and their scores (n, 10), labelled by the part."""
     labels = np.tile(np.arange(len(PARTS)), len(boxes))
     return Detections(boxes.reshape(-1, 4), scores.reshape(-1), labels)
 

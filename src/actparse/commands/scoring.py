@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from actparse.commands.options import Commands, add_model_options
 from actparse.errors import ActparseError
+
+if TYPE_CHECKING:
+    from actparse.metrics import TpsScore
 
 
 def add_commands(commands: Commands) -> None:
@@ -18,30 +23,75 @@ def add_commands(commands: Commands) -> None:
 
 
 def _add_evaluate(commands: Commands) -> None:
-    command = commands.add_parser("evaluate", help="the official Kinetics-TPS score of predictions")
+    command = commands.add_parser(
+        "evaluate",
+        help="the official Kinetics-TPS score of predictions, and a page on what it is made of",
+        description="Score predictions by the official rules. PREDICTIONS is a zip or folder with pred_*.json, or a "
+        "folder of parses.",
+        epilog="example: actparse evaluate --truth data --split test --predictions parses --html evaluation.html",
+    )
     command.add_argument(
         "--truth", type=Path, required=True, metavar="DIR", help="holds gt_*.json, or a dataset's root"
     )
     command.add_argument("--split", metavar="NAME", help="of a dataset's root")
     command.add_argument("--predictions", type=Path, required=True, metavar="DIR_OR_ZIP")
+    command.add_argument("--compare", type=Path, metavar="DIR_OR_ZIP", help="other predictions, to stand beside them")
+    command.add_argument(
+        "--name",
+        action="append",
+        metavar="NAME",
+        help="of the predictions, then of the compared ones; default: the file's",
+    )
     command.add_argument("--human-iou", type=float, default=0.5, metavar="T")
     command.add_argument("--part-iou", type=float, default=0.3, metavar="T")
+    command.add_argument("--videos", type=Path, metavar="DIR", help="for thumbnails; default: those beside the truth")
+    command.add_argument("--seed", type=int, default=0, metavar="S", help="of the intervals' resampling")
+    command.add_argument("--html", type=Path, metavar="FILE", help="write one self-contained page")
     command.add_argument("--json", type=Path, metavar="FILE", help="write the figures in full precision")
     command.set_defaults(run=_evaluate)
 
 
 def _evaluate(args: argparse.Namespace) -> int:
-    from actparse.data.evaluation import evaluate, score_to_json
+    from actparse.data.evaluation import load_runs, truth_folder, videos_in, videos_of_truth
+    from actparse.data.submission import load_truth
     from actparse.files import write_text
+    from actparse.report.evaluation import evaluate_runs, evaluation_to_json, verdict
+    from actparse.report.evaluation_page import evaluation_page
 
-    score = evaluate(args.truth, args.predictions, split=args.split, human_iou=args.human_iou, part_iou=args.part_iou)
+    folder = truth_folder(args.truth, args.split)
+    truth = load_truth(folder)
+    runs = load_runs([path for path in (args.predictions, args.compare) if path], truth, args.name or [])
+    evaluation = evaluate_runs(
+        truth,
+        runs,
+        truth_name=folder.resolve().name,
+        human_iou=args.human_iou,
+        part_iou=args.part_iou,
+        seed=args.seed,
+    )
+    if args.html:
+        videos = videos_in(args.videos) if args.videos else videos_of_truth(folder)
+        write_text(args.html, evaluation_page(evaluation, videos, args.html))
     if args.json:
-        write_text(args.json, score_to_json(score))
-    print(f"ROC score       {score.roc_score:.4f}")
-    print(f"video accuracy  {score.video_accuracy:.4f}")
-    for threshold in (0.1, 0.3, 0.5, 0.7, 0.9):
-        print(f"accuracy at {threshold} {score.accuracy_at(threshold):.4f}")
+        write_text(args.json, evaluation_to_json(evaluation))
+    _print_scores([figures.name for figures in evaluation.runs], [figures.score for figures in evaluation.runs])
+    if evaluation.comparison is not None:
+        print(verdict(evaluation.comparison, *(figures.name for figures in evaluation.runs)))
     return 0
+
+
+def _print_scores(names: Sequence[str], scores: Sequence[TpsScore]) -> None:
+    width = max(len(name) for name in names) + 2 if len(scores) > 1 else 0
+
+    def row(label: str, values: Sequence[float]) -> str:
+        return f"{label:16}" + "".join(f"{value:<{width}.4f}" for value in values).rstrip()
+
+    if len(scores) > 1:
+        print(" " * 16 + "".join(f"{name:<{width}}" for name in names).rstrip())
+    print(row("ROC score", [score.roc_score for score in scores]))
+    print(row("video accuracy", [score.video_accuracy for score in scores]))
+    for threshold in (0.1, 0.3, 0.5, 0.7, 0.9):
+        print(row(f"accuracy at {threshold}", [score.accuracy_at(threshold) for score in scores]))
 
 
 def _add_submit(commands: Commands) -> None:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
-from actparse.data.submission import load_predictions, load_truth, validate_predictions
-from actparse.errors import DataError
+from actparse.data.kinetics_tps import VIDEO_SUFFIXES, KineticsTps
+from actparse.data.runs import PredictionRun, load_run
+from actparse.data.submission import TpsFiles, load_truth
+from actparse.errors import ConfigError, DataError
 from actparse.metrics import TpsScore, tps_score
 
 THRESHOLDS = tuple(number / 10 for number in range(1, 10))  # whose accuracies are written
@@ -19,7 +25,7 @@ def evaluate(
 
     Args:
         truth: a folder with gt_vid_result.json and gt_part_result.json, or a dataset's root.
-        predictions: a folder or a zip with pred_vid_result.json and pred_part_result.json.
+        predictions: a folder or a zip with pred_vid_result.json and pred_part_result.json, or a folder of parses.
         split: of a dataset's root.
         human_iou: as in `tps_score`.
         part_iou: as in `tps_score`.
@@ -27,9 +33,8 @@ def evaluate(
     Raises:
         DataError: a file is missing or not as it should be, or the predictions break a rule of the challenge.
     """
-    found, true = load_predictions(predictions), load_truth(truth_folder(truth, split))
-    validate_predictions(found, true)
-    return tps_score(true, found, human_iou, part_iou)
+    true = load_truth(truth_folder(truth, split))
+    return tps_score(true, load_run(predictions, true).files, human_iou, part_iou)
 
 
 def truth_folder(path: Path, split: str | None) -> Path:
@@ -51,12 +56,62 @@ def truth_folder(path: Path, split: str | None) -> Path:
     return folder
 
 
-def score_to_json(score: TpsScore) -> str:
-    """The figures in full precision."""
-    figures = {
+def load_runs(paths: Sequence[Path], truth: TpsFiles, names: Sequence[str]) -> list[PredictionRun]:
+    """Read one run or two; where names are not given, runs of the same name are told apart by their paths.
+
+    Raises:
+        ConfigError: there are more names than runs, or a name is empty or stands twice.
+        DataError: as `load_run`.
+    """
+    if len(names) > len(paths):
+        raise ConfigError(f"--name must be given at most once for each of {len(paths)} predictions, got {len(names)}")
+    runs = [load_run(path, truth, name=name) for path, name in zip_longest(paths, names)]
+    used = [run.name for run in runs]
+    if len(set(used)) < len(used):
+        if names:
+            raise ConfigError(f"--name must differ from one run to the other, got {used[0]!r} twice")
+        runs = [replace(run, name=str(path)) for run, path in zip(runs, paths, strict=True)]
+    return runs
+
+
+def videos_of_truth(folder: Path) -> dict[str, Path]:
+    """The videos beside a dataset's <split>_truth, by name; none where it is no dataset's folder.
+
+    Raises:
+        DataError: two videos share a name.
+    """
+    split = folder.name.removesuffix("_truth")
+    if split == folder.name or not (folder.parent / f"{split}_videos").is_dir():
+        return {}
+    return {record.name: record.path for record in KineticsTps(folder.parent).videos(split)}
+
+
+def videos_in(folder: Path) -> dict[str, Path]:
+    """Every video below a folder, by its stem.
+
+    Raises:
+        DataError: it is no folder, or two videos share a name.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: needs a folder of videos, got no folder")
+    found: dict[str, Path] = {}
+    for path in sorted(path for path in folder.glob("**/*") if path.suffix.lower() in VIDEO_SUFFIXES):
+        if path.stem in found:
+            raise DataError(f"{path}: a video's name must be unique, got it also in {found[path.stem].parent}")
+        found[path.stem] = path
+    return found
+
+
+def score_to_dict(score: TpsScore) -> dict[str, Any]:
+    """The figures of the official score, for JSON."""
+    return {
         "roc_score": score.roc_score,
         "video_accuracy": score.video_accuracy,
         "accuracy_at": {str(threshold): score.accuracy_at(threshold) for threshold in THRESHOLDS},
         "part_state_correctness": score.part_state_correctness,
     }
-    return json.dumps(figures, indent=1)
+
+
+def score_to_json(score: TpsScore) -> str:
+    """The same as text, in full precision."""
+    return json.dumps(score_to_dict(score), indent=1)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from actparse.data.kinetics_tps import FrameTruth
 from actparse.errors import DataError
 from actparse.files import written_beside
 from actparse.structures import FrameParse, PersonParse, VideoParse
@@ -26,6 +27,22 @@ MAX_PROPOSALS = 5  # of a part
 MAX_MEMBER_BYTES = 2**31  # of a zip's member, unpacked
 MAX_PIXEL = 10**9  # of a whole number; no picture is larger
 FRAME_NAME = re.compile(r"img_\d{5}\.json")
+
+
+def frame_name(index: int) -> str:
+    """Kinetics-TPS's name of frame `index`, counted from 0."""
+    return f"img_{index + 1:05d}.json"
+
+
+def frame_index(name: str) -> int:
+    """The other way: img_00001.json is 0.
+
+    Raises:
+        DataError: the name is not of that form.
+    """
+    if not FRAME_NAME.fullmatch(name):
+        raise DataError(f"a frame's name must be img_ and five digits and .json, got {name!r}")
+    return int(name[4:9]) - 1
 
 
 @dataclass(frozen=True)
@@ -127,6 +144,16 @@ def _text_of_member(path: Path, name: str) -> str:
         raise DataError(f"{path}: needs a zip with {name}, got: {error}") from None
 
 
+def true_humans(frame: FrameTruth) -> dict[str, Any]:
+    """One frame's annotation in the evaluator's form."""
+    return {
+        "humans": [
+            {"box": list(p.box), "parts": {n: {"box": list(q.box), "verb": q.state} for n, q in p.parts.items()}}
+            for p in frame.persons
+        ]
+    }
+
+
 def parses_to_predictions(parses: Mapping[str, VideoParse]) -> TpsFiles:
     """The evaluator's form of parses: every fifth frame, the ten likeliest persons, one proposal for each part.
 
@@ -135,7 +162,7 @@ def parses_to_predictions(parses: Mapping[str, VideoParse]) -> TpsFiles:
     """
     parts = {
         name: {
-            f"img_{frame.index + 1:05d}.json": {"humans": _humans(frame)}
+            frame_name(frame.index): {"humans": _humans(frame)}
             for frame in parse.frames
             if frame.index % EVALUATED_STRIDE == 0
         }

@@ -16,6 +16,11 @@ from actparse.vocabulary import NUM_KEYPOINTS, OKS_SIGMAS
 
 AREA_SHARE = 0.53  # of its box that a person covers, where there is no mask; mmpose's constant
 EVERY_SIZE = [[0.0, 1e10]]
+SIZES: dict[str, tuple[float, float]] = {  # area of the true box in square pixels, from and to; COCO's bounds
+    "small": (0.0, 32.0**2),
+    "medium": (32.0**2, 96.0**2),
+    "large": (96.0**2, 1e10),
+}
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,28 @@ def average_precision(
         found: boxes by image.
         names: of the labels 0, 1, ...
     """
+    annotations, results = _box_rows(truth, found)
+    precision = _precision("bbox", len(truth), annotations, results, names)[..., 0]  # (T, R, K)
+    return _summary(precision, names)
+
+
+def average_precision_by_size(
+    truth: Sequence[Detections], found: Sequence[Detections], names: Sequence[str]
+) -> dict[str, AveragePrecision]:
+    """AP of boxes as `average_precision`, for all sizes ("all") and for small, medium and large true boxes.
+
+    A found box that matches a true one of another size, or none while it is of another size itself, does not count.
+    """
+    annotations, results = _box_rows(truth, found)
+    ranges = EVERY_SIZE + [list(bounds) for bounds in SIZES.values()]
+    precision = _precision("bbox", len(truth), annotations, results, names, ranges)  # (T, R, K, A)
+    return {name: _summary(precision[..., number], names) for number, name in enumerate(("all", *SIZES))}
+
+
+def _box_rows(
+    truth: Sequence[Detections], found: Sequence[Detections]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """COCO's annotations and results."""
     annotations: list[dict[str, Any]] = []
     results: list[dict[str, Any]] = []
     for image, (true, boxes) in enumerate(zip(truth, found, strict=True), start=1):
@@ -46,8 +73,7 @@ def average_precision(
         for box, score, label in zip(boxes.boxes, boxes.scores, boxes.labels, strict=True):
             result = {"image_id": image, "category_id": int(label) + 1, "bbox": _xywh(box), "score": float(score)}
             results.append(result)
-    precision = _precision("bbox", len(truth), annotations, results, names)  # (T, R, K)
-    return _summary(precision, names)
+    return annotations, results
 
 
 def keypoint_average_precision(
@@ -71,7 +97,8 @@ def keypoint_average_precision(
         for keypoints, score in zip(points, scores, strict=True):
             result = {"image_id": image, "category_id": 1, "keypoints": _flat(keypoints), "score": float(score)}
             results.append(result)
-    return _summary(_precision("keypoints", len(truth), annotations, results, ("person",)), ("person",))
+    precision = _precision("keypoints", len(truth), annotations, results, ("person",))[..., 0]  # (T, R, 1)
+    return _summary(precision, ("person",))
 
 
 def _annotation(number: int, image: int, label: int, xywh: list[float]) -> dict[str, Any]:
@@ -94,15 +121,13 @@ def _precision(
     annotations: list[dict[str, Any]],
     results: list[dict[str, Any]],
     names: Sequence[str],
+    area_ranges: Sequence[Sequence[float]] = EVERY_SIZE,
 ) -> NDArray[np.float64]:
-    """Precision at each threshold, recall step and class, (T, 101, K); -1 where a class has no truth."""
+    """Precision at each threshold, recall step, class and range, (T, 101, K, A); -1 where there is no truth."""
     from faster_coco_eval import COCO, COCOeval_faster
 
     if not results:
-        present = {annotation["category_id"] - 1 for annotation in annotations}
-        empty = np.full((10, 101, len(names)), -1.0)
-        empty[..., sorted(present)] = 0.0
-        return empty
+        return _nothing_found(annotations, len(names), area_ranges)
     truth = COCO()
     truth.dataset = {
         "images": [{"id": number} for number in range(1, num_images + 1)],
@@ -112,13 +137,25 @@ def _precision(
     with contextlib.redirect_stdout(io.StringIO()):
         truth.createIndex()
         evaluation = COCOeval_faster(truth, truth.loadRes(results), kind, print_function=lambda *_: None)
-        evaluation.params.areaRng, evaluation.params.areaRngLbl = EVERY_SIZE, ["all"]
+        evaluation.params.areaRng = [list(bounds) for bounds in area_ranges]
+        evaluation.params.areaRngLbl = [str(number) for number in range(len(area_ranges))]
         evaluation.params.maxDets = [20 if kind == "keypoints" else 100]
         if kind == "keypoints":
             evaluation.params.kpt_oks_sigmas = np.array(OKS_SIGMAS)
         evaluation.evaluate()
         evaluation.accumulate()
-    return np.asarray(evaluation.eval["precision"])[..., 0, 0]
+    return np.asarray(evaluation.eval["precision"])[..., 0]
+
+
+def _nothing_found(
+    annotations: list[dict[str, Any]], num_classes: int, area_ranges: Sequence[Sequence[float]]
+) -> NDArray[np.float64]:
+    """Precision 0 wherever there is truth."""
+    precision = np.full((10, 101, num_classes, len(area_ranges)), -1.0)
+    for number, (low, high) in enumerate(area_ranges):
+        present = {row["category_id"] - 1 for row in annotations if low <= row["area"] <= high}
+        precision[:, :, sorted(present), number] = 0.0
+    return precision
 
 
 def _summary(precision: NDArray[np.float64], names: Sequence[str]) -> AveragePrecision:

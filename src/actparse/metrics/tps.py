@@ -143,7 +143,7 @@ class _Proposals:
     def frame_scores(self, part_iou: float) -> NDArray[np.float64]:
         """Mean over the annotated parts of each frame that has any, (F,)."""
         scores = np.zeros(self.total_parts)
-        overlaps = _iou(_boxes(self.true_boxes), _boxes(self.found_boxes))  # (P,)
+        overlaps = paired_iou(self.true_boxes, self.found_boxes)  # (P,)
         np.maximum.at(scores, np.asarray(self.owners, np.int64), np.where(overlaps >= part_iou, self.points, 0.0))
         starts = np.cumsum([0, *self.num_parts[:-1]])
         return np.add.reduceat(scores, starts) / self.num_parts if self.num_parts else scores
@@ -174,6 +174,11 @@ def _boxes(rows: Sequence[Any]) -> NDArray[np.float64]:
 def inclusive_iou(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float32]:
     """IoU of boxes (N, 4) and (M, 4) xyxy whose last pixels count: (N, M) float32, -1 where they do not overlap."""
     return _iou(a[:, None], b[None])
+
+
+def paired_iou(a: Sequence[Any], b: Sequence[Any]) -> NDArray[np.float32]:
+    """The same of N boxes and the N boxes beside them: (N,) float32."""
+    return _iou(_boxes(a), _boxes(b))
 
 
 def _iou(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -1,0 +1,38 @@
+"""A folder of parses on disk: <folder>/<video's stem>/parse.json."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from actparse.errors import DataError
+from actparse.structures import VideoParse
+
+PARSE_FILE = "parse.json"
+
+
+def find_parses(folder: Path) -> dict[str, Path]:
+    """Every parse.json below a folder, by the name of the folder that holds it: its video's stem.
+
+    Raises:
+        DataError: two of them are of the same name.
+    """
+    found: dict[str, Path] = {}
+    for path in sorted(folder.glob(f"**/{PARSE_FILE}")):
+        if path.parent.name in found:
+            raise DataError(f"{path}: a video must be parsed once, got it also in {found[path.parent.name].parent}")
+        found[path.parent.name] = path
+    return found
+
+
+def load_parse(path: Path) -> VideoParse:
+    """Read one parse.json.
+
+    Raises:
+        DataError: it cannot be read or is not a parse; the line begins with the file.
+    """
+    try:
+        return VideoParse.from_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read: {error}") from None
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None

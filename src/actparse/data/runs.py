@@ -1,0 +1,104 @@
+"""What one method says of a set of videos: a submission, a folder of pred_*.json, or a folder of parses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from actparse.data.parses import find_parses, load_parse
+from actparse.data.submission import (
+    TpsFiles,
+    frame_name,
+    load_predictions,
+    parses_to_predictions,
+    validate_predictions,
+)
+from actparse.errors import DataError
+from actparse.structures import Detections, FrameParse, VideoParse
+from actparse.vocabulary import PART_INDEX
+
+REPORT_FILE = "report.html"
+
+
+@dataclass(frozen=True)
+class FrameBoxes:
+    """What was found in one frame, with confidences: persons of label 0, parts by their index in PARTS."""
+
+    persons: Detections
+    parts: Detections
+
+
+@dataclass(frozen=True)
+class PredictionRun:
+    """Predictions under a name; what the challenge's files lack is there where parses are."""
+
+    name: str
+    files: TpsFiles
+    boxes: Mapping[str, Mapping[str, FrameBoxes]] | None = None  # video -> frame -> boxes; None: no confidences
+    folders: Mapping[str, Path] = field(default_factory=dict)  # video -> where its parse lies
+
+    def report(self, video: str) -> Path | None:
+        """The report page of a video, where there is one."""
+        folder = self.folders.get(video)
+        return folder / REPORT_FILE if folder is not None and (folder / REPORT_FILE).is_file() else None
+
+
+def load_run(path: Path, truth: TpsFiles, *, name: str | None = None) -> PredictionRun:
+    """Read predictions of any form and check them against the rules of the challenge.
+
+    Args:
+        path: a zip or folder with pred_*.json (or gt_*.json), or a folder of parses; parses of other videos than those
+            of the truth are not read.
+        truth: names the videos that must be there.
+        name: what the run is called; the file's or folder's own name where it is None.
+
+    Raises:
+        DataError: a file is missing or not as it should be, or the predictions break a rule of the challenge.
+    """
+    name = name or (path.stem if path.is_file() else path.resolve().name)
+    parses = find_parses(path) if path.is_dir() and not _has_result_files(path) else {}
+    run = _run_of_parses(name, parses, truth) if parses else PredictionRun(name, load_predictions(path))
+    validate_predictions(run.files, truth)
+    return run
+
+
+def _has_result_files(folder: Path) -> bool:
+    return any((folder / f"{prefix}_vid_result.json").exists() for prefix in ("pred", "gt"))
+
+
+def _run_of_parses(name: str, parses: Mapping[str, Path], truth: TpsFiles) -> PredictionRun:
+    actions: dict[str, str] = {}
+    parts: dict[str, dict[str, Any]] = {}
+    boxes: dict[str, dict[str, FrameBoxes]] = {}
+    for video in truth.videos:
+        if video not in parses:
+            raise DataError(f"predictions: video {video} of the truth has no parse in the folder")
+        parse = load_parse(parses[video])
+        files = parses_to_predictions({video: parse})
+        actions[video], parts[video] = files.videos[video], files.parts[video]
+        boxes[video] = _frame_boxes(parse, files.parts[video])
+    return PredictionRun(name, TpsFiles(actions, parts), boxes, {video: parses[video].parent for video in truth.videos})
+
+
+def _frame_boxes(parse: VideoParse, evaluated: Mapping[str, Any]) -> dict[str, FrameBoxes]:
+    named = ((frame_name(frame.index), frame) for frame in parse.frames)
+    return {name: _boxes_of(frame) for name, frame in named if name in evaluated}
+
+
+def _boxes_of(frame: FrameParse) -> FrameBoxes:
+    persons = [(person.box, person.score, 0) for person in frame.persons]
+    parts = [(part.box, part.score, PART_INDEX[part.name]) for person in frame.persons for part in person.parts]
+    return FrameBoxes(detections(persons), detections(parts))
+
+
+def detections(rows: list[tuple[Any, float, int]]) -> Detections:
+    """Detections from (box, score, label)."""
+    return Detections(
+        np.array([box for box, _, _ in rows], np.float32).reshape(-1, 4),
+        np.array([score for _, score, _ in rows], np.float32),
+        np.array([label for _, _, label in rows], np.int64),
+    )

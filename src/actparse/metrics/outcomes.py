@@ -1,0 +1,74 @@
+"""What became of every annotated part: right, or the first thing that went wrong with it."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actparse.metrics.part_table import PartTable
+from actparse.vocabulary import GROUPS, PART_GROUP
+
+
+class Outcome(Enum):
+    """A part's share of 1 goes to one of these; of a right one of n proposals, 1/n to RIGHT and the rest to HEDGED."""
+
+    RIGHT = "right"
+    HEDGED = "right among several proposals"
+    STATE = "wrong state"
+    BOX = "wrong box"
+    STATE_AND_BOX = "wrong state and box"
+    NO_PART = "part not proposed"
+    NO_PERSON = "person missed"
+    NO_FRAME = "frame missing"
+
+
+OUTCOMES = tuple(Outcome)
+
+
+def part_outcomes(table: PartTable) -> NDArray[np.float64]:
+    """Each part's share of every outcome, (N, 8); rows sum to 1."""
+    right_state = table.best_of_proposals(table.right_states()) > 0  # (N,)
+    right_box = table.best_of_proposals(table.right_boxes()) > 0  # (N,)
+    credit = table.credit()
+    found, proposed = table.part_of_found, table.num_proposals > 0
+    conditions = {
+        Outcome.NO_FRAME: ~table.frame_predicted[table.part_frame],
+        Outcome.NO_PERSON: ~found,
+        Outcome.NO_PART: ~proposed,
+        Outcome.RIGHT: credit > 0,
+        Outcome.STATE_AND_BOX: ~right_state & ~right_box,
+        Outcome.STATE: ~right_state,
+        Outcome.BOX: np.ones_like(found),  # the right state is not where the right box is
+    }
+    codes = np.select(list(conditions.values()), [OUTCOMES.index(outcome) for outcome in conditions])  # (N,)
+    shares = np.eye(len(OUTCOMES))[codes.astype(np.int64)].reshape(-1, len(OUTCOMES))
+    shares[:, OUTCOMES.index(Outcome.RIGHT)] = credit
+    shares[:, OUTCOMES.index(Outcome.HEDGED)] = np.where(credit > 0, 1 - credit, 0.0)
+    return shares
+
+
+def outcomes_by_group(table: PartTable, shares: NDArray[np.float64]) -> dict[str, dict[str, float]]:
+    """Share of each outcome among the parts of each group, 0..1; groups without an annotated part are left out."""
+    groups = part_groups(table)
+    result = {}
+    for code, group in enumerate(GROUPS):
+        if (groups == code).any():
+            means = shares[groups == code].mean(axis=0)
+            result[group] = {outcome.value: float(mean) for outcome, mean in zip(OUTCOMES, means, strict=True)}
+    return result
+
+
+def outcomes_by_video(table: PartTable, shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Share of each outcome among the parts of each video, (V, 8); zeros where no part is annotated."""
+    sums = np.zeros((len(table.videos), len(OUTCOMES)))
+    np.add.at(sums, table.part_video, shares)
+    counts = np.bincount(table.part_video, minlength=len(table.videos))  # (V,)
+    return np.asarray(sums / np.maximum(counts, 1)[:, None], np.float64)
+
+
+def part_groups(table: PartTable) -> NDArray[np.int64]:
+    """Index of each part's group, (N,); -1 for a name that is no body part."""
+    codes = [GROUPS.index(PART_GROUP[name]) if name in PART_GROUP else -1 for name in table.names]
+    return np.array(codes, np.int64)[table.part_name]
