@@ -1,0 +1,124 @@
+"""Where a parse differs from its truth, by the official rule: which persons, which boxes of parts, which states."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from actparse.data.kinetics_tps import Box, FrameTruth, PartTruth, PersonTruth, frame_truth_from_dict
+from actparse.data.submission import MAX_HUMANS, TpsFiles
+from actparse.errors import DataError
+from actparse.metrics.tps import inclusive_iou, match_persons
+from actparse.structures import FrameParse, PersonParse, VideoParse
+from actparse.vocabulary import PARTS
+
+HUMAN_IOU, PART_IOU = 0.5, 0.3  # of the challenge
+
+
+@dataclass(frozen=True)
+class PartMark:
+    """What is to say of one annotated part of a person who was found."""
+
+    frame: int  # row of the parse's frames
+    track_id: int
+    part: str
+    verdict: str  # "right", "missed" (no proposal), "box", "state", or "both"
+    state: str  # the true one
+    box: Box  # the true one, xyxy, pixels
+
+
+@dataclass(frozen=True)
+class Mistakes:
+    """A video's mistakes in the annotated frames."""
+
+    action: str  # the true one
+    frames: tuple[int, ...]  # rows of the parse's frames that have a truth
+    missed_persons: tuple[tuple[int, Box], ...]  # row of the frame, true box
+    false_persons: tuple[tuple[int, int], ...]  # row of the frame, track
+    parts: tuple[PartMark, ...]
+
+    def counts(self) -> dict[str, int]:
+        """How many of each kind; the parts of missed persons are not among the parts."""
+        verdicts = Counter(mark.verdict for mark in self.parts)
+        return {
+            "missed_persons": len(self.missed_persons),
+            "false_persons": len(self.false_persons),
+            **{verdict: verdicts[verdict] for verdict in ("right", "missed", "box", "state", "both")},
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: parts that are right are counted alone."""
+        return {
+            "action": self.action,
+            "counts": self.counts(),
+            "frames": list(self.frames),
+            "missed_persons": [[row, *map(round, box)] for row, box in self.missed_persons],
+            "false_persons": [list(pair) for pair in self.false_persons],
+            "parts": [
+                [m.frame, m.track_id, PARTS.index(m.part), m.verdict, m.state, *map(round, m.box)]
+                for m in self.parts
+                if m.verdict != "right"
+            ],
+        }
+
+
+def find_mistakes(parse: VideoParse, name: str, truth: TpsFiles) -> Mistakes:
+    """Compare a parse with its truth.
+
+    Args:
+        parse: of the video.
+        name: of the video in the truth.
+        truth: the evaluator's files; every fifth frame is annotated.
+
+    Raises:
+        DataError: the truth does not have the video, or one of its frames is not of the evaluator's form.
+    """
+    if name not in truth.videos:
+        raise DataError(f"{name}: needs a video of the truth, got one that is not in it")
+    missed: list[tuple[int, Box]] = []
+    false: list[tuple[int, int]] = []
+    marks: list[PartMark] = []
+    compared = _annotated(parse.frames, truth.parts.get(name, {}), name)
+    for row, true in compared.items():
+        persons = _submitted(parse.frames[row])
+        partner = match_persons([p.box for p in true.persons], [p.box for p in persons], HUMAN_IOU)
+        missed += [(row, person.box) for n, person in enumerate(true.persons) if n not in partner]
+        false += [(row, person.track_id) for n, person in enumerate(persons) if n not in partner.values()]
+        for n, found in partner.items():
+            marks += _part_marks(row, persons[found], true.persons[n])
+    return Mistakes(truth.videos[name], tuple(compared), tuple(missed), tuple(false), tuple(marks))
+
+
+def _annotated(frames: Sequence[FrameParse], truth: Mapping[str, Any], name: str) -> dict[int, FrameTruth]:
+    """The truth of the parse's frames that have one, by their rows."""
+    files = {row: f"img_{frame.index + 1:05d}.json" for row, frame in enumerate(frames)}
+    return {
+        row: frame_truth_from_dict(truth[file], f"truth: {name}, {file}")
+        for row, file in files.items()
+        if file in truth
+    }
+
+
+def _submitted(frame: FrameParse) -> Sequence[PersonParse]:
+    """The persons of a frame that the evaluator would see."""
+    return sorted(frame.persons, key=lambda person: -person.score)[:MAX_HUMANS]
+
+
+def _part_marks(row: int, person: PersonParse, true: PersonTruth) -> list[PartMark]:
+    return [
+        PartMark(row, person.track_id, name, _verdict(person, name, part), part.state, part.box)
+        for name, part in true.parts.items()
+    ]
+
+
+def _verdict(person: PersonParse, name: str, true: PartTruth) -> str:
+    part = person.part(name)
+    if part is None or part.state is None:
+        return "missed"
+    overlap = inclusive_iou(np.array([part.box]), np.array([true.box]))[0, 0]
+    wrong_box, wrong_state = overlap < PART_IOU, part.state != true.state
+    return "both" if wrong_box and wrong_state else "box" if wrong_box else "state" if wrong_state else "right"

@@ -1,0 +1,177 @@
+"""What the report page shows, as plain lists for JSON: a track is one matrix, its rows written as steps from the last.
+
+Ten minutes of several persons are millions of numbers; whole numbers that mostly change little keep them small.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actparse.export.angles import ANGLES, person_angles
+from actparse.report.mistakes import Mistakes
+from actparse.report.overlay import LEFT, MIDDLE, MIN_CONFIDENCE, MIN_PART_SCORE, MIN_PERSON_SCORE, RIGHT, side_color
+from actparse.stages.dots import DotsConfig
+from actparse.structures import FrameParse, PersonParse, VideoParse
+from actparse.vocabulary import KEYPOINTS, NUM_KEYPOINTS, PART_INDEX, PARTS, SKELETON
+
+GRID = 2000  # coordinates are whole multiples of the longer side over this
+TICKS = 10_000  # times are whole multiples of a second over this
+MAX_ACTIONS = 10  # runners-up that are listed
+
+COLUMNS: dict[str, int] = {  # of a track's matrix, in this order
+    "frame": 1,  # row of the parse's frames
+    "score": 1,  # of the person, percent
+    "box": 4,  # xyxy, on the grid
+    "seen": 1,  # bit k: keypoint k is confident
+    "keypoints": 2 * NUM_KEYPOINTS,  # x, y, on the grid
+    "found": 1,  # bit k: part k is there
+    "parts": 4 * len(PARTS),  # xyxy, on the grid
+    "states": len(PARTS),  # 0: unknown, else the state's place in the page's list, from 1
+    "state_scores": len(PARTS),  # percent
+    "known": 1,  # bit a: angle a is known
+    "angles": len(ANGLES),  # degrees
+}
+_STARTS = dict(zip(COLUMNS, np.cumsum([0, *COLUMNS.values()]).tolist(), strict=False))
+NUM_COLUMNS = sum(COLUMNS.values())
+
+Ints = NDArray[np.int64]
+
+
+def page_data(
+    parse: VideoParse, *, name: str, frame_times: NDArray[np.float64], video: str | None, mistakes: Mistakes | None
+) -> dict[str, Any]:
+    """Everything that the page shows, for JSON.
+
+    Args:
+        parse: what is shown.
+        name: of the video.
+        frame_times: (T,) seconds of all frames of the page's video, from 0 on; empty where there is none.
+        video: where the page finds it: a file's name or a data URL; None for a page without.
+        mistakes: where the truth is known.
+    """
+    start, end = shown_range(parse)
+    tracks = _tracks(parse.frames)
+    states = sorted({part.state for p in _persons(parse.frames) for part in p.parts if part.state is not None})
+    numbers = {state: number for number, state in enumerate(states, start=1)}
+    unit = max(parse.video.width, parse.video.height) / GRID
+    return {
+        "name": name,
+        "video": {
+            "source": video,
+            "width": parse.video.width,
+            "height": parse.video.height,
+            "start": start,
+            "end": end,
+            "sound": parse.video.has_audio,
+            "times": _steps(_ticks(frame_times)[:, None]),
+        },
+        "action": parse.action,
+        "actions": sorted(parse.action_scores.items(), key=lambda item: -item[1])[:MAX_ACTIONS],
+        "explanation": parse.explanation,
+        "reasons": [asdict(reason) for reason in parse.reasons],
+        "warnings": list(parse.warnings),
+        "model": parse.model,
+        "drawing": _drawing(unit),
+        "parts": PARTS,
+        "angles": ANGLES,
+        "states": states,
+        "times": _steps(_ticks([frame.time_seconds for frame in parse.frames])[:, None]),
+        "indices": _steps(np.array([frame.index for frame in parse.frames], np.int64).reshape(-1, 1)),
+        "columns": COLUMNS,
+        "tracks": [
+            {"id": track_id, "rows": _steps(_matrix(rows, numbers, unit))} for track_id, rows in sorted(tracks.items())
+        ],
+        "mistakes": None if mistakes is None else mistakes.to_dict(),
+    }
+
+
+def shown_range(parse: VideoParse) -> tuple[float, float]:
+    """(start, end) in seconds of what was parsed, of the source's presentation time."""
+    if parse.segments:
+        return parse.segments[0].start_seconds, parse.segments[-1].end_seconds
+    return 0.0, parse.video.duration_seconds
+
+
+def _tracks(frames: Sequence[FrameParse]) -> dict[int, list[tuple[int, PersonParse]]]:
+    """By track, the rows of the frames that it is in, and the person there."""
+    tracks: dict[int, list[tuple[int, PersonParse]]] = defaultdict(list)
+    for row, frame in enumerate(frames):
+        for person in frame.persons:
+            tracks[person.track_id].append((row, person))
+    return tracks
+
+
+def _persons(frames: Iterable[FrameParse]) -> Iterable[PersonParse]:
+    return (person for frame in frames for person in frame.persons)
+
+
+def _matrix(rows: Sequence[tuple[int, PersonParse]], numbers: dict[str, int], unit: float) -> Ints:
+    """The rows of one track, (N, NUM_COLUMNS); what is not drawn keeps the place of the row before, which is short."""
+    matrix = np.zeros((len(rows), NUM_COLUMNS), np.int64)
+    angles = person_angles([person for _, person in rows])  # (N, 9)
+    for line, (row, person) in enumerate(rows):
+        if line:
+            matrix[line] = matrix[line - 1]
+        _fill(matrix[line], row, person, angles[line], numbers, unit)
+    return matrix
+
+
+def _fill(
+    line: Ints, row: int, person: PersonParse, angles: NDArray[np.float64], numbers: dict[str, int], unit: float
+) -> None:
+    at = {name: line[_STARTS[name] : _STARTS[name] + width] for name, width in COLUMNS.items()}
+    at["frame"][0], at["score"][0] = row, round(100 * person.score)
+    at["box"][:] = np.rint(np.array(person.box) / unit)
+    keypoints = person.keypoint_array()  # (17, 3)
+    sure = keypoints[:, 2] >= MIN_CONFIDENCE  # (17,)
+    at["seen"][0] = _bits(sure)
+    at["keypoints"].reshape(NUM_KEYPOINTS, 2)[sure] = np.rint(keypoints[sure, :2] / unit)
+    known = ~np.isnan(angles)  # (9,)
+    at["known"][0], at["angles"][known] = _bits(known), np.rint(angles[known])
+    at["found"][0], at["states"][:], at["state_scores"][:] = 0, 0, 0
+    for part in person.parts:
+        k = PART_INDEX[part.name]
+        if part.score >= MIN_PART_SCORE:
+            at["found"][0] |= 1 << k
+            at["parts"][4 * k : 4 * k + 4] = np.rint(np.array(part.box) / unit)
+        if part.state is not None:
+            at["states"][k], at["state_scores"][k] = numbers[part.state], round(100 * (part.state_score or 0.0))
+
+
+def _bits(flags: NDArray[np.bool_]) -> int:
+    """Flags (N,) as one number, the first in its lowest bit."""
+    return int((flags.astype(np.int64) << np.arange(len(flags))).sum())
+
+
+def _steps(matrix: Ints) -> list[int]:
+    """A matrix (N, C) row by row, each row but the first as its difference to the one before."""
+    steps: list[int] = np.diff(matrix, axis=0, prepend=0).ravel().tolist()
+    return steps
+
+
+def _ticks(seconds: Sequence[float] | NDArray[np.float64]) -> Ints:
+    return np.rint(np.asarray(seconds, np.float64) * TICKS).astype(np.int64)
+
+
+def _drawing(unit: float) -> dict[str, Any]:
+    """Colours and thresholds of the overlay video, so that page and video look alike."""
+    dots = DotsConfig()
+    return {
+        "unit": unit,
+        "ticks": TICKS,
+        "left": LEFT,
+        "right": RIGHT,
+        "middle": MIDDLE,
+        "part_colors": [side_color(part) for part in PARTS],
+        "keypoint_colors": [side_color(keypoint) for keypoint in KEYPOINTS],
+        "skeleton": SKELETON,
+        "dot_colors": dots.colors,
+        "dot_radii": dots.radii,
+        "min_person_score": round(100 * MIN_PERSON_SCORE),
+    }
