@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from actparse.commands.options import Commands
 from actparse.errors import ConfigError
 
 if TYPE_CHECKING:
     from actparse.data.index import AnnotationIndex
+    from actparse.data.own.importing import ImportReport
 
 EXIT_FAULTS = 1  # of a dataset
 
@@ -60,11 +62,13 @@ def _synth(args: argparse.Namespace) -> int:
 def _add_data(commands: Commands) -> None:
     command = commands.add_parser(
         "data",
-        help="check a Kinetics-TPS dataset, count it, index its annotation",
-        description="Kinetics-TPS, or what is laid out like it. The half-million annotation files are read once; "
+        help="bring in your own data; check a dataset, count it, show it, index its annotation",
+        description="Kinetics-TPS, what is laid out like it, or your own videos and labels, which a YAML file "
+        "describes (docs/own-data.md). The half-million annotation files of Kinetics-TPS are read once; "
         "work that is stopped goes on where it was.",
     )
     kinds = command.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_own(kinds)
     check = kinds.add_parser(
         "check",
         help="name every missing, corrupt or odd thing",
@@ -87,10 +91,50 @@ def _add_data(commands: Commands) -> None:
         "--split-seed", type=int, default=0, metavar="S", help="which training videos are held out; default 0"
     )
     stats.set_defaults(run=_stats)
+    _add_show(kinds)
     index = kinds.add_parser("index", help="read the annotation into Parquet, which the others do too")
     _add_index_options(index)
     index.set_defaults(run=_index)
     _add_flow(kinds)
+
+
+def _add_own(kinds: Commands) -> None:
+    labels = kinds.add_parser(
+        "labels",
+        help="the labels of your own data for CVAT",
+        description="Print the labels of a dataset as JSON, to be pasted into CVAT's label constructor under Raw.",
+        epilog="example: actparse data labels own.yaml",
+    )
+    labels.add_argument("yaml", type=Path, metavar="YAML", help="describes the dataset; label files may be missing yet")
+    labels.set_defaults(run=_labels)
+    bring_in = kinds.add_parser(
+        "import",
+        help="make your own videos and labels into a dataset",
+        description="Write a dataset in Kinetics-TPS's folders from what a YAML file names. The other commands, "
+        "and train, take the YAML file too, and then do this by themselves, in .cache beside it.",
+        epilog="example: actparse data import own.yaml --out data",
+    )
+    bring_in.add_argument("yaml", type=Path, metavar="YAML", help="describes the dataset, see docs/own-data.md")
+    bring_in.add_argument("--out", type=Path, required=True, metavar="DIR", help="new, empty, or imported before")
+    bring_in.set_defaults(run=_import)
+
+
+def _add_show(kinds: Commands) -> None:
+    show = kinds.add_parser(
+        "show",
+        help="a contact sheet, and a page of frames with their truth",
+        description="Write OUT/sheet.jpg and OUT/index.html, which opens without a network.",
+        epilog="example: actparse data show own.yaml --out look",
+    )
+    show.add_argument("dir", type=Path, metavar="DIR", help="the dataset's root, or a YAML file")
+    show.add_argument("--out", type=Path, default=Path("show"), metavar="FOLDER")
+    show.add_argument("--action", nargs="+", default=[], metavar="ACTION", help="these alone")
+    show.add_argument(
+        "--split", nargs="+", default=[], choices=["train", "val", "test"], metavar="SPLIT", help="these alone"
+    )
+    show.add_argument("--videos", type=int, default=60, metavar="N", help="at most, from all actions; default 60")
+    show.add_argument("--frames", type=int, default=4, metavar="N", help="of each video; default 4")
+    show.set_defaults(run=_show)
 
 
 def _add_flow(kinds: Commands) -> None:
@@ -101,7 +145,7 @@ def _add_flow(kinds: Commands) -> None:
         "every video has its flow; 1: some cannot be decoded and are named; 2: there is no dataset.",
         epilog="example: actparse data flow Kinetics-TPS --processes 32",
     )
-    flow.add_argument("dir", type=Path, metavar="DIR", help="the dataset's root")
+    flow.add_argument("dir", type=Path, metavar="DIR", help="the dataset's root, or a YAML file")
     flow.add_argument("--out", type=Path, metavar="DIR", help="default: DIR/flow, where training looks for it")
     flow.add_argument(
         "--split", nargs="+", default=[], choices=["train", "val", "test"], metavar="SPLIT", help="default: all"
@@ -119,9 +163,59 @@ def _add_flow(kinds: Commands) -> None:
 
 
 def _add_index_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("dir", type=Path, metavar="DIR", help="the dataset's root")
+    command.add_argument("dir", type=Path, metavar="DIR", help="the dataset's root, or a YAML file")
     command.add_argument("--cache", type=Path, metavar="DIR", help="where the index lies; default: DIR/.cache")
     command.add_argument("--processes", type=int, metavar="N", help="default: one for each core")
+
+
+def _labels(args: argparse.Namespace) -> int:
+    from actparse.data.own.config import read_config
+    from actparse.data.own.cvat_labels import cvat_labels
+
+    config = read_config(args.yaml, with_files=False)
+    print(json.dumps(cvat_labels(config.actions, config.states), indent=1))
+    return 0
+
+
+def _import(args: argparse.Namespace) -> int:
+    from actparse.data.own.config import read_config
+    from actparse.data.own.importing import import_dataset
+
+    _say_imported(import_dataset(read_config(args.yaml), args.out))
+    return 0
+
+
+def _show(args: argparse.Namespace) -> int:
+    from actparse.progress import counted
+    from actparse.report.dataset_page import ShowConfig, show_dataset
+
+    config = ShowConfig(
+        actions=tuple(args.action), splits=tuple(args.split), max_videos=args.videos, frames_per_video=args.frames
+    )
+    root = open_root(args.dir)
+    with counted("videos", "show") as progress:
+        shown = show_dataset(root, args.out, config, name=str(args.dir), progress=progress)
+    for line in shown.warnings:
+        print(f"actparse: warning: {line}", file=sys.stderr)
+    print(shown.sheet)
+    print(shown.page)
+    return 0
+
+
+def open_root(path: Path) -> Path:
+    """The root of a dataset that is named by its folder or its YAML file, and a word on what that took."""
+    from actparse.data.own.importing import dataset_root
+
+    root, report = dataset_root(path)
+    if report is not None:
+        _say_imported(report, file=sys.stderr)
+    return root
+
+
+def _say_imported(report: ImportReport, *, file: TextIO | None = None) -> None:
+    for line in report.warnings:
+        print(f"actparse: warning: {line}", file=sys.stderr)
+    print(report.to_text(), file=file)
 
 
 def _check(args: argparse.Namespace) -> int:
@@ -139,7 +233,7 @@ def _check(args: argparse.Namespace) -> int:
         for split in index.splits:
             with counted("videos", f"decode {split}") as progress:
                 facts[split] = decode_videos(
-                    args.dir, split, cache=args.cache, processes=args.processes, progress=progress
+                    index.root, split, cache=args.cache, processes=args.processes, progress=progress
                 )
     report = check_dataset(index, facts)
     if args.json:
@@ -182,12 +276,13 @@ def _flow(args: argparse.Namespace) -> int:
     from actparse.video.flow import TvL1Config
 
     _expect_processes(args)
-    out = args.out or args.dir / FLOW_FOLDER
+    root = open_root(args.dir)
+    out = args.out or root / FLOW_FOLDER
     tvl1 = TvL1Config(short_side=args.short_side)
     flow_format = FlowFormat(tvl1=tvl1, suffix=".png" if args.lossless else ".jpg")
     with counted("videos", "look") as progress:
         plan = plan_flow(
-            args.dir,
+            root,
             out,
             splits=args.split,
             flow_format=flow_format,
@@ -208,8 +303,9 @@ def _open_index(args: argparse.Namespace) -> AnnotationIndex:
     from actparse.progress import counted
 
     _expect_processes(args)
+    root = open_root(args.dir)
     with counted("files", "index") as progress:
-        return open_annotations(args.dir, cache=args.cache, processes=args.processes, progress=progress)
+        return open_annotations(root, cache=args.cache, processes=args.processes, progress=progress)
 
 
 def _expect_processes(args: argparse.Namespace) -> None:

@@ -83,15 +83,19 @@ def is_description(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and not path.is_dir()
 
 
-def read_config(path: Path) -> OwnConfig:
+def read_config(path: Path, *, with_files: bool = True) -> OwnConfig:
     """Read the YAML file.
+
+    Args:
+        path: of the file.
+        with_files: whether the label files have to be there; without, only the words are of use.
 
     Raises:
         ConfigError: it is missing, no YAML, has an unknown key, or a field is out of its range.
     """
     raw = _read_yaml(path)
     try:
-        return _config(path, _table(raw, "", OwnConfig, but=("path",)))
+        return _config(path, _table(raw, "", OwnConfig, but=("path",)), with_files=with_files)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
 
@@ -111,7 +115,7 @@ def _read_yaml(path: Path) -> Any:
         raise ConfigError(f"{path}: needs a YAML file, got: {' '.join(str(error).split())[:200]}") from None
 
 
-def _config(path: Path, raw: Mapping[str, Any]) -> OwnConfig:
+def _config(path: Path, raw: Mapping[str, Any], *, with_files: bool) -> OwnConfig:
     for name in ("kind", "videos", "actions", "states"):
         if name not in raw:
             raise ConfigError(f"{name}: must be there, got no such key")
@@ -123,7 +127,8 @@ def _config(path: Path, raw: Mapping[str, Any]) -> OwnConfig:
         raise ConfigError(f"states: must be a list for each part group, got {shown(raw['states'])}")
     made["states"] = {_text(g, "states"): _texts(words, f"states.{shown(g)}") for g, words in raw["states"].items()}
     for name in ("labels", "state_rows"):
-        made[name] = _files(folder, _texts(raw.get(name, []), name), name)
+        patterns = _texts(raw.get(name, []), name)
+        made[name] = _files(folder, patterns, name) if with_files else tuple(map(Path, patterns))
     if raw.get("action_of") is not None:
         made["action_of"] = folder / _text(raw["action_of"], "action_of")
     made["ignore_labels"] = _texts(raw.get("ignore_labels", []), "ignore_labels")

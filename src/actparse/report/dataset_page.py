@@ -1,0 +1,284 @@
+"""A dataset looked at: a contact sheet of its videos, and a page of frames with their truth drawn on them."""
+
+from __future__ import annotations
+
+import base64
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from html import escape
+from importlib.resources import files
+from itertools import zip_longest
+from pathlib import Path
+from string import Template
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from actparse import __version__
+from actparse.data.kinetics_tps import SPLITS, FrameTruth, KineticsTps, PersonTruth, VideoRecord, read_frame_truth
+from actparse.data.listing import frame_of
+from actparse.data.own.words import expect_word
+from actparse.errors import ConfigError, DataError, OutputError, VideoError
+from actparse.files import write_text, written_beside
+from actparse.report.overlay import FONT, INK, MIN_SHORT_SIDE, PAPER, draw_frame
+from actparse.report.tracks import PersonAt
+from actparse.video.decode import read_frames
+from actparse.vocabulary import NUM_KEYPOINTS, PART_INDEX, PARTS
+
+Image = NDArray[np.uint8]  # (H, W, 3) RGB
+Progress = Callable[[int, int], None]  # takes (videos done, videos in all)
+SHEET_FILE, PAGE_FILE = "sheet.jpg", "index.html"
+TILE = (240, 320)  # (height, width) of a video on the sheet, pixels
+CAPTION = 36  # height below a tile, pixels
+MAX_COLUMNS = 6
+TEXT_SCALE = 0.42  # of OpenCV's font, on the sheet
+JPEG_QUALITY = 82
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShowConfig:
+    """What is shown."""
+
+    actions: tuple[str, ...] = ()  # empty is all
+    splits: tuple[str, ...] = ()  # empty is all
+    max_videos: int = 60  # of all actions in turn
+    frames_per_video: int = 4
+
+    def __post_init__(self) -> None:
+        for name in ("max_videos", "frames_per_video"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"show.{name} must be at least 1, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The files that were written, and a line for each video that could not be shown."""
+
+    sheet: Path
+    page: Path
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Frame:
+    index: int
+    time_seconds: float
+    image: Image  # brought to MIN_SHORT_SIDE
+    persons: tuple[PersonAt, ...]  # pixels of `image`
+    truth: FrameTruth
+
+
+@dataclass(frozen=True)
+class _Video:
+    record: VideoRecord
+    split: str
+    num_annotated: int  # frames
+    frames: tuple[_Frame, ...]
+
+
+def show_dataset(
+    root: Path, out: Path, config: ShowConfig, *, name: str | None = None, progress: Progress | None = None
+) -> Shown:
+    """Write the sheet and the page.
+
+    Args:
+        root: of the dataset.
+        out: the folder for both.
+        config: what is shown.
+        name: of the dataset, for the title; None is the root's.
+        progress: called with the videos done and the videos in all.
+
+    Raises:
+        DataError: there is no dataset, no such split or action, or no annotated video to show.
+        OutputError: a file cannot be written.
+    """
+    chosen, total = _choose(KineticsTps(root), config)
+    videos, warnings = [], []
+    for number, (split, record) in enumerate(chosen, start=1):
+        try:
+            videos.append(_read(record, split, config.frames_per_video))
+        except (DataError, VideoError) as error:
+            warnings.append(str(error))
+        if progress:
+            progress(number, len(chosen))
+    if not videos:
+        raise DataError(f"{root}: needs an annotated video to show, got {warnings[0] if warnings else 'none'}")
+    sheet, page = out / SHEET_FILE, out / PAGE_FILE
+    with written_beside(sheet) as beside:
+        beside.write_bytes(_jpeg(contact_sheet([_tile(video) for video in videos])))
+    write_text(page, _page(videos, name or root.name, total))
+    return Shown(sheet, page, tuple(warnings))
+
+
+def _choose(dataset: KineticsTps, config: ShowConfig) -> tuple[list[tuple[str, VideoRecord]], int]:
+    """Videos of all actions in turn, by action and name; and how many there are to choose from."""
+    for action in config.actions:
+        expect_word(action, dataset.actions, f"{dataset.root}: action")
+    for split in config.splits:
+        expect_word(split, dataset.splits, f"{dataset.root}: split")
+    by_action: dict[str, list[tuple[str, VideoRecord]]] = defaultdict(list)
+    for split in config.splits or dataset.splits:
+        for record in dataset.videos(split):
+            if not config.actions or record.action in config.actions:
+                by_action[record.action].append((split, record))
+    rounds = zip_longest(*(by_action[action] for action in sorted(by_action)))
+    in_turn = [found for around in rounds for found in around if found is not None]
+    chosen = sorted(in_turn[: config.max_videos], key=lambda found: (found[1].action, found[1].name))
+    return chosen, len(in_turn)
+
+
+def _read(record: VideoRecord, split: str, num_frames: int) -> _Video:
+    """Some frames of a video, evenly from those with a person.
+
+    Raises:
+        DataError: no frame has one, or an annotation is not as it should be.
+        VideoError: the video cannot be read.
+    """
+    paths = {frame_of(path.name): path for path in sorted(record.annotation_dir.glob("img_*.json"))}
+    numbers = sorted(number for number in paths if number is not None)
+    picked = evenly(numbers, num_frames)
+    truths = {number: read_frame_truth(paths[number]) for number in picked}
+    if not any(truth.persons for truth in truths.values()):
+        raise DataError(f"{record.annotation_dir}: needs annotated persons to show, got none")
+    frames: list[_Frame] = []
+    with read_frames(record.path) as reader:
+        for frame in reader:
+            if frame.index in truths:
+                truth, scale = truths[frame.index], MIN_SHORT_SIDE / min(frame.image.shape[:2])
+                persons = tuple(person_at(person).scaled(scale) for person in truth.persons)
+                frames.append(_Frame(frame.index, frame.time_seconds, _resized(frame.image, scale), persons, truth))
+            if frame.index >= max(truths):
+                break
+    if not frames:
+        raise DataError(f"{record.path}: needs a frame that is annotated, got none up to {max(truths)}")
+    return _Video(record, split, len(numbers), tuple(frames))
+
+
+def evenly(numbers: Sequence[int], count: int) -> list[int]:
+    """At most `count` of some numbers, spread evenly, each from the middle of its share."""
+    if len(numbers) <= count:
+        return list(numbers)
+    return [numbers[int((place + 0.5) * len(numbers) / count)] for place in range(count)]
+
+
+def person_at(person: PersonTruth) -> PersonAt:
+    """An annotated person as the overlay draws one; a part without a state has its box alone."""
+    boxes = person.unstated | {name: part.box for name, part in person.parts.items()}
+    parts, scores = np.zeros((len(PARTS), 4)), np.zeros(len(PARTS))
+    for name, box in boxes.items():
+        parts[PART_INDEX[name]], scores[PART_INDEX[name]] = box, 1.0
+    keypoints = np.zeros((NUM_KEYPOINTS, 3))
+    if person.keypoints is not None:
+        keypoints[:] = person.keypoints
+        keypoints[:, 2] = keypoints[:, 2] > 0
+    number = person.number if person.identity is None else person.identity
+    states = {name: part.state for name, part in person.parts.items()}
+    return PersonAt(number, np.array(person.box), keypoints, parts, scores, states)
+
+
+def _resized(image: Image, scale: float) -> Image:
+    height, width = image.shape[:2]
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    rule = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(image, size, interpolation=rule), np.uint8)
+
+
+def _tile(video: _Video) -> Image:
+    """The frame in the middle of a video, fitted into TILE, with two lines of text."""
+    frame = video.frames[len(video.frames) // 2]
+    height, width = frame.image.shape[:2]
+    scale = min(TILE[0] / height, TILE[1] / width)
+    persons = [replace(person.scaled(scale), states={}) for person in frame.persons]
+    small = draw_frame(_resized(frame.image, scale), persons, "", frame.time_seconds)[: round(height * scale)]
+    tile = np.full((TILE[0] + CAPTION, TILE[1], 3), INK, np.uint8)
+    top, left = (TILE[0] - small.shape[0]) // 2, (TILE[1] - small.shape[1]) // 2
+    tile[top : top + small.shape[0], left : left + small.shape[1]] = small
+    _write(tile, video.record.action.replace("_", " "), TILE[0] + 15)
+    _write(tile, f"{video.record.name}  ({video.split})", TILE[0] + 30)
+    return tile
+
+
+def _write(tile: Image, text: str, base: int) -> None:
+    """A line of text, smaller where the tile is narrower."""
+    width = cv2.getTextSize(text, FONT, TEXT_SCALE, 1)[0][0]
+    scale = TEXT_SCALE * min(1.0, (tile.shape[1] - 8) / max(width, 1))
+    cv2.putText(tile, text, (4, base), FONT, scale, PAPER, 1, cv2.LINE_AA)
+
+
+def contact_sheet(tiles: Sequence[Image]) -> Image:
+    """Tiles of one size side by side, row after row."""
+    columns = min(MAX_COLUMNS, int(np.ceil(np.sqrt(len(tiles)))))
+    filled = [*tiles, *[np.full_like(tiles[0], INK)] * (-len(tiles) % columns)]
+    return np.vstack([np.hstack(filled[start : start + columns]) for start in range(0, len(filled), columns)])
+
+
+def _jpeg(image: Image) -> bytes:
+    done, data = cv2.imencode(".jpg", np.ascontiguousarray(image[..., ::-1]), (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))
+    if not done:
+        raise OutputError(f"a picture of {image.shape[1]}x{image.shape[0]} pixels cannot be encoded as JPEG")
+    return data.tobytes()
+
+
+def _page(videos: Sequence[_Video], name: str, total: int) -> str:
+    actions = sorted({video.record.action for video in videos})
+    splits = [split for split in SPLITS if split in {video.split for video in videos}]
+    return Template(_asset("dataset.html")).substitute(
+        title=escape(f"Frames of {name}"),
+        subtitle=escape(f"{len(videos)} of {total} videos, {len(actions)} actions. Boxes and states are the labels'."),
+        style=_asset("base.css") + _asset("dataset.css"),
+        script=_asset("dataset.js"),
+        actions=_options(actions),
+        splits=_options(splits),
+        videos="\n".join(map(_section, videos)),
+        version=escape(__version__),
+    )
+
+
+def _asset(name: str) -> str:
+    return files("actparse.report").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def _options(words: Iterable[str]) -> str:
+    return "".join(f'<option value="{escape(word)}">{escape(word)}</option>' for word in words)
+
+
+def _section(video: _Video) -> str:
+    record = video.record
+    data = f'data-action="{escape(record.action)}" data-split="{video.split}" data-name="{escape(record.name)}"'
+    figures = "\n".join(_figure(video, frame) for frame in video.frames)
+    what = f"{escape(record.action)}, {video.split}, {video.num_annotated} annotated frames"
+    return (
+        f'<section class="video panel" {data}><h2>{escape(record.name)}</h2><p class="soft">{what}</p>'
+        f'<div class="frames">\n{figures}\n</div></section>'
+    )
+
+
+def _figure(video: _Video, frame: _Frame) -> str:
+    title = f"{video.record.action.replace('_', ' ')}  frame {frame.index}"
+    picture = draw_frame(frame.image, frame.persons, title, frame.time_seconds)
+    source = base64.b64encode(_jpeg(picture)).decode("ascii")
+    height, width = picture.shape[:2]
+    persons = frame.truth.persons
+    told = f"{len(persons)} person{'s' * (len(persons) != 1)}"
+    rows = "".join(f"<li>{escape(_said(person))}</li>" for person in persons)
+    return (
+        f'<figure><img src="data:image/jpeg;base64,{source}" width="{width}" height="{height}" loading="lazy" '
+        f'alt="Frame {frame.index} of {escape(video.record.name)} with {told}">'
+        f"<figcaption><details><summary>Frame {frame.index}, {frame.time_seconds:.2f} s, {told}</summary>"
+        f"<ul>{rows}</ul></details></figcaption></figure>"
+    )
+
+
+def _said(person: PersonTruth) -> str:
+    """Everything that is annotated of a person, in words."""
+    number = person.number if person.identity is None else person.identity
+    states = [f"{name} {person.parts[name].state}" for name in PARTS if name in person.parts]
+    boxes = [name for name in PARTS if name in person.unstated]
+    said = [", ".join(states) or "no states"]
+    if boxes:
+        said.append(f"without a state: {', '.join(boxes)}")
+    if person.keypoints is not None:
+        said.append(f"{int((person.keypoints[:, 2] > 0).sum())} keypoints")
+    return f"person {number}: {'; '.join(said)}"
