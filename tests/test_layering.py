@@ -20,8 +20,9 @@ ROWS: tuple[tuple[str, ...], ...] = (  # from the top; rooms of one row do not k
     ("parser",),
     ("training", "report", "doctor", "progress"),
     ("outputs",),
+    ("batch",),
     ("diagnosis_video", "compute"),
-    ("demo", "diagnosis"),
+    ("demo", "diagnosis", "reproduce"),
     ("commands",),
     ("cli",),
 )

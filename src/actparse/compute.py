@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from torch import nn
@@ -18,7 +19,7 @@ from actparse.nets import csn, hrnet, yolof
 from actparse.nets.detector_input import detector_resize_size
 from actparse.nets.tsn import Tsn
 from actparse.nets.yolof import Yolof
-from actparse.stages.actions import ClipClassifier, ClipConfig
+from actparse.stages.actions import ClipClassifier, ClipConfig, StateRecognizer
 from actparse.stages.loading import StageBundle
 from actparse.stages.persons import PersonsConfig
 from actparse.stages.poses import PosesConfig
@@ -100,6 +101,30 @@ def bundle_costs(bundle: StageBundle, video: VideoShape) -> tuple[NetworkCost, .
     for group, classifier in bundle.states.classifiers.items():
         costs.append(_clip_cost(f"states-{group}", classifier, video, video.num_segments))
     return tuple(costs)
+
+
+def states_macs(
+    states: StateRecognizer,
+    video: VideoShape,
+    *,
+    level: Literal["segment", "frame"] = "segment",
+    crop: int | None = None,
+) -> float:
+    """Multiply-accumulates of the state networks on a video, Table III's measure.
+
+    Args:
+        states: the networks of all part groups.
+        video: the video.
+        level: of segments, or of every sampled frame.
+        crop: side of square clips, pixels; None takes the size that the networks see.
+    """
+    stretches = video.num_segments if level == "segment" else video.num_frames
+    total = 0.0
+    for classifier in states.classifiers.values():
+        config = classifier.config if crop is None else replace(classifier.config, short_side=crop, crop=crop)
+        shape = clip_shape(config, video.size, frames_first=isinstance(classifier.net, Tsn))
+        total += forward_macs(classifier.net, (1, *shape)) * config.num_clips * stretches
+    return total
 
 
 def _cost(name: str, net: nn.Module, shape: tuple[int, ...], passes: float) -> NetworkCost:

@@ -97,8 +97,25 @@ def load_parts_without_dots(weights: str | Path, *, device: str = "cpu") -> Part
         WeightsError: the file is damaged.
     """
     path = bundle_folder(weights) / "parts-without-dots.safetensors"
-    if not path.is_file():
-        return None
+    return load_parts(path, device=device) if path.is_file() else None
+
+
+def load_persons(path: Path, *, device: str = "cpu") -> PersonDetector:
+    """The person detector of one network's file.
+
+    Raises:
+        WeightsError: the file is missing, damaged, or of another kind of network; so do the functions below.
+    """
+    return PersonDetector(*_net_and_settings(load_network(path, device=device), Yolof, PersonsConfig))
+
+
+def load_poses(path: Path, *, device: str = "cpu") -> PoseEstimator:
+    """The pose estimator of one network's file."""
+    return PoseEstimator(*_net_and_settings(load_network(path, device=device), Hrnet, PosesConfig))
+
+
+def load_parts(path: Path, *, device: str = "cpu") -> PartDetector:
+    """The part detector of one network's file, with dots or without."""
     return PartDetector(*_net_and_settings(load_network(path, device=device), Yolof, PartsConfig))
 
 

@@ -1,0 +1,203 @@
+"""Held-out videos parsed by several methods and scored; stage 1, which methods share, is computed once a video."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice, starmap
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actparse.data.division import held_out_names
+from actparse.data.kinetics_tps import FrameTruth, KineticsTps, VideoRecord, read_frame_truth
+from actparse.data.submission import EVALUATED_STRIDE, TpsFiles, frame_name, parses_to_predictions, true_humans
+from actparse.diagnosis_video import annotated_parts, part_detections
+from actparse.errors import DataError
+from actparse.metrics import tps_score
+from actparse.metrics.coco import average_precision
+from actparse.metrics.states import StateAccuracy
+from actparse.metrics.tps import match_persons
+from actparse.parser import Parser, ParserConfig
+from actparse.stages.parts import PartDetector
+from actparse.stages.persons import PersonDetector
+from actparse.stages.poses import PoseEstimator
+from actparse.stages.refine import grow_boxes
+from actparse.structures import Detections, FrameParse, VideoParse
+from actparse.video.decode import read_frames
+from actparse.vocabulary import PARTS
+
+Progress = Callable[[int, int], None]
+Figures = dict[str, float]
+SPLITS = ("test", "val")  # the first that the dataset has annotated
+HUMAN_IOU = 0.5  # of a found and a true person that are the same
+
+
+@dataclass(frozen=True)
+class HeldOutVideo:
+    """A video that no network trained on, and its annotation at the evaluated frames."""
+
+    record: VideoRecord
+    truth: dict[int, FrameTruth]  # by the frame's number, from 0
+
+
+def held_out_videos(
+    root: Path, *, split: str | None = None, seed: int = 0, limit: int | None = None
+) -> list[HeldOutVideo]:
+    """The videos that a table is measured on.
+
+    Args:
+        root: of the dataset.
+        split: None takes test or val, and where neither is annotated the part of train that training holds out.
+        seed: of that part, as training's `split_seed`.
+        limit: the first so many alone.
+
+    Raises:
+        DataError: no video of the split is annotated.
+    """
+    dataset = KineticsTps(root)
+    choices = [name for name in SPLITS if name in dataset.splits] if split is None else [split]
+    for name in choices:
+        videos = _annotated(dataset.videos(name), limit)
+        if videos:
+            return videos
+    if split is None and "train" in dataset.splits:
+        records = dataset.videos("train")
+        names = held_out_names((record.name for record in records), seed=seed)
+        videos = _annotated([record for record in records if record.name in names], limit)
+        if videos:
+            return videos
+    wanted = split or "test, val or a part of train"
+    raise DataError(f"{root}: needs annotated videos of {wanted} to measure on, got none")
+
+
+def _annotated(records: Sequence[VideoRecord], limit: int | None) -> list[HeldOutVideo]:
+    read = ((record, _truth(record)) for record in records)
+    return list(islice((HeldOutVideo(record, truth) for record, truth in read if truth), limit))
+
+
+def _truth(record: VideoRecord) -> dict[int, FrameTruth]:
+    numbers = sorted(int(path.stem.removeprefix("img_")) - 1 for path in record.annotation_dir.glob("img_?????.json"))
+    return {n: read_frame_truth(record.frame_path(n)) for n in numbers if n % EVALUATED_STRIDE == 0}
+
+
+@dataclass
+class _Counted:
+    """What one method said so far."""
+
+    parses: dict[str, VideoParse] = field(default_factory=dict)
+    states: StateAccuracy = field(default_factory=StateAccuracy)
+
+
+def score_methods(
+    parsers: Mapping[str, Parser], videos: Sequence[HeldOutVideo], *, progress: Progress | None = None
+) -> dict[str, Figures]:
+    """Parse the videos with every method and score them by the official rules.
+
+    Args:
+        parsers: of the methods, by name.
+        videos: to measure on.
+        progress: called with the videos done and the videos in all.
+
+    Returns:
+        For each method, in percent: roc_score, video_accuracy, and the accuracy of states of every part group.
+    """
+    counted = {name: _Counted() for name in parsers}
+    for number, video in enumerate(videos, start=1):
+        known: dict[tuple[str, ...], tuple[FrameParse, ...]] = {}
+        for name, parser in parsers.items():
+            stage_1 = _stage_1_of(parser)
+            observed = parser.observe(video.record.path, stage_1=known.get(stage_1))
+            known[stage_1] = observed.frames
+            parse = parser.integrate(observed)
+            counted[name].parses[video.record.name] = parse
+            _count_states(parse, video.truth, counted[name].states)
+        if progress:
+            progress(number, len(videos))
+    truth = TpsFiles(
+        {video.record.name: video.record.action for video in videos},
+        {v.record.name: {frame_name(n): true_humans(frame) for n, frame in v.truth.items()} for v in videos},
+    )
+    return {name: _figures(truth, method) for name, method in counted.items()}
+
+
+def _stage_1_of(parser: Parser) -> tuple[str, ...]:
+    """What decides what stage 1 finds: the files of its networks, and how the video is walked through."""
+    config = parser.config
+    files = tuple(parser.model[kind] for kind in ("persons", "poses", "parts"))
+    return *files, str(config.stride), str(config.min_keypoint_confidence)
+
+
+def _count_states(parse: VideoParse, truth: Mapping[int, FrameTruth], accuracy: StateAccuracy) -> None:
+    """Count every annotated part; a person that was not found has the states of the segment, if it has any."""
+    found = {frame.index: frame for frame in parse.frames}
+    for number, frame in truth.items():
+        persons = found[number].persons if number in found else ()
+        pairs = match_persons([p.box for p in frame.persons], [list(p.box) for p in persons], HUMAN_IOU)
+        shared = next((s.states for s in parse.segments if s.first_frame <= number < s.end_frame), {})
+        for row, person in enumerate(frame.persons):
+            own = {part.name: part.state for part in persons[pairs[row]].parts} if row in pairs else {}
+            for name, part in person.parts.items():
+                accuracy.add(name, part.state, own.get(name) or shared.get(name))
+
+
+def _figures(truth: TpsFiles, method: _Counted) -> Figures:
+    score = tps_score(truth, parses_to_predictions(method.parses))
+    figures = {"roc_score": 100 * score.roc_score, "video_accuracy": 100 * score.video_accuracy}
+    return figures | method.states.by_group()
+
+
+def box_figures(
+    persons: PersonDetector,
+    poses: PoseEstimator,
+    parts: PartDetector,
+    parts_without_dots: PartDetector,
+    videos: Sequence[HeldOutVideo],
+    *,
+    progress: Progress | None = None,
+) -> dict[str, Figures]:
+    """Table II: AP of persons before and after their boxes grow by the pose, AP of parts without and with its dots.
+
+    Parts are looked for in true person boxes, so that the part detector alone is judged.
+
+    Returns:
+        "persons", "persons, pose", "parts" and "parts, pose", each with ap and ap50 in percent.
+    """
+    found: dict[str, list[Detections]] = {name: [] for name in ("persons", "persons, pose", "parts", "parts, pose")}
+    truth: list[FrameTruth] = []
+    for number, video in enumerate(videos, start=1):
+        frames = [frame for frame in read_frames(video.record.path) if frame.index in video.truth]
+        images, annotated = [frame.image for frame in frames], [video.truth[frame.index] for frame in frames]
+        seen = persons.detect(images)
+        keypoints = poses.estimate(images, [each.boxes for each in seen])
+        found["persons"] += seen
+        found["persons, pose"] += [
+            _grown(*each) for each in zip(seen, keypoints, (image.shape for image in images), strict=True)
+        ]
+        boxes = [np.array([p.box for p in frame.persons], np.float32).reshape(-1, 4) for frame in annotated]
+        keypoints = poses.estimate(images, boxes)
+        found["parts"] += starmap(part_detections, parts_without_dots.detect(images, boxes, keypoints))
+        found["parts, pose"] += starmap(part_detections, parts.detect(images, boxes, keypoints))
+        truth += annotated
+        if progress:
+            progress(number, len(videos))
+    true_persons, true_parts = list(map(_annotated_persons, truth)), list(map(annotated_parts, truth))
+    precisions = {
+        name: average_precision(true_persons, each, ("person",))
+        if name.startswith("persons")
+        else average_precision(true_parts, each, PARTS)
+        for name, each in found.items()
+    }
+    return {name: {"ap": precision.ap, "ap50": precision.ap50} for name, precision in precisions.items()}
+
+
+def _grown(persons: Detections, keypoints: NDArray[np.float32], shape: tuple[int, ...]) -> Detections:
+    confidence = ParserConfig().min_keypoint_confidence
+    boxes = grow_boxes(persons.boxes, keypoints, min_confidence=confidence, size=(shape[0], shape[1]))
+    return Detections(boxes, persons.scores, persons.labels)
+
+
+def _annotated_persons(frame: FrameTruth) -> Detections:
+    boxes = np.array([person.box for person in frame.persons], np.float32).reshape(-1, 4)
+    return Detections(boxes, np.ones(len(boxes), np.float32), np.zeros(len(boxes), np.int64))

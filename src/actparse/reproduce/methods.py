@@ -1,0 +1,117 @@
+"""The rows of Tables I and III: what each method trains, which networks it parses with, and what the paper printed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from actparse.parser import ParserConfig
+from actparse.training.runs import RunFolder
+from actparse.vocabulary import GROUPS
+
+Size = Literal["tiny", "paper"]
+AS_IN_PCF = ParserConfig(use_tracks=False)
+
+
+@dataclass(frozen=True)
+class Training:
+    """A recipe, with numbers that differ from its own."""
+
+    recipe: str
+    changes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """One row of a table."""
+
+    name: str  # as the table prints it
+    folder: str  # of its run, below the folder of a seed; methods of two tables that share it share their networks
+    trainings: tuple[Training, ...]
+    stage_2: Mapping[str, str]  # kind of network -> the recipe that leaves it
+    config: ParserConfig = AS_IN_PCF
+    paper: Mapping[str, float]  # what the paper printed, percent
+
+    def networks(self, run: Path) -> dict[str, Path]:
+        """The file of each network of stage 2, below the run's folder."""
+        return {kind: _file(RunFolder(run, recipe), kind) for kind, recipe in self.stage_2.items()}
+
+
+def _file(run: RunFolder, kind: str) -> Path:
+    """What a recipe left: its own network, or one of a part group, which a tiny action recipe leaves beside it."""
+    is_beside = kind.startswith("states-") and run.name.startswith("action")
+    return run.start_of(kind) if is_beside else run.weights
+
+
+def table_1(size: Size) -> tuple[Method, ...]:
+    """The official baseline, and PCF with three kinds of video networks."""
+    baseline = Method(
+        name="baseline",
+        folder="baseline",
+        trainings=(Training("baseline"),),
+        stage_2={"baseline": "baseline"},
+        paper={"roc_score": 29.79},
+    )
+    rows = (
+        ("PCF, TSN on frames", "tsn-rgb", {"video_accuracy": 74.03, "roc_score": 49.23}),
+        ("PCF, TSN on flow", "tsn-flow", {"video_accuracy": 83.48, "roc_score": 54.33}),
+        ("PCF, ip-CSN", "csn", {"video_accuracy": 96.46, "roc_score": 60.89}),
+    )
+    return baseline, *(
+        Method(
+            name=name,
+            folder=network,
+            trainings=_trainings(size, network),
+            stage_2=_stage_2(size, network),
+            paper=figures,
+        )
+        for name, network, figures in rows
+    )
+
+
+def table_3(size: Size) -> tuple[Method, ...]:
+    """ip-CSN on single frames, on segments of three seconds and of ten."""
+    rows: tuple[tuple[str, str, dict[str, str], tuple[float, ...]], ...] = (
+        ("frame", "frame", {"level": "frame"}, (92.46, 68.11, 68.50, 84.19, 66.27, 65.47)),
+        ("segment, 3 s", "segment-3", {"segment_seconds": "3"}, (92.46, 68.07, 68.43, 84.14, 66.14, 65.36)),
+        ("segment, 10 s", "segment-10", {"segment_seconds": "10"}, (92.44, 67.69, 68.10, 83.99, 65.59, 65.02)),
+    )
+    return tuple(
+        Method(
+            name=name,
+            folder="csn" if size == "paper" and folder == "segment-3" else folder,  # Table I's own
+            trainings=_trainings(size, "csn", changes),
+            stage_2=_stage_2(size, "csn"),
+            config=_level(changes),
+            paper=dict(zip(GROUPS, figures, strict=True)),
+        )
+        for name, folder, changes, figures in rows
+    )
+
+
+def _trainings(size: Size, network: str, changes: Mapping[str, str] | None = None) -> tuple[Training, ...]:
+    """A network for the action and, at full size, one for each part group; a tiny one leaves those beside it."""
+    action, *states = dict.fromkeys(_stage_2(size, network).values())
+    if size == "tiny":
+        return (Training(action, changes or {}),)
+    return Training(action), *(Training(recipe, changes or {}) for recipe in states)
+
+
+def _stage_2(size: Size, network: str) -> dict[str, str]:
+    """Kind -> recipe of the video networks "csn", "tsn-rgb" or "tsn-flow"."""
+    prefix = "" if network == "csn" else f"{network}-"
+    action = f"action-{prefix}".removesuffix("-")
+    of_groups = {f"states-{g}": action if size == "tiny" else f"states-{prefix}{g}" for g in GROUPS}
+    return {"action": action, **of_groups}
+
+
+def _level(changes: Mapping[str, str]) -> ParserConfig:
+    """How a row of Table III parses; the group's network alone decides on its states, as in the paper's ablation."""
+    return ParserConfig(
+        use_tracks=False,
+        condition_on_action=False,
+        level="frame" if changes.get("level") == "frame" else "segment",
+        segment_seconds=float(changes.get("segment_seconds", AS_IN_PCF.segment_seconds)),
+    )

@@ -1,0 +1,225 @@
+"""One table from beginning to end: train what is missing, measure every seed, write the table."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+
+from actparse.compute import VideoShape, states_macs
+from actparse.errors import ConfigError
+from actparse.files import written_beside
+from actparse.parser import Parser
+from actparse.reproduce.evaluation import Figures, HeldOutVideo, Progress, box_figures, held_out_videos, score_methods
+from actparse.reproduce.methods import Method, Size, table_1, table_3
+from actparse.reproduce.writing import Row, Table, write_table
+from actparse.stages.loading import BUNDLE_FILE, bundle_folder, load_parts, load_persons, load_poses
+from actparse.training import TrainOptions, run_recipe
+from actparse.training.builders import open_clips, open_splits
+from actparse.training.jobs import Job, run_jobs, without_report
+from actparse.training.runs import RunFolder, write_json
+
+STAGE_1 = ("persons", "poses", "parts")
+WITHOUT_DOTS = "parts-without-dots"
+MAX_JOBS = 2  # tiny networks trained at a time
+TABLES = ("table1", "table2", "table3")
+GIGA = 1e9
+TEN_SECONDS = VideoShape(seconds=10.0)  # what Table III counts the computing for
+PAPER_CROP = 224  # of clips in the published counts, see docs/compute.md
+
+
+@contextmanager
+def _unseen(name: str) -> Iterator[Progress]:
+    yield lambda done, total: None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReproduceOptions:
+    """How a table is made."""
+
+    size: Size = "tiny"
+    seeds: tuple[int, ...] = (0,)  # of the trainings; the table says mean and spread
+    stage_1: str | Path | None = None  # a bundle whose persons, poses and parts are used; None trains them
+    split: str | None = None  # to measure on; None takes what is held out
+    limit: int | None = None  # videos to measure on
+    training: TrainOptions = field(default_factory=TrainOptions)  # length, device and streams of every training
+    progress: Callable[[str], AbstractContextManager[Progress]] = _unseen  # shows how far a named piece of work is
+
+    def __post_init__(self) -> None:
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
+            raise ConfigError(f"reproduce.seeds must be numbers that differ, got {self.seeds}")
+        if self.limit is not None and self.limit < 1:
+            raise ConfigError(f"reproduce.limit must be at least 1, got {self.limit}")
+
+
+def reproduce(table: str, data: Path, out: Path, options: ReproduceOptions) -> Table:
+    """Make a table of the paper. What is trained already is not trained again; a stopped run goes on.
+
+    Args:
+        table: one of TABLES.
+        data: a dataset in Kinetics-TPS's folders.
+        out: gets TABLE.md, TABLE.json and TABLE.svg, and below it the runs, which the tables share.
+        options: what is trained, and measured on what.
+
+    Raises:
+        ConfigError: there is no such table.
+        DataError: the dataset is not as it should be, or has no annotated video to measure on.
+        TrainingError: a training failed; the same command goes on.
+    """
+    if table not in TABLES:
+        raise ConfigError(f"reproduce: needs one of {', '.join(TABLES)}, got {table!r}")
+    videos = held_out_videos(data, split=options.split, limit=options.limit)
+    bench = _Bench(data, out, options, videos)
+    bench.provide_stage_1()
+    rows = bench.parts_rows() if table == "table2" else bench.method_rows(_methods(table, options.size))
+    made = Table(table, options.size, data.name, len(videos), options.seeds, tuple(rows))
+    write_table(made, out)
+    return made
+
+
+def _methods(table: str, size: Size) -> tuple[Method, ...]:
+    return table_1(size) if table == "table1" else table_3(size)
+
+
+@dataclass(frozen=True)
+class _Bench:
+    """Where the trainings of a table lie, and the videos it is measured on."""
+
+    data: Path
+    out: Path
+    options: ReproduceOptions
+    videos: Sequence[HeldOutVideo]
+
+    @property
+    def stage_1(self) -> Path:
+        """The folder of the networks that all methods share."""
+        return self.out / "stage1"
+
+    def folder(self, seed: int, name: str) -> Path:
+        """The run of a method."""
+        return self.out / f"seed-{seed}" / name
+
+    def provide_stage_1(self) -> None:
+        """Copy persons, poses and parts from a bundle, or train them."""
+        if self.options.stage_1 is None:
+            names = {name: STAGE_1[:2] if name == "parts" else () for name in STAGE_1}
+            self._train({name: self._job(name, self.stage_1, self.options.seeds[0], names[name]) for name in STAGE_1})
+            return
+        bundle = bundle_folder(self.options.stage_1)
+        for name in STAGE_1:
+            _lend(bundle / f"{name}.safetensors", RunFolder(self.stage_1, name))
+
+    def method_rows(self, methods: Sequence[Method]) -> list[Row]:
+        """Train the methods with every seed, and score them."""
+        jobs = {}
+        for seed in self.options.seeds:
+            for method in methods:
+                folder = self.folder(seed, method.folder)
+                for training in method.trainings:
+                    name = f"seed {seed}, {method.folder}: {training.recipe}"
+                    jobs[name] = self._job(training.recipe, folder, seed, (), training.changes)
+        self._train(jobs)
+        figures = [self._scores(methods, seed) for seed in self.options.seeds]
+        return [
+            Row(method.name, method.paper, tuple(of_seed[method.name] for of_seed in figures)) for method in methods
+        ]
+
+    def _scores(self, methods: Sequence[Method], seed: int) -> dict[str, Figures]:
+        parsers = {method.name: self._parser(method, seed) for method in methods}
+        with self.options.progress(f"seed {seed}: parse") as progress:
+            figures = score_methods(parsers, self.videos, progress=progress)
+        crop = PAPER_CROP if self.options.size == "paper" else None
+        for name, parser in parsers.items():
+            if parser.states is not None:
+                level, seconds = parser.config.level, parser.config.segment_seconds
+                shape = replace(TEN_SECONDS, segment_seconds=seconds)
+                figures[name]["giga_macs"] = states_macs(parser.states, shape, level=level, crop=crop) / GIGA
+        return figures
+
+    def _parser(self, method: Method, seed: int) -> Parser:
+        """A method's networks beside stage 1, as a bundle of their own, loaded."""
+        run = self.folder(seed, method.folder)
+        files = {name: RunFolder(self.stage_1, name).weights for name in STAGE_1} | method.networks(run)
+        bundle = run / "bundle"
+        for kind, path in files.items():
+            _copy(path, bundle / f"{kind}.safetensors")
+        write_json(bundle / BUNDLE_FILE, {"name": method.folder, "networks": sorted(files)})
+        return Parser.load(bundle, device=self._device, config=method.config)
+
+    @property
+    def _device(self) -> str:
+        asked = self.options.training.device
+        return ("cuda" if torch.cuda.is_available() else "cpu") if asked == "auto" else asked
+
+    def parts_rows(self) -> list[Row]:
+        """Table II: train the part detector with and without dots with every seed, and measure the boxes."""
+        jobs = {}
+        for seed in self.options.seeds:
+            folder = self.folder(seed, "parts")
+            _lend(RunFolder(self.stage_1, "poses").weights, RunFolder(folder, "poses"))
+            for recipe in ("parts", WITHOUT_DOTS):
+                jobs[f"seed {seed}: {recipe}"] = self._job(recipe, folder, seed, ())
+        self._train(jobs)
+        figures = [self._box_figures(seed) for seed in self.options.seeds]
+        paper = {
+            "persons": {"ap": 74.60, "ap50": 93.40},
+            "persons, pose": {"ap": 74.80, "ap50": 93.80},
+            "parts": {"ap": 36.40, "ap50": 53.10},
+            "parts, pose": {"ap": 57.10, "ap50": 79.70},
+        }
+        return [Row(name, printed, tuple(of_seed[name] for of_seed in figures)) for name, printed in paper.items()]
+
+    def _box_figures(self, seed: int) -> dict[str, Figures]:
+        run = self.folder(seed, "parts")
+        with self.options.progress(f"seed {seed}: boxes") as progress:
+            return box_figures(
+                load_persons(RunFolder(self.stage_1, "persons").weights, device=self._device),
+                load_poses(RunFolder(self.stage_1, "poses").weights, device=self._device),
+                load_parts(RunFolder(run, "parts").weights, device=self._device),
+                load_parts(RunFolder(run, WITHOUT_DOTS).weights, device=self._device),
+                self.videos,
+                progress=progress,
+            )
+
+    def _job(
+        self, recipe: str, folder: Path, seed: int, needs: tuple[str, ...], changes: Mapping[str, str] | None = None
+    ) -> Job:
+        options = replace(
+            self.options.training, size=self.options.size, seed=seed, resume=True, changes=dict(changes or {})
+        )
+        return Job(recipe, self.data, folder, options, needs)
+
+    def _train(self, jobs: Mapping[str, Job]) -> None:
+        """Run what is not finished: tiny networks side by side, full-size ones one after the other."""
+        left = {name: job for name, job in jobs.items() if not job.is_finished}
+        report = self.options.training.report
+        report(f"reproduce: {len(left)} of {len(jobs)} trainings to do" + "".join(f"\n  {name}" for name in left))
+        if self.options.size == "paper":
+            for job in left.values():
+                run_recipe(job.recipe, job.data, job.out, job.options)
+            return
+        if left:
+            open_splits(self.data, self.out, report)
+            if any(job.recipe.startswith("action") and not job.options.changes for job in left.values()):
+                open_clips(self.data, self.out, self.options.training)
+        alone = {name: replace(job, options=without_report(job.options)) for name, job in jobs.items()}
+        run_jobs(alone, slots=min(MAX_JOBS, os.cpu_count() or 1), report=report)
+
+
+def _lend(weights: Path, run: RunFolder) -> None:
+    """Put a network that was trained elsewhere into a run's folder, as if its recipe had finished."""
+    _copy(weights, run.weights)
+    if not run.metrics.is_file():
+        write_json(run.metrics, {"from": weights.parent.name})
+
+
+def _copy(source: Path, path: Path) -> None:
+    if source.resolve() == path.resolve():
+        return
+    with written_beside(path) as beside:
+        shutil.copyfile(source, beside)

@@ -1,0 +1,107 @@
+"""The paper's tables: what they are measured on, what methods share, how they are written, and one from end to end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from actparse.errors import ConfigError, DataError
+from actparse.parser import Parser, ParserConfig
+from actparse.reproduce import ReproduceOptions, reproduce
+from actparse.reproduce.evaluation import held_out_videos, score_methods
+from actparse.reproduce.methods import table_1, table_3
+from actparse.reproduce.writing import Row, Table
+from actparse.training import RECIPES, TrainOptions
+from actparse.training.options import say_nothing
+from actparse.training.paper.recipes import PAPER_RECIPES, numbers_of
+from actparse.vocabulary import GROUPS
+from training.miniature import write_miniature
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_miniature(tmp_path_factory.mktemp("data"), videos_per_action=3)
+
+
+def test_a_table_is_measured_on_the_annotated_split(data: Path) -> None:
+    videos = held_out_videos(data)
+    assert {video.record.path.parts[-3] for video in videos} == {"val_videos"}
+    assert len(videos) == 6
+    assert all(sorted(video.truth) == list(range(0, 32, 5)) for video in videos)
+    assert [video.record.name for video in held_out_videos(data, limit=2)] == [v.record.name for v in videos[:2]]
+
+
+def test_without_another_split_a_part_of_train_is_held_out(data: Path, tmp_path: Path) -> None:
+    for folder in ("train_videos", "train_annotations"):
+        (tmp_path / folder).symlink_to(data / folder)
+    (tmp_path / "test_videos" / "lunge").mkdir(parents=True)  # as Kinetics-TPS: test has no annotation
+    assert len(held_out_videos(tmp_path)) == 1
+    with pytest.raises(DataError, match="needs annotated videos of test to measure on, got none"):
+        held_out_videos(tmp_path, split="test")
+
+
+@pytest.mark.parametrize("size", ["tiny", "paper"])
+def test_every_training_is_a_recipe_and_takes_its_changes(size: str) -> None:
+    for method in (*table_1(size), *table_3(size)):  # type: ignore[arg-type]
+        for training in method.trainings:
+            if size == "tiny":
+                assert training.recipe in RECIPES
+            else:
+                assert training.recipe in PAPER_RECIPES
+                numbers_of(training.recipe, training.changes)
+        recipes = {training.recipe for training in method.trainings}
+        assert set(method.stage_2.values()) <= recipes
+
+
+def test_methods_share_stage_1(random_bundle: Path, data: Path) -> None:
+    first, second = (Parser.load(random_bundle, config=ParserConfig(use_tracks=use)) for use in (False, True))
+    figures = score_methods({"segments": first, "tracks": second}, held_out_videos(data, limit=2))
+    assert first.timer.seconds["persons"] > 0
+    assert second.timer.seconds.get("persons", 0.0) == 0.0
+    for method in figures.values():
+        assert set(method) == {"roc_score", "video_accuracy", *GROUPS}
+        assert 0 <= method["roc_score"] <= 100
+    # every part is annotated "none" or "bend"; the segments of this bundle say "bend"
+    assert figures["segments"]["head"] == pytest.approx(_share_of_bend(data, "head"))
+
+
+def _share_of_bend(data: Path, part: str) -> float:
+    frames = (frame for video in held_out_videos(data, limit=2) for frame in video.truth.values())
+    states = [person.parts[part].state for frame in frames for person in frame.persons if part in person.parts]
+    return 100 * sum(state == "bend" for state in states) / len(states)
+
+
+def test_a_table_says_mean_and_spread_beside_the_paper() -> None:
+    rows = (
+        Row("baseline", {"roc_score": 29.79}, ({"roc_score": 10.0, "video_accuracy": 50.0}, {"roc_score": 20.0})),
+        Row("PCF, ip-CSN", {"video_accuracy": 96.46, "roc_score": 60.89}, ({}, {})),
+    )
+    table = Table("table1", "tiny", "data", 8, (0, 1), rows)
+    assert "| baseline | 50.00 | - | 15.00 (10.00-20.00) | 29.79 |" in table.to_markdown()
+    assert "| PCF, ip-CSN | - | 96.46 | - | 60.89 |" in table.to_markdown()
+    figures = json.loads(json.dumps(table.to_dict(), allow_nan=False))["rows"][0]["figures"]
+    assert figures["roc_score"] == {"seeds": [10.0, 20.0], "mean": 15.0, "lowest": 10.0, "highest": 20.0}
+    assert table.to_svg().count("<rect") == 1 + 1 + 3  # the ground, our one figure, the paper's three
+
+
+def test_what_cannot_be_made_says_why(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="needs one of table1, table2, table3, got 'table4'"):
+        reproduce("table4", data, tmp_path, ReproduceOptions())
+    with pytest.raises(ConfigError, match="seeds must be numbers that differ"):
+        ReproduceOptions(seeds=(1, 1))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["table1", "table2", "table3"])
+def test_a_table_from_training_to_its_files(name: str, data: Path, tmp_path: Path) -> None:
+    training = TrainOptions(steps=1, device="cpu", report=say_nothing)
+    options = ReproduceOptions(seeds=(0, 1), stage_1="tiny", limit=2, training=training)
+    table = reproduce(name, data, tmp_path, options)
+    for row in table.rows:
+        for figure in row.paper:
+            assert len(row.values(figure)) == 2
+    assert (tmp_path / f"{name}.md").read_text().count("\n| ") == len(table.rows) + 1
+    again = reproduce(name, data, tmp_path, options)  # nothing is trained again
+    assert again.to_dict() == table.to_dict()
