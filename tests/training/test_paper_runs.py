@@ -169,11 +169,6 @@ def test_wrong_numbers(name: str, changes: dict[str, str], text: str, data: Path
         run_recipe(name, data, tmp_path, options(changes))
 
 
-def test_tiny_has_no_numbers(data: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="at size paper alone, got epochs"):
-        run_recipe("action", data, tmp_path, options({"epochs": "3"}, size="tiny"))
-
-
 @pytest.mark.slow
 def test_bundle_of_all_networks_loads(data: Path, tmp_path: Path) -> None:
     save_network(tmp_path / "hrnet.safetensors", Hrnet(SMALL_HRNET), kind="hrnet", settings={}, dtype=torch.float32)

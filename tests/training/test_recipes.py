@@ -19,7 +19,7 @@ from actparse.training.options import say_nothing
 from actparse.training.recipes import COMPARED_RECIPES, NETWORK_RECIPES
 from actparse.vocabulary import GROUPS
 from actparse.weights.bundle import load_network, save_network
-from training.miniature import write_miniature
+from training.miniature import NUM_FRAMES, write_miniature
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +59,21 @@ def test_states_start_from_the_action_network(data: Path, tmp_path: Path) -> Non
     assert torch.allclose(before, after, atol=2e-3)  # one small step away
 
 
+def test_levels_have_labels_of_their_own(data: Path, tmp_path: Path) -> None:
+    lines: list[str] = []
+    frame = {"level": "frame"}
+    figures = run_recipe("states-arm", data, tmp_path, options(steps=1, changes=frame, report=lines.append))
+    assert figures["stretches"] == 2 * len(range(0, NUM_FRAMES, 5))
+    assert figures["changes"] == frame
+    assert any("states-arm: labels of single frames; rendered clips are left out" in line for line in lines)
+    assert load_network(tmp_path / "states-arm.safetensors").settings["num_clips"] == 1
+    assert run_recipe("states-arm", data, tmp_path, options(changes=frame, resume=True)) == figures
+    with pytest.raises(TrainingError, match=r"was trained with \{'level': 'frame'\}, got none"):
+        run_recipe("states-arm", data, tmp_path, options(resume=True))
+    run_recipe("action", data, tmp_path, options(steps=1, changes={"segment_seconds": "1"}))
+    assert load_network(tmp_path / "action.safetensors").settings["num_clips"] == 7
+
+
 def test_another_backbone_cannot_be_started_from(tmp_path: Path) -> None:
     small = CsnConfig(num_blocks=(1, 1, 1, 1), widths=(8,) * 4, mid_widths=(4,) * 4, stem_width=8)
     save_network(tmp_path / "a.safetensors", Csn(small), kind="action", settings={})
@@ -76,6 +91,23 @@ def test_another_backbone_cannot_be_started_from(tmp_path: Path) -> None:
 def test_what_cannot_start_says_why(name: str, error: type[Exception], text: str, data: Path, tmp_path: Path) -> None:
     with pytest.raises(error, match=text):
         run_recipe(name, data, tmp_path, options())
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "text"),
+    [
+        pytest.param(
+            "action", {"epochs": "3"}, "only level and segment_seconds can be changed, got epochs", id="other"
+        ),
+        pytest.param("persons", {"level": "frame"}, "persons has no numbers to change at size tiny", id="recipe"),
+        pytest.param("action", {"level": "video"}, "level must be segment or frame, got video", id="level"),
+        pytest.param("action", {"segment_seconds": "0"}, "segment_seconds must be greater than 0, got 0", id="zero"),
+        pytest.param("action", {"segment_seconds": "x"}, "segment_seconds must be a number, got 'x'", id="text"),
+    ],
+)
+def test_wrong_changes(name: str, changes: dict[str, str], text: str, data: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=text):
+        run_recipe(name, data, tmp_path, options(changes=changes))
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,18 @@ import argparse
 import os
 from pathlib import Path
 
-from actparse.commands.options import Commands
+from actparse.commands.options import Commands, add_config_options
 from actparse.errors import ActparseError
 
 TINY_CHECKPOINT_SECONDS = 90.0
 PAPER_CHECKPOINT_SECONDS = 600.0  # a checkpoint is half a gigabyte
 MAX_WORKERS = 8  # processes that make batches, where no number is asked for
+
+EPILOG = """\
+examples:
+  actparse train tiny --data data --out runs/tiny
+  actparse train poses --data data --steps 7000 --print-config > poses.yaml
+  actparse train --config poses.yaml --seed 2"""
 
 
 def add_commands(commands: Commands) -> None:
@@ -24,7 +30,7 @@ def _add_train(commands: Commands) -> None:
         "train",
         help="train one network, or the whole small bundle",
         description="Write RUN/<recipe>.safetensors; a run that was stopped goes on where it was.",
-        epilog="example: actparse train tiny --data data --out runs/tiny",
+        epilog=EPILOG,
     )
     command.add_argument("recipe", nargs="?", metavar="RECIPE", help="see --list")
     command.add_argument("--list", action="store_true", help="name the recipes")
@@ -38,13 +44,16 @@ def _add_train(commands: Commands) -> None:
     command.add_argument(
         "--init", type=Path, metavar="FILE", help="safetensors to start from, or a folder with one for each network"
     )
-    command.add_argument("--seed", type=int, default=0, metavar="S")
-    command.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
+    command.add_argument("--seed", type=int, default=0, metavar="S", help="of weights, order and augmentation")
+    command.add_argument(
+        "--device", default="auto", choices=["auto", "cpu", "cuda"], help="auto: a GPU where there is one"
+    )
     command.add_argument("--threads", type=int, metavar="N", help="processor threads of one network; tiny: 1")
     command.add_argument("--stream-clips", type=int, default=14_400, metavar="N", help="rendered clips, for SynthTPS")
     command.add_argument("--stream-tracks", type=int, default=4_500, metavar="N", help="scenes of tracks, for SynthTPS")
     command.add_argument("--stream-crops", type=int, default=60_000, metavar="N", help="rendered people, for poses")
     _add_large_run(command)
+    add_config_options(command)
     command.set_defaults(run=_train)
 
 
@@ -54,15 +63,23 @@ def _add_large_run(command: argparse.ArgumentParser) -> None:
     large.add_argument("--devices", type=int, default=1, metavar="N", help="GPUs that share a batch; or use torchrun")
     large.add_argument("--accumulate", type=int, default=1, metavar="N", help="pieces of a device's share of a batch")
     large.add_argument("--workers", type=int, metavar="N", help="processes that make batches; tiny: 0")
-    large.add_argument("--precision", default="auto", choices=["auto", "bfloat16", "float16", "float32"])
+    large.add_argument(
+        "--precision",
+        default="auto",
+        choices=["auto", "bfloat16", "float16", "float32"],
+        help="auto: bfloat16 where the processor computes in it, else float32",
+    )
     large.add_argument("--check-every", type=int, metavar="N", help="steps to a held-out check; paper: an epoch")
     large.add_argument("--keep", default="last", choices=["last", "best"], help="which checkpoint becomes the network")
     large.add_argument("--estimate", action="store_true", help="say how long a run takes and what memory, and stop")
+    level = command.add_argument_group("what a clip network labels (Table III)")
+    level.add_argument(
+        "--level", choices=["segment", "frame"], help="segments, or single frames with a clip around each"
+    )
+    level.add_argument("--segment-seconds", metavar="S", help="about 3 or 10; tiny: either leaves rendered clips out")
     paper = command.add_argument_group("numbers of --size paper")
     paper.add_argument("--numbers", action="store_true", help="show the recipe's numbers; sources are in the code")
     paper.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change a number, or a reading")
-    paper.add_argument("--level", choices=["segment", "frame"], help="what a state network labels (Table III)")
-    paper.add_argument("--segment-seconds", metavar="S", help="about 3 or 10 (Table III)")
     paper.add_argument("--flow", type=Path, metavar="DIR", help="flow files; default: flow in the dataset")
 
 

@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from actparse.data.kinetics_tps import KineticsTps
 from actparse.data.synth.dataset import is_synthetic
 from actparse.errors import DataError
+from actparse.stages.actions import ClipConfig
 from actparse.training import tiny
 from actparse.training.baseline import BaselineTask
 from actparse.training.clip_stream import ClipStreamConfig, open_clip_stream
 from actparse.training.clips import ActionTask, ClipTask
 from actparse.training.keypoint_cache import predicted_keypoints
+from actparse.training.levels import level_from_text
 from actparse.training.options import Report, TrainOptions
 from actparse.training.parts import PartsTask
 from actparse.training.persons import PersonsTask
@@ -126,17 +128,32 @@ def open_clips(data: Path, out: Path, options: TrainOptions) -> tuple[Stretch, .
 
 def _action(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Task:
     train, held_out = open_splits(data, run.out, options.report)
-    segments = (*action_segments(train), *_of_actions(train, open_clips(data, run.out, options)))
     net, stage = tiny.VIDEO_NETWORKS[name]
+    segments = _training_segments(name, train, stage, data, run, options)
     return ActionTask(segments, action_stretches(held_out), net, stage, report=options.report)
 
 
 def _states(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Task:
-    group = name.removeprefix("states-")
+    group, net, stage = name.removeprefix("states-"), tiny.CLIPS_NET, tiny.CLIPS_STAGE
     train, held_out = open_splits(data, run.out, options.report)
-    segments = (*action_segments(train), *_of_actions(train, open_clips(data, run.out, options)))
-    held_out_segments = state_stretches(action_segments(held_out), group)
-    return ClipTask(name, state_stretches(segments, group), held_out_segments, tiny.CLIPS_NET, tiny.CLIPS_STAGE)
+    segments = _training_segments(name, train, stage, data, run, options)
+    level = level_from_text(options.changes)
+    if level is None:
+        held_out_segments = action_segments(held_out)
+    else:
+        held_out_segments, stage = level.stretches(held_out, stage), level.stage(stage)
+    return ClipTask(name, state_stretches(segments, group), state_stretches(held_out_segments, group), net, stage)
+
+
+def _training_segments(
+    name: str, train: Store, stage: ClipConfig, data: Path, run: RunFolder, options: TrainOptions
+) -> tuple[Stretch, ...]:
+    """What a clip network trains on: the training split's segments and rendered clips, or what its level labels."""
+    level = level_from_text(options.changes)
+    if level is None:
+        return (*action_segments(train), *_of_actions(train, open_clips(data, run.out, options)))
+    options.report(f"{name}: labels of {level}; rendered clips are left out, their labels are of their own two seconds")
+    return level.stretches(train, stage)
 
 
 def _of_actions(train: Store, clips: tuple[Stretch, ...]) -> tuple[Stretch, ...]:

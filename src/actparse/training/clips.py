@@ -95,14 +95,14 @@ class ClipTask(Task):
             return self._flow_clip(stretch, rng, mirror=mirror)
         steps = np.arange(self.stage.num_frames) * self.stage.frame_stride * rng.uniform(*SPEED)
         span = int(steps[-1]) + 1
-        first = stretch.first + int(rng.integers(0, max(1, stretch.end - stretch.first - span + 1)))
-        rows = np.minimum(first + steps.astype(np.int64), stretch.end - 1)
+        first = int(rng.integers(0, max(1, stretch.end - stretch.first - span + 1)))
+        rows = stretch.rows(first + steps.astype(np.int64))
         return augmented_clip(stretch.source.frames[rows], rng, JITTER, mirror=mirror)
 
     def _flow_clip(self, stretch: Stretch, rng: np.random.Generator, *, mirror: bool) -> NDArray[np.uint8]:
         steps = np.arange(self.stage.num_frames) * self.stage.frame_stride
-        first = stretch.first + int(rng.integers(0, max(1, stretch.end - stretch.first - int(steps[-1]))))
-        fields = self.flow[stretch.source][np.minimum(first + steps, stretch.end - 1)]  # (T, h, w, 2)
+        first = int(rng.integers(0, max(1, stretch.end - stretch.first - int(steps[-1]))))
+        fields = self.flow[stretch.source][stretch.rows(first + steps)]  # (T, h, w, 2)
         return augmented_flow(fields, rng, mirror=mirror)
 
     def inputs(self, clips: Tensor) -> Tensor:
@@ -132,7 +132,7 @@ class ClipTask(Task):
     def _classify(self, classifier: ClipClassifier, stretch: Stretch) -> GroupLabel:
         """The likeliest label of a stretch, from the clips that the stage would take."""
         times = np.arange(stretch.end - stretch.first) / (self.stage.frame_rate or 1.0)
-        rows = stretch.first + clip_frame_indices(times, self.stage)  # (num_clips, T)
+        rows = stretch.rows(clip_frame_indices(times, self.stage))  # (num_clips, T)
         scores = classifier.scores(classifier.inputs(stretch.source.frames[rows]))
         return self.label_list[int(scores.argmax())]
 

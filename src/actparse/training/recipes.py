@@ -140,7 +140,7 @@ def run_recipe(name: str, data: Path, out: Path, options: TrainOptions) -> dict[
         return train_bundle(data, out, options)
     run = RunFolder(out, name)
     if options.resume and run.is_finished:
-        return read_json(run.metrics)
+        return _finished(run, options)
     for needed in RECIPES[name].needs:
         if not RunFolder(out, needed).weights.is_file():
             raise TrainingError(f"{name} needs {RunFolder(out, needed).weights}: run the recipe {needed} first")
@@ -155,12 +155,29 @@ def _expect_recipe(name: str, options: TrainOptions) -> None:
 
         numbers_of(name, options.changes)
         return
-    if options.changes:
-        raise ConfigError(f"train: numbers can be changed at size paper alone, got {', '.join(options.changes)}")
     if name not in RECIPES:
         raise ConfigError(f"train: RECIPE must be one of {', '.join(RECIPES)}, got {name!r}")
+    if options.changes:
+        from actparse.training.levels import level_from_text
+
+        if not name.startswith(("action", "states-")):
+            raise ConfigError(f"train: {name} has no numbers to change at size tiny, got {', '.join(options.changes)}")
+        level_from_text(options.changes)
     if name == "tiny" and (options.num_devices > 1 or ranks.world_size() > 1):
         raise ConfigError(f"train: tiny trains its networks side by side, needs one device, got {options.num_devices}")
+
+
+def _finished(run: RunFolder, options: TrainOptions) -> dict[str, Any]:
+    """The figures of a run that is finished.
+
+    Raises:
+        TrainingError: it was trained with other changes.
+    """
+    figures = read_json(run.metrics)
+    before, now = figures.get("changes", {}), dict(options.changes)
+    if before != now:
+        raise TrainingError(f"{run.metrics}: the run was trained with {before or 'no changes'}, got {now or 'none'}")
+    return figures
 
 
 def _run_alone(name: str, data: Path, out: Path, options: TrainOptions) -> None:
@@ -214,6 +231,8 @@ def train_and_save(
         options.report(f"{run.name}: measuring on held-out data")
         task.net.to(task.stored_as).float()  # as the weights are stored
         figures = {**task.evaluate(task.net, hardware.device), "steps": plan.num_steps, "seed": plan.seed}
+        if options.changes:
+            figures["changes"] = dict(options.changes)
         figures = save_trained(task, run, figures)
         options.report(f"{run.name}: finished, {_in_short(figures)}")
     ranks.wait_for_all()

@@ -24,25 +24,32 @@ class ClipSource:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Stretch:
-    """Rows [first, end) of clip frames, and what they show."""
+    """Rows [first, end) of clip frames, and what they show; around a single frame they may leave its video."""
 
     source: ClipSource
     first: int
     end: int
     label: GroupLabel  # (action,), or (action, state[, state of the right side])
     group_labels: tuple[GroupLabel | None, ...] = ()  # of a segment, what every group mostly does; None: not annotated
+    video: tuple[int, int] | None = None  # first and end row of the video, where the stretch may leave it
+
+    def rows(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The source's rows at places of the stretch, which count from its first; outside, what is at the end stays."""
+        first, end = self.video or (self.first, self.end)
+        rows: NDArray[np.int64] = np.clip(self.first + np.minimum(places, self.end - self.first - 1), first, end - 1)
+        return rows
 
 
 def action_stretches(store: Store) -> tuple[Stretch, ...]:
     """Each video as a whole."""
-    source = _source(store)
+    source = source_of(store)
     rows = zip(source.offsets[:-1], source.offsets[1:], store.actions, strict=True)
     return tuple(Stretch(source=source, first=first, end=end, label=(action,)) for first, end, action in rows)
 
 
 def action_segments(store: Store) -> tuple[Stretch, ...]:
     """Each annotated segment with its video's action, and what every group mostly does in it."""
-    source = _source(store)
+    source = source_of(store)
     rows = zip(store.segment_rows.tolist(), store.segment_videos.tolist(), store.segment_labels, strict=True)
     return tuple(
         Stretch(source=source, first=first, end=end, label=(store.actions[video],), group_labels=labels)
@@ -51,7 +58,8 @@ def action_segments(store: Store) -> tuple[Stretch, ...]:
     )
 
 
-def _source(store: Store) -> ClipSource:
+def source_of(store: Store) -> ClipSource:
+    """The clip frames of a store."""
     return ClipSource(store.clips, tuple(store.clip_offsets.tolist()), store.folder)
 
 

@@ -52,6 +52,11 @@ class TsnRgbNumbers(ClipNumbers):
         """The network."""
         return TsnConfig(num_classes=num_classes, dropout=self.dropout)
 
+    def stage(self) -> ClipConfig:
+        """How the trained network is used; around a single frame there is room for one clip."""
+        stage = super().stage()
+        return replace(stage, num_clips=1) if self.level == "frame" else stage
+
 
 @dataclass(frozen=True, kw_only=True)
 class TsnFlowNumbers(TsnRgbNumbers):
