@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from actparse.metrics.coco import average_precision, keypoint_average_precision
+from actparse.metrics.coco import average_precision, average_precision_by_size, keypoint_average_precision
 from actparse.structures import Detections
 
 
@@ -54,6 +54,22 @@ def test_classes_are_kept_apart() -> None:
 def test_nothing_found_and_nothing_there() -> None:
     assert average_precision([boxes((0, 0, 10, 10))], [NONE], ["person"]).ap50 == 0.0
     assert math.isnan(average_precision([NONE], [NONE], ["person"]).ap50)
+
+
+def test_sizes_are_kept_apart() -> None:
+    small, medium = (0, 0, 10, 10), (100, 100, 150, 150)
+    result = average_precision_by_size([boxes(small, medium)], [boxes(medium)], ["person"])
+    assert result["all"].ap50 == pytest.approx(50.5, abs=0.01)  # half the recall, at the 51 of 101 steps
+    assert result["small"].ap50 == 0.0
+    assert result["medium"].ap50 == pytest.approx(100.0)
+    assert math.isnan(result["large"].ap50)
+    assert result["all"] == average_precision([boxes(small, medium)], [boxes(medium)], ["person"])
+
+
+def test_nothing_found_of_any_size() -> None:
+    result = average_precision_by_size([boxes((0, 0, 10, 10))], [NONE], ["person"])
+    assert (result["all"].ap, result["small"].ap) == (0.0, 0.0)
+    assert math.isnan(result["medium"].ap)
 
 
 def test_keypoints_by_similarity() -> None:

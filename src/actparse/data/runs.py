@@ -21,8 +21,6 @@ from actparse.errors import DataError
 from actparse.structures import Detections, FrameParse, VideoParse
 from actparse.vocabulary import PART_INDEX
 
-REPORT_FILE = "report.html"
-
 
 @dataclass(frozen=True)
 class FrameBoxes:
@@ -40,11 +38,6 @@ class PredictionRun:
     files: TpsFiles
     boxes: Mapping[str, Mapping[str, FrameBoxes]] | None = None  # video -> frame -> boxes; None: no confidences
     folders: Mapping[str, Path] = field(default_factory=dict)  # video -> where its parse lies
-
-    def report(self, video: str) -> Path | None:
-        """The report page of a video, where there is one."""
-        folder = self.folders.get(video)
-        return folder / REPORT_FILE if folder is not None and (folder / REPORT_FILE).is_file() else None
 
 
 def load_run(path: Path, truth: TpsFiles, *, name: str | None = None) -> PredictionRun:

@@ -73,7 +73,7 @@ class PartTable:
 
     def right_states(self) -> NDArray[np.bool_]:
         """(P,) whether a proposal names the true state."""
-        return self.proposed_state == self.part_state[self.owner]
+        return np.asarray(self.proposed_state == self.part_state[self.owner], np.bool_)
 
     def right_boxes(self) -> NDArray[np.bool_]:
         """(P,) whether a proposal's box overlaps enough."""

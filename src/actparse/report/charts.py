@@ -180,14 +180,14 @@ def heat_map(
 
 
 def _cell(x: float, y: float, share: float, said: str, series: int) -> list[str]:
-    strong = " strong" if share > 0.5 else ""
+    strength = " full" if share > 0.85 else " strong" if share > 0.6 else ""
     marks = [
         f'<g><title>{escape(said)}</title><rect class="cell" x="{x:.1f}" y="{y:.1f}" width="{CELL - 1:g}" '
         f'height="{CELL - 1:g}"/><rect class="series-{series}" fill-opacity="{share:.3f}" x="{x:.1f}" y="{y:.1f}" '
         f'width="{CELL - 1:g}" height="{CELL - 1:g}"/>'
     ]
     if share >= MIN_SHOWN:
-        marks.append(_text(x + CELL / 2, y + CELL / 2 + 4, f"{100 * share:.0f}", anchor="middle", css=f"in{strong}"))
+        marks.append(_text(x + CELL / 2, y + CELL / 2 + 4, f"{100 * share:.0f}", anchor="middle", css=f"in{strength}"))
     return [*marks, "</g>"]
 
 

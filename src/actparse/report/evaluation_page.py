@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -30,6 +32,7 @@ from actparse.report.evaluation import (
     verdict,
 )
 from actparse.report.evaluation_thumbnails import Pictures, thumbnail
+from actparse.report.page import PAGE_FILE
 
 LETTERS = ("A", "B")
 MAX_STATES = 14  # shown in a heat map; the rest is in the table
@@ -66,13 +69,14 @@ class _Page:
             ("curve", "Accuracy over part state correctness", self._curve()),
             ("replaced", "Score with a stage replaced by the truth", self._replaced()),
             ("outcomes", "Where parts are lost", self._outcomes()),
+            *([("changes", "Videos that changed", self._changes(c))] if (c := self.evaluation.comparison) else []),
             ("sizes", "Boxes by size", self._sizes()),
             ("confusion", "States taken for each other", self._confusion()),
-            *([("changes", "Videos that changed", self._changes(c))] if (c := self.evaluation.comparison) else []),
             ("worst", f"The worst {min(NUM_WORST, len(self.evaluation.truth.videos))} videos", self._worst()),
             ("videos", "All videos", self._all_videos()),
             ("notes", "How to read this, and what is not here", self._notes()),
         ]
+        script = _asset("evaluation.js")
         names = " and ".join(figures.name for figures in self.runs)
         return Template(_asset("evaluation.html")).substitute(
             title=escape(f"Evaluation of {names}"),
@@ -82,7 +86,8 @@ class _Page:
                 f"{self.evaluation.part_iou:g}."
             ),
             style=_asset("base.css") + _asset("evaluation.css"),
-            script=_asset("evaluation.js"),
+            script=script,
+            script_hash=b64encode(sha256(script.encode()).digest()).decode("ascii"),
             summary=self._summary(),
             navigation="".join(f'<li><a href="#{key}">{escape(title)}</a></li>' for key, title, _ in sections),
             sections="\n".join(_section(*section) for section in sections),
@@ -347,7 +352,7 @@ class _Page:
         return " ".join(links)
 
     def _link(self, run: RunFigures, video: str) -> str | None:
-        report = run.run.report(video)
+        report = _report(run, video)
         return quote(Path(os.path.relpath(report.resolve(), self.folder)).as_posix()) if report else None
 
     def _worst(self) -> str:
@@ -435,7 +440,7 @@ class _Page:
         if not self.has_videos:
             notes.append("Thumbnails: there are no videos beside the truth; --videos DIR names their folder.")
         for label, figures in zip(self._labels(), self.runs, strict=True):
-            with_report = sum(figures.run.report(name) is not None for name in self.evaluation.truth.videos)
+            with_report = sum(_report(figures, name) is not None for name in self.evaluation.truth.videos)
             if with_report < len(self.evaluation.truth.videos):
                 why = "its folder holds" if figures.run.folders else "only a folder of parses can hold them, and it has"
                 notes.append(
@@ -443,6 +448,12 @@ class _Page:
                     f"{len(self.evaluation.truth.videos)} videos."
                 )
         return notes
+
+
+def _report(figures: RunFigures, video: str) -> Path | None:
+    """The report page of a video, where there is one."""
+    folder = figures.run.folders.get(video)
+    return folder / PAGE_FILE if folder is not None and (folder / PAGE_FILE).is_file() else None
 
 
 def _section(key: str, title: str, body: str) -> str:
