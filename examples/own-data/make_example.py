@@ -23,11 +23,9 @@ VIDEOS = {  # name -> the action as SynthTPS calls it, as this dataset calls it,
     "press_b": ("push_up", "floor_press", 5),
     "press_c": ("push_up", "floor_press", 6),
 }
-STATES = {  # by part: this dataset's words for SynthTPS's states
-    **dict.fromkeys(("left_arm", "right_arm"), {"bend": "bent", "lift": "raised", "unbend": "straight"}),
-    **dict.fromkeys(("left_leg", "right_leg"), {"bend": "bent", "stand": "straight", "unbend": "straight"}),
-    "head": {},  # a box without a state
-}
+ARM = {"bend": "bent", "lift": "raised", "unbend": "straight"}  # this dataset's words for SynthTPS's states
+LEG = {"bend": "bent", "stand": "straight", "unbend": "straight"}
+STATES = {"left_arm": ARM, "right_arm": ARM, "left_leg": LEG, "right_leg": LEG, "head": {}}  # the head: a box alone
 NUM_FRAMES, FPS = 21, 10.0
 KEYFRAMES = 5  # frames from one to the next; CVAT fills what lies between
 Moments = Sequence[tuple[int, PersonTruth | None]]  # a person at keyframes, None where they are not there

@@ -6,6 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
+from actparse.commands.datasets import open_root
 from actparse.commands.options import Commands, add_config_options
 from actparse.errors import ActparseError
 
@@ -35,14 +36,17 @@ def _add_train(commands: Commands) -> None:
     command.add_argument("recipe", nargs="?", metavar="RECIPE", help="see --list")
     command.add_argument("--list", action="store_true", help="name the recipes")
     command.add_argument("--size", default="tiny", choices=["tiny", "paper"], help="small networks, or the paper's own")
-    command.add_argument("--data", type=Path, metavar="DIR", help="a dataset in Kinetics-TPS's folders")
+    command.add_argument("--data", type=Path, metavar="DIR", help="a dataset's root, or the YAML file of your own data")
     command.add_argument("--out", type=Path, metavar="RUN", help="default: runs/RECIPE")
     length = command.add_mutually_exclusive_group()
     length.add_argument("--steps", type=int, metavar="N", help="optimiser steps")
     length.add_argument("--epochs", type=float, metavar="E", help="passes over the training samples")
     length.add_argument("--minutes", type=float, metavar="M", help="as many steps as fit")
     command.add_argument(
-        "--init", type=Path, metavar="FILE", help="safetensors to start from, or a folder with one for each network"
+        "--init",
+        type=Path,
+        metavar="FILE",
+        help="safetensors to start from; recipe tiny: a folder with one for each network, or the name of a bundle",
     )
     command.add_argument("--seed", type=int, default=0, metavar="S", help="of weights, order and augmentation")
     command.add_argument(
@@ -98,7 +102,7 @@ def _train(args: argparse.Namespace) -> int:
         steps=args.steps,
         epochs=args.epochs,
         minutes=args.minutes,
-        init=args.init,
+        init=_initial(args.init),
         resume=True,
         seed=args.seed,
         device=args.device,
@@ -119,8 +123,15 @@ def _train(args: argparse.Namespace) -> int:
         checkpoint_seconds=PAPER_CHECKPOINT_SECONDS if is_paper else TINY_CHECKPOINT_SECONDS,
         only_estimate=args.estimate,
     )
-    run_recipe(args.recipe, args.data, args.out or Path("runs") / args.recipe, options)
+    run_recipe(args.recipe, open_root(args.data), args.out or Path("runs") / args.recipe, options)
     return 0
+
+
+def _initial(init: Path | None) -> Path | None:
+    """The folder of a bundle that is named, or the path itself."""
+    from actparse.stages.loading import bundle_folder, bundled_names
+
+    return bundle_folder(init) if init is not None and not init.exists() and str(init) in bundled_names() else init
 
 
 def _list(size: str) -> int:

@@ -15,7 +15,14 @@ from actparse.training.runs import RunFolder, write_json
 from actparse.training.task import Task
 from actparse.weights.bundle import load_network, save_network
 
-CLASSIFIERS = ("cls_head.fc_cls.", "bbox_head.cls_score.", "state_heads.")  # layers whose labels may differ
+CLASSIFIERS = (  # layers whose labels may differ; the last three are those of the network on keypoints
+    "cls_head.fc_cls.",
+    "bbox_head.cls_score.",
+    "state_heads.",
+    "action.1.",
+    "action_embed.",
+    "states.",
+)
 
 
 def load_initial(
