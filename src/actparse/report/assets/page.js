@@ -51,7 +51,13 @@
       this.matrix = matrix(rows, WIDTH);
       this.length = this.matrix.length / WIDTH;
       this.times = Float64Array.from({ length: this.length }, (_, row) => times[this.get(row, 'frame')]);
-      this.sure = [...this.times.keys()].filter((row) => this.get(row, 'score') >= drawing.min_person_score);
+      this.limit(drawing.min_person_score);
+      this.isSure = this.sure.length > 0;
+    }
+
+    /** Draw the person where the score is at least `percent`. */
+    limit(percent) {
+      this.sure = [...this.times.keys()].filter((row) => this.get(row, 'score') >= percent);
       this.sureTimes = Float64Array.from(this.sure, (row) => this.times[row]);
     }
 
@@ -304,7 +310,7 @@
   const canvas = $('canvas');
   const context = canvas.getContext('2d');
   const LAYERS = { boxes: 'Persons', parts: 'Parts', skeleton: 'Skeleton', dots: 'Dots', labels: 'States', mistakes: 'Mistakes' };
-  const layers = { boxes: true, parts: true, skeleton: true, dots: false, labels: true, mistakes: true };
+  const layers = { boxes: true, parts: true, skeleton: true, dots: false, labels: window.innerWidth >= 600, mistakes: true };
   const hiddenPersons = new Set();
   const css = ([r, g, b], alpha = 1) => `rgb(${r} ${g} ${b} / ${alpha})`;
   const PAPER = 'rgb(245 245 240)';
@@ -461,16 +467,20 @@
       if (name === 'mistakes' && !mistakes) continue;
       $('layers').append(switchFor(label, name, layers[name], (on) => { layers[name] = on; draw(); }));
     }
-    for (const { id } of tracks) {
+    for (const { id, isSure } of tracks) {
       const box = switchFor(String(id), `person-${id}`, true, (on) => {
         hiddenPersons[on ? 'delete' : 'add'](id);
         document.querySelector(`.person[data-id="${id}"]`).hidden = !on;
         draw();
       });
       box.querySelector('span').prepend(element('span', { className: 'hidden' }, 'Person '));
+      box.classList.toggle('unsure', !isSure);
       $('persons').append(box);
     }
     $('persons').hidden = !tracks.length;
+    const numUnsure = tracks.filter((track) => !track.isSure).length;
+    $('unsure-label').hidden = !numUnsure;
+    $('unsure-count').textContent = `${numUnsure} unsure ${numUnsure === 1 ? 'person' : 'persons'}`;
   }
 
   // ---- lanes ----
@@ -511,13 +521,18 @@
   }
 
   function ruler() {
+    return element('div', { className: 'row ruler', 'aria-hidden': 'true' }, element('span', { className: 'head' }), element('div', { className: 'marks' }));
+  }
+
+  function markRuler() {
+    const marks = $('lanes').querySelector('.marks');
+    const room = Math.max(2, marks.clientWidth / 64); // texts side by side
     const steps = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600];
-    const every = steps.find((size) => SPAN / size <= 11) ?? 7200;
-    const marks = [];
-    for (let n = Math.ceil(START / every); n * every < END - every / 4; n++) {
-      marks.push(element('span', { '--from': where(n * every) }, timeText(n * every, every < 1 ? 1 : 0)));
+    const every = steps.find((size) => SPAN / size <= room) ?? 7200;
+    marks.replaceChildren();
+    for (let n = Math.ceil(START / every); n * every < END - every / 3; n++) {
+      marks.append(element('span', { '--from': where(n * every) }, timeText(n * every, every < 1 ? 1 : 0)));
     }
-    return element('div', { className: 'row ruler', 'aria-hidden': 'true' }, element('span', { className: 'head' }), element('div', { className: 'marks' }, ...marks));
   }
 
   function missedLane() {
@@ -542,7 +557,7 @@
     const say = (time) => (track.rowAt(time) < 0 ? 'not seen' : `seen, score ${percent(track.get(track.rowAt(time), 'score'))}${wrong.includes(countUpTo(times, time) - 1) ? ', false person' : ''}`);
     const head = lane(button, [...seen.map((run) => piece('presence', run.from, run.to)), ...falseMarks], { name: `Person ${track.id}`, say, stops: seen.map((run) => run.from), className: 'person-row' });
     if (open) fill();
-    return element('section', { className: 'person', 'aria-label': `Person ${track.id}`, 'data-id': track.id }, head, rows);
+    return element('section', { className: track.isSure ? 'person' : 'person unsure', 'aria-label': `Person ${track.id}`, 'data-id': track.id }, head, rows);
   }
 
   function partLane(track, part, k) {
@@ -662,6 +677,7 @@
     zoom = Math.min(Math.max(value, 1), 64);
     $('lanes').style.setProperty('width', `${100 * zoom}%`);
     $('out').disabled = zoom === 1;
+    markRuler();
     keepInView();
   }
 
@@ -745,8 +761,9 @@
   }
 
   function buildSide() {
+    const numSure = tracks.filter((track) => track.isSure).length;
     $('name').textContent = data.name;
-    $('facts').textContent = [timeText(END - START, 1), `${data.video.width} × ${data.video.height}`, `${tracks.length} ${tracks.length === 1 ? 'person' : 'persons'}`, `${times.length} parsed frames`].join(' · ');
+    $('facts').textContent = [timeText(END - START, 1), `${data.video.width} × ${data.video.height}`, `${numSure} ${numSure === 1 ? 'person' : 'persons'}`, `${times.length} parsed frames`].join(' · ');
     $('action').textContent = title(data.action);
     for (const [name, score] of data.actions) {
       if (name === data.action || score >= 0.005) $('actions').append(bar(words(name), score, percent(100 * score), name === data.action ? 'chosen' : ''));
@@ -899,7 +916,7 @@
   watchLanes();
   startVideo();
   setZoom(1);
-  new ResizeObserver(resize).observe($('stage'));
+  new ResizeObserver(() => { resize(); markRuler(); }).observe($('stage'));
   if (window.matchMedia('(prefers-color-scheme: dark)').matches) $('theme').textContent = 'Light';
   $('theme').addEventListener('click', switchTheme);
   $('play').addEventListener('click', toggle);
@@ -912,6 +929,11 @@
     $('sound').setAttribute('aria-pressed', String(!$('video').muted));
   });
   $('show-angles').addEventListener('change', () => { document.body.classList.toggle('with-angles', $('show-angles').checked); move(); });
+  $('show-unsure').addEventListener('change', () => {
+    document.body.classList.toggle('with-unsure', $('show-unsure').checked);
+    for (const track of tracks) track.limit($('show-unsure').checked ? 0 : drawing.min_person_score);
+    show(frameTimes[frame] ?? 0);
+  });
   $('in').addEventListener('click', () => setZoom(zoom * 2));
   $('out').addEventListener('click', () => setZoom(zoom / 2));
   $('filter').addEventListener('input', () => fillTable());

@@ -1,0 +1,49 @@
+"""Command "report"."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from actparse.commands.options import EXIT_SOME_FAILED, EXIT_USER_ERROR, Commands
+
+
+def add_commands(commands: Commands) -> None:
+    """Make them known."""
+    command = commands.add_parser(
+        "report",
+        help="a page for each parse: video, lanes, action, tables",
+        description="Write report.html beside every parse.json below DIR. It opens from disk and asks no network; the "
+        "video that it plays lies beside it as video.mp4, or within it.",
+        epilog="example: actparse report parses --embed",
+    )
+    command.add_argument("parses", type=Path, metavar="DIR", help="a folder of parses, or of one")
+    command.add_argument(
+        "--videos", type=Path, metavar="DIR_OR_FILE", help="where the parsed videos are, for parses without video.mp4"
+    )
+    command.add_argument("--embed", action="store_true", help="put the video into the page, to be sent alone")
+    command.add_argument(
+        "--truth", type=Path, metavar="DIR", help="a dataset's root, or a folder with gt_*.json: mark what is wrong"
+    )
+    command.add_argument("--split", metavar="NAME", help="of a dataset's root")
+    command.set_defaults(run=_report)
+
+
+def _report(args: argparse.Namespace) -> int:
+    from actparse.report.folders import write_reports
+
+    num_done = num_failed = 0
+    outcomes = write_reports(args.parses, videos=args.videos, truth=args.truth, split=args.split, embed=args.embed)
+    for outcome in outcomes:
+        if outcome.error is not None:
+            num_failed += 1
+            print(f"actparse: {outcome.error}", file=sys.stderr)
+            continue
+        num_done += 1
+        print(outcome.page)
+        if not outcome.has_video:
+            print(f"actparse: warning: {outcome.page}: without a video; --videos says where it is", file=sys.stderr)
+    if not num_failed:
+        return 0
+    return EXIT_SOME_FAILED if num_done else EXIT_USER_ERROR
