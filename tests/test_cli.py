@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import re
+import subprocess
+import sys
 import wave
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from actparse.cli import main
+from actparse.cli import build_argument_parser, main
 from actparse.commands.options import EXIT_SOME_FAILED, EXIT_USER_ERROR
+from actparse.commands.parsers import leaves
 from actparse.structures import VideoParse
 from actparse.video.decode import read_frames
 
@@ -34,6 +39,7 @@ def test_parse_writes_a_folder_for_each_video(
 
 
 def broken_files(folder: Path) -> list[tuple[Path, str]]:
+    (folder / "nobody's").mkdir()
     (folder / "text.mp4").write_text("not a video\n" * 50)
     (folder / "noise.mp4").write_bytes(np.random.default_rng(0).bytes(5000))
     (folder / "empty.mp4").write_bytes(b"")
@@ -46,7 +52,7 @@ def broken_files(folder: Path) -> list[tuple[Path, str]]:
         (folder / "empty.mp4", "got an empty file"),
         (folder / "sound.wav", "needs a video stream, got audio alone"),
         (folder / "missing.mp4", "no such file"),
-        (folder, "got a folder"),
+        (folder / "nobody's", "needs at least one video, got none"),
     ]
 
 
@@ -80,10 +86,13 @@ def test_an_output_that_cannot_be_written_is_one_line(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["parse"], "needs at least one VIDEO"),
+        (["parse", "*.avi"], "*.avi: needs at least one video, got none"),
+        (["parse", "v.mp4", "--config", "none.yaml"], "none.yaml: cannot be read"),
         (["parse", "v.mp4", "--time", "x"], "time must be START:END"),
         (["parse", "v.mp4", "--stride", "0"], "stride must be at least 1"),
         (["parse", "v.mp4", "--weights", "nothing"], "weights 'nothing': needs a bundled name"),
-        (["evaluate", "--truth", "nowhere", "--predictions", "nowhere"], "nowhere: no such file or folder"),
+        (["evaluate", "--truth", "nowhere", "--predictions", "nowhere"], "nowhere: needs gt_vid_result.json"),
         (["submit", "nowhere", "--out", "s.zip"], "nowhere: needs folders with parse.json"),
         (["diagnose", "--data", "nowhere"], "needs a folder train_videos"),
         (["synth", "d", "--videos", "0"], "videos must be at least 1"),
@@ -125,6 +134,75 @@ def test_doctor_and_lists(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "train", "--list")
     assert code == 0
     assert {"persons", "poses", "parts", "action", "tiny"} <= {line.split()[0] for line in out.splitlines()}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "required: COMMAND"),
+        (["pares"], "did you mean 'parse'?"),
+        (["parse", "v.mp4", "--stribe", "5"], "unknown argument --stribe; did you mean '--stride'?"),
+        (["parse", "v.mp4", "--stride", "five"], "invalid int value: 'five'"),
+        (["weights", "lift"], "did you mean 'list'?"),
+    ],
+    ids=" ".join,
+)
+def test_a_slip_of_the_pen_is_one_line(capsys: pytest.CaptureFixture[str], arguments: list[str], message: str) -> None:
+    with pytest.raises(SystemExit) as done:
+        main(arguments)
+    err = capsys.readouterr().err
+    assert done.value.code == EXIT_USER_ERROR
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def commands() -> list[argparse.ArgumentParser]:
+    return [command for command in leaves(build_argument_parser()) if command.prog.split()[1] not in ("synth", "data")]
+
+
+@pytest.mark.parametrize("command", commands(), ids=lambda command: command.prog)
+def test_every_help_has_an_example_and_exit_codes(command: argparse.ArgumentParser) -> None:
+    text = command.format_help()
+    assert re.search(rf"examples?:\s+(\S.*)?{command.prog}", text)
+    assert "exit code" in text.lower()
+    assert "--quiet" in text
+    for action in command._actions:
+        assert action.help, f"{command.prog} {action.option_strings or action.dest}"
+
+
+def test_quiet_says_nothing_but_errors(
+    capsys: pytest.CaptureFixture[str], random_bundle: Path, small_video: Path, tmp_path: Path
+) -> None:
+    options = ["--out", tmp_path / "out", "--weights", random_bundle, "--no-overlay", "--time", ":0.5"]
+    code, out, err = run(capsys, "parse", small_video, tmp_path / "none.mp4", "--quiet", *options)
+    assert (code, out) == (EXIT_SOME_FAILED, "")
+    assert err == f"actparse: {tmp_path / 'none.mp4'}: no such file\n"
+    code, out, err = run(capsys, "parse", small_video, "--quiet", "--json", *options)
+    assert (code, err) == (0, "")
+    assert json.loads(out)["results"][0]["was_there"]
+
+
+def test_json_is_one_document_also_where_all_fails(
+    capsys: pytest.CaptureFixture[str], random_bundle: Path, tmp_path: Path
+) -> None:
+    nowhere = tmp_path / "none.mp4"
+    code, out, _ = run(capsys, "parse", nowhere, "--json", "--weights", random_bundle, "--out", tmp_path)
+    assert code == EXIT_USER_ERROR
+    [result] = json.loads(out)["results"]
+    assert (result["video"], result["error"]) == (str(nowhere), f"{nowhere}: no such file")
+    code, out, _ = run(capsys, "parse", nowhere, "--json", "--weights", "nothing")
+    assert code == EXIT_USER_ERROR
+    assert json.loads(out)["error"].startswith("weights 'nothing': needs a bundled name")
+    code, out, _ = run(capsys, "doctor", "--json")
+    assert code == 0
+    assert {"python", "torch", "cache"} <= {finding["topic"] for finding in json.loads(out)}
+
+
+def test_a_closed_pipe_is_no_trouble() -> None:
+    command = f"{sys.executable} -m actparse.cli weights list | head -1; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120)
+    assert done.stdout.splitlines()[1:] in (["141"], ["0"])  # 0 where `head` took all before it went
+    assert done.stderr == ""
 
 
 def test_help_and_version_exit_cleanly(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,42 +3,101 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
 
 from actparse import __version__
-from actparse.commands import compute, datasets, parsing, scoring, training, weights
-from actparse.commands.options import EXIT_INTERRUPTED, EXIT_USER_ERROR
+from actparse.commands import completion, compute, datasets, parsing, scoring, training, weights
+from actparse.commands.config_files import config_text, with_config
+from actparse.commands.options import (
+    EXIT_INTERRUPTED,
+    EXIT_PIPE_CLOSED,
+    EXIT_USER_ERROR,
+    STANDARD_OUTPUT,
+    print_json,
+)
+from actparse.commands.parsers import CommandParser, finish
 from actparse.errors import ActparseError
+from actparse.progress import silent
+
+EPILOG = """\
+examples:
+  actparse demo
+  actparse parse video.mp4 --out parses
+  actparse COMMAND --help
+exit codes: 0 done; 1 some of several failed; 2 wrong input or option, said in one line; 130 interrupted"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     parser = build_argument_parser()
+    completion.answer_shell(parser)
     args = parser.parse_args(arguments)
     try:
-        code: int = args.run(args)
+        args = with_config(parser, args, arguments)
+        with _as_quiet_as_asked(args):
+            return _run(args)
     except ActparseError as error:
-        print(f"actparse: {error}", file=sys.stderr)
-        return EXIT_USER_ERROR
+        return _failed(str(error), args)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # lest Python complain at its end
+        return EXIT_PIPE_CLOSED
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        print(f"actparse: {where}{error.strerror or error}", file=sys.stderr)
-        return EXIT_USER_ERROR
+        return _failed(f"{where}{error.strerror or error}", args)
     except KeyboardInterrupt:
         print("actparse: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
-    return code
 
 
 def build_argument_parser() -> argparse.ArgumentParser:
     """The commands and their options."""
-    parser = argparse.ArgumentParser(prog="actparse", description="What people in a video do, down to each body part.")
+    parser = CommandParser(prog="actparse", description="What people in a video do, down to each body part.")
+    parser.epilog = EPILOG
     parser.add_argument("--version", action="version", version=f"actparse {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for group in (parsing, datasets, training, scoring, compute, weights):
+    for group in (parsing, datasets, training, scoring, compute, weights, completion):
         group.add_commands(commands)
+    finish(parser)
     return parser
+
+
+def _run(args: argparse.Namespace) -> int:
+    code = 0
+    if getattr(args, "print_config", False):
+        print(config_text(args), end="")
+    else:
+        code = args.run(args)
+    sys.stdout.flush()  # a pipe that is closed says so here, not at Python's end
+    return code
+
+
+@contextmanager
+def _as_quiet_as_asked(args: argparse.Namespace) -> Iterator[None]:
+    """With --quiet standard output holds asked-for JSON alone, and standard error only what went wrong."""
+    if not args.quiet:
+        yield
+        return
+    with silent():
+        if _prints_json(args):
+            yield
+            return
+        with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+            yield
+
+
+def _failed(message: str, args: argparse.Namespace) -> int:
+    print(f"actparse: {message}", file=sys.stderr)
+    if _prints_json(args):
+        print_json({"error": message})
+    return EXIT_USER_ERROR
+
+
+def _prints_json(args: argparse.Namespace) -> bool:
+    return getattr(args, "json", None) in (True, STANDARD_OUTPUT)
 
 
 if __name__ == "__main__":

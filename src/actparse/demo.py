@@ -8,7 +8,7 @@ from pathlib import Path
 from actparse.data.submission import load_truth, parses_to_predictions
 from actparse.data.synth.dataset import SplitPlan, plan_videos, write_dataset
 from actparse.metrics import TpsScore, tps_score
-from actparse.outputs import OVERLAY_FILE, parse_to_folder
+from actparse.outputs import OVERLAY_FILE, write_outputs
 from actparse.parser import Parser
 from actparse.structures import VideoParse
 
@@ -39,9 +39,8 @@ def run_demo(out: Path, *, weights: str | Path = "tiny", device: str | None = No
     write_dataset(root, [DEMO_PLAN])
     plan = plan_videos(DEMO_PLAN)[0]
     video = root / f"{plan.split}_videos" / plan.action / f"{plan.name}.mp4"
-    outcome = parse_to_folder(parser, video, out)
-    assert outcome.parse is not None
-    assert outcome.folder is not None
+    parse, folder = parser.parse(video), out / video.stem
+    write_outputs(parse, video, folder)
     truth = load_truth(root / f"{plan.split}_truth")
-    score = tps_score(truth, parses_to_predictions({plan.name: outcome.parse}))
-    return DemoResult(video, plan.name, plan.action, outcome.parse, outcome.folder / OVERLAY_FILE, score)
+    score = tps_score(truth, parses_to_predictions({plan.name: parse}))
+    return DemoResult(video, plan.name, plan.action, parse, folder / OVERLAY_FILE, score)

@@ -7,13 +7,13 @@ import platform
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
-from pathlib import Path
 
 import av
 import torch
 
 from actparse.stages.loading import bundled_names
 from actparse.stages.precision import computes_bfloat16
+from actparse.weights.download import cache_folder
 
 PACKAGES = (
     "actparse",
@@ -24,6 +24,10 @@ PACKAGES = (
     "opencv-contrib-python-headless",
     "safetensors",
     "faster-coco-eval",
+    "pyarrow",
+    "PyYAML",
+    "rich",
+    "argcomplete",
     "lightning",
     "openvino",
 )
@@ -38,12 +42,6 @@ class Finding:
     topic: str
     text: str
     fix: str = ""
-
-
-def cache_folder() -> Path:
-    """Where downloaded weights lie: $ACTPARSE_CACHE, or `actparse` in the user's cache folder."""
-    default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "actparse"
-    return Path(os.environ.get("ACTPARSE_CACHE", default))
 
 
 def examine() -> list[Finding]:

@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, plain lines elsewhere, both with a rate and the time that is left."""
+"""Progress of long work: bars on a terminal, plain lines elsewhere, both with a rate and the time that is left."""
 
 from __future__ import annotations
 
@@ -8,42 +8,50 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 LINE_SECONDS = 10.0  # between two lines where there is no terminal
-TERMINAL_SECONDS = 0.2  # between two updates of the line on a terminal
+TERMINAL_HZ = 5.0  # updates of a bar
+Update = Callable[[int, int], None]  # units done, units in all
+
+_is_silent = False  # of the whole process, as standard error is
 
 
-class Meter:
-    """Writes how far a piece of work is, to standard error; `update` may be called as often as one likes."""
+@contextmanager
+def silent() -> Iterator[None]:
+    """While the body runs no progress is shown."""
+    global _is_silent  # noqa: PLW0603
+    before, _is_silent = _is_silent, True
+    try:
+        yield
+    finally:
+        _is_silent = before
+
+
+class Lines:
+    """Says every few seconds, on standard error, how far a piece of work is; `update` may be called at any rate."""
 
     def __init__(self, name: str, unit: str) -> None:
         self.name, self.unit = name, unit
         self._start = time.monotonic()
-        self._terminal = sys.stderr.isatty()
-        self._next = self._start + (0 if self._terminal else LINE_SECONDS)
+        self._next = self._start + LINE_SECONDS
 
     def update(self, done: int, total: int) -> None:
         """Say that `done` of `total` units are finished."""
         now = time.monotonic()
-        if now < self._next:
+        if now < self._next or _is_silent:
             return
-        self._next = now + (TERMINAL_SECONDS if self._terminal else LINE_SECONDS)
-        self._write(self._line(done, total, now - self._start))
+        self._next = now + LINE_SECONDS
+        sys.stderr.write(self._line(done, total, now - self._start) + "\n")
+        sys.stderr.flush()
 
     def _line(self, done: int, total: int, seconds: float) -> str:
         rate = done / seconds if seconds > 0 else 0.0
         left = f", {_clock((total - done) / rate)} left" if rate > 0 else ""
         return f"{self.name}: {done}/{total} {self.unit}, {rate:.1f}/s{left}"
-
-    def _write(self, line: str) -> None:
-        sys.stderr.write(f"\r\x1b[K{line}" if self._terminal else f"{line}\n")
-        sys.stderr.flush()
-
-    def close(self) -> None:
-        """Clear the line of a terminal."""
-        if self._terminal:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
 
 
 def _clock(seconds: float) -> str:
@@ -52,33 +60,82 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def _shows_bars() -> bool:
+    return not _is_silent and sys.stderr.isatty()
+
+
+def _bars() -> Progress:
+    """Bars on the terminal of standard error; what is printed meanwhile to the same terminal goes above them."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.completed:.0f}/{task.total:.0f} {task.fields[unit]}", markup=False),
+        TextColumn("{task.fields[rate]}", markup=False),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        refresh_per_second=TERMINAL_HZ,
+        redirect_stdout=sys.stdout.isatty(),  # else rich would take what is for a pipe
+    )
+
+
+class _Bar:
+    """One bar of several."""
+
+    def __init__(self, bars: Progress, name: str, unit: str) -> None:
+        self._bars = bars
+        self._task = bars.add_task(name, total=0, unit=unit, rate="")
+        self._start = time.monotonic()
+
+    def update(self, done: int, total: int) -> None:
+        seconds = time.monotonic() - self._start
+        self._bars.update(self._task, completed=done, total=total, rate=f"{done / max(seconds, 1e-6):.1f}/s")
+
+    def remove(self) -> None:
+        self._bars.remove_task(self._task)
+
+
 @contextmanager
-def counted(unit: str, name: str = "done") -> Iterator[Callable[[int, int], None]]:
+def counted(unit: str, name: str = "done") -> Iterator[Update]:
     """A function that takes (done, total) and shows it."""
-    meter = Meter(name, unit)
-    try:
-        yield meter.update
-    finally:
-        meter.close()
+    if not _shows_bars():
+        yield Lines(name, unit).update
+        return
+    with _bars() as bars:
+        yield _Bar(bars, name, unit).update
 
 
 class VideoProgress:
-    """The progress of several videos, one line each."""
+    """The progress of several videos: a bar for all and one for the video at hand, or lines."""
 
     def __init__(self, num_videos: int) -> None:
         self._num_videos = num_videos
         self._number = 0
-        self._meter: Meter | None = None
+        self._bars = _bars() if _shows_bars() else None
+        self._all: _Bar | None = None
+        self._one: _Bar | None = None
 
-    def start(self, video: Path) -> Callable[[int, int], None]:
+    def start(self, video: Path) -> Update:
         """Begin the next video; returns the function that takes (frames read, frames expected)."""
         self._number += 1
-        self._meter = Meter(f"[{self._number}/{self._num_videos}] {video.name}", "frames")
-        return self._meter.update
+        if self._bars is None:
+            return Lines(f"[{self._number}/{self._num_videos}] {video.name}", "frames").update
+        if self._all is not None:
+            self._all.update(self._number - 1, self._num_videos)
+        if self._one is not None:
+            self._one.remove()
+        self._one = _Bar(self._bars, video.name, "frames")
+        return self._one.update
 
     def __enter__(self) -> VideoProgress:
+        if self._bars is not None:
+            self._bars.start()
+            self._all = _Bar(self._bars, "all", "videos") if self._num_videos > 1 else None
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        if self._meter is not None:
-            self._meter.close()
+        if self._bars is not None:
+            self._bars.stop()

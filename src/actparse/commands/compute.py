@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 
-from actparse.commands.options import Commands
+from actparse.commands.options import Commands, add_json_option, print_json
 from actparse.errors import ConfigError
 
 
 def add_commands(commands: Commands) -> None:
     """Make it known."""
-    command = commands.add_parser("compute", help="multiply-accumulates of every network for a video")
+    command = commands.add_parser(
+        "compute",
+        help="multiply-accumulates of every network for a video",
+        description="How much the networks of a bundle, or of full size, compute for one input and for a whole video.",
+        epilog="example: actparse compute --weights paper --seconds 10 --frame-size 340x256",
+    )
     command.add_argument("--weights", default="tiny", metavar="NAME_OR_PATH", help="a bundle, or paper for full size")
     command.add_argument("--seconds", type=float, default=10.0, metavar="S", help="length of the video")
-    command.add_argument("--frame-rate", type=float, default=30.0, metavar="HZ")
+    command.add_argument("--frame-rate", type=float, default=30.0, metavar="HZ", help="of the video")
     command.add_argument("--frame-size", default="320x240", metavar="WxH", help="of the video, pixels")
     command.add_argument("--persons", type=float, default=2.0, metavar="N", help="in a frame, on average")
     command.add_argument("--stride", type=int, default=5, metavar="N", help="look for persons in every Nth frame")
     command.add_argument("--segment-seconds", type=float, default=3.0, metavar="S", help="about; equal segments")
+    add_json_option(command)
     command.set_defaults(run=_compute)
 
 
@@ -34,7 +41,10 @@ def _compute(args: argparse.Namespace) -> int:
         segment_seconds=args.segment_seconds,
     )
     costs = paper_costs(video) if args.weights == "paper" else bundle_costs(load_bundle(args.weights), video)
-    print(costs_as_text(costs))
+    if args.json:
+        print_json([asdict(cost) for cost in costs])
+    else:
+        print(costs_as_text(costs))
     return 0
 
 

@@ -5,9 +5,31 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from actparse.commands.options import EXIT_SOME_FAILED, EXIT_USER_ERROR, Commands, add_model_options
+from actparse.commands.options import (
+    EXIT_SOME_FAILED,
+    EXIT_USER_ERROR,
+    Commands,
+    add_config_options,
+    add_json_option,
+    add_model_options,
+    print_json,
+)
+from actparse.errors import ConfigError
+
+if TYPE_CHECKING:
+    from actparse.batch import VideoOutcome
+
+PARSE_EPILOG = """\
+examples:
+  actparse parse lift.mp4 --out parses --time 2.5:8
+  actparse parse videos "more/**/*.mov" --out parses --json > results.json
+  actparse parse --config parse.yaml --stride 10
+exit codes: 0 all parsed; 1 some failed; 2 all failed, or a wrong option; 130 interrupted"""
 
 
 def add_commands(commands: Commands) -> None:
@@ -21,55 +43,114 @@ def _add_parse(commands: Commands) -> None:
     command = commands.add_parser(
         "parse",
         help="parse videos",
-        description="Write OUT/<video's stem>/parse.json and overlay.mp4 for each video.",
-        epilog="example: actparse parse lift.mp4 --out parses --time 2.5:8",
+        description="Write OUT/<video's stem>/parse.json and overlay.mp4 for each video; another video of the same "
+        "stem goes to <stem>-2. What was parsed before with the same content, weights and options is not parsed again.",
+        epilog=PARSE_EPILOG,
     )
-    command.add_argument("videos", nargs="+", type=Path, metavar="VIDEO")
-    command.add_argument("--out", type=Path, default=Path("out"), metavar="DIR")
+    command.add_argument(
+        "videos", nargs="*", metavar="VIDEO", help='files, folders with all below them, patterns such as "**/*.mp4"'
+    )
+    command.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="where the folders go")
     add_model_options(command)
-    command.add_argument("--time", metavar="START:END", help="seconds; either side may be empty")
-    command.add_argument("--stride", type=int, default=5, metavar="N", help="look for persons every N frames")
+    command.add_argument("--time", metavar="START:END", help="seconds; either side may be empty; default: all")
+    command.add_argument("--stride", type=int, default=5, metavar="N", help="look for persons in every Nth frame")
     command.add_argument(
         "--no-tracks", action="store_true", help="the paper alone: all persons of a segment share their states"
     )
     command.add_argument("--no-overlay", action="store_true", help="write parse.json alone")
+    command.add_argument("--force", action="store_true", help="parse again what was parsed before")
     command.add_argument("--timings", action="store_true", help="print the seconds that each stage took")
+    add_json_option(command, "one JSON document of all results, failures too,")
+    add_config_options(command)
     command.set_defaults(run=_parse)
 
 
 def _parse(args: argparse.Namespace) -> int:
-    from actparse.outputs import parse_videos
+    from actparse.batch import parse_videos
+    from actparse.data.parses import PARSE_FILE
     from actparse.parser import Parser, ParserConfig
     from actparse.progress import VideoProgress
     from actparse.video.decode import parse_time_range
+    from actparse.video.sources import find_videos
 
+    if not args.videos:
+        raise ConfigError("parse: needs at least one VIDEO, got none")
     time_range = parse_time_range(args.time) if args.time else None
     config = ParserConfig(stride=args.stride, use_tracks=not args.no_tracks)
+    videos = find_videos(args.videos, not_beside=PARSE_FILE)
     parser = Parser.load(args.weights, device=args.device, config=config)
-    with VideoProgress(len(args.videos)) as progress:
+    with VideoProgress(len(videos)) as progress:
         outcomes = parse_videos(
-            parser, args.videos, args.out, time_range=time_range, overlay=not args.no_overlay, progress=progress.start
+            parser,
+            videos,
+            args.out,
+            time_range=time_range,
+            overlay=not args.no_overlay,
+            force=args.force,
+            progress=progress.start,
+            report=lambda outcome: _tell_outcome(outcome, args),
         )
-    for outcome in outcomes:
-        if outcome.parse is not None:
-            score = outcome.parse.action_scores[outcome.parse.action]
-            print(f"{outcome.video}: {outcome.parse.action} ({score:.0%}) -> {outcome.folder}")
-            for warning in outcome.parse.warnings:
-                print(f"actparse: warning: {warning}", file=sys.stderr)
-        else:
-            print(f"actparse: {outcome.error}", file=sys.stderr)
-    if args.timings:
-        print(json.dumps({name: round(seconds, 3) for name, seconds in parser.timer.seconds.items()}))
-    num_failed = sum(outcome.parse is None for outcome in outcomes)
+    timings = {name: round(seconds, 3) for name, seconds in parser.timer.seconds.items()} if args.timings else {}
+    if args.json:
+        results = [outcome.to_dict() for outcome in outcomes]
+        print_json({"results": results, **({"timings": timings} if args.timings else {})})
+    else:
+        if len(outcomes) > 1:
+            _print_table(outcomes)
+        if args.timings:
+            print(json.dumps(timings))
+    return _exit_code(outcomes)
+
+
+def _tell_outcome(outcome: VideoOutcome, args: argparse.Namespace) -> None:
+    """One line as a video ends; what is wrong goes to standard error."""
+    if outcome.error is not None:
+        print(f"actparse: {outcome.error}", file=sys.stderr, flush=True)
+        return
+    if not args.quiet:
+        for warning in outcome.warnings:
+            print(f"actparse: warning: {warning}", file=sys.stderr, flush=True)
+    if not args.json:
+        again = " (parsed before; --force parses again)" if outcome.was_there else ""
+        print(f"{outcome.video}: {outcome.action} ({outcome.score:.0%}) -> {outcome.folder}{again}", flush=True)
+
+
+def _print_table(outcomes: Sequence[VideoOutcome]) -> None:
+    rows = [("video", "action", "score", "persons", "seconds"), *map(_row, outcomes)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    print()
+    for row in rows:
+        words, numbers = zip(row[:2], widths[:2], strict=True), zip(row[2:], widths[2:], strict=True)
+        print("  ".join([text.ljust(width) for text, width in words] + [text.rjust(width) for text, width in numbers]))
+    num_failed = sum(outcome.error is not None for outcome in outcomes)
+    num_there = sum(outcome.was_there for outcome in outcomes)
+    print(f"{len(outcomes) - num_failed} of {len(outcomes)} parsed, {num_there} of them before; {num_failed} failed")
+
+
+def _row(outcome: VideoOutcome) -> tuple[str, str, str, str, str]:
+    if outcome.error is not None:
+        return str(outcome.video), "failed", "", "", f"{outcome.seconds:.1f}"
+    score, persons = f"{outcome.score:.0%}", str(outcome.num_persons)
+    return str(outcome.video), str(outcome.action), score, persons, f"{outcome.seconds:.1f}"
+
+
+def _exit_code(outcomes: Sequence[VideoOutcome]) -> int:
+    num_failed = sum(outcome.error is not None for outcome in outcomes)
     if num_failed == 0:
         return 0
     return EXIT_USER_ERROR if num_failed == len(outcomes) else EXIT_SOME_FAILED
 
 
 def _add_demo(commands: Commands) -> None:
-    command = commands.add_parser("demo", help="make a clip, parse it offline, and score it against its truth")
-    command.add_argument("--out", type=Path, default=Path("out/demo"), metavar="DIR")
+    command = commands.add_parser(
+        "demo",
+        help="make a clip, parse it offline, and score it against its truth",
+        description="A first look: nothing is needed but this program.",
+        epilog="example: actparse demo --out out/demo",
+    )
+    command.add_argument("--out", type=Path, default=Path("out/demo"), metavar="DIR", help="where the files go")
     add_model_options(command)
+    add_json_option(command)
     command.set_defaults(run=_demo)
 
 
@@ -77,9 +158,16 @@ def _demo(args: argparse.Namespace) -> int:
     from actparse.demo import run_demo
 
     result = run_demo(args.out, weights=args.weights, device=args.device)
-    print(f"clip     {result.video} (true action: {result.true_action})")
-    print(f"action   {result.parse.action} ({result.parse.action_scores[result.parse.action]:.0%})")
+    score = result.parse.action_scores[result.parse.action]
     correct = result.score.part_state_correctness[result.name]
+    if args.json:
+        figures = {"action": result.parse.action, "score": score, "part_state_correctness": correct}
+        paths = {"video": result.video, "overlay": result.overlay, "parse": result.overlay.with_name("parse.json")}
+        files = {name: str(path) for name, path in paths.items()}
+        print_json({**files, "true_action": result.true_action, **figures})
+        return 0
+    print(f"clip     {result.video} (true action: {result.true_action})")
+    print(f"action   {result.parse.action} ({score:.0%})")
     print(f"parts    {correct:.1%} of the body parts have the right box and the right state")
     print(f"overlay  {result.overlay}")
     print(f"parse    {result.overlay.with_name('parse.json')}")
@@ -87,14 +175,24 @@ def _demo(args: argparse.Namespace) -> int:
 
 
 def _add_doctor(commands: Commands) -> None:
-    command = commands.add_parser("doctor", help="versions, devices, codecs, where weights and caches lie")
-    command.set_defaults(run=lambda args: _doctor())
+    command = commands.add_parser(
+        "doctor",
+        help="versions, devices, codecs, where weights and caches lie",
+        description="What this installation is, and what to do where it lacks something.",
+        epilog="example: actparse doctor",
+    )
+    add_json_option(command)
+    command.set_defaults(run=_doctor)
 
 
-def _doctor() -> int:
+def _doctor(args: argparse.Namespace) -> int:
     from actparse.doctor import examine
 
-    for finding in examine():
+    findings = examine()
+    if args.json:
+        print_json([asdict(finding) for finding in findings])
+        return 0
+    for finding in findings:
         print(f"{finding.topic:32}{finding.text}")
         if finding.fix:
             print(f"{'':32}fix: {finding.fix}")

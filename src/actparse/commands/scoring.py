@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from actparse.commands.options import Commands, add_model_options
+from actparse.commands.options import Commands, add_json_file_option, add_model_options, write_or_print
 from actparse.errors import ActparseError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def _add_evaluate(commands: Commands) -> None:
         "--truth", type=Path, required=True, metavar="DIR", help="holds gt_*.json, or a dataset's root"
     )
     command.add_argument("--split", metavar="NAME", help="of a dataset's root")
-    command.add_argument("--predictions", type=Path, required=True, metavar="DIR_OR_ZIP")
+    command.add_argument("--predictions", type=Path, required=True, metavar="DIR_OR_ZIP", help="what is scored")
     command.add_argument("--compare", type=Path, metavar="DIR_OR_ZIP", help="other predictions, to stand beside them")
     command.add_argument(
         "--name",
@@ -42,12 +42,12 @@ def _add_evaluate(commands: Commands) -> None:
         metavar="NAME",
         help="of the predictions, then of the compared ones; default: the file's",
     )
-    command.add_argument("--human-iou", type=float, default=0.5, metavar="T")
-    command.add_argument("--part-iou", type=float, default=0.3, metavar="T")
+    command.add_argument("--human-iou", type=float, default=0.5, metavar="T", help="of boxes of one person")
+    command.add_argument("--part-iou", type=float, default=0.3, metavar="T", help="of boxes of one part")
     command.add_argument("--videos", type=Path, metavar="DIR", help="for thumbnails; default: those beside the truth")
     command.add_argument("--seed", type=int, default=0, metavar="S", help="of the intervals' resampling")
     command.add_argument("--html", type=Path, metavar="FILE", help="write one self-contained page")
-    command.add_argument("--json", type=Path, metavar="FILE", help="write the figures in full precision")
+    add_json_file_option(command, "the figures in full precision")
     command.set_defaults(run=_evaluate)
 
 
@@ -72,8 +72,8 @@ def _evaluate(args: argparse.Namespace) -> int:
     if args.html:
         videos = videos_in(args.videos) if args.videos else videos_of_truth(folder)
         write_text(args.html, evaluation_page(evaluation, videos, args.html))
-    if args.json:
-        write_text(args.json, evaluation_to_json(evaluation))
+    if write_or_print(evaluation_to_json(evaluation), args.json):
+        return 0
     _print_scores([figures.name for figures in evaluation.runs], [figures.score for figures in evaluation.runs])
     if evaluation.comparison is not None:
         print(verdict(evaluation.comparison, *(figures.name for figures in evaluation.runs)))
@@ -95,9 +95,14 @@ def _print_scores(names: Sequence[str], scores: Sequence[TpsScore]) -> None:
 
 
 def _add_submit(commands: Commands) -> None:
-    command = commands.add_parser("submit", help="make the challenge's zip of a folder of parses")
-    command.add_argument("parses", type=Path, metavar="DIR_OF_PARSES")
-    command.add_argument("--out", type=Path, required=True, metavar="submission.zip")
+    command = commands.add_parser(
+        "submit",
+        help="make the challenge's zip of a folder of parses",
+        description="Write pred_vid_result.json and pred_part_result.json into a zip; refuse what the rules forbid.",
+        epilog="example: actparse submit parses --out submission.zip",
+    )
+    command.add_argument("parses", type=Path, metavar="DIR_OF_PARSES", help="as `actparse parse --out` wrote it")
+    command.add_argument("--out", type=Path, required=True, metavar="submission.zip", help="the zip")
     command.set_defaults(run=_submit)
 
 
@@ -117,19 +122,21 @@ def _submit(args: argparse.Namespace) -> int:
 
 def _add_diagnose(commands: Commands) -> None:
     command = commands.add_parser(
-        "diagnose", help="every stage measured on a dataset with truth, and what limits the score"
+        "diagnose",
+        help="every stage measured on a dataset with truth, and what limits the score",
+        description="Parse the videos of a split, measure each stage, and score with each replaced by the truth.",
+        epilog="example: actparse diagnose --data data --split test --json figures.json",
     )
-    command.add_argument("--data", type=Path, required=True, metavar="DIR")
-    command.add_argument("--split", default="test", metavar="NAME")
-    command.add_argument("--limit", type=int, metavar="N", help="the first N videos alone")
-    command.add_argument("--json", type=Path, metavar="FILE")
+    command.add_argument("--data", type=Path, required=True, metavar="DIR", help="the dataset's root")
+    command.add_argument("--split", default="test", metavar="NAME", help="of the dataset")
+    command.add_argument("--limit", type=int, metavar="N", help="the first N videos alone; default: all")
+    add_json_file_option(command, "all figures")
     add_model_options(command)
     command.set_defaults(run=_diagnose)
 
 
 def _diagnose(args: argparse.Namespace) -> int:
     from actparse.diagnosis import diagnose
-    from actparse.files import write_text
     from actparse.parser import Parser
     from actparse.progress import counted
 
@@ -138,7 +145,6 @@ def _diagnose(args: argparse.Namespace) -> int:
         figures = diagnose(
             parser, args.data, split=args.split, weights=args.weights, limit=args.limit, progress=progress
         )
-    if args.json:
-        write_text(args.json, json.dumps(figures.to_dict(), indent=2))
-    print(figures.to_text())
+    if not write_or_print(json.dumps(figures.to_dict(), indent=2), args.json):
+        print(figures.to_text())
     return 0

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from actparse.commands.options import Commands
+from actparse.commands.options import Commands, add_json_option
 
 if TYPE_CHECKING:
     from actparse.weights.registry import Checkpoint
@@ -26,13 +26,21 @@ def add_commands(commands: Commands) -> None:
 
 
 def _add_list(actions: Commands) -> None:
-    command = actions.add_parser("list", help="the bundles that the package ships, and the public checkpoints")
-    command.add_argument("--json", action="store_true", help="every field of every checkpoint")
+    command = actions.add_parser(
+        "list",
+        help="the bundles that the package ships, and the public checkpoints",
+        epilog="example: actparse weights list --json",
+    )
+    add_json_option(command, "every field of every checkpoint as JSON")
     command.set_defaults(run=_list)
 
 
 def _add_pull(actions: Commands) -> None:
-    command = actions.add_parser("pull", help="fetch a public checkpoint into the cache; goes on where it was cut off")
+    command = actions.add_parser(
+        "pull",
+        help="fetch a public checkpoint into the cache; goes on where it was cut off",
+        epilog="example: actparse weights pull yolof-r50-coco",
+    )
     command.add_argument("names", nargs="+", metavar="NAME", help="as `actparse weights list` shows it")
     mirror = "address of a folder that has the file too, tried first; may be given again"
     command.add_argument("--mirror", action="append", default=[], metavar="URL", help=mirror)
@@ -41,7 +49,11 @@ def _add_pull(actions: Commands) -> None:
 
 
 def _add_import(actions: Commands) -> None:
-    command = actions.add_parser("import", help="make a file of ours from a public checkpoint")
+    command = actions.add_parser(
+        "import",
+        help="make a file of ours from a public checkpoint",
+        epilog="example: actparse weights import yolof-r50-coco --out persons.safetensors --keep-class 0",
+    )
     command.add_argument("file", metavar="FILE", help="a .pth, .pkl or .safetensors, or the name of one in the cache")
     layouts = ("openmmlab", "detectron2", "torchvision")
     command.add_argument("--layout", choices=layouts, help="which program wrote it; default: as the registry says")
@@ -49,7 +61,7 @@ def _add_import(actions: Commands) -> None:
         "yolof-r50, yolof-r101, hrnet-w32, hrnet-w48, ip-csn-152, ir-csn-152, tsn-r50; default: as the registry says"
     )
     command.add_argument("--net", default="", metavar="NET", help=network)
-    command.add_argument("--out", type=Path, required=True, metavar="FILE.safetensors")
+    command.add_argument("--out", type=Path, required=True, metavar="FILE.safetensors", help="the file of ours")
     backbone = "fill the backbone alone; the heads stay fresh"
     command.add_argument("--backbone", action="store_true", default=None, help=backbone)
     command.add_argument("--num-classes", type=int, metavar="N", help="classes of the network; default: the file's")
@@ -60,7 +72,11 @@ def _add_import(actions: Commands) -> None:
 
 
 def _add_verify(actions: Commands) -> None:
-    command = actions.add_parser("verify", help="load a bundle or a file, check the hash of a public checkpoint")
+    command = actions.add_parser(
+        "verify",
+        help="load a bundle or a file, check the hash of a public checkpoint",
+        epilog="example: actparse weights verify tiny",
+    )
     which = "a bundle, a .safetensors file, or the name of a checkpoint; default: all that is on this machine"
     command.add_argument("what", nargs="?", metavar="NAME_OR_PATH", help=which)
     command.set_defaults(run=_verify)
