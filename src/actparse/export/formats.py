@@ -9,6 +9,9 @@ from pathlib import Path
 from actparse.errors import ConfigError
 from actparse.export.angles import MIN_CONFIDENCE
 from actparse.export.checking import expect_exportable
+from actparse.export.coco import write_coco
+from actparse.export.cvat import write_cvat
+from actparse.export.openpose import write_openpose
 from actparse.export.table_files import WRITERS
 from actparse.export.tables import frames_table, parts_table, segments_table
 from actparse.structures import VideoParse
@@ -53,10 +56,38 @@ def _write_parts(parse: VideoParse, path: Path, config: ExportConfig) -> list[Pa
     return [path]
 
 
+def _write_coco(parse: VideoParse, path: Path, config: ExportConfig) -> list[Path]:
+    return [path, write_coco(parse, path, min_confidence=config.min_confidence)]
+
+
+def _write_coco_keypoints(parse: VideoParse, path: Path, config: ExportConfig) -> list[Path]:
+    return [path, write_coco(parse, path, parts=False, min_confidence=config.min_confidence)]
+
+
+def _write_openpose(parse: VideoParse, path: Path, config: ExportConfig) -> list[Path]:
+    return [write_openpose(parse, path)]
+
+
+def _write_cvat(parse: VideoParse, path: Path, config: ExportConfig) -> list[Path]:
+    return [path, write_cvat(parse, path, min_confidence=config.min_confidence)]
+
+
+def _write_rerun(parse: VideoParse, path: Path, config: ExportConfig) -> list[Path]:
+    from actparse.export.rerun import write_rerun  # needs an extra
+
+    write_rerun(parse, path, video=config.video, min_confidence=config.min_confidence)
+    return [path]
+
+
 FORMATS: dict[str, ExportFormat] = {
     "segments": ExportFormat("segments.csv", _write_segments, "what each part did from when to when"),
     "frames": ExportFormat("frames.csv", _write_frames, "a row per person and frame: box, keypoints, joint angles"),
     "parts": ExportFormat("parts.csv", _write_parts, "a row per body part and frame: box, state"),
+    "coco": ExportFormat("coco.json", _write_coco, "COCO JSON of persons and parts, and a file of results"),
+    "coco-keypoints": ExportFormat("coco_keypoints.json", _write_coco_keypoints, "COCO JSON of poses, and of results"),
+    "openpose": ExportFormat("openpose", _write_openpose, "a folder of OpenPose's JSON, BODY_25"),
+    "cvat": ExportFormat("cvat.xml", _write_cvat, "CVAT for video 1.1, and the labels of its task"),
+    "rerun": ExportFormat("parse.rrd", _write_rerun, "a recording for the Rerun viewer"),
 }
 TABLE_FORMATS = ("segments", "frames", "parts")
 

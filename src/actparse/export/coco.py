@@ -1,0 +1,161 @@
+"""COCO JSON: persons and body parts as annotations, and the same as a list of results that evaluators take.
+
+Images are the sampled frames, named <video>/frame_000005.jpg after the frame's number from 0; keys beside COCO's own
+tell the video, `frame_index`, `time_seconds`, `track_id`, `state`. Boxes are [x, y, width, height] in pixels. In
+annotations a keypoint that is not confident is not labelled (0, 0, 0), any other is visible (x, y, 2); in results
+stand all keypoints with their confidence.
+Source: the COCO data and result formats; videos as in COCO-VID.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from actparse.export.angles import MIN_CONFIDENCE
+from actparse.export.tables import video_name
+from actparse.files import write_text
+from actparse.structures import FrameParse, PartParse, PersonParse, VideoParse
+from actparse.vocabulary import KEYPOINTS, PART_INDEX, PARTS, SKELETON
+
+PERSON_ID = 1  # of the category; parts follow in their own order
+CATEGORY_IDS = {"person": PERSON_ID} | {part: PERSON_ID + 1 + index for part, index in PART_INDEX.items()}
+
+Json = dict[str, Any]
+
+
+def coco_dataset(parse: VideoParse, *, parts: bool = True, min_confidence: float = MIN_CONFIDENCE) -> Json:
+    """Images, categories and annotations; persons have keypoints.
+
+    Args:
+        parse: of one video.
+        parts: False leaves persons alone, as evaluators of keypoints need it.
+        min_confidence: a keypoint below it is not labelled, 0..1.
+    """
+    annotations: list[Json] = []
+    for image_id, frame in enumerate(parse.frames, start=1):
+        for person in frame.persons:
+            whole = _base(CATEGORY_IDS["person"], image_id, person)
+            annotations.append(whole | {"track_id": person.track_id} | _labelled(person, min_confidence))
+            for part in person.parts if parts else ():
+                annotations.append(_base(CATEGORY_IDS[part.name], image_id, part) | _of_part(person, part))
+    return {
+        "info": {"description": parse.video.path, "action": parse.action, "action_scores": parse.action_scores},
+        "licenses": [],
+        "videos": [{"id": 1, "name": video_name(parse), "width": parse.video.width, "height": parse.video.height}],
+        "images": [_image(parse, image_id, frame) for image_id, frame in enumerate(parse.frames, start=1)],
+        "categories": _categories(parts=parts),
+        "annotations": [{"id": number} | content for number, content in enumerate(annotations, start=1)],
+    }
+
+
+def coco_results(parse: VideoParse) -> list[Json]:
+    """Boxes of persons and parts with their scores, for an evaluator of boxes."""
+    return [
+        {"image_id": image_id, "category_id": CATEGORY_IDS[name], "bbox": _xywh(found), "score": _short(found.score, 4)}
+        for image_id, frame in enumerate(parse.frames, start=1)
+        for name, found in _boxes(frame)
+    ]
+
+
+def coco_keypoint_results(parse: VideoParse) -> list[Json]:
+    """Poses with their scores, for an evaluator of keypoints; the third of each keypoint is its confidence."""
+    return [
+        {
+            "image_id": image_id,
+            "category_id": PERSON_ID,
+            "keypoints": [_short(value, 4) for point in person.keypoints for value in point],
+            "bbox": _xywh(person),
+            "score": _short(person.score, 4),
+        }
+        for image_id, frame in enumerate(parse.frames, start=1)
+        for person in frame.persons
+    ]
+
+
+def write_coco(parse: VideoParse, path: Path, *, parts: bool = True, min_confidence: float = MIN_CONFIDENCE) -> Path:
+    """Write the dataset to `path` and the results beside it, <stem>_results.json.
+
+    Returns:
+        Where the results lie.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+    results = path.with_name(f"{path.stem}_results.json")
+    write_text(path, _to_json(coco_dataset(parse, parts=parts, min_confidence=min_confidence)))
+    write_text(results, _to_json(coco_results(parse) if parts else coco_keypoint_results(parse)))
+    return results
+
+
+def _to_json(content: Any) -> str:
+    return json.dumps(content, ensure_ascii=False, allow_nan=False)
+
+
+def _categories(*, parts: bool) -> list[Json]:
+    person = {
+        "id": PERSON_ID,
+        "name": "person",
+        "supercategory": "person",
+        "keypoints": list(KEYPOINTS),
+        "skeleton": [[first + 1, second + 1] for first, second in SKELETON],  # COCO counts from 1
+    }
+    of_parts = [{"id": CATEGORY_IDS[part], "name": part, "supercategory": "body part"} for part in PARTS]
+    return [person, *(of_parts if parts else [])]
+
+
+def _image(parse: VideoParse, image_id: int, frame: FrameParse) -> Json:
+    return {
+        "id": image_id,
+        "file_name": f"{video_name(parse)}/frame_{frame.index:06d}.jpg",
+        "width": parse.video.width,
+        "height": parse.video.height,
+        "video_id": 1,
+        "frame_index": frame.index,
+        "time_seconds": frame.time_seconds,
+    }
+
+
+def _boxes(frame: FrameParse) -> Iterator[tuple[str, PersonParse | PartParse]]:
+    for person in frame.persons:
+        yield "person", person
+        for part in person.parts:
+            yield part.name, part
+
+
+def _base(category_id: int, image_id: int, found: PersonParse | PartParse) -> Json:
+    xywh = _xywh(found)
+    return {
+        "image_id": image_id,
+        "category_id": category_id,
+        "bbox": xywh,
+        "area": _short(xywh[2] * xywh[3], 2),
+        "iscrowd": 0,
+        "score": _short(found.score, 4),
+    }
+
+
+def _labelled(person: PersonParse, min_confidence: float) -> Json:
+    sure = [confidence >= min_confidence for _, _, confidence in person.keypoints]
+    keypoints = [
+        value
+        for (x, y, _), labelled in zip(person.keypoints, sure, strict=True)
+        for value in ((_short(x, 2), _short(y, 2), 2) if labelled else (0, 0, 0))
+    ]
+    return {"keypoints": keypoints, "num_keypoints": sum(sure)}
+
+
+def _of_part(person: PersonParse, part: PartParse) -> Json:
+    score = None if part.state_score is None else _short(part.state_score, 4)
+    return {"track_id": person.track_id, "state": part.state, "state_score": score}
+
+
+def _xywh(found: PersonParse | PartParse) -> list[float]:
+    x1, y1, x2, y2 = found.box
+    return [_short(value, 2) for value in (x1, y1, x2 - x1, y2 - y1)]
+
+
+def _short(value: float, decimals: int) -> float:
+    return round(float(value), decimals) + 0.0  # no -0

@@ -1,0 +1,201 @@
+"""CVAT for video 1.1: a track for each person, their skeleton and each body part, to be corrected in CVAT.
+
+Every sampled frame is a keyframe; CVAT draws straight lines between them. Where a sampled frame lacks what the one
+before has, a keyframe "outside" ends it. Labels and attributes are those of docs/own-data.md, so that corrected files
+train: `person` (with the attributes person, action), `skeleton`, and the ten parts (person, state). A keypoint that is
+not confident is "outside", with its place kept; a box without area at two decimals is left out.
+Source: CVAT's documentation "XML annotation format", version 1.1 (docs.cvat.ai/docs/other/xml_format), and its reader.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+from xml.sax.saxutils import escape
+
+from actparse.errors import DataError
+from actparse.export.angles import MIN_CONFIDENCE
+from actparse.export.cvat_labels import UNDEFINED, Attribute, Label, cvat_labels, with_sublabels
+from actparse.export.tables import video_name
+from actparse.files import write_text, written_beside
+from actparse.structures import PersonParse, VideoParse
+from actparse.vocabulary import KEYPOINTS, PARTS
+
+NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # Source: XML 1.0, section 2.2
+
+Lines = Iterator[str]
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class _Shape:
+    frame: int
+    person: PersonParse
+    box: Box | None  # of a skeleton None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+def write_cvat(parse: VideoParse, path: Path, *, min_confidence: float = MIN_CONFIDENCE) -> Path:
+    """Write the annotations to `path`, and the labels that a CVAT task needs beside it, <stem>_labels.json.
+
+    Args:
+        parse: of one video.
+        path: of the XML file.
+        min_confidence: a keypoint below it is "outside", 0..1.
+
+    Returns:
+        Where the labels lie: the text for CVAT's "Raw" label constructor.
+
+    Raises:
+        DataError: a name has a character that XML cannot hold.
+        OutputError: a file cannot be written.
+    """
+    labels = cvat_labels(parse)
+    with written_beside(path) as beside, beside.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(line + "\n" for line in cvat_lines(parse, min_confidence=min_confidence))
+    beside_it = path.with_name(f"{path.stem}_labels.json")
+    write_text(beside_it, json.dumps([label.to_raw() for label in labels], ensure_ascii=False, indent=2))
+    return beside_it
+
+
+def cvat_lines(parse: VideoParse, *, min_confidence: float = MIN_CONFIDENCE) -> Lines:
+    """The XML file line by line; arguments and errors as for `write_cvat`."""
+    yield '<?xml version="1.0" encoding="utf-8"?>'
+    yield "<annotations>"
+    yield "  <version>1.1</version>"
+    yield from _element("meta", _meta(parse), "  ")
+    number = 0
+    for track_id in sorted({person.track_id for frame in parse.frames for person in frame.persons}):
+        for label, shapes in _tracks(parse, track_id):
+            if any(shape is not None for shape in shapes):
+                yield f'  <track id="{number}" label="{label}" source="auto" group_id="{track_id}">'
+                yield from _track_lines(parse, shapes, min_confidence)
+                yield "  </track>"
+                number += 1
+    yield "</annotations>"
+
+
+def _tracks(parse: VideoParse, track_id: int) -> Iterator[tuple[str, list[_Shape | None]]]:
+    """Label, and what each sampled frame has of it."""
+    found = [next((p for p in frame.persons if p.track_id == track_id), None) for frame in parse.frames]
+    numbers = [frame.index for frame in parse.frames]
+    persons = list(zip(numbers, found, strict=True))
+    yield "person", [_person_shape(number, person, parse.action) for number, person in persons]
+    yield "skeleton", [_skeleton_shape(number, person) for number, person in persons]
+    for part in PARTS:
+        yield part, [_part_shape(number, person, part) for number, person in persons]
+
+
+def _person_shape(frame: int, person: PersonParse | None, action: str) -> _Shape | None:
+    if person is None or not _has_area(person.box):
+        return None
+    attributes = {"person": str(person.track_id), "action": action, "score": f"{person.score:.4f}"}
+    return _Shape(frame, person, person.box, attributes)
+
+
+def _skeleton_shape(frame: int, person: PersonParse | None) -> _Shape | None:
+    return None if person is None else _Shape(frame, person, None, {"person": str(person.track_id)})
+
+
+def _part_shape(frame: int, person: PersonParse | None, name: str) -> _Shape | None:
+    part = person.part(name) if person is not None else None
+    if person is None or part is None or not _has_area(part.box):
+        return None
+    attributes = {"person": str(person.track_id), "state": part.state or UNDEFINED, "score": f"{part.score:.4f}"}
+    if part.state_score is not None:
+        attributes["state_score"] = f"{part.state_score:.4f}"
+    return _Shape(frame, person, part.box, attributes)
+
+
+def _has_area(box: Box) -> bool:
+    x1, y1, x2, y2 = (round(value, 2) for value in box)
+    return x2 > x1 and y2 > y1
+
+
+def _track_lines(parse: VideoParse, shapes: list[_Shape | None], min_confidence: float) -> Lines:
+    before: _Shape | None = None
+    for frame, shape in zip(parse.frames, shapes, strict=True):
+        if shape is not None:
+            yield from _shape_lines(shape, shape.frame, False, min_confidence)
+        elif before is not None:
+            yield from _shape_lines(before, frame.index, True, min_confidence)
+        before = shape
+
+
+def _shape_lines(shape: _Shape, frame: int, outside: bool, min_confidence: float) -> Lines:
+    if shape.box is None:
+        yield f'    <skeleton frame="{frame}" keyframe="1" z_order="0">'
+        for name, (x, y, confidence) in zip(KEYPOINTS, shape.person.keypoints, strict=True):
+            hidden = int(outside or confidence < min_confidence)
+            flags = f'outside="{hidden}" occluded="0" keyframe="1"'
+            yield f'      <points label="{name}" {flags} points="{x:.2f},{y:.2f}"/>'
+        end = "skeleton"
+    else:
+        sides = " ".join(f'{k}="{v:.2f}"' for k, v in zip(("xtl", "ytl", "xbr", "ybr"), shape.box, strict=True))
+        flags = f'outside="{int(outside)}" occluded="0" keyframe="1"'
+        yield f'    <box frame="{frame}" {flags} {sides} z_order="0">'
+        end = "box"
+    for name, value in shape.attributes.items():
+        yield f'      <attribute name="{name}">{_text(value)}</attribute>'
+    yield f"    </{end}>"
+
+
+def _meta(parse: VideoParse) -> list[tuple[str, Any]]:
+    size = max([parse.video.num_frames, *(frame.index + 1 for frame in parse.frames)])
+    task = [
+        ("id", "1"),
+        ("name", video_name(parse)),
+        ("size", str(size)),
+        ("mode", "interpolation"),
+        ("overlap", "0"),
+        ("bugtracker", ""),
+        ("flipped", "False"),
+        ("labels", [("label", _label(label)) for label in with_sublabels(cvat_labels(parse))]),
+        ("segments", [("segment", [("id", "1"), ("start", "0"), ("stop", str(size - 1)), ("url", "")])]),
+        ("owner", [("username", ""), ("email", "")]),
+        ("original_size", [("width", str(parse.video.width)), ("height", str(parse.video.height))]),
+        ("source", PurePosixPath(parse.video.path.replace("\\", "/")).name),
+    ]
+    return [("task", task)]
+
+
+def _label(label: Label) -> list[tuple[str, Any]]:
+    content: list[tuple[str, Any]] = [("name", label.name), ("type", label.type)]
+    content.append(("attributes", [("attribute", _attribute(attribute)) for attribute in label.attributes]))
+    if label.svg:
+        content.append(("svg", label.svg))
+    if label.parent:
+        content.append(("parent", label.parent))
+    return content
+
+
+def _attribute(attribute: Attribute) -> list[tuple[str, str]]:
+    return [
+        ("name", attribute.name),
+        ("mutable", str(attribute.mutable)),
+        ("input_type", attribute.input_type),
+        ("default_value", attribute.default),
+        ("values", "\n".join(attribute.values)),
+    ]
+
+
+def _element(name: str, content: Any, indent: str) -> Lines:
+    """An element of text, or of a list of (name, content)."""
+    if isinstance(content, str):
+        yield f"{indent}<{name}>{_text(content)}</{name}>"
+        return
+    yield f"{indent}<{name}>"
+    for inner, value in content:
+        yield from _element(inner, value, indent + "  ")
+    yield f"{indent}</{name}>"
+
+
+def _text(value: str) -> str:
+    found = NO_XML.search(value)
+    if found:
+        raise DataError(f"parse: XML cannot hold the character {found[0]!r} of {value!r}")
+    return escape(value)

@@ -1,0 +1,133 @@
+"""The labels of a CVAT task: persons, the skeleton of the 17 keypoints, body parts with their states."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from actparse.structures import VideoParse
+from actparse.vocabulary import GROUP_PARTS, KEYPOINTS, PART_GROUP, PARTS, SKELETON
+
+UNDEFINED = "__undefined__"  # CVAT's word for an attribute that says nothing
+MAX_PERSON = 10_000
+FIGURE: tuple[tuple[float, float], ...] = (  # where the keypoints stand in CVAT's picture of the skeleton, 0..100
+    (50, 12),
+    (53, 9),
+    (47, 9),
+    (57, 11),
+    (43, 11),
+    (62, 26),
+    (38, 26),
+    (70, 40),
+    (30, 40),
+    (74, 54),
+    (26, 54),
+    (57, 55),
+    (43, 55),
+    (58, 74),
+    (42, 74),
+    (59, 93),
+    (41, 93),
+)
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """Of a label; `values` are the choices of a select, or smallest, largest and step of a number."""
+
+    name: str
+    input_type: str  # select, number or text
+    mutable: bool  # may change from frame to frame
+    default: str
+    values: tuple[str, ...]
+
+    def to_raw(self) -> dict[str, Any]:
+        """As CVAT's "Raw" label constructor has it."""
+        return {
+            "name": self.name,
+            "input_type": self.input_type,
+            "mutable": self.mutable,
+            "values": list(self.values),
+            "default_value": self.default,
+        }
+
+
+@dataclass(frozen=True)
+class Label:
+    """A label; of the skeleton with its picture, of a keypoint with its parent."""
+
+    name: str
+    type: str  # rectangle, skeleton or points
+    attributes: tuple[Attribute, ...] = ()
+    svg: str = ""
+    parent: str = ""
+    sublabels: tuple[str, ...] = ()
+
+    def to_raw(self) -> dict[str, Any]:
+        """As CVAT's "Raw" label constructor has it."""
+        attributes = [attribute.to_raw() for attribute in self.attributes]
+        raw: dict[str, Any] = {"name": self.name, "type": self.type, "attributes": attributes}
+        if self.type == "skeleton":
+            raw |= {"svg": self.svg, "sublabels": [Label(name, "points").to_raw() for name in self.sublabels]}
+        return raw
+
+
+PERSON_NUMBER = Attribute("person", "number", False, "1", ("0", str(MAX_PERSON), "1"))
+
+
+def cvat_labels(parse: VideoParse) -> tuple[Label, ...]:
+    """The labels that the annotations of a parse use; the states are those that the parse has."""
+    score = Attribute("score", "text", True, "", ())
+    action = Attribute("action", "select", False, UNDEFINED, (UNDEFINED, parse.action))
+    states = _states(parse)
+    return (
+        Label("person", "rectangle", (PERSON_NUMBER, action, score)),
+        Label("skeleton", "skeleton", (PERSON_NUMBER,), skeleton_svg(), sublabels=KEYPOINTS),
+        *(
+            Label(part, "rectangle", (PERSON_NUMBER, _state(states[PART_GROUP[part]]), score, _state_score()))
+            for part in PARTS
+        ),
+    )
+
+
+def with_sublabels(labels: tuple[Label, ...]) -> list[Label]:
+    """As the XML file lists them: a skeleton is followed by its keypoints, which name it as their parent."""
+    return [
+        listed
+        for label in labels
+        for listed in (label, *(Label(name, "points", parent=label.name) for name in label.sublabels))
+    ]
+
+
+def skeleton_svg() -> str:
+    """The keypoints and their edges in the form of CVAT's skeleton editor."""
+    lines = [
+        f'<line x1="{FIGURE[a][0]}" y1="{FIGURE[a][1]}" x2="{FIGURE[b][0]}" y2="{FIGURE[b][1]}" stroke="black" '
+        f'data-type="edge" data-node-from="{a + 1}" stroke-width="0.5" data-node-to="{b + 1}"></line>'
+        for a, b in SKELETON
+    ]
+    circles = [
+        f'<circle r="1.5" stroke="black" fill="#b3b3b3" cx="{x}" cy="{y}" stroke-width="0.1" data-type="element node" '
+        f'data-element-id="{number}" data-node-id="{number}" data-label-name="{name}"></circle>'
+        for number, (name, (x, y)) in enumerate(zip(KEYPOINTS, FIGURE, strict=True), start=1)
+    ]
+    return "".join(lines + circles)
+
+
+def _states(parse: VideoParse) -> dict[str, tuple[str, ...]]:
+    """The states that occur, by part group, sorted."""
+    found: dict[str, set[str]] = {group: set() for group in GROUP_PARTS}
+    for frame in parse.frames:
+        for person in frame.persons:
+            for part in person.parts:
+                if part.state is not None:
+                    found[PART_GROUP[part.name]].add(part.state)
+    return {group: tuple(sorted(states)) for group, states in found.items()}
+
+
+def _state(states: tuple[str, ...]) -> Attribute:
+    return Attribute("state", "select", True, UNDEFINED, (UNDEFINED, *states))
+
+
+def _state_score() -> Attribute:
+    return Attribute("state_score", "text", True, "", ())
