@@ -19,7 +19,7 @@ ROWS: tuple[tuple[str, ...], ...] = (  # from the top; rooms of one row do not k
     ("stages",),
     ("parser",),
     ("training", "report", "doctor", "progress"),
-    ("outputs",),
+    ("outputs", "conversion"),
     ("batch",),
     ("diagnosis_video", "compute"),
     ("demo", "diagnosis", "reproduce"),

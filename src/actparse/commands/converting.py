@@ -1,0 +1,58 @@
+"""Command "convert"."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from actparse.commands.options import EXIT_SOME_FAILED, EXIT_USER_ERROR, Commands, add_json_option, print_json
+
+# Those of export.formats, which --help does not import.
+FORMS = ("segments", "frames", "parts", "coco", "coco-keypoints", "openpose", "cvat", "rerun")
+TABLE_FORMATS = ("csv", "parquet")
+
+
+def add_commands(commands: Commands) -> None:
+    """Make them known."""
+    command = commands.add_parser(
+        "convert",
+        help="write parses as tables, annotation files, or for a viewer",
+        description="Write parses in the forms of other programs, beside each parse.json or below OUT.",
+        epilog="""\
+examples:
+  actparse convert parses --to segments
+  actparse convert parses --to frames --format parquet --out tables
+  actparse convert parses/video/parse.json --to cvat --out video.xml
+exit codes: 0 done; 1 some parses of several could not be written; 2 wrong input or option; 130 interrupted""",
+    )
+    command.add_argument("source", type=Path, metavar="DIR_OR_PARSE", help="a parse.json, or a folder of parses")
+    command.add_argument("--to", required=True, choices=FORMS, metavar="FORM", help=", ".join(FORMS))
+    command.add_argument("--format", default="csv", choices=TABLE_FORMATS, help="of segments, frames and parts")
+    command.add_argument("--out", type=Path, metavar="OUT", help="a folder; for a single parse also the file itself")
+    command.add_argument(
+        "--min-confidence", type=float, default=0.25, metavar="C", help="a keypoint below it counts as not seen"
+    )
+    command.add_argument("--video", type=Path, metavar="MP4", help="goes into the recording of a single parse (rerun)")
+    add_json_option(command, "what was written")
+    command.set_defaults(run=_convert)
+
+
+def _convert(args: argparse.Namespace) -> int:
+    from actparse.conversion import convert
+    from actparse.export.formats import ExportConfig
+
+    config = ExportConfig(table_format=args.format, min_confidence=args.min_confidence, video=args.video)
+    outcomes = []
+    for outcome in convert(args.source, args.to, out=args.out, config=config):
+        outcomes.append(outcome)
+        if outcome.error is not None:
+            print(f"actparse: {outcome.error}", file=sys.stderr)
+        elif not args.json:
+            print(f"{outcome.name}: {', '.join(map(str, outcome.files))}")
+    if args.json:
+        print_json([{"name": o.name, "files": list(map(str, o.files)), "error": o.error} for o in outcomes])
+    num_failed = sum(outcome.error is not None for outcome in outcomes)
+    if num_failed == 0:
+        return 0
+    return EXIT_USER_ERROR if num_failed == len(outcomes) else EXIT_SOME_FAILED
