@@ -10,7 +10,18 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
 from actparse import __version__
-from actparse.commands import completion, compute, converting, datasets, parsing, scoring, training, weights
+from actparse.commands import (
+    completion,
+    compute,
+    converting,
+    datasets,
+    parsing,
+    reporting,
+    reproducing,
+    scoring,
+    training,
+    weights,
+)
 from actparse.commands.config_files import config_text, with_config
 from actparse.commands.options import (
     EXIT_INTERRUPTED,
@@ -59,7 +70,18 @@ def build_argument_parser() -> argparse.ArgumentParser:
     parser.epilog = EPILOG
     parser.add_argument("--version", action="version", version=f"actparse {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for group in (parsing, converting, datasets, training, scoring, compute, weights, completion):
+    for group in (
+        parsing,
+        reporting,
+        converting,
+        datasets,
+        training,
+        scoring,
+        reproducing,
+        compute,
+        weights,
+        completion,
+    ):
         group.add_commands(commands)
     finish(parser)
     return parser

@@ -26,11 +26,9 @@ def add_commands(commands: Commands) -> None:
     command.add_argument("--data", type=Path, required=True, metavar="DIR", help="a dataset in Kinetics-TPS's folders")
     command.add_argument("--size", default="tiny", choices=["tiny", "paper"], help="small networks, or the paper's own")
     command.add_argument(
-        "--out", type=Path, default=Path("runs/reproduce"), metavar="DIR", help="default: runs/reproduce"
+        "--out", type=Path, default=Path("runs/reproduce"), metavar="DIR", help="for the table and its runs"
     )
-    command.add_argument(
-        "--seeds", type=int, nargs="+", default=[0], metavar="S", help="of the trainings; default: 0 alone"
-    )
+    command.add_argument("--seeds", type=int, nargs="+", default=[0], metavar="S", help="of the trainings")
     length = command.add_mutually_exclusive_group()
     length.add_argument("--steps", type=int, metavar="N", help="optimiser steps of every training")
     length.add_argument("--minutes", type=float, metavar="M", help="of every training")
