@@ -20,7 +20,7 @@ ROWS: tuple[tuple[str, ...], ...] = (  # from the top; rooms of one row do not k
     ("parser",),
     ("training", "report", "doctor", "progress"),
     ("outputs", "conversion"),
-    ("batch",),
+    ("batch", "watching"),
     ("diagnosis_video", "compute"),
     ("demo", "diagnosis", "reproduce"),
     ("commands",),

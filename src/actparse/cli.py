@@ -20,6 +20,7 @@ from actparse.commands import (
     reproducing,
     scoring,
     training,
+    watching,
     weights,
 )
 from actparse.commands.config_files import config_text, with_config
@@ -72,6 +73,7 @@ def build_argument_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for group in (
         parsing,
+        watching,
         reporting,
         converting,
         datasets,

@@ -111,14 +111,14 @@ def frame_times(path: str | Path) -> NDArray[np.float64]:
                     stamps.append(np.nan if packet.pts is None else float(packet.pts * packet.time_base))
         except av.FFmpegError:
             pass  # a damaged end: what was counted so far is what can be decoded
-        even = np.asarray(np.arange(max(len(stamps), 1)) * _nominal_step(stream), np.float64)
+        even = np.asarray(np.arange(max(len(stamps), 1)) * nominal_step(stream), np.float64)
     times = np.asarray(stamps, np.float64)
     if not len(times) or np.isnan(times).any():
         times = even
     return np.asarray(np.round(np.sort(times) - times.min(), DIGITS), np.float64)
 
 
-def _nominal_step(stream: VideoStream) -> float:
+def nominal_step(stream: VideoStream) -> float:
     """Seconds from one frame to the next by the declared rate, for frames without a stamp; 1/25 where there is none."""
     rate = stream.guessed_rate or stream.average_rate
     return float(1 / rate) if rate else 0.04
@@ -139,7 +139,7 @@ def read_frames(path: str | Path, *, time_range: TimeRange | None = None, stride
     return VideoReader(Path(path), time_range, stride)
 
 
-class _Clock:
+class FrameClock:
     """Turns the frames' own stamps into times that start at 0 and never go back."""
 
     def __init__(self, step: float, *, stamped: bool) -> None:
@@ -163,6 +163,31 @@ class _Clock:
         return seconds
 
 
+class UprightImages:
+    """Turns decoded frames into upright RGB images, all of the first one's size."""
+
+    def __init__(self) -> None:
+        self.rotation_degrees = 0
+        self.size: tuple[int, int] | None = None  # (height, width) of the images; None before the first
+        self.size_changed = False  # a later frame was of another size
+        self._coded_size: tuple[int, int] | None = None  # width, height of the first frame, before rotation
+        self._reformatter = VideoReformatter()  # one for all frames: setting it up takes longer than using it
+
+    def image(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
+        """The frame as (H, W, 3) uint8 RGB."""
+        if self._coded_size is None:
+            self._coded_size = (frame.width, frame.height)
+            self.rotation_degrees = round(frame.rotation / 90) * 90 % 360
+        self.size_changed |= self._coded_size != (frame.width, frame.height)
+        width, height = self._coded_size
+        rgb = self._reformatter.reformat(frame, width, height, format="rgb24")
+        image = np.asarray(rgb.to_ndarray(), np.uint8)
+        if self.rotation_degrees:
+            image = np.ascontiguousarray(np.rot90(image, k=self.rotation_degrees // 90))
+        self.size = (image.shape[0], image.shape[1])
+        return image
+
+
 class VideoReader:
     """Frames of one pass over a video. `info` and `warnings` are complete when the pass is over."""
 
@@ -177,11 +202,8 @@ class VideoReader:
         self._stream = video_stream(self._container, path)
         self._stream.thread_type = "AUTO"
         stamped = self._container.format.name not in UNSTAMPED
-        self._clock = _Clock(_nominal_step(self._stream), stamped=stamped)
-        self._reformatter = VideoReformatter()  # one for all frames: setting it up takes longer than using it
-        self._rotation = 0
-        self._size = (self._stream.width, self._stream.height)
-        self._coded_size: tuple[int, int] | None = None  # width, height of the first frame, before rotation
+        self._clock = FrameClock(nominal_step(self._stream), stamped=stamped)
+        self._images = UprightImages()
         self._times: list[float] = []
         self._has_audio = bool(self._container.streams.audio)
         self._open = True
@@ -191,14 +213,15 @@ class VideoReader:
         """What was read so far: number of frames within the asked time, their span, the upright size."""
         times = np.asarray(self._times)
         duration = float(times[-1] - times[0]) + _frame_seconds(times) if len(times) else 0.0
+        height, width = self._images.size or (self._stream.height, self._stream.width)
         return VideoInfo(
             path=str(self.path),
-            width=self._size[0],
-            height=self._size[1],
+            width=width,
+            height=height,
             num_frames=len(times),
             duration_seconds=duration,
             mean_fps=len(times) / duration if duration > 0 else 0.0,
-            rotation_degrees=self._rotation,
+            rotation_degrees=self._images.rotation_degrees,
             has_audio=self._has_audio,
         )
 
@@ -211,7 +234,9 @@ class VideoReader:
                 continue
             self._times.append(time_seconds)
             if index % self._stride == 0:
-                yield DecodedFrame(index, time_seconds, self._upright(frame))
+                yield DecodedFrame(index, time_seconds, self._images.image(frame))
+        if self._images.size_changed:
+            self.warnings.append(f"{self.path}: the frames' size changes on the way; all are brought to the first's")
         self.close()
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
@@ -258,20 +283,6 @@ class VideoReader:
             self.warnings.append(
                 f"{self.path}: ends after {num_frames} frames at {self._clock.stamp:.2f} s, declares {declared:.2f} s"
             )
-
-    def _upright(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
-        if self._coded_size is None:
-            self._coded_size = (frame.width, frame.height)
-            self._rotation = round(frame.rotation / 90) * 90 % 360
-        elif self._coded_size != (frame.width, frame.height) and not any("changes" in text for text in self.warnings):
-            self.warnings.append(f"{self.path}: the frames' size changes on the way; all are brought to the first's")
-        width, height = self._coded_size
-        rgb = self._reformatter.reformat(frame, width, height, format="rgb24")
-        image = np.asarray(rgb.to_ndarray(), np.uint8)
-        if self._rotation:
-            image = np.ascontiguousarray(np.rot90(image, k=self._rotation // 90))
-        self._size = (image.shape[1], image.shape[0])
-        return image
 
     def _check_open(self) -> None:
         if not self._open:

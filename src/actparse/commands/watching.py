@@ -1,0 +1,113 @@
+"""Command "watch"."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from actparse.commands.options import Commands, add_model_options
+
+if TYPE_CHECKING:
+    from actparse.watching import Moment
+
+LINE_SECONDS = 1.0  # between two lines
+EPILOG = """\
+examples:
+  actparse watch 0                                    # the first camera; Ctrl-C ends
+  actparse watch rtsp://camera.local/stream --json
+  actparse watch udp://127.0.0.1:5000 --seconds 60 --out watched
+  some-program | actparse watch -"""
+
+
+def add_commands(commands: Commands) -> None:
+    """Make it known."""
+    command = commands.add_parser(
+        "watch",
+        help="parse a camera or stream as it comes",
+        description="Parse the newest frame of a live source again and again: when the work does not keep up, frames "
+        "are dropped and counted, and the delay stays what it is. States and action are read from the persons' tracks.",
+        epilog=EPILOG,
+    )
+    source = (
+        "a camera's number or /dev/video0, an address (rtsp://, http://, udp://, ...), - for standard input, a file"
+    )
+    command.add_argument("source", metavar="SOURCE", help=source)
+    add_model_options(command)
+    command.add_argument("--stride", type=int, default=5, metavar="N", help="parse every Nth frame at most")
+    command.add_argument(
+        "--memory", type=float, default=10.0, metavar="S", help="seconds for which a frame counts for the action"
+    )
+    command.add_argument("--seconds", type=float, metavar="S", help="stop after so many; default: when the source ends")
+    command.add_argument("--out", type=Path, metavar="DIR", help="write frames.jsonl and overlay.mp4")
+    command.add_argument("--json", action="store_true", help="print one line of JSON for each parsed frame")
+    command.set_defaults(run=_watch)
+
+
+def _watch(args: argparse.Namespace) -> int:
+    from actparse.parser import Parser, ParserConfig
+    from actparse.watching import watch_source
+
+    parser = Parser.load(args.weights, device=args.device, config=ParserConfig(stride=args.stride))
+    moments = watch_source(parser, args.source, seconds=args.seconds, out=args.out, memory_seconds=args.memory)
+    tally = _Tally()
+    try:
+        for moment in moments:
+            tally.add(moment)
+            if args.json:
+                print(json.dumps(moment.to_dict(), ensure_ascii=False, allow_nan=False), flush=True)
+            elif tally.is_time_for_a_line:
+                print(tally.line(), flush=True)
+    except KeyboardInterrupt:
+        pass  # the way in which a camera is left
+    finally:
+        moments.close()
+    if not args.quiet:
+        print(tally.summary(args.source), file=sys.stderr if args.json else sys.stdout)
+    return 0
+
+
+class _Tally:
+    """How the work has kept up since the last line, and in all."""
+
+    def __init__(self) -> None:
+        self._line_time = time.monotonic()
+        self._delays: list[float] = []  # seconds, since the last line
+        self._all = (0, 0.0, 0.0)  # parsed frames, sum and greatest of their delays in seconds
+        self._last: Moment | None = None
+
+    def add(self, moment: Moment) -> None:
+        count, total, greatest = self._all
+        delay = moment.delay_seconds
+        self._all = (count + 1, total + delay, max(greatest, delay))
+        self._delays.append(delay)
+        self._last = moment
+
+    @property
+    def is_time_for_a_line(self) -> bool:
+        return time.monotonic() - self._line_time >= LINE_SECONDS
+
+    def line(self) -> str:
+        """What is seen now, and what happened since the last line."""
+        assert self._last is not None
+        watched, now = self._last.watched, time.monotonic()
+        rate, delays = len(self._delays) / (now - self._line_time), self._delays
+        self._line_time, self._delays = now, []
+        action = f"{watched.action} {watched.action_scores[watched.action]:.0%}"
+        keeping_up = f"{rate:.1f} frames/s, delay {_mean(delays):.2f} s, {self._last.num_dropped} dropped"
+        return f"{watched.parse.time_seconds:8.1f} s  {action:24} {len(watched.parse.persons)} persons  {keeping_up}"
+
+    def summary(self, source: str) -> str:
+        count, total, greatest = self._all
+        if self._last is None:
+            return f"{source}: nothing was parsed"
+        frames = f"{self._last.num_read} frames, {count} parsed, {self._last.num_dropped} dropped"
+        return f"{source}: {frames}; delay {total / count:.2f} s on average, {greatest:.2f} s at most"
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)

@@ -1,0 +1,160 @@
+"""A live source parsed as it comes: no end and no length are known, and what comes too fast is left out."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from actparse.errors import ConfigError, OutputError
+from actparse.outputs import OVERLAY_FILE
+from actparse.parser import Parser
+from actparse.report.overlay import MIN_PERSON_SCORE, MIN_SHORT_SIDE, draw_frame, picture_size
+from actparse.report.tracks import TrackLines
+from actparse.stages.tracking import Tracker, TrackerConfig
+from actparse.stages.tracks import FollowedTracks
+from actparse.structures import FrameParse
+from actparse.video.decode import DecodedFrame
+from actparse.video.encode import VideoWriter
+from actparse.video.live import LiveReader
+
+FRAMES_FILE = "frames.jsonl"
+
+
+@dataclass(frozen=True)
+class WatchedFrame:
+    """One frame parsed, and what the last seconds say of the action."""
+
+    parse: FrameParse
+    action: str
+    action_scores: dict[str, float]  # action -> 0..1, sums to 1
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A watched frame, and how well the work keeps up with the source."""
+
+    watched: WatchedFrame
+    delay_seconds: float  # from the frame's arrival to its parse
+    num_read: int  # frames of the source so far
+    num_dropped: int  # of those that were to be parsed
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        told = {"action": self.watched.action, "action_scores": self.watched.action_scores}
+        numbers = {"delay_seconds": self.delay_seconds, "num_read": self.num_read, "num_dropped": self.num_dropped}
+        return {**told, **numbers, "frame": asdict(self.watched.parse)}
+
+
+def watch_frames(
+    parser: Parser, frames: Iterable[DecodedFrame], *, memory_seconds: float = 10.0
+) -> Iterator[WatchedFrame]:
+    """Parse frames one by one; states and action rest on what was seen so far, with little of it kept.
+
+    Both are read from the persons' tracks alone: the networks on clips would need every frame of the source.
+
+    Args:
+        parser: its weights hold a network on keypoints; the stride is the source's matter.
+        frames: in the order of their times, of one size.
+        memory_seconds: for how long a frame counts for the action.
+
+    Raises:
+        ConfigError: the weights hold no such network, or `memory_seconds` is not above 0.
+    """
+    if parser.tracks is None:
+        raise ConfigError(f"watch: needs weights with a network on keypoints (tracks), got {parser.model['weights']}")
+    if not memory_seconds > 0:
+        raise ConfigError(f"memory_seconds must be greater than 0, got {memory_seconds}")
+    tracker, actions = Tracker(TrackerConfig()), parser.tracks.actions
+    conditioned = parser.config.condition_on_action
+    followed = FollowedTracks(parser.tracks, condition_on_action=conditioned, memory_seconds=memory_seconds)
+    for frame in frames:
+        [parse] = followed.with_states(parser.parse_frames([frame], tracker))
+        scores = dict(zip(actions, map(float, followed.action_evidence.scores()), strict=True))
+        yield WatchedFrame(parse, max(scores, key=lambda action: scores[action]), scores)
+
+
+def watch_source(
+    parser: Parser,
+    source: str,
+    *,
+    seconds: float | None = None,
+    out: Path | None = None,
+    memory_seconds: float = 10.0,
+) -> Generator[Moment, None, None]:
+    """Parse what a live source shows, the newest of every `parser.config.stride` frames at a time.
+
+    Args:
+        parser: as for `watch_frames`.
+        source: as for `LiveReader`.
+        seconds: stop when so much of the source was seen; None goes on to its end.
+        out: a folder for frames.jsonl, which grows line by line, and overlay.mp4, which is there at the end.
+        memory_seconds: as for `watch_frames`.
+
+    Raises:
+        ConfigError: as `watch_frames`, or `seconds` is not above 0.
+        VideoError: the source cannot be opened, or fails on the way.
+        OutputError: `out` cannot be written.
+    """
+    if seconds is not None and not seconds > 0:
+        raise ConfigError(f"seconds must be greater than 0, got {seconds}")
+    with ExitStack() as stack:
+        reader = stack.enter_context(LiveReader(source, stride=parser.config.stride))
+        record = None if out is None else stack.enter_context(_Record(out))
+        arrivals: list[tuple[DecodedFrame, float]] = []  # the one frame that is being parsed
+
+        def frames() -> Iterator[DecodedFrame]:
+            for live in reader:
+                if seconds is not None and live.frame.time_seconds >= seconds:
+                    return
+                arrivals[:] = [(live.frame, live.arrival_seconds)]
+                yield live.frame
+
+        for watched in watch_frames(parser, frames(), memory_seconds=memory_seconds):
+            frame, arrival_seconds = arrivals[0]
+            moment = Moment(watched, time.monotonic() - arrival_seconds, reader.num_read, reader.num_dropped)
+            if record is not None:
+                record.add(frame, moment)
+            yield moment
+
+
+class _Record:
+    """What a watched source leaves in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._stack = ExitStack()
+        self._writer: VideoWriter | None = None
+        self._start = 0.0
+        self._sides: dict[int, int] = {}  # of labels, by track
+
+    def add(self, frame: DecodedFrame, moment: Moment) -> None:
+        """Write a line, and draw the frame."""
+        parse = moment.watched.parse
+        self._lines.write(json.dumps(moment.to_dict(), ensure_ascii=False, allow_nan=False) + "\n")
+        self._lines.flush()
+        size = (frame.image.shape[0], frame.image.shape[1])
+        factor = max(1, -(-MIN_SHORT_SIDE // min(size)))
+        if self._writer is None:
+            self._start = frame.time_seconds
+            writer = VideoWriter(self._folder / OVERLAY_FILE, size=picture_size(size, factor))
+            self._writer = self._stack.enter_context(writer)
+        persons = TrackLines([parse], min_score=MIN_PERSON_SCORE).at(parse.time_seconds)
+        title = f"{moment.watched.action.replace('_', ' ')}  {moment.watched.action_scores[moment.watched.action]:.0%}"
+        picture = draw_frame(frame.image, persons, title, parse.time_seconds, factor=factor, sides=self._sides)
+        self._writer.write(picture, frame.time_seconds - self._start)
+
+    def __enter__(self) -> _Record:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._lines = self._stack.enter_context((self._folder / FRAMES_FILE).open("w", encoding="utf-8"))
+        except OSError as error:
+            raise OutputError(f"{self._folder}: cannot be written: {error.strerror}") from None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()  # also where a person interrupts: what was seen so far is kept
