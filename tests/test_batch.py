@@ -117,9 +117,10 @@ def test_what_is_missing_beside_a_parse_is_made_without_parsing(parser: Parser, 
     [outcome] = parse_videos(parser, [video], tmp_path)
     assert outcome.was_there
     assert (tmp_path / "v" / "overlay.mp4").is_file()
+    assert (tmp_path / "v" / "report.html").is_file()
     assert (tmp_path / "v" / "parse.json").stat().st_mtime_ns == before
-    parse_videos(parser, [video], tmp_path, overlay=False, force=True)
-    assert not (tmp_path / "v" / "overlay.mp4").exists()  # it was of another parse
+    parse_videos(parser, [video], tmp_path, overlay=False, page=False, force=True)
+    assert [path.name for path in (tmp_path / "v").iterdir()] == ["parse.json"]  # the rest was of another parse
 
 
 def test_one_stem_one_folder_whatever_the_order(parser: Parser, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def test_parse_writes_a_folder_for_each_video(
     code, out, err = run(capsys, "parse", small_video, "--out", tmp_path, "--weights", random_bundle, "--timings")
     assert (code, err) == (0, "")
     folder = tmp_path / small_video.stem
-    assert sorted(path.name for path in folder.iterdir()) == ["overlay.mp4", "parse.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["overlay.mp4", "parse.json", "report.html", "video.mp4"]
     assert VideoParse.from_json((folder / "parse.json").read_text(encoding="utf-8")).video.num_frames == 70
     assert len(list(read_frames(folder / "overlay.mp4"))) == 70
     assert {"persons", "poses", "parts", "states", "action"} <= set(json.loads(out.splitlines()[-1]))

@@ -24,6 +24,7 @@ def test_the_demo_parses_and_scores_its_clip(tmp_path: Path) -> None:
     result = run_demo(tmp_path, device="cpu")
     assert result.parse.video.num_frames >= 100
     assert len(list(read_frames(result.overlay))) == result.parse.video.num_frames
+    assert result.report.is_file()
     assert result.score.part_state_correctness.keys() == {result.name}
     persons = [person for frame in result.parse.frames for person in frame.persons]
     assert len(persons) >= len(result.parse.frames)  # somebody is found

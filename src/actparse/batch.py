@@ -50,6 +50,7 @@ def parse_videos(
     *,
     time_range: TimeRange | None = None,
     overlay: bool = True,
+    page: bool = True,
     force: bool = False,
     progress: Callable[[Path], Progress] | None = None,
     report: Callable[[VideoOutcome], None] | None = None,
@@ -64,6 +65,7 @@ def parse_videos(
         out: the folder of folders.
         time_range: (start, end) in seconds.
         overlay: whether an overlay video is written too.
+        page: whether a report page is.
         force: parse again what is there.
         progress: called with a video as it begins; gives the function that is told of its frames.
         report: told of each outcome as it comes.
@@ -73,7 +75,7 @@ def parse_videos(
         start = time.perf_counter()
         step = progress(video) if progress else None
         try:
-            job = _Job(parser, video, out, time_range, overlay)
+            job = _Job(parser, video, out, time_range, overlay, page)
             outcome = job.run(force=force, progress=step)
         except ActparseError as error:
             outcome = VideoOutcome(video, error=str(error))
@@ -94,6 +96,7 @@ class _Job:
     out: Path
     time_range: TimeRange | None
     overlay: bool
+    page: bool
 
     def run(self, *, force: bool, progress: Progress | None) -> VideoOutcome:
         """Parse the video, or take the parse that is there; write what is missing.
@@ -108,7 +111,13 @@ class _Job:
         if found is None or not was_there:
             found = replace(self.parser.parse(self.video, time_range=self.time_range, progress=progress), model=key)
         write_outputs(
-            found, self.video, folder, time_range=self.time_range, overlay=self.overlay, only_missing=was_there
+            found,
+            self.video,
+            folder,
+            time_range=self.time_range,
+            overlay=self.overlay,
+            page=self.page,
+            only_missing=was_there,
         )
         return _outcome(self.video, folder, found, was_there=was_there)
 

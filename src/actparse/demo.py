@@ -10,6 +10,8 @@ from actparse.data.synth.dataset import SplitPlan, plan_videos, write_dataset
 from actparse.metrics import TpsScore, tps_score
 from actparse.outputs import OVERLAY_FILE, write_outputs
 from actparse.parser import Parser
+from actparse.report.mistakes import find_mistakes
+from actparse.report.page import write_report
 from actparse.structures import VideoParse
 
 DEMO_PLAN = SplitPlan("test", 1, 20_260_003)  # a seed of its own, far from the benchmark's
@@ -24,6 +26,7 @@ class DemoResult:
     true_action: str
     parse: VideoParse
     overlay: Path
+    report: Path  # the page, with what is wrong marked in it
     score: TpsScore
 
 
@@ -43,4 +46,5 @@ def run_demo(out: Path, *, weights: str | Path = "tiny", device: str | None = No
     write_outputs(parse, video, folder)
     truth = load_truth(root / f"{plan.split}_truth")
     score = tps_score(truth, parses_to_predictions({plan.name: parse}))
-    return DemoResult(video, plan.name, plan.action, parse, folder / OVERLAY_FILE, score)
+    report = write_report(parse, folder, mistakes=find_mistakes(parse, plan.name, truth))
+    return DemoResult(video, plan.name, plan.action, parse, folder / OVERLAY_FILE, report, score)

@@ -1,4 +1,4 @@
-"""What a parse leaves on disk: a folder for each video, with parse.json and overlay.mp4."""
+"""What a parse leaves on disk: a folder for each video, with parse.json, overlay.mp4 and report.html."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from actparse.data.parses import PARSE_FILE, find_parses, load_parse
 from actparse.files import write_text
 from actparse.report.overlay import write_overlay
+from actparse.report.page import PAGE_FILE, remove_report, write_report
 from actparse.structures import VideoParse
 from actparse.video.decode import TimeRange
 
@@ -20,9 +21,12 @@ def write_outputs(
     *,
     time_range: TimeRange | None = None,
     overlay: bool = True,
+    page: bool = True,
     only_missing: bool = False,
 ) -> None:
-    """Write overlay.mp4, unless switched off, and parse.json, which comes last: where it is, the rest is whole.
+    """Write overlay.mp4, report.html with the video that it plays, and parse.json, in that order.
+
+    Where parse.json is, the rest is whole.
 
     What an earlier parse left in the folder is replaced or removed.
 
@@ -32,6 +36,7 @@ def write_outputs(
         folder: where the files go; made where it is missing.
         time_range: (start, end) in seconds, as it was parsed.
         overlay: whether the video is drawn.
+        page: whether there is a report page.
         only_missing: leave files alone that are there.
 
     Raises:
@@ -46,6 +51,10 @@ def write_outputs(
         write_overlay(parse, video, folder / OVERLAY_FILE, time_range=time_range)
     elif not overlay and not only_missing:
         (folder / OVERLAY_FILE).unlink(missing_ok=True)
+    if page and is_wanted(PAGE_FILE):
+        write_report(parse, folder, source=video)
+    elif not page and not only_missing:
+        remove_report(folder, source=video)
     if is_wanted(PARSE_FILE):
         write_text(folder / PARSE_FILE, parse.to_json())
 

@@ -43,8 +43,9 @@ def _add_parse(commands: Commands) -> None:
     command = commands.add_parser(
         "parse",
         help="parse videos",
-        description="Write OUT/<video's stem>/parse.json and overlay.mp4 for each video; another video of the same "
-        "stem goes to <stem>-2. What was parsed before with the same content, weights and options is not parsed again.",
+        description="Write OUT/<video's stem>/parse.json, overlay.mp4 and report.html for each video; another video of "
+        "the same stem goes to <stem>-2. What was parsed before with the same content, weights and options is not "
+        "parsed again.",
         epilog=PARSE_EPILOG,
     )
     command.add_argument(
@@ -57,7 +58,8 @@ def _add_parse(commands: Commands) -> None:
     command.add_argument(
         "--no-tracks", action="store_true", help="the paper alone: all persons of a segment share their states"
     )
-    command.add_argument("--no-overlay", action="store_true", help="write parse.json alone")
+    command.add_argument("--no-overlay", action="store_true", help="write no overlay.mp4")
+    command.add_argument("--no-report", action="store_true", help="write no report.html")
     command.add_argument("--force", action="store_true", help="parse again what was parsed before")
     command.add_argument("--timings", action="store_true", help="print the seconds that each stage took")
     add_json_option(command, "one JSON document of all results, failures too,")
@@ -86,6 +88,7 @@ def _parse(args: argparse.Namespace) -> int:
             args.out,
             time_range=time_range,
             overlay=not args.no_overlay,
+            page=not args.no_report,
             force=args.force,
             progress=progress.start,
             report=lambda outcome: _tell_outcome(outcome, args),
@@ -162,13 +165,15 @@ def _demo(args: argparse.Namespace) -> int:
     correct = result.score.part_state_correctness[result.name]
     if args.json:
         figures = {"action": result.parse.action, "score": score, "part_state_correctness": correct}
-        paths = {"video": result.video, "overlay": result.overlay, "parse": result.overlay.with_name("parse.json")}
+        paths = {"video": result.video, "report": result.report, "overlay": result.overlay}
+        paths["parse"] = result.overlay.with_name("parse.json")
         files = {name: str(path) for name, path in paths.items()}
         print_json({**files, "true_action": result.true_action, **figures})
         return 0
     print(f"clip     {result.video} (true action: {result.true_action})")
     print(f"action   {result.parse.action} ({score:.0%})")
     print(f"parts    {correct:.1%} of the body parts have the right box and the right state")
+    print(f"report   {result.report}")
     print(f"overlay  {result.overlay}")
     print(f"parse    {result.overlay.with_name('parse.json')}")
     return 0

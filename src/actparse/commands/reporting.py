@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from actparse.commands.options import EXIT_SOME_FAILED, EXIT_USER_ERROR, Commands
+from actparse.commands.options import EXIT_SOME_FAILED, EXIT_USER_ERROR, Commands, add_json_option, print_json
 
 
 def add_commands(commands: Commands) -> None:
@@ -27,23 +27,26 @@ def add_commands(commands: Commands) -> None:
         "--truth", type=Path, metavar="DIR", help="a dataset's root, or a folder with gt_*.json: mark what is wrong"
     )
     command.add_argument("--split", metavar="NAME", help="of a dataset's root")
+    add_json_option(command)
     command.set_defaults(run=_report)
 
 
 def _report(args: argparse.Namespace) -> int:
     from actparse.report.folders import write_reports
 
-    num_done = num_failed = 0
-    outcomes = write_reports(args.parses, videos=args.videos, truth=args.truth, split=args.split, embed=args.embed)
-    for outcome in outcomes:
+    outcomes = []
+    for outcome in write_reports(args.parses, videos=args.videos, truth=args.truth, split=args.split, embed=args.embed):
+        outcomes.append(outcome)
         if outcome.error is not None:
-            num_failed += 1
             print(f"actparse: {outcome.error}", file=sys.stderr)
             continue
-        num_done += 1
-        print(outcome.page)
         if not outcome.has_video:
             print(f"actparse: warning: {outcome.page}: without a video; --videos says where it is", file=sys.stderr)
+        if not args.json:
+            print(outcome.page, flush=True)
+    if args.json:
+        print_json({"results": [outcome.to_dict() for outcome in outcomes]})
+    num_failed = sum(outcome.error is not None for outcome in outcomes)
     if not num_failed:
         return 0
-    return EXIT_SOME_FAILED if num_done else EXIT_USER_ERROR
+    return EXIT_USER_ERROR if num_failed == len(outcomes) else EXIT_SOME_FAILED

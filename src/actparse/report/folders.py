@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from actparse.data.evaluation import truth_folder
 from actparse.data.parses import PARSE_FILE, load_parse
@@ -23,6 +24,10 @@ class ReportOutcome:
     page: Path | None = None
     has_video: bool = False
     error: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it; paths are text."""
+        return {**asdict(self), "parse": str(self.parse), "page": None if self.page is None else str(self.page)}
 
 
 def write_reports(

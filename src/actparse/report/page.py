@@ -54,7 +54,7 @@ def write_report(
         OutputError: a file cannot be written.
     """
     copy = folder / VIDEO_FILE
-    if source is not None:
+    if source is not None and not _is_same(source, copy):
         write_playable(source, copy, info=parse.video, time_range=shown_range(parse))
     has_video = copy.is_file()
     data = page_data(
@@ -66,6 +66,17 @@ def write_report(
     )
     write_text(folder / PAGE_FILE, page_text(data))
     return folder / PAGE_FILE
+
+
+def remove_report(folder: Path, *, source: Path) -> None:
+    """Remove what an earlier `write_report` left; the parsed video stays, should it lie where a copy would."""
+    (folder / PAGE_FILE).unlink(missing_ok=True)
+    if not _is_same(source, folder / VIDEO_FILE):
+        (folder / VIDEO_FILE).unlink(missing_ok=True)
+
+
+def _is_same(source: Path, copy: Path) -> bool:
+    return copy.exists() and source.exists() and copy.samefile(source)
 
 
 def page_text(data: dict[str, Any]) -> str:

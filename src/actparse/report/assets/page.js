@@ -771,7 +771,7 @@
     buildWhy();
     if (mistakes) buildTruth();
     data.warnings.forEach(warn);
-    $('model').textContent = Object.entries(data.model).map(([name, value]) => `${words(name)} ${value}`).join(' · ');
+    for (const [label, value] of Object.entries(data.model)) $('model').append(element('div', {}, element('dt', {}, words(label)), element('dd', {}, value)));
   }
 
   function buildWhy() {
