@@ -170,10 +170,10 @@ def _add_index_options(command: argparse.ArgumentParser) -> None:
 
 def _labels(args: argparse.Namespace) -> int:
     from actparse.data.own.config import read_config
-    from actparse.data.own.cvat_labels import cvat_labels
+    from actparse.data.own.cvat_labels import own_labels
 
     config = read_config(args.yaml, with_files=False)
-    print(json.dumps(cvat_labels(config.actions, config.states), indent=1))
+    print(json.dumps(own_labels(config.actions, config.states), indent=1))
     return 0
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from actparse.data.own.cvat import read_cvat
-from actparse.data.own.cvat_labels import cvat_labels
+from actparse.data.own.cvat_labels import own_labels
 from actparse.data.own.labelled import LabelledVideo
 from actparse.errors import DataError
 from actparse.vocabulary import KEYPOINTS, PARTS
@@ -182,7 +182,7 @@ def test_labels_can_be_left_aside(tmp_path: Path) -> None:
 
 
 def test_the_labels_of_the_constructor_are_those_that_are_read() -> None:
-    labels = cvat_labels(["squat"], {"leg": ["bent"]})
+    labels = own_labels(["squat"], {"leg": ["bent"]})
     assert [label["name"] for label in labels] == ["person", *PARTS, "skeleton"]
     leg = next(label for label in labels if label["name"] == "left_leg")
     state = next(attribute for attribute in leg["attributes"] if attribute["name"] == "state")

@@ -27,11 +27,12 @@ from actparse.data.own.labelled import LabelledVideo
 from actparse.data.own.words import expect_word
 from actparse.data.scan import MAX_PIXEL, readable
 from actparse.errors import DataError
+from actparse.export.cvat_labels import UNDEFINED
 from actparse.vocabulary import KEYPOINTS, NUM_KEYPOINTS, PARTS
 
 PERSON, SKELETON = "person", "skeleton"  # labels beside those of the parts
 PERSON_ATTRIBUTE, STATE_ATTRIBUTE, ACTION_ATTRIBUTE = "person", "state", "action"
-NOT_SAID = ("", "__undefined__")  # values of an attribute that say nothing
+NOT_SAID = ("", UNDEFINED)  # values of an attribute that say nothing
 MAX_FRAME = 10**7  # a day of video at 100 frames per second
 MAX_XML_BYTES = 2**31  # of a file, unpacked
 BLOCK = 1 << 20  # bytes read at a time
