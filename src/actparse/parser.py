@@ -12,20 +12,32 @@ import torch
 from numpy.typing import NDArray
 
 from actparse import __version__
+from actparse.data.shares import StateShares
 from actparse.errors import ConfigError, VideoError
 from actparse.stages.actions import ClipClassifier, StateRecognizer, best_states
 from actparse.stages.clips import VideoClips
+from actparse.stages.explanation import explain
 from actparse.stages.integrate import joined_scores, segment_number, with_states
 from actparse.stages.loading import StageBundle, load_bundle
 from actparse.stages.parts import PartDetector
 from actparse.stages.persons import PersonDetector
 from actparse.stages.poses import PoseEstimator, distinct_persons
+from actparse.stages.reasons import segment_reasons, track_reasons
 from actparse.stages.refine import grow_boxes
 from actparse.stages.segments import Closed, FrameSegments, Segments, SegmentScores, TimeSegments
 from actparse.stages.timing import StageTimer
 from actparse.stages.tracking import Tracker, TrackerConfig
 from actparse.stages.tracks import FollowedTracks, TrackRecognizer
-from actparse.structures import Detections, FrameParse, PartParse, PersonParse, SegmentParse, VideoInfo, VideoParse
+from actparse.structures import (
+    Detections,
+    FrameParse,
+    PartParse,
+    PersonParse,
+    Reason,
+    SegmentParse,
+    VideoInfo,
+    VideoParse,
+)
 from actparse.video.decode import DecodedFrame, probe, read_frames
 from actparse.vocabulary import PARTS, LabelSpace
 
@@ -80,6 +92,7 @@ class Parser:
         self.action: ClipClassifier = bundle.action
         self.states: StateRecognizer = bundle.states
         self.tracks: TrackRecognizer | None = bundle.tracks
+        self.shares: StateShares | None = bundle.shares
         self.model = {**bundle.model, "actparse": __version__}
         self.timer = StageTimer()  # seconds that each stage took in this parser's life
 
@@ -161,22 +174,31 @@ class Parser:
         action_scores = observed.clip_scores
         if tracks is not None and observed.track_scores is not None:
             action_scores = joined_scores(observed.clip_scores, observed.track_scores, tracks.config.action_share)
+        action = max(action_scores, key=lambda name: action_scores[name])
         segments = tuple(self._with_states(item, action_scores) for item in observed.segments)
+        reasons: tuple[Reason, ...] = ()
         if tracks is None:
             frames = [with_states(f, segments[segment_number(f.index, segments)]) for f in observed.frames]
+            reasons = segment_reasons(observed.segments, segments, self.labels, action)
         else:
             with self.timer("tracks"):
-                told = np.array([action_scores[action] for action in tracks.actions], np.float32)  # (A,)
+                told = np.array([action_scores[name] for name in tracks.actions], np.float32)  # (A,)
                 told = told if self.config.condition_on_action else tracks.no_evidence.scores()
-                frames = tracks.with_states(observed.frames, told)
+                readings = tracks.read(observed.frames, told)
+                frames = tracks.named(observed.frames, readings)
+            if self.shares is not None:
+                with self.timer("reasons"):
+                    reasons = track_reasons(tracks, self.shares, frames, readings, action)
         return VideoParse(
             video=observed.info,
-            action=max(action_scores, key=lambda name: action_scores[name]),
+            action=action,
             action_scores=action_scores,
             frames=tuple(frames),
             segments=segments,
             model=self.model,
             warnings=observed.warnings,
+            reasons=reasons,
+            explanation=explain(action, action_scores[action], reasons, observed.info.duration_seconds),
         )
 
     def stream(self, video: str | Path, *, time_range: TimeRange | None = None) -> Iterator[FrameParse]:

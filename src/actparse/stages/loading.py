@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from torch import nn
 
+from actparse.data.shares import StateShares, load_shares
 from actparse.errors import WeightsError
 from actparse.nets.hrnet import Hrnet
 from actparse.nets.tracks import TrackNet
@@ -39,6 +40,7 @@ class StageBundle:
     states: StateRecognizer
     tracks: TrackRecognizer | None  # each person's own states; a set of weights may lack it
     labels: LabelSpace
+    shares: StateShares | None  # how often states are seen in each action; without it, tracks give no reasons
     model: dict[str, str]  # name of the bundle, SHA-256 of each file
 
 
@@ -86,6 +88,7 @@ def load_bundle(weights: str | Path, *, device: str = "cpu") -> StageBundle:
         states=StateRecognizer(states),
         tracks=_recognizer(read["tracks"], action) if "tracks" in read else None,
         labels=_label_space(action, states),
+        shares=load_shares(folder),
         model={"weights": bundle_name(folder), **{kind: file.sha256 for kind, file in read.items()}},
     )
 

@@ -53,6 +53,16 @@ class Evidence:
         return np.asarray(self.sums / self.weight, np.float32)
 
 
+@dataclass(frozen=True)
+class TrackReadings:
+    """What the network says of N persons in their frames, track by track."""
+
+    places: tuple[tuple[int, int], ...]  # (N,) number of the frame, place of the person in it
+    weights: NDArray[np.float64]  # (N,) how much each counts for the video's action
+    action_scores: NDArray[np.float32]  # (N, A)
+    state_scores: tuple[NDArray[np.float32], ...]  # of each of the ten parts (N, S)
+
+
 class TrackRecognizer:
     """A network on keypoints with its labels: sampled frames in, the action's evidence and each person's states out."""
 
@@ -89,7 +99,7 @@ class TrackRecognizer:
         for rows, features in self._features(frames, first):
             with inference(self.device, full_precision=True):
                 scores = self.net.action_logits(features).softmax(dim=1).cpu().numpy()  # (n, A)
-            weights = np.array([_weight(frames[frame], person) for frame, person in rows])  # (n,)
+            weights = np.array([person_weight(frames[frame], person) for frame, person in rows])  # (n,)
             total += Evidence(weights @ scores, float(weights.sum()))
         return total
 
@@ -103,14 +113,34 @@ class TrackRecognizer:
             action_scores: (A,) probabilities of what the video shows.
             first: the frames before lend their part of the tracks.
         """
+        return self.named(frames, self.read(frames, action_scores, first=first), first=first)
+
+    def read(
+        self, frames: Sequence[FrameParse], action_scores: NDArray[np.float32], *, first: int = 0
+    ) -> TrackReadings:
+        """All that the network says of the persons of `frames[first:]`; the arguments are those of `with_states`."""
         told = torch.from_numpy(np.asarray(action_scores, np.float32)).to(self.device)  # (A,)
-        persons = [list(frame.persons) for frame in frames]
+        places: list[tuple[int, int]] = []
+        actions = [np.zeros((0, len(self.actions)), np.float32)]
+        states = [[np.zeros((0, len(names)), np.float32)] for names in self.states]
         for rows, features in self._features(frames, first):
             with inference(self.device, full_precision=True):
-                logits = self.net.state_logits(features, told.expand(len(features), -1))
-                scores = [part.softmax(dim=1).cpu().numpy() for part in logits]  # ten times (n, S)
-            for row, (frame, person) in enumerate(rows):
-                persons[frame][person] = self._named(persons[frame][person], [part[row] for part in scores])
+                actions.append(self.net.action_logits(features).softmax(dim=1).cpu().numpy())
+                for part, logits in enumerate(self.net.state_logits(features, told.expand(len(features), -1))):
+                    states[part].append(logits.softmax(dim=1).cpu().numpy())
+            places += rows
+        return TrackReadings(
+            places=tuple(places),
+            weights=np.array([person_weight(frames[frame], person) for frame, person in places]),
+            action_scores=np.concatenate(actions),
+            state_scores=tuple(np.concatenate(part) for part in states),
+        )
+
+    def named(self, frames: Sequence[FrameParse], readings: TrackReadings, *, first: int = 0) -> list[FrameParse]:
+        """`frames[first:]` with the likeliest states of their readings."""
+        persons = [list(frame.persons) for frame in frames]
+        for row, (frame, person) in enumerate(readings.places):
+            persons[frame][person] = self._named(persons[frame][person], [part[row] for part in readings.state_scores])
         return [replace(frames[n], persons=tuple(persons[n])) for n in range(first, len(frames))]
 
     def _named(self, person: PersonParse, scores: list[NDArray[np.float32]]) -> PersonParse:
@@ -178,7 +208,7 @@ class FollowedTracks:
         return sum((found for _, found in self._evidence), start=self._recognizer.no_evidence)
 
 
-def _weight(frame: FrameParse, number: int) -> float:
+def person_weight(frame: FrameParse, number: int) -> float:
     """How much a person counts: the surer box and keypoints are, and the nearer to the largest person of the frame.
 
     Who does what a video is about stands in front; who stands around is smaller, and does something else.

@@ -82,6 +82,15 @@ def build_performer(action: str, rng: np.random.Generator, sizes: BodySizes) -> 
     return _perform(_action(action).build, rng, sizes)
 
 
+def build_routine(action: str, rng: np.random.Generator) -> Routine:
+    """The phases of someone who does an action in a manner of their own, without a body.
+
+    Raises:
+        ConfigError: the action is not one of `ACTIONS`.
+    """
+    return _action(action).build(Style(rng))
+
+
 def build_bystander(rng: np.random.Generator, sizes: BodySizes) -> Performer:
     """Someone who does none of the actions, or only warms up; everything they do follows from `rng`."""
     shares = np.array([share for _, share in BYSTANDERS.values()])
