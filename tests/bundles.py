@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import torch
 
+from actparse.nets.baseline import Baseline, BaselineConfig
 from actparse.nets.csn import Csn, CsnConfig
 from actparse.nets.hrnet import Hrnet, HrnetConfig
 from actparse.nets.resnet import ResNetConfig
 from actparse.nets.tracks import TrackConfig, TrackNet
 from actparse.nets.yolof import Yolof, YolofConfig
 from actparse.stages.actions import ClipConfig
+from actparse.stages.baseline import BaselineSettings
 from actparse.stages.parts import PartsConfig
 from actparse.stages.persons import PersonsConfig
 from actparse.stages.poses import PosesConfig
@@ -22,6 +25,7 @@ from actparse.weights.bundle import config_to_dict, save_network
 
 ACTIONS = ("lunge", "push_up")
 TRACK_STATES = ("hold", "none")  # of each person; the segments' states are all "bend"
+BASELINE_STATES = ("bend", "step")
 CLIPS = ClipConfig(num_frames=4, frame_stride=1, num_clips=2, frame_rate=10.0, short_side=32)
 
 
@@ -56,6 +60,26 @@ def write_random_bundle(folder: Path) -> Path:
     settings = config_to_dict(TracksConfig())
     save_network(folder / "tracks.safetensors", tracks, kind="tracks", settings=settings, labels=words)
     (folder / "bundle.json").write_text(json.dumps({"name": "random"}))
+    return folder
+
+
+def write_random_baseline(folder: Path, stage_1: Path) -> Path:
+    """A bundle of the official baseline beside the detectors and the pose network of another one."""
+    torch.manual_seed(0)
+    folder.mkdir(parents=True, exist_ok=True)
+    for kind in ("persons", "poses", "parts"):
+        shutil.copy(stage_1 / f"{kind}.safetensors", folder)
+    backbone = ResNetConfig(
+        block="basic", num_blocks=(1,), widths=(8,), strides=(2,), dilations=(1,), stem_width=8, stem_pool=False
+    )
+    config = BaselineConfig(
+        backbone=backbone, num_actions=2, num_states=(2,) * len(PARTS), roi_channels=4, roi_size=2, width=8
+    )
+    words = {"actions": list(ACTIONS), "states": [list(BASELINE_STATES)] * len(PARTS)}
+    settings = config_to_dict(BaselineSettings(short_side=48, max_frames=3))
+    path = folder / "baseline.safetensors"
+    save_network(path, Baseline(config), kind="baseline", settings=settings, labels=words)
+    (folder / "bundle.json").write_text(json.dumps({"name": "random baseline"}))
     return folder
 
 

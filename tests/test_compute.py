@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
 
-from actparse.compute import VideoShape, bundle_costs, costs_as_text, forward_macs, paper_costs
+from actparse.compute import VideoShape, bundle_costs, costs_as_text, forward_macs, paper_costs, states_macs
 from actparse.errors import ConfigError
 from actparse.nets import csn, tsn
 from actparse.stages.loading import load_bundle
+from bundles import CLIPS, write_random_baseline
 
 
 def test_one_convolution_is_counted_by_hand() -> None:
@@ -63,3 +66,19 @@ def test_shorter_segments_cost_in_proportion() -> None:
 def test_a_video_needs_a_length() -> None:
     with pytest.raises(ConfigError, match=r"video.seconds must be greater than 0, got 0"):
         VideoShape(seconds=0)
+
+
+def test_the_baseline_costs_by_frames_and_persons(random_bundle: Path, tmp_path: Path) -> None:
+    bundle = load_bundle(write_random_baseline(tmp_path / "bundle", random_bundle))
+    one, two = (bundle_costs(bundle, VideoShape(persons_per_frame=number)) for number in (1, 2))
+    assert [cost.name for cost in one] == ["persons", "poses", "parts", "baseline", "baseline, person"]
+    assert one[3] == two[3]
+    assert two[4].total_macs == 2 * one[4].total_macs > 0
+
+
+def test_a_frame_level_network_sees_one_clip_of_each_frame(random_bundle: Path) -> None:
+    states = load_bundle(random_bundle).states
+    assert states is not None
+    video = VideoShape(seconds=10, frame_rate=10, stride=5, segment_seconds=10)
+    segments, frames = states_macs(states, video), states_macs(states, video, level="frame")
+    assert frames / segments == pytest.approx(20 / CLIPS.num_clips)

@@ -16,7 +16,7 @@ from actparse.structures import VideoParse, json_schema
 from actparse.video.decode import read_frames
 from actparse.video.encode import VideoWriter
 from actparse.vocabulary import PARTS
-from bundles import TRACK_STATES
+from bundles import ACTIONS, BASELINE_STATES, TRACK_STATES, write_random_baseline
 
 
 @pytest.fixture(scope="module")
@@ -184,10 +184,12 @@ def test_at_frame_level_a_state_is_what_one_clip_around_its_frame_shows(
 ) -> None:
     parser = Parser.load(random_bundle, device="cpu", config=ParserConfig(level="frame", use_tracks=False))
     observed = parser.observe(small_video)
-    images = [clip_image(frame.image, parser.states.config) for frame in read_frames(small_video)]
+    assert parser.states is not None
+    (reading,) = parser.states.readings
+    images = [clip_image(frame.image, reading) for frame in read_frames(small_video)]
     for number, segment in enumerate(observed.segments):
         clip = np.stack([images[min(max(5 * number - 2 + k, 0), 69)] for k in range(4)])
-        for group, scores in parser.states.scores(clip[None]).items():
+        for group, scores in parser.states.scores({reading: clip[None]}).items():
             assert segment.group_scores[group] == pytest.approx(scores, abs=1e-6)
     assert [f.index for f in parser.stream(small_video)] == [frame.index for frame in by_frame.frames]
 
@@ -202,3 +204,49 @@ def test_frame_level_of_a_time_range_and_of_a_single_frame(random_bundle: Path, 
     assert [(s.first_frame, s.end_frame) for s in one.segments] == [(20, 21)]
     with pytest.raises(ConfigError, match="level must be 'segment' or 'frame', got 'video'"):
         ParserConfig(level="video")  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def baseline(random_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Parser:
+    folder = write_random_baseline(tmp_path_factory.mktemp("baseline") / "bundle", random_bundle)
+    return Parser.load(folder, device="cpu")
+
+
+def test_the_baseline_takes_the_place_of_stage_2(baseline: Parser, small_video: Path, parse: VideoParse) -> None:
+    assert (baseline.action, baseline.states, baseline.tracks) == (None, None, None)
+    assert baseline.labels.actions == ACTIONS
+    found = baseline.parse(small_video)
+    assert [[(p.track_id, p.box) for p in frame.persons] for frame in found.frames] == [
+        [(p.track_id, p.box) for p in frame.persons] for frame in parse.frames
+    ]
+    assert set(found.action_scores) == set(ACTIONS)
+    assert sum(found.action_scores.values()) == pytest.approx(1, abs=1e-5)
+    assert {part.state for f in found.frames for p in f.persons for part in p.parts} <= set(BASELINE_STATES)
+    assert list(baseline.stream(small_video)) == list(found.frames)
+    jsonschema.validate(json.loads(found.to_json()), json_schema())
+    assert VideoParse.from_json(found.to_json()) == found
+
+
+def test_the_baseline_looks_at_all_sampled_frames_together(baseline: Parser, small_video: Path) -> None:
+    found = baseline.parse(small_video)
+    images = [frame.image for frame in read_frames(small_video) if frame.index % 5 == 0]
+    assert baseline.baseline is not None
+    scores, frames = baseline.baseline.recognize(images, found.frames)
+    assert scores == pytest.approx(found.action_scores, abs=2e-3)  # sums in bfloat16 may differ with the batch
+    assert len(frames) == len(found.frames)
+
+
+def test_a_segment_of_the_baseline_has_the_commonest_states(baseline: Parser, small_video: Path) -> None:
+    found = baseline.parse(small_video)
+    assert [(s.first_frame, s.end_frame) for s in found.segments] == [(0, 35), (35, 70)]
+    for segment in found.segments:
+        heads = [
+            p.parts[0].state for f in found.frames for p in f.persons if f.index // 35 == segment.first_frame // 35
+        ]
+        assert heads.count(segment.states["head"]) == max(map(heads.count, BASELINE_STATES))
+        assert segment.state_scores["head"] == heads.count(segment.states["head"]) / len(heads)
+
+
+def test_the_baseline_can_use_stage_1_of_another_parser(baseline: Parser, parser: Parser, small_video: Path) -> None:
+    other = parser.observe(small_video)
+    assert baseline.observe(small_video, stage_1=other.frames).frames == baseline.parse(small_video).frames

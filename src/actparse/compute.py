@@ -16,10 +16,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from actparse.errors import ConfigError
 from actparse.nets import csn, hrnet, yolof
+from actparse.nets.baseline import Baseline, FrameBoxes
 from actparse.nets.detector_input import detector_resize_size
 from actparse.nets.tsn import Tsn
 from actparse.nets.yolof import Yolof
-from actparse.stages.actions import ClipClassifier, ClipConfig, StateRecognizer
+from actparse.stages.actions import Classifier, ClipConfig, StateRecognizer
 from actparse.stages.loading import StageBundle
 from actparse.stages.persons import PersonsConfig
 from actparse.stages.poses import PosesConfig
@@ -96,10 +97,13 @@ def bundle_costs(bundle: StageBundle, video: VideoShape) -> tuple[NetworkCost, .
         _cost("persons", persons.net, detector_input, video.num_frames),
         _cost("poses", poses.net, (3, *poses.config.size), boxes * flips),
         _cost("parts", parts.net, (3, parts.config.size, parts.config.size), boxes),
-        _clip_cost("action", bundle.action, video, 1),
     ]
-    for group, classifier in bundle.states.classifiers.items():
-        costs.append(_clip_cost(f"states-{group}", classifier, video, video.num_segments))
+    if bundle.baseline is not None:
+        costs += _baseline_costs(bundle.baseline.net, bundle.baseline.settings.resized(video.size), video)
+    if bundle.action is not None:
+        costs += _clip_costs("action", bundle.action, video, 1)
+    for group, classifier in bundle.states.classifiers.items() if bundle.states is not None else ():
+        costs += _clip_costs(f"states-{group}", classifier, video, video.num_segments)
     return tuple(costs)
 
 
@@ -115,15 +119,15 @@ def states_macs(
     Args:
         states: the networks of all part groups.
         video: the video.
-        level: of segments, or of every sampled frame.
+        level: of segments, or of every sampled frame, with one clip around it.
         crop: side of square clips, pixels; None takes the size that the networks see.
     """
-    stretches = video.num_segments if level == "segment" else video.num_frames
     total = 0.0
-    for classifier in states.classifiers.values():
-        config = classifier.config if crop is None else replace(classifier.config, short_side=crop, crop=crop)
-        shape = clip_shape(config, video.size, frames_first=isinstance(classifier.net, Tsn))
-        total += forward_macs(classifier.net, (1, *shape)) * config.num_clips * stretches
+    for member, _ in (member for classifier in states.classifiers.values() for member in classifier.members):
+        config = member.config if crop is None else replace(member.config, short_side=crop, crop=crop)
+        shape = clip_shape(config, video.size, frames_first=isinstance(member.net, Tsn))
+        clips = video.num_segments * config.num_clips if level == "segment" else video.num_frames
+        total += forward_macs(member.net, (1, *shape)) * clips
     return total
 
 
@@ -138,9 +142,37 @@ def _detector_input(size: tuple[int, int], config: PersonsConfig, net: Yolof) ->
     return 3, -(-height // stride) * stride, -(-width // stride) * stride
 
 
-def _clip_cost(name: str, classifier: ClipClassifier, video: VideoShape, stretches: int) -> NetworkCost:
-    shape = clip_shape(classifier.config, video.size, frames_first=isinstance(classifier.net, Tsn))
-    return _cost(name, classifier.net, shape, stretches * classifier.config.num_clips)
+def _clip_costs(name: str, classifier: Classifier, video: VideoShape, stretches: int) -> list[NetworkCost]:
+    """Of each network of an ensemble; the second and later ones have their number behind the name."""
+    costs = []
+    for number, (member, _) in enumerate(classifier.members, start=1):
+        shape = clip_shape(member.config, video.size, frames_first=isinstance(member.net, Tsn))
+        own_name = name if number == 1 else f"{name} ({number})"
+        costs.append(_cost(own_name, member.net, shape, stretches * member.config.num_clips))
+    return costs
+
+
+def _baseline_costs(net: Baseline, size: tuple[int, int], video: VideoShape) -> list[NetworkCost]:
+    """Of its frames, and of the boxes of each person in them."""
+    frame, with_person = (_baseline_macs(net, size, num_persons) for num_persons in (0, 1))
+    persons = video.num_frames * video.persons_per_frame
+    return [
+        NetworkCost("baseline", (3, *size), frame, video.num_frames),
+        NetworkCost("baseline, person", (1 + len(PARTS), 4), with_person - frame, persons),
+    ]
+
+
+def _baseline_macs(net: Baseline, size: tuple[int, int], num_persons: int) -> int:
+    """Of one frame of (height, width) with some persons; it is computed, for boxes have to be somewhere."""
+    twin = copy.deepcopy(net).eval().cpu()
+    box = torch.tensor([0.0, 0.0, size[1], size[0]])
+    persons = box.expand(num_persons, 4)
+    parts = box.expand(num_persons, len(PARTS), 4)
+    boxes = FrameBoxes.without_objects(persons, parts, torch.zeros(num_persons, dtype=torch.int64))
+    counter = FlopCounterMode(display=False)
+    with counter, torch.no_grad():
+        twin.frame_features(torch.zeros(1, 3, *size), boxes)
+    return int(counter.get_total_flops()) // 2
 
 
 def clip_shape(config: ClipConfig, size: tuple[int, int], *, frames_first: bool = False) -> tuple[int, ...]:

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from actparse import __version__
 from actparse.data.shares import StateShares
 from actparse.errors import ConfigError, VideoError
-from actparse.stages.actions import ClipClassifier, StateRecognizer, best_states
+from actparse.stages.actions import Classifier, StateRecognizer, best_states, label_scores, readings
+from actparse.stages.baseline import BaselineRecognizer, SeenFrames
 from actparse.stages.clips import VideoClips
 from actparse.stages.explanation import explain
-from actparse.stages.integrate import joined_scores, segment_number, with_states
+from actparse.stages.integrate import joined_scores, segment_number, with_commonest_states, with_states
 from actparse.stages.loading import StageBundle, load_bundle
 from actparse.stages.parts import PartDetector
 from actparse.stages.persons import PersonDetector
@@ -73,7 +74,7 @@ class Observed:
     """What stages 1 and 2 found in a video, before it is put together."""
 
     info: VideoInfo
-    frames: tuple[FrameParse, ...]  # no states yet
+    frames: tuple[FrameParse, ...]  # without states, but for the baseline's
     segments: tuple[SegmentScores, ...]
     clip_scores: dict[str, float]  # action -> probability, from clips of the whole video
     track_scores: dict[str, float] | None  # the same from the persons' tracks; None where these are not read
@@ -89,8 +90,9 @@ class Parser:
         self.persons: PersonDetector = bundle.persons
         self.poses: PoseEstimator = bundle.poses
         self.parts: PartDetector = bundle.parts
-        self.action: ClipClassifier = bundle.action
-        self.states: StateRecognizer = bundle.states
+        self.action: Classifier | None = bundle.action
+        self.states: StateRecognizer | None = bundle.states
+        self.baseline: BaselineRecognizer | None = bundle.baseline  # in the place of both
         self.tracks: TrackRecognizer | None = bundle.tracks
         self.shares: StateShares | None = bundle.shares
         self.model = {**bundle.model, "actparse": __version__}
@@ -177,7 +179,10 @@ class Parser:
         action = max(action_scores, key=lambda name: action_scores[name])
         segments = tuple(self._with_states(item, action_scores) for item in observed.segments)
         reasons: tuple[Reason, ...] = ()
-        if tracks is None:
+        if self.baseline is not None:
+            frames = list(observed.frames)
+            segments = tuple(with_commonest_states(segment, frames) for segment in segments)
+        elif tracks is None:
             frames = [with_states(f, segments[segment_number(f.index, segments)]) for f in observed.frames]
             reasons = segment_reasons(observed.segments, segments, self.labels, action)
         else:
@@ -213,6 +218,9 @@ class Parser:
                 yield from followed.with_states(found)
             return
         for found, scored in _Walk(self, Path(video), time_range, None):
+            if self.baseline is not None:
+                yield from found
+                continue
             segment = self._with_states(scored, None)
             yield from (with_states(frame, segment) for frame in found)
 
@@ -247,6 +255,7 @@ class _Walk:
     """One pass over a video: yields, segment by segment, its sampled frames and its scores.
 
     Without `reads_clips` the clip networks are left out: segments have no scores, and the video none of its action.
+    The baseline reads none; it looks at the sampled frames.
     """
 
     def __init__(
@@ -259,25 +268,27 @@ class _Walk:
         reads_clips: bool = True,
     ) -> None:
         self.parser = parser
-        self.reads_clips = reads_clips
+        self.states = parser.states if reads_clips else None
         self.info = probe(path, time_range=time_range)
         self.warnings: list[str] = []
         self.known: dict[int, FrameParse] | None = None  # sampled frames whose persons need not be looked for
         self._path, self._time_range, self._progress = path, time_range, progress
         self._tracker = Tracker(TrackerConfig())
-        self._video_clips = VideoClips(
-            parser.action.config, duration_seconds=self.info.duration_seconds, num_frames=self.info.num_frames
-        )
+        of_action = readings([parser.action]) if reads_clips and parser.action is not None else ()
+        self._video_clips = [
+            VideoClips(config, duration_seconds=self.info.duration_seconds, num_frames=self.info.num_frames)
+            for config in of_action
+        ]
+        self._seen: SeenFrames | None = None  # by the baseline
         self._num_read = 0
 
     def _segments(self) -> Segments:
         parser, config = self.parser, self.parser.config
-        states = parser.states if self.reads_clips else None
-        if config.level == "frame" and states is not None:
-            return FrameSegments(self._parse_frames, states, parser.timer, batch_frames=config.batch_frames)
+        if config.level == "frame" and self.states is not None:
+            return FrameSegments(self._parse_frames, self.states, parser.timer, batch_frames=config.batch_frames)
         return TimeSegments(
             self._parse_frames,
-            states,
+            self.states,
             parser.timer,
             batch_frames=config.batch_frames,
             duration_seconds=self.info.duration_seconds,
@@ -286,8 +297,16 @@ class _Walk:
 
     def _parse_frames(self, frames: list[DecodedFrame]) -> list[FrameParse]:
         if self.known is not None:
-            return [self.known[frame.index] for frame in frames]
-        return self.parser.parse_frames(frames, self._tracker)
+            found = [self.known[frame.index] for frame in frames]
+        else:
+            found = self.parser.parse_frames(frames, self._tracker)
+        baseline = self.parser.baseline
+        if baseline is None:
+            return found
+        with self.parser.timer("baseline"):
+            seen, found = baseline.look([frame.image for frame in frames], found)
+        self._seen = seen if self._seen is None else self._seen + seen
+        return found
 
     def __iter__(self) -> Iterator[Closed]:
         reader = read_frames(self._path, time_range=self._time_range)
@@ -297,8 +316,8 @@ class _Walk:
             if self._num_read == 0:
                 start = frame.time_seconds
             yield from segments.add(frame, is_sampled=self._num_read % self.parser.config.stride == 0)
-            if self.reads_clips:
-                self._video_clips.add(frame.image, frame.time_seconds)
+            for clips in self._video_clips:
+                clips.add(frame.image, frame.time_seconds)
             self._num_read += 1
             if self._progress:
                 self._progress(self._num_read, max(self._num_read, self.info.num_frames))
@@ -320,10 +339,14 @@ class _Walk:
 
     def action_scores(self) -> dict[str, float]:
         """The probability of each action, from clips of the whole video; call it when the walk is over."""
+        action, baseline = self.parser.action, self.parser.baseline
         with self.parser.timer("action"):
-            clips = self.parser.action.inputs(self._video_clips.clips())
-            scores = self.parser.action.scores(clips)
-        return {label[0]: float(score) for label, score in zip(self.parser.action.labels, scores, strict=True)}
+            if baseline is not None:
+                assert self._seen is not None
+                return dict(zip(baseline.actions, map(float, baseline.action_scores(self._seen)), strict=True))
+            assert action is not None
+            scores = label_scores(action, {clips.config: clips.clips() for clips in self._video_clips})
+        return {label[0]: float(score) for label, score in zip(action.labels, scores, strict=True)}
 
 
 def _frame_parse(

@@ -109,7 +109,7 @@ def test_probabilities_are_averaged_over_clips() -> None:
     alone = np.mean([classifier.scores(classifier.inputs(clips[n : n + 1])) for n in range(3)], axis=0)
     assert together.sum() == pytest.approx(1, abs=1e-5)
     assert np.allclose(together, alone, atol=2e-2)  # bfloat16 where the processor has it
-    scores = StateRecognizer({"head": classifier}).scores(clips)
+    scores = StateRecognizer({"head": classifier}).scores({LINE: clips})
     assert np.allclose(scores["head"], together, atol=1e-6)
 
 

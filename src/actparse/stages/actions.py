@@ -6,8 +6,8 @@ group the states of both sides. Source: PCF, section II-C, and III-A (seven clip
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import cv2
@@ -53,6 +53,11 @@ class ClipConfig:
             raise ConfigError(f"clip.crop must be 1..short_side ({self.short_side}), got {self.crop}")
         if self.flow is not None and self.num_frames % self.flow.run:
             raise ConfigError(f"clip.num_frames must be a multiple of {self.flow.run} for flow, got {self.num_frames}")
+
+    @property
+    def reading(self) -> ClipConfig:
+        """What decides which pixels of a video are read; networks that agree on it can share them."""
+        return replace(self, norm=InputNorm(), flow=None)
 
 
 def time_line(times: NDArray[np.float64], frame_rate: float | None) -> NDArray[np.int64]:
@@ -113,6 +118,9 @@ def clip_image(image: NDArray[np.uint8], config: ClipConfig) -> NDArray[np.uint8
     return image[top : top + config.crop, left : left + config.crop]
 
 
+Clips = Mapping[ClipConfig, NDArray[np.uint8]]  # of a stretch, by the reading: (N, T, H, W, 3) RGB
+
+
 class ClipClassifier:
     """A video network with its labels: clips in, the mean probability of each label out."""
 
@@ -122,6 +130,11 @@ class ClipClassifier:
         self.config = config
         self.max_batch = max_batch
         self.device = next(net.parameters()).device
+
+    @property
+    def members(self) -> tuple[tuple[ClipClassifier, float], ...]:
+        """Itself alone, as an ensemble."""
+        return ((self, 1.0),)
 
     @property
     def reads(self) -> tuple[InputNorm, FlowInput | None, bool]:
@@ -144,26 +157,65 @@ class ClipClassifier:
         return (total / len(inputs)).cpu().numpy()
 
 
+class ClipEnsemble:
+    """Video networks of the same labels, whose probabilities are averaged with weights.
+
+    Source: the challenge report of the paper's authors, where weights are of scores.
+    """
+
+    def __init__(self, members: Sequence[tuple[ClipClassifier, float]]) -> None:
+        """`members`: each network with its weight.
+
+        Raises:
+            ConfigError: there is no weight above 0, one is below 0, or networks say other labels.
+        """
+        weights = [weight for _, weight in members]
+        if not weights or min(weights) < 0 or sum(weights) <= 0:
+            raise ConfigError(f"ensemble needs weights of at least 0, not all of them 0, got {weights}")
+        if len({classifier.labels for classifier, _ in members}) > 1:
+            raise ConfigError("ensemble needs networks of the same labels in the same order")
+        self.members = tuple((classifier, weight / sum(weights)) for classifier, weight in members if weight > 0)
+        self.labels = self.members[0][0].labels
+
+
+Classifier = ClipClassifier | ClipEnsemble
+
+
+def readings(classifiers: Iterable[Classifier]) -> tuple[ClipConfig, ...]:
+    """The distinct readings of networks, each one's settings for cutting clips."""
+    members = (member for classifier in classifiers for member, _ in classifier.members)
+    return tuple(dict.fromkeys(member.config.reading for member in members))
+
+
+def label_scores(classifier: Classifier, clips: Clips, shared: dict[Any, Tensor] | None = None) -> NDArray[np.float32]:
+    """Map the clips of a stretch to the probability of each label (num_labels,), which sum to 1.
+
+    Args:
+        classifier: a network, or several.
+        clips: for the reading of each network.
+        shared: inputs that others made of these clips; networks that read alike make them once.
+    """
+    shared = {} if shared is None else shared
+    total = np.zeros(len(classifier.labels), np.float32)
+    for member, weight in classifier.members:
+        key = (member.config.reading, member.reads)
+        if key not in shared:
+            shared[key] = member.inputs(clips[member.config.reading])
+        total += np.float32(weight) * member.scores(shared[key])
+    return total
+
+
 class StateRecognizer:
     """The six group networks: a segment's clips in, per group the probability of each (action, state...) label out."""
 
-    def __init__(self, classifiers: dict[str, ClipClassifier]) -> None:
-        self.classifiers = classifiers
+    def __init__(self, classifiers: Mapping[str, Classifier]) -> None:
+        self.classifiers = dict(classifiers)
+        self.readings = readings(classifiers.values())
 
-    @property
-    def config(self) -> ClipConfig:
-        """How clips are cut: for all groups as for the first."""
-        return next(iter(self.classifiers.values())).config
-
-    def scores(self, clips: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        """Map a segment's clips (N, T, H, W, 3) uint8 to {group: (num_labels,) probabilities}."""
+    def scores(self, clips: Clips) -> dict[str, NDArray[np.float32]]:
+        """Map a segment's clips, for each of the readings, to {group: (num_labels,) probabilities}."""
         shared: dict[Any, Tensor] = {}
-        scores = {}
-        for group, classifier in self.classifiers.items():
-            if classifier.reads not in shared:
-                shared[classifier.reads] = classifier.inputs(clips)
-            scores[group] = classifier.scores(shared[classifier.reads])
-        return scores
+        return {group: label_scores(each, clips, shared) for group, each in self.classifiers.items()}
 
 
 def best_states(

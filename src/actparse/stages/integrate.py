@@ -6,6 +6,7 @@ Source: PCF, section II-A, last stage.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -23,6 +24,23 @@ def _person_with_states(person: PersonParse, segment: SegmentParse) -> PersonPar
 
 def _part_with_state(part: PartParse, segment: SegmentParse) -> PartParse:
     return replace(part, state=segment.states.get(part.name), state_score=segment.state_scores.get(part.name))
+
+
+def with_commonest_states(segment: SegmentParse, frames: Sequence[FrameParse]) -> SegmentParse:
+    """The segment with the state that each part is in most often over the persons of its frames, and how often (0..1).
+
+    Ties go to the first in sorted order; a part that nobody shows has no state.
+    """
+    inside = [frame for frame in frames if segment.first_frame <= frame.index < segment.end_frame]
+    parts = [part for frame in inside for person in frame.persons for part in person.parts]
+    states: dict[str, str] = {}
+    scores: dict[str, float] = {}
+    for name in dict.fromkeys(part.name for part in parts):
+        seen = Counter(part.state for part in parts if part.name == name and part.state is not None)
+        if seen:
+            states[name] = min(seen, key=lambda state: (-seen[state], state))
+            scores[name] = seen[states[name]] / seen.total()
+    return replace(segment, states=states, state_scores=scores)
 
 
 def segment_number(index: int, segments: Sequence[SegmentParse]) -> int:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import math
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from torch import nn
 
 from actparse.data.shares import StateShares, load_shares
-from actparse.errors import WeightsError
+from actparse.errors import ConfigError, WeightsError
 from actparse.nets.hrnet import Hrnet
 from actparse.nets.tracks import TrackNet
 from actparse.nets.yolof import Yolof
-from actparse.stages.actions import ClipClassifier, ClipConfig, StateRecognizer
+from actparse.stages.actions import Classifier, ClipClassifier, ClipConfig, ClipEnsemble, StateRecognizer
+from actparse.stages.baseline import BaselineRecognizer, build_recognizer
 from actparse.stages.parts import PartDetector, PartsConfig
 from actparse.stages.persons import PersonDetector, PersonsConfig
 from actparse.stages.poses import PoseEstimator, PosesConfig
@@ -25,20 +29,29 @@ from actparse.weights.bundle import NetworkFile, config_from_dict, load_network
 
 Net = TypeVar("Net", bound=nn.Module)
 
-OPTIONAL_KINDS = ("tracks",)
-BUNDLE_FILE = "bundle.json"  # name, version, and what was measured with the bundle
+STAGE_1_KINDS = ("persons", "poses", "parts")
+CLIP_KINDS = ("action", *(f"states-{group}" for group in GROUPS))
+BASELINE = "baseline"  # where a bundle has this network and none for the action, it does stage 2 alone
+BUNDLE_FILE = "bundle.json"  # name, version, ensembles, and what was measured with the bundle
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")  # of a network in a bundle, which is the name of its file
+
+Ensembles = Mapping[str, list[tuple[str, float]]]  # kind -> the networks that take its place, each with its weight
 
 
 @dataclass(frozen=True)
 class StageBundle:
-    """The stages of one set of weights, what they can say, and who they are."""
+    """The stages of one set of weights, what they can say, and who they are.
+
+    Stage 2 is `action` and `states`, and perhaps `tracks`; or `baseline` in the place of all three.
+    """
 
     persons: PersonDetector
     poses: PoseEstimator
     parts: PartDetector
-    action: ClipClassifier
-    states: StateRecognizer
+    action: Classifier | None
+    states: StateRecognizer | None
     tracks: TrackRecognizer | None  # each person's own states; a set of weights may lack it
+    baseline: BaselineRecognizer | None
     labels: LabelSpace
     shares: StateShares | None  # how often states are seen in each action; without it, tracks give no reasons
     model: dict[str, str]  # name of the bundle, SHA-256 of each file
@@ -76,21 +89,54 @@ def load_bundle(weights: str | Path, *, device: str = "cpu") -> StageBundle:
         WeightsError: a file is missing or damaged, or a network is not of the kind that its stage needs.
     """
     folder = bundle_folder(weights)
-    kinds = [*_kinds(), *(kind for kind in OPTIONAL_KINDS if (folder / f"{kind}.safetensors").is_file())]
-    read = {kind: load_network(folder / f"{kind}.safetensors", device=device) for kind in kinds}
-    states = {group: _classifier(read[f"states-{group}"]) for group in GROUPS}
-    action = _classifier(read["action"])
+    ensembles = _ensembles(folder)
+    files = _files(folder, ensembles)
+    read = {name: load_network(folder / f"{name}.safetensors", device=device) for name in files}
+    stage_2 = _baseline(read[BASELINE]) if BASELINE in read else _clip_networks(read, ensembles)
     return StageBundle(
         persons=PersonDetector(*_net_and_settings(read["persons"], Yolof, PersonsConfig)),
         poses=PoseEstimator(*_net_and_settings(read["poses"], Hrnet, PosesConfig)),
         parts=PartDetector(*_net_and_settings(read["parts"], Yolof, PartsConfig)),
-        action=action,
-        states=StateRecognizer(states),
-        tracks=_recognizer(read["tracks"], action) if "tracks" in read else None,
-        labels=_label_space(action, states),
+        action=stage_2.action,
+        states=stage_2.states,
+        tracks=stage_2.tracks,
+        baseline=stage_2.baseline,
+        labels=stage_2.labels,
         shares=load_shares(folder),
-        model={"weights": bundle_name(folder), **{kind: file.sha256 for kind, file in read.items()}},
+        model={"weights": bundle_name(folder), **{name: file.sha256 for name, file in read.items()}},
     )
+
+
+@dataclass(frozen=True)
+class _Stage2:
+    labels: LabelSpace
+    action: Classifier | None = None
+    states: StateRecognizer | None = None
+    tracks: TrackRecognizer | None = None
+    baseline: BaselineRecognizer | None = None
+
+
+def _clip_networks(read: Mapping[str, NetworkFile], ensembles: Ensembles) -> _Stage2:
+    action = _classifier("action", read, ensembles)
+    states = {group: _classifier(f"states-{group}", read, ensembles) for group in GROUPS}
+    tracks = _recognizer(read["tracks"], action) if "tracks" in read else None
+    return _Stage2(_label_space(action, states), action, StateRecognizer(states), tracks)
+
+
+def _baseline(file: NetworkFile) -> _Stage2:
+    """The baseline alone; it has no labels of groups."""
+    baseline = build_recognizer(file)
+    known = sorted({state for of_part in baseline.states for state in of_part})
+    return _Stage2(LabelSpace(baseline.actions, tuple(known), {}), baseline=baseline)
+
+
+def _files(folder: Path, ensembles: Ensembles) -> list[str]:
+    """The networks of a bundle, which are the names of its files."""
+    has = {name: (folder / f"{name}.safetensors").is_file() for name in (BASELINE, "action", "tracks")}
+    if has[BASELINE] and not has["action"] and "action" not in ensembles:
+        return [*STAGE_1_KINDS, BASELINE]
+    members = [name for kind in CLIP_KINDS for name, _ in ensembles.get(kind, [(kind, 1.0)])]
+    return [*STAGE_1_KINDS, *dict.fromkeys(members), *(["tracks"] if has["tracks"] else [])]
 
 
 def load_parts_without_dots(weights: str | Path, *, device: str = "cpu") -> PartDetector | None:
@@ -124,14 +170,48 @@ def load_parts(path: Path, *, device: str = "cpu") -> PartDetector:
 
 def bundle_name(folder: Path) -> str:
     """The name that a bundle gives itself."""
+    return str(_record(folder)["name"])
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    """What a bundle says of itself.
+
+    Raises:
+        WeightsError: it is no JSON object, or has no name.
+    """
+    path = folder / BUNDLE_FILE
     try:
-        return str(json.loads((folder / BUNDLE_FILE).read_text(encoding="utf-8"))["name"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise WeightsError(f"{folder / BUNDLE_FILE}: needs a JSON object with a name, got: {error}") from None
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(record, dict) and "name" in record:
+            return record
+        got = "none"
+    except ValueError as error:
+        got = str(error)
+    raise WeightsError(f"{path}: needs a JSON object with a name, got: {got}")
 
 
-def _kinds() -> tuple[str, ...]:
-    return ("persons", "poses", "parts", "action", *(f"states-{group}" for group in GROUPS))
+def _ensembles(folder: Path) -> Ensembles:
+    """The networks of each kind that a bundle wants together: {"action": [["action", 7], ["action-ir", 1]]}.
+
+    Raises:
+        WeightsError: a kind, a name or a weight is not what it must be.
+    """
+    raw, where = _record(folder).get("ensembles", {}), f"{folder / BUNDLE_FILE}: ensembles"
+    if not isinstance(raw, dict) or not set(raw) <= set(CLIP_KINDS):
+        wanted = ", ".join(CLIP_KINDS)
+        raise WeightsError(f"{where} must be an object with keys of {wanted}, got {json.dumps(raw)[:80]}")
+    return {kind: _members(rows, f"{where}.{kind}") for kind, rows in raw.items()}
+
+
+def _members(rows: Any, where: str) -> list[tuple[str, float]]:
+    members = []
+    for row in rows if isinstance(rows, list) else [rows]:
+        match row:
+            case [str(name), int() | float() as weight] if NAME.fullmatch(name) and math.isfinite(weight):
+                members.append((name, float(weight)))
+            case _:
+                raise WeightsError(f"{where} must be a list of [network, weight], got {json.dumps(row)[:80]}")
+    return members
 
 
 Settings = TypeVar("Settings")
@@ -143,7 +223,17 @@ def _net_and_settings(file: NetworkFile, net: type[Net], settings: type[Settings
     return file.net, config_from_dict(settings, file.settings, name=f"{file.kind}: settings")
 
 
-def _classifier(file: NetworkFile) -> ClipClassifier:
+def _classifier(kind: str, read: Mapping[str, NetworkFile], ensembles: Ensembles) -> Classifier:
+    """The network of a kind, or the several that the bundle wants together."""
+    if kind not in ensembles:
+        return _clip_classifier(read[kind])
+    try:
+        return ClipEnsemble([(_clip_classifier(read[name]), weight) for name, weight in ensembles[kind]])
+    except ConfigError as error:
+        raise WeightsError(f"{kind}: {error}") from None
+
+
+def _clip_classifier(file: NetworkFile) -> ClipClassifier:
     config = config_from_dict(ClipConfig, file.settings, name=f"{file.kind}: settings")
     labels = file.labels.get("labels")
     if not isinstance(labels, list) or not labels:
@@ -151,7 +241,7 @@ def _classifier(file: NetworkFile) -> ClipClassifier:
     return ClipClassifier(file.net, [tuple(label) for label in labels], config)
 
 
-def _recognizer(file: NetworkFile, action: ClipClassifier) -> TrackRecognizer:
+def _recognizer(file: NetworkFile, action: Classifier) -> TrackRecognizer:
     net, config = _net_and_settings(file, TrackNet, TracksConfig)
     actions, states = file.labels.get("actions"), file.labels.get("states")
     if not isinstance(actions, list) or set(actions) != {label[0] for label in action.labels}:
@@ -161,7 +251,7 @@ def _recognizer(file: NetworkFile, action: ClipClassifier) -> TrackRecognizer:
     return TrackRecognizer(net, actions, states, config)
 
 
-def _label_space(action: ClipClassifier, states: dict[str, ClipClassifier]) -> LabelSpace:
+def _label_space(action: Classifier, states: Mapping[str, Classifier]) -> LabelSpace:
     group_labels = {group: classifier.labels for group, classifier in states.items()}
     known = sorted({state for labels in group_labels.values() for label in labels for state in label[1:]})
     return LabelSpace(tuple(label[0] for label in action.labels), tuple(known), group_labels)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.stages.actions import StateRecognizer
+from actparse.stages.actions import Clips, StateRecognizer
 from actparse.stages.clips import FrameClips, SegmentClips
 from actparse.stages.timing import StageTimer
 from actparse.structures import FrameParse, SegmentParse
@@ -61,7 +61,7 @@ class Segments(ABC):
             self._found += self._parse_frames(self._waiting)
             self._waiting = []
 
-    def _scores(self, clips: NDArray[np.uint8]) -> GroupScores:
+    def _scores(self, clips: Clips) -> GroupScores:
         assert self._states is not None
         with self._timer("states"):
             return self._states.scores(clips)
@@ -87,7 +87,7 @@ class TimeSegments(Segments):
         self._start = 0.0  # of the video, seconds
         self._number = -1  # of the open segment
         self._first: DecodedFrame | None = None  # of the open segment
-        self._clips: SegmentClips | None = None  # of the open segment
+        self._clips: tuple[SegmentClips, ...] = ()  # of the open segment, for each reading
 
     def add(self, frame: DecodedFrame, *, is_sampled: bool) -> Iterator[Closed]:
         """Take the next frame; the first one of a segment closes the one before."""
@@ -99,9 +99,9 @@ class TimeSegments(Segments):
             if self._first is not None:
                 yield from self.close(frame.time_seconds, frame.index)
             self._number, self._first = number, frame
-            self._clips = None if self._states is None else SegmentClips(self._states.config)
-        if self._clips is not None:
-            self._clips.add(frame.image, frame.time_seconds)
+            self._clips = () if self._states is None else tuple(map(SegmentClips, self._states.readings))
+        for clips in self._clips:
+            clips.add(frame.image, frame.time_seconds)
         if is_sampled:
             self._sample(frame)
 
@@ -109,7 +109,7 @@ class TimeSegments(Segments):
         """The open segment."""
         assert self._first is not None
         self._parse_waiting()
-        scores = {} if self._clips is None else self._scores(self._clips.clips())
+        scores = self._scores({each.config: each.clips() for each in self._clips}) if self._clips else {}
         segment = SegmentParse(self._first.time_seconds, end_seconds, self._first.index, end_frame)
         found = list(self._found)
         self._found.clear()
@@ -123,7 +123,8 @@ class FrameSegments(Segments):
         self, parse_frames: ParseFrames, states: StateRecognizer, timer: StageTimer, *, batch_frames: int
     ) -> None:
         super().__init__(parse_frames, states, timer, batch_frames=batch_frames)
-        self._clips = FrameClips(states.config)
+        self._clips = tuple(map(FrameClips, states.readings))
+        self._whole: tuple[deque[NDArray[np.uint8]], ...] = tuple(deque() for _ in self._clips)  # of each reading
         self._starts: deque[tuple[float, int]] = deque()  # time and frame of the segments that are not over
         self._known: deque[GroupScores] = deque()  # scores of the first of them
 
@@ -132,18 +133,25 @@ class FrameSegments(Segments):
         if is_sampled:
             self._starts.append((frame.time_seconds, frame.index))
             self._sample(frame)
-        self._recognize(self._clips.add(frame.image, frame.time_seconds, asked=is_sampled))
+        for clips, whole in zip(self._clips, self._whole, strict=True):
+            whole.extend(clips.add(frame.image, frame.time_seconds, asked=is_sampled))
+        self._recognize()
         yield from self._closed()
 
     def close(self, end_seconds: float, end_frame: int) -> Iterator[Closed]:
         """All segments that are not over."""
         self._parse_waiting()
-        self._recognize(self._clips.rest())
+        for clips, whole in zip(self._clips, self._whole, strict=True):
+            whole.extend(clips.rest())
+        self._recognize()
         self._starts.append((end_seconds, end_frame))
         yield from self._closed()
 
-    def _recognize(self, clips: list[NDArray[np.uint8]]) -> None:
-        self._known += [self._scores(clip[None]) for clip in clips]
+    def _recognize(self) -> None:
+        """Score the frames whose clips are there for every reading."""
+        while all(self._whole):
+            pairs = zip(self._clips, self._whole, strict=True)
+            self._known.append(self._scores({clips.config: whole.popleft()[None] for clips, whole in pairs}))
 
     def _closed(self) -> Iterator[Closed]:
         while len(self._starts) > 1 and self._known and self._found:
