@@ -1,4 +1,4 @@
-"""Command "weights"."""
+"""Commands "models" and "weights"."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from actparse.commands.options import Commands, add_json_option
+from actparse.commands.options import Commands, add_json_option, print_json
 
 if TYPE_CHECKING:
     from actparse.weights.registry import Checkpoint
@@ -17,12 +17,37 @@ _ACTIONS = "list what there is, pull a public checkpoint, import one, verify wha
 
 def add_commands(commands: Commands) -> None:
     """Make them known."""
+    _add_models(commands)
     command = commands.add_parser("weights", help=_ACTIONS)
     actions = command.add_subparsers(metavar="ACTION", required=True)
     _add_list(actions)
     _add_pull(actions)
     _add_import(actions)
     _add_verify(actions)
+
+
+def _add_models(commands: Commands) -> None:
+    command = commands.add_parser(
+        "models",
+        help="the bundles of weights: size, labels, what they were trained on, what they reach",
+        description="What each bundle of weights is, from its files and its model card. Public checkpoints, to train "
+        "from, are listed by `actparse weights list`.",
+        epilog="examples:\n  actparse models\n  actparse models runs/tiny/bundle --json",
+    )
+    command.add_argument("folders", nargs="*", type=Path, metavar="DIR", help="bundles of one's own, to be named too")
+    add_json_option(command)
+    command.set_defaults(run=_models)
+
+
+def _models(args: argparse.Namespace) -> int:
+    from actparse.models import find_models
+
+    models = find_models(args.folders)
+    if args.json:
+        print_json([model.to_dict() for model in models])
+    else:
+        print("\n\n".join(model.to_text() for model in models))
+    return 0
 
 
 def _add_list(actions: Commands) -> None:
