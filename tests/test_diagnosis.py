@@ -57,7 +57,16 @@ def test_everything_is_measured(data: Path, random_bundle: Path) -> None:
     assert figures.scores["true action"]["video_accuracy"] == 1.0
     ceiling, prior = figures.states["best label shared by all"], figures.states["commonest of the predicted action"]
     assert all(ceiling[group] >= prior[group] for group in GROUPS if ceiling[group] == ceiling[group])
+    assert figures.causes["any order (chance)"]["first_two"] == pytest.approx(100 / 3)
+    assert figures.causes["reasons of the parse"]["videos"] == 0  # random weights name no action rightly
     json.dumps(figures.to_dict(), allow_nan=False)
     text = figures.to_text()
-    for name in ("persons AP50", "swap rate", "parts AP50, dots", "parts AP50, no dots", "everything predicted"):
+    for name in (
+        "persons AP50",
+        "swap rate",
+        "parts AP50, dots",
+        "parts AP50, no dots",
+        "everything predicted",
+        "planted cause",
+    ):
         assert name in text

@@ -15,6 +15,7 @@ from actparse.commands import (
     compute,
     converting,
     datasets,
+    explaining,
     parsing,
     reporting,
     reproducing,
@@ -74,6 +75,7 @@ def build_argument_parser() -> argparse.ArgumentParser:
     for group in (
         parsing,
         watching,
+        explaining,
         reporting,
         converting,
         datasets,

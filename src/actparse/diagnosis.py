@@ -11,15 +11,19 @@ import numpy as np
 
 from actparse.data.kinetics_tps import KineticsTps, VideoRecord, read_frame_truth
 from actparse.data.submission import EVALUATED_STRIDE, TpsFiles
+from actparse.data.synth.causes import PERFORMER, rank_causes, usual_causes
+from actparse.data.synth.dataset import is_synthetic
 from actparse.diagnosis_video import Variant, VideoFindings, examine_video
 from actparse.errors import DataError
 from actparse.metrics import tps_score
 from actparse.metrics.coco import average_precision, keypoint_average_precision
 from actparse.metrics.identity import identity_switches
 from actparse.metrics.keypoints import oks, pck, swap_rate
+from actparse.metrics.ranks import Hits
 from actparse.metrics.states import StateAccuracy, commonest_states, shared_states
 from actparse.parser import Parser
 from actparse.stages.loading import load_parts_without_dots
+from actparse.stages.reasons import group_weights
 from actparse.structures import VideoParse
 from actparse.vocabulary import GROUPS, KEYPOINT_PAIRS, PARTS
 
@@ -39,6 +43,7 @@ class Diagnosis:
     parts_by_class: dict[str, dict[str, float]]  # AP50 of each part, by way of finding it
     states: dict[str, dict[str, float]]  # accuracy by group: predicted, the prior, the ceiling of shared labels
     scores: dict[str, dict[str, float]]  # variant -> ROC score, video accuracy, mean correctness
+    causes: dict[str, dict[str, float]]  # how often the planted cause is first, and among two; SynthTPS alone
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; a figure that is not there is null."""
@@ -55,6 +60,11 @@ class Diagnosis:
         for name, figures in self.scores.items():
             values = (figures["roc_score"], 100 * figures["video_accuracy"], figures["mean_correctness"])
             lines.append(_row(name, [f"{values[0]:.4f}", f"{values[1]:.1f}", f"{values[2]:.4f}"]))
+        if self.causes:
+            lines += ["", _row("planted cause of videos with the right action, %", ("videos", "first", "of two"))]
+        for name, figures in self.causes.items():
+            cells = [f"{figures['videos']:.0f}", f"{figures['first']:.1f}", f"{figures['first_two']:.1f}"]
+            lines.append(_row(name, cells))
         return "\n".join(lines)
 
 
@@ -110,6 +120,7 @@ def diagnose(
         parts_by_class={name: _parts(findings, name).ap50_by_class for name in _part_ways(findings)},
         states=_state_figures(findings, prior),
         scores=_score_figures(findings, prior),
+        causes=_cause_figures(findings) if is_synthetic(root) else {},
     )
 
 
@@ -223,3 +234,29 @@ def _action(video: VideoFindings, variant: Variant) -> str:
     if variant is Variant.TRUE_ACTION:
         return video.record.action
     return video.pcf_parse.action if variant is Variant.SEGMENT_STATES else video.parse.action
+
+
+def _cause_figures(findings: Sequence[VideoFindings]) -> dict[str, dict[str, float]]:
+    """How often the cause that the generator planted is ranked first, and first or second, by way of ranking it."""
+    ours, pcf, usual = Hits(), Hits(), Hits()
+    for video in findings:
+        cause = rank_causes(video.record.action, _performer_states(video))[0]
+        for hits, parse in ((ours, video.parse), (pcf, video.pcf_parse)):
+            if parse.action == video.record.action and parse.reasons:
+                weights = group_weights(parse.reasons)
+                hits.add(cause, sorted(GROUPS, key=lambda group: -weights[group]))
+        if video.parse.action == video.record.action:
+            usual.add(cause, usual_causes(video.record.action))
+    by_chance = {"videos": ours.figures()["videos"], "first": 100 / len(GROUPS), "first_two": 200 / len(GROUPS)}
+    return {
+        "reasons of the parse": ours.figures(),
+        "reasons of the group networks (PCF)": pcf.figures(),
+        "usual cause of the action, video unseen": usual.figures(),
+        "any order (chance)": by_chance,
+    }
+
+
+def _performer_states(video: VideoFindings) -> list[dict[str, str]]:
+    """Part -> state of the person whom the scene was made about, in the evaluated frames."""
+    persons = (person for frame in video.truth for person in frame.persons if person.identity == PERFORMER)
+    return [{name: part.state for name, part in person.parts.items()} for person in persons]

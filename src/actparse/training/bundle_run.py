@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from actparse.data.shares import SHARES_FILE, dataset_shares
 from actparse.errors import TrainingError
-from actparse.files import written_beside
+from actparse.files import write_text, written_beside
 from actparse.stages.loading import BUNDLE_FILE
 from actparse.training.jobs import Job, run_jobs, without_report
 from actparse.training.options import TrainOptions
@@ -59,7 +60,8 @@ def train_bundle(data: Path, out: Path, options: TrainOptions) -> dict[str, Any]
     note([])
     run_jobs(jobs, slots=slots, report=options.report, changed=note)
     figures = {name: read_json(RunFolder(out, name).metrics) for name in NETWORK_RECIPES}
-    assemble(out, figures)
+    bundle = assemble(out, figures)
+    write_text(bundle / SHARES_FILE, dataset_shares(data).to_json())
     options.report(f"tiny: the bundle is in {out / BUNDLE_FOLDER}")
     return figures
 

@@ -17,6 +17,7 @@ from actparse.data.synth.motion import ACTIONS, build_routine
 from actparse.vocabulary import GROUPS
 
 NUM_ROUTINES = 40  # of each action that are counted
+PERFORMER = 1  # identity of the person whom a scene is made about, in the annotation
 SEED = 20_777  # far from that of any dataset
 
 
