@@ -12,10 +12,12 @@ from actparse import Parser
 from actparse.errors import ConfigError, VideoError, WeightsError
 from actparse.parser import ParserConfig
 from actparse.stages.actions import clip_image
+from actparse.stages.inputs import InputNorm
 from actparse.structures import VideoParse, json_schema
 from actparse.video.decode import read_frames
 from actparse.video.encode import VideoWriter
 from actparse.vocabulary import PARTS
+from actparse.weights.bundle import config_to_dict, load_network, save_network
 from bundles import ACTIONS, BASELINE_STATES, TRACK_STATES, write_random_baseline
 
 
@@ -250,3 +252,64 @@ def test_a_segment_of_the_baseline_has_the_commonest_states(baseline: Parser, sm
 def test_the_baseline_can_use_stage_1_of_another_parser(baseline: Parser, parser: Parser, small_video: Path) -> None:
     other = parser.observe(small_video)
     assert baseline.observe(small_video, stage_1=other.frames).frames == baseline.parse(small_video).frames
+
+
+@pytest.fixture
+def ensemble(random_bundle: Path, tmp_path: Path) -> Path:
+    """A bundle with a second network for the action, which reads more clips and normalises otherwise."""
+    folder = tmp_path / "bundle"
+    shutil.copytree(random_bundle, folder, ignore=shutil.ignore_patterns("tracks.*"))
+    own = load_network(folder / "action.safetensors")
+    for parameter in own.net.parameters():
+        parameter.data.mul_(1.5)
+    settings = {**own.settings, "num_clips": 3, "norm": config_to_dict(InputNorm(mean=(110.0, 100.0, 96.0)))}
+    path = folder / "action-ir.safetensors"
+    save_network(path, own.net, kind="action-ir", settings=settings, labels=own.labels)
+    shutil.copy(folder / "states-arm.safetensors", folder / "states-ir-arm.safetensors")
+    return folder
+
+
+def write_ensembles(folder: Path, ensembles: object) -> Path:
+    (folder / "bundle.json").write_text(json.dumps({"name": "random", "ensembles": ensembles}))
+    return folder
+
+
+def test_networks_together_average_their_probabilities(ensemble: Path, small_video: Path) -> None:
+    def clip_scores(members: list[tuple[str, float]]) -> np.ndarray:
+        parser = Parser.load(write_ensembles(ensemble, {"action": members}), device="cpu")
+        return np.array(list(parser.observe(small_video).clip_scores.values()))
+
+    first, second = clip_scores([("action", 2.0), ("action-ir", 0)]), clip_scores([("action-ir", 1)])
+    assert np.abs(first - second).max() > 1e-3
+    assert clip_scores([("action", 7), ("action-ir", 1)]) == pytest.approx((7 * first + second) / 8, abs=1e-5)
+
+
+def test_state_networks_of_one_reading_share_its_clips(ensemble: Path, small_video: Path, tmp_path: Path) -> None:
+    members = [["states-arm", 1.314], ["states-ir-arm", 1]]
+    parser = Parser.load(write_ensembles(ensemble, {"states-arm": members}), device="cpu")
+    assert parser.states is not None
+    assert len(parser.states.readings) == 1
+    alone = Parser.load(write_ensembles(ensemble, {}), device="cpu")
+    ours, theirs = (p.observe(small_video, time_range=(0.0, 1.0)).segments for p in (parser, alone))
+    assert ours[0].group_scores["arm"] == pytest.approx(theirs[0].group_scores["arm"], abs=1e-6)
+    assert {"states-ir-arm", "states-arm"} <= set(parser.model)
+
+
+@pytest.mark.parametrize(
+    ("ensembles", "text"),
+    [
+        pytest.param(["action"], r"ensembles must be an object with keys of action, states-head", id="list"),
+        pytest.param({"persons": []}, r"ensembles must be an object with keys of action, states-head", id="kind"),
+        pytest.param({"action": []}, r"action: ensemble needs weights of at least 0, not all of them 0", id="none"),
+        pytest.param({"action": [["action", 0]]}, r"action: ensemble needs weights of at least 0, not all", id="zero"),
+        pytest.param({"action": [["../action", 1]]}, r"action must be a list of \[network, weight\]", id="path"),
+        pytest.param({"action": [["action"]]}, r"action must be a list of \[network, weight\]", id="pair"),
+        pytest.param({"action": [["other", 1]]}, r"other\.safetensors: no such weights file", id="missing"),
+        pytest.param(
+            {"action": [["action", 1], ["states-arm", 1]]}, r"action: ensemble needs networks of the same", id="labels"
+        ),
+    ],
+)
+def test_a_wrong_ensemble_is_named(ensemble: Path, ensembles: object, text: str) -> None:
+    with pytest.raises(WeightsError, match=text):
+        Parser.load(write_ensembles(ensemble, ensembles), device="cpu")

@@ -20,7 +20,8 @@ from actparse.nets.tsn import Tsn, TsnConfig
 from actparse.stages.loading import load_bundle
 from actparse.training import TrainOptions, run_recipe
 from actparse.training.options import say_nothing
-from actparse.training.paper.recipes import PAPER_RECIPES
+from actparse.training.paper.readings import described
+from actparse.training.paper.recipes import PAPER_RECIPES, numbers_of
 from actparse.vocabulary import GROUPS
 from actparse.weights.bundle import load_network, save_network
 from training.miniature import ACTIONS, NUM_FRAMES, write_miniature
@@ -117,6 +118,20 @@ def test_states_of_segments_and_frames(data: Path, tmp_path: Path, level: str, s
     assert {"accuracy", "state_accuracy"} <= set(figures)
 
 
+def test_an_ir_network_starts_from_sports_1m(data: Path, tmp_path: Path) -> None:
+    start = Csn(CsnConfig(num_classes=400, num_blocks=(1, 1, 1, 1), bottleneck="ir"))
+    save_network(tmp_path / "csn-ir.safetensors", start, kind="csn", settings={}, dtype=torch.float32)
+    run_recipe("states-ir-leg", data, tmp_path, options(SMALL_CSN, steps=1, init=tmp_path))
+    file = load_network(tmp_path / "states-ir-leg.safetensors")
+    assert isinstance(file.net, Csn)
+    assert file.net.config.bottleneck == "ir"
+    assert file.settings["norm"]["mean"] == [110.2008, 100.63983, 95.99475]
+    numbers = json.loads((tmp_path / "states-ir-leg_numbers.json").read_text())
+    assert numbers["ensemble"] == [3.515, 1.0]
+    assert described(numbers_of("states-ir-leg", {"ensemble": "none"}))[-1].split() == ["ensemble", "None"]
+    assert numbers_of("action-ir", {"ensemble": "2,1"}).ensemble == (2.0, 1.0)
+
+
 def test_tsn_on_frames(data: Path, tmp_path: Path) -> None:
     run_recipe("states-tsn-rgb-leg", data, tmp_path, options(SMALL_CLIPS, steps=1))
     file = load_network(tmp_path / "states-tsn-rgb-leg.safetensors")
@@ -188,3 +203,8 @@ def test_bundle_of_all_networks_loads(data: Path, tmp_path: Path) -> None:
     assert bundle.persons.config.max_persons == 10
     record = json.loads((tmp_path / "bundle" / "bundle.json").read_text())
     assert (record["inference"]["stride"], record["inference"]["segment_seconds"]) == (5, 3.0)
+    run_recipe("action-ir", data, tmp_path, options(SMALL_CSN, steps=1))
+    ensemble = load_bundle(tmp_path / "bundle-ensemble")
+    assert ensemble.action is not None
+    assert [weight for _, weight in ensemble.action.members] == [0.875, 0.125]
+    assert ensemble.model["weights"] == "paper-ensemble"

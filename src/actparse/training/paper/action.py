@@ -1,19 +1,25 @@
 """Recipe "action" at full size: ip-CSN-152 on 32 x 2 frames of a whole video, from an IG-65M start.
 
-CSN below is the public recipe that fine-tunes CSN from IG-65M with frozen batch norms (mmaction2 0.x, 58 epochs).
+"action-ir" is ir-CSN-152 from Sports-1M, which the authors' challenge entry puts beside it. CSN below is the public
+recipe that fine-tunes CSN from IG-65M with frozen batch norms (mmaction2 0.x, 58 epochs).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from actparse.errors import ConfigError
-from actparse.nets.csn import CsnConfig
+from actparse.nets.csn import Bottleneck, CsnConfig
 from actparse.stages.actions import ClipConfig
-from actparse.training.paper.readings import BatchReading, Crop, Mirror, WarmUp, samples_of_step
+from actparse.stages.inputs import InputNorm
+from actparse.training.paper.readings import BatchReading, Crop, Mirror, Pretraining, WarmUp, samples_of_step
 from actparse.training.task import StepRule, TaskSettings
 
 WARM_UP_COUNT = 16  # epochs or iterations
+NORMS = {  # of the public checkpoints. Source: VMZ's constants, in mmaction2's configs of CSN
+    "ig65m": InputNorm(),
+    "sports1m": InputNorm(mean=(110.2008, 100.63983, 95.99475), std=(58.14765, 56.46975, 55.332195)),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +98,8 @@ class CsnNumbers(ClipNumbers):
     """ip-CSN-152; the one that names the action sees whole videos."""
 
     depth_blocks: tuple[int, ...] = (3, 8, 36, 3)  # "ip-CSN-152"
+    bottleneck: Bottleneck = "ip"
+    pretraining: Pretraining = "ig65m"  # of the file that training starts from, which decides mean and deviation
     freeze_batch_norm: bool = True  # "we freeze the Batch Normalization (BN) layers in the backbone"
 
     def net(self, num_classes: int) -> CsnConfig:
@@ -100,6 +108,22 @@ class CsnNumbers(ClipNumbers):
         return CsnConfig(
             num_classes=num_classes,
             num_blocks=(first, second, third, fourth),
+            bottleneck=self.bottleneck,
             dropout=self.dropout,
             freeze_batch_norm=self.freeze_batch_norm,
         )
+
+    def stage(self) -> ClipConfig:
+        """How the trained network is used; frames are normalised as in its pretraining."""
+        return replace(super().stage(), norm=NORMS[self.pretraining])
+
+
+@dataclass(frozen=True, kw_only=True)
+class CsnIrNumbers(CsnNumbers):
+    """ir-CSN-152 for the action of whole videos, beside ip-CSN-152; it trains as that one does."""
+
+    bottleneck: Bottleneck = "ir"
+    pretraining: Pretraining = "sports1m"
+    # Weights of the two networks, ip first. Source: the authors' challenge report; it does not say whether logits are
+    # summed, or probabilities as those of clips are.
+    ensemble: tuple[float, float] | None = (7.0, 1.0)

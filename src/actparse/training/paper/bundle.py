@@ -20,10 +20,13 @@ BUNDLES = {
     "bundle-tsn-rgb": "tsn-rgb-",
     "bundle-tsn-flow": "tsn-flow-",
 }  # folder -> what stands in its video networks' recipes
+ENSEMBLE_BUNDLE = "bundle-ensemble"
 
 
 def assemble_if_complete(out: Path, report: Report) -> list[Path]:
     """Make every bundle whose networks are all in `out`; returns their folders.
+
+    "bundle-ensemble" is "bundle" with ir-CSN-152 beside ip-CSN-152, for the kinds that have it.
 
     Raises:
         OutputError: one cannot be written.
@@ -31,12 +34,17 @@ def assemble_if_complete(out: Path, report: Report) -> list[Path]:
     made = []
     for folder, prefix in BUNDLES.items():
         files = _files(prefix)
-        if all(RunFolder(out, recipe).is_finished for recipe in files.values()):
-            if RunFolder(out, OPTIONAL).is_finished:
-                files[OPTIONAL] = OPTIONAL
-            _assemble(out, out / folder, files)
-            report(f"paper: the bundle is in {out / folder}")
-            made.append(out / folder)
+        if not all(RunFolder(out, recipe).is_finished for recipe in files.values()):
+            continue
+        if RunFolder(out, OPTIONAL).is_finished:
+            files[OPTIONAL] = OPTIONAL
+        made.append(_assemble(out, out / folder, files))
+        ensembles = _ensembles(out) if not prefix else {}
+        if ensembles:
+            recipes = {name: name for members in ensembles.values() for name, _ in members}
+            made.append(_assemble(out, out / ENSEMBLE_BUNDLE, files | recipes, ensembles))
+    for path in made:
+        report(f"paper: the bundle is in {path}")
     return made
 
 
@@ -47,10 +55,27 @@ def _files(prefix: str) -> dict[str, str]:
     return {**{kind: kind for kind in STAGE_1}, "action": action, **states}
 
 
-def _assemble(out: Path, bundle: Path, files: dict[str, str]) -> None:
+def _ensembles(out: Path) -> dict[str, list[tuple[str, float]]]:
+    """For each kind with a finished ir-CSN both networks and their weights."""
+    partners = {"action": "action-ir", **{f"states-{group}": f"states-ir-{group}" for group in GROUPS}}
+    found = {}
+    for kind, partner in partners.items():
+        if RunFolder(out, partner).is_finished:
+            weights = read_json(out / f"{partner}_numbers.json").get("ensemble")
+            if weights and weights[1] > 0:
+                found[kind] = [(kind, float(weights[0])), (partner, float(weights[1]))]
+    return found
+
+
+def _assemble(
+    out: Path, bundle: Path, files: dict[str, str], ensembles: dict[str, list[tuple[str, float]]] | None = None
+) -> Path:
     for kind, recipe in files.items():
         with written_beside(bundle / f"{kind}.safetensors") as beside:
             shutil.copyfile(RunFolder(out, recipe).weights, beside)
     metrics = {kind: read_json(RunFolder(out, recipe).metrics) for kind, recipe in files.items()}
     record = {"name": bundle.name.replace("bundle", "paper"), "networks": sorted(files), "metrics": metrics}
+    if ensembles:
+        record["ensembles"] = ensembles
     write_json(bundle / BUNDLE_FILE, record | {"inference": asdict(AS_PUBLISHED)})
+    return bundle

@@ -16,6 +16,7 @@ WarmUp = Literal["16-epochs-by-iteration", "16-epochs-by-epoch", "16-iterations"
 Mirror = Literal["plain", "sides", "off"]
 Level = Literal["segment", "frame"]
 Crop = Literal["random-resized", "multi-scale"]
+Pretraining = Literal["ig65m", "sports1m"]
 
 _YES, _NO = ("yes", "true", "1"), ("no", "false", "0")
 

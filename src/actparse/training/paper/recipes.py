@@ -11,12 +11,12 @@ from actparse.errors import ConfigError, TrainingError, WeightsError
 from actparse.nets.hrnet import Hrnet
 from actparse.training import ranks
 from actparse.training.options import TrainOptions
-from actparse.training.paper.action import CsnNumbers
+from actparse.training.paper.action import CsnIrNumbers, CsnNumbers
 from actparse.training.paper.parts import PartsNumbers
 from actparse.training.paper.persons import PersonsNumbers
 from actparse.training.paper.poses import PosesNumbers
 from actparse.training.paper.readings import changed
-from actparse.training.paper.states import StatesNumbers
+from actparse.training.paper.states import IR_WEIGHTS, StatesIrNumbers, StatesNumbers
 from actparse.training.paper.tsn import TsnFlowNumbers, TsnRgbNumbers
 from actparse.training.runs import RunFolder, read_json, write_json
 from actparse.training.task import steps_per_epoch
@@ -49,6 +49,13 @@ PAPER_RECIPES: dict[str, PaperRecipe] = {
     "parts": PaperRecipe("part detector: YOLOF-R101 on person crops with the pose", PartsNumbers(), "yolof"),
     "parts-without-dots": PaperRecipe("part detector without the pose", PartsNumbers(dots=False), "yolof"),
     **_with_groups("", "ip-CSN-152 from IG-65M", StatesNumbers(), "csn", CsnNumbers()),
+    "action-ir": PaperRecipe("ir-CSN-152 from Sports-1M, to go with ip-CSN-152", CsnIrNumbers(), "csn-ir"),
+    **{
+        f"states-ir-{group}": PaperRecipe(
+            f"ir-CSN-152 for the states of the group {group}", StatesIrNumbers(ensemble=IR_WEIGHTS[group]), "csn-ir"
+        )
+        for group in GROUPS
+    },
     **_with_groups("tsn-rgb-", "TSN-R50 on frames", TsnRgbNumbers(), "tsn", TsnRgbNumbers()),
     **_with_groups("tsn-flow-", "TSN-R50 on flow", TsnFlowNumbers(), "tsn", TsnFlowNumbers()),
 }

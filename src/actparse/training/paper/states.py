@@ -1,6 +1,7 @@
 """Recipes "states-<group>" at full size: one ip-CSN-152 for each part group, "without sharing parameters".
 
 A label is (action, state), for a paired group (action, left state, right state): "(hurling sport) head: none".
+"states-ir-<group>" are ir-CSN-152, which the authors' challenge entry puts beside them.
 """
 
 from __future__ import annotations
@@ -8,9 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from actparse.errors import ConfigError
+from actparse.nets.csn import Bottleneck
 from actparse.stages.actions import ClipConfig
 from actparse.training.paper.action import CsnNumbers
-from actparse.training.paper.readings import Level
+from actparse.training.paper.readings import Level, Pretraining
+
+IR_WEIGHTS = {  # of the two networks of a group, ip first. Source: the authors' challenge report
+    "head": (1.413, 1.0),
+    "arm": (1.0, 0.0),
+    "hand": (1.314, 1.0),
+    "hip": (1.906, 1.0),
+    "leg": (3.515, 1.0),
+    "foot": (1.576, 1.0),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,3 +44,12 @@ class StatesNumbers(CsnNumbers):
         """How the trained network is used; around a single frame there is room for one clip."""
         stage = super().stage()
         return replace(stage, num_clips=1) if self.level == "frame" else stage
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatesIrNumbers(StatesNumbers):
+    """ir-CSN-152 of a group, beside ip-CSN-152; it trains as that one does."""
+
+    bottleneck: Bottleneck = "ir"
+    pretraining: Pretraining = "sports1m"
+    ensemble: tuple[float, float] | None = None  # weights, ip first; None leaves the network out of the ensemble
