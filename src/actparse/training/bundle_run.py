@@ -14,7 +14,7 @@ from actparse.files import write_text, written_beside
 from actparse.stages.loading import BUNDLE_FILE
 from actparse.training.jobs import Job, run_jobs, without_report
 from actparse.training.options import TrainOptions
-from actparse.training.own_data import keep_poses
+from actparse.training.own_data import keep_networks
 from actparse.training.recipes import NETWORK_RECIPES
 from actparse.training.runs import RunFolder, read_json, write_json
 
@@ -48,7 +48,7 @@ def train_bundle(data: Path, out: Path, options: TrainOptions) -> dict[str, Any]
     slots = min(MAX_JOBS, os.cpu_count() or 1)
     minutes = _divide_time(out, options, slots)
     options.report(estimate(minutes, slots))
-    keep_poses(data, out, options)
+    keep_networks(data, out, options)
     _prepare(data, out, options)
     names = (*FIRST_ROUNDS, *(name for name in NETWORK_RECIPES if name not in FIRST_ROUNDS))
     jobs = {name: Job(name, data, out, _options_for(name, options, minutes), ORDER[name]) for name in names}

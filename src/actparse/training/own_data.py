@@ -1,39 +1,63 @@
-"""What a dataset of one's own cannot teach: poses, which are learnt from rendered people."""
+"""What a dataset of one's own cannot teach: poses, which are learnt from rendered people, and parts without a label."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from actparse.data.own.tree import read_manifest
+from actparse.data.own.tree import TRAINED_PARTS, read_manifest
+from actparse.errors import TrainingError
 from actparse.files import written_beside
 from actparse.training.options import TrainOptions
 from actparse.training.runs import RunFolder, write_json
 from actparse.weights.bundle import load_network
 
-POSES = "poses"
+POSES, PART_NETWORKS = "poses", ("parts", "parts-without-dots")
 
 
-def keep_poses(data: Path, out: Path, options: TrainOptions) -> None:
-    """Take the pose network of --init as it is, where the dataset is one's own; say so, or what is done without one.
+def keep_networks(data: Path, out: Path, options: TrainOptions) -> None:
+    """Take what the dataset cannot teach from --init as it is, where the dataset is one's own, and say so.
 
     Args:
         data: the dataset's root.
-        out: the run's folder; the network counts as finished there.
+        out: the run's folder; the networks count as finished there.
         options: of the run; `init` is a folder.
 
     Raises:
-        WeightsError: the network is damaged.
+        TrainingError: a network can neither be taken nor be trained.
+        WeightsError: a network is damaged.
     """
-    run = RunFolder(out, POSES)
-    if read_manifest(data) is None or run.is_finished:
+    manifest = read_manifest(data)
+    if manifest is None:
         return
-    weights = None if options.init is None else options.init / f"{POSES}.safetensors"
-    if weights is None or not weights.is_file():
-        options.report(f"{POSES}: own data teach none, so rendered people do; --init tiny takes the bundle's network")
-        return
+    for name, reason in _untaught(manifest).items():
+        run = RunFolder(out, name)
+        weights = None if options.init is None else options.init / f"{name}.safetensors"
+        if run.is_finished:
+            continue
+        if weights is not None and weights.is_file():
+            _keep(weights, run)
+            options.report(f"{name}: {reason}, so the network stays that of {options.init}")
+        elif name == POSES:
+            options.report(f"{name}: {reason}, so rendered people do; --init tiny takes the bundle's network")
+        else:
+            raise TrainingError(
+                f"{name}: {reason}; needs --init tiny, or another folder with {name}.safetensors, got none"
+            )
+
+
+def _untaught(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Why each network cannot be trained, by recipe."""
+    reasons = {POSES: "own data teach none"}
+    if manifest.get(TRAINED_PARTS) == 0:
+        reasons |= dict.fromkeys(PART_NETWORKS, "the training videos label no body part")
+    return reasons
+
+
+def _keep(weights: Path, run: RunFolder) -> None:
     metrics = dict(load_network(weights).metrics)
     with written_beside(run.weights) as beside:
         shutil.copyfile(weights, beside)
     write_json(run.metrics, metrics)
-    options.report(f"{POSES}: own data teach none, the network stays that of {options.init}")

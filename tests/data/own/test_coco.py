@@ -101,8 +101,14 @@ def test_keypoints_and_labels_left_aside(tmp_path: Path) -> None:
             changed("images", 0, "file_name", value="a/b.jpg"), "needs a frame_index, or a number", id="frame"
         ),
         pytest.param(changed("images", 0, "id", value="1"), r"images\[0\].id must be a whole number", id="id"),
-        pytest.param(changed("annotations", 0, "image_id", value=7), "image_id must be the id of an image", id="image"),
-        pytest.param(changed("annotations", 0, "category_id", value=7), "category_id must be the id", id="category"),
+        pytest.param(
+            changed("annotations", 0, "image_id", value=7), "image_id must be the id of one image", id="image"
+        ),
+        pytest.param(
+            changed("annotations", 0, "category_id", value=7),
+            "category_id must be the id of one category",
+            id="category",
+        ),
         pytest.param(changed("annotations", 0, "bbox", value=[1, 2, 3]), "bbox must be four finite", id="bbox"),
         pytest.param(changed("annotations", 0, "bbox", value=[1, 2, 0, 3]), "width and a height above 0", id="no-area"),
         pytest.param(changed("annotations", 0, "keypoints", value=[1, 2]), "keypoints must be 51", id="keypoints"),

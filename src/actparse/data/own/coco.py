@@ -144,14 +144,8 @@ def read_coco(path: Path, *, first_frame: int = 0, ignore: Sequence[str] = ()) -
     images = dict(_images(raw, str(path), first_frame))
     annotations: dict[int, list[tuple[str, dict[str, Any]]]] = defaultdict(list)
     for place, content in _entries(raw, "annotations", str(path)):
-        image = content.get("image_id")
-        if image not in images:
-            raise DataError(f"{place}.image_id must be the id of an image, got {shown(image)}")
-        if content.get("category_id") not in categories:
-            raise DataError(
-                f"{place}.category_id must be the id of a category, got {shown(content.get('category_id'))}"
-            )
-        if categories[content["category_id"]] is not None:
+        image = _id(content, "image_id", images, place)
+        if categories[_id(content, "category_id", categories, place)] is not None:
             annotations[image].append((place, content))
     labels: dict[str, FrameLabels] = {}
     for image, contents in annotations.items():
@@ -188,9 +182,9 @@ def _entries(raw: Mapping[str, Any], name: str, where: str) -> Iterator[tuple[st
         yield place, content
 
 
-def _categories(raw: Mapping[str, Any], where: str, ignore: Sequence[str]) -> dict[Any, str | None]:
+def _categories(raw: Mapping[str, Any], where: str, ignore: Sequence[str]) -> dict[int, str | None]:
     """Names by id; None is left aside."""
-    found: dict[Any, str | None] = {}
+    found: dict[int, str | None] = {}
     for place, content in _entries(raw, "categories", where):
         name, number = content.get("name"), _whole(content.get("id"), f"{place}.id")
         if name in ignore:
@@ -209,9 +203,7 @@ def _images(raw: Mapping[str, Any], where: str, first_frame: int) -> Iterator[tu
     for place, content in _entries(raw, "images", where):
         file = _name(content.get("file_name", "-"), f"{place}.file_name").replace("\\", "/")
         if "video_id" in content:
-            if content["video_id"] not in videos:
-                raise DataError(f"{place}.video_id must be the id of a video, got {shown(content['video_id'])}")
-            video = videos[content["video_id"]]
+            video = videos[_id(content, "video_id", videos, place)]
         else:
             video = PurePosixPath(file).parent.name
             if not video:
@@ -234,7 +226,7 @@ def _frame(content: Mapping[str, Any], file: str, place: str, first_frame: int) 
 
 
 def _add_frame(
-    labels: FrameLabels, image: _Image, contents: Sequence[tuple[str, dict[str, Any]]], names: Mapping[Any, str | None]
+    labels: FrameLabels, image: _Image, contents: Sequence[tuple[str, dict[str, Any]]], names: Mapping[int, str | None]
 ) -> None:
     """The persons of an image, then their parts; with one person nobody needs a track_id."""
     persons = [content for _, content in contents if names[content["category_id"]] == PERSON]
@@ -267,6 +259,15 @@ def _whole(value: Any, where: str) -> int:
     if type(value) is not int or not 0 <= value <= 10**12:
         raise DataError(f"{where} must be a whole number from 0 on, got {shown(value)}")
     return value
+
+
+def _id(content: Mapping[str, Any], key: str, known: Mapping[int, object], place: str) -> int:
+    """The id of something that the file has."""
+    number = content.get(key)
+    if type(number) is not int or number not in known:
+        needs = f"the id of one {key.removesuffix('_id')} of the file"
+        raise DataError(f"{place}.{key} must be {needs}, got {shown(number)}")
+    return number
 
 
 def _name(value: Any, where: str) -> str:

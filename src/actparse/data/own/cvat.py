@@ -144,7 +144,9 @@ class _Reader:
                     raise DataError(f"{self._path}: needs at most {MAX_XML_BYTES >> 30} GB of XML, got more")
                 self._parser.Parse(block, False)
             self._parser.Parse(b"", True)
-        except expat.ExpatError as error:
+        except DataError:
+            raise
+        except (expat.ExpatError, LookupError, ValueError) as error:  # the last two: an encoding that is unknown
             raise DataError(f"{self._path}: needs XML, got: {error}") from None
 
     def _error(self, text: str) -> DataError:

@@ -14,13 +14,14 @@ from typing import Any
 from actparse.data.kinetics_tps import SPLITS, FrameTruth, PersonTruth
 from actparse.data.lists import BODY_PARTS, PART_STATES
 from actparse.data.lists import FOLDER as LISTS
-from actparse.data.submission import EVALUATED_STRIDE
+from actparse.data.submission import EVALUATED_STRIDE, frame_name
 from actparse.errors import DataError, OutputError
 from actparse.files import write_text
 from actparse.video.decode import frame_times
 from actparse.vocabulary import PARTS
 
 MANIFEST = "manifest.json"
+TRAINED_PARTS = "trained_parts"  # in the manifest: how many parts the training videos label
 GENERATOR = "own-data-1"  # changes when the same labels give another tree
 
 
@@ -67,7 +68,10 @@ def write_tree(root: Path, videos: Sequence[OwnVideo], states: Sequence[str], *,
             _write_video(beside, video)
         _write_lists(beside, videos, states)
         _write_truth(beside, videos)
-        manifest = {"generator": GENERATOR, "key": key, "annotation_sha256": _digest(videos)}
+        manifest = {
+            **{"generator": GENERATOR, "key": key, "annotation_sha256": _digest(videos)},
+            TRAINED_PARTS: sum(map(_count_parts, (video for video in videos if video.split == "train"))),
+        }
         write_text(beside / MANIFEST, json.dumps(manifest, indent=1))
         shutil.rmtree(root, ignore_errors=True)
         beside.replace(root)
@@ -75,6 +79,10 @@ def write_tree(root: Path, videos: Sequence[OwnVideo], states: Sequence[str], *,
         raise OutputError(f"{root}: cannot be written: {error.strerror or error}") from None
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def _count_parts(video: OwnVideo) -> int:
+    return sum(len(person.parts) + len(person.unstated) for truth in video.frames.values() for person in truth.persons)
 
 
 def _digest(videos: Sequence[OwnVideo]) -> str:
@@ -92,7 +100,7 @@ def _write_video(root: Path, video: OwnVideo) -> None:
     folder.mkdir(parents=True)
     for frame, truth in video.frames.items():
         text = json.dumps(frame_to_dict(truth), separators=(",", ":"))
-        (folder / frame_file(frame)).write_text(text, encoding="ascii")
+        (folder / frame_name(frame)).write_text(text, encoding="ascii")
 
 
 def _link(source: Path, target: Path) -> None:
@@ -102,11 +110,6 @@ def _link(source: Path, target: Path) -> None:
         os.link(source.resolve(), target)
     except OSError:
         shutil.copyfile(source, target)
-
-
-def frame_file(frame: int) -> str:
-    """The name of a frame's annotation file, counted from 0 here and from 1 there."""
-    return f"img_{frame + 1:05d}.json"
 
 
 def frame_to_dict(truth: FrameTruth) -> dict[str, Any]:
@@ -155,7 +158,7 @@ def _write_truth(root: Path, videos: Sequence[OwnVideo]) -> None:
 
 def _evaluated(video: OwnVideo) -> dict[str, Any]:
     return {
-        frame_file(frame): {"humans": [_evaluated_human(person) for person in truth.persons]}
+        frame_name(frame): {"humans": [_evaluated_human(person) for person in truth.persons]}
         for frame, truth in video.frames.items()
         if frame % EVALUATED_STRIDE == 0
     }
