@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -63,6 +64,18 @@ def test_the_action_joins_clips_and_tracks(parser: Parser, small_video: Path, pa
     assert parser.integrate(observed, use_tracks=False).action_scores == observed.clip_scores
     for action, score in parse.action_scores.items():
         assert score == pytest.approx(0.2 * observed.clip_scores[action] + 0.8 * observed.track_scores[action])
+
+
+def test_states_may_be_conditioned_on_the_action(random_bundle: Path, small_video: Path) -> None:
+    parser = Parser.load(random_bundle, device="cpu", config=ParserConfig(use_tracks=False))
+    heads = {"head": (("lunge", "bend"), ("push_up", "none"))}
+    parser.labels = replace(parser.labels, group_labels={**parser.labels.group_labels, **heads})
+    observed = parser.observe(small_video, time_range=(0.0, 1.0))
+    scores = {**observed.segments[0].group_scores, "head": np.array([0.6, 0.4], np.float32)}
+    segments = (replace(observed.segments[0], group_scores=scores),)
+    observed = replace(observed, segments=segments, clip_scores={"lunge": 0.1, "push_up": 0.9})
+    assert parser.integrate(observed).segments[0].states["head"] == "none"
+    assert parser.integrate(observed, condition_on_action=False).segments[0].states["head"] == "bend"
 
 
 def test_segments_divide_the_video_equally(parse: VideoParse) -> None:

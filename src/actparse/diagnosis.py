@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from actparse.data.kinetics_tps import KineticsTps, VideoRecord, read_frame_truth
-from actparse.data.submission import EVALUATED_STRIDE, TpsFiles
+from actparse.data.kinetics_tps import KineticsTps
+from actparse.data.prior import prior_states
+from actparse.data.submission import TpsFiles
 from actparse.data.synth.causes import PERFORMER, rank_causes, usual_causes
 from actparse.data.synth.dataset import is_synthetic
 from actparse.diagnosis_video import Variant, VideoFindings, examine_video
@@ -20,7 +21,7 @@ from actparse.metrics.coco import average_precision, keypoint_average_precision
 from actparse.metrics.identity import identity_switches
 from actparse.metrics.keypoints import oks, pck, swap_rate
 from actparse.metrics.ranks import Hits
-from actparse.metrics.states import StateAccuracy, commonest_states, shared_states
+from actparse.metrics.states import StateAccuracy, shared_states
 from actparse.parser import Parser
 from actparse.stages.loading import load_parts_without_dots
 from actparse.stages.reasons import group_weights
@@ -111,7 +112,7 @@ def diagnose(
         if progress:
             progress(number, len(records))
     prior_split = "train" if "train" in dataset.splits else split
-    prior = commonest_states(row for record in dataset.videos(prior_split) for row in _state_rows(record))
+    prior = prior_states(dataset.videos(prior_split))
     return Diagnosis(
         num_videos=len(findings),
         num_persons=sum(len(frame.persons) for video in findings for frame in video.truth),
@@ -122,12 +123,6 @@ def diagnose(
         scores=_score_figures(findings, prior),
         causes=_cause_figures(findings) if is_synthetic(root) else {},
     )
-
-
-def _state_rows(record: VideoRecord) -> list[tuple[str, str, str]]:
-    paths = sorted(record.annotation_dir.glob("img_*.json"))[::EVALUATED_STRIDE]
-    persons = (person for path in paths for person in read_frame_truth(path).persons)
-    return [(record.action, name, part.state) for person in persons for name, part in person.parts.items()]
 
 
 def _part_ways(findings: Sequence[VideoFindings]) -> list[str]:

@@ -165,19 +165,24 @@ class Parser:
             scores = self.tracks.evidence(frames).scores()
         return dict(zip(self.tracks.actions, map(float, scores), strict=True))
 
-    def integrate(self, observed: Observed, *, use_tracks: bool | None = None) -> VideoParse:
+    def integrate(
+        self, observed: Observed, *, use_tracks: bool | None = None, condition_on_action: bool | None = None
+    ) -> VideoParse:
         """Stage 3: one action, and a state for every part.
 
         Args:
             observed: what the stages found.
             use_tracks: instead of the config's.
+            condition_on_action: instead of the config's.
         """
+        conditions = self.config.condition_on_action if condition_on_action is None else condition_on_action
         tracks = self.tracks if (self.config.use_tracks if use_tracks is None else use_tracks) else None
         action_scores = observed.clip_scores
         if tracks is not None and observed.track_scores is not None:
             action_scores = joined_scores(observed.clip_scores, observed.track_scores, tracks.config.action_share)
         action = max(action_scores, key=lambda name: action_scores[name])
-        segments = tuple(self._with_states(item, action_scores) for item in observed.segments)
+        known = action_scores if conditions else None
+        segments = tuple(self._with_states(item, known) for item in observed.segments)
         reasons: tuple[Reason, ...] = ()
         if self.baseline is not None:
             frames = list(observed.frames)
@@ -188,7 +193,7 @@ class Parser:
         else:
             with self.timer("tracks"):
                 told = np.array([action_scores[name] for name in tracks.actions], np.float32)  # (A,)
-                told = told if self.config.condition_on_action else tracks.no_evidence.scores()
+                told = told if conditions else tracks.no_evidence.scores()
                 readings = tracks.read(observed.frames, told)
                 frames = tracks.named(observed.frames, readings)
             if self.shares is not None:
@@ -225,8 +230,7 @@ class Parser:
             yield from (with_states(frame, segment) for frame in found)
 
     def _with_states(self, scored: SegmentScores, action_scores: dict[str, float] | None) -> SegmentParse:
-        known = action_scores if self.config.condition_on_action else None
-        states, state_scores = best_states(scored.group_scores, self.labels, action_scores=known)
+        states, state_scores = best_states(scored.group_scores, self.labels, action_scores=action_scores)
         return replace(scored.segment, states=states, state_scores=state_scores)
 
     def parse_frames(self, frames: list[DecodedFrame], tracker: Tracker) -> list[FrameParse]:

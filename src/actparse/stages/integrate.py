@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from actparse.structures import FrameParse, PartParse, PersonParse, SegmentParse
+from actparse.structures import FrameParse, PartParse, PersonParse, SegmentParse, VideoParse
 
 
 def with_states(frame: FrameParse, segment: SegmentParse) -> FrameParse:
@@ -24,6 +24,21 @@ def _person_with_states(person: PersonParse, segment: SegmentParse) -> PersonPar
 
 def _part_with_state(part: PartParse, segment: SegmentParse) -> PartParse:
     return replace(part, state=segment.states.get(part.name), state_score=segment.state_scores.get(part.name))
+
+
+def with_prior_states(parse: VideoParse, prior: Mapping[str, Mapping[str, str]]) -> VideoParse:
+    """The parse with the states that parts mostly are in when the predicted action is shown, for all persons alike.
+
+    Reasons are those of other states, so there are none.
+
+    Args:
+        parse: with or without states.
+        prior: action -> part -> state; parts of an action that is not in it have no state.
+    """
+    states = dict(prior.get(parse.action, {}))
+    segments = tuple(replace(segment, states=states, state_scores={}) for segment in parse.segments)
+    frames = tuple(with_states(frame, segments[segment_number(frame.index, segments)]) for frame in parse.frames)
+    return replace(parse, frames=frames, segments=segments, reasons=(), explanation="")
 
 
 def with_commonest_states(segment: SegmentParse, frames: Sequence[FrameParse]) -> SegmentParse:
