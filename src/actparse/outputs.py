@@ -1,10 +1,12 @@
-"""What a parse leaves on disk: a folder for each video, with parse.json, overlay.mp4 and report.html."""
+"""What a parse leaves on disk: a folder for each video, with parse.json, segments.csv, overlay.mp4 and report.html."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from actparse.data.parses import PARSE_FILE, find_parses, load_parse
+from actparse.export.table_files import write_csv
+from actparse.export.tables import segments_table
 from actparse.files import write_text
 from actparse.report.overlay import write_overlay
 from actparse.report.page import PAGE_FILE, remove_report, write_report
@@ -12,6 +14,7 @@ from actparse.structures import VideoParse
 from actparse.video.decode import TimeRange
 
 OVERLAY_FILE = "overlay.mp4"
+SEGMENTS_FILE = "segments.csv"
 
 
 def write_outputs(
@@ -24,7 +27,7 @@ def write_outputs(
     page: bool = True,
     only_missing: bool = False,
 ) -> None:
-    """Write overlay.mp4, report.html with the video that it plays, and parse.json, in that order.
+    """Write overlay.mp4, report.html with the video that it plays, segments.csv, and parse.json, in that order.
 
     Where parse.json is, the rest is whole.
 
@@ -55,6 +58,8 @@ def write_outputs(
         write_report(parse, folder, source=video)
     elif not page and not only_missing:
         remove_report(folder, source=video)
+    if is_wanted(SEGMENTS_FILE):
+        write_csv(segments_table(parse), folder / SEGMENTS_FILE)
     if is_wanted(PARSE_FILE):
         write_text(folder / PARSE_FILE, parse.to_json())
 

@@ -43,9 +43,9 @@ def _add_parse(commands: Commands) -> None:
     command = commands.add_parser(
         "parse",
         help="parse videos",
-        description="Write OUT/<video's stem>/parse.json, overlay.mp4 and report.html for each video; another video of "
-        "the same stem goes to <stem>-2. What was parsed before with the same content, weights and options is not "
-        "parsed again.",
+        description="Write OUT/<video's stem>/parse.json, segments.csv, overlay.mp4 and report.html for each video; "
+        "another video of the same stem goes to <stem>-2. What was parsed before with the same content, weights and "
+        "options is not parsed again.",
         epilog=PARSE_EPILOG,
     )
     command.add_argument(
