@@ -30,6 +30,10 @@ def test_the_file_follows_the_documented_format(tmp_path: Path) -> None:
     SCHEMA.assertValid(etree.parse(written(example_parse(), tmp_path)))
 
 
+def test_the_schema_takes_the_example_of_the_documentation() -> None:
+    SCHEMA.assertValid(etree.parse(Path(__file__).with_name("cvat-documented-example.xml")))
+
+
 def test_a_parse_without_persons_does_too(tmp_path: Path) -> None:
     parse = example_parse()
     empty = replace(parse, frames=tuple(replace(frame, persons=()) for frame in parse.frames))
