@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from actparse.errors import ConfigError, OutputError
 from actparse.outputs import OVERLAY_FILE
 from actparse.parser import Parser
@@ -103,7 +105,9 @@ def watch_source(
     if seconds is not None and not seconds > 0:
         raise ConfigError(f"seconds must be greater than 0, got {seconds}")
     with ExitStack() as stack:
-        reader = stack.enter_context(LiveReader(source, stride=parser.config.stride))
+        reader = LiveReader(source, stride=parser.config.stride)
+        _warm_up(parser, reader.size)
+        stack.enter_context(reader)
         record = None if out is None else stack.enter_context(_Record(out))
         arrivals: list[tuple[DecodedFrame, float]] = []  # the one frame that is being parsed
 
@@ -120,6 +124,14 @@ def watch_source(
             if record is not None:
                 record.add(frame, moment)
             yield moment
+
+
+def _warm_up(parser: Parser, size: tuple[int, int]) -> None:
+    """Run stage 1 once on a black frame of (height, width), as if a person filled it: a first run takes seconds."""
+    image = np.zeros((*size, 3), np.uint8)
+    boxes = np.array([[0, 0, size[1], size[0]]], np.float32)
+    parser.persons.detect([image])
+    parser.parts.detect([image], [boxes], parser.poses.estimate([image], [boxes]))
 
 
 class _Record:

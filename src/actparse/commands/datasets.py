@@ -32,14 +32,16 @@ def _add_synth(commands: Commands) -> None:
         description="Videos of synthetic people with complete annotation, in the folders of Kinetics-TPS.",
         epilog="example: actparse synth data/synth --videos 200 --seed 7",
     )
-    command.add_argument("dir", type=Path, metavar="DIR")
+    command.add_argument("dir", type=Path, metavar="DIR", help="where the dataset goes")
     which = command.add_mutually_exclusive_group(required=True)
     which.add_argument("--videos", type=int, metavar="N", help="videos in all splits together")
     which.add_argument("--benchmark", choices=["SynthTPS-v1"], help="the named benchmark: fixed seeds and counts")
     which.add_argument("--sheet", action="store_true", help="write a contact sheet, DIR/synth-sheet.jpg, alone")
-    command.add_argument("--seed", type=int, default=0, metavar="S")
+    command.add_argument("--seed", type=int, default=0, metavar="S", help="of people, motions and backgrounds")
     command.add_argument("--test-share", type=float, default=0.2, metavar="SHARE", help="of the videos, 0..1")
-    command.add_argument("--processes", type=int, default=os.cpu_count() or 1, metavar="N")
+    command.add_argument(
+        "--processes", type=int, default=os.cpu_count() or 1, metavar="N", help="default: one for each core"
+    )
     command.set_defaults(run=_synth)
 
 
@@ -92,7 +94,11 @@ def _add_data(commands: Commands) -> None:
     )
     stats.set_defaults(run=_stats)
     _add_show(kinds)
-    index = kinds.add_parser("index", help="read the annotation into Parquet, which the others do too")
+    index = kinds.add_parser(
+        "index",
+        help="read the annotation into Parquet, which the others do too",
+        epilog="example: actparse data index Kinetics-TPS",
+    )
     _add_index_options(index)
     index.set_defaults(run=_index)
     _add_flow(kinds)
@@ -127,7 +133,9 @@ def _add_show(kinds: Commands) -> None:
         epilog="example: actparse data show own.yaml --out look",
     )
     show.add_argument("dir", type=Path, metavar="DIR", help="the dataset's root, or a YAML file")
-    show.add_argument("--out", type=Path, default=Path("show"), metavar="FOLDER")
+    show.add_argument(
+        "--out", type=Path, default=Path("show"), metavar="FOLDER", help="where the sheet and the page go"
+    )
     show.add_argument("--action", nargs="+", default=[], metavar="ACTION", help="these alone")
     show.add_argument(
         "--split", nargs="+", default=[], choices=["train", "val", "test"], metavar="SPLIT", help="these alone"

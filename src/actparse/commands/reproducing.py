@@ -22,7 +22,7 @@ def add_commands(commands: Commands) -> None:
         "frames and of segments.",
         epilog="example: actparse reproduce table2 --data data --seeds 0 1 2 --steps 3000",
     )
-    command.add_argument("table", choices=["table1", "table2", "table3"])
+    command.add_argument("table", choices=["table1", "table2", "table3"], help="of the paper")
     command.add_argument("--data", type=Path, required=True, metavar="DIR", help="a dataset in Kinetics-TPS's folders")
     command.add_argument("--size", default="tiny", choices=["tiny", "paper"], help="small networks, or the paper's own")
     command.add_argument(
@@ -44,7 +44,7 @@ def add_commands(commands: Commands) -> None:
     )
     command.add_argument("--videos", type=int, metavar="N", help="measure on the first N alone")
     command.add_argument("--stream-clips", type=int, default=14_400, metavar="N", help="rendered clips, for SynthTPS")
-    command.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
+    command.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"], help="of the trainings")
     command.set_defaults(run=_reproduce)
 
 

@@ -72,6 +72,11 @@ class LiveReader:
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._read, name="live source", daemon=True)
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the frames, as the stream declares it; at least 1 each."""
+        return max(1, self._stream.height), max(1, self._stream.width)
+
     def _read(self) -> None:
         try:
             self._offer_all()
