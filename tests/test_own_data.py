@@ -81,6 +81,8 @@ def test_the_walk_through(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys:
     parse = VideoParse.from_json(Path("parses/squat_c/parse.json").read_text(encoding="utf-8"))
     assert set(parse.action_scores) == ACTIONS
     assert parse.frames
+    report = Path("parses/squat_c/report.html").read_text(encoding="utf-8")
+    assert parse.action.replace("_", " ") in report
     assert {part.state for frame in parse.frames for person in frame.persons for part in person.parts} <= STATES
 
 
@@ -92,7 +94,7 @@ def test_the_walk_through_as_a_user_types_it(folder: Path, tmp_path: Path) -> No
         command = [sys.executable, *(["-m", "actparse.cli"] if program == "actparse" else []), *words]
         done = subprocess.run(command, cwd=copy, capture_output=True, text=True, timeout=1200)
         assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
-    assert (copy / "parses" / "squat_c" / "parse.json").is_file()
+    assert (copy / "parses" / "squat_c" / "report.html").is_file()
 
 
 def test_the_page_shows_the_example() -> None:
