@@ -37,7 +37,6 @@ COLUMNS: dict[str, int] = {  # of a track's matrix, in this order
     "known": 1,  # bit a: angle a is known
     "angles": len(ANGLES),  # degrees
 }
-_STARTS = dict(zip(COLUMNS, np.cumsum([0, *COLUMNS.values()]).tolist(), strict=False))
 NUM_COLUMNS = sum(COLUMNS.values())
 
 Ints = NDArray[np.int64]
@@ -112,41 +111,56 @@ def _persons(frames: Iterable[FrameParse]) -> Iterable[PersonParse]:
 
 
 def _matrix(rows: Sequence[tuple[int, PersonParse]], numbers: dict[str, int], unit: float) -> Ints:
-    """The rows of one track, (N, NUM_COLUMNS); what is not drawn keeps the place of the row before, which is short."""
-    matrix = np.zeros((len(rows), NUM_COLUMNS), np.int64)
-    angles = person_angles([person for _, person in rows])  # (N, 9)
-    for line, (row, person) in enumerate(rows):
-        if line:
-            matrix[line] = matrix[line - 1]
-        _fill(matrix[line], row, person, angles[line], numbers, unit)
-    return matrix
+    """The rows of one track, (N, NUM_COLUMNS)."""
+    persons = [person for _, person in rows]
+    keypoints = np.array([person.keypoints for person in persons], np.float64)  # (N, 17, 3)
+    seen = keypoints[..., 2] >= MIN_CONFIDENCE  # (N, 17)
+    angles = person_angles(persons)  # (N, 9)
+    known = ~np.isnan(angles)
+    part_boxes, found, states, state_scores = _parts(persons, numbers)
+    columns = {
+        "frame": [row for row, _ in rows],
+        "score": [100 * person.score for person in persons],
+        "box": np.array([person.box for person in persons]) / unit,
+        "seen": _bits(seen),
+        "keypoints": _held(keypoints[..., :2] / unit, seen),
+        "found": _bits(found),
+        "parts": _held(part_boxes / unit, found),
+        "states": states,
+        "state_scores": 100 * state_scores,
+        "known": _bits(known),
+        "angles": _held(angles[..., None], known),
+    }
+    matrix = [np.asarray(columns[name], np.float64).reshape(len(rows), width) for name, width in COLUMNS.items()]
+    return np.rint(np.concatenate(matrix, axis=1)).astype(np.int64)
 
 
-def _fill(
-    line: Ints, row: int, person: PersonParse, angles: NDArray[np.float64], numbers: dict[str, int], unit: float
-) -> None:
-    at = {name: line[_STARTS[name] : _STARTS[name] + width] for name, width in COLUMNS.items()}
-    at["frame"][0], at["score"][0] = row, round(100 * person.score)
-    at["box"][:] = np.rint(np.array(person.box) / unit)
-    keypoints = person.keypoint_array()  # (17, 3)
-    sure = keypoints[:, 2] >= MIN_CONFIDENCE  # (17,)
-    at["seen"][0] = _bits(sure)
-    at["keypoints"].reshape(NUM_KEYPOINTS, 2)[sure] = np.rint(keypoints[sure, :2] / unit)
-    known = ~np.isnan(angles)  # (9,)
-    at["known"][0], at["angles"][known] = _bits(known), np.rint(angles[known])
-    at["found"][0], at["states"][:], at["state_scores"][:] = 0, 0, 0
-    for part in person.parts:
-        k = PART_INDEX[part.name]
-        if part.score >= MIN_PART_SCORE:
-            at["found"][0] |= 1 << k
-            at["parts"][4 * k : 4 * k + 4] = np.rint(np.array(part.box) / unit)
-        if part.state is not None:
-            at["states"][k], at["state_scores"][k] = numbers[part.state], round(100 * (part.state_score or 0.0))
+def _parts(
+    persons: Sequence[PersonParse], numbers: dict[str, int]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], Ints, NDArray[np.float64]]:
+    """The parts of N persons: boxes (N, 10, 4) pixels, whether they are drawn, states' numbers, states' scores."""
+    shape = (len(persons), len(PARTS))
+    boxes, found = np.zeros((*shape, 4)), np.zeros(shape, np.bool_)
+    states, scores = np.zeros(shape, np.int64), np.zeros(shape)
+    for row, person in enumerate(persons):
+        for part in person.parts:
+            at = row, PART_INDEX[part.name]
+            boxes[at], found[at] = part.box, part.score >= MIN_PART_SCORE
+            if part.state is not None:
+                states[at], scores[at] = numbers[part.state], part.state_score or 0.0
+    return boxes, found, states, scores
 
 
-def _bits(flags: NDArray[np.bool_]) -> int:
-    """Flags (N,) as one number, the first in its lowest bit."""
-    return int((flags.astype(np.int64) << np.arange(len(flags))).sum())
+def _held(values: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Values (N, K, D), each unknown one as in the row before, so that its step is 0; 0 before the first."""
+    last = np.maximum.accumulate(np.where(known, np.arange(len(known))[:, None], 0), axis=0)  # (N, K)
+    held = np.take_along_axis(values, last[..., None], axis=0)
+    return np.where(np.logical_or.accumulate(known, axis=0)[..., None], held, 0.0)
+
+
+def _bits(flags: NDArray[np.bool_]) -> Ints:
+    """Flags (N, K) as one number a row, the first in its lowest bit."""
+    return np.asarray((flags.astype(np.int64) << np.arange(flags.shape[1])).sum(axis=1), np.int64)
 
 
 def _steps(matrix: Ints) -> list[int]:

@@ -9,6 +9,8 @@
   const NUM_COLORS = 12; // of states; further states repeat them with stripes
   const ROWS_AT_ONCE = 25; // of a table
   const OPEN_PERSONS = 3; // whose lanes are open at first
+  const FIRST_ACTIONS = 6; // that are listed
+  const FIRST_REASONS = { for: 6, against: 2 }; // that are listed at first
 
   const offsets = {};
   let WIDTH = 0;
@@ -544,7 +546,10 @@
 
   function personLanes(track, open) {
     const rows = element('div', { className: 'rows', hidden: !open });
-    const fill = () => { if (!rows.childElementCount) rows.append(...PARTS.map((part, k) => partLane(track, part, k)), angleLanes(track)); };
+    const fill = () => {
+      if (!rows.childElementCount) rows.append(...PARTS.map((part, k) => partLane(track, part, k)), element('div', { className: 'angles' }));
+      if (document.body.classList.contains('with-angles')) fillAngles();
+    };
     const button = element('button', { type: 'button', className: 'head', 'aria-expanded': String(open), onclick: () => {
       rows.hidden = !rows.hidden;
       button.setAttribute('aria-expanded', String(!rows.hidden));
@@ -609,8 +614,12 @@
   // ---- joint angles ----
   const JOINTS = [...new Set(data.angles.map((name) => name.replace(/^(left|right)_/, '')))];
 
-  function angleLanes(track) {
-    return element('div', { className: 'angles' }, ...JOINTS.map((name) => angleLane(track, name)));
+  /** Draw the angles of the persons whose lanes are open and have none yet. */
+  function fillAngles() {
+    for (const box of document.querySelectorAll('.rows:not([hidden]) > .angles:empty')) {
+      const track = trackOf.get(Number(box.closest('.person').dataset.id));
+      box.append(...JOINTS.map((name) => angleLane(track, name)));
+    }
   }
 
   function angleLane(track, joint) {
@@ -657,10 +666,15 @@
     $('clock').textContent = `${timeText(now)} / ${timeText(END)}`;
     $('frame').textContent = `frame ${frame + 1} of ${frameTimes.length}`;
     for (const entry of lanes) {
-      if (entry.nowText && entry.node.offsetParent) setText(entry.head.lastChild, entry.nowText());
+      if (entry.nowText && isOpen(entry)) setText(entry.head.lastChild, entry.nowText());
       if (entry.node === document.activeElement) tellLane(entry);
     }
     if (zoom > 1 && !player.paused) keepInView();
+  }
+
+  /** Whether a lane is unfolded; asking for its place instead would lay the page out anew. */
+  function isOpen({ node, className }) {
+    return !node.closest('[hidden]') && (className !== 'angle' || document.body.classList.contains('with-angles'));
   }
 
   function setText(node, text) {
@@ -765,7 +779,7 @@
     $('name').textContent = data.name;
     $('facts').textContent = [timeText(END - START, 1), `${data.video.width} × ${data.video.height}`, `${numSure} ${numSure === 1 ? 'person' : 'persons'}`, `${times.length} parsed frames`].join(' · ');
     $('action').textContent = title(data.action);
-    for (const [name, score] of data.actions) {
+    for (const [name, score] of data.actions.slice(0, FIRST_ACTIONS)) {
       if (name === data.action || score >= 0.005) $('actions').append(bar(words(name), score, percent(100 * score), name === data.action ? 'chosen' : ''));
     }
     buildWhy();
@@ -778,12 +792,22 @@
     $('why').hidden = !data.reasons.length && !data.explanation;
     $('explanation').textContent = data.explanation;
     const most = Math.max(...data.reasons.map((reason) => Math.abs(reason.weight)), 1e-9);
+    const listed = { for: 0, against: 0 };
     for (const reason of data.reasons) {
+      const side = reason.weight < 0 ? 'against' : 'for';
       const who = reason.track_id === null ? '' : `Person ${reason.track_id}, `;
       const label = element('button', { type: 'button', className: 'link', title: `${timeText(reason.start_seconds)} to ${timeText(reason.end_seconds)}`, onclick: () => seek(reason.start_seconds) }, `${who}${words(reason.part)}: ${words(reason.state)}`);
-      $('reasons').append(bar(label, Math.abs(reason.weight) / most, `${reason.weight < 0 ? '−' : '+'}${Math.abs(reason.weight).toFixed(2)}`, reason.weight < 0 ? 'against' : 'for'));
+      const row = bar(label, Math.abs(reason.weight) / most, `${reason.weight < 0 ? '−' : '+'}${Math.abs(reason.weight).toFixed(2)}`, side);
+      row.hidden = ++listed[side] > FIRST_REASONS[side];
+      $('reasons').append(row);
     }
-    if (!data.reasons.length) $('why').lastElementChild.hidden = true;
+    $('why').querySelector('.small').hidden = !data.reasons.length;
+    $('all-reasons').hidden = !$('reasons').querySelector('[hidden]');
+    $('all-reasons').textContent = `Show all ${data.reasons.length}`;
+    $('all-reasons').addEventListener('click', () => {
+      for (const row of $('reasons').children) row.hidden = false;
+      $('all-reasons').hidden = true;
+    });
   }
 
   function buildTruth() {
@@ -928,7 +952,7 @@
     $('video').muted = !$('video').muted;
     $('sound').setAttribute('aria-pressed', String(!$('video').muted));
   });
-  $('show-angles').addEventListener('change', () => { document.body.classList.toggle('with-angles', $('show-angles').checked); move(); });
+  $('show-angles').addEventListener('change', () => { document.body.classList.toggle('with-angles', $('show-angles').checked); fillAngles(); move(); });
   $('show-unsure').addEventListener('change', () => {
     document.body.classList.toggle('with-unsure', $('show-unsure').checked);
     for (const track of tracks) track.limit($('show-unsure').checked ? 0 : drawing.min_person_score);
