@@ -89,7 +89,7 @@ def test_the_difference_is_that_of_the_scores(compared: Evaluation, truth: TpsFi
     assert interval.low <= interval.mean <= interval.high
     assert compared.comparison.better()[0][0] == next(iter(truth.videos))
     assert compared.comparison.worse() == []
-    assert "B is better" in verdict(compared.comparison, "A", "B")
+    assert "in favour of B." in verdict(compared.comparison, "A", "B")
     assert swapped.worst()[0].name == next(iter(truth.videos))
 
 
@@ -163,7 +163,7 @@ def test_the_command_writes_page_and_figures_of_two_runs(
     names = ["--name", "before", "--name", "after"]
     result = run_command(capsys, *sources, *names, "--html", page, "--json", figures)
     assert (result.code, result.err) == (0, "")
-    assert "after is better" in result.out
+    assert "in favour of after." in result.out
     assert "Evaluation of before and after" in page.read_text(encoding="utf-8")
     content = json.loads(figures.read_text(encoding="utf-8"))
     assert content["roc_score"] == content["evaluation"]["runs"][0]["roc_score"]

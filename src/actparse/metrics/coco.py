@@ -68,11 +68,10 @@ def _box_rows(
     annotations: list[dict[str, Any]] = []
     results: list[dict[str, Any]] = []
     for image, (true, boxes) in enumerate(zip(truth, found, strict=True), start=1):
-        for box, label in zip(true.boxes, true.labels, strict=True):
-            annotations.append(_annotation(len(annotations) + 1, image, int(label), _xywh(box)))
-        for box, score, label in zip(boxes.boxes, boxes.scores, boxes.labels, strict=True):
-            result = {"image_id": image, "category_id": int(label) + 1, "bbox": _xywh(box), "score": float(score)}
-            results.append(result)
+        for box, label in zip(_xywh(true.boxes), true.labels.tolist(), strict=True):
+            annotations.append(_annotation(len(annotations) + 1, image, label, box))
+        for box, score, label in zip(_xywh(boxes.boxes), boxes.scores.tolist(), boxes.labels.tolist(), strict=True):
+            results.append({"image_id": image, "category_id": label + 1, "bbox": box, "score": score})
     return annotations, results
 
 
@@ -89,8 +88,8 @@ def keypoint_average_precision(
     annotations: list[dict[str, Any]] = []
     results: list[dict[str, Any]] = []
     for image, ((true, boxes), (points, scores)) in enumerate(zip(truth, found, strict=True), start=1):
-        for keypoints, box in zip(true, boxes, strict=True):
-            annotation = _annotation(len(annotations) + 1, image, 0, _xywh(box))
+        for keypoints, box in zip(true, _xywh(boxes), strict=True):
+            annotation = _annotation(len(annotations) + 1, image, 0, box)
             annotation["area"] *= AREA_SHARE
             flat = {"keypoints": _flat(keypoints), "num_keypoints": int((keypoints[:, 2] > 0).sum())}
             annotations.append(annotation | flat)
@@ -106,9 +105,11 @@ def _annotation(number: int, image: int, label: int, xywh: list[float]) -> dict[
     return base | {"bbox": xywh, "area": xywh[2] * xywh[3]}
 
 
-def _xywh(box: NDArray[np.float32]) -> list[float]:
-    x1, y1, x2, y2 = (float(value) for value in box)
-    return [x1, y1, x2 - x1, y2 - y1]
+def _xywh(boxes: NDArray[np.float32]) -> list[list[float]]:
+    """Boxes (N, 4) xyxy as COCO writes them."""
+    corners = boxes.astype(np.float64)  # (N, 4)
+    rows: list[list[float]] = np.concatenate((corners[:, :2], corners[:, 2:] - corners[:, :2]), axis=1).tolist()
+    return rows
 
 
 def _flat(keypoints: NDArray[np.float32]) -> list[float]:

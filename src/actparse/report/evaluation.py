@@ -336,7 +336,7 @@ def verdict(comparison: Comparison, first: str, second: str) -> str:
     said = f"{second} less {first}: {interval.mean:+.4f} (95 % interval {interval.low:+.4f} to {interval.high:+.4f})."
     if interval.low <= 0 <= interval.high:
         return f"{said} These videos do not tell the two apart."
-    return f"{said} {second if interval.mean > 0 else first} is better, beyond the choice of videos."
+    return f"{said} The whole interval is in favour of {second if interval.mean > 0 else first}."
 
 
 def largest_gain(figures: RunFigures) -> tuple[Stage, float]:

@@ -67,7 +67,7 @@ class _Page:
     def html(self) -> str:
         sections = [
             ("curve", "Accuracy over part state correctness", self._curve()),
-            ("replaced", "Score with a stage replaced by the truth", self._replaced()),
+            ("replaced", "One stage replaced by the truth", self._replaced()),
             ("outcomes", "Where parts are lost", self._outcomes()),
             *([("changes", "Videos that changed", self._changes(c))] if (c := self.evaluation.comparison) else []),
             ("sizes", "Boxes by size", self._sizes()),
@@ -318,7 +318,7 @@ class _Page:
         return (
             f"<p>{len(better)} videos are better in B, {len(worse)} are worse, {same} are the same. A video adds to "
             "the score its part state correctness if its action is right, else nothing.</p>"
-            f'<div class="panel chart-panel">{chart}</div><div class="columns">'
+            f'<div class="columns"><div class="panel chart-panel">{chart}</div>'
             + self._changed("Better in B", better[:MAX_CHANGED])
             + self._changed("Worse in B", worse[:MAX_CHANGED])
             + "</div>"
@@ -326,20 +326,13 @@ class _Page:
 
     def _changed(self, title: str, rows: Sequence[tuple[str, float]]) -> str:
         first, second = self.runs
-        cells = "".join(
-            f'<tr><th scope="row">{escape(name)}<br>{self._links(name)}</th><td class="number">{difference:+.3f}</td>'
-            f"<td>{_became(first.videos[name], second.videos[name])}</td></tr>"
+        items = "".join(
+            f"<li><b>{_signed(difference)}</b> {escape(name)} {self._links(name)}"
+            f"<br>{_became(first.videos[name], second.videos[name])}</li>"
             for name, difference in rows
         )
-        if not rows:
-            return f'<div class="panel"><h3>{title}</h3><p>None.</p></div>'
-        head = (
-            '<tr><th scope="col">video</th><th scope="col" class="number">B less A</th><th scope="col">what</th></tr>'
-        )
-        return (
-            f'<div class="panel"><h3>{title}</h3>{_scrolled(title)}<table><thead>{head}</thead>'
-            f"<tbody>{cells}</tbody></table></div></div>"
-        )
+        body = f'<ol class="changed">{items}</ol>' if rows else "<p>None.</p>"
+        return f'<div class="panel"><h3>{title}</h3>{body}</div>'
 
     def _links(self, video: str) -> str:
         """Links to the report pages of a video, by run."""
@@ -419,7 +412,7 @@ class _Page:
             cells.append(f"<td{mark}>{said}</td>")
             cells.append(f'<td class="number">{video.correctness:.3f}</td><td class="number">{video.gain:.3f}</td>')
         if self.evaluation.comparison:
-            cells.append(f'<td class="number">{self.evaluation.comparison.differences[name]:+.3f}</td>')
+            cells.append(f'<td class="number">{_signed(self.evaluation.comparison.differences[name])}</td>')
         wrong = not all(video.right_action for video in figures)
         return f"<tr{' data-wrong-action' if wrong else ''}>{''.join(cells)}</tr>"
 
@@ -541,6 +534,10 @@ def _share(value: float) -> str:
 
 def _four(value: float) -> str:
     return f"{value:.4f}"
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3f}" if value else "0"
 
 
 def _percent(value: float | None) -> str:
