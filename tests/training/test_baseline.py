@@ -17,6 +17,7 @@ from actparse.training import TrainOptions, run_recipe
 from actparse.training.baseline import (
     UNKNOWN,
     BaselineTask,
+    FrameMotion,
     drawn_frames,
     frames_by_video,
     store_frames,
@@ -98,9 +99,9 @@ def test_in_a_mirror_left_is_right(store: Store) -> None:
     lunge = store.actions.index("lunge")
     frame = int(frames_by_video(store)[lunge][1][0])
     still = np.array([[0.5, 0, 0], [0, 0.5, 0]])
-    plain = task._persons(frame, still, (48, 64), mirror=False)
+    plain = task._persons(frame, FrameMotion(still, (48, 64), False))
     turned = np.array([[-0.5, 0, 64], [0, 0.5, 0]])
-    seen = task._persons(frame, turned, (48, 64), mirror=True)
+    seen = task._persons(frame, FrameMotion(turned, (48, 64), True))
     bend, none = task.states[LEFT_ARM].index("bend"), task.states[LEFT_ARM].index("none")
     assert plain.states[0, LEFT_ARM] == bend
     assert seen.states[0, LEFT_ARM] == none

@@ -161,6 +161,35 @@ def test_tsn_on_flow_that_the_command_wrote(tmp_path: Path) -> None:
     assert file.settings["flow"]["num_fields"] == 5
 
 
+SMALL_BASELINE = {
+    "depth": "18",
+    "batch_size": "2",
+    "train_size": "48,64",
+    "test_short_side": "48",
+    "width": "16",
+    "roi_channels": "8",
+}
+
+
+def test_the_official_baseline(data: Path, tmp_path: Path) -> None:
+    start = Tsn(TsnConfig(num_classes=1000, block="basic", num_blocks=(2, 2, 2, 2), widths=(64, 128, 256, 512)))
+    save_network(tmp_path / "tsn.safetensors", start, kind="tsn", settings={}, dtype=torch.float32)
+    lines: list[str] = []
+    changes = {**SMALL_BASELINE, "learning_rate": "1e-9"}
+    figures = run_recipe("baseline", data, tmp_path, options(changes, steps=1, init=tmp_path, report=lines.append))
+    assert (figures["videos"], set(figures["states"])) == (4, set(GROUPS))
+    assert any(line.startswith("baseline: starts from") and "; fresh: reduce.weight" in line for line in lines)
+    file = load_network(tmp_path / "baseline.safetensors")
+    assert file.labels["actions"] == list(ACTIONS)
+    assert file.labels["states"][:2] == [["none"], ["bend", "none"]]
+    before, after = start.state_dict(), file.net.state_dict()
+    same = {"conv1.bn.weight": "bn1.weight", "downsample.conv.weight": "downsample.0.weight"}
+    for tsn, resnet in same.items():
+        assert torch.equal(before[f"backbone.layer2.0.{tsn}"], after[f"backbone.layer2.0.{resnet}"])
+    with pytest.raises(WeightsError, match="cannot start from it"):
+        run_recipe("baseline", data, tmp_path / "other", options({**changes, "depth": "34"}, init=tmp_path))
+
+
 def write_flow(data: Path, folder: Path) -> None:
     for path in data.glob("*_videos/*/*.mp4"):
         (folder / path.stem).mkdir(parents=True)
@@ -208,3 +237,5 @@ def test_bundle_of_all_networks_loads(data: Path, tmp_path: Path) -> None:
     assert ensemble.action is not None
     assert [weight for _, weight in ensemble.action.members] == [0.875, 0.125]
     assert ensemble.model["weights"] == "paper-ensemble"
+    run_recipe("baseline", data, tmp_path, options(SMALL_BASELINE, steps=1))
+    assert load_bundle(tmp_path / "bundle-baseline").baseline is not None

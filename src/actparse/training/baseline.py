@@ -16,6 +16,7 @@ from actparse.errors import DataError
 from actparse.metrics.states import StateAccuracy
 from actparse.nets.baseline import Baseline, BaselineConfig, FrameBoxes
 from actparse.stages.baseline import BaselineRecognizer, BaselineSettings
+from actparse.stages.inputs import InputNorm
 from actparse.structures import FrameParse, PartParse, PersonParse
 from actparse.training.augment import ColorJitter, Matrix, about, clip_boxes, mirrored, move_boxes, recolor, then, warp
 from actparse.training.store import Store, states_of_part
@@ -31,6 +32,56 @@ MAX_SHIFT = 0.08  # of the frame's sides
 MIN_VISIBLE = 0.4  # of a person's or a part's box, for it to count in an augmented frame
 JITTER = ColorJitter(gain=0.35, channel_gain=0.25, offset=25.0, gamma=0.3, swapped_share=0.4)  # clothes tell no action
 NOBODY = ((0.0, 0.0, 0.0),) * NUM_KEYPOINTS
+
+
+@dataclass(frozen=True)
+class FrameMotion:
+    """How all frames of a sample are moved: an affine map of the pixels of a frame into one of `size`."""
+
+    matrix: Matrix
+    size: tuple[int, int]  # (height, width)
+    is_mirrored: bool
+
+    @classmethod
+    def drawn(
+        cls,
+        old: tuple[int, int],
+        size: tuple[int, int],
+        rng: np.random.Generator,
+        *,
+        zoom: tuple[float, float] = ZOOM,
+        max_shift: float = MAX_SHIFT,
+        mirror_share: float = 0.5,
+    ) -> FrameMotion:
+        """A random zoom and shift of frames of `old` (height, width), in a mirror or not."""
+        is_mirrored = bool(rng.random() < mirror_share)
+        matrix = _moved(old, size, rng, zoom, max_shift)
+        return cls(mirrored(matrix, size[1]) if is_mirrored else matrix, size, is_mirrored)
+
+    def images(self, images: Sequence[NDArray[np.uint8]], rng: np.random.Generator) -> NDArray[np.uint8]:
+        """Frames (S, H, W, 3), where nothing was in one random grey."""
+        fill = int(rng.integers(0, 256))
+        return np.stack([warp(image, self.matrix, self.size, fill=fill) for image in images])
+
+    def persons(
+        self, boxes: NDArray[np.float32], parts: NDArray[np.float32], states: NDArray[np.int64]
+    ) -> FramePersons:
+        """The persons of a frame that are still in it.
+
+        Args:
+            boxes: (P, 4) of the persons, pixels of the old frame.
+            parts: (P, 10, 4); zeros where a part is not annotated.
+            states: (P, 10) as the network numbers them, in a mirror where this is one.
+        """
+        moved_boxes, shown = clip_boxes(move_boxes(self.matrix, boxes), self.size, min_visible=MIN_VISIBLE)
+        if self.is_mirrored:
+            parts = parts[:, PART_FLIP]
+        exists = (parts != 0).any(axis=2)  # (P, 10)
+        moved, stays = clip_boxes(move_boxes(self.matrix, parts).reshape(-1, 4), self.size, min_visible=MIN_VISIBLE)
+        is_there = exists & stays.reshape(exists.shape)
+        parts = np.where(is_there[..., None], moved.reshape(parts.shape), 0).astype(np.float32)
+        states = np.where(is_there, states, UNKNOWN)
+        return FramePersons(moved_boxes[shown].astype(np.float32), parts[shown], states[shown])
 
 
 @dataclass(frozen=True)
@@ -78,14 +129,7 @@ class BaselineTask(Task):
         rows = rng.integers(0, len(self.videos), self.settings.batch_size)
         images, persons = zip(*(self._sample(self.videos[row], rng) for row in rows), strict=True)
         actions = [self.train.actions[self.train.frame_videos[self.videos[row][0]]] for row in rows]
-        return {
-            "images": torch.from_numpy(np.stack(images)),  # (N, S, H, W, 3)
-            "actions": torch.tensor([self.actions.index(action) for action in actions]),
-            "persons": [torch.from_numpy(np.concatenate([p.boxes for p in each])) for each in persons],
-            "parts": [torch.from_numpy(np.concatenate([p.parts for p in each])) for each in persons],
-            "states": [torch.from_numpy(np.concatenate([p.states for p in each])) for each in persons],
-            "segments": [torch.from_numpy(np.repeat(np.arange(len(e)), [len(p.boxes) for p in e])) for e in persons],
-        }
+        return as_batch(images, persons, [self.actions.index(action) for action in actions])
 
     def _sample(
         self, frames: NDArray[np.int64], rng: np.random.Generator
@@ -94,56 +138,20 @@ class BaselineTask(Task):
         chosen = drawn_frames(frames, self.num_segments, rng)  # (S,)
         old = (self.train.frames.shape[1], self.train.frames.shape[2])
         size = self.stage.resized(old)
-        is_mirrored = bool(rng.random() < 0.5)
-        matrix = _moved(old, size, rng)
-        if is_mirrored:
-            matrix = mirrored(matrix, size[1])
-        fill = int(rng.integers(0, 256))
-        images = np.stack([warp(self.train.frames[frame], matrix, size, fill=fill) for frame in chosen])
+        motion = FrameMotion.drawn(old, size, rng)
+        images = motion.images([self.train.frames[frame] for frame in chosen], rng)
         images = recolor(images.reshape(-1, size[1], 3), rng, JITTER).reshape(images.shape)
-        return images, [self._persons(int(frame), matrix, size, mirror=is_mirrored) for frame in chosen]
+        return images, [self._persons(int(frame), motion) for frame in chosen]
 
-    def _persons(self, frame: int, matrix: Matrix, size: tuple[int, int], *, mirror: bool) -> FramePersons:
-        """The persons of a frame that are still in it once it has been moved."""
+    def _persons(self, frame: int, motion: FrameMotion) -> FramePersons:
         rows = self.train.persons_of(frame)
-        boxes, shown = clip_boxes(move_boxes(matrix, self.train.person_boxes[rows]), size, min_visible=MIN_VISIBLE)
-        parts = self.train.part_boxes[rows]  # (P, 10, 4)
-        states = np.array([self._numbers(names, mirror=mirror) for names in self.train.part_states[rows]], np.int64)
-        states = states.reshape(-1, len(PARTS))
-        if mirror:
-            parts = parts[:, PART_FLIP]
-        exists = (parts != 0).any(axis=2)  # (P, 10)
-        moved, stays = clip_boxes(move_boxes(matrix, parts).reshape(-1, 4), size, min_visible=MIN_VISIBLE)
-        is_there = exists & stays.reshape(exists.shape)
-        parts = np.where(is_there[..., None], moved.reshape(parts.shape), 0).astype(np.float32)
-        states = np.where(is_there, states, UNKNOWN)
-        return FramePersons(boxes[shown].astype(np.float32), parts[shown], states[shown])
-
-    def _numbers(self, names: Sequence[str | None], *, mirror: bool) -> list[int]:
-        """A person's states (10,) as the network numbers them, or as a mirror shows them."""
-        seen = [names[PART_FLIP[part]] for part in range(len(PARTS))] if mirror else names
-        return [
-            known.index(state) if state in known else UNKNOWN for known, state in zip(self.states, seen, strict=True)
-        ]
+        states = numbered_states(self.train.part_states[rows], self.states, mirror=motion.is_mirrored)
+        return motion.persons(self.train.person_boxes[rows], self.train.part_boxes[rows], states)
 
     def losses(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        """Cross-entropy of the action, and the mean over all annotated parts of that of their states."""
+        """Those of `baseline_losses`."""
         assert isinstance(net, Baseline)
-        device = next(net.parameters()).device
-        images = batch["images"].to(device)  # (N, S, H, W, 3)
-        frames = self.stage.norm(images.flatten(0, 1).permute(0, 3, 1, 2))  # (N*S, 3, H, W)
-        boxes = _boxes_of(batch, images.shape[1]).to(device)
-        logits = net(frames.view(*images.shape[:2], *frames.shape[1:]), boxes)
-        states = torch.cat(batch["states"]).to(device)  # (P, 10)
-        by_part = [
-            F.cross_entropy(of_part.float(), states[:, part], ignore_index=UNKNOWN, reduction="sum")
-            for part, of_part in enumerate(logits.states)
-        ]
-        actions = batch["actions"].to(device)
-        return {
-            "action": F.cross_entropy(logits.actions.float(), actions, label_smoothing=LABEL_SMOOTHING),
-            "states": STATES_WEIGHT * torch.stack(by_part).sum() / (states != UNKNOWN).sum().clamp(min=1),
-        }
+        return baseline_losses(net, batch, self.stage.norm, STATES_WEIGHT, LABEL_SMOOTHING)
 
     def evaluate(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
         """Video accuracy, and accuracy of the states by group, on true boxes of the held-out split."""
@@ -156,9 +164,7 @@ class BaselineTask(Task):
             videos += 1
             right += max(scores, key=lambda name: scores[name]) == action
             for row, frame in zip(rows.tolist(), parsed, strict=True):
-                of_frame = self.held_out.part_states[self.held_out.persons_of(row)]
-                for person, states in zip(frame.persons, of_frame, strict=True):
-                    _count(person, states, accuracy)
+                count_states(frame, self.held_out.part_states[self.held_out.persons_of(row)], accuracy)
         return {"accuracy": right / max(videos, 1), "videos": videos, "states": accuracy.by_group()}
 
     def stage_settings(self) -> Mapping[str, Any]:
@@ -170,18 +176,73 @@ class BaselineTask(Task):
         return {"actions": list(self.actions), "states": list(map(list, self.states))}
 
 
+def as_batch(
+    images: Sequence[NDArray[np.uint8]], persons: Sequence[Sequence[FramePersons]], actions: Sequence[int]
+) -> Batch:
+    """Samples of frames (S, H, W, 3) with their persons, and the videos' actions; of persons an entry each."""
+    return {
+        "images": torch.from_numpy(np.stack(images)),  # (N, S, H, W, 3)
+        "actions": torch.tensor(actions),
+        "persons": [torch.from_numpy(np.concatenate([p.boxes for p in each])) for each in persons],
+        "parts": [torch.from_numpy(np.concatenate([p.parts for p in each])) for each in persons],
+        "states": [torch.from_numpy(np.concatenate([p.states for p in each])) for each in persons],
+        "segments": [torch.from_numpy(np.repeat(np.arange(len(e)), [len(p.boxes) for p in e])) for e in persons],
+    }
+
+
+def numbered_states(
+    persons: Sequence[Sequence[str | None]], known: Sequence[Sequence[str]], *, mirror: bool
+) -> NDArray[np.int64]:
+    """The states of persons (P, 10) as the network numbers them, or as a mirror shows them; UNKNOWN where it does not.
+
+    Args:
+        persons: of each the states of its ten parts.
+        known: of each part the states in the order of the network's outputs.
+        mirror: whether the sides change places.
+    """
+    order = PART_FLIP if mirror else range(len(PARTS))
+    numbers: list[dict[str | None, int]] = [{word: number for number, word in enumerate(words)} for words in known]
+    rows = [
+        [of_part.get(names[part], UNKNOWN) for of_part, part in zip(numbers, order, strict=True)] for names in persons
+    ]
+    return np.array(rows, np.int64).reshape(-1, len(PARTS))
+
+
+def baseline_losses(
+    net: Baseline, batch: Batch, norm: InputNorm, states_weight: float, label_smoothing: float = 0.0
+) -> dict[str, Tensor]:
+    """Cross-entropy of the action, and the mean over all annotated parts of that of their states."""
+    device = next(net.parameters()).device
+    images = batch["images"].to(device)  # (N, S, H, W, 3)
+    frames = norm(images.flatten(0, 1).permute(0, 3, 1, 2))  # (N*S, 3, H, W)
+    boxes = _boxes_of(batch, images.shape[1]).to(device)
+    logits = net(frames.view(*images.shape[:2], *frames.shape[1:]), boxes)
+    states = torch.cat(batch["states"]).to(device)  # (P, 10)
+    by_part = [
+        F.cross_entropy(of_part.float(), states[:, part], ignore_index=UNKNOWN, reduction="sum")
+        for part, of_part in enumerate(logits.states)
+    ]
+    actions = batch["actions"].to(device)
+    return {
+        "action": F.cross_entropy(logits.actions.float(), actions, label_smoothing=label_smoothing),
+        "states": states_weight * torch.stack(by_part).sum() / (states != UNKNOWN).sum().clamp(min=1),
+    }
+
+
 def _boxes_of(batch: Batch, num_segments: int) -> FrameBoxes:
     """The boxes of a batch; a store knows no objects."""
     frames = [segments + video * num_segments for video, segments in enumerate(batch["segments"])]
     return FrameBoxes.without_objects(torch.cat(batch["persons"]), torch.cat(batch["parts"]), torch.cat(frames))
 
 
-def _moved(old: tuple[int, int], size: tuple[int, int], rng: np.random.Generator) -> Matrix:
+def _moved(
+    old: tuple[int, int], size: tuple[int, int], rng: np.random.Generator, zoom: tuple[float, float], max_shift: float
+) -> Matrix:
     """A frame of `old` (height, width), zoomed and shifted, drawn at `size`."""
     scale = np.array([[size[1] / old[1], 0, 0], [0, size[0] / old[0], 0]])
     center = (size[1] / 2, size[0] / 2)
-    x, y = np.array(center) + rng.uniform(-MAX_SHIFT, MAX_SHIFT, 2) * (size[1], size[0])
-    return then(scale, about(center, zoom=rng.uniform(*ZOOM), degrees=0, to=(x, y)))
+    x, y = np.array(center) + rng.uniform(-max_shift, max_shift, 2) * (size[1], size[0])
+    return then(scale, about(center, zoom=rng.uniform(*zoom), degrees=0, to=(x, y)))
 
 
 def drawn_frames(frames: NDArray[np.int64], num_segments: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -208,8 +269,13 @@ def store_frames(store: Store, rows: NDArray[np.int64]) -> list[FrameParse]:
 
 def _people(store: Store, frame: int) -> tuple[PersonParse, ...]:
     rows = store.persons_of(frame)
-    pairs = zip(store.person_boxes[rows].tolist(), store.part_boxes[rows], strict=True)
-    return tuple(_person(number, box, parts) for number, (box, parts) in enumerate(pairs, start=1))
+    return true_persons(store.person_boxes[rows], store.part_boxes[rows])
+
+
+def true_persons(boxes: NDArray[np.float32], parts: NDArray[np.float32]) -> tuple[PersonParse, ...]:
+    """Persons as if found, from boxes (P, 4) and parts (P, 10, 4), zeros where one is not annotated."""
+    pairs = zip(boxes.tolist(), parts, strict=True)
+    return tuple(_person(number, box, of_person) for number, (box, of_person) in enumerate(pairs, start=1))
 
 
 def _person(number: int, box: list[float], parts: NDArray[np.float32]) -> PersonParse:
@@ -221,8 +287,10 @@ def _person(number: int, box: list[float], parts: NDArray[np.float32]) -> Person
     return PersonParse(number, (x1, y1, x2, y2), 1.0, NOBODY, tuple(found))
 
 
-def _count(person: PersonParse, states: Sequence[str | None], accuracy: StateAccuracy) -> None:
-    for part in person.parts:
-        true = states[PART_INDEX[part.name]]
-        if true is not None:
-            accuracy.add(part.name, true, part.state)
+def count_states(frame: FrameParse, states: Sequence[Sequence[str | None]], accuracy: StateAccuracy) -> None:
+    """Count the annotated parts of a frame, from the true states of its persons (P, 10)."""
+    for person, of_person in zip(frame.persons, states, strict=True):
+        for part in person.parts:
+            true = of_person[PART_INDEX[part.name]]
+            if true is not None:
+                accuracy.add(part.name, true, part.state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,12 +11,15 @@ from typing import Any
 import torch
 
 from actparse.data.flow_files import FLOW_FOLDER
-from actparse.errors import TrainingError
+from actparse.errors import TrainingError, WeightsError
+from actparse.nets.baseline import Baseline
 from actparse.nets.tsn import Tsn
 from actparse.training.builders import cache_folder
 from actparse.training.network_files import load_initial
 from actparse.training.options import TrainOptions
 from actparse.training.paper.action import CsnNumbers
+from actparse.training.paper.baseline import BaselineNumbers
+from actparse.training.paper.baseline_task import BaselineTask
 from actparse.training.paper.clip_tasks import CsnTask, SpansTask, TsnFlowTask, TsnRgbTask
 from actparse.training.paper.detector_tasks import PartsTask, PersonsTask
 from actparse.training.paper.keypoints import find_keypoints
@@ -70,6 +74,11 @@ def build_clips(
     return CsnTask(name, train, held_out, numbers)
 
 
+def build_baseline(name: str, numbers: BaselineNumbers, data: Path, run: RunFolder, options: TrainOptions) -> Task:
+    """The official baseline's."""
+    return BaselineTask(*open_splits(data, run.out, options.report, seed=numbers.split_seed), numbers)
+
+
 def _spans(name: str, numbers: CsnNumbers | TsnRgbNumbers, split: Split) -> tuple[Span, ...]:
     if name.startswith("action"):
         return action_spans(split)
@@ -90,6 +99,8 @@ def start_from(task: Task, weights: Path) -> tuple[str, ...]:
     Raises:
         WeightsError: the file is damaged, or another layer than those that may differ does.
     """
+    if isinstance(task, BaselineTask):
+        return _start_backbone(task, weights)
     if not (isinstance(task, SpansTask) and isinstance(task.net, Tsn)):
         return load_initial(task.net, weights)
     fresh = load_initial(task.net, weights, fresh=(FIRST_CONVOLUTION,))
@@ -100,3 +111,23 @@ def start_from(task: Task, weights: Path) -> tuple[str, ...]:
         own.copy_(stored.mean(dim=1, keepdim=True).expand_as(own))
         return tuple(name for name in fresh if name != FIRST_CONVOLUTION)
     return fresh
+
+
+def _start_backbone(task: BaselineTask, weights: Path) -> tuple[str, ...]:
+    """Fill the baseline's ResNet from a file of a Tsn, which has the same layers by other names, or of a baseline."""
+    file = load_network(weights)
+    if not isinstance(file.net, Tsn):
+        return load_initial(task.net, weights, labels=task.labels())
+    assert isinstance(task.net, Baseline)
+    stored = {_resnet_name(name): value for name, value in file.net.backbone.state_dict().items()}
+    own = task.net.backbone.state_dict()
+    for name in sorted(set(own) ^ set(stored)) or (n for n in own if own[n].shape != stored[n].shape):
+        raise WeightsError(f"{weights}: cannot start from it: {name} is missing, unused or of another shape")
+    task.net.backbone.load_state_dict(stored)
+    return tuple(name for name in task.net.state_dict() if not name.startswith("backbone."))
+
+
+def _resnet_name(name: str) -> str:
+    """A Tsn's name of a layer as ResNet has it: layer1.0.conv2.bn.weight -> layer1.0.bn2.weight."""
+    name = name.replace("downsample.conv.", "downsample.0.").replace("downsample.bn.", "downsample.1.")
+    return re.sub(r"conv(\d)\.bn\.", r"bn\1.", re.sub(r"conv(\d)\.conv\.", r"conv\1.", name))

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from actparse.files import written_beside
-from actparse.stages.loading import BUNDLE_FILE
+from actparse.stages.loading import BASELINE, BUNDLE_FILE
 from actparse.training.options import Report
 from actparse.training.paper.inference import AS_PUBLISHED
 from actparse.training.runs import RunFolder, read_json, write_json
@@ -15,11 +15,12 @@ from actparse.vocabulary import GROUPS
 
 STAGE_1 = ("persons", "poses", "parts")
 OPTIONAL = "parts-without-dots"
-BUNDLES = {
+BUNDLES: dict[str, str | None] = {  # folder -> what stands in its video networks' recipes; None: the baseline alone
     "bundle": "",
     "bundle-tsn-rgb": "tsn-rgb-",
     "bundle-tsn-flow": "tsn-flow-",
-}  # folder -> what stands in its video networks' recipes
+    "bundle-baseline": None,
+}
 ENSEMBLE_BUNDLE = "bundle-ensemble"
 
 
@@ -39,7 +40,7 @@ def assemble_if_complete(out: Path, report: Report) -> list[Path]:
         if RunFolder(out, OPTIONAL).is_finished:
             files[OPTIONAL] = OPTIONAL
         made.append(_assemble(out, out / folder, files))
-        ensembles = _ensembles(out) if not prefix else {}
+        ensembles = _ensembles(out) if prefix == "" else {}
         if ensembles:
             recipes = {name: name for members in ensembles.values() for name, _ in members}
             made.append(_assemble(out, out / ENSEMBLE_BUNDLE, files | recipes, ensembles))
@@ -48,8 +49,10 @@ def assemble_if_complete(out: Path, report: Report) -> list[Path]:
     return made
 
 
-def _files(prefix: str) -> dict[str, str]:
+def _files(prefix: str | None) -> dict[str, str]:
     """The file of each kind of network, to the recipe that trains it."""
+    if prefix is None:
+        return {kind: kind for kind in (*STAGE_1, BASELINE)}
     action = f"action-{prefix}".removesuffix("-")
     states = {f"states-{group}": f"states-{prefix}{group}" for group in GROUPS}
     return {**{kind: kind for kind in STAGE_1}, "action": action, **states}

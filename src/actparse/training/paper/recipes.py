@@ -12,6 +12,7 @@ from actparse.nets.hrnet import Hrnet
 from actparse.training import ranks
 from actparse.training.options import TrainOptions
 from actparse.training.paper.action import CsnIrNumbers, CsnNumbers
+from actparse.training.paper.baseline import BaselineNumbers
 from actparse.training.paper.parts import PartsNumbers
 from actparse.training.paper.persons import PersonsNumbers
 from actparse.training.paper.poses import PosesNumbers
@@ -49,6 +50,7 @@ PAPER_RECIPES: dict[str, PaperRecipe] = {
     "parts": PaperRecipe("part detector: YOLOF-R101 on person crops with the pose", PartsNumbers(), "yolof"),
     "parts-without-dots": PaperRecipe("part detector without the pose", PartsNumbers(dots=False), "yolof"),
     **_with_groups("", "ip-CSN-152 from IG-65M", StatesNumbers(), "csn", CsnNumbers()),
+    "baseline": PaperRecipe("official baseline: ResNet-50 with RoIAlign, and TSN", BaselineNumbers(), "tsn"),
     "action-ir": PaperRecipe("ir-CSN-152 from Sports-1M, to go with ip-CSN-152", CsnIrNumbers(), "csn-ir"),
     **{
         f"states-ir-{group}": PaperRecipe(
@@ -144,6 +146,8 @@ def _train(
         builder = builders.build_persons
     elif name.startswith("parts"):
         builder = builders.build_parts
+    elif name == "baseline":
+        builder = builders.build_baseline
 
     def build(options: TrainOptions) -> tuple[Any, TrainOptions]:
         task = builder(name, numbers, data, run, options)
