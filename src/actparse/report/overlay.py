@@ -156,7 +156,7 @@ def _draw_person(picture: Image, person: PersonAt, pen: Pen) -> None:
         if person.part_scores[row] >= MIN_PART_SCORE:
             _draw_box(picture, person.parts[row], side_color(name), pen.thin)
     _draw_box(picture, person.box, PAPER, pen.line)
-    _draw_skeleton(picture, person.keypoints, pen)
+    draw_skeleton(picture, person.keypoints, pen)
 
 
 def _draw_box(picture: Image, box: NDArray[np.float64], color: Color, width: int) -> None:
@@ -164,7 +164,7 @@ def _draw_box(picture: Image, box: NDArray[np.float64], color: Color, width: int
     cv2.rectangle(picture, (x1, y1), (x2, y2), color, width, cv2.LINE_AA)
 
 
-def _draw_skeleton(picture: Image, keypoints: NDArray[np.float64], pen: Pen) -> None:
+def draw_skeleton(picture: Image, keypoints: NDArray[np.float64], pen: Pen) -> None:
     """Limbs and joints of keypoints (17, 3), each on a dark rim that keeps it off the picture's own colours."""
     points = [(round(float(x)), round(float(y))) for x, y in keypoints[:, :2]]
     seen = keypoints[:, 2] >= MIN_CONFIDENCE

@@ -1,0 +1,69 @@
+"""What mkdocs does beside its own: the commands' help as a page, and files outside docs/ that pages link to.
+
+A link that leaves docs/ leads to a file of the repository. The site has no repository around it: such files go along,
+Markdown as pages.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+from actparse.cli import build_argument_parser
+from actparse.commands.parsers import leaves
+
+ROOT = Path(__file__).parents[1]
+COMMANDS = "reference/commands.md"
+OUTSIDE = re.compile(r"\]\(((?:\.\./)+[^)#\s]+)")  # the target of a link that goes up
+ALONG = "repository"  # the folder of the site for files from outside docs/
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the page of commands, and the files that pages link to outside docs/."""
+    pages = {file.src_uri: file.content_string for file in files.documentation_pages()}
+    for target in sorted({target for uri, text in pages.items() for target in outside_targets(uri, text)}):
+        files.append(File.generated(config, f"{ALONG}/{target}", abs_src_path=str(ROOT / target)))
+    files.append(File.generated(config, COMMANDS, content=commands_page()))
+    return files
+
+
+def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Let links that leave docs/ lead to the files that went along."""
+    uri = page.file.src_uri
+
+    def along(match: re.Match[str]) -> str:
+        target = repository_path(uri, match[1])
+        if target is None:
+            return match[0]
+        return "](" + posixpath.relpath(f"{ALONG}/{target}", posixpath.dirname(uri) or ".")
+
+    return OUTSIDE.sub(along, markdown)
+
+
+def outside_targets(uri: str, text: str) -> Iterator[str]:
+    """The files of the repository outside docs/ that a page links to, seen from the root."""
+    for match in OUTSIDE.finditer(text):
+        target = repository_path(uri, match[1])
+        if target is not None:
+            yield target
+
+
+def repository_path(uri: str, link: str) -> str | None:
+    """Where a link of a page leads, seen from the repository's root; None where that is within docs/ or no file."""
+    target = posixpath.normpath(posixpath.join("docs", posixpath.dirname(uri), link))
+    is_outside = not target.startswith(("docs/", "..")) and (ROOT / target).is_file()
+    return target if is_outside else None
+
+
+def commands_page() -> str:
+    """The help of every command, as it prints itself."""
+    text = "# Commands\n\nWhat `actparse COMMAND --help` prints.\n"
+    for parser in leaves(build_argument_parser()):
+        text += f"\n## {parser.prog}\n\n```text\n{parser.format_help()}```\n"
+    return text

@@ -1,0 +1,78 @@
+"""Every example of the README and of docs/ is run or, where it cannot be, read by the command's own parser."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from actparse.cli import main
+from actparse.data.synth.dataset import plan_splits, write_dataset
+from actparse.video.decode import read_frames
+from actparse.video.encode import VideoWriter
+from examples import check_commands, find_blocks, our_calls, run_page
+
+ROOT = Path(__file__).parents[1]
+PAGES = {
+    str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+}
+WALKED = {"docs/own-data.md": "tests/test_own_data.py"}  # pages whose examples a test of their own runs, step by step
+RUN = [
+    name
+    for name, page in PAGES.items()
+    if name not in WALKED and {"sh", "python"} & {b.language for b in find_blocks(page)}
+]
+NUM_FRAMES = 16  # of video.mp4
+LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
+
+
+@pytest.fixture(scope="module")
+def example_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the pages take for granted: a short video.mp4, its parse below parses/, and a small dataset in data/."""
+    folder = tmp_path_factory.mktemp("examples")
+    plans = plan_splits(4, seed=7)  # as `actparse synth data --videos 4 --seed 7` makes it
+    write_dataset(folder / "data", plans)
+    source = next((folder / "data" / "test_videos").rglob("*.mp4"))
+    with read_frames(source) as frames:
+        first = list(islice(frames, NUM_FRAMES))
+    with VideoWriter(folder / "video.mp4", size=first[0].image.shape[:2]) as writer:
+        for frame in first:
+            writer.write(frame.image, frame.time_seconds)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert main(["parse", "video.mp4", "--out", "parses", "--quiet"]) == 0
+    return folder
+
+
+@pytest.mark.parametrize("name", RUN)
+def test_examples_run(name: str, example_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = shutil.copytree(example_folder, tmp_path / "here")
+    monkeypatch.chdir(folder)
+    run_page(PAGES[name])
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_what_is_not_run_is_a_call_that_the_command_knows(name: str) -> None:
+    check_commands(PAGES[name])
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_lead_somewhere(name: str) -> None:
+    for target in LINK.findall(PAGES[name]):
+        if target != "commands.md":  # the site makes it from the commands' help
+            assert ((ROOT / name).parent / target).exists(), target
+
+
+@pytest.mark.parametrize("name", WALKED)
+def test_pages_with_a_test_of_their_own(name: str) -> None:
+    assert Path(name).name in (ROOT / WALKED[name]).read_text(encoding="utf-8")
+
+
+def test_calls_are_found_in_lines_of_the_shell() -> None:
+    code = "it's\nsource <(actparse completion bash)  # now\nmine | actparse watch -\n"
+    code += 'actparse parse "a b" \\\n  --out x > log\nls\n'
+    assert list(our_calls(code)) == [["completion", "bash"], ["watch", "-"], ["parse", "a b", "--out", "x"]]
