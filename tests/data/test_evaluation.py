@@ -99,3 +99,21 @@ def test_where_the_truth_lies(tmp_path: Path, case: dict[str, Any]) -> None:
         truth_folder(tmp_path / "data", "val")
     with pytest.raises(DataError, match="got no such file"):
         truth_folder(tmp_path / "nowhere", None)
+
+
+@pytest.mark.parametrize(
+    ("human", "message"),
+    [
+        ({"parts": {}}, "person 1: needs an object with a box of four finite numbers"),
+        ({"box": [0, 0, 5, float("nan")]}, "person 1: needs an object with a box of four finite numbers"),
+        ({"box": [0, 0, 5, 5], "parts": []}, "person 1: needs an object with a box of four finite numbers and parts"),
+        ({"box": [0, 0, 5, 5], "parts": {"head": {"box": [1, 2], "verb": "none"}}}, "person 1, head: needs a box"),
+        ({"box": [0, 0, 5, 5], "parts": {"head": {"box": [0, 0, 1, 1]}}}, "person 1, head: needs a box .* and a verb"),
+        ("nobody", "person 1: needs an object"),
+    ],
+)
+def test_truth_that_cannot_be_scored_is_named(tmp_path: Path, case: dict[str, Any], human: Any, message: str) -> None:
+    case = {**case, "gt_part_result": {"v": {"img_00001.json": {"humans": [human]}}}}
+    truth, found = write_folder(tmp_path / "t", case, "gt"), write_folder(tmp_path / "p", case, "pred")
+    with pytest.raises(DataError, match=message):
+        evaluate(truth, found)

@@ -59,7 +59,22 @@ def load_truth(folder: Path) -> TpsFiles:
     Raises:
         DataError: a file is missing, no JSON, or not of the evaluator's form.
     """
-    return _load(folder, "gt")
+    truth = _load(folder, "gt")
+    for video, frames in truth.parts.items():
+        for frame, annotation in frames.items():
+            for number, human in enumerate(annotation["humans"], start=1):
+                _check_true_human(human, f"{folder}: video {video}, {frame}, person {number}")
+    return truth
+
+
+def _check_true_human(human: Any, where: str) -> None:
+    """Whether the evaluator can read it; boxes may be turned over, as some of Kinetics-TPS's are."""
+    parts = human.get("parts", {}) if isinstance(human, dict) else None
+    if not isinstance(parts, dict) or not _is_four_numbers(human.get("box")):
+        raise DataError(f"{where}: needs an object with a box of four finite numbers and parts, got {human!r:.80}")
+    for name, part in parts.items():
+        if not isinstance(part, dict) or not _is_four_numbers(part.get("box")) or "verb" not in part:
+            raise DataError(f"{where}, {name}: needs a box of four finite numbers and a verb, got {part!r:.80}")
 
 
 def load_predictions(path: Path) -> TpsFiles:
@@ -243,10 +258,14 @@ def _check_part(part: Any, where: str) -> None:
 
 
 def _check_box(box: Any, where: str) -> None:
-    if not isinstance(box, list) or len(box) != 4 or not all(map(_is_finite, box)):
+    if not _is_four_numbers(box):
         raise DataError(f"{where}: a box must be four finite numbers, got {box!r}")
     if box[2] < box[0] or box[3] < box[1]:
         raise DataError(f"{where}: a box must be x1, y1, x2, y2 with x1 <= x2 and y1 <= y2, got {box!r}")
+
+
+def _is_four_numbers(box: Any) -> bool:
+    return isinstance(box, list) and len(box) == 4 and all(map(_is_finite, box))
 
 
 def _is_finite(value: Any) -> bool:
