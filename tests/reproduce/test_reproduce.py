@@ -10,9 +10,10 @@ import pytest
 from actparse.errors import ConfigError, DataError
 from actparse.parser import Parser, ParserConfig
 from actparse.reproduce import ReproduceOptions, reproduce
-from actparse.reproduce.evaluation import held_out_videos, score_methods
+from actparse.reproduce.evaluation import Variant, held_out_videos, score_methods
 from actparse.reproduce.methods import table_1, table_3
 from actparse.reproduce.writing import Row, Table
+from actparse.stages.integrate import with_prior_states
 from actparse.training import RECIPES, TrainOptions
 from actparse.training.options import say_nothing
 from actparse.training.paper.recipes import PAPER_RECIPES, numbers_of
@@ -57,7 +58,12 @@ def test_every_training_is_a_recipe_and_takes_its_changes(size: str) -> None:
 
 def test_methods_share_stage_1(random_bundle: Path, data: Path) -> None:
     first, second = (Parser.load(random_bundle, config=ParserConfig(use_tracks=use)) for use in (False, True))
-    figures = score_methods({"segments": first, "tracks": second}, held_out_videos(data, limit=2))
+    prior = {action: {"head": "none"} for action in ("lunge", "push_up")}
+    variants = {
+        "prior": Variant("segments", lambda parser, observed: with_prior_states(parser.integrate(observed), prior))
+    }
+    videos = held_out_videos(data, limit=2)
+    figures = score_methods({"segments": first, "tracks": second}, videos, variants=variants)
     assert first.timer.seconds["persons"] > 0
     assert second.timer.seconds.get("persons", 0.0) == 0.0
     for method in figures.values():
@@ -65,6 +71,8 @@ def test_methods_share_stage_1(random_bundle: Path, data: Path) -> None:
         assert 0 <= method["roc_score"] <= 100
     # every part is annotated "none" or "bend"; the segments of this bundle say "bend"
     assert figures["segments"]["head"] == pytest.approx(_share_of_bend(data, "head"))
+    assert figures["prior"]["head"] == pytest.approx(100 - _share_of_bend(data, "head"))
+    assert figures["prior"]["video_accuracy"] == figures["segments"]["video_accuracy"]
 
 
 def _share_of_bend(data: Path, part: str) -> float:

@@ -19,7 +19,7 @@ from actparse.metrics import tps_score
 from actparse.metrics.coco import average_precision
 from actparse.metrics.states import StateAccuracy
 from actparse.metrics.tps import match_persons
-from actparse.parser import Parser, ParserConfig
+from actparse.parser import Observed, Parser, ParserConfig
 from actparse.stages.parts import PartDetector
 from actparse.stages.persons import PersonDetector
 from actparse.stages.poses import PoseEstimator
@@ -89,30 +89,52 @@ class _Counted:
     parses: dict[str, VideoParse] = field(default_factory=dict)
     states: StateAccuracy = field(default_factory=StateAccuracy)
 
+    def add(self, video: HeldOutVideo, parse: VideoParse) -> None:
+        """Take note of one video."""
+        self.parses[video.record.name] = parse
+        _count_states(parse, video.truth, self.states)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Another way to put together what a method's networks said."""
+
+    method: str  # whose networks
+    integrate: Callable[[Parser, Observed], VideoParse]
+
+
+NO_VARIANTS: Mapping[str, Variant] = {}
+
 
 def score_methods(
-    parsers: Mapping[str, Parser], videos: Sequence[HeldOutVideo], *, progress: Progress | None = None
+    parsers: Mapping[str, Parser],
+    videos: Sequence[HeldOutVideo],
+    *,
+    variants: Mapping[str, Variant] = NO_VARIANTS,
+    progress: Progress | None = None,
 ) -> dict[str, Figures]:
     """Parse the videos with every method and score them by the official rules.
 
     Args:
         parsers: of the methods, by name.
         videos: to measure on.
+        variants: of the methods, by name; they cost no network's time.
         progress: called with the videos done and the videos in all.
 
     Returns:
-        For each method, in percent: roc_score, video_accuracy, and the accuracy of states of every part group.
+        For each method and variant, in percent: roc_score, video_accuracy, and the accuracy of states by part group.
     """
-    counted = {name: _Counted() for name in parsers}
+    counted = {name: _Counted() for name in (*parsers, *variants)}
     for number, video in enumerate(videos, start=1):
         known: dict[tuple[str, ...], tuple[FrameParse, ...]] = {}
         for name, parser in parsers.items():
             stage_1 = _stage_1_of(parser)
             observed = parser.observe(video.record.path, stage_1=known.get(stage_1))
             known[stage_1] = observed.frames
-            parse = parser.integrate(observed)
-            counted[name].parses[video.record.name] = parse
-            _count_states(parse, video.truth, counted[name].states)
+            counted[name].add(video, parser.integrate(observed))
+            for other, variant in variants.items():
+                if variant.method == name:
+                    counted[other].add(video, variant.integrate(parser, observed))
         if progress:
             progress(number, len(videos))
     truth = TpsFiles(

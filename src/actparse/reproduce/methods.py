@@ -7,12 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from actparse.data.prior import Prior
 from actparse.parser import ParserConfig
+from actparse.reproduce.evaluation import Variant
+from actparse.stages.integrate import with_prior_states
+from actparse.training.paper.states import IR_WEIGHTS
 from actparse.training.runs import RunFolder
 from actparse.vocabulary import GROUPS
 
 Size = Literal["tiny", "paper"]
 AS_IN_PCF = ParserConfig(use_tracks=False)
+IP_CSN = "PCF, ip-CSN"
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,7 @@ class Method:
     stage_2: Mapping[str, str]  # kind of network -> the recipe that leaves it
     config: ParserConfig = AS_IN_PCF
     paper: Mapping[str, float]  # what the paper printed, percent
+    bundle: str = "bundle"  # the folder that full-size trainings leave in the run
 
     def networks(self, run: Path) -> dict[str, Path]:
         """The file of each network of stage 2, below the run's folder."""
@@ -53,22 +59,54 @@ def table_1(size: Size) -> tuple[Method, ...]:
         trainings=(Training("baseline"),),
         stage_2={"baseline": "baseline"},
         paper={"roc_score": 29.79},
+        bundle="bundle-baseline",
     )
     rows = (
         ("PCF, TSN on frames", "tsn-rgb", {"video_accuracy": 74.03, "roc_score": 49.23}),
         ("PCF, TSN on flow", "tsn-flow", {"video_accuracy": 83.48, "roc_score": 54.33}),
-        ("PCF, ip-CSN", "csn", {"video_accuracy": 96.46, "roc_score": 60.89}),
+        (IP_CSN, "csn", {"video_accuracy": 96.46, "roc_score": 60.89}),
     )
-    return baseline, *(
+    pcf = (
         Method(
             name=name,
             folder=network,
             trainings=_trainings(size, network),
             stage_2=_stage_2(size, network),
             paper=figures,
+            bundle=f"bundle-{network}".removesuffix("-csn"),
         )
         for name, network, figures in rows
     )
+    return baseline, *pcf, *((_ensemble(),) if size == "paper" else ())
+
+
+def _ensemble() -> Method:
+    """ir-CSN beside ip-CSN, its authors' challenge entry; the figures are their report's, not the paper's."""
+    recipes = ("action-ir", *(f"states-ir-{group}" for group in GROUPS if IR_WEIGHTS[group][1] > 0))
+    return Method(
+        name="PCF, ip-CSN and ir-CSN",
+        folder="csn",
+        trainings=(*_trainings("paper", "csn"), *map(Training, recipes)),
+        stage_2=_stage_2("paper", "csn"),
+        paper={"video_accuracy": 96.78, "roc_score": 61.37},
+        bundle="bundle-ensemble",
+    )
+
+
+def variants_of_table_1(prior: Prior) -> dict[str, Variant]:
+    """What ip-CSN's networks say, put together in other ways: the report's cheap reference, and without the action.
+
+    Args:
+        prior: the commonest states that training sees.
+    """
+    return {
+        f"{IP_CSN}, commonest states of the action": Variant(
+            IP_CSN, lambda parser, observed: with_prior_states(parser.integrate(observed), prior)
+        ),
+        f"{IP_CSN}, states without the action's word": Variant(
+            IP_CSN, lambda parser, observed: parser.integrate(observed, condition_on_action=False)
+        ),
+    }
 
 
 def table_3(size: Size) -> tuple[Method, ...]:

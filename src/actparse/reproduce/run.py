@@ -12,20 +12,32 @@ from pathlib import Path
 import torch
 
 from actparse.compute import VideoShape, states_macs
+from actparse.data.kinetics_tps import KineticsTps
+from actparse.data.prior import prior_states
 from actparse.errors import ConfigError
 from actparse.files import written_beside
 from actparse.parser import Parser
-from actparse.reproduce.evaluation import Figures, HeldOutVideo, Progress, box_figures, held_out_videos, score_methods
-from actparse.reproduce.methods import Method, Size, table_1, table_3
+from actparse.reproduce.evaluation import (
+    Figures,
+    HeldOutVideo,
+    Progress,
+    Variant,
+    box_figures,
+    held_out_videos,
+    score_methods,
+)
+from actparse.reproduce.methods import Method, Size, table_1, table_3, variants_of_table_1
 from actparse.reproduce.writing import Row, Table, write_table
 from actparse.stages.loading import BUNDLE_FILE, bundle_folder, load_parts, load_persons, load_poses
 from actparse.training import TrainOptions, run_recipe
 from actparse.training.builders import open_clips, open_splits
 from actparse.training.jobs import Job, run_jobs, without_report
+from actparse.training.paper.bundle import assemble_if_complete
 from actparse.training.runs import RunFolder, write_json
 
 STAGE_1 = ("persons", "poses", "parts")
 WITHOUT_DOTS = "parts-without-dots"
+NOT_PRINTED: Mapping[str, float] = {}  # by the paper
 MAX_JOBS = 2  # tiny networks trained at a time
 TABLES = ("table1", "table2", "table3")
 GIGA = 1e9
@@ -76,14 +88,15 @@ def reproduce(table: str, data: Path, out: Path, options: ReproduceOptions) -> T
     videos = held_out_videos(data, split=options.split, limit=options.limit)
     bench = _Bench(data, out, options, videos)
     bench.provide_stage_1()
-    rows = bench.parts_rows() if table == "table2" else bench.method_rows(_methods(table, options.size))
+    if table == "table1":
+        rows = bench.method_rows(table_1(options.size), bench.variants())
+    elif table == "table2":
+        rows = bench.parts_rows()
+    else:
+        rows = bench.method_rows(table_3(options.size), {})
     made = Table(table, options.size, data.name, len(videos), options.seeds, tuple(rows))
     write_table(made, out)
     return made
-
-
-def _methods(table: str, size: Size) -> tuple[Method, ...]:
-    return table_1(size) if table == "table1" else table_3(size)
 
 
 @dataclass(frozen=True)
@@ -114,8 +127,8 @@ class _Bench:
         for name in STAGE_1:
             _lend(bundle / f"{name}.safetensors", RunFolder(self.stage_1, name))
 
-    def method_rows(self, methods: Sequence[Method]) -> list[Row]:
-        """Train the methods with every seed, and score them."""
+    def method_rows(self, methods: Sequence[Method], variants: Mapping[str, Variant]) -> list[Row]:
+        """Train the methods with every seed, and score them and their variants."""
         jobs = {}
         for seed in self.options.seeds:
             for method in methods:
@@ -124,15 +137,20 @@ class _Bench:
                     name = f"seed {seed}, {method.folder}: {training.recipe}"
                     jobs[name] = self._job(training.recipe, folder, seed, (), training.changes)
         self._train(jobs)
-        figures = [self._scores(methods, seed) for seed in self.options.seeds]
-        return [
-            Row(method.name, method.paper, tuple(of_seed[method.name] for of_seed in figures)) for method in methods
-        ]
+        figures = [self._scores(methods, variants, seed) for seed in self.options.seeds]
+        printed = {**{method.name: method.paper for method in methods}, **dict.fromkeys(variants, NOT_PRINTED)}
+        return [Row(name, paper, tuple(of_seed[name] for of_seed in figures)) for name, paper in printed.items()]
 
-    def _scores(self, methods: Sequence[Method], seed: int) -> dict[str, Figures]:
+    def variants(self) -> dict[str, Variant]:
+        """Of Table I, with the commonest states of the videos that are trained on."""
+        measured = {video.record.name for video in self.videos}
+        records = KineticsTps(self.data).videos("train")
+        return variants_of_table_1(prior_states(record for record in records if record.name not in measured))
+
+    def _scores(self, methods: Sequence[Method], variants: Mapping[str, Variant], seed: int) -> dict[str, Figures]:
         parsers = {method.name: self._parser(method, seed) for method in methods}
         with self.options.progress(f"seed {seed}: parse") as progress:
-            figures = score_methods(parsers, self.videos, progress=progress)
+            figures = score_methods(parsers, self.videos, variants=variants, progress=progress)
         crop = PAPER_CROP if self.options.size == "paper" else None
         for name, parser in parsers.items():
             if parser.states is not None:
@@ -144,11 +162,17 @@ class _Bench:
     def _parser(self, method: Method, seed: int) -> Parser:
         """A method's networks beside stage 1, as a bundle of their own, loaded."""
         run = self.folder(seed, method.folder)
-        files = {name: RunFolder(self.stage_1, name).weights for name in STAGE_1} | method.networks(run)
-        bundle = run / "bundle"
-        for kind, path in files.items():
-            _copy(path, bundle / f"{kind}.safetensors")
-        write_json(bundle / BUNDLE_FILE, {"name": method.folder, "networks": sorted(files)})
+        files = {name: RunFolder(self.stage_1, name).weights for name in STAGE_1}
+        bundle = run / method.bundle
+        if self.options.size == "paper":
+            for name, path in files.items():
+                _lend(path, RunFolder(run, name))
+            assemble_if_complete(run, self.options.training.report)
+        else:
+            files |= method.networks(run)
+            for kind, path in files.items():
+                _copy(path, bundle / f"{kind}.safetensors")
+            write_json(bundle / BUNDLE_FILE, {"name": method.folder, "networks": sorted(files)})
         return Parser.load(bundle, device=self._device, config=method.config)
 
     @property
