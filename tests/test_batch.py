@@ -13,7 +13,7 @@ import pytest
 
 from actparse.batch import parse_videos
 from actparse.cli import main
-from actparse.commands.options import EXIT_SOME_FAILED
+from actparse.commands.options import EXIT_SOME_FAILED, EXIT_USER_ERROR
 from actparse.data.parses import load_parse
 from actparse.parser import Parser, ParserConfig
 
@@ -108,6 +108,25 @@ def test_what_was_parsed_is_not_parsed_again(parser: Parser, random_bundle: Path
     clip(video, num_frames=6)
     assert parsed()
     assert load_parse(out / "v" / "parse.json").video.num_frames == 6
+
+
+def test_level_and_length_of_segments_make_another_parse(
+    capsys: pytest.CaptureFixture[str], random_bundle: Path, tmp_path: Path
+) -> None:
+    video = write_clip(tmp_path / "v.mp4", "libx264", "yuv420p", num_frames=12)
+
+    def segments(*flags: str) -> tuple[int, bool]:
+        arguments = ["parse", video, "--out", tmp_path, "--weights", random_bundle, "--no-overlay", "--no-report"]
+        assert main([str(argument) for argument in (*arguments, *flags)]) == 0
+        was_there = "parsed before" in capsys.readouterr().out
+        return len(load_parse(tmp_path / "v" / "parse.json").segments), was_there
+
+    assert segments() == (1, False)
+    assert segments("--segment-seconds", "0.25") == (2, False)
+    assert segments("--level", "frame") == (3, False)  # frames 0, 5 and 10
+    assert segments("--level", "frame") == (3, True)
+    assert main(["parse", str(video), "--segment-seconds", "nan"]) == EXIT_USER_ERROR
+    assert "segment_seconds must be greater than 0, got nan" in capsys.readouterr().err
 
 
 def test_what_is_missing_beside_a_parse_is_made_without_parsing(parser: Parser, tmp_path: Path) -> None:

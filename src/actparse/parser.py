@@ -61,7 +61,7 @@ class ParserConfig:
     def __post_init__(self) -> None:
         if self.stride < 1:
             raise ConfigError(f"stride must be at least 1, got {self.stride}")
-        if self.segment_seconds <= 0:
+        if not self.segment_seconds > 0:  # not a number is not, either
             raise ConfigError(f"segment_seconds must be greater than 0, got {self.segment_seconds}")
         if self.level not in ("segment", "frame"):
             raise ConfigError(f"level must be 'segment' or 'frame', got {self.level!r}")
