@@ -11,7 +11,9 @@ from actparse.data.synth import dataset
 from actparse.data.synth.dataset import SplitPlan, write_dataset
 from actparse.diagnosis import diagnose
 from actparse.diagnosis_video import Variant, VideoFindings, examine_video
+from actparse.errors import ConfigError
 from actparse.metrics import tps_score
+from actparse.parser import ParserConfig
 from actparse.vocabulary import GROUPS
 
 
@@ -70,3 +72,9 @@ def test_everything_is_measured(data: Path, random_bundle: Path) -> None:
         "planted cause",
     ):
         assert name in text
+
+
+def test_a_stride_that_passes_over_evaluated_frames_is_an_error(data: Path, random_bundle: Path) -> None:
+    parser = Parser.load(random_bundle, device="cpu", config=ParserConfig(stride=2))
+    with pytest.raises(ConfigError, match="stride must divide 5, got 2"):
+        diagnose(parser, data, weights=random_bundle)

@@ -11,11 +11,11 @@ import numpy as np
 
 from actparse.data.kinetics_tps import KineticsTps
 from actparse.data.prior import prior_states
-from actparse.data.submission import TpsFiles
+from actparse.data.submission import EVALUATED_STRIDE, TpsFiles
 from actparse.data.synth.causes import PERFORMER, rank_causes, usual_causes
 from actparse.data.synth.dataset import is_synthetic
 from actparse.diagnosis_video import Variant, VideoFindings, examine_video
-from actparse.errors import DataError
+from actparse.errors import ConfigError, DataError
 from actparse.metrics import tps_score
 from actparse.metrics.coco import average_precision, keypoint_average_precision
 from actparse.metrics.identity import identity_switches
@@ -99,8 +99,11 @@ def diagnose(
         progress: called with the videos done and the videos in all.
 
     Raises:
+        ConfigError: the parser passes over frames that are evaluated.
         DataError: the dataset is not there, or the split holds no video.
     """
+    if EVALUATED_STRIDE % parser.config.stride:
+        raise ConfigError(f"diagnose: stride must divide {EVALUATED_STRIDE}, got {parser.config.stride}")
     dataset = KineticsTps(root)
     records = dataset.videos(split)[:limit]
     if not records:
