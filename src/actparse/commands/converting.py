@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from actparse.commands.options import EXIT_SOME_FAILED, EXIT_USER_ERROR, Commands, add_json_option, print_json
+from actparse.commands.options import Commands, add_json_option, exit_code, print_json
 
 # Those of export.formats, which --help does not import.
 FORMS = ("segments", "frames", "parts", "coco", "coco-keypoints", "openpose", "cvat", "rerun")
@@ -52,7 +52,4 @@ def _convert(args: argparse.Namespace) -> int:
             print(f"{outcome.name}: {', '.join(map(str, outcome.files))}")
     if args.json:
         print_json([{"name": o.name, "files": list(map(str, o.files)), "error": o.error} for o in outcomes])
-    num_failed = sum(outcome.error is not None for outcome in outcomes)
-    if num_failed == 0:
-        return 0
-    return EXIT_USER_ERROR if num_failed == len(outcomes) else EXIT_SOME_FAILED
+    return exit_code([outcome.error for outcome in outcomes])

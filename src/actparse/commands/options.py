@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,19 @@ if TYPE_CHECKING:
 else:
     Commands = object
 
-EXIT_SOME_FAILED = 1  # some videos of several
+EXIT_SOME_FAILED = 1  # some videos or parses of several
 EXIT_USER_ERROR = 2  # what the user can mend
 EXIT_INTERRUPTED = 130
 EXIT_PIPE_CLOSED = 141  # who read the output has gone, as `head` does
 STANDARD_OUTPUT = Path("-")
+
+
+def exit_code(errors: Sequence[str | None]) -> int:
+    """The code of a command that did several things: what went wrong with each, or None."""
+    num_failed = sum(error is not None for error in errors)
+    if num_failed == 0:
+        return 0
+    return EXIT_USER_ERROR if num_failed == len(errors) else EXIT_SOME_FAILED
 
 
 def add_model_options(command: argparse.ArgumentParser) -> None:

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from actparse.commands.options import (
-    EXIT_SOME_FAILED,
-    EXIT_USER_ERROR,
     Commands,
     add_config_options,
     add_json_option,
     add_model_options,
+    exit_code,
     print_json,
 )
 from actparse.errors import ConfigError
@@ -110,7 +109,7 @@ def _parse(args: argparse.Namespace) -> int:
             _print_table(outcomes)
         if args.timings:
             print(json.dumps(timings))
-    return _exit_code(outcomes)
+    return exit_code([outcome.error for outcome in outcomes])
 
 
 def _tell_outcome(outcome: VideoOutcome, args: argparse.Namespace) -> None:
@@ -143,13 +142,6 @@ def _row(outcome: VideoOutcome) -> tuple[str, str, str, str, str]:
         return str(outcome.video), "failed", "", "", f"{outcome.seconds:.1f}"
     score, persons = f"{outcome.score:.0%}", str(outcome.num_persons)
     return str(outcome.video), str(outcome.action), score, persons, f"{outcome.seconds:.1f}"
-
-
-def _exit_code(outcomes: Sequence[VideoOutcome]) -> int:
-    num_failed = sum(outcome.error is not None for outcome in outcomes)
-    if num_failed == 0:
-        return 0
-    return EXIT_USER_ERROR if num_failed == len(outcomes) else EXIT_SOME_FAILED
 
 
 def _add_demo(commands: Commands) -> None:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from actparse.commands.options import EXIT_SOME_FAILED, EXIT_USER_ERROR, Commands, add_json_option, print_json
+from actparse.commands.options import Commands, add_json_option, exit_code, print_json
 
 
 def add_commands(commands: Commands) -> None:
@@ -46,7 +46,4 @@ def _report(args: argparse.Namespace) -> int:
             print(outcome.page, flush=True)
     if args.json:
         print_json({"results": [outcome.to_dict() for outcome in outcomes]})
-    num_failed = sum(outcome.error is not None for outcome in outcomes)
-    if not num_failed:
-        return 0
-    return EXIT_USER_ERROR if num_failed == len(outcomes) else EXIT_SOME_FAILED
+    return exit_code([outcome.error for outcome in outcomes])
