@@ -69,6 +69,9 @@ def test_files_of_the_first_schema_have_no_reasons() -> None:
         pytest.param({"schema_version": "2.0"}, "schema_version must be 1.x, got 2.0", id="other major version"),
         pytest.param({"action": ...}, "missing or of another type: 'action'", id="missing field"),
         pytest.param({"frames": [{"index": 0}]}, "missing or of another type", id="broken frame"),
+        pytest.param({"action": "squat"}, "the action 'squat' has no score", id="action without score"),
+        pytest.param({"segments": [{"start_seconds": "soon"}]}, "could not convert", id="broken segment"),
+        pytest.param({"frames": [{"index": 1e999}]}, "needs JSON text, got Infinity", id="no number"),
         pytest.param({"reasons": [{"part": "tail"}]}, "unknown part 'tail'", id="reason of no part"),
     ],
 )
@@ -79,9 +82,23 @@ def test_a_broken_parse_is_named(change: dict[str, object], message: str) -> Non
         VideoParse.from_json(text)
 
 
-def test_text_that_is_not_json_is_named() -> None:
+@pytest.mark.parametrize("text", ["{", "[" * 100_000], ids=["cut off", "deep"])
+def test_text_that_is_not_json_is_named(text: str) -> None:
     with pytest.raises(DataError, match="needs JSON text"):
-        VideoParse.from_json("{")
+        VideoParse.from_json(text)
+
+
+def test_a_number_past_all_bounds_is_named() -> None:
+    text = small_parse().to_json().replace('"first_frame": 0', '"first_frame": 1e999')
+    with pytest.raises(DataError, match="missing or of another type: cannot convert float infinity"):
+        VideoParse.from_json(text)
+
+
+def test_fields_of_a_later_minor_version_are_passed_over() -> None:
+    raw = json.loads(small_parse().to_json()) | {"schema_version": "1.9", "new": 1}
+    raw["video"]["new"] = raw["segments"][0]["new"] = raw["frames"][0]["new"] = 1
+    parse = VideoParse.from_json(json.dumps(raw))
+    assert (parse.video, parse.segments) == (small_parse().video, small_parse().segments)
 
 
 def test_detections_select_by_score() -> None:

@@ -143,15 +143,15 @@ class VideoParse:
             DataError: the text is not JSON, is of another major schema version, or misses a field.
         """
         try:
-            raw = json.loads(text)
-        except ValueError as error:
+            raw = json.loads(text, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
             raise DataError(f"parse: needs JSON text, got {error}") from None
         version = str(raw.get("schema_version")) if isinstance(raw, dict) else "none"
         if version.partition(".")[0] != SCHEMA_MAJOR:
             raise DataError(f"parse: schema_version must be {SCHEMA_MAJOR}.x, got {version}")
         try:
             return _video_from_dict(raw)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise DataError(f"parse: a field is missing or of another type: {error}") from None
 
 
@@ -162,6 +162,10 @@ def json_schema() -> dict[str, Any]:
     return schema
 
 
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name}, which is no number")
+
+
 def _box_from_list(values: list[float]) -> tuple[float, float, float, float]:
     x1, y1, x2, y2 = (float(value) for value in values)
     return (x1, y1, x2, y2)
@@ -170,7 +174,14 @@ def _box_from_list(values: list[float]) -> tuple[float, float, float, float]:
 def _part_from_dict(raw: dict[str, Any]) -> PartParse:
     if raw["name"] not in PART_INDEX:
         raise ValueError(f"unknown part {raw['name']!r}")
-    return PartParse(raw["name"], _box_from_list(raw["box"]), float(raw["score"]), raw["state"], raw["state_score"])
+    state, score = raw["state"], raw["state_score"]
+    return PartParse(
+        name=raw["name"],
+        box=_box_from_list(raw["box"]),
+        score=float(raw["score"]),
+        state=None if state is None else str(state),
+        state_score=None if score is None else float(score),
+    )
 
 
 def _person_from_dict(raw: dict[str, Any]) -> PersonParse:
@@ -193,15 +204,42 @@ def _reason_from_dict(raw: dict[str, Any]) -> Reason:
     return Reason(raw["part"], str(raw["state"]), float(raw["weight"]), start, end, track)
 
 
+def _segment_from_dict(raw: dict[str, Any]) -> SegmentParse:
+    return SegmentParse(
+        start_seconds=float(raw["start_seconds"]),
+        end_seconds=float(raw["end_seconds"]),
+        first_frame=int(raw["first_frame"]),
+        end_frame=int(raw["end_frame"]),
+        states={str(part): str(state) for part, state in raw["states"].items()},
+        state_scores={str(part): float(score) for part, score in raw["state_scores"].items()},
+    )
+
+
+def _info_from_dict(raw: dict[str, Any]) -> VideoInfo:
+    return VideoInfo(
+        path=str(raw["path"]),
+        width=int(raw["width"]),
+        height=int(raw["height"]),
+        num_frames=int(raw["num_frames"]),
+        duration_seconds=float(raw["duration_seconds"]),
+        mean_fps=float(raw["mean_fps"]),
+        rotation_degrees=int(raw["rotation_degrees"]),
+        has_audio=bool(raw["has_audio"]),
+    )
+
+
 def _video_from_dict(raw: dict[str, Any]) -> VideoParse:
+    action_scores = {str(name): float(score) for name, score in raw["action_scores"].items()}
+    if raw["action"] not in action_scores:
+        raise ValueError(f"the action {raw['action']!r} has no score")
     return VideoParse(
-        video=VideoInfo(**raw["video"]),
+        video=_info_from_dict(raw["video"]),
         action=str(raw["action"]),
-        action_scores={str(name): float(score) for name, score in raw["action_scores"].items()},
+        action_scores=action_scores,
         frames=tuple(map(_frame_from_dict, raw["frames"])),
-        segments=tuple(SegmentParse(**segment) for segment in raw["segments"]),
-        model=dict(raw["model"]),
-        warnings=tuple(raw["warnings"]),
+        segments=tuple(map(_segment_from_dict, raw["segments"])),
+        model={str(name): str(text) for name, text in raw["model"].items()},
+        warnings=tuple(map(str, raw["warnings"])),
         schema_version=str(raw["schema_version"]),
         reasons=tuple(map(_reason_from_dict, raw.get("reasons", ()))),  # files of 1.0 have none
         explanation=str(raw.get("explanation", "")),

@@ -138,6 +138,18 @@ def test_a_root_needs_a_split(tmp_path: Path) -> None:
         evaluate(tmp_path / "data", tmp_path / "s.zip", split="train")
 
 
+@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_with_damage_inside_is_named(tmp_path: Path, compression: int) -> None:
+    with zipfile.ZipFile(tmp_path / "s.zip", "w", compression) as archive:
+        archive.writestr("pred_vid_result.json", json.dumps(GOOD.videos) + " " * 200)
+        archive.writestr("pred_part_result.json", json.dumps(GOOD.parts))
+    content = bytearray((tmp_path / "s.zip").read_bytes())
+    content[64:84] = bytes(20)
+    (tmp_path / "s.zip").write_bytes(content)
+    with pytest.raises(DataError, match=r"s\.zip: "):
+        load_predictions(tmp_path / "s.zip")
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [(b"PK\x03\x04 broken", "needs a zip"), (b"", "needs a zip"), (None, "no such file or folder")],

@@ -6,6 +6,7 @@ Everything here may come from elsewhere: zips are read in memory, member by memb
 from __future__ import annotations
 
 import json
+import lzma
 import math
 import re
 import zipfile
@@ -155,8 +156,10 @@ def _text_of_member(path: Path, name: str) -> str:
             if members[0].file_size > MAX_MEMBER_BYTES:
                 raise DataError(f"{path}: {name} must unpack to at most {MAX_MEMBER_BYTES} bytes")
             return archive.read(members[0]).decode("utf-8")
-    except (zipfile.BadZipFile, zlib.error, UnicodeDecodeError, NotImplementedError, RuntimeError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError) as error:
         raise DataError(f"{path}: needs a zip with {name}, got: {error}") from None
+    except (UnicodeDecodeError, EOFError, OSError) as error:
+        raise DataError(f"{path}: {name} cannot be read: {error}") from None
 
 
 def true_humans(frame: FrameTruth) -> dict[str, Any]:

@@ -152,6 +152,7 @@ def test_rows_in_seconds_and_in_frames(tmp_path: Path) -> None:
         pytest.param("part,state,start_s,end_s\narm,a,x,1\n", "start_s must be a number, got 'x'", id="no-number"),
         pytest.param("part,state,first_frame,last_frame\narm,a,2,1\n", "0 <= first_frame <= last_frame", id="frames"),
         pytest.param("track,part,state,start_s,end_s\n-1,arm,a,0,1\n", "track must be a whole number", id="track"),
+        pytest.param(f"track,part,state,start_s,end_s\n{'9' * 5000},arm,a,0,1\n", "must be a whole", id="long-track"),
     ],
 )
 def test_wrong_rows_are_named(text: str, message: str, tmp_path: Path) -> None:

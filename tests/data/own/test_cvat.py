@@ -136,6 +136,18 @@ def test_a_zip_is_read_in_memory(tmp_path: Path) -> None:
         read_cvat(path)
 
 
+@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_zip_is_named(tmp_path: Path, compression: int) -> None:
+    path = tmp_path / "task.zip"
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        archive.writestr("annotations.xml", document(track("person", box(0, person="1"))))
+    content = bytearray(path.read_bytes())
+    content[60:110] = bytes(50)  # within the member
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"task\.zip: needs an XML file or a zip with one, got"):
+        read_cvat(path)
+
+
 PERSON = track("person", box(0, person="1"))
 BOMB = '<!DOCTYPE a [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><annotations>&b;</annotations>'
 

@@ -94,7 +94,7 @@ def _state_row(row: Mapping[str, Any], place: str, kind: tuple[str, str]) -> Sta
     cells = {name: str(row.get(name) or "").strip() for name in ("track", "part", "state", *kind)}
     part = expect_word(cells["part"], (*PARTS, *GROUP_PARTS), f"{place}: part")
     track = cells["track"]
-    if track and not track.isdecimal():
+    if track and not (track.isascii() and track.isdecimal() and len(track) <= 9):
         raise DataError(f"{place}: track must be a whole number or empty, got {readable(track)!r}")
     start, end = (_finite(cells[name], f"{place}: {name}") for name in kind)
     if kind == FRAMES and not (start.is_integer() and end.is_integer() and 0 <= start <= end <= MAX_FRAME):

@@ -6,6 +6,7 @@ Source: CVAT's documentation of its XML format, and its own writer and reader of
 
 from __future__ import annotations
 
+import lzma
 import math
 import re
 import zipfile
@@ -110,7 +111,7 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
                 yield file
     except OSError as error:
         raise DataError(f"{path}: needs an XML file or a zip with one, got: {error.strerror or error}") from None
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError, EOFError) as error:
         raise DataError(f"{path}: needs an XML file or a zip with one, got a damaged zip: {error}") from None
 
 
