@@ -232,8 +232,8 @@ def _persons(frame: FrameParse) -> Detections:
 
 
 def annotated_parts(frame: FrameTruth) -> Detections:
-    """The annotated part boxes of a frame, labelled by the part."""
-    rows = [(part.box, PART_INDEX[name]) for person in frame.persons for name, part in person.parts.items()]
+    """The annotated part boxes of a frame, with a state or without, labelled by the part."""
+    rows = [(box, PART_INDEX[name]) for person in frame.persons for name, box in person.part_boxes().items()]
     boxes = _boxes([box for box, _ in rows])
     return Detections(boxes, np.ones(len(rows), np.float32), np.array([label for _, label in rows], np.int64))
 

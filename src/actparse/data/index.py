@@ -22,8 +22,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from actparse.data.faults import Fault
-from actparse.data.kinetics_tps import FrameTruth, PartTruth, PersonTruth
-from actparse.data.listing import AnnotatedVideo, AnnotationListing, find_splits, frame_of, list_annotations
+from actparse.data.kinetics_tps import FrameTruth, PartTruth, PersonTruth, frame_of
+from actparse.data.listing import AnnotatedVideo, AnnotationListing, find_splits, list_annotations
 from actparse.data.pools import in_order
 from actparse.data.scan import MISSING, BoxRows, FrameScan
 from actparse.errors import DataError

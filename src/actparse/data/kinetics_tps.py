@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +24,7 @@ from actparse.vocabulary import NUM_KEYPOINTS, PARTS
 Box = tuple[float, float, float, float]
 SPLITS = ("train", "val", "test")
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".webm", ".avi", ".mov")
+FRAME_FILE = re.compile(r"img_(\d{5,9})\.json")  # counted from 1
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,11 @@ class VideoRecord:
     def frame_path(self, index: int) -> Path:
         """The annotation of frame `index`, counted from 0."""
         return self.annotation_dir / f"img_{index + 1:05d}.json"
+
+    def annotations(self) -> dict[int, Path]:
+        """Its annotation files by their frames, from 0, ascending; files of other names are not looked at."""
+        found = ((frame_of(path.name), path) for path in self.annotation_dir.glob("img_*.json"))
+        return dict(sorted((frame, path) for frame, path in found if frame is not None))
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,10 @@ class PersonTruth:
     keypoints: NDArray[np.float32] | None = field(default=None, repr=False)
     identity: int | None = None
     unstated: dict[str, Box] = field(default_factory=dict)  # parts whose state is not annotated: "verb" is null
+
+    def part_boxes(self) -> dict[str, Box]:
+        """The boxes of all annotated parts, with a state or without."""
+        return {**{name: part.box for name, part in self.parts.items()}, **self.unstated}
 
 
 @dataclass(frozen=True)
@@ -117,6 +129,27 @@ class KineticsTps:
             nested = folder / path.stem
             records[path.stem] = VideoRecord(path.stem, path.parent.name, path, nested if nested.is_dir() else folder)
         return tuple(records[name] for name in sorted(records))
+
+
+def frame_of(file: str) -> int | None:
+    """The frame, from 0, that an annotation file is of; None where its name is not img_ and at least five digits."""
+    match = FRAME_FILE.fullmatch(file.rpartition("/")[2])
+    number = int(match.group(1)) if match else 0
+    return number - 1 if number > 0 else None
+
+
+def annotated_persons(records: Iterable[VideoRecord], *, stride: int) -> Iterator[tuple[str, PersonTruth]]:
+    """(action, person) of the annotated frames of some videos, each at least `stride` frames after the one before.
+
+    Raises:
+        DataError: an annotation cannot be read.
+    """
+    for record in records:
+        next_read = 0
+        for frame, path in record.annotations().items():
+            if frame >= next_read:
+                yield from ((record.action, person) for person in read_frame_truth(path).persons)
+                next_read = frame + stride
 
 
 def read_frame_truth(path: Path) -> FrameTruth:

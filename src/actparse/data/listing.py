@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from actparse.data.kinetics_tps import SPLITS, VIDEO_SUFFIXES
 from actparse.errors import DataError
-
-FRAME_FILE = re.compile(r"img_(\d{5,9})\.json")  # counted from 1
 
 
 @dataclass(frozen=True)
@@ -52,13 +49,6 @@ def find_splits(root: Path) -> tuple[str, ...]:
         got = "none of them" if root.is_dir() else "no such folder"
         raise DataError(f"{root}: needs a folder train_videos, train_annotations or the like of val or test, got {got}")
     return found
-
-
-def frame_of(file: str) -> int | None:
-    """The frame, from 0, that an annotation file is of; None where its name is not img_ and five digits."""
-    match = FRAME_FILE.fullmatch(file.rpartition("/")[2])
-    number = int(match.group(1)) if match else 0
-    return number - 1 if number > 0 else None
 
 
 def list_annotations(root: Path, split: str) -> AnnotationListing:

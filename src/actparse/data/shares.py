@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.data.kinetics_tps import KineticsTps, read_frame_truth
+from actparse.data.kinetics_tps import KineticsTps, annotated_persons
 from actparse.errors import DataError
 from actparse.vocabulary import GROUP_PARTS, GROUPS
 
 SHARES_FILE = "shares.json"  # in a bundle's folder
-COUNTED_STRIDE = 5  # frames
+COUNTED_STRIDE = 5  # frames from one that is counted to the next, at least
 LEAST_MIXED = 0.02  # of an action's labels are as those of all actions: none is impossible
 
 States = Mapping[str, str]  # part -> state, of one person at one time
@@ -142,19 +142,13 @@ def _tabulated(counts: Mapping[tuple[str, Label], float], actions: tuple[str, ..
 
 
 def dataset_shares(root: Path, split: str = "train") -> StateShares:
-    """The shares of a split's annotation, every fifth frame.
+    """The shares of a split's annotation, frames at least COUNTED_STRIDE apart.
 
     Raises:
         DataError: the dataset is not there, or an annotation is damaged.
     """
-    return count_states(_annotated(KineticsTps(root), split))
-
-
-def _annotated(dataset: KineticsTps, split: str) -> Iterator[tuple[str, States, float]]:
-    for record in dataset.videos(split):
-        for path in sorted(record.annotation_dir.glob("img_*.json"))[::COUNTED_STRIDE]:
-            for person in read_frame_truth(path).persons:
-                yield record.action, {name: part.state for name, part in person.parts.items()}, 1.0
+    persons = annotated_persons(KineticsTps(root).videos(split), stride=COUNTED_STRIDE)
+    return count_states((action, {name: part.state for name, part in p.parts.items()}, 1.0) for action, p in persons)
 
 
 def load_shares(folder: Path) -> StateShares | None:

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from actparse import __version__
 from actparse.data.kinetics_tps import SPLITS, FrameTruth, KineticsTps, PersonTruth, VideoRecord, read_frame_truth
-from actparse.data.listing import frame_of
 from actparse.data.own.words import expect_word
 from actparse.errors import ConfigError, DataError, OutputError, VideoError
 from actparse.files import write_text, written_beside
@@ -136,9 +135,8 @@ def _read(record: VideoRecord, split: str, num_frames: int) -> _Video:
         DataError: no frame has one, or an annotation is not as it should be.
         VideoError: the video cannot be read.
     """
-    paths = {frame_of(path.name): path for path in sorted(record.annotation_dir.glob("img_*.json"))}
-    numbers = sorted(number for number in paths if number is not None)
-    picked = evenly(numbers, num_frames)
+    paths = record.annotations()
+    picked = evenly(list(paths), num_frames)
     truths = {number: read_frame_truth(paths[number]) for number in picked}
     if not any(truth.persons for truth in truths.values()):
         raise DataError(f"{record.annotation_dir}: needs annotated persons to show, got none")
@@ -153,7 +151,7 @@ def _read(record: VideoRecord, split: str, num_frames: int) -> _Video:
                 break
     if not frames:
         raise DataError(f"{record.path}: needs a frame that is annotated, got none up to {max(truths)}")
-    return _Video(record, split, len(numbers), tuple(frames))
+    return _Video(record, split, len(paths), tuple(frames))
 
 
 def evenly(numbers: Sequence[int], count: int) -> list[int]:
@@ -165,7 +163,7 @@ def evenly(numbers: Sequence[int], count: int) -> list[int]:
 
 def person_at(person: PersonTruth) -> PersonAt:
     """An annotated person as the overlay draws one; a part without a state has its box alone."""
-    boxes = person.unstated | {name: part.box for name, part in person.parts.items()}
+    boxes = person.part_boxes()
     parts, scores = np.zeros((len(PARTS), 4)), np.zeros(len(PARTS))
     for name, box in boxes.items():
         parts[PART_INDEX[name]], scores[PART_INDEX[name]] = box, 1.0

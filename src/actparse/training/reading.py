@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -71,7 +70,7 @@ def read_video(record: VideoRecord, config: StoreConfig) -> VideoArrays:
         DataError: the video holds no frame.
     """
     cv2.setNumThreads(1)
-    truths = _read_truths(record.annotation_dir)
+    truths = {frame: read_frame_truth(path) for frame, path in record.annotations().items()}
     frames: dict[int, Image] = {}
     scale, next_kept = 1.0, 0
     small: list[Image] = []
@@ -129,12 +128,6 @@ def _clip_frame(image: Image, size: tuple[int, int]) -> Image:
     return np.asarray(cv2.resize(image, size[::-1], interpolation=rule), dtype=np.uint8)
 
 
-def _read_truths(folder: Path) -> dict[int, FrameTruth]:
-    """The annotated frames of a video by their number from 0."""
-    paths = sorted(folder.glob("img_*.json"))
-    return {int(path.stem.removeprefix("img_")) - 1: read_frame_truth(path) for path in paths}
-
-
 def _scaled(person: PersonTruth, scale: float) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """A person's box (4,), keypoints (17, 3) and part boxes (10, 4), zeros where something is not annotated."""
     keypoints = np.zeros((NUM_KEYPOINTS, 3), np.float32)
@@ -142,8 +135,7 @@ def _scaled(person: PersonTruth, scale: float) -> tuple[NDArray[np.float32], NDA
         keypoints[:] = person.keypoints
         keypoints[:, :2] *= scale
     parts = np.zeros((len(PARTS), 4), np.float32)
-    boxes = person.unstated | {name: part.box for name, part in person.parts.items()}
-    for name, box in boxes.items():
+    for name, box in person.part_boxes().items():
         parts[PART_INDEX[name]] = np.asarray(box, np.float32) * scale
     return np.asarray(person.box, np.float32) * scale, keypoints, parts
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from actparse.data.kinetics_tps import VIDEO_SUFFIXES, FrameTruth, KineticsTps, read_frame_truth
-from actparse.data.listing import frame_of
 from actparse.data.own.coco import read_coco, read_state_rows
 from actparse.data.own.config import OwnConfig, SplitConfig, is_description, read_config
 from actparse.data.own.cvat import read_cvat
@@ -161,8 +160,7 @@ def _read_labels(config: OwnConfig) -> Iterator[LabelledVideo]:
 def _read_tree(root: Path) -> Iterator[LabelledVideo]:
     dataset = KineticsTps(root)
     for record in (record for split in dataset.splits for record in dataset.videos(split)):
-        paths = {frame_of(path.name): path for path in sorted(record.annotation_dir.glob("img_*.json"))}
-        frames = {frame: read_frame_truth(path) for frame, path in paths.items() if frame is not None}
+        frames = {frame: read_frame_truth(path) for frame, path in record.annotations().items()}
         labelled = {frame: truth for frame, truth in frames.items() if truth.persons}
         yield LabelledVideo(str(record.annotation_dir), record.path.name, labelled, record.action)
 

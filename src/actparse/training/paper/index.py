@@ -52,7 +52,7 @@ class VideoIndex:
     person_offsets: NDArray[np.int64]  # (A + 1,)
     person_boxes: NDArray[np.float32]  # (P, 4) xyxy, pixels
     part_boxes: NDArray[np.float32]  # (P, 10, 4) xyxy; zeros where a part is not annotated
-    part_states: NDArray[np.int16]  # (P, 10) number in `states`, NO_STATE where a part is not annotated
+    part_states: NDArray[np.int16]  # (P, 10) number in `states`, NO_STATE where none is annotated
 
     def __len__(self) -> int:
         return len(self.names)
@@ -132,13 +132,12 @@ def read_entry(record: VideoRecord) -> VideoEntry:
         times = [frame.time_seconds for frame in reader]
     if not times:
         raise DataError(f"{record.path}: the video holds no frame")
-    paths = {int(path.stem.removeprefix("img_")) - 1: path for path in record.annotation_dir.glob("img_*.json")}
-    truths = {number: read_frame_truth(paths[number]) for number in sorted(paths) if 0 <= number < len(times)}
+    truths = {n: read_frame_truth(path) for n, path in record.annotations().items() if n < len(times)}
     persons = [person for truth in truths.values() for person in truth.persons]
     boxes = np.zeros((len(persons), len(PARTS), 4), np.float32)
     for row, person in enumerate(persons):
-        for name, part in person.parts.items():
-            boxes[row, PART_INDEX[name]] = part.box
+        for name, box in person.part_boxes().items():
+            boxes[row, PART_INDEX[name]] = box
     return VideoEntry(
         times=np.asarray(times, np.float64),
         frame_numbers=np.array(list(truths), np.int64),
