@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
-from actparse.errors import ConfigError, DataError
+from actparse.errors import ConfigError, DataError, TrainingError
 from actparse.parser import Parser, ParserConfig
 from actparse.reproduce import ReproduceOptions, reproduce
 from actparse.reproduce.evaluation import Variant, held_out_videos, score_methods
@@ -101,15 +102,38 @@ def test_what_cannot_be_made_says_why(data: Path, tmp_path: Path) -> None:
         ReproduceOptions(seeds=(1, 1))
 
 
+def test_networks_of_another_length_or_another_stage_1_are_not_taken(
+    data: Path, random_bundle: Path, tmp_path: Path
+) -> None:
+    def again(steps: int | None) -> None:
+        training = TrainOptions(steps=steps, device="cpu", report=say_nothing)
+        reproduce("table2", data, tmp_path, ReproduceOptions(stage_1=random_bundle, training=training))
+
+    run = tmp_path / "seed-0" / "parts"
+    run.mkdir(parents=True)
+    for name in ("parts", "parts-without-dots"):
+        shutil.copy(random_bundle / "parts.safetensors", run / f"{name}.safetensors")
+        (run / f"{name}_metrics.json").write_text('{"steps": 3}')
+    again(3)
+    assert json.loads((tmp_path / "table2.json").read_text())["dataset"] == data.name
+    with pytest.raises(TrainingError, match=r"parts\.safetensors: the run has 3 steps, got 2: another --out"):
+        again(2)
+    with pytest.raises(TrainingError, match="got 12500"):
+        again(None)
+    (run / "poses.safetensors").write_bytes(b"of another stage 1")
+    with pytest.raises(TrainingError, match=r"poses\.safetensors: is another network than"):
+        again(3)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["table1", "table2", "table3"])
-def test_a_table_from_training_to_its_files(name: str, data: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "seeds"), [("table1", (0,)), ("table2", (0, 1)), ("table3", (0,))])
+def test_a_table_from_training_to_its_files(name: str, seeds: tuple[int, ...], data: Path, tmp_path: Path) -> None:
     training = TrainOptions(steps=1, device="cpu", report=say_nothing)
-    options = ReproduceOptions(seeds=(0, 1), stage_1="tiny", limit=2, training=training)
+    options = ReproduceOptions(seeds=seeds, stage_1="tiny", limit=2, training=training)
     table = reproduce(name, data, tmp_path, options)
     for row in table.rows:
         for figure in row.paper:
-            assert len(row.values(figure)) == 2
+            assert len(row.values(figure)) == len(seeds)
     assert (tmp_path / f"{name}.md").read_text().count("\n| ") == len(table.rows) + 1
     again = reproduce(name, data, tmp_path, options)  # nothing is trained again
     assert again.to_dict() == table.to_dict()

@@ -6,6 +6,7 @@ import argparse
 from functools import partial
 from pathlib import Path
 
+from actparse.commands.datasets import open_root
 from actparse.commands.options import Commands
 
 BUNDLED = "tiny"
@@ -23,7 +24,9 @@ def add_commands(commands: Commands) -> None:
         epilog="example: actparse reproduce table2 --data data --seeds 0 1 2 --steps 3000",
     )
     command.add_argument("table", choices=["table1", "table2", "table3"], help="of the paper")
-    command.add_argument("--data", type=Path, required=True, metavar="DIR", help="a dataset in Kinetics-TPS's folders")
+    command.add_argument(
+        "--data", type=Path, required=True, metavar="DIR", help="a dataset's root, or the YAML file of your own data"
+    )
     command.add_argument("--size", default="tiny", choices=["tiny", "paper"], help="small networks, or the paper's own")
     command.add_argument(
         "--out", type=Path, default=Path("runs/reproduce"), metavar="DIR", help="for the table and its runs"
@@ -69,6 +72,6 @@ def _reproduce(args: argparse.Namespace) -> int:
         ),
         progress=partial(counted, "videos"),
     )
-    table = reproduce(args.table, args.data, args.out, options)
+    table = reproduce(args.table, open_root(args.data), args.out, options)
     print(table.to_markdown())
     return 0

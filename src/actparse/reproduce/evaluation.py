@@ -78,20 +78,21 @@ def _annotated(records: Sequence[VideoRecord], limit: int | None) -> list[HeldOu
 
 
 def _truth(record: VideoRecord) -> dict[int, FrameTruth]:
-    numbers = sorted(int(path.stem.removeprefix("img_")) - 1 for path in record.annotation_dir.glob("img_?????.json"))
-    return {n: read_frame_truth(record.frame_path(n)) for n in numbers if n % EVALUATED_STRIDE == 0}
+    return {n: read_frame_truth(path) for n, path in record.annotations().items() if n % EVALUATED_STRIDE == 0}
 
 
 @dataclass
 class _Counted:
-    """What one method said so far."""
+    """What one method said so far, as the evaluator has it: whole parses of some hundred videos fill the memory."""
 
-    parses: dict[str, VideoParse] = field(default_factory=dict)
+    said: TpsFiles = field(default_factory=lambda: TpsFiles({}, {}))
     states: StateAccuracy = field(default_factory=StateAccuracy)
 
     def add(self, video: HeldOutVideo, parse: VideoParse) -> None:
         """Take note of one video."""
-        self.parses[video.record.name] = parse
+        said = parses_to_predictions({video.record.name: parse})
+        self.said.videos.update(said.videos)
+        self.said.parts.update(said.parts)
         _count_states(parse, video.truth, self.states)
 
 
@@ -165,7 +166,7 @@ def _count_states(parse: VideoParse, truth: Mapping[int, FrameTruth], accuracy: 
 
 
 def _figures(truth: TpsFiles, method: _Counted) -> Figures:
-    score = tps_score(truth, parses_to_predictions(method.parses))
+    score = tps_score(truth, method.said)
     figures = {"roc_score": 100 * score.roc_score, "video_accuracy": 100 * score.video_accuracy}
     return figures | method.states.by_group()
 

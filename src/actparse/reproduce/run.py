@@ -14,7 +14,7 @@ import torch
 from actparse.compute import VideoShape, states_macs
 from actparse.data.kinetics_tps import KineticsTps
 from actparse.data.prior import prior_states
-from actparse.errors import ConfigError
+from actparse.errors import ConfigError, TrainingError
 from actparse.files import written_beside
 from actparse.parser import Parser
 from actparse.reproduce.evaluation import (
@@ -29,11 +29,12 @@ from actparse.reproduce.evaluation import (
 from actparse.reproduce.methods import Method, Size, table_1, table_3, variants_of_table_1
 from actparse.reproduce.writing import Row, Table, write_table
 from actparse.stages.loading import BUNDLE_FILE, bundle_folder, load_parts, load_persons, load_poses
-from actparse.training import TrainOptions, run_recipe
+from actparse.training import RECIPES, TrainOptions, run_recipe
 from actparse.training.builders import open_clips, open_splits
 from actparse.training.jobs import Job, run_jobs, without_report
 from actparse.training.paper.bundle import assemble_if_complete
-from actparse.training.runs import RunFolder, write_json
+from actparse.training.runs import RunFolder, read_json, read_plan, write_json
+from actparse.weights.bundle import file_sha256
 
 STAGE_1 = ("persons", "poses", "parts")
 WITHOUT_DOTS = "parts-without-dots"
@@ -81,7 +82,9 @@ def reproduce(table: str, data: Path, out: Path, options: ReproduceOptions) -> T
     Raises:
         ConfigError: there is no such table.
         DataError: the dataset is not as it should be, or has no annotated video to measure on.
-        TrainingError: a training failed; the same command goes on.
+        TrainingError: a training failed, and the same command goes on; or `out` holds trainings of another length, or
+            beside other networks of stage 1.
+        WeightsError: `options.stage_1` names no bundle, or one whose networks are damaged.
     """
     if table not in TABLES:
         raise ConfigError(f"reproduce: needs one of {', '.join(TABLES)}, got {table!r}")
@@ -94,7 +97,7 @@ def reproduce(table: str, data: Path, out: Path, options: ReproduceOptions) -> T
         rows = bench.parts_rows()
     else:
         rows = bench.method_rows(table_3(options.size), {})
-    made = Table(table, options.size, data.name, len(videos), options.seeds, tuple(rows))
+    made = Table(table, options.size, data.resolve().name, len(videos), options.seeds, tuple(rows))
     write_table(made, out)
     return made
 
@@ -110,22 +113,19 @@ class _Bench:
 
     @property
     def stage_1(self) -> Path:
-        """The folder of the networks that all methods share."""
-        return self.out / "stage1"
+        """The folder of the networks that all methods share: a bundle's, or that of their trainings."""
+        asked = self.options.stage_1
+        return self.out / "stage1" if asked is None else bundle_folder(asked)
 
     def folder(self, seed: int, name: str) -> Path:
         """The run of a method."""
         return self.out / f"seed-{seed}" / name
 
     def provide_stage_1(self) -> None:
-        """Copy persons, poses and parts from a bundle, or train them."""
+        """Train persons, poses and parts, where no bundle has them."""
         if self.options.stage_1 is None:
             names = {name: STAGE_1[:2] if name == "parts" else () for name in STAGE_1}
             self._train({name: self._job(name, self.stage_1, self.options.seeds[0], names[name]) for name in STAGE_1})
-            return
-        bundle = bundle_folder(self.options.stage_1)
-        for name in STAGE_1:
-            _lend(bundle / f"{name}.safetensors", RunFolder(self.stage_1, name))
 
     def method_rows(self, methods: Sequence[Method], variants: Mapping[str, Variant]) -> list[Row]:
         """Train the methods with every seed, and score them and their variants."""
@@ -219,7 +219,13 @@ class _Bench:
         return Job(recipe, self.data, folder, options, needs)
 
     def _train(self, jobs: Mapping[str, Job]) -> None:
-        """Run what is not finished: tiny networks side by side, full-size ones one after the other."""
+        """Run what is not finished: tiny networks side by side, full-size ones one after the other.
+
+        Raises:
+            TrainingError: one failed, or was begun with another number of steps.
+        """
+        for job in jobs.values():
+            _expect_steps(job)
         left = {name: job for name, job in jobs.items() if not job.is_finished}
         report = self.options.training.report
         report(f"reproduce: {len(left)} of {len(jobs)} trainings to do" + "".join(f"\n  {name}" for name in left))
@@ -235,8 +241,32 @@ class _Bench:
         run_jobs(alone, slots=min(MAX_JOBS, os.cpu_count() or 1), report=report)
 
 
+def _expect_steps(job: Job) -> None:
+    """A run that was begun keeps its length; an earlier trial's would silently stand in the table."""
+    run, asked = RunFolder(job.out, job.recipe), _asked_steps(job)
+    if asked is None or not (run.is_finished or run.plan.is_file()):
+        return
+    steps = read_json(run.metrics).get("steps") if run.is_finished else read_plan(run).num_steps
+    if steps != asked:
+        raise TrainingError(f"{run.weights}: the run has {steps} steps, got {asked}: another --out?")
+
+
+def _asked_steps(job: Job) -> int | None:
+    """How long a training should be; None where its data or a clock decide."""
+    options = job.options
+    if options.minutes is not None or options.epochs is not None or (job.recipe == "poses" and options.size == "paper"):
+        return None  # the paper's poses are not trained
+    return RECIPES[job.recipe].steps if options.steps is None and options.size == "tiny" else options.steps
+
+
 def _lend(weights: Path, run: RunFolder) -> None:
-    """Put a network that was trained elsewhere into a run's folder, as if its recipe had finished."""
+    """Put a network that was trained elsewhere into a run's folder, as if its recipe had finished.
+
+    Raises:
+        TrainingError: another network lies there, and what was trained beside it rests on that one.
+    """
+    if run.weights.is_file() and file_sha256(run.weights) != file_sha256(weights):
+        raise TrainingError(f"{run.weights}: is another network than {weights}: another --out?")
     _copy(weights, run.weights)
     if not run.metrics.is_file():
         write_json(run.metrics, {"from": weights.parent.name})
