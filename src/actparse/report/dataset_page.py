@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from html import escape
-from importlib.resources import files
 from itertools import zip_longest
 from pathlib import Path
 from string import Template
@@ -19,8 +17,9 @@ from numpy.typing import NDArray
 from actparse import __version__
 from actparse.data.kinetics_tps import SPLITS, FrameTruth, KineticsTps, PersonTruth, VideoRecord, read_frame_truth
 from actparse.data.own.words import expect_word
-from actparse.errors import ConfigError, DataError, OutputError, VideoError
+from actparse.errors import ConfigError, DataError, VideoError
 from actparse.files import write_text, written_beside
+from actparse.report.inline import asset, data_url, digest, jpeg
 from actparse.report.overlay import FONT, INK, MIN_SHORT_SIDE, PAPER, draw_frame
 from actparse.report.tracks import PersonAt
 from actparse.video.decode import read_frames
@@ -106,7 +105,7 @@ def show_dataset(
         raise DataError(f"{root}: needs an annotated video to show, got {warnings[0] if warnings else 'none'}")
     sheet, page = out / SHEET_FILE, out / PAGE_FILE
     with written_beside(sheet) as beside:
-        beside.write_bytes(_jpeg(contact_sheet([_tile(video) for video in videos])))
+        beside.write_bytes(jpeg(contact_sheet([_tile(video) for video in videos]), quality=JPEG_QUALITY))
     write_text(page, _page(videos, name or root.name, total))
     return Shown(sheet, page, tuple(warnings))
 
@@ -212,30 +211,21 @@ def contact_sheet(tiles: Sequence[Image]) -> Image:
     return np.vstack([np.hstack(filled[start : start + columns]) for start in range(0, len(filled), columns)])
 
 
-def _jpeg(image: Image) -> bytes:
-    done, data = cv2.imencode(".jpg", np.ascontiguousarray(image[..., ::-1]), (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))
-    if not done:
-        raise OutputError(f"a picture of {image.shape[1]}x{image.shape[0]} pixels cannot be encoded as JPEG")
-    return data.tobytes()
-
-
 def _page(videos: Sequence[_Video], name: str, total: int) -> str:
     actions = sorted({video.record.action for video in videos})
     splits = [split for split in SPLITS if split in {video.split for video in videos}]
-    return Template(_asset("dataset.html")).substitute(
+    script = asset("dataset.js")
+    return Template(asset("dataset.html")).substitute(
         title=escape(f"Frames of {name}"),
         subtitle=escape(f"{len(videos)} of {total} videos, {len(actions)} actions. Boxes and states are the labels'."),
-        style=_asset("base.css") + _asset("dataset.css"),
-        script=_asset("dataset.js"),
+        style=asset("base.css") + asset("dataset.css"),
+        script=script,
+        script_digest=digest(script),
         actions=_options(actions),
         splits=_options(splits),
         videos="\n".join(map(_section, videos)),
         version=escape(__version__),
     )
-
-
-def _asset(name: str) -> str:
-    return files("actparse.report").joinpath("assets", name).read_text(encoding="utf-8")
 
 
 def _options(words: Iterable[str]) -> str:
@@ -256,13 +246,13 @@ def _section(video: _Video) -> str:
 def _figure(video: _Video, frame: _Frame) -> str:
     title = f"{video.record.action.replace('_', ' ')}  frame {frame.index}"
     picture = draw_frame(frame.image, frame.persons, title, frame.time_seconds)
-    source = base64.b64encode(_jpeg(picture)).decode("ascii")
+    source = data_url(jpeg(picture, quality=JPEG_QUALITY), "image/jpeg")
     height, width = picture.shape[:2]
     persons = frame.truth.persons
     told = f"{len(persons)} person{'s' * (len(persons) != 1)}"
     rows = "".join(f"<li>{escape(_said(person))}</li>" for person in persons)
     return (
-        f'<figure><img src="data:image/jpeg;base64,{source}" width="{width}" height="{height}" loading="lazy" '
+        f'<figure><img src="{source}" width="{width}" height="{height}" loading="lazy" '
         f'alt="Frame {frame.index} of {escape(video.record.name)} with {told}">'
         f"<figcaption><details><summary>Frame {frame.index}, {frame.time_seconds:.2f} s, {told}</summary>"
         f"<ul>{rows}</ul></details></figcaption></figure>"

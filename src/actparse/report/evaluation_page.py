@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
-from hashlib import sha256
 from html import escape
-from importlib.resources import files
 from pathlib import Path
 from string import Template
 from urllib.parse import quote
@@ -32,6 +29,7 @@ from actparse.report.evaluation import (
     verdict,
 )
 from actparse.report.evaluation_thumbnails import Pictures, thumbnail
+from actparse.report.inline import asset, digest
 from actparse.report.page import PAGE_FILE
 
 LETTERS = ("A", "B")
@@ -76,18 +74,18 @@ class _Page:
             ("videos", "All videos", self._all_videos()),
             ("notes", "How to read this, and what is not here", self._notes()),
         ]
-        script = _asset("evaluation.js")
+        script = asset("evaluation.js")
         names = " and ".join(figures.name for figures in self.runs)
-        return Template(_asset("evaluation.html")).substitute(
+        return Template(asset("evaluation.html")).substitute(
             title=escape(f"Evaluation of {names}"),
             subtitle=escape(
                 f"{len(self.evaluation.truth.videos)} videos of {self.evaluation.truth_name}, official rules of "
                 f"Kinetics-TPS: person IoU above {self.evaluation.human_iou:g}, part IoU at least "
                 f"{self.evaluation.part_iou:g}."
             ),
-            style=_asset("base.css") + _asset("evaluation.css"),
+            style=asset("base.css") + asset("evaluation.css"),
             script=script,
-            script_hash=b64encode(sha256(script.encode()).digest()).decode("ascii"),
+            script_digest=digest(script),
             summary=self._summary(),
             navigation="".join(f'<li><a href="#{key}">{escape(title)}</a></li>' for key, title, _ in sections),
             sections="\n".join(_section(*section) for section in sections),
@@ -453,10 +451,6 @@ def _section(key: str, title: str, body: str) -> str:
     return (
         f'<section id="{key}" aria-labelledby="{key}-title"><h2 id="{key}-title">{escape(title)}</h2>{body}</section>'
     )
-
-
-def _asset(name: str) -> str:
-    return files("actparse").joinpath("report", "assets", name).read_text(encoding="utf-8")
 
 
 def _interval(figures: RunFigures) -> str:

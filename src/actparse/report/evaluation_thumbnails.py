@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
@@ -17,6 +16,7 @@ from actparse.data.submission import FRAME_NAME, TpsFiles, frame_index
 from actparse.errors import VideoError
 from actparse.metrics.outcomes import OUTCOMES, Outcome
 from actparse.report.evaluation import RunFigures, VideoFigures
+from actparse.report.inline import data_url, jpeg
 from actparse.video.decode import read_frames
 
 LONG_SIDE = 360  # pixels of a thumbnail
@@ -62,8 +62,7 @@ def _to_picture(image: NDArray[np.uint8]) -> Picture:
     scale = min(1.0, LONG_SIDE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    _, data = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    return Picture("data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii"), (height, width))
+    return Picture(data_url(jpeg(np.asarray(small, np.uint8), quality=JPEG_QUALITY), "image/jpeg"), (height, width))
 
 
 def thumbnail(picture: Picture, truth: TpsFiles, figures: RunFigures, video: VideoFigures) -> str:

@@ -6,19 +6,17 @@ and the page's policy lets no script run but its own.
 
 from __future__ import annotations
 
-import html
 import json
-import re
-from base64 import b64encode
-from hashlib import sha256
-from importlib.resources import files
+from html import escape
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import numpy as np
 
 from actparse.errors import VideoError
 from actparse.files import write_text
+from actparse.report.inline import asset, data_url, digest
 from actparse.report.mistakes import Mistakes
 from actparse.report.page_data import page_data, shown_range
 from actparse.structures import VideoParse
@@ -61,7 +59,7 @@ def write_report(
         parse,
         name=folder.name,
         frame_times=frame_times(copy) if has_video else np.zeros(0),
-        video=(_data_url(copy) if embed else VIDEO_FILE) if has_video else None,
+        video=(_embedded(copy) if embed else VIDEO_FILE) if has_video else None,
         mistakes=mistakes,
     )
     write_text(folder / PAGE_FILE, page_text(data))
@@ -81,33 +79,20 @@ def _is_same(source: Path, copy: Path) -> bool:
 
 def page_text(data: dict[str, Any]) -> str:
     """The page of what `page_data` gives."""
-    style, script = _asset("page.css"), _asset("page.js")
-    policy = (
-        f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'; "
-        "media-src 'self' file: data:; img-src data:; base-uri 'none'; form-action 'none'"
-    )
+    style, script = asset("page.css"), asset("page.js")
     content = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
-    values = {
-        "title": html.escape(f"{data['name']}: {data['action'].replace('_', ' ')}"),
-        "policy": policy,
-        "style": style,
-        "script": script,
-        "data": content,
-    }
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: values[match[1]], _asset("page.html"))
+    return Template(asset("page.html")).substitute(
+        title=escape(f"{data['name']}: {data['action'].replace('_', ' ')}"),
+        style_digest=digest(style),
+        script_digest=digest(script),
+        style=style,
+        script=script,
+        data=content,
+    )
 
 
-def _asset(name: str) -> str:
-    return files("actparse.report").joinpath("assets", name).read_text(encoding="utf-8")
-
-
-def _digest(text: str) -> str:
-    """How a content security policy names an inline text."""
-    return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
-
-
-def _data_url(path: Path) -> str:
+def _embedded(path: Path) -> str:
     try:
-        return f"data:video/mp4;base64,{b64encode(path.read_bytes()).decode()}"
+        return data_url(path.read_bytes(), "video/mp4")
     except OSError as error:
         raise VideoError(f"{path}: cannot be read: {error.strerror}") from None
