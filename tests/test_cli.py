@@ -93,6 +93,12 @@ def test_an_output_that_cannot_be_written_is_one_line(
         (["parse", "v.mp4", "--time", "x"], "time must be START:END"),
         (["parse", "v.mp4", "--stride", "0"], "stride must be at least 1"),
         (["parse", "v.mp4", "--weights", "nothing"], "weights 'nothing': needs a bundled name"),
+        (
+            ["parse", "v.mp4", "--device", "gpu"],
+            "device must be cpu, or a GPU that torch sees",
+        ),
+        (["parse", "v.mp4", "--device", "cuda:99"], "device must be cpu, or a GPU"),
+        (["parse", "v.mp4", "--device", "meta"], "device must be cpu, or a GPU"),
         (["evaluate", "--truth", "nowhere", "--predictions", "nowhere"], "nowhere: needs gt_vid_result.json"),
         (["submit", "nowhere", "--out", "s.zip"], "nowhere: needs folders with parse.json"),
         (["diagnose", "--data", "nowhere"], "needs a folder train_videos"),

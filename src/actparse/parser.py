@@ -109,9 +109,11 @@ class Parser:
             device: "cpu", "cuda", "cuda:1"; None takes a GPU where there is one.
 
         Raises:
+            ConfigError: torch has no such device on this machine.
             WeightsError: there is no such bundle, or a file in it is missing or damaged.
         """
         name = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        _expect_device(name)
         return cls(load_bundle(weights, device=name), config)
 
     def parse(
@@ -351,6 +353,18 @@ class _Walk:
             assert action is not None
             scores = label_scores(action, {clips.config: clips.clips() for clips in self._video_clips})
         return {label[0]: float(score) for label, score in zip(action.labels, scores, strict=True)}
+
+
+def _expect_device(name: str) -> None:
+    """Check that torch computes there.
+
+    Raises:
+        ConfigError: there is no such device.
+    """
+    try:
+        torch.zeros(1, device=name).item()
+    except (RuntimeError, AssertionError):  # the latter from a build without CUDA
+        raise ConfigError(f"device must be cpu, or a GPU that torch sees (cuda, cuda:1), got {name!r}") from None
 
 
 def _frame_parse(
