@@ -57,6 +57,8 @@ def test_a_page_stands_beside_every_parse(capsys: pytest.CaptureFixture[str], pa
     shutil.rmtree(parses.parent / "videos")
     assert run(capsys, "report", parses)[0] == 0
     assert data_of(page)["video"]["source"] == "video.mp4"
+    page.unlink()
+    assert run(capsys, "report", parses / "two people" / "parse.json")[:2] == (0, f"{page}\n")
     code, out, _ = run(capsys, "report", parses, "--embed", "--json")
     assert (code, json.loads(out)["results"][0]["page"]) == (0, str(page))
     assert data_of(page)["video"]["source"].startswith("data:video/mp4;base64,")
@@ -97,7 +99,7 @@ def test_a_truth_marks_what_is_wrong(capsys: pytest.CaptureFixture[str], parses:
     assert mistakes["false_persons"] == [[0, 1], [0, 2]]
     (truth / "gt_part_result.json").write_text('{"two people": {"img_00001.json": {"humans": [{}]}}}', encoding="utf-8")
     code, _, err = run(capsys, "report", parses, "--truth", tmp_path / "data", "--split", "test")
-    assert (code, "truth: two people, img_00001.json: humans[0].box must be four finite numbers" in err) == (2, True)
+    assert (code, "two people, img_00001.json, person 1: needs an object with a box" in err) == (2, True)
 
 
 def test_a_video_that_is_not_in_the_truth_is_named() -> None:

@@ -14,11 +14,11 @@ def add_commands(commands: Commands) -> None:
     command = commands.add_parser(
         "report",
         help="a page for each parse: video, lanes, action, tables",
-        description="Write report.html beside every parse.json below DIR. It opens from disk and asks no network; the "
+        description="Write report.html beside each parse.json. It opens from disk and asks no network; the "
         "video that it plays lies beside it as video.mp4, or within it.",
         epilog="example: actparse report parses --embed",
     )
-    command.add_argument("parses", type=Path, metavar="DIR", help="a folder of parses, or of one")
+    command.add_argument("parses", type=Path, metavar="DIR_OR_PARSE", help="a folder of parses, or a parse.json")
     command.add_argument(
         "--videos", type=Path, metavar="DIR_OR_FILE", help="where the parsed videos are, for parses without video.mp4"
     )

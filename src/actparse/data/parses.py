@@ -32,7 +32,9 @@ def load_parse(path: Path) -> VideoParse:
     """
     try:
         return VideoParse.from_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
         raise DataError(f"{path}: cannot be read: {error}") from None
     except DataError as error:
         raise DataError(f"{path}: {error}") from None

@@ -38,13 +38,13 @@ def write_reports(
     split: str | None = None,
     embed: bool = False,
 ) -> Iterator[ReportOutcome]:
-    """Write report.html beside every parse.json below a folder; a broken one does not stop the others.
+    """Write report.html beside a parse.json, or every one below a folder; a broken one does not stop the others.
 
     A page plays the video.mp4 beside it. Where there is none it is made from the file below `videos` that has the
     name of the parsed video; the path that a parse names is not followed.
 
     Args:
-        source: a folder.
+        source: a folder, or one parse.json.
         videos: the folder of the parsed videos, or the one video.
         truth: a dataset's root, or a folder with gt_*.json; the pages mark what is wrong.
         split: of a dataset's root.
@@ -53,7 +53,7 @@ def write_reports(
     Raises:
         DataError: `source` holds no parse, or the truth is missing or not of the evaluator's form.
     """
-    parses = sorted(source.glob(f"**/{PARSE_FILE}"))
+    parses = [source] if source.is_file() else sorted(source.glob(f"**/{PARSE_FILE}"))
     if not parses:
         raise DataError(f"{source}: needs a {PARSE_FILE} or folders that hold one, got none")
     known = None if truth is None else load_truth(truth_folder(truth, split))
