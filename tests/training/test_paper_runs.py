@@ -62,9 +62,12 @@ def test_persons(data: Path, tmp_path: Path) -> None:
     assert any(line.startswith("persons: 2 steps of 2 samples; one sample took") for line in lines)
     assert (tmp_path / "persons" / "best.ckpt").is_file()
     assert run_recipe("persons", data, tmp_path, options(SMALL_PERSONS, resume=True)) == figures
+    other = options({**SMALL_PERSONS, "nesterov": "no"}, resume=True)
+    with pytest.raises(TrainingError, match="the run has nesterov True, got False"):
+        run_recipe("persons", data, tmp_path, other)
     (tmp_path / "persons_metrics.json").unlink()
     with pytest.raises(TrainingError, match="the run has nesterov True, got False"):
-        run_recipe("persons", data, tmp_path, options({**SMALL_PERSONS, "nesterov": "no"}, resume=True))
+        run_recipe("persons", data, tmp_path, other)
 
 
 def test_poses_are_used_as_they_are(data: Path, tmp_path: Path) -> None:

@@ -46,7 +46,9 @@ def test_persons_leaves_a_network_that_its_stage_can_use(data: Path, tmp_path: P
     assert file.settings["short_side"] == tiny.PERSONS_STAGE.short_side
     assert json.loads((tmp_path / "persons_metrics.json").read_text()) == figures
     assert {"ap", "ap50", "ap75", "frames", "persons", "steps", "seed"} == set(figures)
-    assert run_recipe("persons", data, tmp_path, options(resume=True)) == figures  # finished: nothing to do
+    lines: list[str] = []
+    assert run_recipe("persons", data, tmp_path, options(steps=9, resume=True, report=lines.append)) == figures
+    assert lines == ["persons: is finished already in 2 steps; another --out trains it anew"]
 
 
 def test_states_start_from_the_action_network(data: Path, tmp_path: Path) -> None:

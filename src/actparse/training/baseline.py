@@ -159,6 +159,8 @@ class BaselineTask(Task):
         recognizer = BaselineRecognizer(net.to(device).eval(), self.actions, self.states, self.stage)
         right, videos, accuracy = 0, 0, StateAccuracy()
         for action, rows in frames_by_video(self.held_out):
+            if not len(rows):
+                continue
             images = [self.held_out.frames[row] for row in rows]
             scores, parsed = recognizer.recognize(images, store_frames(self.held_out, rows))
             videos += 1

@@ -140,7 +140,8 @@ def run_recipe(name: str, data: Path, out: Path, options: TrainOptions) -> dict[
         return train_bundle(data, out, options)
     run = RunFolder(out, name)
     if options.resume and run.is_finished:
-        return _finished(run, options)
+        _expect_changes(run, options)
+        return finished_figures(run, options)
     for needed in RECIPES[name].needs:
         if not RunFolder(out, needed).weights.is_file():
             raise TrainingError(f"{name} needs {RunFolder(out, needed).weights}: run the recipe {needed} first")
@@ -167,16 +168,23 @@ def _expect_recipe(name: str, options: TrainOptions) -> None:
         raise ConfigError(f"train: tiny trains its networks side by side, needs one device, got {options.num_devices}")
 
 
-def _finished(run: RunFolder, options: TrainOptions) -> dict[str, Any]:
-    """The figures of a run that is finished.
+def _expect_changes(run: RunFolder, options: TrainOptions) -> None:
+    """A run that is finished was trained with the changes that are asked for.
 
     Raises:
-        TrainingError: it was trained with other changes.
+        TrainingError: it was trained with others.
     """
-    figures = read_json(run.metrics)
-    before, now = figures.get("changes", {}), dict(options.changes)
+    before, now = read_json(run.metrics).get("changes", {}), dict(options.changes)
     if before != now:
         raise TrainingError(f"{run.metrics}: the run was trained with {before or 'no changes'}, got {now or 'none'}")
+
+
+def finished_figures(run: RunFolder, options: TrainOptions) -> dict[str, Any]:
+    """The figures of a run that is finished, and a word that nothing is trained again."""
+    figures = read_json(run.metrics)
+    if ranks.rank() == 0:
+        steps = f" in {figures['steps']} steps" if "steps" in figures else ""
+        options.report(f"{run.name}: is finished already{steps}; another --out trains it anew")
     return figures
 
 

@@ -82,10 +82,14 @@ def run_paper_recipe(name: str, data: Path, out: Path, options: TrainOptions) ->
     """
     numbers = numbers_of(name, options.changes)
     run = RunFolder(out, name)
+    noted = out / f"{name}_numbers.json"
+    _expect_numbers(noted, config_to_dict(numbers), run)
     if options.resume and run.is_finished:
-        return read_json(run.metrics)
+        from actparse.training.recipes import finished_figures
+
+        return finished_figures(run, options)
     if ranks.rank() == 0 and not options.only_estimate:
-        _note_numbers(out / f"{name}_numbers.json", config_to_dict(numbers), run)
+        write_json(noted, config_to_dict(numbers))
     initial = initial_file(PAPER_RECIPES[name], options)
     figures = _keep_poses(numbers, run, initial, options) if name == "poses" else None
     if figures is None:
@@ -97,13 +101,18 @@ def run_paper_recipe(name: str, data: Path, out: Path, options: TrainOptions) ->
     return figures
 
 
-def _note_numbers(path: Path, numbers: dict[str, Any], run: RunFolder) -> None:
-    """Write what a run is trained with; a run that goes on keeps it."""
-    if path.is_file() and run.checkpoint.is_file() and read_json(path) != numbers:
-        before = read_json(path)
-        name = next(name for name in numbers if before.get(name) != numbers[name])
-        raise TrainingError(f"{path}: the run has {name} {before.get(name)}, got {numbers[name]}: another folder?")
-    write_json(path, numbers)
+def _expect_numbers(path: Path, numbers: dict[str, Any], run: RunFolder) -> None:
+    """A run that was begun keeps what it is trained with.
+
+    Raises:
+        TrainingError: other numbers are asked for.
+    """
+    if not path.is_file() or not (run.checkpoint.is_file() or run.is_finished):
+        return
+    before = read_json(path)
+    for name, number in numbers.items():
+        if before.get(name) != number:
+            raise TrainingError(f"{path}: the run has {name} {before.get(name)}, got {number}: another folder?")
 
 
 def initial_file(recipe: PaperRecipe, options: TrainOptions) -> Path | None:
