@@ -162,7 +162,7 @@ def _accuracy(parses: Sequence[VideoParse], findings: Sequence[VideoFindings]) -
 
 def _pose_figures(findings: Sequence[VideoFindings]) -> dict[str, float]:
     poses = [frame for video in findings for frame in video.true_poses]
-    if not any(len(keypoints) for keypoints, _ in poses):
+    if not any((keypoints[..., 2] > 0).any() for keypoints, _ in poses):
         return {}
     end_to_end = keypoint_average_precision(poses, [frame for video in findings for frame in video.poses])
     true = np.concatenate([keypoints for keypoints, _ in poses])  # (N, 17, 3)
