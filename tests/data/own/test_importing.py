@@ -113,6 +113,18 @@ def test_no_folder_of_anybody_else_is_replaced(own: Path, tmp_path: Path) -> Non
     assert not list(tmp_path.glob(".other*"))
 
 
+def test_nothing_that_was_put_into_an_import_is_lost(own: Path, tmp_path: Path) -> None:
+    config, root = read_config(own), tmp_path / "data"
+    import_dataset(config, root)
+    (root / ".cache").mkdir()
+    import_dataset(config, root)
+    assert not (root / ".cache").exists()
+    (root / "run").mkdir()
+    with pytest.raises(DataError, match="needs a dataset imported before and nothing else, got run in it"):
+        import_dataset(config, root)
+    assert (root / "run").is_dir()
+
+
 @pytest.mark.parametrize(
     ("file", "old", "new", "message"),
     [

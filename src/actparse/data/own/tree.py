@@ -23,6 +23,8 @@ from actparse.vocabulary import PARTS
 MANIFEST = "manifest.json"
 TRAINED_PARTS = "trained_parts"  # in the manifest: how many parts the training videos label
 GENERATOR = "own-data-1"  # changes when the same labels give another tree
+MADE = {MANIFEST, LISTS, *(f"{split}_{kind}" for split in SPLITS for kind in ("videos", "annotations", "truth"))}
+MADE |= {".cache", "flow"}  # computed from the tree
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,7 @@ def write_tree(root: Path, videos: Sequence[OwnVideo], states: Sequence[str], *,
         OutputError: a file cannot be written.
         VideoError: a video cannot be read.
     """
-    if root.exists() and read_manifest(root) is None and (not root.is_dir() or any(root.iterdir())):
-        raise DataError(f"{root}: needs an empty folder or a dataset imported before, got something else")
+    _expect_replaceable(root)
     beside = root.with_name(f".{root.name}.{os.getpid()}.part")
     shutil.rmtree(beside, ignore_errors=True)
     try:
@@ -79,6 +80,17 @@ def write_tree(root: Path, videos: Sequence[OwnVideo], states: Sequence[str], *,
         raise OutputError(f"{root}: cannot be written: {error.strerror or error}") from None
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def _expect_replaceable(root: Path) -> None:
+    """A folder that is replaced holds an earlier import and what was computed from it, and nothing of anyone's own."""
+    if not root.exists() or (root.is_dir() and not any(root.iterdir())):
+        return
+    if read_manifest(root) is None:
+        raise DataError(f"{root}: needs an empty folder or a dataset imported before, got something else")
+    others = sorted(path.name for path in root.iterdir() if path.name not in MADE)
+    if others:
+        raise DataError(f"{root}: needs a dataset imported before and nothing else, got {others[0]} in it")
 
 
 def _count_parts(video: OwnVideo) -> int:
