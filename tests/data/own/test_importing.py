@@ -14,6 +14,7 @@ from actparse.data.check import check_dataset
 from actparse.data.decoding import decode_videos
 from actparse.data.index import open_annotations
 from actparse.data.kinetics_tps import KineticsTps, read_frame_truth
+from actparse.data.own import importing, tree
 from actparse.data.own.config import SplitConfig, read_config
 from actparse.data.own.importing import dataset_root, divide, import_dataset, video_name
 from actparse.errors import DataError
@@ -102,6 +103,14 @@ def test_the_tree_is_made_anew_when_a_label_changes_and_not_before(own: Path) ->
     _, report = dataset_root(own)
     assert report is not None
     assert dataset_root(root) == (root, None)
+
+
+def test_a_tree_of_an_earlier_program_is_made_anew(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (importing, tree):
+        monkeypatch.setattr(module, "GENERATOR", "own-data-0")
+    dataset_root(own)
+    monkeypatch.undo()
+    assert dataset_root(own)[1] is not None
 
 
 def test_no_folder_of_anybody_else_is_replaced(own: Path, tmp_path: Path) -> None:

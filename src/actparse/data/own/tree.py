@@ -22,7 +22,8 @@ from actparse.vocabulary import PARTS
 
 MANIFEST = "manifest.json"
 TRAINED_PARTS = "trained_parts"  # in the manifest: how many parts the training videos label
-GENERATOR = "own-data-1"  # changes when the same labels give another tree
+FAMILY = "own-data-"  # of generators; a tree of an earlier one is replaced
+GENERATOR = f"{FAMILY}1"  # changes when the same labels give another tree, and so a tree's key
 MADE = {MANIFEST, LISTS, *(f"{split}_{kind}" for split in SPLITS for kind in ("videos", "annotations", "truth"))}
 MADE |= {".cache", "flow"}  # computed from the tree
 
@@ -44,7 +45,7 @@ def read_manifest(root: Path) -> dict[str, Any] | None:
         raw = json.loads((root / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
-    return raw if isinstance(raw, dict) and raw.get("generator") == GENERATOR else None
+    return raw if isinstance(raw, dict) and str(raw.get("generator")).startswith(FAMILY) else None
 
 
 def write_tree(root: Path, videos: Sequence[OwnVideo], states: Sequence[str], *, key: str) -> None:
