@@ -160,18 +160,19 @@ def test_the_command_writes_page_and_figures_of_two_runs(
 ) -> None:
     page, figures = tmp_path / "page.html", tmp_path / "figures.json"
     sources = ["--truth", data, "--split", "test", "--predictions", swapped, "--compare", right]
-    names = ["--name", "before", "--name", "after"]
+    names = ["--name", "was", "--name", "now"]
     result = run_command(capsys, *sources, *names, "--html", page, "--json", figures)
     assert (result.code, result.err) == (0, "")
-    assert "in favour of after." in result.out
-    assert "Evaluation of before and after" in page.read_text(encoding="utf-8")
+    assert "in favour of now." in result.out
+    assert [len(line.split()) for line in result.out.splitlines()[:3]] == [2, 4, 4]  # columns stand apart
+    assert "Evaluation of was and now" in page.read_text(encoding="utf-8")
     content = json.loads(figures.read_text(encoding="utf-8"))
     assert content["roc_score"] == content["evaluation"]["runs"][0]["roc_score"]
     differences = content["evaluation"]["comparison"]["differences"]
     assert set(content["evaluation"]["comparison"]["better"]) == {
         name for name, value in differences.items() if value > 0
     }
-    assert [run["name"] for run in content["evaluation"]["runs"]] == ["before", "after"]
+    assert [run["name"] for run in content["evaluation"]["runs"]] == ["was", "now"]
 
 
 def test_errors_of_use_are_one_line(

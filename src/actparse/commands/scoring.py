@@ -106,7 +106,7 @@ def _collector_paused() -> Iterator[None]:
 
 
 def _print_scores(names: Sequence[str], scores: Sequence[TpsScore]) -> None:
-    width = max(len(name) for name in names) + 2 if len(scores) > 1 else 0
+    width = max(len("0.0000"), *map(len, names)) + 2 if len(scores) > 1 else 0
 
     def row(label: str, values: Sequence[float]) -> str:
         return f"{label:16}" + "".join(f"{value:<{width}.4f}" for value in values).rstrip()
