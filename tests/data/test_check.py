@@ -282,6 +282,7 @@ def test_the_command_says_it_by_its_exit_code(capsys: pytest.CaptureFixture[str]
     assert content["counts"] == {"box-empty": 12}
     assert len(content["faults"]) == 12
     assert set(content["faults"][0]) == {"kind", "where", "needs", "got"}
+    assert json.loads(run(capsys, "data", "check", tree, "--json")[1]) == content
 
 
 @pytest.mark.parametrize("command", ["check", "stats", "index"])

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from actparse.commands.options import Commands
+from actparse.commands.options import Commands, add_json_file_option, write_or_print
 from actparse.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -78,9 +78,9 @@ def _add_data(commands: Commands) -> None:
         epilog="example: actparse data check Kinetics-TPS --json faults.json",
     )
     _add_index_options(check)
-    check.add_argument("--json", type=Path, metavar="FILE", help="write all faults")
+    add_json_file_option(check, "all faults")
     check.add_argument("--no-decode", action="store_true", help="do not decode the videos: minutes, not hours")
-    check.add_argument("--shown", type=int, default=10, metavar="N", help="faults of each kind to print; default 10")
+    check.add_argument("--shown", type=int, default=10, metavar="N", help="faults of each kind to print")
     check.set_defaults(run=_check)
     stats = kinds.add_parser(
         "stats",
@@ -88,10 +88,8 @@ def _add_data(commands: Commands) -> None:
         epilog="example: actparse data stats Kinetics-TPS --json stats.json",
     )
     _add_index_options(stats)
-    stats.add_argument("--json", type=Path, metavar="FILE", help="write all figures")
-    stats.add_argument(
-        "--split-seed", type=int, default=0, metavar="S", help="which training videos are held out; default 0"
-    )
+    add_json_file_option(stats, "all figures")
+    stats.add_argument("--split-seed", type=int, default=0, metavar="S", help="which training videos are held out")
     stats.set_defaults(run=_stats)
     _add_show(kinds)
     index = kinds.add_parser(
@@ -140,8 +138,8 @@ def _add_show(kinds: Commands) -> None:
     show.add_argument(
         "--split", nargs="+", default=[], choices=["train", "val", "test"], metavar="SPLIT", help="these alone"
     )
-    show.add_argument("--videos", type=int, default=60, metavar="N", help="at most, from all actions; default 60")
-    show.add_argument("--frames", type=int, default=4, metavar="N", help="of each video; default 4")
+    show.add_argument("--videos", type=int, default=60, metavar="N", help="at most, from all actions")
+    show.add_argument("--frames", type=int, default=4, metavar="N", help="of each video")
     show.set_defaults(run=_show)
 
 
@@ -163,7 +161,7 @@ def _add_flow(kinds: Commands) -> None:
         type=int,
         default=256,
         metavar="N",
-        help="pixels that larger frames are brought to first; default 256",
+        help="pixels that larger frames are brought to first",
     )
     flow.add_argument("--lossless", action="store_true", help="PNG in the place of JPEG: every level as coded")
     flow.add_argument("--processes", type=int, metavar="N", help="default: one for each core")
@@ -229,7 +227,6 @@ def _say_imported(report: ImportReport, *, file: TextIO | None = None) -> None:
 def _check(args: argparse.Namespace) -> int:
     from actparse.data.check import check_dataset
     from actparse.data.decoding import decode_videos
-    from actparse.files import write_text
     from actparse.progress import counted
 
     if args.shown < 0:
@@ -244,16 +241,14 @@ def _check(args: argparse.Namespace) -> int:
                     index.root, split, cache=args.cache, processes=args.processes, progress=progress
                 )
     report = check_dataset(index, facts)
-    if args.json:
-        write_text(args.json, json.dumps(report.to_dict(), indent=1))
-    print(report.to_text(max_shown=args.shown))
+    if not write_or_print(json.dumps(report.to_dict(), indent=1), args.json):
+        print(report.to_text(max_shown=args.shown))
     return EXIT_FAULTS if report.faults else 0
 
 
 def _stats(args: argparse.Namespace) -> int:
     from actparse.data.division import held_out_names
     from actparse.data.stats import split_stats
-    from actparse.files import write_text
 
     index = _open_index(args)
     stats = {}
@@ -261,9 +256,9 @@ def _stats(args: argparse.Namespace) -> int:
         names = [video.name for video in index.listings[split].videos] if split == "train" else []
         held_out = held_out_names(names, seed=args.split_seed)
         stats[split] = split_stats(index, split, held_out=held_out)
-    if args.json:
-        write_text(args.json, json.dumps({split: figures.to_dict() for split, figures in stats.items()}, indent=1))
-    print("\n\n".join(f"{split}: {figures.to_text()}" for split, figures in stats.items()))
+    figures_json = json.dumps({split: figures.to_dict() for split, figures in stats.items()}, indent=1)
+    if not write_or_print(figures_json, args.json):
+        print("\n\n".join(f"{split}: {figures.to_text()}" for split, figures in stats.items()))
     return 0
 
 
