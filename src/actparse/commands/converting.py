@@ -9,17 +9,29 @@ from pathlib import Path
 from actparse.commands.options import Commands, add_json_option, exit_code, print_json
 
 # Those of export.formats, which --help does not import.
-FORMS = ("segments", "frames", "parts", "coco", "coco-keypoints", "openpose", "cvat", "rerun")
+FORMS = {
+    "segments": "what each part did from when to when",
+    "frames": "a row per person and frame: box, keypoints, joint angles",
+    "parts": "a row per body part and frame: box, state",
+    "coco": "COCO JSON of persons and parts, and a file of results",
+    "coco-keypoints": "COCO JSON of poses, and a file of results",
+    "openpose": "a folder of OpenPose's JSON, BODY_25",
+    "cvat": "CVAT for video 1.1, and the labels of its task",
+    "rerun": "a recording for the Rerun viewer",
+}
 TABLE_FORMATS = ("csv", "parquet")
 
 
 def add_commands(commands: Commands) -> None:
-    """Make them known."""
+    """Make it known."""
+    forms = "\n".join(f"  {name:16}{about}" for name, about in FORMS.items())
     command = commands.add_parser(
         "convert",
         help="write parses as tables, annotation files, or for a viewer",
         description="Write parses in the forms of other programs, beside each parse.json or below OUT.",
-        epilog="""\
+        epilog=f"""\
+forms:
+{forms}
 examples:
   actparse convert parses --to segments
   actparse convert parses --to frames --format parquet --out tables
@@ -27,7 +39,7 @@ examples:
 exit codes: 0 done; 1 some parses of several could not be written; 2 wrong input or option; 130 interrupted""",
     )
     command.add_argument("source", type=Path, metavar="DIR_OR_PARSE", help="a parse.json, or a folder of parses")
-    command.add_argument("--to", required=True, choices=FORMS, metavar="FORM", help=", ".join(FORMS))
+    command.add_argument("--to", required=True, choices=list(FORMS), metavar="FORM", help="one of the forms below")
     command.add_argument("--format", default="csv", choices=TABLE_FORMATS, help="of segments, frames and parts")
     command.add_argument("--out", type=Path, metavar="OUT", help="a folder; for a single parse also the file itself")
     command.add_argument(

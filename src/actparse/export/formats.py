@@ -38,7 +38,6 @@ class ExportFormat:
 
     file: str
     write: Callable[[VideoParse, Path, ExportConfig], list[Path]]
-    about: str
 
 
 def _write_segments(parse: VideoParse, path: Path, config: ExportConfig) -> list[Path]:
@@ -80,14 +79,14 @@ def _write_rerun(parse: VideoParse, path: Path, config: ExportConfig) -> list[Pa
 
 
 FORMATS: dict[str, ExportFormat] = {
-    "segments": ExportFormat("segments.csv", _write_segments, "what each part did from when to when"),
-    "frames": ExportFormat("frames.csv", _write_frames, "a row per person and frame: box, keypoints, joint angles"),
-    "parts": ExportFormat("parts.csv", _write_parts, "a row per body part and frame: box, state"),
-    "coco": ExportFormat("coco.json", _write_coco, "COCO JSON of persons and parts, and a file of results"),
-    "coco-keypoints": ExportFormat("coco_keypoints.json", _write_coco_keypoints, "COCO JSON of poses, and of results"),
-    "openpose": ExportFormat("openpose", _write_openpose, "a folder of OpenPose's JSON, BODY_25"),
-    "cvat": ExportFormat("cvat.xml", _write_cvat, "CVAT for video 1.1, and the labels of its task"),
-    "rerun": ExportFormat("parse.rrd", _write_rerun, "a recording for the Rerun viewer"),
+    "segments": ExportFormat("segments.csv", _write_segments),
+    "frames": ExportFormat("frames.csv", _write_frames),
+    "parts": ExportFormat("parts.csv", _write_parts),
+    "coco": ExportFormat("coco.json", _write_coco),
+    "coco-keypoints": ExportFormat("coco_keypoints.json", _write_coco_keypoints),
+    "openpose": ExportFormat("openpose", _write_openpose),
+    "cvat": ExportFormat("cvat.xml", _write_cvat),
+    "rerun": ExportFormat("parse.rrd", _write_rerun),
 }
 TABLE_FORMATS = ("segments", "frames", "parts")
 

@@ -8,7 +8,6 @@ the video, its action, the model.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path, PureWindowsPath
 
@@ -88,13 +87,6 @@ def parts_table(parse: VideoParse) -> pa.Table:
         | {"state_score": _floats([part.state_score for part in parts])}
     )
     return _table(columns, parse)
-
-
-TABLES: dict[str, Callable[[VideoParse], pa.Table]] = {
-    "segments": segments_table,
-    "frames": frames_table,
-    "parts": parts_table,
-}
 
 
 def unit_of(column: str) -> str | None:
