@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actparse.errors import VideoError
+from actparse.export.angles import MIN_CONFIDENCE
 from actparse.report.labels import Label, place_labels, text_size
 from actparse.report.tracks import PersonAt, TrackLines
 from actparse.structures import VideoParse
@@ -29,7 +30,6 @@ PAPER: Color = (245, 245, 240)
 INK: Color = (20, 20, 24)
 MIN_SHORT_SIDE = 480  # pixels; smaller videos are enlarged by a whole factor, so that text can be read
 MIN_PERSON_SCORE = 0.3  # of a person who is drawn
-MIN_CONFIDENCE = 0.25  # of a keypoint that is drawn
 MIN_PART_SCORE = 0.1  # of a part that is drawn
 QUIET_STATES = ("none",)  # not worth a label
 FONT, WEIGHT = cv2.FONT_HERSHEY_SIMPLEX, 1  # the weight that labels are measured with; text grows by its scale

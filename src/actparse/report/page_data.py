@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.export.angles import ANGLES, person_angles
+from actparse.export.angles import ANGLES, MIN_CONFIDENCE, person_angles
 from actparse.report.mistakes import Mistakes
-from actparse.report.overlay import LEFT, MIDDLE, MIN_CONFIDENCE, MIN_PART_SCORE, MIN_PERSON_SCORE, RIGHT, side_color
+from actparse.report.overlay import LEFT, MIDDLE, MIN_PART_SCORE, MIN_PERSON_SCORE, RIGHT, side_color
 from actparse.stages.dots import DotsConfig
 from actparse.structures import FrameParse, PersonParse, VideoParse
 from actparse.vocabulary import KEYPOINTS, NUM_KEYPOINTS, PART_INDEX, PARTS, SKELETON
