@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from actparse.compute import VideoShape, bundle_costs, costs_as_text, forward_macs, paper_costs, states_macs
+from actparse.compute import (
+    VideoShape,
+    bundle_costs,
+    clip_shape,
+    costs_as_text,
+    forward_macs,
+    paper_costs,
+    states_macs,
+)
 from actparse.errors import ConfigError
 from actparse.nets import csn, tsn
+from actparse.nets.tsn import Tsn
+from actparse.stages.actions import ClipClassifier, StateRecognizer, clip_image
+from actparse.stages.clip_inputs import flow_inputs
 from actparse.stages.loading import load_bundle
+from actparse.training import tiny
 from bundles import CLIPS, write_random_baseline
 
 
@@ -74,6 +88,21 @@ def test_the_baseline_costs_by_frames_and_persons(random_bundle: Path, tmp_path:
     assert [cost.name for cost in one] == ["persons", "poses", "parts", "baseline", "baseline, person"]
     assert one[3] == two[3]
     assert two[4].total_macs == 2 * one[4].total_macs > 0
+
+
+@pytest.mark.parametrize("size", [(96, 128), (128, 96), (40, 60)], ids=str)
+def test_a_network_on_flow_is_counted_on_its_stacks(size: tuple[int, int]) -> None:
+    stage = tiny.TSN_FLOW_STAGE
+    assert stage.flow is not None
+    clip = clip_image(np.zeros((*size, 3), np.uint8), stage)  # (h, w, 3)
+    stacks = flow_inputs(np.stack([clip] * stage.num_frames)[None], stage.flow, torch.device("cpu"))
+    shape = clip_shape(stage, size, frames_first=True)
+    assert shape == tuple(stacks.shape[1:])
+    net = Tsn(replace(tiny.TSN_FLOW_NET, num_classes=2))
+    classifier = ClipClassifier(net, [("lunge", "none"), ("lunge", "turn")], stage)
+    video = VideoShape(size=size, seconds=9, segment_seconds=3)
+    counted = states_macs(StateRecognizer({"head": classifier}), video)
+    assert counted == forward_macs(net, (1, *shape)) * 3 * stage.num_clips
 
 
 def test_a_frame_level_network_sees_one_clip_of_each_frame(random_bundle: Path) -> None:

@@ -26,6 +26,7 @@ from actparse.stages.persons import PersonsConfig
 from actparse.stages.poses import PosesConfig
 from actparse.training.paper.parts import PartsNumbers
 from actparse.training.paper.persons import PersonsNumbers
+from actparse.video.flow import small_size
 from actparse.vocabulary import GROUPS, PARTS
 
 
@@ -176,9 +177,16 @@ def _baseline_macs(net: Baseline, size: tuple[int, int], num_persons: int) -> in
 
 
 def clip_shape(config: ClipConfig, size: tuple[int, int], *, frames_first: bool = False) -> tuple[int, ...]:
-    """(3, T, H, W) of a clip of a video whose frames are `size`; (T, 3, H, W) with `frames_first`."""
+    """What a clip of a video whose frames are `size` becomes for its network.
+
+    Returns:
+        (3, T, H, W), with `frames_first` (T, 3, H, W); with flow S stacks of it (S, 2 * num_fields, h, w).
+    """
     scale = config.short_side / min(size)
     height, width = (config.crop,) * 2 if config.crop else (int(side * scale + 0.5) for side in size)
+    if config.flow is not None:
+        small = small_size((height, width), config.flow.tvl1.short_side)
+        return config.num_frames // config.flow.run, 2 * config.flow.num_fields, *small
     return (config.num_frames, 3, height, width) if frames_first else (3, config.num_frames, height, width)
 
 

@@ -93,14 +93,20 @@ def to_small_grey(image: NDArray[np.uint8], short_side: int | None) -> NDArray[n
     """Grey version (H', W') of an RGB image (H, W, 3): grey first, then smaller, never larger. Source: denseflow."""
     expect_shape("image", image, (None, None, 3))
     grey = np.asarray(cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY), dtype=np.uint8)
-    height, width = grey.shape
-    if short_side is None or min(height, width) <= short_side:
+    height, width = small_size((grey.shape[0], grey.shape[1]), short_side)
+    if (height, width) == grey.shape:
         return grey
+    return np.asarray(cv2.resize(grey, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+
+
+def small_size(size: tuple[int, int], short_side: int | None) -> tuple[int, int]:
+    """(height, width) that frames of `size` are brought to before their flow is computed; never larger."""
+    height, width = size
+    if short_side is None or min(size) <= short_side:
+        return size
     if width < height:
-        size = (short_side, round(height / width * short_side))
-    else:
-        size = (round(width / height * short_side), short_side)
-    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+        return round(height / width * short_side), short_side
+    return short_side, round(width / height * short_side)
 
 
 def flow_to_bytes(flow: NDArray[Any], *, coding: Coding = "rounded", bound: float = BOUND) -> FlowBytes:
