@@ -87,11 +87,12 @@ def test_a_table_says_mean_and_spread_beside_the_paper() -> None:
         Row("baseline", {"roc_score": 29.79}, ({"roc_score": 10.0, "video_accuracy": 50.0}, {"roc_score": 20.0})),
         Row("PCF, ip-CSN", {"video_accuracy": 96.46, "roc_score": 60.89}, ({}, {})),
     )
-    table = Table("table1", "tiny", "data", 8, (0, 1), rows)
+    table = Table("table1", "tiny", "data", "70 steps", 8, (0, 1), rows)
     assert "| baseline | 50.00 | - | 15.00 (10.00-20.00) | 29.79 |" in table.to_markdown()
     assert "| PCF, ip-CSN | - | 96.46 | - | 60.89 |" in table.to_markdown()
     figures = json.loads(json.dumps(table.to_dict(), allow_nan=False))["rows"][0]["figures"]
-    assert figures["roc_score"] == {"seeds": [10.0, 20.0], "mean": 15.0, "lowest": 10.0, "highest": 20.0}
+    assert "Size tiny, 70 steps for each training, data, 8 held-out videos, seeds 0, 1." in table.to_markdown()
+    assert figures["roc_score"] == {"by_seed": [10.0, 20.0], "mean": 15.0, "lowest": 10.0, "highest": 20.0}
     assert table.to_svg().count("<rect") == 1 + 1 + 3  # the ground, our one figure, the paper's three
 
 

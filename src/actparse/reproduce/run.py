@@ -97,7 +97,9 @@ def reproduce(table: str, data: Path, out: Path, options: ReproduceOptions) -> T
         rows = bench.parts_rows()
     else:
         rows = bench.method_rows(table_3(options.size), {})
-    made = Table(table, options.size, data.resolve().name, len(videos), options.seeds, tuple(rows))
+    made = Table(
+        table, options.size, data.resolve().name, _length(options.training), len(videos), options.seeds, tuple(rows)
+    )
     write_table(made, out)
     return made
 
@@ -249,6 +251,15 @@ def _expect_steps(job: Job) -> None:
     steps = read_json(run.metrics).get("steps") if run.is_finished else read_plan(run).num_steps
     if steps != asked:
         raise TrainingError(f"{run.weights}: the run has {steps} steps, got {asked}: another --out?")
+
+
+def _length(options: TrainOptions) -> str:
+    """How long every training is."""
+    if options.minutes is not None:
+        return f"{options.minutes:g} minutes"
+    if options.epochs is not None:
+        return f"{options.epochs:g} epochs"
+    return "the recipe's own steps" if options.steps is None else f"{options.steps} steps"
 
 
 def _asked_steps(job: Job) -> int | None:

@@ -63,6 +63,7 @@ class Table:
     name: str  # "table1", "table2" or "table3"
     size: str
     dataset: str
+    length: str  # of every training, in words
     num_videos: int  # measured on
     seed_numbers: tuple[int, ...]
     rows: tuple[Row, ...]
@@ -73,6 +74,7 @@ class Table:
             "table": self.name,
             "size": self.size,
             "dataset": self.dataset,
+            "length": self.length,
             "videos": self.num_videos,
             "seeds": list(self.seed_numbers),
             "rows": [
@@ -92,8 +94,8 @@ class Table:
         lines = [
             f"## {TITLES[self.name]}",
             "",
-            f"Size {self.size}, {self.dataset}, {self.num_videos} held-out videos, seeds "
-            f"{', '.join(map(str, self.seed_numbers))}. {NOTES[self.name]}",
+            f"Size {self.size}, {self.length} for each training, {self.dataset}, {self.num_videos} held-out videos, "
+            f"seeds {', '.join(map(str, self.seed_numbers))}. {NOTES[self.name]}",
             "",
             f"| method | {' | '.join(heads)} |",
             "|---|" + "---|" * len(heads),
@@ -134,8 +136,8 @@ class Table:
 
 def _summary(values: list[float]) -> dict[str, Any]:
     if not values:
-        return {"seeds": [], "mean": None, "lowest": None, "highest": None}
-    return {"seeds": values, "mean": mean(values), "lowest": min(values), "highest": max(values)}
+        return {"by_seed": [], "mean": None, "lowest": None, "highest": None}
+    return {"by_seed": values, "mean": mean(values), "lowest": min(values), "highest": max(values)}
 
 
 def _cell(values: list[float]) -> str:
