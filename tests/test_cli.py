@@ -212,6 +212,14 @@ def test_a_closed_pipe_is_no_trouble() -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("options", ["", "--json"])
+def test_an_output_without_room_is_one_line(options: str) -> None:
+    command = f"{sys.executable} -m actparse.cli doctor {options} > /dev/full"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (EXIT_USER_ERROR, "actparse: No space left on device\n")
+
+
 def test_help_and_version_exit_cleanly(capsys: pytest.CaptureFixture[str]) -> None:
     for option in ("--help", "--version"):
         with pytest.raises(SystemExit) as done:

@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 
 from actparse import __version__
@@ -118,7 +118,8 @@ def _as_quiet_as_asked(args: argparse.Namespace) -> Iterator[None]:
 def _failed(message: str, args: argparse.Namespace) -> int:
     print(f"actparse: {message}", file=sys.stderr)
     if _prints_json(args):
-        print_json({"error": message})
+        with suppress(OSError):  # where standard output itself is what failed
+            print_json({"error": message})
     return EXIT_USER_ERROR
 
 
