@@ -13,6 +13,7 @@ import pytest
 from actparse.data.kinetics_tps import KineticsTps, PartTruth, PersonTruth
 from actparse.errors import ConfigError, DataError
 from actparse.report.dataset_page import ShowConfig, contact_sheet, evenly, person_at, show_dataset
+from actparse.report.inline import asset, digest
 from training.miniature import write_miniature
 
 
@@ -54,6 +55,7 @@ def test_the_sheet_and_the_page(data: Path, tmp_path: Path) -> None:
     assert "&lt;mine&gt;" in page
     assert "<mine>" not in page
     assert not re.search(r'(src|href)="(?!data:|#)', page)  # nothing from elsewhere
+    assert f"script-src '{digest(asset('dataset.js'))}'" in page
     assert shown.warnings == ()
 
 
