@@ -14,6 +14,7 @@ from actparse.errors import ConfigError, VideoError, WeightsError
 from actparse.parser import ParserConfig
 from actparse.stages.actions import clip_image
 from actparse.stages.inputs import InputNorm
+from actparse.stages.loading import load_bundle
 from actparse.structures import VideoParse, json_schema
 from actparse.video.decode import read_frames
 from actparse.video.encode import VideoWriter
@@ -316,6 +317,8 @@ def test_state_networks_of_one_reading_share_its_clips(ensemble: Path, small_vid
         pytest.param({"action": []}, r"action: ensemble needs weights of at least 0, not all of them 0", id="none"),
         pytest.param({"action": [["action", 0]]}, r"action: ensemble needs weights of at least 0, not all", id="zero"),
         pytest.param({"action": [["../action", 1]]}, r"action must be a list of \[network, weight\]", id="path"),
+        pytest.param({"action": [["action", True]]}, r"action must be a list of \[network, weight\]", id="truth"),
+        pytest.param({"action": [["action", 10**400]]}, r"action must be a list of \[network, weight\]", id="huge"),
         pytest.param({"action": [["action"]]}, r"action must be a list of \[network, weight\]", id="pair"),
         pytest.param({"action": [["other", 1]]}, r"other\.safetensors: no such weights file", id="missing"),
         pytest.param(
@@ -326,3 +329,12 @@ def test_state_networks_of_one_reading_share_its_clips(ensemble: Path, small_vid
 def test_a_wrong_ensemble_is_named(ensemble: Path, ensembles: object, text: str) -> None:
     with pytest.raises(WeightsError, match=text):
         Parser.load(write_ensembles(ensemble, ensembles), device="cpu")
+
+
+@pytest.mark.parametrize("labels", [None, [["lunge"]], ["lunge", "push_up"], [["lunge"], [1]]], ids=str)
+def test_labels_that_do_not_fit_their_network_are_named(ensemble: Path, labels: object) -> None:
+    path = ensemble / "action.safetensors"
+    file = load_network(path)
+    save_network(path, file.net, kind="action", settings=file.settings, labels={"labels": labels})
+    with pytest.raises(WeightsError, match="action: labels must be a list of 2 lists of words, one for each output"):
+        load_bundle(write_ensembles(ensemble, {}))

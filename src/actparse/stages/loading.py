@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,8 +14,10 @@ from torch import nn
 
 from actparse.data.shares import StateShares, load_shares
 from actparse.errors import ConfigError, WeightsError
+from actparse.nets.csn import Csn
 from actparse.nets.hrnet import Hrnet
 from actparse.nets.tracks import TrackNet
+from actparse.nets.tsn import Tsn
 from actparse.nets.yolof import Yolof
 from actparse.stages.actions import Classifier, ClipClassifier, ClipConfig, ClipEnsemble, StateRecognizer
 from actparse.stages.baseline import BaselineRecognizer, build_recognizer
@@ -33,6 +34,7 @@ STAGE_1_KINDS = ("persons", "poses", "parts")
 CLIP_KINDS = ("action", *(f"states-{group}" for group in GROUPS))
 BASELINE = "baseline"  # where a bundle has this network and none for the action, it does stage 2 alone
 BUNDLE_FILE = "bundle.json"  # name, version, ensembles, and what was measured with the bundle
+MAX_WEIGHT = 1e9  # of a network in an ensemble
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")  # of a network in a bundle, which is the name of its file
 
 Ensembles = Mapping[str, list[tuple[str, float]]]  # kind -> the networks that take its place, each with its weight
@@ -185,7 +187,7 @@ def _record(folder: Path) -> dict[str, Any]:
         if isinstance(record, dict) and "name" in record:
             return record
         got = "none"
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         got = str(error)
     raise WeightsError(f"{path}: needs a JSON object with a name, got: {got}")
 
@@ -207,11 +209,15 @@ def _members(rows: Any, where: str) -> list[tuple[str, float]]:
     members = []
     for row in rows if isinstance(rows, list) else [rows]:
         match row:
-            case [str(name), int() | float() as weight] if NAME.fullmatch(name) and math.isfinite(weight):
+            case [str(name), int() | float() as weight] if NAME.fullmatch(name) and _is_weight(weight):
                 members.append((name, float(weight)))
             case _:
                 raise WeightsError(f"{where} must be a list of [network, weight], got {json.dumps(row)[:80]}")
     return members
+
+
+def _is_weight(value: float) -> bool:
+    return not isinstance(value, bool) and abs(value) <= MAX_WEIGHT  # no number is not, either
 
 
 Settings = TypeVar("Settings")
@@ -235,10 +241,18 @@ def _classifier(kind: str, read: Mapping[str, NetworkFile], ensembles: Ensembles
 
 def _clip_classifier(file: NetworkFile) -> ClipClassifier:
     config = config_from_dict(ClipConfig, file.settings, name=f"{file.kind}: settings")
-    labels = file.labels.get("labels")
-    if not isinstance(labels, list) or not labels:
-        raise WeightsError(f"{file.kind}: labels must be a list with an entry for each output, got {labels!r}")
-    return ClipClassifier(file.net, [tuple(label) for label in labels], config)
+    net, labels = file.net, file.labels.get("labels")
+    if not isinstance(net, Csn | Tsn):
+        raise WeightsError(f"{file.kind}: needs a Csn or a Tsn, got a {type(net).__name__}")
+    is_list = isinstance(labels, list) and all(map(_is_label, labels))
+    if not is_list or len(labels) != net.config.num_classes:
+        needs = f"a list of {net.config.num_classes} lists of words, one for each output"
+        raise WeightsError(f"{file.kind}: labels must be {needs}, got {labels!r:.80}")
+    return ClipClassifier(net, [tuple(label) for label in labels], config)
+
+
+def _is_label(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(word, str) for word in value)
 
 
 def _recognizer(file: NetworkFile, action: Classifier) -> TrackRecognizer:
