@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from actparse.data.parses import PARSE_FILE, find_parses, load_parse
+from actparse.data.parses import PARSE_FILE
 from actparse.export.table_files import write_csv
 from actparse.export.tables import segments_table
 from actparse.files import write_text
@@ -62,12 +62,3 @@ def write_outputs(
         write_csv(segments_table(parse), folder / SEGMENTS_FILE)
     if is_wanted(PARSE_FILE):
         write_text(folder / PARSE_FILE, parse.to_json())
-
-
-def load_parses(folder: Path) -> dict[str, VideoParse]:
-    """Every parse.json below a folder, by its video's stem.
-
-    Raises:
-        DataError: a file is not a parse, or a video was parsed twice.
-    """
-    return {name: load_parse(path) for name, path in find_parses(folder).items()}

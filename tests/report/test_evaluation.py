@@ -12,11 +12,11 @@ import pytest
 from actparse.cli import main
 from actparse.commands.options import EXIT_USER_ERROR
 from actparse.data.evaluation import videos_of_truth
+from actparse.data.parses import load_parses
 from actparse.data.runs import PredictionRun, load_run
 from actparse.data.submission import TpsFiles, load_truth, parses_to_predictions, write_submission
 from actparse.metrics.outcomes import Outcome
 from actparse.metrics.replacement import Stage
-from actparse.outputs import load_parses
 from actparse.report.evaluation import Evaluation, evaluate_runs, largest_gain, verdict
 from actparse.report.evaluation_page import evaluation_page
 from planted_parses import SWAPPED_HANDS, write_parses, write_short_dataset
@@ -197,5 +197,5 @@ def test_a_video_without_a_parse_is_named(truth: TpsFiles, data: Path, tmp_path:
     folder = write_parses(data, tmp_path / "some")
     missing = next(iter(truth.videos))
     (folder / missing / "parse.json").unlink()
-    with pytest.raises(ValueError, match=f"video {missing} of the truth has no parse"):
+    with pytest.raises(ValueError, match=f"some: needs a parse of every video of the truth, got none of {missing}"):
         load_run(folder, truth)

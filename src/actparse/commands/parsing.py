@@ -158,6 +158,7 @@ def _add_demo(commands: Commands) -> None:
 
 
 def _demo(args: argparse.Namespace) -> int:
+    from actparse.data.parses import PARSE_FILE
     from actparse.demo import run_demo
 
     result = run_demo(args.out, weights=args.weights, device=args.device)
@@ -166,7 +167,7 @@ def _demo(args: argparse.Namespace) -> int:
     if args.json:
         figures = {"action": result.parse.action, "score": score, "part_state_correctness": correct}
         paths = {"video": result.video, "report": result.report, "overlay": result.overlay}
-        paths["parse"] = result.overlay.with_name("parse.json")
+        paths["parse"] = result.overlay.with_name(PARSE_FILE)
         files = {name: str(path) for name, path in paths.items()}
         print_json({**files, "true_action": result.true_action, **figures})
         return 0
@@ -175,7 +176,7 @@ def _demo(args: argparse.Namespace) -> int:
     print(f"parts    {correct:.1%} of the body parts have the right box and the right state")
     print(f"report   {result.report}")
     print(f"overlay  {result.overlay}")
-    print(f"parse    {result.overlay.with_name('parse.json')}")
+    print(f"parse    {result.overlay.with_name(PARSE_FILE)}")
     return 0
 
 

@@ -132,8 +132,8 @@ def _add_submit(commands: Commands) -> None:
 
 
 def _submit(args: argparse.Namespace) -> int:
+    from actparse.data.parses import load_parses
     from actparse.data.submission import parses_to_predictions, validate_predictions, write_submission
-    from actparse.outputs import load_parses
 
     parses = load_parses(args.parses)
     if not parses:

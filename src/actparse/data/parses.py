@@ -38,3 +38,12 @@ def load_parse(path: Path) -> VideoParse:
         raise DataError(f"{path}: cannot be read: {error}") from None
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
+
+
+def load_parses(folder: Path) -> dict[str, VideoParse]:
+    """Every parse.json below a folder, by its video's stem.
+
+    Raises:
+        DataError: a file is not a parse, or a video was parsed twice.
+    """
+    return {name: load_parse(path) for name, path in find_parses(folder).items()}

@@ -69,7 +69,7 @@ def _run_of_parses(name: str, parses: Mapping[str, Path], truth: TpsFiles) -> Pr
     boxes: dict[str, dict[str, FrameBoxes]] = {}
     for video in truth.videos:
         if video not in parses:
-            raise DataError(f"predictions: video {video} of the truth has no parse in the folder")
+            raise DataError(f"{name}: needs a parse of every video of the truth, got none of {video}")
         parse = load_parse(parses[video])
         files = parses_to_predictions({video: parse})
         actions[video], parts[video] = files.videos[video], files.parts[video]

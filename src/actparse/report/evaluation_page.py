@@ -289,7 +289,7 @@ class _Page:
         total = float(confusion.counts.sum() + confusion.not_proposed.sum())
         items = [f"{right / total:.1%} of {total:,.0f} states right"]
         items += [
-            f"{escape(true)} taken for {escape(other)}: {count:,.0f} times"
+            f"{escape(true)} taken for {escape(other)}: {count:,.0f} time{'s' * (count != 1)}"
             for true, other, count in confusion.commonest_errors()[:MAX_ERRORS]
         ]
         if swaps := run.swaps.get(group):
