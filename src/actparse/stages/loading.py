@@ -244,8 +244,7 @@ def _clip_classifier(file: NetworkFile) -> ClipClassifier:
     net, labels = file.net, file.labels.get("labels")
     if not isinstance(net, Csn | Tsn):
         raise WeightsError(f"{file.kind}: needs a Csn or a Tsn, got a {type(net).__name__}")
-    is_list = isinstance(labels, list) and all(map(_is_label, labels))
-    if not is_list or len(labels) != net.config.num_classes:
+    if not isinstance(labels, list) or len(labels) != net.config.num_classes or not all(map(_is_label, labels)):
         needs = f"a list of {net.config.num_classes} lists of words, one for each output"
         raise WeightsError(f"{file.kind}: labels must be {needs}, got {labels!r:.80}")
     return ClipClassifier(net, [tuple(label) for label in labels], config)

@@ -57,6 +57,12 @@ def test_outside_ends_a_track_and_nothing_moves_towards_it(tmp_path: Path) -> No
     assert video.frames[2].persons[0].box == (0, 0, 10, 20)
 
 
+def test_two_lines_cannot_fill_the_memory(tmp_path: Path) -> None:
+    long = track("person", box(0, person="1"), box(10**7, person="1"))
+    with pytest.raises(DataError, match="needs at most 10000000 labels over all frames of its tracks, got 10000001"):
+        read(tmp_path, document(long))
+
+
 def test_a_task_that_shows_every_third_frame(tmp_path: Path) -> None:
     meta = "<task><id>5</id><frame_filter>step=3</frame_filter></task><source>clip.mp4</source>"
     video = read(tmp_path, document(track("person", box(0, person="1"), box(9, person="1")), meta=meta))

@@ -35,6 +35,7 @@ PERSON, SKELETON = "person", "skeleton"  # labels beside those of the parts
 PERSON_ATTRIBUTE, STATE_ATTRIBUTE, ACTION_ATTRIBUTE = "person", "state", "action"
 NOT_SAID = ("", UNDEFINED)  # values of an attribute that say nothing
 MAX_FRAME = 10**7  # a day of video at 100 frames per second
+MAX_LABELS = 10**7  # of all tracks in all frames
 MAX_XML_BYTES = 2**31  # of a file, unpacked
 BLOCK = 1 << 20  # bytes read at a time
 SHAPES = ("box", "skeleton", "polygon", "polyline", "points", "cuboid", "ellipse", "mask")
@@ -274,6 +275,7 @@ def _labelled(path: Path, reader: _Reader, task: str) -> LabelledVideo:
     source = next(iter(meta.sources.values()), path.stem) if alone else meta.sources.get(task, "")
     step = next(iter(meta.steps.values()), 1) if alone else meta.steps.get(task, 1)
     tracks = [track for track in reader.tracks if track.task == task]
+    _expect_labels(where, tracks, step)
     labels = FrameLabels(where)
     numbers = _person_numbers(where, tracks)
     for track, person in zip(tracks, numbers, strict=True):
@@ -288,6 +290,18 @@ def _labelled(path: Path, reader: _Reader, task: str) -> LabelledVideo:
                 labels.add_part(shape.frame, person, track.label, _box(shape.values), state, place)
     frames, warnings = labels.frames()
     return LabelledVideo(where, source, frames, _action(where, tracks), warnings)
+
+
+def _expect_labels(where: str, tracks: Sequence[Track], step: int) -> None:
+    """Two lines of a file can stand for any number of frames.
+
+    Raises:
+        DataError: the tracks go over more frames than can be held.
+    """
+    spans = (track.shapes[-1].frame - track.shapes[0].frame for track in tracks if track.shapes)
+    count = sum(span // step + 1 for span in spans)
+    if count > MAX_LABELS:
+        raise DataError(f"{where}: needs at most {MAX_LABELS} labels over all frames of its tracks, got {count}")
 
 
 def _box(values: Values) -> Box:
