@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from actparse.errors import OutputError
-from actparse.files import write_text, written_beside
+from actparse.files import copy_file, write_text, written_beside
 
 
 def test_a_file_is_written_whole(tmp_path: Path) -> None:
@@ -37,3 +37,15 @@ def test_what_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="folder: cannot be written"):
         write_text(tmp_path / "folder", "x")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
+
+
+def test_a_copy_is_whole_or_not_there(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(b"weights")
+    copy_file(source, tmp_path / "new" / "copy")
+    assert (tmp_path / "new" / "copy").read_bytes() == b"weights"
+    copy_file(source, source)  # onto itself it changes nothing
+    assert source.read_bytes() == b"weights"
+    with pytest.raises(OutputError, match="cannot be written: No such file"):
+        copy_file(tmp_path / "missing", tmp_path / "other" / "copy")
+    assert not (tmp_path / "other").exists()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from actparse.data.parses import PARSE_FILE, find_parses, load_parse
-from actparse.errors import ActparseError, ConfigError, DataError
+from actparse.errors import ActparseError, ConfigError, DataError, named
 from actparse.export.formats import FORMATS, ExportConfig, default_file, export_parse
 
 
@@ -74,5 +74,4 @@ def _converted(name: str, parse: Path, to: str, target: Path, config: ExportConf
     try:
         return ConversionOutcome(name, tuple(export_parse(load_parse(parse), to, target, config)))
     except ActparseError as error:
-        line = str(error)
-        return ConversionOutcome(name, error=line if line.startswith(str(parse)) else f"{parse}: {line}")
+        return ConversionOutcome(name, error=named(parse, error))

@@ -43,8 +43,8 @@ def run_demo(out: Path, *, weights: str | Path = "tiny", device: str | None = No
     plan = plan_videos(DEMO_PLAN)[0]
     video = root / f"{plan.split}_videos" / plan.action / f"{plan.name}.mp4"
     parse, folder = parser.parse(video), out / video.stem
-    write_outputs(parse, video, folder)
+    write_outputs(parse, video, folder, page=False)  # the page below says more
     truth = load_truth(root / f"{plan.split}_truth")
     score = tps_score(truth, parses_to_predictions({plan.name: parse}))
-    report = write_report(parse, folder, mistakes=find_mistakes(parse, plan.name, truth))
+    report = write_report(parse, folder, source=video, mistakes=find_mistakes(parse, plan.name, truth))
     return DemoResult(video, plan.name, plan.action, parse, folder / OVERLAY_FILE, report, score)

@@ -18,6 +18,7 @@ from actparse.diagnosis_video import Variant, VideoFindings, examine_video
 from actparse.errors import ConfigError, DataError
 from actparse.metrics import tps_score
 from actparse.metrics.coco import average_precision, keypoint_average_precision
+from actparse.metrics.figures import without_nan
 from actparse.metrics.identity import identity_switches
 from actparse.metrics.keypoints import oks, pck, swap_rate
 from actparse.metrics.ranks import Hits
@@ -48,7 +49,7 @@ class Diagnosis:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; a figure that is not there is null."""
-        return {key: _without_nan(value) for key, value in asdict(self).items()}
+        return {key: without_nan(value) for key, value in asdict(self).items()}
 
     def to_text(self) -> str:
         """A table for a terminal."""
@@ -71,12 +72,6 @@ class Diagnosis:
 
 def _row(name: str, cells: Sequence[str]) -> str:
     return f"{name:44}" + "".join(f"{cell:>10}" for cell in cells)
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nan(inner) for key, inner in value.items()}
-    return None if isinstance(value, float) and np.isnan(value) else value
 
 
 def diagnose(

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.data.kinetics_tps import FrameTruth, VideoRecord, read_frame_truth
-from actparse.data.submission import EVALUATED_STRIDE, frame_name, true_humans
+from actparse.data.kinetics_tps import FrameTruth, VideoRecord, frame_name, read_frame_truth
+from actparse.data.submission import EVALUATED_STRIDE, true_humans
 from actparse.errors import DataError
 from actparse.metrics.identity import TrackedFrame
 from actparse.metrics.states import shared_states

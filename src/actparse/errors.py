@@ -38,6 +38,12 @@ class OutputError(ActparseError):
     """A result cannot be written where it should go."""
 
 
+def named(where: object, error: ActparseError) -> str:
+    """An error's line, beginning with the file or folder that it is about."""
+    line = str(error)
+    return line if line.startswith(str(where)) else f"{where}: {line}"
+
+
 class Shaped(Protocol):
     """An array or a tensor."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,3 +61,13 @@ def write_text(path: Path, text: str) -> None:
     """
     with written_beside(path) as beside:
         beside.write_text(text, encoding="utf-8")
+
+
+def copy_file(source: Path, path: Path) -> None:
+    """Copy a file, whole or not at all.
+
+    Raises:
+        OutputError: the file cannot be read or written.
+    """
+    with written_beside(path) as beside:
+        shutil.copyfile(source, beside)

@@ -13,7 +13,7 @@ from actparse.data.check_boxes import LabelLists, find_box_faults
 from actparse.data.decoding import VideoFacts
 from actparse.data.faults import Fault, FaultReport
 from actparse.data.index import AnnotationIndex
-from actparse.data.kinetics_tps import SPLITS
+from actparse.data.kinetics_tps import SPLITS, frame_name
 from actparse.data.listing import AnnotatedVideo, VideoListing, list_videos
 from actparse.data.lists import BODY_PARTS, OBJECTS, PART_STATES, FrameList, read_frame_list, read_word_list
 from actparse.data.own.tree import read_manifest
@@ -238,7 +238,7 @@ def _gaps(video: AnnotatedVideo, frames: Sequence[int], length: int | None) -> I
 def _file(video: AnnotatedVideo, frame: int) -> str:
     """Where a frame's annotation is, or would be beside the others."""
     below = video.files[0][0].rpartition("/")[0]
-    return "/".join(filter(None, (video.folder, below, f"img_{frame + 1:05d}.json")))
+    return "/".join(filter(None, (video.folder, below, frame_name(frame))))
 
 
 def _every(step: int) -> str:

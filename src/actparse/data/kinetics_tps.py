@@ -27,6 +27,11 @@ VIDEO_SUFFIXES = (".mp4", ".mkv", ".webm", ".avi", ".mov")
 FRAME_FILE = re.compile(r"img_(\d{5,9})\.json")  # counted from 1
 
 
+def frame_name(index: int) -> str:
+    """Kinetics-TPS's name of frame `index`, counted from 0."""
+    return f"img_{index + 1:05d}.json"
+
+
 @dataclass(frozen=True)
 class VideoRecord:
     """One video: its name is unique in the dataset; `annotation_dir` holds img_00001.json ... and may be missing."""
@@ -38,7 +43,7 @@ class VideoRecord:
 
     def frame_path(self, index: int) -> Path:
         """The annotation of frame `index`, counted from 0."""
-        return self.annotation_dir / f"img_{index + 1:05d}.json"
+        return self.annotation_dir / frame_name(index)
 
     def annotations(self) -> dict[int, Path]:
         """Its annotation files by their frames, from 0, ascending; files of other names are not looked at."""

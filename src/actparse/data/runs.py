@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from actparse.data.kinetics_tps import frame_name
 from actparse.data.parses import find_parses, load_parse
 from actparse.data.submission import (
     TpsFiles,
-    frame_name,
     load_predictions,
     parses_to_predictions,
     validate_predictions,

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from actparse.data.kinetics_tps import FrameTruth
+from actparse.data.kinetics_tps import FrameTruth, frame_name
 from actparse.errors import DataError
 from actparse.files import written_beside
 from actparse.structures import FrameParse, PersonParse, VideoParse
@@ -30,13 +30,8 @@ MAX_PIXEL = 10**9  # of a whole number; no picture is larger
 FRAME_NAME = re.compile(r"img_\d{5}\.json")
 
 
-def frame_name(index: int) -> str:
-    """Kinetics-TPS's name of frame `index`, counted from 0."""
-    return f"img_{index + 1:05d}.json"
-
-
 def frame_index(name: str) -> int:
-    """The other way: img_00001.json is 0.
+    """The number, from 0, of a frame of that name: the inverse of `frame_name`.
 
     Raises:
         DataError: the name is not of that form.

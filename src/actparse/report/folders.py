@@ -10,7 +10,7 @@ from typing import Any
 from actparse.data.evaluation import truth_folder
 from actparse.data.parses import PARSE_FILE, load_parse
 from actparse.data.submission import TpsFiles, load_truth
-from actparse.errors import ActparseError, DataError
+from actparse.errors import ActparseError, DataError, named
 from actparse.report.mistakes import find_mistakes
 from actparse.report.page import VIDEO_FILE, write_report
 from actparse.structures import VideoParse
@@ -82,8 +82,7 @@ def _written(path: Path, places: dict[str, Path], truth: TpsFiles | None, embed:
         mistakes = None if truth is None else find_mistakes(parse, folder.name, truth)
         page = write_report(parse, folder, source=_source(parse, path, places), mistakes=mistakes, embed=embed)
     except ActparseError as error:
-        line = str(error)
-        return ReportOutcome(path, error=line if line.startswith(str(path)) else f"{path}: {line}")
+        return ReportOutcome(path, error=named(path, error))
     return ReportOutcome(path, path.with_name(page.name), has_video=path.with_name(VIDEO_FILE).is_file())
 
 

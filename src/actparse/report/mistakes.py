@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from actparse.data.kinetics_tps import Box, FrameTruth, PartTruth, PersonTruth, frame_truth_from_dict
+from actparse.data.kinetics_tps import Box, FrameTruth, PartTruth, PersonTruth, frame_name, frame_truth_from_dict
 from actparse.data.submission import MAX_HUMANS, TpsFiles
 from actparse.errors import DataError
 from actparse.metrics.tps import inclusive_iou, match_persons
@@ -95,7 +95,7 @@ def find_mistakes(parse: VideoParse, name: str, truth: TpsFiles) -> Mistakes:
 
 def _annotated(frames: Sequence[FrameParse], truth: Mapping[str, Any], name: str) -> dict[int, FrameTruth]:
     """The truth of the parse's frames that have one, by their rows."""
-    files = {row: f"img_{frame.index + 1:05d}.json" for row, frame in enumerate(frames)}
+    files = {row: frame_name(frame.index) for row, frame in enumerate(frames)}
     return {
         row: frame_truth_from_dict(truth[file], f"truth: {name}, {file}")
         for row, file in files.items()

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actparse.data.division import held_out_names
-from actparse.data.kinetics_tps import FrameTruth, KineticsTps, VideoRecord, read_frame_truth
-from actparse.data.submission import EVALUATED_STRIDE, TpsFiles, frame_name, parses_to_predictions, true_humans
-from actparse.diagnosis_video import annotated_parts, part_detections
+from actparse.data.kinetics_tps import FrameTruth, KineticsTps, VideoRecord, frame_name, read_frame_truth
+from actparse.data.submission import EVALUATED_STRIDE, TpsFiles, parses_to_predictions, true_humans
+from actparse.diagnosis_video import HUMAN_IOU, annotated_parts, part_detections
 from actparse.errors import DataError
 from actparse.metrics import tps_score
 from actparse.metrics.coco import average_precision
@@ -31,7 +31,6 @@ from actparse.vocabulary import PARTS
 Progress = Callable[[int, int], None]
 Figures = dict[str, float]
 SPLITS = ("test", "val")  # the first that the dataset has annotated
-HUMAN_IOU = 0.5  # of a found and a true person that are the same
 
 
 @dataclass(frozen=True)

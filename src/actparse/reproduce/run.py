@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,7 +14,7 @@ from actparse.compute import VideoShape, states_macs
 from actparse.data.kinetics_tps import KineticsTps
 from actparse.data.prior import prior_states
 from actparse.errors import ConfigError, TrainingError
-from actparse.files import written_beside
+from actparse.files import copy_file
 from actparse.parser import Parser
 from actparse.reproduce.evaluation import (
     Figures,
@@ -32,12 +31,10 @@ from actparse.stages.loading import BUNDLE_FILE, bundle_folder, load_parts, load
 from actparse.training import RECIPES, TrainOptions, run_recipe
 from actparse.training.builders import open_clips, open_splits
 from actparse.training.jobs import Job, run_jobs, without_report
-from actparse.training.paper.bundle import assemble_if_complete
+from actparse.training.paper.bundle import STAGE_1, WITHOUT_DOTS, assemble_if_complete
 from actparse.training.runs import RunFolder, read_json, read_plan, write_json
 from actparse.weights.bundle import file_sha256
 
-STAGE_1 = ("persons", "poses", "parts")
-WITHOUT_DOTS = "parts-without-dots"
 NOT_PRINTED: Mapping[str, float] = {}  # by the paper
 MAX_JOBS = 2  # tiny networks trained at a time
 TABLES = ("table1", "table2", "table3")
@@ -126,8 +123,8 @@ class _Bench:
     def provide_stage_1(self) -> None:
         """Train persons, poses and parts, where no bundle has them."""
         if self.options.stage_1 is None:
-            names = {name: STAGE_1[:2] if name == "parts" else () for name in STAGE_1}
-            self._train({name: self._job(name, self.stage_1, self.options.seeds[0], names[name]) for name in STAGE_1})
+            needs = {name: STAGE_1[:2] if name == "parts" else () for name in STAGE_1}
+            self._train({name: self._job(name, self.stage_1, self.options.seeds[0], needs[name]) for name in STAGE_1})
 
     def method_rows(self, methods: Sequence[Method], variants: Mapping[str, Variant]) -> list[Row]:
         """Train the methods with every seed, and score them and their variants."""
@@ -173,7 +170,7 @@ class _Bench:
         else:
             files |= method.networks(run)
             for kind, path in files.items():
-                _copy(path, bundle / f"{kind}.safetensors")
+                copy_file(path, bundle / f"{kind}.safetensors")
             write_json(bundle / BUNDLE_FILE, {"name": method.folder, "networks": sorted(files)})
         return Parser.load(bundle, device=self._device, config=method.config)
 
@@ -278,13 +275,6 @@ def _lend(weights: Path, run: RunFolder) -> None:
     """
     if run.weights.is_file() and file_sha256(run.weights) != file_sha256(weights):
         raise TrainingError(f"{run.weights}: is another network than {weights}: another --out?")
-    _copy(weights, run.weights)
+    copy_file(weights, run.weights)
     if not run.metrics.is_file():
         write_json(run.metrics, {"from": weights.parent.name})
-
-
-def _copy(source: Path, path: Path) -> None:
-    if source.resolve() == path.resolve():
-        return
-    with written_beside(path) as beside:
-        shutil.copyfile(source, beside)

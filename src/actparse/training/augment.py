@@ -30,6 +30,11 @@ class ColorJitter:
     swapped_share: float = 0.0  # of the images have their channels in another order
 
 
+STRONG_JITTER = ColorJitter(  # clothes tell no action
+    gain=0.35, channel_gain=0.25, offset=25.0, gamma=0.3, swapped_share=0.4
+)
+
+
 def recolor(image: Image, rng: np.random.Generator, jitter: ColorJitter) -> Image:
     """An image with one random change of brightness, contrast and tint."""
     if jitter.swapped_share and rng.random() < jitter.swapped_share:

@@ -18,7 +18,17 @@ from actparse.nets.baseline import Baseline, BaselineConfig, FrameBoxes
 from actparse.stages.baseline import BaselineRecognizer, BaselineSettings
 from actparse.stages.inputs import InputNorm
 from actparse.structures import FrameParse, PartParse, PersonParse
-from actparse.training.augment import ColorJitter, Matrix, about, clip_boxes, mirrored, move_boxes, recolor, then, warp
+from actparse.training.augment import (
+    STRONG_JITTER,
+    Matrix,
+    about,
+    clip_boxes,
+    mirrored,
+    move_boxes,
+    recolor,
+    then,
+    warp,
+)
 from actparse.training.store import Store, states_of_part
 from actparse.training.task import Batch, Task, TaskSettings
 from actparse.vocabulary import NUM_KEYPOINTS, PART_FLIP, PART_INDEX, PARTS
@@ -30,7 +40,6 @@ STATES_WEIGHT = 1.0  # of the states' loss beside the action's
 ZOOM = (0.85, 1.2)
 MAX_SHIFT = 0.08  # of the frame's sides
 MIN_VISIBLE = 0.4  # of a person's or a part's box, for it to count in an augmented frame
-JITTER = ColorJitter(gain=0.35, channel_gain=0.25, offset=25.0, gamma=0.3, swapped_share=0.4)  # clothes tell no action
 NOBODY = ((0.0, 0.0, 0.0),) * NUM_KEYPOINTS
 
 
@@ -140,7 +149,7 @@ class BaselineTask(Task):
         size = self.stage.resized(old)
         motion = FrameMotion.drawn(old, size, rng)
         images = motion.images([self.train.frames[frame] for frame in chosen], rng)
-        images = recolor(images.reshape(-1, size[1], 3), rng, JITTER).reshape(images.shape)
+        images = recolor(images.reshape(-1, size[1], 3), rng, STRONG_JITTER).reshape(images.shape)
         return images, [self._persons(int(frame), motion) for frame in chosen]
 
     def _persons(self, frame: int, motion: FrameMotion) -> FramePersons:

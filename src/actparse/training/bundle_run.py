@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from actparse.data.shares import SHARES_FILE, dataset_shares
 from actparse.errors import TrainingError
-from actparse.files import write_text, written_beside
+from actparse.files import copy_file, write_text
 from actparse.stages.loading import BUNDLE_FILE
 from actparse.training.jobs import Job, run_jobs, without_report
 from actparse.training.options import TrainOptions
@@ -121,8 +120,6 @@ def assemble(out: Path, figures: dict[str, Any], *, name: str = "tiny") -> Path:
     bundle = out / BUNDLE_FOLDER
     kinds = list(NETWORK_RECIPES)  # the part detector without dots too: `diagnose` compares with it
     for kind in kinds:
-        source = RunFolder(out, kind).weights
-        with written_beside(bundle / source.name) as beside:
-            shutil.copyfile(source, beside)
+        copy_file(RunFolder(out, kind).weights, bundle / f"{kind}.safetensors")
     write_json(bundle / BUNDLE_FILE, {"name": name, "networks": kinds, "metrics": figures})
     return bundle

@@ -19,7 +19,7 @@ from actparse.nets.csn import Csn, CsnConfig
 from actparse.nets.tsn import Tsn, TsnConfig
 from actparse.stages.actions import ClipClassifier, ClipConfig, clip_frame_indices
 from actparse.stages.clip_inputs import FlowInput, normalised_flow
-from actparse.training.augment import ColorJitter, Matrix, about, mirrored, recolor, warp
+from actparse.training.augment import STRONG_JITTER, ColorJitter, Matrix, about, mirrored, recolor, warp
 from actparse.training.flow_cache import cached_flow
 from actparse.training.options import Report, say_nothing
 from actparse.training.stretches import ClipSource, Stretch
@@ -33,7 +33,6 @@ ZOOM = (0.85, 1.3)
 MAX_SHIFT = 0.095  # of the frame's sides
 GROUPS_WEIGHT = 2.4  # of the groups' labels in the loss of the action network
 SPEED = (0.8, 1.25)  # of the motion
-JITTER = ColorJitter(gain=0.35, channel_gain=0.25, offset=25.0, gamma=0.3, swapped_share=0.4)  # clothes tell no action
 
 
 class ClipTask(Task):
@@ -97,7 +96,7 @@ class ClipTask(Task):
         span = int(steps[-1]) + 1
         first = int(rng.integers(0, max(1, stretch.end - stretch.first - span + 1)))
         rows = stretch.rows(first + steps.astype(np.int64))
-        return augmented_clip(stretch.source.frames[rows], rng, JITTER, mirror=mirror)
+        return augmented_clip(stretch.source.frames[rows], rng, STRONG_JITTER, mirror=mirror)
 
     def _flow_clip(self, stretch: Stretch, rng: np.random.Generator, *, mirror: bool) -> NDArray[np.uint8]:
         steps = np.arange(self.stage.num_frames) * self.stage.frame_stride

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import torch
 from torch import nn
 
 from actparse.errors import WeightsError
+from actparse.metrics.figures import without_nan
 from actparse.training.runs import RunFolder, write_json
 from actparse.training.task import Task
 from actparse.weights.bundle import load_network, save_network
@@ -66,13 +66,6 @@ def load_best(net: nn.Module, run: RunFolder) -> None:
         raise WeightsError(f"{run.best}: no such checkpoint; it needs a run that was checked on the way")
     state = torch.load(run.best, map_location="cpu", weights_only=True)["state_dict"]
     net.load_state_dict({name[len("net.") :]: value for name, value in state.items() if name.startswith("net.")})
-
-
-def without_nan(value: Any) -> Any:
-    """Figures as JSON can hold them: None where there was nothing to measure."""
-    if isinstance(value, dict):
-        return {key: without_nan(inner) for key, inner in value.items()}
-    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def save_trained(task: Task, run: RunFolder, figures: dict[str, Any]) -> dict[str, Any]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from actparse.data.own.tree import TRAINED_PARTS, read_manifest
 from actparse.errors import TrainingError
-from actparse.files import written_beside
+from actparse.files import copy_file
 from actparse.training.options import TrainOptions
 from actparse.training.runs import RunFolder, write_json
 from actparse.weights.bundle import load_network
@@ -58,6 +57,5 @@ def _untaught(manifest: Mapping[str, Any]) -> dict[str, str]:
 
 def _keep(weights: Path, run: RunFolder) -> None:
     metrics = dict(load_network(weights).metrics)
-    with written_beside(run.weights) as beside:
-        shutil.copyfile(weights, beside)
+    copy_file(weights, run.weights)
     write_json(run.metrics, metrics)

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from actparse.data.kinetics_tps import SPLITS, FrameTruth, PersonTruth
+from actparse.data.kinetics_tps import SPLITS, FrameTruth, PersonTruth, frame_name
 from actparse.data.lists import BODY_PARTS, PART_STATES
 from actparse.data.lists import FOLDER as LISTS
-from actparse.data.submission import EVALUATED_STRIDE, frame_name
+from actparse.data.submission import EVALUATED_STRIDE
 from actparse.errors import DataError, OutputError
 from actparse.files import write_text
 from actparse.video.decode import frame_times

@@ -22,6 +22,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from actparse.data.kinetics_tps import frame_name
+from actparse.data.submission import EVALUATED_STRIDE
 from actparse.data.synth.annotate import PersonTruth
 from actparse.data.synth.motion import ACTIONS
 from actparse.data.synth.scene import SceneConfig, build_scene
@@ -32,7 +34,6 @@ from actparse.vocabulary import PARTS
 
 GENERATOR = "SynthTPS-1"  # changes when the same seed gives another video
 PLAN_FILE = "plan.json"
-EVALUATED_STRIDE = 5  # img_00001, img_00006, ...; the challenge's rule
 MIN_FRAMES, MAX_FRAMES = 100, 120  # of a video, 10 to 12 s
 OBJECTS = ("barbell", "dumbbell", "bat", "ball", "rope", "discus", "hammer", "bar", "punching_bag", "bench")
 SPLIT_CODES = {"train": 0, "val": 1, "test": 2}
@@ -203,7 +204,7 @@ def write_video(root: Path, video: VideoPlan) -> str:
             rendered = scene.render(index / config.fps)
             writer.write(rendered.image, index / config.fps)
             text = json.dumps(frame_annotation(rendered.persons), separators=(",", ":"))
-            (part / f"img_{index + 1:05d}.json").write_text(text, encoding="ascii")
+            (part / frame_name(index)).write_text(text, encoding="ascii")
     shutil.rmtree(folder, ignore_errors=True)
     part.replace(folder)
     return _annotation_hash(folder)
@@ -244,7 +245,7 @@ def _rounded(box: Sequence[float] | np.ndarray[Any, Any]) -> list[float]:
 def _write_truth(root: Path, split: str, videos: Sequence[VideoPlan]) -> None:
     parts = {}
     for video in videos:
-        names = [f"img_{index + 1:05d}.json" for index in range(0, video.num_frames, EVALUATED_STRIDE)]
+        names = [frame_name(index) for index in range(0, video.num_frames, EVALUATED_STRIDE)]
         folder = annotation_folder(root, video)
         parts[video.name] = {name: _evaluated(json.loads((folder / name).read_text("ascii"))) for name in names}
     truth = root / f"{split}_truth"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 
-from actparse.files import written_beside
+from actparse.files import copy_file
 from actparse.stages.loading import BASELINE, BUNDLE_FILE
 from actparse.training.options import Report
 from actparse.training.paper.inference import AS_PUBLISHED
@@ -14,7 +13,7 @@ from actparse.training.runs import RunFolder, read_json, write_json
 from actparse.vocabulary import GROUPS
 
 STAGE_1 = ("persons", "poses", "parts")
-OPTIONAL = "parts-without-dots"
+WITHOUT_DOTS = "parts-without-dots"
 BUNDLES: dict[str, str | None] = {  # folder -> what stands in its video networks' recipes; None: the baseline alone
     "bundle": "",
     "bundle-tsn-rgb": "tsn-rgb-",
@@ -37,8 +36,8 @@ def assemble_if_complete(out: Path, report: Report) -> list[Path]:
         files = _files(prefix)
         if not all(RunFolder(out, recipe).is_finished for recipe in files.values()):
             continue
-        if RunFolder(out, OPTIONAL).is_finished:
-            files[OPTIONAL] = OPTIONAL
+        if RunFolder(out, WITHOUT_DOTS).is_finished:
+            files[WITHOUT_DOTS] = WITHOUT_DOTS
         made.append(_assemble(out, out / folder, files))
         ensembles = _ensembles(out) if prefix == "" else {}
         if ensembles:
@@ -74,8 +73,7 @@ def _assemble(
     out: Path, bundle: Path, files: dict[str, str], ensembles: dict[str, list[tuple[str, float]]] | None = None
 ) -> Path:
     for kind, recipe in files.items():
-        with written_beside(bundle / f"{kind}.safetensors") as beside:
-            shutil.copyfile(RunFolder(out, recipe).weights, beside)
+        copy_file(RunFolder(out, recipe).weights, bundle / f"{kind}.safetensors")
     metrics = {kind: read_json(RunFolder(out, recipe).metrics) for kind, recipe in files.items()}
     record = {"name": bundle.name.replace("bundle", "paper"), "networks": sorted(files), "metrics": metrics}
     if ensembles:
