@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from actparse.errors import ConfigError, ShapeError
 from actparse.nets.csn import Csn, CsnConfig, csn
-from actparse.nets.separable import max_pool_frames
+from actparse.nets.separable import depthwise_conv, max_pool_frames
 from golden_rule_video import golden_input, golden_weights, load
 
 TINY = CsnConfig(
@@ -219,6 +219,23 @@ def test_bfloat16_autocast_stays_close_and_trains(train: bool) -> None:
     assert torch.nn.functional.cosine_similarity(features, net.features(clips)).min() > 0.99
     features.sum().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for n, p in net.backbone.named_parameters())
+
+
+@pytest.mark.parametrize("stride", [(1, 1, 1), (1, 2, 2), (2, 2, 2), (2, 1, 1)])
+@pytest.mark.parametrize("size", [(4, 6, 8), (5, 7, 3), (1, 2, 2), (2, 1, 1)])
+def test_gradients_of_the_depthwise_convolution_are_pytorchs(
+    stride: tuple[int, int, int], size: tuple[int, int, int]
+) -> None:
+    generator = torch.Generator().manual_seed(5)
+    clips, weight, bias = (
+        torch.randn(shape, generator=generator, requires_grad=True) for shape in ((2, 6, *size), (6, 1, 3, 3, 3), (6,))
+    )
+    plain = F.conv3d(clips, weight, bias, stride, 1, groups=6)
+    gradient = torch.randn(plain.shape, generator=generator)
+    expected = torch.autograd.grad(plain, (clips, weight, bias), gradient)
+    ours = depthwise_conv(clips, weight, bias, stride)
+    torch.testing.assert_close(ours, plain)
+    torch.testing.assert_close(torch.autograd.grad(ours, (clips, weight, bias), gradient), expected)
 
 
 def test_depthwise_convolution_runs_in_float32_under_autocast() -> None:

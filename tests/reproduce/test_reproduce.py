@@ -101,6 +101,10 @@ def test_what_cannot_be_made_says_why(data: Path, tmp_path: Path) -> None:
         reproduce("table4", data, tmp_path, ReproduceOptions())
     with pytest.raises(ConfigError, match="seeds must be numbers that differ"):
         ReproduceOptions(seeds=(1, 1))
+    with pytest.raises(ConfigError, match="share must be greater than 0, got 0"):
+        ReproduceOptions(share=0)
+    with pytest.raises(ConfigError, match=r"share needs size tiny, and no steps or minutes, got 0\.1"):
+        ReproduceOptions(share=0.1, size="paper")
 
 
 def test_networks_of_another_length_or_another_stage_1_are_not_taken(
@@ -136,5 +140,22 @@ def test_a_table_from_training_to_its_files(name: str, seeds: tuple[int, ...], d
         for figure in row.paper:
             assert len(row.values(figure)) == len(seeds)
     assert (tmp_path / f"{name}.md").read_text().count("\n| ") == len(table.rows) + 1
+    if name == "table3":  # each level starts from Table I's network, which is trained first where it is missing
+        assert (tmp_path / "seed-0" / "csn" / "action.safetensors").is_file()
     again = reproduce(name, data, tmp_path, options)  # nothing is trained again
     assert again.to_dict() == table.to_dict()
+
+
+def test_a_share_is_of_every_recipes_own_steps(data: Path, random_bundle: Path, tmp_path: Path) -> None:
+    run = tmp_path / "seed-0" / "parts"
+    run.mkdir(parents=True)
+    for name in ("parts", "parts-without-dots"):
+        shutil.copy(random_bundle / "parts.safetensors", run / f"{name}.safetensors")
+        (run / f"{name}_metrics.json").write_text(json.dumps({"steps": RECIPES[name].steps // 50}))
+    training = TrainOptions(device="cpu", report=say_nothing)
+    options = ReproduceOptions(stage_1=random_bundle, training=training, share=0.02, limit=2)
+    assert (
+        "0.02 of the recipe's own steps for each training" in reproduce("table2", data, tmp_path, options).to_markdown()
+    )
+    with pytest.raises(TrainingError, match="the run has 250 steps, got 500"):
+        reproduce("table2", data, tmp_path, ReproduceOptions(stage_1=random_bundle, training=training, share=0.04))

@@ -35,6 +35,7 @@ def add_commands(commands: Commands) -> None:
     length = command.add_mutually_exclusive_group()
     length.add_argument("--steps", type=int, metavar="N", help="optimiser steps of every training")
     length.add_argument("--minutes", type=float, metavar="M", help="of every training")
+    length.add_argument("--share", type=float, metavar="F", help="of every recipe's own steps, at size tiny")
     command.add_argument(
         "--stage1",
         metavar="NAME_OR_PATH",
@@ -61,6 +62,7 @@ def _reproduce(args: argparse.Namespace) -> int:
         size=args.size,
         seeds=tuple(args.seeds),
         stage_1=None if asked == TRAIN else asked,
+        share=args.share,
         split=args.split,
         limit=args.videos,
         training=TrainOptions(

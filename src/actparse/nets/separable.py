@@ -113,10 +113,24 @@ class _DepthwiseConv(torch.autograd.Function):
 
 
 def _weight_gradient(gradient: Tensor, clips: Tensor, weight: Tensor, stride: Triple) -> Tensor:
-    wanted = [False, True, False]  # of clips, weight, bias
-    zeros = [0, 0, 0]
+    """Gradient of weights (C, 1, 3, 3, 3): each of their three frames as a 2-D convolution over all frames.
+
+    oneDNN's 2-D pass takes less than half as long as its 3-D one.
+    """
+    steps, frames = gradient.transpose(1, 2), clips.transpose(1, 2)  # (N, T', C, H', W'), (N, T, C, H, W)
+    of_frames = []
+    for place in (-1, 0, 1):  # of the weights' frame beside the clip's
+        first, end = int(place < 0), min(steps.shape[1], (frames.shape[1] - 1 - place) // stride[0] + 1)
+        met = frames[:, first * stride[0] + place :: stride[0]][:, : end - first].flatten(0, 1)  # (F, C, H, W)
+        asked = steps[:, first:end].flatten(0, 1)  # (F, C, H', W'), F may be 0
+        of_frames.append(_frame_weight_gradient(asked, met, weight[:, :, place + 1], stride[1:]))
+    return torch.stack(of_frames, dim=2)
+
+
+def _frame_weight_gradient(gradient: Tensor, frames: Tensor, weight: Tensor, stride: tuple[int, int]) -> Tensor:
+    wanted, zeros = [False, True, False], [0, 0]  # of frames, weight, bias
     found: Tensor = torch.ops.aten.convolution_backward(
-        gradient, clips, weight, None, list(stride), [1, 1, 1], [1, 1, 1], False, zeros, len(weight), wanted
+        gradient, frames, weight, None, list(stride), [1, 1], [1, 1], False, zeros, len(weight), wanted
     )[1]
     return found
 

@@ -26,6 +26,7 @@ class Training:
 
     recipe: str
     changes: Mapping[str, str] = field(default_factory=dict)
+    start: str | None = None  # the folder of the method whose network of the same recipe training starts from
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +121,7 @@ def table_3(size: Size) -> tuple[Method, ...]:
         Method(
             name=name,
             folder="csn" if size == "paper" and folder == "segment-3" else folder,  # Table I's own
-            trainings=_trainings(size, "csn", changes),
+            trainings=_trainings(size, "csn", changes, start="csn"),
             stage_2=_stage_2(size, "csn"),
             config=_level(changes),
             paper=dict(zip(GROUPS, figures, strict=True)),
@@ -129,11 +130,16 @@ def table_3(size: Size) -> tuple[Method, ...]:
     )
 
 
-def _trainings(size: Size, network: str, changes: Mapping[str, str] | None = None) -> tuple[Training, ...]:
-    """A network for the action and, at full size, one for each part group; a tiny one leaves those beside it."""
+def _trainings(
+    size: Size, network: str, changes: Mapping[str, str] | None = None, *, start: str | None = None
+) -> tuple[Training, ...]:
+    """A network for the action and, at full size, one for each part group; a tiny one leaves those beside it.
+
+    The weights of `start` stand at size tiny for the public ones that all full-size networks start from.
+    """
     action, *states = dict.fromkeys(_stage_2(size, network).values())
     if size == "tiny":
-        return (Training(action, changes or {}),)
+        return (Training(action, changes or {}, start),)
     return Training(action), *(Training(recipe, changes or {}) for recipe in states)
 
 

@@ -25,7 +25,7 @@ from actparse.reproduce.evaluation import (
     held_out_videos,
     score_methods,
 )
-from actparse.reproduce.methods import Method, Size, table_1, table_3, variants_of_table_1
+from actparse.reproduce.methods import Method, Size, Training, table_1, table_3, variants_of_table_1
 from actparse.reproduce.writing import Row, Table, write_table
 from actparse.stages.loading import BUNDLE_FILE, bundle_folder, load_parts, load_persons, load_poses
 from actparse.training import RECIPES, TrainOptions, run_recipe
@@ -55,6 +55,7 @@ class ReproduceOptions:
     size: Size = "tiny"
     seeds: tuple[int, ...] = (0,)  # of the trainings; the table says mean and spread
     stage_1: str | Path | None = None  # a bundle whose persons, poses and parts are used; None trains them
+    share: float | None = None  # of every tiny recipe's own steps, instead of a length in `training`
     split: str | None = None  # to measure on; None takes what is held out
     limit: int | None = None  # videos to measure on
     training: TrainOptions = field(default_factory=TrainOptions)  # length, device and streams of every training
@@ -65,6 +66,12 @@ class ReproduceOptions:
             raise ConfigError(f"reproduce.seeds must be numbers that differ, got {self.seeds}")
         if self.limit is not None and self.limit < 1:
             raise ConfigError(f"reproduce.limit must be at least 1, got {self.limit}")
+        if self.share is None:
+            return
+        if not self.share > 0:
+            raise ConfigError(f"reproduce.share must be greater than 0, got {self.share}")
+        if self.size == "paper" or self.training.steps is not None or self.training.minutes is not None:
+            raise ConfigError(f"reproduce.share needs size tiny, and no steps or minutes, got {self.share}")
 
 
 def reproduce(table: str, data: Path, out: Path, options: ReproduceOptions) -> Table:
@@ -94,9 +101,7 @@ def reproduce(table: str, data: Path, out: Path, options: ReproduceOptions) -> T
         rows = bench.parts_rows()
     else:
         rows = bench.method_rows(table_3(options.size), {})
-    made = Table(
-        table, options.size, data.resolve().name, _length(options.training), len(videos), options.seeds, tuple(rows)
-    )
+    made = Table(table, options.size, data.resolve().name, _length(options), len(videos), options.seeds, tuple(rows))
     write_table(made, out)
     return made
 
@@ -128,17 +133,26 @@ class _Bench:
 
     def method_rows(self, methods: Sequence[Method], variants: Mapping[str, Variant]) -> list[Row]:
         """Train the methods with every seed, and score them and their variants."""
-        jobs = {}
+        jobs: dict[str, Job] = {}
         for seed in self.options.seeds:
             for method in methods:
                 folder = self.folder(seed, method.folder)
                 for training in method.trainings:
+                    start = self._start_of(training, seed)
+                    jobs |= start
                     name = f"seed {seed}, {method.folder}: {training.recipe}"
-                    jobs[name] = self._job(training.recipe, folder, seed, (), training.changes)
+                    jobs[name] = self._job(training.recipe, folder, seed, tuple(start), training)
         self._train(jobs)
         figures = [self._scores(methods, variants, seed) for seed in self.options.seeds]
         printed = {**{method.name: method.paper for method in methods}, **dict.fromkeys(variants, NOT_PRINTED)}
         return [Row(name, paper, tuple(of_seed[name] for of_seed in figures)) for name, paper in printed.items()]
+
+    def _start_of(self, training: Training, seed: int) -> dict[str, Job]:
+        """The training that another starts from, if it is not finished yet; a finished one may have any length."""
+        if training.start is None:
+            return {}
+        job = self._job(training.recipe, self.folder(seed, training.start), seed, ())
+        return {} if job.is_finished else {f"seed {seed}, {training.start}: {training.recipe}": job}
 
     def variants(self) -> dict[str, Variant]:
         """Of Table I, with the commonest states of the videos that are trained on."""
@@ -210,11 +224,15 @@ class _Bench:
             )
 
     def _job(
-        self, recipe: str, folder: Path, seed: int, needs: tuple[str, ...], changes: Mapping[str, str] | None = None
+        self, recipe: str, folder: Path, seed: int, needs: tuple[str, ...], training: Training | None = None
     ) -> Job:
-        options = replace(
-            self.options.training, size=self.options.size, seed=seed, resume=True, changes=dict(changes or {})
-        )
+        options = replace(self.options.training, size=self.options.size, seed=seed, resume=True)
+        if self.options.share is not None:
+            options = replace(options, steps=max(1, round(self.options.share * RECIPES[recipe].steps)))
+        if training is not None:
+            options = replace(options, changes=dict(training.changes))
+        if training is not None and training.start is not None:
+            options = replace(options, init=RunFolder(self.folder(seed, training.start), recipe).weights)
         return Job(recipe, self.data, folder, options, needs)
 
     def _train(self, jobs: Mapping[str, Job]) -> None:
@@ -250,8 +268,11 @@ def _expect_steps(job: Job) -> None:
         raise TrainingError(f"{run.weights}: the run has {steps} steps, got {asked}: another --out?")
 
 
-def _length(options: TrainOptions) -> str:
+def _length(asked: ReproduceOptions) -> str:
     """How long every training is."""
+    options = asked.training
+    if asked.share is not None:
+        return f"{asked.share:g} of the recipe's own steps"
     if options.minutes is not None:
         return f"{options.minutes:g} minutes"
     if options.epochs is not None:
