@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -49,14 +51,30 @@ def flow_inputs(clips: NDArray[np.uint8], flow: FlowInput, device: torch.device)
     """
     if clips.shape[1] % flow.run:
         raise ShapeError(f"clips must have a multiple of {flow.run} frames for stacks of flow, got {clips.shape[1]}")
-    solver = TvL1(flow.tvl1)
+    fields = _FieldsOnce(flow)
     stacks = [
-        flow_to_stacks(fields_of(run, solver, flow.coding), flow.num_fields)  # (1, 2 * num_fields, h, w)
+        flow_to_stacks(fields.along(run), flow.num_fields)  # (1, 2 * num_fields, h, w)
         for clip in clips
         for run in clip.reshape(-1, flow.run, *clip.shape[1:])
     ]
     coded = torch.from_numpy(np.concatenate(stacks)).to(device)  # (N * S, 2 * num_fields, h, w)
     return normalised_flow(coded.view(len(clips), -1, *coded.shape[1:]))
+
+
+class _FieldsOnce:
+    """Flow between frames, each pair's once: the clips of a stretch overlap, and its flow takes most of the time."""
+
+    def __init__(self, flow: FlowInput) -> None:
+        self._solver, self._coding = TvL1(flow.tvl1), flow.coding
+        self._known: dict[tuple[bytes, bytes], FlowBytes] = {}  # by what the two frames show
+
+    def along(self, run: NDArray[np.uint8]) -> FlowBytes:
+        """The coded flow (T - 1, h, w, 2) between the frames (T, H, W, 3) of one run."""
+        shown = [hashlib.blake2b(frame.tobytes()).digest() for frame in run]
+        for first, pair in enumerate(pairwise(shown)):
+            if pair not in self._known:
+                self._known[pair] = fields_of(run[first : first + 2], self._solver, self._coding)
+        return np.concatenate([self._known[pair] for pair in pairwise(shown)])
 
 
 def fields_of(frames: NDArray[np.uint8], solver: TvL1, coding: Coding = "rounded") -> FlowBytes:
