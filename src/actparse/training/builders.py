@@ -16,7 +16,7 @@ from actparse.stages.actions import ClipConfig
 from actparse.training import tiny
 from actparse.training.baseline import BaselineTask
 from actparse.training.clip_stream import ClipStreamConfig, open_clip_stream
-from actparse.training.clips import COARSE_STEPS, ActionTask, ClipTask
+from actparse.training.clips import ActionTask, ClipTask
 from actparse.training.keypoint_cache import predicted_keypoints
 from actparse.training.levels import level_from_text
 from actparse.training.options import Report, TrainOptions
@@ -130,8 +130,7 @@ def _action(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Tas
     train, held_out = open_splits(data, run.out, options.report)
     net, stage = tiny.VIDEO_NETWORKS[name]
     segments = _training_segments(name, train, stage, data, run, options)
-    coarse = COARSE_STEPS if options.init is None else 0.0  # a network that has seen clips is past them
-    return ActionTask(segments, action_stretches(held_out), net, stage, coarse_steps=coarse, report=options.report)
+    return ActionTask(segments, action_stretches(held_out), net, stage, report=options.report)
 
 
 def _states(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Task:

@@ -33,7 +33,7 @@ SCENE_SECONDS = 9.0  # a clip begins within
 class ClipStreamConfig:
     """How a stream is cut."""
 
-    size: tuple[int, int] = (96, 128)  # (height, width) of the clips' frames
+    size: tuple[int, int] = (48, 64)  # (height, width) of the clips' frames
     rendered_size: tuple[int, int] = (144, 192)  # before they are made small
     num_frames: int = 20  # of a clip; a little more than the network takes, for changes of speed
     frame_rate: float = 10.0

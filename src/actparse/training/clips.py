@@ -33,7 +33,6 @@ ZOOM = (0.85, 1.3)
 MAX_SHIFT = 0.095  # of the frame's sides
 GROUPS_WEIGHT = 2.4  # of the groups' labels in the loss of the action network
 SPEED = (0.8, 1.25)  # of the motion
-COARSE_STEPS = 0.7  # share of an action network's steps, the first ones, whose frames have half the sides
 
 
 class ClipTask(Task):
@@ -86,13 +85,10 @@ class ClipTask(Task):
         mirror = seen_in_mirror >= 0 and bool(rng.random() < 0.5)  # a label that training never saw cannot be taught
         return self.clip(stretch, rng, mirror=mirror), seen_in_mirror if mirror else label
 
-    def clip(
-        self, stretch: Stretch, rng: np.random.Generator, *, mirror: bool, halve: bool = False
-    ) -> NDArray[np.uint8]:
+    def clip(self, stretch: Stretch, rng: np.random.Generator, *, mirror: bool) -> NDArray[np.uint8]:
         """A clip (T, H, W, 3) from anywhere in a stretch, a little faster or slower than it was, and augmented.
 
-        `halve` halves its sides. With flow, the fields (T, h, w, 2) of frames at their own speed and size; the last of
-        each run is between two runs.
+        With flow, the fields (T, h, w, 2) of frames at their own speed; the last of each run is between two runs.
         """
         if self.stage.flow is not None:
             return self._flow_clip(stretch, rng, mirror=mirror)
@@ -100,7 +96,7 @@ class ClipTask(Task):
         span = int(steps[-1]) + 1
         first = int(rng.integers(0, max(1, stretch.end - stretch.first - span + 1)))
         rows = stretch.rows(first + steps.astype(np.int64))
-        return augmented_clip(stretch.source.frames[rows], rng, STRONG_JITTER, mirror=mirror, halve=halve)
+        return augmented_clip(stretch.source.frames[rows], rng, STRONG_JITTER, mirror=mirror)
 
     def _flow_clip(self, stretch: Stretch, rng: np.random.Generator, *, mirror: bool) -> NDArray[np.uint8]:
         steps = np.arange(self.stage.num_frames) * self.stage.frame_stride
@@ -162,31 +158,21 @@ class ActionTask(ClipTask):
         config: CsnConfig | TsnConfig,
         stage: ClipConfig,
         *,
-        coarse_steps: float = COARSE_STEPS,
         report: Report = say_nothing,
     ) -> None:
-        """`train`: segments, with the labels of their groups; `held_out`: whole videos.
-
-        `coarse_steps` is the share of the steps, the first ones, whose frames have half the sides.
-        """
+        """`train`: segments, with the labels of their groups; `held_out`: whole videos."""
         super().__init__("action", train, held_out, config, stage, report=report)
-        self.coarse_steps = coarse_steps
         self.group_indices = [
             _numbered(stretch.group_labels[g] for stretch in self.stretches) for g in range(len(GROUPS))
         ]
         self.helper = nn.ModuleList(nn.Linear(config.widths[-1], max(1, len(index))) for index in self.group_indices)
 
     def batch(self, rng: np.random.Generator) -> Batch:
-        """Clips of full size from segments drawn at random; labels of their groups (N, 6), -1 where there is none."""
-        return self.batch_at(1.0, rng)
-
-    def batch_at(self, progress: float, rng: np.random.Generator) -> Batch:
-        """The same, of half the size in the coarse steps."""
+        """Clips from segments drawn at random; labels of their groups (N, 6), -1 where there is none."""
         rows = rng.integers(0, len(self.stretches), self.settings.batch_size)
         mirrors = rng.random(len(rows)) < 0.5
         stretches = [self.stretches[row] for row in rows]
-        halve = progress < self.coarse_steps
-        clips = [self.clip(s, rng, mirror=bool(m), halve=halve) for s, m in zip(stretches, mirrors, strict=True)]
+        clips = [self.clip(s, rng, mirror=bool(m)) for s, m in zip(stretches, mirrors, strict=True)]
         group_labels = [self._group_labels(s, bool(m)) for s, m in zip(stretches, mirrors, strict=True)]
         return {
             "clips": torch.from_numpy(np.stack(clips)),
@@ -266,18 +252,16 @@ def augmented_flow(fields: FlowBytes, rng: np.random.Generator, *, mirror: bool)
 
 
 def augmented_clip(
-    clip: NDArray[np.uint8], rng: np.random.Generator, jitter: ColorJitter, *, mirror: bool, halve: bool = False
+    clip: NDArray[np.uint8], rng: np.random.Generator, jitter: ColorJitter, *, mirror: bool
 ) -> NDArray[np.uint8]:
-    """One random zoom, shift and colour for all frames of a clip (T, H, W, 3); `halve` halves H and W."""
+    """One random zoom, shift and colour for all frames of a clip (T, H, W, 3)."""
     height, width = clip.shape[1:3]
     matrix = _moved(height, width, rng)
     if mirror:
         matrix = mirrored(matrix, width)
-    if halve:
-        matrix, height, width = matrix / 2, height // 2, width // 2
     fill = int(rng.integers(0, 256))
     moved = np.stack([warp(frame, matrix, (height, width), fill=fill) for frame in clip])
-    return recolor(moved.reshape(-1, width, 3), rng, jitter).reshape(moved.shape)
+    return recolor(moved.reshape(-1, width, 3), rng, jitter).reshape(clip.shape)
 
 
 def _moved(height: int, width: int, rng: np.random.Generator) -> Matrix:

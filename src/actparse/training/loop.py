@@ -104,7 +104,7 @@ class StepBatches(IterableDataset[list[Batch]]):
         """The parts of one step's batch."""
         if isinstance(self.task, SampledTask):
             return [self.task.rows_of_step(self.seed, step, piece) for piece in self.pieces]
-        whole = self.task.batch_at(step / self.end, np.random.default_rng((self.seed, step)))
+        whole = self.task.batch(np.random.default_rng((self.seed, step)))
         is_whole = len(self.pieces) == 1 and len(self.rows) == self.task.settings.batch_size
         return [whole] if is_whole else [rows_of(whole, piece) for piece in self.pieces]
 

@@ -27,7 +27,7 @@ class StoreConfig:
 
     frame_size: tuple[int, int] = (240, 320)  # (height, width); a frame of another size is fitted into its upper left
     frame_stride: int = 5  # an annotated frame is kept if it is so many frames after the one kept before
-    clip_size: tuple[int, int] = (96, 128)  # (height, width) of the frames of clips
+    clip_size: tuple[int, int] = (48, 64)  # (height, width) of the frames of clips
     frame_rate: float = 10.0  # frames of clips, per second
     segment_seconds: float = 3.0  # about; a video is cut into equal segments
 

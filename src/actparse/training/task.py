@@ -87,10 +87,6 @@ class Task(ABC):
     def batch(self, rng: np.random.Generator) -> Batch:
         """Draw one augmented batch."""
 
-    def batch_at(self, progress: float, rng: np.random.Generator) -> Batch:
-        """The same where the samples change on the way; `progress` is the share of the steps that are done."""
-        return self.batch(rng)
-
     @abstractmethod
     def losses(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """The terms of the loss, scalars; their sum is minimised."""

@@ -82,7 +82,7 @@ CLIPS_NET = CsnConfig(
     dropout=0.3,
 )  # `num_classes` is the number of labels that training sees
 CLIPS_STAGE = ClipConfig(
-    num_frames=16, frame_stride=1, num_clips=7, rule="legacy", frame_rate=10.0, short_side=96, norm=NORM
+    num_frames=16, frame_stride=1, num_clips=7, rule="legacy", frame_rate=10.0, short_side=48, norm=NORM
 )
 
 TSN_NET = TsnConfig(
