@@ -107,6 +107,27 @@ def test_what_cannot_be_made_says_why(data: Path, tmp_path: Path) -> None:
         ReproduceOptions(share=0.1, size="paper")
 
 
+def test_a_seed_is_measured_once(data: Path, random_bundle: Path, tmp_path: Path) -> None:
+    def persons_ap() -> float:
+        training = TrainOptions(steps=3, device="cpu", report=say_nothing)
+        table = reproduce("table2", data, tmp_path, ReproduceOptions(stage_1=random_bundle, training=training, limit=2))
+        return table.rows[0].values("ap")[0]
+
+    run = tmp_path / "seed-0" / "parts"
+    run.mkdir(parents=True)
+    for name in ("parts", "parts-without-dots"):
+        shutil.copy(random_bundle / "parts.safetensors", run / f"{name}.safetensors")
+        (run / f"{name}_metrics.json").write_text('{"steps": 3}')
+    measured, kept = persons_ap(), tmp_path / "seed-0" / "table2.json"
+    known = json.loads(kept.read_text())
+    known["figures"]["persons"]["ap"] = measured + 12
+    kept.write_text(json.dumps(known))
+    assert persons_ap() == measured + 12
+    known["of"]["networks"]["poses"] = "of other weights"
+    kept.write_text(json.dumps(known))
+    assert persons_ap() == measured
+
+
 def test_networks_of_another_length_or_another_stage_1_are_not_taken(
     data: Path, random_bundle: Path, tmp_path: Path
 ) -> None:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from actparse import __version__
 from actparse.compute import VideoShape, states_macs
 from actparse.data.kinetics_tps import KineticsTps
 from actparse.data.prior import prior_states
 from actparse.errors import ConfigError, TrainingError
 from actparse.files import copy_file
-from actparse.parser import Parser
+from actparse.parser import Parser, ParserConfig
 from actparse.reproduce.evaluation import (
     Figures,
     HeldOutVideo,
@@ -27,6 +31,7 @@ from actparse.reproduce.evaluation import (
 )
 from actparse.reproduce.methods import Method, Size, Training, table_1, table_3, variants_of_table_1
 from actparse.reproduce.writing import Row, Table, write_table
+from actparse.stages.actions import StateRecognizer
 from actparse.stages.loading import BUNDLE_FILE, bundle_folder, load_parts, load_persons, load_poses
 from actparse.training import RECIPES, TrainOptions, run_recipe
 from actparse.training.builders import open_clips, open_splits
@@ -96,11 +101,11 @@ def reproduce(table: str, data: Path, out: Path, options: ReproduceOptions) -> T
     bench = _Bench(data, out, options, videos)
     bench.provide_stage_1()
     if table == "table1":
-        rows = bench.method_rows(table_1(options.size), bench.variants())
+        rows = bench.method_rows(table, table_1(options.size), bench.variants())
     elif table == "table2":
         rows = bench.parts_rows()
     else:
-        rows = bench.method_rows(table_3(options.size), {})
+        rows = bench.method_rows(table, table_3(options.size), {})
     made = Table(table, options.size, data.resolve().name, _length(options), len(videos), options.seeds, tuple(rows))
     write_table(made, out)
     return made
@@ -131,7 +136,7 @@ class _Bench:
             needs = {name: STAGE_1[:2] if name == "parts" else () for name in STAGE_1}
             self._train({name: self._job(name, self.stage_1, self.options.seeds[0], needs[name]) for name in STAGE_1})
 
-    def method_rows(self, methods: Sequence[Method], variants: Mapping[str, Variant]) -> list[Row]:
+    def method_rows(self, table: str, methods: Sequence[Method], variants: Mapping[str, Variant]) -> list[Row]:
         """Train the methods with every seed, and score them and their variants."""
         jobs: dict[str, Job] = {}
         for seed in self.options.seeds:
@@ -143,7 +148,7 @@ class _Bench:
                     name = f"seed {seed}, {method.folder}: {training.recipe}"
                     jobs[name] = self._job(training.recipe, folder, seed, tuple(start), training)
         self._train(jobs)
-        figures = [self._scores(methods, variants, seed) for seed in self.options.seeds]
+        figures = [self._scores(table, methods, variants, seed) for seed in self.options.seeds]
         printed = {**{method.name: method.paper for method in methods}, **dict.fromkeys(variants, NOT_PRINTED)}
         return [Row(name, paper, tuple(of_seed[name] for of_seed in figures)) for name, paper in printed.items()]
 
@@ -160,17 +165,31 @@ class _Bench:
         records = KineticsTps(self.data).videos("train")
         return variants_of_table_1(prior_states(record for record in records if record.name not in measured))
 
-    def _scores(self, methods: Sequence[Method], variants: Mapping[str, Variant], seed: int) -> dict[str, Figures]:
+    def _scores(
+        self, table: str, methods: Sequence[Method], variants: Mapping[str, Variant], seed: int
+    ) -> dict[str, Figures]:
         parsers = {method.name: self._parser(method, seed) for method in methods}
-        with self.options.progress(f"seed {seed}: parse") as progress:
-            figures = score_methods(parsers, self.videos, variants=variants, progress=progress)
+
+        def measure() -> dict[str, Figures]:
+            with self.options.progress(f"seed {seed}: parse") as progress:
+                figures = score_methods(parsers, self.videos, variants=variants, progress=progress)
+            for name, parser in parsers.items():
+                if parser.states is not None:
+                    figures[name]["giga_macs"] = self._giga_macs(parser.states, parser.config)
+            return figures
+
+        rests_on = {name: parser.model for name, parser in parsers.items()}
+        return _measured_once(self.folder(seed, f"{table}.json"), self._videos_digest, rests_on, measure)
+
+    def _giga_macs(self, states: StateRecognizer, config: ParserConfig) -> float:
+        shape = replace(TEN_SECONDS, segment_seconds=config.segment_seconds)
         crop = PAPER_CROP if self.options.size == "paper" else None
-        for name, parser in parsers.items():
-            if parser.states is not None:
-                level, seconds = parser.config.level, parser.config.segment_seconds
-                shape = replace(TEN_SECONDS, segment_seconds=seconds)
-                figures[name]["giga_macs"] = states_macs(parser.states, shape, level=level, crop=crop) / GIGA
-        return figures
+        return states_macs(states, shape, level=config.level, crop=crop) / GIGA
+
+    @property
+    def _videos_digest(self) -> str:
+        """What the videos that are measured on are annotated with."""
+        return sha256(repr([(video.record.name, video.truth) for video in self.videos]).encode()).hexdigest()
 
     def _parser(self, method: Method, seed: int) -> Parser:
         """A method's networks beside stage 1, as a bundle of their own, loaded."""
@@ -213,15 +232,24 @@ class _Bench:
 
     def _box_figures(self, seed: int) -> dict[str, Figures]:
         run = self.folder(seed, "parts")
-        with self.options.progress(f"seed {seed}: boxes") as progress:
-            return box_figures(
-                load_persons(RunFolder(self.stage_1, "persons").weights, device=self._device),
-                load_poses(RunFolder(self.stage_1, "poses").weights, device=self._device),
-                load_parts(RunFolder(run, "parts").weights, device=self._device),
-                load_parts(RunFolder(run, WITHOUT_DOTS).weights, device=self._device),
-                self.videos,
-                progress=progress,
-            )
+        persons, poses = (RunFolder(self.stage_1, name).weights for name in STAGE_1[:2])
+        parts, without_dots = (RunFolder(run, name).weights for name in ("parts", WITHOUT_DOTS))
+
+        def measure() -> dict[str, Figures]:
+            with self.options.progress(f"seed {seed}: boxes") as progress:
+                return box_figures(
+                    load_persons(persons, device=self._device),
+                    load_poses(poses, device=self._device),
+                    load_parts(parts, device=self._device),
+                    load_parts(without_dots, device=self._device),
+                    self.videos,
+                    progress=progress,
+                )
+
+        rests_on = {"actparse": __version__} | {
+            path.stem: file_sha256(path) for path in (persons, poses, parts, without_dots)
+        }
+        return _measured_once(self.folder(seed, "table2.json"), self._videos_digest, rests_on, measure)
 
     def _job(
         self, recipe: str, folder: Path, seed: int, needs: tuple[str, ...], training: Training | None = None
@@ -256,6 +284,21 @@ class _Bench:
                 open_clips(self.data, self.out, self.options.training)
         alone = {name: replace(job, options=without_report(job.options)) for name, job in jobs.items()}
         run_jobs(alone, slots=min(MAX_JOBS, os.cpu_count() or 1), report=report)
+
+
+def _measured_once(
+    path: Path, videos: str, rests_on: Mapping[str, Any], measure: Callable[[], dict[str, Figures]]
+) -> dict[str, Figures]:
+    """The figures of a seed, which `path` keeps: they are measured anew where networks or videos are others."""
+    of = {"videos": videos, "networks": dict(rests_on)}
+    known = read_json(path) if path.is_file() else {}
+    if known.get("of") != of:
+        found = measure().items()
+        figures = {name: {f: value for f, value in row.items() if not math.isnan(value)} for name, row in found}
+        known = {"of": of, "figures": figures}
+        write_json(path, known)
+    kept: dict[str, Figures] = known["figures"]
+    return kept
 
 
 def _expect_steps(job: Job) -> None:
