@@ -15,6 +15,7 @@ from actparse.batch import parse_videos
 from actparse.cli import main
 from actparse.commands.options import EXIT_SOME_FAILED, EXIT_USER_ERROR
 from actparse.data.parses import load_parse
+from actparse.errors import WeightsError
 from actparse.parser import Parser, ParserConfig
 
 CODED = {  # suffix -> codec, pixel format
@@ -125,6 +126,15 @@ def test_level_and_length_of_segments_make_another_parse(
     assert segments("--segment-seconds", "0.25") == (2, False)
     assert segments("--level", "frame") == (3, False)  # frames 0, 5 and 10
     assert segments("--level", "frame") == (3, True)
+    record = json.loads((random_bundle / "bundle.json").read_text())
+    of_frames = shutil.copytree(random_bundle, tmp_path / "of-frames")
+    (of_frames / "bundle.json").write_text(json.dumps({**record, "inference": {"level": "frame"}}))
+    assert segments("--weights", str(of_frames)) == (3, True)  # the same networks at the level that they were made for
+    assert segments("--weights", str(of_frames), "--level", "segment") == (1, False)
+    assert Parser.load(of_frames).config == ParserConfig(level="frame")
+    (of_frames / "bundle.json").write_text(json.dumps({**record, "inference": {"level": "word"}}))
+    with pytest.raises(WeightsError, match=r"bundle\.json: inference: level must be 'segment' or 'frame', got 'word'"):
+        Parser.load(of_frames)
     assert main(["parse", str(video), "--segment-seconds", "nan"]) == EXIT_USER_ERROR
     assert "segment_seconds must be greater than 0, got nan" in capsys.readouterr().err
 

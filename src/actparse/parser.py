@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from actparse.stages.baseline import BaselineRecognizer, SeenFrames
 from actparse.stages.clips import VideoClips
 from actparse.stages.explanation import explain
 from actparse.stages.integrate import joined_scores, segment_number, with_commonest_states, with_states
-from actparse.stages.loading import StageBundle, load_bundle
+from actparse.stages.loading import BUNDLE_FILE, StageBundle, bundle_folder, bundle_inference, load_bundle
 from actparse.stages.parts import PartDetector
 from actparse.stages.persons import PersonDetector
 from actparse.stages.poses import PoseEstimator, distinct_persons
@@ -41,6 +41,7 @@ from actparse.structures import (
 )
 from actparse.video.decode import DecodedFrame, probe, read_frames
 from actparse.vocabulary import PARTS, LabelSpace
+from actparse.weights.bundle import config_from_dict
 
 TimeRange = tuple[float | None, float | None]
 Progress = Callable[[int, int], None]  # frames read, frames expected
@@ -68,6 +69,19 @@ class ParserConfig:
         if self.batch_frames < 1:
             raise ConfigError(f"batch_frames must be at least 1, got {self.batch_frames}")
 
+    @classmethod
+    def of(cls, weights: str | Path) -> ParserConfig:
+        """How to parse with a bundle, as its makers say; the defaults where they do not.
+
+        Raises:
+            WeightsError: there is no such bundle, or what it says is no such config.
+        """
+        return _config(bundle_inference(bundle_folder(weights)))
+
+
+def _config(inference: Mapping[str, Any]) -> ParserConfig:
+    return config_from_dict(ParserConfig, inference, name=f"{BUNDLE_FILE}: inference")
+
 
 @dataclass(frozen=True)
 class Observed:
@@ -85,7 +99,7 @@ class Parser:
     """The whole system: `Parser.load("tiny").parse("video.mp4")`."""
 
     def __init__(self, bundle: StageBundle, config: ParserConfig | None = None) -> None:
-        self.config = config or ParserConfig()
+        self.config = config or _config(bundle.inference)
         self.labels: LabelSpace = bundle.labels
         self.persons: PersonDetector = bundle.persons
         self.poses: PoseEstimator = bundle.poses
@@ -107,6 +121,7 @@ class Parser:
         Args:
             weights: a bundled name ("tiny") or the path of a bundle's folder.
             device: "cpu", "cuda", "cuda:1"; None takes a GPU where there is one.
+            config: how a video is walked through; None is what the bundle says, see `ParserConfig.of`.
 
         Raises:
             ConfigError: torch has no such device on this machine.

@@ -17,9 +17,11 @@ from actparse.errors import ConfigError, DataError, TrainingError, WeightsError
 from actparse.nets.csn import Csn, CsnConfig
 from actparse.nets.hrnet import Hrnet, HrnetConfig
 from actparse.nets.tsn import Tsn, TsnConfig
+from actparse.parser import ParserConfig
 from actparse.stages.loading import load_bundle
 from actparse.training import TrainOptions, run_recipe
 from actparse.training.options import say_nothing
+from actparse.training.paper.bundle import assemble_if_complete
 from actparse.training.paper.readings import described
 from actparse.training.paper.recipes import PAPER_RECIPES, numbers_of
 from actparse.vocabulary import GROUPS
@@ -229,12 +231,20 @@ def test_bundle_of_all_networks_loads(data: Path, tmp_path: Path) -> None:
         labels = {"labels": [["lunge", *["none"] * (1 if name[7:] in ("head", "hip") else 2)]] * 2}
         save_network(tmp_path / f"{name}.safetensors", net.net, kind=name, settings=settings, labels=labels)
         shutil.copy(tmp_path / "persons_metrics.json", tmp_path / f"{name}_metrics.json")
-    run_recipe("parts-without-dots", data, tmp_path, options({**SMALL_PARTS, "dots": "no"}, steps=1))
+        numbers = {"level": "segment" if name == "states-foot" else "frame", "segment_seconds": 3.0}
+        (tmp_path / f"{name}_numbers.json").write_text(json.dumps(numbers))
+    with pytest.raises(
+        TrainingError, match=r"of one level, got .* states-leg frame 3 s, states-foot segment 3 s"
+    ):
+        run_recipe("parts-without-dots", data, tmp_path, options({**SMALL_PARTS, "dots": "no"}, steps=1))
+    (tmp_path / "states-foot_numbers.json").write_text(json.dumps({"level": "frame", "segment_seconds": 3.0}))
+    assemble_if_complete(tmp_path, say_nothing)
     bundle = load_bundle(tmp_path / "bundle")
     assert bundle.model["weights"] == "paper"
     assert bundle.persons.config.max_persons == 10
     record = json.loads((tmp_path / "bundle" / "bundle.json").read_text())
     assert (record["inference"]["stride"], record["inference"]["segment_seconds"]) == (5, 3.0)
+    assert ParserConfig.of(tmp_path / "bundle").level == "frame"
     run_recipe("action-ir", data, tmp_path, options(SMALL_CSN, steps=1))
     ensemble = load_bundle(tmp_path / "bundle-ensemble")
     assert ensemble.action is not None

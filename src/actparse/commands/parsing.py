@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,9 +57,10 @@ def _add_parse(commands: Commands) -> None:
     command.add_argument(
         "--no-tracks", action="store_true", help="the paper alone: all persons of a segment share their states"
     )
-    level = "what shares states: a segment's clips, or one clip around each sampled frame"
-    command.add_argument("--level", default="segment", choices=["segment", "frame"], help=level)
-    command.add_argument("--segment-seconds", type=float, default=3.0, metavar="S", help="about; equal segments")
+    level = "what shares states: a segment's clips, or one clip around each sampled frame; default: the weights' own"
+    command.add_argument("--level", choices=["segment", "frame"], help=level)
+    seconds = "about; equal segments; default: the weights' own, else 3"
+    command.add_argument("--segment-seconds", type=float, metavar="S", help=seconds)
     command.add_argument("--no-overlay", action="store_true", help="write no overlay.mp4")
     command.add_argument("--no-report", action="store_true", help="write no report.html")
     command.add_argument("--force", action="store_true", help="parse again what was parsed before")
@@ -80,12 +81,9 @@ def _parse(args: argparse.Namespace) -> int:
     if not args.videos:
         raise ConfigError("parse: needs at least one VIDEO, got none")
     time_range = parse_time_range(args.time) if args.time else None
-    config = ParserConfig(
-        stride=args.stride,
-        segment_seconds=args.segment_seconds,
-        level=args.level,
-        use_tracks=not args.no_tracks,
-    )
+    asked = {"level": args.level, "segment_seconds": args.segment_seconds}
+    asked = {name: value for name, value in asked.items() if value is not None}
+    config = replace(ParserConfig.of(args.weights), stride=args.stride, use_tracks=not args.no_tracks, **asked)
     videos = find_videos(args.videos, not_beside=PARSE_FILE)
     parser = Parser.load(args.weights, device=args.device, config=config)
     with VideoProgress(len(videos)) as progress:

@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,7 +53,8 @@ def _watch(args: argparse.Namespace) -> int:
     from actparse.parser import Parser, ParserConfig
     from actparse.watching import watch_source
 
-    parser = Parser.load(args.weights, device=args.device, config=ParserConfig(stride=args.stride))
+    config = replace(ParserConfig.of(args.weights), stride=args.stride)
+    parser = Parser.load(args.weights, device=args.device, config=config)
     moments = watch_source(parser, args.source, seconds=args.seconds, out=args.out, memory_seconds=args.memory)
     tally = _Tally()
     try:

@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -204,7 +204,8 @@ class _Bench:
             files |= method.networks(run)
             for kind, path in files.items():
                 copy_file(path, bundle / f"{kind}.safetensors")
-            write_json(bundle / BUNDLE_FILE, {"name": method.folder, "networks": sorted(files)})
+            record = {"name": method.folder, "networks": sorted(files), "inference": asdict(method.config)}
+            write_json(bundle / BUNDLE_FILE, record)
         return Parser.load(bundle, device=self._device, config=method.config)
 
     @property

@@ -33,7 +33,7 @@ Net = TypeVar("Net", bound=nn.Module)
 STAGE_1_KINDS = ("persons", "poses", "parts")
 CLIP_KINDS = ("action", *(f"states-{group}" for group in GROUPS))
 BASELINE = "baseline"  # where a bundle has this network and none for the action, it does stage 2 alone
-BUNDLE_FILE = "bundle.json"  # name, version, ensembles, and what was measured with the bundle
+BUNDLE_FILE = "bundle.json"  # name, version, ensembles, how to parse with it, and what was measured with it
 MAX_WEIGHT = 1e9  # of a network in an ensemble
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")  # of a network in a bundle, which is the name of its file
 
@@ -57,6 +57,7 @@ class StageBundle:
     labels: LabelSpace
     shares: StateShares | None  # how often states are seen in each action; without it, tracks give no reasons
     model: dict[str, str]  # name of the bundle, SHA-256 of each file
+    inference: Mapping[str, Any]  # fields of ParserConfig that its makers set
 
 
 def bundled_names() -> tuple[str, ...]:
@@ -106,6 +107,7 @@ def load_bundle(weights: str | Path, *, device: str = "cpu") -> StageBundle:
         labels=stage_2.labels,
         shares=load_shares(folder),
         model={"weights": bundle_name(folder), **{name: file.sha256 for name, file in read.items()}},
+        inference=bundle_inference(folder),
     )
 
 
@@ -173,6 +175,18 @@ def load_parts(path: Path, *, device: str = "cpu") -> PartDetector:
 def bundle_name(folder: Path) -> str:
     """The name that a bundle gives itself."""
     return str(_record(folder)["name"])
+
+
+def bundle_inference(folder: Path) -> Mapping[str, Any]:
+    """How to parse with a bundle, as its makers say: fields of ParserConfig, such as the level of its state networks.
+
+    Raises:
+        WeightsError: it is no JSON object.
+    """
+    raw = _record(folder).get("inference", {})
+    if not isinstance(raw, dict):
+        raise WeightsError(f"{folder / BUNDLE_FILE}: inference must be an object, got {json.dumps(raw)[:80]}")
+    return raw
 
 
 def _record(folder: Path) -> dict[str, Any]:

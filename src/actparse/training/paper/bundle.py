@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
+from actparse.errors import TrainingError
 from actparse.files import copy_file
+from actparse.parser import ParserConfig
 from actparse.stages.loading import BASELINE, BUNDLE_FILE
 from actparse.training.options import Report
 from actparse.training.paper.inference import AS_PUBLISHED
@@ -14,6 +16,7 @@ from actparse.vocabulary import GROUPS
 
 STAGE_1 = ("persons", "poses", "parts")
 WITHOUT_DOTS = "parts-without-dots"
+STATES = tuple(f"states-{group}" for group in GROUPS)
 BUNDLES: dict[str, str | None] = {  # folder -> what stands in its video networks' recipes; None: the baseline alone
     "bundle": "",
     "bundle-tsn-rgb": "tsn-rgb-",
@@ -78,5 +81,21 @@ def _assemble(
     record = {"name": bundle.name.replace("bundle", "paper"), "networks": sorted(files), "metrics": metrics}
     if ensembles:
         record["ensembles"] = ensembles
-    write_json(bundle / BUNDLE_FILE, record | {"inference": asdict(AS_PUBLISHED)})
+    write_json(bundle / BUNDLE_FILE, record | {"inference": asdict(_inference(out, files))})
     return bundle
+
+
+def _inference(out: Path, files: dict[str, str]) -> ParserConfig:
+    """As published, at the level of the state networks.
+
+    Raises:
+        TrainingError: they are of several.
+    """
+    numbers = {kind: read_json(out / f"{recipe}_numbers.json") for kind, recipe in files.items() if kind in STATES}
+    levels = {kind: (found["level"], found["segment_seconds"]) for kind, found in numbers.items()}
+    if len(set(levels.values())) > 1:
+        several = ", ".join(f"{kind} {level} {seconds:g} s" for kind, (level, seconds) in levels.items())
+        raise TrainingError(f"{out}: state networks of a bundle must be of one level, got {several}")
+    for level, seconds in levels.values():
+        return replace(AS_PUBLISHED, level=level, segment_seconds=seconds)
+    return AS_PUBLISHED
