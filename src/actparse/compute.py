@@ -45,8 +45,11 @@ class VideoShape:
         for name in ("seconds", "frame_rate", "stride", "segment_seconds"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"video.{name} must be greater than 0, got {getattr(self, name)}")
-        if min(self.size) < 1 or self.persons_per_frame < 0:
-            raise ConfigError(f"video needs a size and persons, got {self.size} and {self.persons_per_frame}")
+        if min(self.size) < 1:
+            height, width = self.size
+            raise ConfigError(f"video.size must be at least 1x1 pixel, got {width}x{height}")
+        if not self.persons_per_frame >= 0:  # not a number is not, either
+            raise ConfigError(f"video.persons_per_frame must be at least 0, got {self.persons_per_frame}")
 
     @property
     def num_frames(self) -> int:
