@@ -4,8 +4,8 @@ python benchmarks/paper_size.py                       # a step of four recipes, 
 python benchmarks/paper_size.py --only action parse   # some of them
 
 A step sees what one of the paper's four GPUs sees in it, of the baseline 8 samples, one at a time. Every frame of the
-parse has ten persons if the fresh detector says so many, the most that the published rules keep. Each row is measured in
-a process of its own.
+parse has ten persons if the fresh detector says so many, the most that the published rules keep. Each row has a process
+of its own.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ def test_shorter_segments_cost_in_proportion() -> None:
     assert "states-head" in costs_as_text(short)
 
 
-def test_a_video_needs_a_length() -> None:
+def test_a_video_needs_a_length_and_a_size() -> None:
     with pytest.raises(ConfigError, match=r"video.size must be at least 1x1 pixel, got 320x0"):
         VideoShape(size=(0, 320))
     with pytest.raises(ConfigError, match=r"video.seconds must be greater than 0, got 0"):
