@@ -233,9 +233,7 @@ def test_bundle_of_all_networks_loads(data: Path, tmp_path: Path) -> None:
         shutil.copy(tmp_path / "persons_metrics.json", tmp_path / f"{name}_metrics.json")
         numbers = {"level": "segment" if name == "states-foot" else "frame", "segment_seconds": 3.0}
         (tmp_path / f"{name}_numbers.json").write_text(json.dumps(numbers))
-    with pytest.raises(
-        TrainingError, match=r"of one level, got .* states-leg frame 3 s, states-foot segment 3 s"
-    ):
+    with pytest.raises(TrainingError, match=r"of one level, got .* states-leg frame 3 s, states-foot segment 3 s"):
         run_recipe("parts-without-dots", data, tmp_path, options({**SMALL_PARTS, "dots": "no"}, steps=1))
     (tmp_path / "states-foot_numbers.json").write_text(json.dumps({"level": "frame", "segment_seconds": 3.0}))
     assemble_if_complete(tmp_path, say_nothing)
