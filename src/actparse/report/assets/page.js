@@ -789,11 +789,12 @@
   }
 
   function buildWhy() {
-    $('why').hidden = !data.reasons.length && !data.explanation;
+    const reasons = data.reasons.filter((reason) => Math.abs(reason.weight) >= 0.005); // less would read 0.00
+    $('why').hidden = !reasons.length && !data.explanation;
     $('explanation').textContent = data.explanation;
-    const most = Math.max(...data.reasons.map((reason) => Math.abs(reason.weight)), 1e-9);
+    const most = Math.max(...reasons.map((reason) => Math.abs(reason.weight)), 1e-9);
     const listed = { for: 0, against: 0 };
-    for (const reason of data.reasons) {
+    for (const reason of reasons) {
       const side = reason.weight < 0 ? 'against' : 'for';
       const who = reason.track_id === null ? '' : `Person ${reason.track_id}, `;
       const label = element('button', { type: 'button', className: 'link', title: `${timeText(reason.start_seconds)} to ${timeText(reason.end_seconds)}`, onclick: () => seek(reason.start_seconds) }, `${who}${words(reason.part)}: ${words(reason.state)}`);
@@ -801,9 +802,9 @@
       row.hidden = ++listed[side] > FIRST_REASONS[side];
       $('reasons').append(row);
     }
-    $('why').querySelector('.small').hidden = !data.reasons.length;
+    $('why').querySelector('.small').hidden = !reasons.length;
     $('all-reasons').hidden = !$('reasons').querySelector('[hidden]');
-    $('all-reasons').textContent = `Show all ${data.reasons.length}`;
+    $('all-reasons').textContent = `Show all ${reasons.length}`;
     $('all-reasons').addEventListener('click', () => {
       for (const row of $('reasons').children) row.hidden = false;
       $('all-reasons').hidden = true;
