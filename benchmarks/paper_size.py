@@ -36,7 +36,7 @@ from actparse.training.paper import builders
 from actparse.training.paper.inference import AS_PUBLISHED
 from actparse.training.paper.recipes import numbers_of
 from actparse.training.runs import RunFolder, write_json
-from actparse.vocabulary import GROUPS, PARTS
+from actparse.vocabulary import GROUP_PARTS, PARTS
 from actparse.weights.bundle import config_to_dict, save_network
 
 BUILDERS: dict[str, builders.Builder] = {
@@ -117,8 +117,9 @@ def write_fresh_bundle(bundle: Path) -> None:
     }
     for kind, (net, stage) in stage_1.items():
         save_network(bundle / f"{kind}.safetensors", net, kind=kind, settings=config_to_dict(stage))
-    labels = [["lunge", "none"], ["lunge", "bend"]]
-    videos = {"action": (action, [["lunge"]]), **{f"states-{group}": (states, labels) for group in GROUPS}}
+    videos = {"action": (action, [["lunge"]])}
+    for group, members in GROUP_PARTS.items():
+        videos[f"states-{group}"] = states, [["lunge", *[state] * len(members)] for state in ("none", "bend")]
     for kind, (numbers, words) in videos.items():
         settings, net = config_to_dict(numbers.stage()), Csn(numbers.net(len(words)))
         save_network(bundle / f"{kind}.safetensors", net, kind=kind, settings=settings, labels={"labels": words})

@@ -322,7 +322,9 @@ def test_state_networks_of_one_reading_share_its_clips(ensemble: Path, small_vid
         pytest.param({"action": [["action"]]}, r"action must be a list of \[network, weight\]", id="pair"),
         pytest.param({"action": [["other", 1]]}, r"other\.safetensors: no such weights file", id="missing"),
         pytest.param(
-            {"action": [["action", 1], ["states-arm", 1]]}, r"action: ensemble needs networks of the same", id="labels"
+            {"action": [["action", 1], ["states-arm", 1]]},
+            r"states-arm: labels must be 2 lists \[action\], one",
+            id="labels",
         ),
     ],
 )
@@ -336,5 +338,13 @@ def test_labels_that_do_not_fit_their_network_are_named(ensemble: Path, labels: 
     path = ensemble / "action.safetensors"
     file = load_network(path)
     save_network(path, file.net, kind="action", settings=file.settings, labels={"labels": labels})
-    with pytest.raises(WeightsError, match="action: labels must be a list of 2 lists of words, one for each output"):
+    with pytest.raises(WeightsError, match=r"action: labels must be 2 lists \[action\], one for each output"):
+        load_bundle(write_ensembles(ensemble, {}))
+
+
+def test_labels_of_a_group_have_a_state_for_each_part(ensemble: Path) -> None:
+    path = ensemble / "states-arm.safetensors"
+    file = load_network(path)
+    save_network(path, file.net, kind="states-arm", settings=file.settings, labels={"labels": [["lunge", "bend"]] * 2})
+    with pytest.raises(WeightsError, match=r"states-arm: labels must be 2 lists \[action, state, state\]"):
         load_bundle(write_ensembles(ensemble, {}))

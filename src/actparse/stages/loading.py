@@ -25,7 +25,7 @@ from actparse.stages.parts import PartDetector, PartsConfig
 from actparse.stages.persons import PersonDetector, PersonsConfig
 from actparse.stages.poses import PoseEstimator, PosesConfig
 from actparse.stages.tracks import TrackRecognizer, TracksConfig
-from actparse.vocabulary import GROUPS, LabelSpace
+from actparse.vocabulary import GROUP_PARTS, GROUPS, LabelSpace
 from actparse.weights.bundle import NetworkFile, config_from_dict, load_network
 
 Net = TypeVar("Net", bound=nn.Module)
@@ -246,26 +246,28 @@ def _net_and_settings(file: NetworkFile, net: type[Net], settings: type[Settings
 def _classifier(kind: str, read: Mapping[str, NetworkFile], ensembles: Ensembles) -> Classifier:
     """The network of a kind, or the several that the bundle wants together."""
     if kind not in ensembles:
-        return _clip_classifier(read[kind])
+        return _clip_classifier(kind, read[kind])
     try:
-        return ClipEnsemble([(_clip_classifier(read[name]), weight) for name, weight in ensembles[kind]])
+        return ClipEnsemble([(_clip_classifier(kind, read[name]), weight) for name, weight in ensembles[kind]])
     except ConfigError as error:
         raise WeightsError(f"{kind}: {error}") from None
 
 
-def _clip_classifier(file: NetworkFile) -> ClipClassifier:
+def _clip_classifier(kind: str, file: NetworkFile) -> ClipClassifier:
     config = config_from_dict(ClipConfig, file.settings, name=f"{file.kind}: settings")
     net, labels = file.net, file.labels.get("labels")
     if not isinstance(net, Csn | Tsn):
         raise WeightsError(f"{file.kind}: needs a Csn or a Tsn, got a {type(net).__name__}")
-    if not isinstance(labels, list) or len(labels) != net.config.num_classes or not all(map(_is_label, labels)):
-        needs = f"a list of {net.config.num_classes} lists of words, one for each output"
+    words = ["action", *("state" for _ in GROUP_PARTS.get(kind.removeprefix("states-"), ()))]
+    count = net.config.num_classes
+    if not isinstance(labels, list) or len(labels) != count or not all(_is_label(each, len(words)) for each in labels):
+        needs = f"{count} lists [{', '.join(words)}], one for each output"
         raise WeightsError(f"{file.kind}: labels must be {needs}, got {labels!r:.80}")
     return ClipClassifier(net, [tuple(label) for label in labels], config)
 
 
-def _is_label(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(word, str) for word in value)
+def _is_label(value: Any, num_words: int) -> bool:
+    return isinstance(value, list) and len(value) == num_words and all(isinstance(word, str) for word in value)
 
 
 def _recognizer(file: NetworkFile, action: Classifier) -> TrackRecognizer:
