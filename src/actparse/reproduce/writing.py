@@ -143,8 +143,8 @@ def _summary(values: list[float]) -> dict[str, Any]:
 def _cell(values: list[float]) -> str:
     if not values:
         return "-"
-    spread = f" ({min(values):.2f}-{max(values):.2f})" if len(values) > 1 else ""
-    return f"{mean(values):.2f}{spread}"
+    lowest, highest = f"{min(values):.2f}", f"{max(values):.2f}"
+    return f"{mean(values):.2f}" + (f" ({lowest}-{highest})" if lowest != highest else "")
 
 
 def _bars(label: str, ours: list[float], paper: float, y: float) -> list[str]:
