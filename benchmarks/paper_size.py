@@ -32,6 +32,7 @@ from actparse.parser import Parser
 from actparse.stages.loading import BUNDLE_FILE
 from actparse.training import TrainOptions
 from actparse.training.loop import choose_hardware, train
+from actparse.training.options import say_nothing
 from actparse.training.paper import builders
 from actparse.training.paper.inference import AS_PUBLISHED
 from actparse.training.paper.recipes import numbers_of
@@ -71,7 +72,7 @@ def main() -> None:
 def measure_step(recipe: str, folder: Path) -> dict[str, Any]:
     """Seconds of one optimiser step of a recipe, as its own loop makes it."""
     numbers = numbers_of(recipe, {"batch_size": "8"} if recipe == "baseline" else {"num_gpus": "1"})
-    options = TrainOptions(size="paper", steps=1, device="cpu", threads=None, report=lambda line: None)
+    options = TrainOptions(size="paper", steps=1, device="cpu", threads=None, report=say_nothing)
     run = RunFolder(folder / "runs", recipe)
     run.folder.mkdir(parents=True)
     task = BUILDERS[recipe](recipe, numbers, folder / "data", run, options)

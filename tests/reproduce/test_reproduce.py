@@ -107,17 +107,23 @@ def test_what_cannot_be_made_says_why(data: Path, tmp_path: Path) -> None:
         ReproduceOptions(share=0.1, size="paper")
 
 
+def write_finished_parts(out: Path, bundle: Path, *, steps: int) -> Path:
+    """The run of Table II's seed 0, as if both part detectors were trained."""
+    run = out / "seed-0" / "parts"
+    run.mkdir(parents=True)
+    for name in ("parts", "parts-without-dots"):
+        shutil.copy(bundle / "parts.safetensors", run / f"{name}.safetensors")
+        (run / f"{name}_metrics.json").write_text(json.dumps({"steps": steps}))
+    return run
+
+
 def test_a_seed_is_measured_once(data: Path, random_bundle: Path, tmp_path: Path) -> None:
     def persons_ap() -> float:
         training = TrainOptions(steps=3, device="cpu", report=say_nothing)
         table = reproduce("table2", data, tmp_path, ReproduceOptions(stage_1=random_bundle, training=training, limit=2))
         return table.rows[0].values("ap")[0]
 
-    run = tmp_path / "seed-0" / "parts"
-    run.mkdir(parents=True)
-    for name in ("parts", "parts-without-dots"):
-        shutil.copy(random_bundle / "parts.safetensors", run / f"{name}.safetensors")
-        (run / f"{name}_metrics.json").write_text('{"steps": 3}')
+    write_finished_parts(tmp_path, random_bundle, steps=3)
     measured, kept = persons_ap(), tmp_path / "seed-0" / "table2.json"
     known = json.loads(kept.read_text())
     known["figures"]["persons"]["ap"] = measured + 12
@@ -135,11 +141,7 @@ def test_networks_of_another_length_or_another_stage_1_are_not_taken(
         training = TrainOptions(steps=steps, device="cpu", report=say_nothing)
         reproduce("table2", data, tmp_path, ReproduceOptions(stage_1=random_bundle, training=training))
 
-    run = tmp_path / "seed-0" / "parts"
-    run.mkdir(parents=True)
-    for name in ("parts", "parts-without-dots"):
-        shutil.copy(random_bundle / "parts.safetensors", run / f"{name}.safetensors")
-        (run / f"{name}_metrics.json").write_text('{"steps": 3}')
+    run = write_finished_parts(tmp_path, random_bundle, steps=3)
     again(3)
     assert json.loads((tmp_path / "table2.json").read_text())["dataset"] == data.name
     with pytest.raises(TrainingError, match=r"parts\.safetensors: the run has 3 steps, got 2: another --out"):
@@ -168,15 +170,10 @@ def test_a_table_from_training_to_its_files(name: str, seeds: tuple[int, ...], d
 
 
 def test_a_share_is_of_every_recipes_own_steps(data: Path, random_bundle: Path, tmp_path: Path) -> None:
-    run = tmp_path / "seed-0" / "parts"
-    run.mkdir(parents=True)
-    for name in ("parts", "parts-without-dots"):
-        shutil.copy(random_bundle / "parts.safetensors", run / f"{name}.safetensors")
-        (run / f"{name}_metrics.json").write_text(json.dumps({"steps": RECIPES[name].steps // 50}))
+    write_finished_parts(tmp_path, random_bundle, steps=RECIPES["parts"].steps // 50)
     training = TrainOptions(device="cpu", report=say_nothing)
     options = ReproduceOptions(stage_1=random_bundle, training=training, share=0.02, limit=2)
-    assert (
-        "0.02 of the recipe's own steps for each training" in reproduce("table2", data, tmp_path, options).to_markdown()
-    )
+    text = reproduce("table2", data, tmp_path, options).to_markdown()
+    assert "0.02 of the recipe's own steps for each training" in text
     with pytest.raises(TrainingError, match="the run has 250 steps, got 500"):
         reproduce("table2", data, tmp_path, ReproduceOptions(stage_1=random_bundle, training=training, share=0.04))

@@ -81,8 +81,7 @@ def _parse(args: argparse.Namespace) -> int:
     if not args.videos:
         raise ConfigError("parse: needs at least one VIDEO, got none")
     time_range = parse_time_range(args.time) if args.time else None
-    asked = {"level": args.level, "segment_seconds": args.segment_seconds}
-    asked = {name: value for name, value in asked.items() if value is not None}
+    asked = {name: getattr(args, name) for name in ("level", "segment_seconds") if getattr(args, name) is not None}
     config = replace(ParserConfig.of(args.weights), stride=args.stride, use_tracks=not args.no_tracks, **asked)
     videos = find_videos(args.videos, not_beside=PARSE_FILE)
     parser = Parser.load(args.weights, device=args.device, config=config)

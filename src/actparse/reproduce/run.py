@@ -134,7 +134,8 @@ class _Bench:
         """Train persons, poses and parts, where no bundle has them."""
         if self.options.stage_1 is None:
             needs = {name: STAGE_1[:2] if name == "parts" else () for name in STAGE_1}
-            self._train({name: self._job(name, self.stage_1, self.options.seeds[0], needs[name]) for name in STAGE_1})
+            seed = self.options.seeds[0]
+            self._train({name: self._job(Training(name), self.stage_1, seed, needs[name]) for name in STAGE_1})
 
     def method_rows(self, table: str, methods: Sequence[Method], variants: Mapping[str, Variant]) -> list[Row]:
         """Train the methods with every seed, and score them and their variants."""
@@ -146,7 +147,7 @@ class _Bench:
                     start = self._start_of(training, seed)
                     jobs |= start
                     name = f"seed {seed}, {method.folder}: {training.recipe}"
-                    jobs[name] = self._job(training.recipe, folder, seed, tuple(start), training)
+                    jobs[name] = self._job(training, folder, seed, tuple(start))
         self._train(jobs)
         figures = [self._scores(table, methods, variants, seed) for seed in self.options.seeds]
         printed = {**{method.name: method.paper for method in methods}, **dict.fromkeys(variants, NOT_PRINTED)}
@@ -156,7 +157,7 @@ class _Bench:
         """The training that another starts from, if it is not finished yet; a finished one may have any length."""
         if training.start is None:
             return {}
-        job = self._job(training.recipe, self.folder(seed, training.start), seed, ())
+        job = self._job(Training(training.recipe), self.folder(seed, training.start), seed)
         return {} if job.is_finished else {f"seed {seed}, {training.start}: {training.recipe}": job}
 
     def variants(self) -> dict[str, Variant]:
@@ -220,7 +221,7 @@ class _Bench:
             folder = self.folder(seed, "parts")
             _lend(RunFolder(self.stage_1, "poses").weights, RunFolder(folder, "poses"))
             for recipe in ("parts", WITHOUT_DOTS):
-                jobs[f"seed {seed}: {recipe}"] = self._job(recipe, folder, seed, ())
+                jobs[f"seed {seed}: {recipe}"] = self._job(Training(recipe), folder, seed)
         self._train(jobs)
         figures = [self._box_figures(seed) for seed in self.options.seeds]
         paper = {
@@ -252,17 +253,16 @@ class _Bench:
         }
         return _measured_once(self.folder(seed, "table2.json"), self._videos_digest, rests_on, measure)
 
-    def _job(
-        self, recipe: str, folder: Path, seed: int, needs: tuple[str, ...], training: Training | None = None
-    ) -> Job:
-        options = replace(self.options.training, size=self.options.size, seed=seed, resume=True)
+    def _job(self, training: Training, folder: Path, seed: int, needs: tuple[str, ...] = ()) -> Job:
+        options = replace(
+            self.options.training, size=self.options.size, seed=seed, resume=True, changes=dict(training.changes)
+        )
         if self.options.share is not None:
-            options = replace(options, steps=max(1, round(self.options.share * RECIPES[recipe].steps)))
-        if training is not None:
-            options = replace(options, changes=dict(training.changes))
-        if training is not None and training.start is not None:
-            options = replace(options, init=RunFolder(self.folder(seed, training.start), recipe).weights)
-        return Job(recipe, self.data, folder, options, needs)
+            options = replace(options, steps=max(1, round(self.options.share * RECIPES[training.recipe].steps)))
+        if training.start is not None:
+            start = RunFolder(self.folder(seed, training.start), training.recipe)
+            options = replace(options, init=start.weights)
+        return Job(training.recipe, self.data, folder, options, needs)
 
     def _train(self, jobs: Mapping[str, Job]) -> None:
         """Run what is not finished: tiny networks side by side, full-size ones one after the other.

@@ -93,9 +93,10 @@ def _inference(out: Path, files: dict[str, str]) -> ParserConfig:
     """
     numbers = {kind: read_json(out / f"{recipe}_numbers.json") for kind, recipe in files.items() if kind in STATES}
     levels = {kind: (found["level"], found["segment_seconds"]) for kind, found in numbers.items()}
-    if len(set(levels.values())) > 1:
+    if not levels:  # the baseline has none
+        return AS_PUBLISHED
+    (level, seconds), *others = set(levels.values())
+    if others:
         several = ", ".join(f"{kind} {level} {seconds:g} s" for kind, (level, seconds) in levels.items())
         raise TrainingError(f"{out}: state networks of a bundle must be of one level, got {several}")
-    for level, seconds in levels.values():
-        return replace(AS_PUBLISHED, level=level, segment_seconds=seconds)
-    return AS_PUBLISHED
+    return replace(AS_PUBLISHED, level=level, segment_seconds=seconds)
