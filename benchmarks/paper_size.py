@@ -4,8 +4,8 @@ python benchmarks/paper_size.py                       # a step of four recipes, 
 python benchmarks/paper_size.py --only action parse   # some of them
 
 A step sees what one of the paper's four GPUs sees in it, of the baseline 8 samples, one at a time. Every frame of the
-parse has ten persons if the fresh detector says so many, the most that the published rules keep. Each row has a process
-of its own.
+parse has ten persons, the most that the published rules keep: boxes of a fresh detector, which may lie on one another.
+Each row has a process of its own.
 """
 
 from __future__ import annotations
@@ -107,12 +107,12 @@ def measure_parse(folder: Path) -> dict[str, Any]:
 
 
 def write_fresh_bundle(bundle: Path) -> None:
-    """YOLOF-R101 twice, HRNet-w48 and seven ip-CSN-152 with the paper's settings, persons of any score."""
+    """YOLOF-R101 twice, HRNet-w48 and seven ip-CSN-152 with the paper's settings; persons of any score and place."""
     persons, parts, poses = numbers_of("persons", {}), numbers_of("parts", {}), numbers_of("poses", {})
     action, states = numbers_of("action", {}), numbers_of("states-arm", {})
     torch.manual_seed(0)
     stage_1 = {
-        "persons": (Yolof(persons.net(num_classes=1)), replace(persons.stage(), min_score=0.0)),
+        "persons": (Yolof(persons.net(num_classes=1)), replace(persons.stage(), min_score=0.0, max_iou=1.0)),
         "poses": (hrnet(poses.width), poses.stage()),
         "parts": (Yolof(parts.net(num_classes=len(PARTS))), parts.stage()),
     }

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from actparse.data.synth.dataset import GENERATOR, PLAN_FILE
 from actparse.errors import ConfigError, DataError, TrainingError
 from actparse.parser import Parser, ParserConfig
 from actparse.reproduce import ReproduceOptions, reproduce
@@ -19,6 +20,7 @@ from actparse.training import RECIPES, TrainOptions
 from actparse.training.options import say_nothing
 from actparse.training.paper.recipes import PAPER_RECIPES, numbers_of
 from actparse.vocabulary import GROUPS
+from actparse.weights.bundle import file_sha256
 from training.miniature import write_miniature
 
 
@@ -151,6 +153,41 @@ def test_networks_of_another_length_or_another_stage_1_are_not_taken(
     (run / "poses.safetensors").write_bytes(b"of another stage 1")
     with pytest.raises(TrainingError, match=r"poses\.safetensors: is another network than"):
         again(3)
+
+
+def test_a_network_that_started_from_others_is_not_taken(data: Path, random_bundle: Path, tmp_path: Path) -> None:
+    run = tmp_path / "seed-0" / "csn"
+    run.mkdir(parents=True)
+    shutil.copy(random_bundle / "action.safetensors", run / "action.safetensors")
+    (run / "action_metrics.json").write_text(json.dumps({"steps": 3, "start": "of rendered clips"}))
+    training = TrainOptions(steps=3, device="cpu", report=say_nothing)
+    with pytest.raises(TrainingError, match=r"action\.safetensors: the run started from other weights than fresh"):
+        reproduce("table1", data, tmp_path, ReproduceOptions(stage_1=random_bundle, training=training))
+
+
+def test_rendered_clips_are_said_in_the_table() -> None:
+    def text(num_clips: int) -> str:
+        return Table("table1", "tiny", "data", "70 steps", 8, (0,), (), num_rendered_clips=num_clips).to_markdown()
+
+    assert "70 steps for each training, data, 8 held-out" in text(0)
+    assert "70 steps for each training, ip-CSN pre-trained on 6,000 rendered clips, data, 8 held-out" in text(6000)
+
+
+@pytest.mark.slow
+def test_ip_csn_starts_from_rendered_clips_that_all_seeds_share(data: Path, tmp_path: Path) -> None:
+    synthetic = tmp_path / "data"
+    shutil.copytree(data, synthetic)
+    (synthetic / PLAN_FILE).write_text(json.dumps({"generator": GENERATOR}))
+    training = TrainOptions(steps=1, device="cpu", stream_clips=1, report=say_nothing)
+    options = ReproduceOptions(seeds=(1, 2), stage_1="tiny", limit=1, training=training)
+    reproduce("table3", synthetic, tmp_path / "out", options)
+    shared = file_sha256(tmp_path / "out" / "pretrained" / "action-pretrained.safetensors")
+    for seed in options.seeds:
+        run = tmp_path / "out" / f"seed-{seed}"
+        fine_tuned = json.loads((run / "csn" / "action_metrics.json").read_text())
+        assert fine_tuned["start"] == shared
+        level = json.loads((run / "segment-3" / "action_metrics.json").read_text())
+        assert level["start"] == file_sha256(run / "csn" / "action.safetensors")
 
 
 @pytest.mark.slow

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from actparse.errors import ConfigError, TrainingError, WeightsError
+from actparse.data.synth.dataset import GENERATOR, PLAN_FILE
+from actparse.data.synth.motion import ACTIONS
+from actparse.errors import ConfigError, DataError, TrainingError, WeightsError
 from actparse.nets.csn import Csn, CsnConfig
-from actparse.stages.loading import load_bundle
-from actparse.training import RECIPES, TrainOptions, run_recipe, tiny
+from actparse.stages.loading import BUNDLE_FILE, bundle_folder, load_bundle
+from actparse.training import RECIPES, TrainOptions, builders, run_recipe, tiny
 from actparse.training.bundle_run import ORDER, _options_for, estimate
+from actparse.training.clip_stream import ClipStreamConfig
 from actparse.training.network_files import load_initial
 from actparse.training.options import say_nothing
+from actparse.training.parts import PartsTask
+from actparse.training.persons import PersonsTask
+from actparse.training.poses import PosesTask
 from actparse.training.recipes import COMPARED_RECIPES, NETWORK_RECIPES
+from actparse.training.tracks import TracksTask
 from actparse.vocabulary import GROUPS
-from actparse.weights.bundle import load_network, save_network
+from actparse.weights.bundle import file_sha256, load_network, save_network
 from training.miniature import NUM_FRAMES, write_miniature
 
 
@@ -51,6 +60,19 @@ def test_persons_leaves_a_network_that_its_stage_can_use(data: Path, tmp_path: P
     assert lines == ["persons: is finished already in 2 steps; another --out trains it anew"]
 
 
+@pytest.mark.parametrize("name", ["persons", "action", "states-arm", "baseline"])
+def test_a_tiny_run_can_be_checked_on_the_way(name: str, data: Path, tmp_path: Path) -> None:
+    run_recipe(name, data, tmp_path, options(check_every=1, keep="best"))
+    checks = list(csv.DictReader((tmp_path / name / "checks.csv").open()))
+    assert [row["step"] for row in checks] == ["1", "2"]
+
+
+def test_the_figure_of_a_check_is_one_that_networks_are_measured_by() -> None:
+    measured = json.loads((bundle_folder("tiny") / BUNDLE_FILE).read_text())["metrics"]
+    for task, name in ((PersonsTask, "persons"), (PosesTask, "poses"), (PartsTask, "parts"), (TracksTask, "tracks")):
+        assert task.metric in measured[name]
+
+
 def test_states_start_from_the_action_network(data: Path, tmp_path: Path) -> None:
     net = Csn(tiny.CLIPS_NET)
     save_network(tmp_path / "action.safetensors", net, kind="action", settings={}, dtype=torch.float32)
@@ -59,6 +81,32 @@ def test_states_start_from_the_action_network(data: Path, tmp_path: Path) -> Non
     assert trained.labels["labels"] == [["lunge", "bend", "none"], ["push_up", "none", "none"]]
     before, after = (n.state_dict()["backbone.conv1.conv.weight"] for n in (net, trained.net))
     assert torch.allclose(before, after, atol=2e-3)  # one small step away
+
+
+def test_a_network_of_rendered_clips_alone_is_a_start(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "data"
+    shutil.copytree(data, copy)
+    with pytest.raises(DataError, match="action-pretrained: needs a SynthTPS dataset and rendered clips, got 4"):
+        run_recipe("action-pretrained", copy, tmp_path, options(stream_clips=4))
+    (copy / PLAN_FILE).write_text(json.dumps({"generator": GENERATOR}))
+    small = ClipStreamConfig(rendered_size=(72, 96), clips_per_shard=4)
+    monkeypatch.setattr(builders, "ClipStreamConfig", lambda: small)
+    figures = run_recipe("action-pretrained", copy, tmp_path, options(stream_clips=4))
+    assert (figures["labels"], figures["stretches"]) == (4, 2)
+    weights = tmp_path / "action-pretrained.safetensors"
+    assert load_network(weights).labels["labels"] == [[action] for action in sorted(ACTIONS[:4])]
+
+    figures = run_recipe("action", copy, tmp_path, options(init=weights, steps=1))
+    assert figures["start"] == file_sha256(weights)
+    before, after = (
+        load_network(tmp_path / f"{name}.safetensors").net.state_dict()["backbone.conv1.conv.weight"]
+        for name in ("action-pretrained", "action")
+    )
+    assert torch.allclose(before, after, atol=4e-3)  # one small step away
+    with pytest.raises(ConfigError, match="action-pretrained has no numbers to change"):
+        run_recipe("action-pretrained", copy, tmp_path, options(changes={"level": "frame"}))
 
 
 def test_levels_have_labels_of_their_own(data: Path, tmp_path: Path) -> None:

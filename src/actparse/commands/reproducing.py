@@ -47,7 +47,13 @@ def add_commands(commands: Commands) -> None:
         "--split", metavar="NAME", help="to measure on; default: test, val, or what training holds out"
     )
     command.add_argument("--videos", type=int, metavar="N", help="measure on the first N alone")
-    command.add_argument("--stream-clips", type=int, default=14_400, metavar="N", help="rendered clips, for SynthTPS")
+    command.add_argument(
+        "--stream-clips",
+        type=int,
+        default=14_400,
+        metavar="N",
+        help="rendered clips that ip-CSN is pre-trained on at size tiny, for SynthTPS; 0: none",
+    )
     command.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"], help="of the trainings")
     command.set_defaults(run=_reproduce)
 

@@ -101,6 +101,7 @@ class Variant:
 
     method: str  # whose networks
     integrate: Callable[[Parser, Observed], VideoParse]
+    rests_on: str = ""  # digest of what it knows beside the networks
 
 
 NO_VARIANTS: Mapping[str, Variant] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
@@ -26,7 +27,21 @@ class Training:
 
     recipe: str
     changes: Mapping[str, str] = field(default_factory=dict)
-    start: str | None = None  # the folder of the method whose network of the same recipe training starts from
+    start: Start | None = None
+
+
+@dataclass(frozen=True)
+class Start:
+    """The training whose network another one starts from."""
+
+    folder: str  # of its run
+    training: Training
+    is_shared: bool = False  # one for all seeds, as public weights are; else the folder is below the seed's
+
+
+# of tiny networks: rendered clips stand for IG-65M, and Table I's network for what all rows of Table III share
+PRETRAINED = Start("pretrained", Training("action-pretrained"), is_shared=True)
+FINE_TUNED = Start("csn", Training("action", start=PRETRAINED))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +86,7 @@ def table_1(size: Size) -> tuple[Method, ...]:
         Method(
             name=name,
             folder=network,
-            trainings=_trainings(size, network),
+            trainings=_trainings(size, network, start=PRETRAINED if network == "csn" else None),
             stage_2=_stage_2(size, network),
             paper=figures,
             bundle=f"bundle-{network}".removesuffix("-csn"),
@@ -102,7 +117,9 @@ def variants_of_table_1(prior: Prior) -> dict[str, Variant]:
     """
     return {
         f"{IP_CSN}, commonest states of the action": Variant(
-            IP_CSN, lambda parser, observed: with_prior_states(parser.integrate(observed), prior)
+            IP_CSN,
+            lambda parser, observed: with_prior_states(parser.integrate(observed), prior),
+            rests_on=sha256(repr(sorted(prior.items())).encode()).hexdigest(),
         ),
         f"{IP_CSN}, states without the action's word": Variant(
             IP_CSN, lambda parser, observed: parser.integrate(observed, condition_on_action=False)
@@ -121,7 +138,7 @@ def table_3(size: Size) -> tuple[Method, ...]:
         Method(
             name=name,
             folder="csn" if size == "paper" and folder == "segment-3" else folder,  # Table I's own
-            trainings=_trainings(size, "csn", changes, start="csn"),
+            trainings=_trainings(size, "csn", changes, start=FINE_TUNED),
             stage_2=_stage_2(size, "csn"),
             config=_level(changes),
             paper=dict(zip(GROUPS, figures, strict=True)),
@@ -131,11 +148,11 @@ def table_3(size: Size) -> tuple[Method, ...]:
 
 
 def _trainings(
-    size: Size, network: str, changes: Mapping[str, str] | None = None, *, start: str | None = None
+    size: Size, network: str, changes: Mapping[str, str] | None = None, *, start: Start | None = None
 ) -> tuple[Training, ...]:
     """A network for the action and, at full size, one for each part group; a tiny one leaves those beside it.
 
-    The weights of `start` stand at size tiny for the public ones that all full-size networks start from.
+    `start` is that of the tiny one; full-size networks start from public weights.
     """
     action, *states = dict.fromkeys(_stage_2(size, network).values())
     if size == "tiny":

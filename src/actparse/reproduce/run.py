@@ -17,6 +17,7 @@ from actparse import __version__
 from actparse.compute import VideoShape, states_macs
 from actparse.data.kinetics_tps import KineticsTps
 from actparse.data.prior import prior_states
+from actparse.data.synth.dataset import is_synthetic
 from actparse.errors import ConfigError, TrainingError
 from actparse.files import copy_file
 from actparse.parser import Parser, ParserConfig
@@ -29,7 +30,16 @@ from actparse.reproduce.evaluation import (
     held_out_videos,
     score_methods,
 )
-from actparse.reproduce.methods import Method, Size, Training, table_1, table_3, variants_of_table_1
+from actparse.reproduce.methods import (
+    PRETRAINED,
+    Method,
+    Size,
+    Start,
+    Training,
+    table_1,
+    table_3,
+    variants_of_table_1,
+)
 from actparse.reproduce.writing import Row, Table, write_table
 from actparse.stages.actions import StateRecognizer
 from actparse.stages.loading import BUNDLE_FILE, bundle_folder, load_parts, load_persons, load_poses
@@ -41,6 +51,7 @@ from actparse.training.runs import RunFolder, read_json, read_plan, write_json
 from actparse.weights.bundle import file_sha256
 
 NOT_PRINTED: Mapping[str, float] = {}  # by the paper
+SHARED_SEED = 0  # of trainings that all seeds start from
 MAX_JOBS = 2  # tiny networks trained at a time
 TABLES = ("table1", "table2", "table3")
 GIGA = 1e9
@@ -106,7 +117,16 @@ def reproduce(table: str, data: Path, out: Path, options: ReproduceOptions) -> T
         rows = bench.parts_rows()
     else:
         rows = bench.method_rows(table, table_3(options.size), {})
-    made = Table(table, options.size, data.resolve().name, _length(options), len(videos), options.seeds, tuple(rows))
+    made = Table(
+        table,
+        options.size,
+        data.resolve().name,
+        _length(options),
+        len(videos),
+        options.seeds,
+        tuple(rows),
+        num_rendered_clips=bench.num_rendered_clips if table != "table2" else 0,
+    )
     write_table(made, out)
     return made
 
@@ -142,23 +162,36 @@ class _Bench:
         jobs: dict[str, Job] = {}
         for seed in self.options.seeds:
             for method in methods:
-                folder = self.folder(seed, method.folder)
                 for training in method.trainings:
-                    start = self._start_of(training, seed)
-                    jobs |= start
-                    name = f"seed {seed}, {method.folder}: {training.recipe}"
-                    jobs[name] = self._job(training, folder, seed, tuple(start))
+                    jobs |= self._jobs_to(training, self.folder(seed, method.folder), seed)
         self._train(jobs)
         figures = [self._scores(table, methods, variants, seed) for seed in self.options.seeds]
         printed = {**{method.name: method.paper for method in methods}, **dict.fromkeys(variants, NOT_PRINTED)}
         return [Row(name, paper, tuple(of_seed[name] for of_seed in figures)) for name, paper in printed.items()]
 
-    def _start_of(self, training: Training, seed: int) -> dict[str, Job]:
-        """The training that another starts from, if it is not finished yet; a finished one may have any length."""
-        if training.start is None:
-            return {}
-        job = self._job(Training(training.recipe), self.folder(seed, training.start), seed)
-        return {} if job.is_finished else {f"seed {seed}, {training.start}: {training.recipe}": job}
+    def _jobs_to(self, training: Training, run: Path, seed: int) -> dict[str, Job]:
+        """A training after those that it starts from and that are not finished; finished ones may have any length."""
+        before: dict[str, Job] = {}
+        init = None
+        if training.start is not None and self._can_be_had(training.start):
+            start = training.start
+            there = self.out / start.folder if start.is_shared else self.folder(seed, start.folder)
+            trained = RunFolder(there, start.training.recipe)
+            init = trained.weights
+            if not trained.is_finished:
+                before = self._jobs_to(start.training, there, SHARED_SEED if start.is_shared else seed)
+        job = self._job(training, run, seed, tuple(before)[-1:], init=init)
+        return {**before, f"{run.relative_to(self.out)}: {training.recipe}": job}
+
+    def _can_be_had(self, start: Start) -> bool:
+        """Nothing is pre-trained where no clips are rendered."""
+        return start != PRETRAINED or self.num_rendered_clips > 0
+
+    @property
+    def num_rendered_clips(self) -> int:
+        """That ip-CSN is pre-trained on."""
+        is_seen = self.options.size == "tiny" and is_synthetic(self.data)
+        return self.options.training.stream_clips if is_seen else 0
 
     def variants(self) -> dict[str, Variant]:
         """Of Table I, with the commonest states of the videos that are trained on."""
@@ -179,7 +212,8 @@ class _Bench:
                     figures[name]["giga_macs"] = self._giga_macs(parser.states, parser.config)
             return figures
 
-        rests_on = {name: parser.model for name, parser in parsers.items()}
+        rests_on: dict[str, Any] = {name: parser.model for name, parser in parsers.items()}
+        rests_on |= {name: variant.rests_on for name, variant in variants.items()}
         return _measured_once(self.folder(seed, f"{table}.json"), self._videos_digest, rests_on, measure)
 
     def _giga_macs(self, states: StateRecognizer, config: ParserConfig) -> float:
@@ -253,15 +287,18 @@ class _Bench:
         }
         return _measured_once(self.folder(seed, "table2.json"), self._videos_digest, rests_on, measure)
 
-    def _job(self, training: Training, folder: Path, seed: int, needs: tuple[str, ...] = ()) -> Job:
+    def _job(
+        self, training: Training, folder: Path, seed: int, needs: tuple[str, ...] = (), *, init: Path | None = None
+    ) -> Job:
         options = replace(
             self.options.training, size=self.options.size, seed=seed, resume=True, changes=dict(training.changes)
         )
+        if training != PRETRAINED.training:
+            options = replace(options, stream_clips=0)  # all methods see the same videos
         if self.options.share is not None:
             options = replace(options, steps=max(1, round(self.options.share * RECIPES[training.recipe].steps)))
-        if training.start is not None:
-            start = RunFolder(self.folder(seed, training.start), training.recipe)
-            options = replace(options, init=start.weights)
+        if init is not None:
+            options = replace(options, init=init)
         return Job(training.recipe, self.data, folder, options, needs)
 
     def _train(self, jobs: Mapping[str, Job]) -> None:
@@ -271,7 +308,7 @@ class _Bench:
             TrainingError: one failed, or was begun with another number of steps.
         """
         for job in jobs.values():
-            _expect_steps(job)
+            _expect_same(job)
         left = {name: job for name, job in jobs.items() if not job.is_finished}
         report = self.options.training.report
         report(f"reproduce: {len(left)} of {len(jobs)} trainings to do" + "".join(f"\n  {name}" for name in left))
@@ -281,8 +318,9 @@ class _Bench:
             return
         if left:
             open_splits(self.data, self.out, report)
-            if any(job.recipe.startswith("action") and not job.options.changes for job in left.values()):
-                open_clips(self.data, self.out, self.options.training)
+            for job in left.values():
+                if job.recipe == PRETRAINED.training.recipe:
+                    open_clips(self.data, self.out, job.options)
         alone = {name: replace(job, options=without_report(job.options)) for name, job in jobs.items()}
         run_jobs(alone, slots=min(MAX_JOBS, os.cpu_count() or 1), report=report)
 
@@ -302,14 +340,22 @@ def _measured_once(
     return kept
 
 
-def _expect_steps(job: Job) -> None:
-    """A run that was begun keeps its length; an earlier trial's would silently stand in the table."""
+def _expect_same(job: Job) -> None:
+    """A run that was begun keeps its length and its start; an earlier trial's would silently stand in the table."""
     run, asked = RunFolder(job.out, job.recipe), _asked_steps(job)
-    if asked is None or not (run.is_finished or run.plan.is_file()):
+    if not (run.is_finished or run.plan.is_file()):
         return
-    steps = read_json(run.metrics).get("steps") if run.is_finished else read_plan(run).num_steps
-    if steps != asked:
+    if run.is_finished:
+        figures = read_json(run.metrics)
+        steps, start = figures.get("steps"), figures.get("start")
+    else:
+        plan = read_plan(run)
+        steps, start = plan.num_steps, plan.start
+    if asked is not None and steps != asked:
         raise TrainingError(f"{run.weights}: the run has {steps} steps, got {asked}: another --out?")
+    init = job.options.init
+    if job.options.size == "tiny" and start != (file_sha256(init) if init is not None and init.is_file() else None):
+        raise TrainingError(f"{run.weights}: the run started from other weights than {init or 'fresh'}: another --out?")
 
 
 def _length(asked: ReproduceOptions) -> str:

@@ -67,6 +67,7 @@ class Table:
     num_videos: int  # measured on
     seed_numbers: tuple[int, ...]
     rows: tuple[Row, ...]
+    num_rendered_clips: int = 0  # that ip-CSN saw before the dataset
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON: every seed, mean, lowest and highest."""
@@ -77,6 +78,7 @@ class Table:
             "length": self.length,
             "videos": self.num_videos,
             "seeds": list(self.seed_numbers),
+            "rendered_clips": self.num_rendered_clips,
             "rows": [
                 {
                     "method": row.name,
@@ -89,13 +91,14 @@ class Table:
 
     def to_markdown(self) -> str:
         """The table for people; a cell is the mean over seeds and, with several, the lowest and the highest."""
-        columns = COLUMNS[self.name]
+        columns, clips = COLUMNS[self.name], self.num_rendered_clips
+        start = f"ip-CSN pre-trained on {clips:,} rendered clips, " if clips else ""
         heads = [text for c in columns for text in (NAMES[c], *(("paper",) if self._is_printed(c) else ()))]
         lines = [
             f"## {TITLES[self.name]}",
             "",
-            f"Size {self.size}, {self.length} for each training, {self.dataset}, {self.num_videos} held-out videos, "
-            f"seeds {', '.join(map(str, self.seed_numbers))}. {NOTES[self.name]}",
+            f"Size {self.size}, {self.length} for each training, {start}{self.dataset}, {self.num_videos} held-out "
+            f"videos, seeds {', '.join(map(str, self.seed_numbers))}. {NOTES[self.name]}",
             "",
             f"| method | {' | '.join(heads)} |",
             "|---|" + "---|" * len(heads),

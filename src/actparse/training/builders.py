@@ -133,6 +133,16 @@ def _action(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Tas
     return ActionTask(segments, action_stretches(held_out), net, stage, report=options.report)
 
 
+def _pretrained(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Task:
+    clips = open_clips(data, run.out, options)
+    if not clips:
+        raise DataError(
+            f"{name}: needs a SynthTPS dataset and rendered clips, got {options.stream_clips} clips for {data}"
+        )
+    _, held_out = open_splits(data, run.out, options.report)
+    return ActionTask(clips, action_stretches(held_out), tiny.CLIPS_NET, tiny.CLIPS_STAGE, report=options.report)
+
+
 def _states(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Task:
     group, net, stage = name.removeprefix("states-"), tiny.CLIPS_NET, tiny.CLIPS_STAGE
     train, held_out = open_splits(data, run.out, options.report)
@@ -171,5 +181,6 @@ _BUILDERS: dict[str, Builder] = {
     "tracks": _tracks,
     "baseline": _baseline,
     **dict.fromkeys(tiny.VIDEO_NETWORKS, _action),
+    "action-pretrained": _pretrained,
     **{f"states-{group}": _states for group in GROUPS},
 }

@@ -56,6 +56,7 @@ class ClipTask(Task):
             DataError: the training split has no labelled stretch.
         """
         self.kind, self.stage = kind, stage
+        self.metric = "accuracy" if kind == "action" else "state_accuracy"
         if not train:
             raise DataError(f"{kind}: the training split has no labelled stretch of frames")
         self.stretches, self.held_out = tuple(train), tuple(held_out)

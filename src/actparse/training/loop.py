@@ -35,6 +35,7 @@ from actparse.training.options import TrainOptions
 from actparse.training.runs import Plan, RunFolder, read_plan, write_json
 from actparse.training.task import NAMES, Batch, SampledTask, Task, rows_of, steps_per_epoch
 from actparse.training.tensorboard import tensorboard_callbacks
+from actparse.weights.bundle import file_sha256
 
 __all__ = ["Hardware", "StepBatches", "TaskModule", "choose_hardware", "one_cycle", "put_channels_last", "train"]
 
@@ -278,7 +279,8 @@ def _new_plan(task: Task, run: RunFolder, options: TrainOptions, hardware: Hardw
         num_steps = rule.epochs * steps_per_epoch(task.num_samples, batch_size)
     else:
         raise TrainingError(f"{run.name}: needs minutes, epochs or steps, got none")
-    return Plan(max(1, num_steps), options.seed, batch_size)
+    start = file_sha256(options.init) if options.init is not None and options.init.is_file() else None
+    return Plan(max(1, num_steps), options.seed, batch_size, start)
 
 
 def _steps_in(seconds: float, task: Task, hardware: Hardware, options: TrainOptions) -> int:

@@ -47,6 +47,7 @@ EVALUATION_BATCH = 8  # frames
 class PartsTask(Task):
     """Person crops as the stage cuts them, moved, mirrored and recoloured; judged by AP on true persons."""
 
+    metric = "ap"
     settings = TaskSettings(batch_size=16, learning_rate=2e-3)
 
     def __init__(

@@ -37,6 +37,7 @@ class PersonsTask(Task):
     """Frames zoomed, shifted, mirrored and recoloured; judged by AP on the held-out frames."""
 
     kind = "persons"
+    metric = "ap"
     settings = TaskSettings(batch_size=12, learning_rate=2e-3)
 
     def __init__(self, train: Store, held_out: Store, config: YolofConfig, stage: PersonsConfig) -> None:

@@ -48,6 +48,7 @@ class PosesTask(Task):
     """Crops of the stream zoomed, turned, shifted, mirrored, recoloured and partly covered."""
 
     kind = "poses"
+    metric = "oks"
     settings = TaskSettings(batch_size=32, learning_rate=2.5e-3)
 
     def __init__(self, train: CropStream, held_out: CropStream, config: HrnetConfig, stage: PosesConfig) -> None:

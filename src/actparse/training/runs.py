@@ -50,7 +50,7 @@ class RunFolder:
 
     @property
     def plan(self) -> Path:
-        """Number of steps, seed and batch size, JSON; a resumed run keeps them."""
+        """Number of steps, seed, batch size and start, JSON; a resumed run keeps them."""
         return self.folder / "plan.json"
 
     def start_of(self, name: str) -> Path:
@@ -80,6 +80,7 @@ class Plan:
     num_steps: int
     seed: int
     batch_size: int
+    start: str | None = None  # SHA-256 of the file that training started from
 
 
 def read_plan(run: RunFolder) -> Plan:
@@ -90,7 +91,7 @@ def read_plan(run: RunFolder) -> Plan:
     """
     try:
         raw = read_json(run.plan)
-        return Plan(int(raw["num_steps"]), int(raw["seed"]), int(raw["batch_size"]))
+        return Plan(int(raw["num_steps"]), int(raw["seed"]), int(raw["batch_size"]), raw.get("start"))
     except (DataError, KeyError, TypeError, ValueError) as error:
         raise TrainingError(f"{run.plan}: a run can be resumed only with its plan: {error}") from None
 

@@ -76,7 +76,7 @@ class Task(ABC):
     net: nn.Module
     helper: nn.Module | None = None  # trained beside the network, for its loss alone, and dropped with the task
     stored_as: torch.dtype = torch.float16  # what the network's file holds
-    metric: str = ""  # the held-out figure, higher is better, that tells the best checkpoint
+    metric: str  # the held-out figure, higher is better, that tells the best checkpoint
 
     @property
     @abstractmethod
