@@ -220,6 +220,13 @@ def test_an_output_without_room_is_one_line(options: str) -> None:
     assert (done.returncode, done.stderr) == (EXIT_USER_ERROR, "actparse: No space left on device\n")
 
 
+def test_the_module_is_the_command() -> None:
+    command = [sys.executable, "-m", "actparse", "models", "--no-such-option"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == EXIT_USER_ERROR
+    assert done.stderr.startswith("actparse models: unknown argument --no-such-option")
+
+
 def test_help_and_version_exit_cleanly(capsys: pytest.CaptureFixture[str]) -> None:
     for option in ("--help", "--version"):
         with pytest.raises(SystemExit) as done:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from actparse.commands.datasets import open_root
 from actparse.commands.options import Commands, add_json_file_option, add_model_options, write_or_print
 from actparse.errors import ActparseError
 
@@ -152,7 +153,9 @@ def _add_diagnose(commands: Commands) -> None:
         description="Parse the videos of a split, measure each stage, and score with each replaced by the truth.",
         epilog="example: actparse diagnose --data data --split test --json figures.json",
     )
-    command.add_argument("--data", type=Path, required=True, metavar="DIR", help="the dataset's root")
+    command.add_argument(
+        "--data", type=Path, required=True, metavar="DIR", help="a dataset's root, or the YAML file of your own data"
+    )
     command.add_argument("--split", default="test", metavar="NAME", help="of the dataset")
     command.add_argument("--limit", type=int, metavar="N", help="the first N videos alone; default: all")
     add_json_file_option(command, "all figures")
@@ -165,11 +168,10 @@ def _diagnose(args: argparse.Namespace) -> int:
     from actparse.parser import Parser
     from actparse.progress import counted
 
+    root = open_root(args.data)
     with counted("videos") as progress:
         parser = Parser.load(args.weights, device=args.device)
-        figures = diagnose(
-            parser, args.data, split=args.split, weights=args.weights, limit=args.limit, progress=progress
-        )
+        figures = diagnose(parser, root, split=args.split, weights=args.weights, limit=args.limit, progress=progress)
     if not write_or_print(json.dumps(figures.to_dict(), indent=2), args.json):
         print(figures.to_text())
     return 0
