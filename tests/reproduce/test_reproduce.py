@@ -14,6 +14,7 @@ from actparse.parser import Parser, ParserConfig
 from actparse.reproduce import ReproduceOptions, reproduce
 from actparse.reproduce.evaluation import Variant, held_out_videos, score_methods
 from actparse.reproduce.methods import table_1, table_3
+from actparse.reproduce.run import with_compute_shares
 from actparse.reproduce.writing import Row, Table
 from actparse.stages.integrate import with_prior_states
 from actparse.training import RECIPES, TrainOptions
@@ -163,6 +164,14 @@ def test_a_network_that_started_from_others_is_not_taken(data: Path, random_bund
     training = TrainOptions(steps=3, device="cpu", report=say_nothing)
     with pytest.raises(TrainingError, match=r"action\.safetensors: the run started from other weights than fresh"):
         reproduce("table1", data, tmp_path, ReproduceOptions(stage_1=random_bundle, training=training))
+
+
+def test_computing_is_held_against_that_of_frames() -> None:
+    figures = with_compute_shares({"frame": {"giga_macs": 20.0}, "segment, 3 s": {"giga_macs": 7.0}})
+    assert {name: row["compute_share"] for name, row in figures.items()} == {"frame": 100.0, "segment, 3 s": 35.0}
+    printed = [method.paper["compute_share"] for method in table_3("paper")]
+    assert printed == pytest.approx([100, 31.84, 9.64], abs=0.005)  # the text claims a saving of 68.16 %
+    assert with_compute_shares({"baseline": {"roc_score": 1.0}}) == {"baseline": {"roc_score": 1.0}}
 
 
 def test_rendered_clips_are_said_in_the_table() -> None:

@@ -159,7 +159,6 @@ def test_workers_change_nothing(tmp_path: Path) -> None:
     assert run_line(tmp_path / "workers", Line(), steps=6, workers=2) == alone
 
 
-@pytest.mark.slow
 def test_two_processes_see_what_one_sees(tmp_path: Path) -> None:
     alone = run_line(tmp_path / "alone", Line(), steps=12)
     ranks.run_together(2, run_fresh_line, tmp_path / "two", 12, None)
@@ -171,7 +170,6 @@ def test_two_processes_see_what_one_sees(tmp_path: Path) -> None:
         torch.testing.assert_close(weights[1]["state_dict"][name], value, atol=1e-6, rtol=0)
 
 
-@pytest.mark.slow
 def test_failed_process_ends_the_others_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"error is nan at step 2, samples .*row 1"):
         ranks.run_together(2, run_fresh_line, tmp_path, 12, 1)

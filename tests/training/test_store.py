@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from actparse.data.division import held_out_names
+from actparse.data.kinetics_tps import KineticsTps
 from actparse.errors import DataError
+from actparse.training.builders import open_splits
+from actparse.training.options import say_nothing
 from actparse.training.reading import StoreConfig, fit_frame
 from actparse.training.store import Store, open_store
 from actparse.training.stretches import action_segments, action_stretches, state_stretches
@@ -59,6 +64,35 @@ def test_second_opening_reads_what_the_first_wrote(root: Path, store: Store) -> 
     assert again.folder == store.folder
     assert np.array_equal(again.frames, store.frames)
     assert again.segment_labels == store.segment_labels
+
+
+def test_changed_annotations_make_another_store(tmp_path: Path) -> None:
+    root = write_miniature(tmp_path, videos_per_action=1)
+    before = open_store(root, "train", CONFIG)
+    for path in root.rglob("train_annotations/lunge/**/*.json"):
+        path.write_text(path.read_text().replace('"bend"', '"sit"'))
+    after = open_store(root, "train", CONFIG)
+    assert "bend" in {state for row in before.part_states for state in row}
+    assert "sit" in {state for row in after.part_states for state in row}
+
+
+@pytest.mark.parametrize("leave_test", [False, True])
+def test_what_is_held_out_of_train_is_not_trained_on(root: Path, tmp_path: Path, *, leave_test: bool) -> None:
+    for folder in ("train_videos", "train_annotations"):
+        shutil.copytree(root / folder, tmp_path / folder)
+    if leave_test:  # as Kinetics-TPS: without annotations
+        shutil.copytree(root / "val_videos", tmp_path / "test_videos")
+    train, held_out = open_splits(tmp_path, tmp_path, say_nothing)
+    names = [record.name for record in KineticsTps(tmp_path).videos("train")]
+    assert set(held_out.names) == held_out_names(names) != set()
+    assert sorted((*train.names, *held_out.names)) == sorted(names)
+
+
+def test_too_few_videos_hold_out_none(root: Path, tmp_path: Path) -> None:
+    shutil.copytree(root / "train_videos" / "lunge", tmp_path / "train_videos" / "lunge")
+    shutil.copytree(root / "train_annotations" / "lunge", tmp_path / "train_annotations" / "lunge")
+    with pytest.raises(DataError, match="needs an annotated val or test, or 3 videos in train, got 2"):
+        open_splits(tmp_path, tmp_path, say_nothing)
 
 
 def test_damaged_store_says_so(root: Path, tmp_path: Path) -> None:

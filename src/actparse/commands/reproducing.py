@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from actparse.commands.datasets import open_root
+from actparse.commands.long_runs import add_long_run_options, long_run_options
 from actparse.commands.options import Commands
 
 BUNDLED = "tiny"
@@ -55,6 +56,7 @@ def add_commands(commands: Commands) -> None:
         help="rendered clips that ip-CSN is pre-trained on at size tiny, for SynthTPS; 0: none",
     )
     command.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"], help="of the trainings")
+    add_long_run_options(command)
     command.set_defaults(run=_reproduce)
 
 
@@ -77,6 +79,7 @@ def _reproduce(args: argparse.Namespace) -> int:
             init=args.init,
             device=args.device,
             stream_clips=args.stream_clips,
+            **long_run_options(args),
         ),
         progress=partial(counted, "videos"),
     )

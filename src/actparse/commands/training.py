@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
 from actparse.commands.datasets import open_root
+from actparse.commands.long_runs import add_long_run_options, long_run_options
 from actparse.commands.options import Commands, add_config_options
 from actparse.errors import ActparseError
-
-TINY_CHECKPOINT_SECONDS = 90.0
-PAPER_CHECKPOINT_SECONDS = 600.0  # a checkpoint is half a gigabyte
-MAX_WORKERS = 8  # processes that make batches, where no number is asked for
 
 EPILOG = """\
 examples:
@@ -63,19 +59,8 @@ def _add_train(commands: Commands) -> None:
 
 def _add_large_run(command: argparse.ArgumentParser) -> None:
     """Options of long runs, and of the paper's numbers."""
-    large = command.add_argument_group("several devices, long runs")
-    large.add_argument("--devices", type=int, default=1, metavar="N", help="GPUs that share a batch; or use torchrun")
-    large.add_argument("--accumulate", type=int, default=1, metavar="N", help="pieces of a device's share of a batch")
-    large.add_argument("--workers", type=int, metavar="N", help="processes that make batches; tiny: 0")
-    large.add_argument(
-        "--precision",
-        default="auto",
-        choices=["auto", "bfloat16", "float16", "float32"],
-        help="auto: bfloat16 where the processor computes in it, else float32",
-    )
-    large.add_argument("--check-every", type=int, metavar="N", help="steps to a held-out check; paper: an epoch")
-    large.add_argument("--keep", default="last", choices=["last", "best"], help="which checkpoint becomes the network")
-    large.add_argument("--estimate", action="store_true", help="say how long a run takes and what memory, and stop")
+    add_long_run_options(command)
+    command.add_argument("--estimate", action="store_true", help="say how long a run takes and what memory, and stop")
     level = command.add_argument_group("what a clip network labels (Table III)")
     level.add_argument(
         "--level", choices=["segment", "frame"], help="segments, or single frames with a clip around each"
@@ -97,7 +82,9 @@ def _train(args: argparse.Namespace) -> int:
         return _show(args.recipe, changes)
     if args.recipe is None or args.data is None:
         raise ActparseError("train: needs a RECIPE and --data DIR; `actparse train --list` names the recipes")
-    is_paper = args.size == "paper"
+    long_run = long_run_options(args)
+    if args.threads is not None:
+        long_run["threads"] = args.threads
     options = TrainOptions(
         steps=args.steps,
         epochs=args.epochs,
@@ -106,22 +93,14 @@ def _train(args: argparse.Namespace) -> int:
         resume=True,
         seed=args.seed,
         device=args.device,
-        threads=args.threads if is_paper else args.threads or 1,
         stream_clips=args.stream_clips,
         stream_tracks=args.stream_tracks,
         stream_crops=args.stream_crops,
         size=args.size,
         changes=changes,
         flow=args.flow,
-        num_devices=args.devices,
-        accumulate=args.accumulate,
-        workers=_workers(args.devices) if args.workers is None and is_paper else args.workers or 0,
-        precision=args.precision,
-        check_every=args.check_every,
-        keep=args.keep,
-        tensorboard=is_paper,
-        checkpoint_seconds=PAPER_CHECKPOINT_SECONDS if is_paper else TINY_CHECKPOINT_SECONDS,
         only_estimate=args.estimate,
+        **long_run,
     )
     run_recipe(args.recipe, open_root(args.data), args.out or Path("runs") / args.recipe, options)
     return 0
@@ -160,8 +139,3 @@ def _changes(args: argparse.Namespace) -> dict[str, str]:
             raise ActparseError(f"train: --set needs NAME=VALUE, got {text!r}")
         found[name] = value
     return found
-
-
-def _workers(num_devices: int) -> int:
-    """Processes for each device: the cores that the devices' own processes leave over."""
-    return max(1, min(MAX_WORKERS, (os.cpu_count() or 1) // num_devices - 1))

@@ -36,6 +36,7 @@ from actparse.reproduce.methods import (
     Size,
     Start,
     Training,
+    boxes_of_table_2,
     table_1,
     table_3,
     variants_of_table_1,
@@ -163,9 +164,9 @@ class _Bench:
         for seed in self.options.seeds:
             for method in methods:
                 for training in method.trainings:
-                    jobs |= self._jobs_to(training, self.folder(seed, method.folder), seed)
+                    jobs |= self._jobs_to(training, self.folder(seed, training.home or method.folder), seed)
         self._train(jobs)
-        figures = [self._scores(table, methods, variants, seed) for seed in self.options.seeds]
+        figures = [with_compute_shares(self._scores(table, methods, variants, s)) for s in self.options.seeds]
         printed = {**{method.name: method.paper for method in methods}, **dict.fromkeys(variants, NOT_PRINTED)}
         return [Row(name, paper, tuple(of_seed[name] for of_seed in figures)) for name, paper in printed.items()]
 
@@ -232,7 +233,9 @@ class _Bench:
         files = {name: RunFolder(self.stage_1, name).weights for name in STAGE_1}
         bundle = run / method.bundle
         if self.options.size == "paper":
-            for name, path in files.items():
+            lent = [training for training in method.trainings if training.home not in (None, method.folder)]
+            at_home = {t.recipe: RunFolder(self.folder(seed, str(t.home)), t.recipe).weights for t in lent}
+            for name, path in {**files, **at_home}.items():
                 _lend(path, RunFolder(run, name))
             assemble_if_complete(run, self.options.training.report)
         else:
@@ -258,13 +261,7 @@ class _Bench:
                 jobs[f"seed {seed}: {recipe}"] = self._job(Training(recipe), folder, seed)
         self._train(jobs)
         figures = [self._box_figures(seed) for seed in self.options.seeds]
-        paper = {
-            "persons": {"ap": 74.60, "ap50": 93.40},
-            "persons, pose": {"ap": 74.80, "ap50": 93.80},
-            "parts": {"ap": 36.40, "ap50": 53.10},
-            "parts, pose": {"ap": 57.10, "ap50": 79.70},
-        }
-        return [Row(name, printed, tuple(of_seed[name] for of_seed in figures)) for name, printed in paper.items()]
+        return [Row(name, paper, tuple(f[name] for f in figures)) for name, paper in boxes_of_table_2().items()]
 
     def _box_figures(self, seed: int) -> dict[str, Figures]:
         run = self.folder(seed, "parts")
@@ -323,6 +320,14 @@ class _Bench:
                     open_clips(self.data, self.out, job.options)
         alone = {name: replace(job, options=without_report(job.options)) for name, job in jobs.items()}
         run_jobs(alone, slots=min(MAX_JOBS, os.cpu_count() or 1), report=report)
+
+
+def with_compute_shares(figures: dict[str, Figures], *, of: str = "frame") -> dict[str, Figures]:
+    """The figures of a seed, and beside the computing of its methods that in percent of the method `of`."""
+    whole = figures.get(of, {}).get("giga_macs", 0.0)
+    if not whole:
+        return figures
+    return {name: {**row, "compute_share": 100 * row["giga_macs"] / whole} for name, row in figures.items()}
 
 
 def _measured_once(

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from actparse.data.division import held_out_names
 from actparse.data.kinetics_tps import KineticsTps
 from actparse.data.synth.dataset import is_synthetic
 from actparse.errors import DataError
@@ -39,18 +40,33 @@ NUM_HELD_OUT_CROPS = 2000  # of the pose stream
 
 
 def open_splits(data: Path, out: Path, report: Report) -> tuple[Store, Store]:
-    """The stores of the training split and of the held-out one, decoded where they are not yet.
+    """The stores of what is trained on and of what is held out, decoded where they are not yet.
+
+    Held out is val or test where it is annotated, else a part of train, which is not trained on then.
 
     Raises:
-        DataError: the dataset lacks a split.
+        DataError: the dataset has no train, or nothing that can be held out.
     """
-    splits = KineticsTps(data).splits
-    held_out = next((split for split in HELD_OUT_SPLITS if split in splits), None)
-    if held_out is None or "train" not in splits:
-        raise DataError(f"{data}: training needs the splits train and val or test, got {', '.join(splits)}")
-    cache = cache_folder(data, out)
-    train = open_store(data, "train", StoreConfig(), cache=cache, report=report)
-    return train, open_store(data, held_out, StoreConfig(), cache=cache, report=report)
+    dataset = KineticsTps(data)
+    if "train" not in dataset.splits:
+        raise DataError(f"{data}: training needs the split train, got {', '.join(dataset.splits)}")
+    annotated = (split for split in HELD_OUT_SPLITS if split in dataset.splits and _is_annotated(dataset, split))
+    held_out = next(annotated, None)
+
+    def opened(split: str, names: frozenset[str] | None = None) -> Store:
+        return open_store(data, split, StoreConfig(), names=names, cache=cache_folder(data, out), report=report)
+
+    if held_out is not None:
+        return opened("train"), opened(held_out)
+    names = frozenset(record.name for record in dataset.videos("train"))
+    kept_back = held_out_names(names)
+    if not kept_back:
+        raise DataError(f"{data}: training needs an annotated val or test, or 3 videos in train, got {len(names)}")
+    return opened("train", names - kept_back), opened("train", kept_back)
+
+
+def _is_annotated(dataset: KineticsTps, split: str) -> bool:
+    return any(record.annotations() for record in dataset.videos(split))
 
 
 def cache_folder(data: Path, out: Path) -> Path:

@@ -5,11 +5,10 @@ A store is a folder beside the dataset, named by a hash of what it was made from
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from actparse.data.fingerprint import fingerprint
 from actparse.data.kinetics_tps import KineticsTps, VideoRecord
 from actparse.data.pools import in_order
 from actparse.data.pseudo_labels import UNSEEN
@@ -72,7 +72,13 @@ def states_of_part(store: Store, part: int) -> tuple[str, ...]:
 
 
 def open_store(
-    root: Path, split: str, config: StoreConfig, *, cache: Path | None = None, report: Report = say_nothing
+    root: Path,
+    split: str,
+    config: StoreConfig,
+    *,
+    names: Collection[str] | None = None,
+    cache: Path | None = None,
+    report: Report = say_nothing,
 ) -> Store:
     """The store of a split, made if it is not there yet.
 
@@ -80,26 +86,20 @@ def open_store(
         root: of the dataset.
         split: "train", "val" or "test".
         config: what is kept.
+        names: of the videos; None is all of the split.
         cache: where stores lie; None is `root`/.cache.
         report: gets a line now and then while a store is made.
 
     Raises:
         DataError: the split has no videos, or one of them cannot be read.
     """
-    records = tuple(KineticsTps(root).videos(split))
+    records = tuple(r for r in KineticsTps(root).videos(split) if names is None or r.name in names)
     if not records:
         raise DataError(f"{root}: the split {split} has no videos")
-    folder = (cache or root / ".cache") / f"{split}-{_fingerprint(root, records, config)}"
+    folder = (cache or root / ".cache") / f"{split}-{fingerprint(records, FORMAT, asdict(config))}"
     if not (folder / META_FILE).is_file():
         _make(folder, records, config, report)
     return load_store(folder)
-
-
-def _fingerprint(root: Path, records: Sequence[VideoRecord], config: StoreConfig) -> str:
-    manifest = root / "manifest.json"
-    parts: list[Any] = [FORMAT, asdict(config), manifest.read_text(encoding="utf-8") if manifest.is_file() else ""]
-    parts += [[record.name, record.action, record.path.stat().st_size] for record in records]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
 
 
 def _make(folder: Path, records: Sequence[VideoRecord], config: StoreConfig, report: Report) -> None:
@@ -175,7 +175,7 @@ def load_store(folder: Path) -> Store:
         config = meta["config"]
         frames = _map(folder / FRAMES_FILE, len(arrays["frame_videos"]), config["frame_size"])
         clips = _map(folder / CLIPS_FILE, int(arrays["clip_offsets"][-1]), config["clip_size"])
-    except (OSError, EOFError, BadZipFile, ValueError, KeyError) as error:
+    except (OSError, EOFError, BadZipFile, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{folder}: a damaged store of decoded videos, remove it to make it anew: {error}") from None
     labels = tuple(
         tuple(None if label is None else tuple(label) for label in by_group) for by_group in meta["segment_labels"]

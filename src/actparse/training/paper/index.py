@@ -5,7 +5,6 @@ It is made once by all cores, kept beside the dataset, and small enough to be he
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from actparse.data.fingerprint import fingerprint
 from actparse.data.kinetics_tps import (
     FrameTruth,
     KineticsTps,
@@ -165,15 +165,10 @@ def open_index(root: Path, split: str, *, cache: Path, report: Report = say_noth
     records = KineticsTps(root).videos(split)
     if not records:
         raise DataError(f"{root}: the split {split} has no videos")
-    path = cache / f"index-{split}-{_fingerprint(records)}.npz"
+    path = cache / f"index-{split}-{fingerprint(records, FORMAT)}.npz"
     if not path.is_file():
         _write(path, root, records, report)
     return _load(path, root)
-
-
-def _fingerprint(records: Sequence[VideoRecord]) -> str:
-    parts = [FORMAT, *([record.name, record.action, record.path.stat().st_size] for record in records)]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
 
 
 def _write(path: Path, root: Path, records: Sequence[VideoRecord], report: Report) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,7 @@ def find_keypoints(
     Raises:
         WeightsError: `weights` is no pose network.
     """
-    files = KeypointFiles(cache / f"keypoints-{file_sha256(weights)[:12]}-{stride}")
+    files = KeypointFiles(cache / f"keypoints-{file_sha256(weights)[:12]}-{stride}-{_persons_of(splits)}")
     jobs = [(split, video) for split in splits for video in split.videos]
     missing = [job for job in jobs[ranks.rank() :: ranks.world_size()] if not files.path(*job).is_file()]
     if missing:
@@ -65,6 +66,14 @@ def find_keypoints(
                 report(f"poses found in {number}/{len(missing)} videos")
     ranks.wait_for_all()
     return files
+
+
+def _persons_of(splits: tuple[Split, ...]) -> str:
+    """A short name for the annotated persons, whose boxes the network is run on."""
+    digest = sha256()
+    for split in splits:
+        digest.update(split.index.frame_numbers.tobytes() + split.index.person_boxes.tobytes())
+    return digest.hexdigest()[:12]
 
 
 def _of_video(estimator: PoseEstimator, split: Split, video: int, stride: int) -> NDArray[np.float32]:
