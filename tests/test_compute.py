@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -82,6 +84,24 @@ def test_a_video_needs_a_length_and_a_size() -> None:
         VideoShape(size=(0, 320))
     with pytest.raises(ConfigError, match=r"video.seconds must be greater than 0, got 0"):
         VideoShape(seconds=0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        pytest.param({"seconds": math.inf}, "video.seconds must be at most 86400, a day, got inf", id="endless"),
+        pytest.param({"seconds": 1e300}, "video.seconds must be at most 86400, a day, got 1e+300", id="long"),
+        pytest.param({"seconds": math.nan}, "video.seconds must be greater than 0, got nan", id="nan"),
+        pytest.param({"frame_rate": math.inf}, "video.frame_rate must be at most 10000, got inf", id="rate"),
+        pytest.param({"segment_seconds": 1e-320}, "video.segment_seconds must be at least 0.1", id="segments"),
+        pytest.param(
+            {"persons_per_frame": math.inf}, "video.persons_per_frame must be at least 0 and fin", id="persons"
+        ),
+    ],
+)
+def test_a_video_s_numbers_have_limits(changes: dict[str, float], message: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        VideoShape(**changes)  # type: ignore[arg-type]
 
 
 def test_the_baseline_costs_by_frames_and_persons(random_bundle: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ Convolutions and matrix products alone are counted, as the published figures cou
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -27,7 +28,11 @@ from actparse.stages.poses import PosesConfig
 from actparse.training.paper.parts import PartsNumbers
 from actparse.training.paper.persons import PersonsNumbers
 from actparse.video.flow import small_size
+from actparse.video.segments import MIN_SEGMENT_SECONDS
 from actparse.vocabulary import GROUPS, PARTS
+
+MAX_SECONDS = 86_400.0  # of a video: a day
+MAX_FRAME_RATE = 10_000.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +40,7 @@ class VideoShape:
     """What a video asks of the networks."""
 
     seconds: float = 10.0
-    frame_rate: float = 30.0
+    frame_rate: float = 30.0  # frames a second
     size: tuple[int, int] = (240, 320)  # (height, width), pixels
     persons_per_frame: float = 2.0
     stride: int = 5  # every so many frames persons and parts are looked for
@@ -45,11 +50,18 @@ class VideoShape:
         for name in ("seconds", "frame_rate", "stride", "segment_seconds"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"video.{name} must be greater than 0, got {getattr(self, name)}")
+        if self.seconds > MAX_SECONDS:
+            raise ConfigError(f"video.seconds must be at most {MAX_SECONDS:g}, a day, got {self.seconds}")
+        if self.frame_rate > MAX_FRAME_RATE:
+            raise ConfigError(f"video.frame_rate must be at most {MAX_FRAME_RATE:g}, got {self.frame_rate}")
+        if self.segment_seconds < MIN_SEGMENT_SECONDS:
+            got = self.segment_seconds
+            raise ConfigError(f"video.segment_seconds must be at least {MIN_SEGMENT_SECONDS}, got {got}")
         if min(self.size) < 1:
             height, width = self.size
             raise ConfigError(f"video.size must be at least 1x1 pixel, got {width}x{height}")
-        if not self.persons_per_frame >= 0:  # not a number is not, either
-            raise ConfigError(f"video.persons_per_frame must be at least 0, got {self.persons_per_frame}")
+        if not 0 <= self.persons_per_frame < math.inf:  # not a number is not, either
+            raise ConfigError(f"video.persons_per_frame must be at least 0 and finite, got {self.persons_per_frame}")
 
     @property
     def num_frames(self) -> int:

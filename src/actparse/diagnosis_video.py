@@ -172,10 +172,9 @@ def examine_video(parser: Parser, record: VideoRecord, without_dots: PartDetecto
     keypoints = [_keypoints(frame) for frame in truth]
     has_keypoints = all(person.keypoints is not None for frame in truth for person in frame.persons)
     poses = parser.poses.estimate(images, boxes)
-    confident = [np.concatenate((k[..., :2], (k[..., 2:] > 0).astype(np.float32)), axis=2) for k in keypoints]
     found = {"dots": parser.parts.detect(images, boxes, poses)}
     if has_keypoints:
-        found["true dots"] = parser.parts.detect(images, boxes, confident)
+        found["true dots"] = parser.parts.detect(images, boxes, list(map(true_keypoints, truth)))
     if without_dots is not None:
         found["no dots"] = without_dots.detect(images, boxes, poses)
         own = [_boxes([person.box for person in frame.persons]) for frame in sampled]
@@ -209,6 +208,12 @@ def _keypoints(frame: FrameTruth) -> Boxes:
     none = np.zeros((NUM_KEYPOINTS, 3), np.float32)
     rows = [none if person.keypoints is None else person.keypoints for person in frame.persons]
     return np.array(rows, np.float32).reshape(-1, NUM_KEYPOINTS, 3)
+
+
+def true_keypoints(frame: FrameTruth) -> Boxes:
+    """(n, 17, 3) x, y and confidence of the annotated persons' keypoints: 1 where one is labelled, 0 elsewhere."""
+    keypoints = _keypoints(frame)
+    return np.concatenate((keypoints[..., :2], (keypoints[..., 2:] > 0).astype(np.float32)), axis=2)
 
 
 def _poses(frame: FrameParse) -> Boxes:

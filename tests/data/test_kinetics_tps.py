@@ -79,6 +79,18 @@ def test_keypoints_and_identity_are_optional() -> None:
             id="no verb",
         ),
         pytest.param({"humans": [{**PERSON, "keypoints": [[1, 2]]}]}, "keypoints must be 17 rows", id="few keypoints"),
+        pytest.param({"humans": [{"box": [1, 2, 3, 10**400]}]}, "four finite numbers below 1e\\+09", id="huge"),
+        pytest.param(
+            {"humans": [{**PERSON, "keypoints": [[10**400] * 3] * 17}]}, "17 rows .* a list of 17", id="huge keypoints"
+        ),
+        pytest.param(
+            {"humans": [{**PERSON, "number": None}]},
+            r"humans\[0\]\.number must be a whole number of at most 64 bits, got nothing",
+            id="null number",
+        ),
+        pytest.param({"humans": [{**PERSON, "number": "one"}]}, 'number must be a whole .* got "one"', id="word"),
+        pytest.param({"humans": [{**PERSON, "number": float("inf")}]}, "must be a whole .* Infinity", id="endless"),
+        pytest.param({"humans": [{**PERSON, "identity": 2**63}]}, "identity must be a whole number", id="identity"),
     ],
 )
 def test_a_wrong_field_is_named(raw: Any, message: str) -> None:
@@ -90,6 +102,9 @@ def test_a_wrong_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "img_00001.json").write_text("{")
     with pytest.raises(DataError, match=r"img_00001\.json: needs a JSON file"):
         read_frame_truth(tmp_path / "img_00001.json")
+    (tmp_path / "img_00002.json").write_text("[" * 200_000)
+    with pytest.raises(DataError, match=r"img_00002\.json: needs a JSON file, got: maximum recursion"):
+        read_frame_truth(tmp_path / "img_00002.json")
     with pytest.raises(DataError, match="needs a folder train_videos"):
         KineticsTps(tmp_path)
     dataset = KineticsTps(make_dataset(tmp_path, nested=True))

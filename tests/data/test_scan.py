@@ -51,6 +51,11 @@ def test_a_sound_file_becomes_a_row_for_each_box(tmp_path: Path) -> None:
     assert rows.validity == [VALID] * 4
 
 
+def test_a_person_without_a_number_is_no_fault(tmp_path: Path) -> None:
+    _, frame = scan(tmp_path, {"humans": [{"box": PERSON["box"]}]})
+    assert frame.faults == []
+
+
 def test_nobody_is_no_fault(tmp_path: Path) -> None:
     rows, frame = scan(tmp_path, {"humans": [], "unknown": {"keys": "are fine"}})
     assert (len(rows), frame.faults, frame.num_persons) == (0, [], 0)
@@ -66,6 +71,9 @@ def test_nobody_is_no_fault(tmp_path: Path) -> None:
         pytest.param({"humans": [{**PERSON, "parts": [1]}]}, "humans[0].parts", "an object", "[1]", id="parts"),
         pytest.param({"humans": [{**PERSON, "number": "1"}]}, "humans[0].number", "a whole number", '"1"', id="number"),
         pytest.param({"humans": [{**PERSON, "number": True}]}, "humans[0].number", "a whole number", "true", id="bool"),
+        pytest.param(
+            {"humans": [{**PERSON, "number": None}]}, "humans[0].number", "a whole number", "nothing", id="null number"
+        ),
         pytest.param({"humans": [{**PERSON, "box": None}]}, "humans[0].box", "four finite", "nothing", id="no box"),
         pytest.param(
             {"humans": [{**PERSON, "box": [[1], 2, 3, 4]}]}, "humans[0].box", "four finite", "a list of 4", id="nested"

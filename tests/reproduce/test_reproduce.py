@@ -221,5 +221,6 @@ def test_a_share_is_of_every_recipes_own_steps(data: Path, random_bundle: Path, 
     options = ReproduceOptions(stage_1=random_bundle, training=training, share=0.02, limit=2)
     text = reproduce("table2", data, tmp_path, options).to_markdown()
     assert "0.02 of the recipe's own steps for each training" in text
+    assert "\n| parts, dots of the truth | " in text
     with pytest.raises(TrainingError, match="the run has 250 steps, got 500"):
         reproduce("table2", data, tmp_path, ReproduceOptions(stage_1=random_bundle, training=training, share=0.04))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from actparse.data.synth.motion import ACTIONS
+from actparse.errors import ConfigError, DataError
 from actparse.training.clip_stream import ClipStreamConfig, open_clip_stream
 from actparse.training.stretches import Stretch, state_stretches
 from actparse.vocabulary import GROUPS
@@ -55,3 +59,78 @@ def test_states_of_a_group_leave_the_action_in_the_label(stream: tuple[Stretch, 
     arms = state_stretches(stream, "arm")
     assert len(arms) == len(stream)
     assert all(len(clip.label) == 3 for clip in arms)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:200])
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "got"),
+    [
+        pytest.param("frames", cut, "mmap length is greater", id="frames cut"),
+        pytest.param(
+            "frames", lambda path: path.write_bytes(b"\xff" * 400), "the magic string is not correct", id="garbage"
+        ),
+        pytest.param(
+            "frames",
+            lambda path: path.write_bytes(b"PK\x03\x04" * 9),
+            "the magic string is not correct",
+            id="no archive",
+        ),
+        pytest.param("frames", lambda path: path.write_bytes(b""), "EOF: reading magic string", id="empty"),
+        pytest.param("frames", Path.unlink, "No such file", id="no file"),
+        pytest.param("frames", lambda path: np.save(path, np.zeros((3, 4))), "must have shape", id="other frames"),
+        pytest.param("labels", lambda path: np.save(path, np.array("{")), "property name", id="no JSON"),
+        pytest.param("labels", lambda path: np.save(path, np.array("[" * 200_000)), "recursion", id="deep"),
+        pytest.param("labels", lambda path: np.save(path, np.array("3")), "labels.npy of a int", id="no list"),
+        pytest.param(
+            "labels", lambda path: np.save(path, np.array("[]")), "labels of 0 clips, not of 4", id="no labels"
+        ),
+        pytest.param("labels", lambda path: np.save(path, np.array('[["a", []]]')), "other groups", id="no groups"),
+    ],
+)
+def test_a_damaged_shard_is_named(
+    folder: Path, stream: tuple[Stretch, ...], tmp_path: Path, name: str, damage: Callable[[Path], Any], got: str
+) -> None:
+    shutil.copytree(folder, tmp_path / "stream")
+    shard = tmp_path / "stream" / CONFIG.folder_name(0) / "00000"
+    damage(shard / f"{name}.npy")
+    with pytest.raises(DataError) as error:
+        open_clip_stream(tmp_path / "stream", 4, CONFIG)
+    text = str(error.value)
+    assert text.startswith(f"{shard}: needs a shard of rendered clips, got a damaged one (")
+    assert got in text
+    assert text.endswith("): remove it")
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        pytest.param({}, "clips-1-5-64x48-20-120", id="default"),
+        pytest.param({"rendered_size": (72, 96)}, "clips-1-5-64x48-20-120-from-96x72", id="rendered size"),
+        pytest.param({"frame_rate": 12.5}, "clips-1-5-64x48-20-120-at-12.5", id="rate"),
+        pytest.param({"annotated_stride": 2}, "clips-1-5-64x48-20-120-every-2", id="stride"),
+    ],
+)
+def test_another_stream_has_another_folder(changes: dict[str, Any], name: str) -> None:
+    assert ClipStreamConfig(**changes).folder_name(5) == name
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        pytest.param(
+            {"size": (0, 64)}, r"stream.size must be two whole numbers of at least 1, got \(0, 64\)", id="zero"
+        ),
+        pytest.param({"rendered_size": (96,)}, "stream.rendered_size must be two whole numbers", id="one side"),
+        pytest.param({"size": (4.5, 6)}, "stream.size must be two whole numbers", id="half pixels"),
+        pytest.param(
+            {"frame_rate": float("nan")}, "stream.frame_rate must be at least 1 and finite, got nan", id="rate"
+        ),
+    ],
+)
+def test_streams_are_checked_at_birth(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        ClipStreamConfig(**changes)

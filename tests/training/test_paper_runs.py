@@ -80,8 +80,12 @@ def test_poses_are_used_as_they_are(data: Path, tmp_path: Path) -> None:
     save_network(tmp_path / "from" / "hrnet.safetensors", net, kind="hrnet", settings={}, dtype=torch.float32)
     with pytest.raises(WeightsError, match="needs an HRNet of width 48, got a Hrnet of 32"):
         run_recipe("poses", data, tmp_path, options({}, init=tmp_path / "from"))
-    lines: list[str] = []
     small = {"width": "32", "size": "64,64"}
+    other = {"size": [64, 64], "decoding": "dark"}
+    save_network(tmp_path / "dark.safetensors", net, kind="hrnet", settings=other, dtype=torch.float32)
+    with pytest.raises(WeightsError, match="needs decoding dark, got standard: --set decoding"):
+        run_recipe("poses", data, tmp_path, options(small, init=tmp_path / "dark.safetensors"))
+    lines: list[str] = []
     run_recipe("poses", data, tmp_path, options(small, init=tmp_path / "from", report=lines.append))
     assert lines == ["poses: HRNet-w48 from COCO as it is, without any fine-tuning; nothing was trained"]
     kept = load_network(tmp_path / "poses.safetensors").net.state_dict()
@@ -90,6 +94,14 @@ def test_poses_are_used_as_they_are(data: Path, tmp_path: Path) -> None:
     assert {"ap50", "ap50_by_class", "swapped", "persons"} <= set(figures)
     assert load_network(tmp_path / "parts.safetensors").settings["dots"] is not None
     assert (data / ".cache").is_dir()
+
+
+def test_an_estimate_of_parts_does_not_look_for_poses(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "poses.safetensors").write_bytes(b"a pose network that nobody opens")
+    lines: list[str] = []
+    run_recipe("parts", data, tmp_path, options(SMALL_PARTS, only_estimate=True, report=lines.append))
+    assert any("parts: " in line and "GB" in line for line in lines)
+    assert not (tmp_path / "parts.safetensors").exists()
 
 
 def test_parts_need_poses(data: Path, tmp_path: Path) -> None:
@@ -103,6 +115,10 @@ def test_action_starts_from_an_imported_backbone(data: Path, tmp_path: Path) -> 
     save_network(tmp_path / "csn.safetensors", start, kind="csn", settings={}, dtype=torch.float32)
     figures = run_recipe("action", data, tmp_path, options(SMALL_CSN, init=tmp_path, report=lines.append))
     assert figures["stretches"] == 4
+    other = {"norm": {"mean": [110.0, 100.0, 95.0]}}
+    save_network(tmp_path / "sports.safetensors", start, kind="csn", settings=other, dtype=torch.float32)
+    with pytest.raises(WeightsError, match=r"needs norm .*110\.0.* --set pretraining="):
+        run_recipe("action", data, tmp_path / "other", options(SMALL_CSN, init=tmp_path / "sports.safetensors"))
     assert [line.partition("; fresh: ")[2] for line in lines if "fresh" in line] == [
         "cls_head.fc_cls.weight, cls_head.fc_cls.bias"
     ]
@@ -211,11 +227,30 @@ def write_flow(data: Path, folder: Path) -> None:
         pytest.param("action", {"warmup": "never"}, "warmup must be one of 16-epochs-by-iteration", id="reading"),
         pytest.param("action", {"epochs": "some"}, "epochs must be int, got 'some'", id="text"),
         pytest.param("action", {"epochs": "0"}, "epochs must be at least 1, got 0", id="range"),
+        pytest.param("action", {"epochs": "9" * 12}, "epochs must be at most 2147483647", id="count"),
+        pytest.param(
+            "action", {"depth_blocks": "1,2"}, "depth_blocks must be 4 whole numbers with .* '1,2'", id="length"
+        ),
+        pytest.param("action", {"depth_blocks": "1,2,0,1"}, "depth_blocks must be at least 1", id="no block"),
+        pytest.param("action", {"gamma": "nan"}, "gamma must be finite, got nan", id="nan"),
+        pytest.param("action", {"weight_decay": "inf"}, "weight_decay must be finite, got inf", id="endless"),
+        pytest.param("action", {"learning_rate": "-1"}, "learning_rate must be greater than 0, got -1.0", id="rate"),
+        pytest.param("action", {"milestones": "0,1"}, r"milestones must be at least 1, got \(0, 1\)", id="milestones"),
+        pytest.param("action", {"momentum": "0"}, "nesterov needs a momentum greater than 0", id="momentum"),
+        pytest.param("action-ir", {"ensemble": "-1,1"}, "ensemble must be at least 0", id="ensemble"),
+        pytest.param("states-arm", {"segment_seconds": "1e-9"}, "segment_seconds must be at least 0.1", id="segments"),
+        pytest.param("action-tsn-rgb", {"num_segments": "0"}, "num_segments must be at least 1", id="places"),
+        pytest.param("baseline", {"train_size": "5"}, "train_size must be 2 whole numbers with .* '5'", id="size"),
+        pytest.param("baseline", {"zoom": "2,1"}, r"zoom must be two numbers, the smaller first, got \(2.0", id="zoom"),
+        pytest.param("persons", {"max_shift": "-1"}, "max_shift must be at least 0, got -1", id="shift"),
+        pytest.param("persons", {"depth": "49"}, "depth must be one of 18, 34, 50, 101, 152, got 49", id="depth"),
+        pytest.param("parts", {"padding": "0.5"}, "padding must be at least 1, got 0.5", id="padding"),
+        pytest.param("poses", {"size": "100,100"}, "size must be multiples of 32", id="pose size"),
     ],
 )
-def test_wrong_numbers(name: str, changes: dict[str, str], text: str, data: Path, tmp_path: Path) -> None:
+def test_wrong_numbers(name: str, changes: dict[str, str], text: str) -> None:
     with pytest.raises(ConfigError, match=text):
-        run_recipe(name, data, tmp_path, options(changes))
+        numbers_of(name, changes)
 
 
 @pytest.mark.slow

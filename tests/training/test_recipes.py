@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -151,7 +152,9 @@ def test_what_cannot_start_says_why(name: str, error: type[Exception], text: str
         ),
         pytest.param("persons", {"level": "frame"}, "persons has no numbers to change at size tiny", id="recipe"),
         pytest.param("action", {"level": "video"}, "level must be segment or frame, got video", id="level"),
-        pytest.param("action", {"segment_seconds": "0"}, "segment_seconds must be greater than 0, got 0", id="zero"),
+        pytest.param("action", {"segment_seconds": "0"}, "segment_seconds must be at least 0.1, got 0", id="zero"),
+        pytest.param("action", {"segment_seconds": "1e-9"}, "segment_seconds must be at least 0.1, got 1e-09", id="ns"),
+        pytest.param("action", {"segment_seconds": "nan"}, "segment_seconds must be at least 0.1, got nan", id="nan"),
         pytest.param("action", {"segment_seconds": "x"}, "segment_seconds must be a number, got 'x'", id="text"),
     ],
 )
@@ -165,6 +168,10 @@ def test_wrong_changes(name: str, changes: dict[str, str], text: str, data: Path
     [
         pytest.param({"minutes": 1.0}, "at most one of minutes, epochs and steps", id="two-lengths"),
         pytest.param({"steps": 0}, "train.steps must be greater than 0", id="no-steps"),
+        pytest.param({"steps": None, "minutes": math.nan}, "train.minutes must be greater than 0 and", id="nan"),
+        pytest.param({"steps": None, "epochs": math.inf}, "train.epochs must be .* finite, got inf", id="endless"),
+        pytest.param({"seed": -1}, "train.seed must be at least 0 and at most 4294967295, got -1", id="seed"),
+        pytest.param({"seed": 2**32}, "train.seed must be .*, got 4294967296", id="large-seed"),
         pytest.param({"threads": 0}, "train.threads must be at least 1", id="no-threads"),
         pytest.param({"device": "tpu"}, "train.device must be one of auto, cpu, cuda", id="device"),
     ],

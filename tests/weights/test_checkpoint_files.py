@@ -188,6 +188,20 @@ def test_a_file_of_something_else_is_one_line(tmp_path: Path, suffix: str, conte
     assert message_of(tmp_path / f"net{suffix}").startswith("needs a checkpoint file, got: ")
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "got"),
+    [
+        pytest.param("net.pth", b"hello, a text\nof two lines\n", "a text file that begins 'hello, a text'", id="text"),
+        pytest.param("net.json", b' {"a": 1}\n', "a text file that begins '{\"a\": 1}'", id="json"),
+        pytest.param("net.pkl", b"abc", "a text file that begins 'abc'", id="short"),
+        pytest.param("net.pth", b"", "an empty file", id="empty"),
+    ],
+)
+def test_a_file_of_something_else_is_told_by_its_beginning(tmp_path: Path, name: str, content: bytes, got: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert message_of(tmp_path / name) == f"needs a checkpoint file, got: {got}"
+
+
 def test_what_is_no_file_or_no_dictionary(tmp_path: Path) -> None:
     assert message_of(tmp_path) == "no such checkpoint file"
     assert message_of(tmp_path / "none.pth") == "no such checkpoint file"

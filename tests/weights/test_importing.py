@@ -303,6 +303,16 @@ def test_a_resnet_of_torchvision_stays_out_of_a_caffe_backbone(
     expect_values(imported.net.get_submodule("backbone"), backbone)
 
 
+@pytest.mark.parametrize("layout", ["openmmlab", "torchvision"])
+def test_a_file_of_another_network_is_told_by_its_names(mmpose: Entries, tmp_path: Path, layout: Any) -> None:
+    path = saved(tmp_path / "hrnet.pth", tensors(mmpose))
+    message = (
+        r"hrnet\.pth: openmmlab checkpoint does not fit Yolof: misses backbone\.layer.*does not use backbone\.conv2"
+    )
+    with pytest.raises(UnfitError, match=message):
+        import_checkpoint(path, described("yolof-r50", layout))
+
+
 def test_what_a_stem_expects() -> None:
     generator = torch.Generator().manual_seed(0)
     weight = torch.randn(64, 3, 7, 7, generator=generator) * (1 / 147) ** 0.5

@@ -86,6 +86,19 @@ def test_errors_name_the_entries(net: Yolof, mmdet: Entries, detectron2: Entries
     assert torch.equal(net.neck.lateral_conv.weight, before)
 
 
+@pytest.mark.parametrize(
+    ("checkpoint", "got"),
+    [
+        pytest.param(None, "NoneType", id="None"),
+        pytest.param([("conv1.weight", torch.zeros(1))], "list", id="list"),
+        pytest.param("net.pth", "str", id="path"),
+    ],
+)
+def test_a_checkpoint_is_a_dictionary(net: Yolof, checkpoint: Any, got: str) -> None:
+    with pytest.raises(WeightsError, match=f"checkpoint must be a dictionary of names and tensors, got {got}"):
+        load_public(net, checkpoint)
+
+
 def test_layouts_that_a_network_does_not_have(net: Yolof) -> None:
     with pytest.raises(WeightsError, match="layout of Yolof must be openmmlab or detectron2, got 'torchvision'"):
         load_public(net, {}, "torchvision")

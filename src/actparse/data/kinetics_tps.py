@@ -7,7 +7,6 @@ the humans. Source: the dataset's README and its evaluator.
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -18,12 +17,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from actparse.data.scan import MAX_PIXEL, shown
 from actparse.errors import DataError
 from actparse.vocabulary import NUM_KEYPOINTS, PARTS
 
 Box = tuple[float, float, float, float]
 SPLITS = ("train", "val", "test")
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".webm", ".avi", ".mov")
+MAX_NUMBER = 2**63 - 1  # of a person; arrays keep them in 64 bits
 FRAME_FILE = re.compile(r"img_(\d{5,9})\.json")  # counted from 1
 
 
@@ -165,7 +166,7 @@ def read_frame_truth(path: Path) -> FrameTruth:
     """
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: needs a JSON file, got: {error}") from None
     return frame_truth_from_dict(raw, str(path))
 
@@ -192,27 +193,33 @@ def _person(raw: Any, where: str, number: int) -> PersonTruth:
     unstated = {name for name, part in known.items() if isinstance(part, dict) and part.get("verb", "") is None}
     identity = raw.get("identity")
     return PersonTruth(
-        number=int(raw.get("number", number)),
+        number=_number(raw.get("number", number), f"{where}.number"),
         box=_box(raw.get("box"), f"{where}.box"),
         parts={name: _part(known[name], f"{where}.parts.{name}") for name in known if name not in unstated},
         keypoints=_keypoints(raw.get("keypoints"), f"{where}.keypoints"),
-        identity=identity if isinstance(identity, int) else None,
+        identity=_number(identity, f"{where}.identity") if type(identity) is int else None,
         unstated={
             name: _box(known[name].get("box"), f"{where}.parts.{name}.box") for name in known if name in unstated
         },
     )
 
 
+def _number(raw: Any, where: str) -> int:
+    if type(raw) is not int or abs(raw) > MAX_NUMBER:  # True is an int, too
+        raise DataError(f"{where} must be a whole number of at most 64 bits, got {shown(raw)}")
+    return raw
+
+
 def _part(raw: Any, where: str) -> PartTruth:
     if not isinstance(raw, dict) or not isinstance(raw.get("verb"), str):
-        raise DataError(f"{where} must be an object with a box and a verb, got {json.dumps(raw)[:80]}")
+        raise DataError(f"{where} must be an object with a box and a verb, got {shown(raw)}")
     return PartTruth(_box(raw.get("box"), f"{where}.box"), raw["verb"])
 
 
 def _box(raw: Any, where: str) -> Box:
     numbers = isinstance(raw, list) and len(raw) == 4 and all(isinstance(v, int | float) for v in raw)
-    if not numbers or not all(math.isfinite(v) for v in raw):
-        raise DataError(f"{where} must be four finite numbers, got {json.dumps(raw)[:80]}")
+    if not numbers or not all(-MAX_PIXEL < v < MAX_PIXEL for v in raw):  # NaN is not in between, either
+        raise DataError(f"{where} must be four finite numbers below {MAX_PIXEL:g}, got {shown(raw)}")
     x1, y1, x2, y2 = (float(value) for value in raw)
     return x1, y1, x2, y2
 
@@ -222,8 +229,8 @@ def _keypoints(raw: Any, where: str) -> NDArray[np.float32] | None:
         return None
     try:
         keypoints = np.asarray(raw, np.float32)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         keypoints = np.zeros(0, np.float32)
     if keypoints.shape != (NUM_KEYPOINTS, 3):
-        raise DataError(f"{where} must be {NUM_KEYPOINTS} rows of x, y, visibility, got {json.dumps(raw)[:80]}")
+        raise DataError(f"{where} must be {NUM_KEYPOINTS} rows of x, y, visibility, got {shown(raw)}")
     return keypoints

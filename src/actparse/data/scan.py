@@ -89,7 +89,7 @@ class FrameScan:
                 where = f"{self._where}: {name}.number"
                 self.faults.append(Fault("duplicate", where, "a number of its own in the frame", shown(number)))
             numbers.add(number)
-        elif number is not None:
+        elif "number" in raw:
             self._fault(f"{name}.number", "a whole number", number)
         parts = raw.get("parts") or {}
         if not isinstance(parts, dict):

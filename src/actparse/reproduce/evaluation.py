@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from actparse.data.division import held_out_names
 from actparse.data.kinetics_tps import FrameTruth, KineticsTps, VideoRecord, frame_name, read_frame_truth
 from actparse.data.submission import EVALUATED_STRIDE, TpsFiles, parses_to_predictions, true_humans
-from actparse.diagnosis_video import HUMAN_IOU, annotated_parts, part_detections
+from actparse.diagnosis_video import HUMAN_IOU, annotated_parts, part_detections, true_keypoints
 from actparse.errors import DataError
 from actparse.metrics import tps_score
 from actparse.metrics.coco import average_precision
@@ -104,6 +104,8 @@ class Variant:
     rests_on: str = ""  # digest of what it knows beside the networks
 
 
+TRUE_DOTS = "parts, dots of the truth"
+BOXES = ("persons", "persons, pose", "parts", "parts, pose", TRUE_DOTS)  # rows of Table II; the last is ours
 NO_VARIANTS: Mapping[str, Variant] = {}
 
 
@@ -185,9 +187,11 @@ def box_figures(
     Parts are looked for in true person boxes, so that the part detector alone is judged.
 
     Returns:
-        "persons", "persons, pose", "parts" and "parts, pose", each with ap and ap50 in percent.
+        The names of BOXES, each with ap and ap50 in percent; TRUE_DOTS where every person is annotated with keypoints.
     """
-    found: dict[str, list[Detections]] = {name: [] for name in ("persons", "persons, pose", "parts", "parts, pose")}
+    people = [person for video in videos for frame in video.truth.values() for person in frame.persons]
+    has_keypoints = all(person.keypoints is not None for person in people)
+    found: dict[str, list[Detections]] = {name: [] for name in BOXES if has_keypoints or name != TRUE_DOTS}
     truth: list[FrameTruth] = []
     for number, video in enumerate(videos, start=1):
         frames = [frame for frame in read_frames(video.record.path) if frame.index in video.truth]
@@ -202,6 +206,9 @@ def box_figures(
         keypoints = poses.estimate(images, boxes)
         found["parts"] += starmap(part_detections, parts_without_dots.detect(images, boxes, keypoints))
         found["parts, pose"] += starmap(part_detections, parts.detect(images, boxes, keypoints))
+        if has_keypoints:
+            keypoints = list(map(true_keypoints, annotated))
+            found[TRUE_DOTS] += starmap(part_detections, parts.detect(images, boxes, keypoints))
         truth += annotated
         if progress:
             progress(number, len(videos))

@@ -22,6 +22,7 @@ from actparse.errors import ConfigError, TrainingError
 from actparse.files import copy_file
 from actparse.parser import Parser, ParserConfig
 from actparse.reproduce.evaluation import (
+    BOXES,
     Figures,
     HeldOutVideo,
     Progress,
@@ -261,7 +262,8 @@ class _Bench:
                 jobs[f"seed {seed}: {recipe}"] = self._job(Training(recipe), folder, seed)
         self._train(jobs)
         figures = [self._box_figures(seed) for seed in self.options.seeds]
-        return [Row(name, paper, tuple(f[name] for f in figures)) for name, paper in boxes_of_table_2().items()]
+        printed = {name: paper for name, paper in boxes_of_table_2().items() if name in figures[0]}
+        return [Row(name, paper, tuple(of_seed[name] for of_seed in figures)) for name, paper in printed.items()]
 
     def _box_figures(self, seed: int) -> dict[str, Figures]:
         run = self.folder(seed, "parts")
@@ -279,7 +281,7 @@ class _Bench:
                     progress=progress,
                 )
 
-        rests_on = {"actparse": __version__} | {
+        rests_on: dict[str, Any] = {"actparse": __version__, "boxes": list(BOXES)} | {
             path.stem: file_sha256(path) for path in (persons, poses, parts, without_dots)
         }
         return _measured_once(self.folder(seed, "table2.json"), self._videos_digest, rests_on, measure)

@@ -6,11 +6,15 @@ A few hundred videos are learnt by heart before the motion is; the stream is to 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, fields
 from pathlib import Path
+from tokenize import TokenError
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from actparse.data.kinetics_tps import FrameTruth, frame_truth_from_dict
@@ -18,7 +22,7 @@ from actparse.data.pseudo_labels import group_label
 from actparse.data.synth.dataset import frame_annotation
 from actparse.data.synth.motion import ACTIONS
 from actparse.data.synth.scene import SceneConfig, build_scene
-from actparse.errors import ConfigError
+from actparse.errors import ConfigError, DataError, expect_shape
 from actparse.training.options import Report, say_nothing
 from actparse.training.shards import Seed, complete_shards, save_shard
 from actparse.training.stretches import ClipSource, Stretch
@@ -36,14 +40,32 @@ class ClipStreamConfig:
     size: tuple[int, int] = (48, 64)  # (height, width) of the clips' frames
     rendered_size: tuple[int, int] = (144, 192)  # before they are made small
     num_frames: int = 20  # of a clip; a little more than the network takes, for changes of speed
-    frame_rate: float = 10.0
+    frame_rate: float = 10.0  # of a clip, frames a second
     annotated_stride: int = 4  # frames from one to the next that is asked for its states
     clips_per_shard: int = 120
 
     def __post_init__(self) -> None:
+        for name in ("size", "rendered_size"):
+            sides = getattr(self, name)
+            if len(sides) != 2 or any(type(side) is not int or side < 1 for side in sides):
+                raise ConfigError(f"stream.{name} must be two whole numbers of at least 1, got {sides}")
         for name in ("num_frames", "frame_rate", "annotated_stride", "clips_per_shard"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"stream.{name} must be at least 1, got {getattr(self, name)}")
+            if not 1 <= getattr(self, name) < math.inf:
+                raise ConfigError(f"stream.{name} must be at least 1 and finite, got {getattr(self, name)}")
+
+    def folder_name(self, seed: int) -> str:
+        """Of the stream's shards; older caches do not name the last three, so a default is left out."""
+        height, width = self.size
+        name = f"clips-{GENERATION}-{seed}-{width}x{height}-{self.num_frames}-{self.clips_per_shard}"
+        defaults = {field.name: field.default for field in fields(self)}
+        if self.rendered_size != defaults["rendered_size"]:
+            height, width = self.rendered_size
+            name += f"-from-{width}x{height}"
+        if self.frame_rate != defaults["frame_rate"]:
+            name += f"-at-{self.frame_rate:g}"
+        if self.annotated_stride != defaults["annotated_stride"]:
+            name += f"-every-{self.annotated_stride}"
+        return name
 
 
 def open_clip_stream(
@@ -64,11 +86,12 @@ def open_clip_stream(
         seed: of the stream.
         processes: None is one for each core.
         report: gets a line now and then.
+
+    Raises:
+        DataError: a shard is damaged.
     """
-    height, width = config.size
-    name = f"clips-{GENERATION}-{seed}-{width}x{height}-{config.num_frames}-{config.clips_per_shard}"
     shards = complete_shards(
-        folder / name,
+        folder / config.folder_name(seed),
         -(-num_clips // config.clips_per_shard),
         write_clips,
         config,
@@ -78,12 +101,21 @@ def open_clip_stream(
         report=report,
         unit=(config.clips_per_shard, "clips"),
     )
-    return tuple(stretch for shard in shards for stretch in _read_shard(shard, config.num_frames))
+    return tuple(stretch for shard in shards for stretch in _read_shard(shard, config))
 
 
-def _read_shard(shard: Path, num_frames: int) -> list[Stretch]:
-    frames = np.load(shard / "frames.npy", mmap_mode="r")  # (clips * num_frames, H, W, 3)
-    rows = json.loads(str(np.load(shard / "labels.npy")))
+def _read_shard(shard: Path, config: ClipStreamConfig) -> list[Stretch]:
+    num_frames = config.num_frames
+    try:
+        frames = open_memmap(shard / "frames.npy", mode="r")  # (clips * num_frames, H, W, 3)
+        rows = [(str(action), _group_labels(labels)) for action, labels in _labels(shard / "labels.npy")]
+        expect_shape("frames.npy", frames, (config.clips_per_shard * num_frames, *config.size, 3))
+        if frames.dtype != np.uint8:
+            raise TypeError(f"frames of {frames.dtype}")
+        if len(rows) != config.clips_per_shard:
+            raise ValueError(f"labels of {len(rows)} clips, not of {config.clips_per_shard}")
+    except (OSError, ValueError, TypeError, RecursionError, TokenError) as error:
+        raise DataError(f"{shard}: needs a shard of rendered clips, got a damaged one ({error}): remove it") from None
     source = ClipSource(frames, tuple(range(0, len(frames) + 1, num_frames)), shard)
     return [
         Stretch(
@@ -91,10 +123,23 @@ def _read_shard(shard: Path, num_frames: int) -> list[Stretch]:
             first=number * num_frames,
             end=(number + 1) * num_frames,
             label=(action,),
-            group_labels=tuple(map(tuple, labels)),
+            group_labels=labels,
         )
         for number, (action, labels) in enumerate(rows)
     ]
+
+
+def _labels(path: Path) -> list[Any]:
+    rows = json.loads(str(open_memmap(path, mode="r")))
+    if not isinstance(rows, list):
+        raise TypeError(f"{path.name} of a {type(rows).__name__}")
+    return rows
+
+
+def _group_labels(raw: Any) -> tuple[GroupLabel, ...]:
+    if not isinstance(raw, list) or len(raw) != len(GROUPS):
+        raise ValueError(f"labels of other groups than {', '.join(GROUPS)}")
+    return tuple(tuple(map(str, label)) for label in raw)
 
 
 def write_clips(folder: Path, seed: Seed, config: ClipStreamConfig) -> None:

@@ -19,7 +19,7 @@ from actparse.errors import ConfigError
 from actparse.stages.actions import ClipConfig, step_at
 from actparse.training.store import Store
 from actparse.training.stretches import ClipSource, Stretch, source_of
-from actparse.video.segments import num_segments
+from actparse.video.segments import expect_segment_seconds, num_segments
 from actparse.vocabulary import GROUPS, PARTS
 
 
@@ -33,8 +33,7 @@ class Level:
     def __post_init__(self) -> None:
         if self.kind not in ("segment", "frame"):
             raise ConfigError(f"train: level must be segment or frame, got {self.kind}")
-        if not self.segment_seconds > 0:
-            raise ConfigError(f"train: segment_seconds must be greater than 0, got {self.segment_seconds}")
+        expect_segment_seconds(self.segment_seconds)
 
     def __str__(self) -> str:
         return "single frames" if self.kind == "frame" else f"segments of about {self.segment_seconds:g} s"

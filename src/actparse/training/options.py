@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ Report = Callable[[str], None]  # takes one line of progress
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "bfloat16", "float16", "float32")
 SIZES = ("tiny", "paper")
+MAX_SEED = 2**32 - 1  # what the loop makes of it fits the 64 bits of PyTorch's own
 
 
 def say_nothing(line: str) -> None:
@@ -63,8 +65,8 @@ class TrainOptions:
         if len(given) > 1:
             raise ConfigError(f"train: needs at most one of minutes, epochs and steps, got {' and '.join(given)}")
         for name, value in given.items():
-            if value <= 0:
-                raise ConfigError(f"train.{name} must be greater than 0, got {value}")
+            if not value > 0 or not math.isfinite(value):
+                raise ConfigError(f"train.{name} must be greater than 0 and finite, got {value}")
         for name, count in (
             ("threads", self.threads),
             ("stream_crops", self.stream_crops),
@@ -75,6 +77,8 @@ class TrainOptions:
         ):
             if count is not None and count < 1:
                 raise ConfigError(f"train.{name} must be at least 1, got {count}")
+        if not 0 <= self.seed <= MAX_SEED:
+            raise ConfigError(f"train.seed must be at least 0 and at most {MAX_SEED}, got {self.seed}")
         for name, count in (
             ("workers", self.workers),
             ("stream_clips", self.stream_clips),

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from actparse.errors import ConfigError
 
+MIN_SEGMENT_SECONDS = 0.1  # some three frames; far shorter ones are more than memory holds
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -19,6 +21,16 @@ class Segment:
     end_frame: int
     start_seconds: float
     end_seconds: float
+
+
+def expect_segment_seconds(seconds: float) -> None:
+    """Check the length of a training's segments.
+
+    Raises:
+        ConfigError: it is not a number, or below MIN_SEGMENT_SECONDS.
+    """
+    if not seconds >= MIN_SEGMENT_SECONDS:
+        raise ConfigError(f"train: segment_seconds must be at least {MIN_SEGMENT_SECONDS}, got {seconds}")
 
 
 def num_segments(duration_seconds: float, target_seconds: float) -> int:

@@ -30,6 +30,7 @@ from actparse.errors import WeightsError
 _RECORDS_OF = ("mmengine.", "mmcv.", "mmdet.", "mmpose.", "mmaction.", "argparse.", "pathlib.", "datetime.", "addict.")
 _BLOCKED = re.compile(r"(?:global|Unsupported (?:class|global):? GLOBAL|GLOBAL) `?([\w.]+)`?")
 _NUMBERS = re.compile(r"[fiu][1248]|b1")  # NumPy's short names of what a tensor can hold
+_MAX_START = 256  # bytes that tell a text file
 _MAX_DEPTH = 3  # of a dictionary in a dictionary: state_dict, model, the entries
 
 
@@ -159,7 +160,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             raise WeightsError(f"{path}: needs a dictionary of names and tensors, got a {type(found).__name__}")
         return _checked(found, {}, path)
     except pickle.UnpicklingError as error:
-        raise WeightsError(f"{path}: {_refusal(str(error))}") from None
+        raise WeightsError(f"{path}: {_refusal(path, str(error))}") from None
     except WeightsError:
         raise
     except MemoryError:
@@ -167,8 +168,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except OSError:
         raise
     except Exception as error:  # a damaged pickle or zip can fail in any way that its reader did not think of
-        reason = (str(error).splitlines() or ["a file that ends too early"])[0]
-        raise WeightsError(f"{path}: needs a checkpoint file, got: {reason[:200]}") from None
+        reason = (str(error).strip().splitlines() or ["a file that ends too early"])[0]
+        raise WeightsError(f"{path}: needs a checkpoint file, got: {_content(path) or reason[:200]}") from None
 
 
 def _checked(found: Mapping[Any, Any], seen: dict[int, dict[Any, Any]], path: Path, depth: int = 1) -> dict[Any, Any]:
@@ -236,7 +237,18 @@ def _expect_stored(path: Path) -> None:
         raise WeightsError(f"{path}: needs an archive that torch wrote, got {total} bytes in a file of {size}")
 
 
-def _refusal(reason: str) -> str:
+def _content(path: Path) -> str:
+    """What a file that is no checkpoint holds, where its first bytes tell; else empty."""
+    with path.open("rb") as file:
+        start = file.read(_MAX_START)
+    if not start:
+        return "an empty file"
+    text = start.decode("ascii", "replace").strip()
+    is_text = all(sign.isprintable() or sign.isspace() for sign in text) and "\ufffd" not in text
+    return f"a text file that begins {text.splitlines()[0][:40]!r}" if text and is_text else ""
+
+
+def _refusal(path: Path, reason: str) -> str:
     blocked = _BLOCKED.search(reason)
     if blocked:
         return (
@@ -244,4 +256,6 @@ def _refusal(reason: str) -> str:
             "save its state_dict by itself with the program that made it"
         )
     said = re.search(r"WeightsUnpickler error: *(.+)", reason) or re.search(r"(.+)", reason)
-    return f"needs a checkpoint file, got: {said[1][:200] if said else 'an empty file'}"
+    return (
+        f"needs a checkpoint file, got: {_content(path) or (said[1][:200] if said else 'a file that ends too early')}"
+    )

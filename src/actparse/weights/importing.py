@@ -126,8 +126,9 @@ def import_checkpoint(path: Path, options: ImportOptions) -> Imported:
         named = unwrap(found)
         net = build_network(options.network, named, num_classes=options.num_classes, source=path.name)
         if layout == "torchvision" and isinstance(net, Yolof):
-            _refuse_style(path, "it comes in torchvision's layout", "torchvision", force=options.force)
             layout, partial = "openmmlab", True  # the same names
+            if not options.force and _fits_backbone(net, named, layout):
+                raise _other_style(path, "it comes in torchvision's layout", "torchvision")
         if not any(name.startswith(_DETECTOR_HEADS) for name in named):
             _expect_style(path, net, named, layout, known, force=options.force)
         entries = fill_public(net, found, layout, partial=partial)
@@ -208,8 +209,17 @@ def _expect_style(
         size = _stem_of(found, layout)
         style = "caffe" if size > GREY_LEVEL_STEM else "torchvision"
         why = f"its stem expects values of about {size:.2g}"
-    if style != "caffe":
-        _refuse_style(path, why, style, force=force)
+    if style != "caffe" and not force and _fits_backbone(net, found, layout):
+        raise _other_style(path, why, style)
+
+
+def _fits_backbone(net: Yolof, found: Mapping[str, Any], layout: LayoutName) -> bool:
+    """Whether a file that is about to be refused is a ResNet of this network's at all; `net` may be filled."""
+    try:
+        fill_public(net, found, layout, partial=True)
+    except WeightsError:
+        return False  # and says why where the network is filled
+    return True
 
 
 def _stem_of(found: Mapping[str, Any], layout: LayoutName) -> float:
@@ -226,9 +236,8 @@ def _stem_of(found: Mapping[str, Any], layout: LayoutName) -> float:
     return expected_input(weight, scale, variance)
 
 
-def _refuse_style(path: Path, why: str, style: Stem, *, force: bool) -> None:
-    if not force:
-        raise WeightsError(
-            f"{path}: needs a caffe-style ResNet (stride in the 1x1 convolution, BGR grey levels), got a {style}-style "
-            f"one ({why}): names and shapes fit, the weights do not; resnet50-caffe's do; --force imports it"
-        )
+def _other_style(path: Path, why: str, style: Stem) -> WeightsError:
+    return WeightsError(
+        f"{path}: needs a caffe-style ResNet (stride in the 1x1 convolution, BGR grey levels), got a {style}-style "
+        f"one ({why}): names and shapes fit, the weights do not; resnet50-caffe's do; --force imports it"
+    )

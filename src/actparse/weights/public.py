@@ -76,6 +76,9 @@ def load_public(
     A file of an ImageNet classifier (`torchvision` into a Tsn) fills the backbone alone; where a Tsn's images do not
     have three channels, its first convolution keeps its values too, as in the reference.
 
+    Names and shapes alone are compared; `actparse weights import` also tells a torchvision-style ResNet from a
+    caffe-style one, which has the same, by its stem.
+
     Args:
         net: Yolof, Hrnet, Csn, Tsn or ResNet, sized as the checkpoint's.
         state_dict: name to tensor or array, bare or inside `state_dict` or `model`, with or without `module.`.
@@ -87,8 +90,8 @@ def load_public(
         The same network.
 
     Raises:
-        WeightsError: the layout does not exist for such a network; an entry is missing, unused, no tensor, or of
-            another shape. The message names the entries.
+        WeightsError: the layout does not exist for such a network; `state_dict` is no dictionary; an entry is
+            missing, unused, no tensor, or of another shape. The message names the entries.
     """
     fill_public(net, state_dict, layout, partial=partial)
     return net
@@ -151,8 +154,10 @@ def unwrap(state_dict: Mapping[str, Any]) -> dict[str, Any]:
     """A checkpoint's entries by their own names: out of `state_dict` and `model`, without `module.`.
 
     Raises:
-        WeightsError: a name is not text.
+        WeightsError: it is no dictionary, or a name is not text.
     """
+    if not isinstance(state_dict, Mapping):
+        raise WeightsError(f"checkpoint must be a dictionary of names and tensors, got {type(state_dict).__name__}")
     entries = state_dict
     for wrapper in _WRAPPERS:
         inner = entries.get(wrapper)

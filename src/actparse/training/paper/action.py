@@ -8,11 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from actparse.errors import ConfigError
 from actparse.nets.csn import Bottleneck, CsnConfig
 from actparse.stages.actions import ClipConfig
 from actparse.stages.inputs import InputNorm
-from actparse.training.paper.readings import BatchReading, Crop, Mirror, Pretraining, WarmUp, samples_of_step
+from actparse.training.paper.readings import (
+    BatchReading,
+    Crop,
+    Mirror,
+    Pretraining,
+    WarmUp,
+    expect_ranges,
+    samples_of_step,
+)
 from actparse.training.task import StepRule, TaskSettings
 
 WARM_UP_COUNT = 16  # epochs or iterations
@@ -56,9 +63,16 @@ class ClipNumbers:
     split_seed: int = 0  # of the 3,000 videos trained on and 809 held out, where the dataset has no split val; ours
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "num_gpus", "epochs", "num_frames", "frame_stride", "num_clips", "crop_size"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"train: {name} must be at least 1, got {getattr(self, name)}")
+        of_clips = ("num_frames", "frame_stride", "num_clips", "train_short_side", "crop_size", "test_short_side")
+        expect_ranges(
+            self,
+            at_least_1=("batch_size", "num_gpus", "epochs", "milestones", *of_clips),
+            at_least_0=("weight_decay",),
+            above_0=("learning_rate", "gamma", "max_gradient_norm"),
+            below_1=("momentum", "dropout"),
+            shares=("warmup_start",),
+        )
+        self.settings(), self.stage()  # they check the rest
 
     def settings(self) -> TaskSettings:
         """As the loop reads them."""
@@ -97,17 +111,20 @@ class ClipNumbers:
 class CsnNumbers(ClipNumbers):
     """ip-CSN-152; the one that names the action sees whole videos."""
 
-    depth_blocks: tuple[int, ...] = (3, 8, 36, 3)  # "ip-CSN-152"
+    depth_blocks: tuple[int, int, int, int] = (3, 8, 36, 3)  # "ip-CSN-152"
     bottleneck: Bottleneck = "ip"
     pretraining: Pretraining = "ig65m"  # of the file that training starts from, which decides mean and deviation
     freeze_batch_norm: bool = True  # "we freeze the Batch Normalization (BN) layers in the backbone"
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        expect_ranges(self, at_least_1=("depth_blocks",))
+
     def net(self, num_classes: int) -> CsnConfig:
         """The network."""
-        first, second, third, fourth = self.depth_blocks
         return CsnConfig(
             num_classes=num_classes,
-            num_blocks=(first, second, third, fourth),
+            num_blocks=self.depth_blocks,
             bottleneck=self.bottleneck,
             dropout=self.dropout,
             freeze_batch_norm=self.freeze_batch_norm,
@@ -127,3 +144,7 @@ class CsnIrNumbers(CsnNumbers):
     # Weights of the two networks, ip first. Source: the authors' challenge report; it does not say whether logits are
     # summed, or probabilities as those of clips are.
     ensemble: tuple[float, float] | None = (7.0, 1.0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        expect_ranges(self, at_least_0=("ensemble",))

@@ -14,6 +14,7 @@ from actparse.errors import ConfigError
 from actparse.nets.baseline import BaselineConfig, Pooling
 from actparse.nets.resnet import resnet_config
 from actparse.stages.baseline import BaselineSettings
+from actparse.training.paper.readings import expect_ranges
 from actparse.training.task import StepRule, TaskSettings
 from actparse.vocabulary import PARTS
 
@@ -53,12 +54,26 @@ class BaselineNumbers:
     split_seed: int = 0  # of the 3,000 videos trained on and 809 held out, where the dataset has no split val; ours
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "epochs", "num_segments", "frame_stride", "test_short_side", "test_frames"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"train: {name} must be at least 1, got {getattr(self, name)}")
-        if min(self.train_size) < 1 or not 0 < self.zoom[0] <= self.zoom[1] or not 0 <= self.mirror_share <= 1:
-            got = f"{self.train_size}, {self.zoom} and {self.mirror_share}"
-            raise ConfigError(f"train: needs train_size, a range of zoom and a mirror_share of 0 to 1, got {got}")
+        counts = (
+            "batch_size",
+            "epochs",
+            "milestones",
+            "num_segments",
+            "frame_stride",
+            "test_short_side",
+            "test_frames",
+        )
+        expect_ranges(
+            self,
+            at_least_1=(*counts, "train_size"),
+            at_least_0=("states_weight", "weight_decay"),
+            above_0=("learning_rate", "gamma", "max_gradient_norm", "zoom"),
+            below_1=("momentum",),
+            shares=("max_shift", "mirror_share"),
+        )
+        if self.zoom[0] > self.zoom[1]:
+            raise ConfigError(f"train: zoom must be two numbers, the smaller first, got {self.zoom}")
+        self.settings(), self.net(1, (1,) * len(PARTS))  # they check the rest
 
     def settings(self) -> TaskSettings:
         """As the loop reads them."""

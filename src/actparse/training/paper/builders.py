@@ -22,7 +22,7 @@ from actparse.training.paper.baseline import BaselineNumbers
 from actparse.training.paper.baseline_task import BaselineTask
 from actparse.training.paper.clip_tasks import CsnTask, SpansTask, TsnFlowTask, TsnRgbTask
 from actparse.training.paper.detector_tasks import PartsTask, PersonsTask
-from actparse.training.paper.keypoints import find_keypoints
+from actparse.training.paper.keypoints import NoKeypoints, find_keypoints
 from actparse.training.paper.parts import PartsNumbers
 from actparse.training.paper.persons import PersonsNumbers
 from actparse.training.paper.spans import Span, action_spans, frame_spans, segment_spans
@@ -47,6 +47,8 @@ def build_parts(name: str, numbers: PartsNumbers, data: Path, run: RunFolder, op
     if not weights.is_file():
         raise TrainingError(f"{name} needs {weights}: run the recipe poses first")
     splits = open_splits(data, run.out, options.report, seed=numbers.split_seed)
+    if options.only_estimate:
+        return PartsTask(name, *splits, numbers, NoKeypoints(cache_folder(data, run.out)))
     has_cuda = torch.cuda.is_available() and options.device != "cpu"
     keypoints = find_keypoints(
         splits,

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from actparse.errors import ConfigError
 from actparse.nets.resnet import resnet_config
 from actparse.nets.yolof import YolofConfig
-from actparse.training.paper.readings import BatchReading, samples_of_step
+from actparse.training.paper.readings import BatchReading, expect_ranges, samples_of_step
 from actparse.training.task import StepRule, TaskSettings
 
 
@@ -42,12 +41,15 @@ class DetectorNumbers:
     split_seed: int = 0  # of the 3,000 videos trained on and 809 held out, where the dataset has no split val; ours
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "num_gpus", "epochs", "frame_stride"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"train: {name} must be at least 1, got {getattr(self, name)}")
-        for name in ("mirror_share", "shift_share"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(f"train: {name} must be 0 to 1, got {getattr(self, name)}")
+        expect_ranges(
+            self,
+            at_least_1=("batch_size", "num_gpus", "epochs", "milestones", "frame_stride"),
+            at_least_0=("warmup_iterations", "weight_decay", "backbone_rate", "max_shift"),
+            above_0=("learning_rate", "gamma"),
+            below_1=("momentum",),
+            shares=("warmup_start", "mirror_share", "shift_share"),
+        )
+        self.settings(), self.net(1)  # they check the rest
 
     def settings(self) -> TaskSettings:
         """As the loop reads them."""

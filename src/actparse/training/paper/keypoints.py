@@ -16,6 +16,7 @@ from actparse.nets.hrnet import Hrnet
 from actparse.stages.poses import PoseEstimator, PosesConfig
 from actparse.training import ranks
 from actparse.training.options import Report
+from actparse.training.paper.index import VideoIndex
 from actparse.training.paper.splits import Split, read_images
 from actparse.vocabulary import NUM_KEYPOINTS
 from actparse.weights.bundle import config_from_dict, file_sha256, load_network
@@ -34,6 +35,14 @@ class KeypointFiles:
     def of(self, split: Split, video: int) -> NDArray[np.float32]:
         """(P, 17, 3) x, y in pixels of the frame, confidence, of a video's persons; zeros where none was asked."""
         return np.asarray(np.load(self.path(split, video)), np.float32)
+
+
+class NoKeypoints(KeypointFiles):
+    """Nobody's: for an estimate of a run, which finding them first would make as long as an epoch."""
+
+    def of(self, split: Split, video: int) -> NDArray[np.float32]:
+        """Zeros (P, 17, 3)."""
+        return np.zeros((_num_persons(split.index, video), NUM_KEYPOINTS, 3), np.float32)
 
 
 def find_keypoints(
@@ -76,11 +85,15 @@ def _persons_of(splits: tuple[Split, ...]) -> str:
     return digest.hexdigest()[:12]
 
 
+def _num_persons(index: VideoIndex, video: int) -> int:
+    frames = index.frames_of(video)
+    return int(index.person_offsets[frames.stop]) - int(index.person_offsets[frames.start])
+
+
 def _of_video(estimator: PoseEstimator, split: Split, video: int, stride: int) -> NDArray[np.float32]:
     index = split.index
-    frames = index.frames_of(video)
-    first, end = int(index.person_offsets[frames.start]), int(index.person_offsets[frames.stop])
-    keypoints = np.zeros((end - first, NUM_KEYPOINTS, 3), np.float32)
+    first = int(index.person_offsets[index.frames_of(video).start])
+    keypoints = np.zeros((_num_persons(index, video), NUM_KEYPOINTS, 3), np.float32)
     rows = Split(index, (video,)).frames(stride)
     numbers = [int(index.frame_numbers[row]) for row in rows]
     images = read_images(index, video, numbers) if numbers else {}

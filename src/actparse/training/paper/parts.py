@@ -11,6 +11,7 @@ from actparse.stages.dots import DotsConfig
 from actparse.stages.parts import PartsConfig
 from actparse.stages.persons import PersonsConfig
 from actparse.training.paper.detector import DetectorNumbers
+from actparse.training.paper.readings import expect_ranges
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +23,11 @@ class PartsNumbers(DetectorNumbers):
     padding: float = 1.0  # the crop is the person's box; section II-B
     grow: bool = True  # the box first grows until it holds the keypoints; section II-B
     min_confidence: float = 0.25  # of a keypoint that draws a dot or moves the box; ours
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        expect_ranges(self, shares=("min_confidence",))
+        self.stage()  # it checks the rest
 
     def stage(self) -> PartsConfig:
         """How the trained network is used; it reads images as the person detector does."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from actparse.stages.persons import PersonsConfig
 from actparse.training.paper.detector import DetectorNumbers
+from actparse.training.paper.readings import expect_ranges
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +18,11 @@ class PersonsNumbers(DetectorNumbers):
     min_score: float = 0.05  # YOLOF's test
     max_iou: float = 0.6  # YOLOF's test
     max_persons: int = 10  # "the top-10 results from the person detector"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        expect_ranges(self, at_least_1=("max_persons",), shares=("min_score", "max_iou"))
+        self.stage()  # it checks the rest
 
     def stage(self) -> PersonsConfig:
         """How the trained network is used."""

@@ -24,6 +24,10 @@ from actparse.training.task import steps_per_epoch
 from actparse.vocabulary import GROUPS
 from actparse.weights.bundle import config_to_dict, load_network, save_network
 
+# settings of an imported file that must be the stage's, and the numbers that decide them
+SETTINGS_OF_POSES = {"size": "size", "decoding": "decoding"}
+SETTINGS_OF_CSN = {"norm": "pretraining"}
+
 
 @dataclass(frozen=True)
 class PaperRecipe:
@@ -129,10 +133,12 @@ def _keep_poses(numbers: PosesNumbers, run: RunFolder, initial: Path | None, opt
     """Write the stage's file from an imported HRNet."""
     if initial is None:
         raise TrainingError("poses: HRNet-w48 is used as it is: needs --init, a file of `actparse weights import`")
-    net = load_network(initial).net
+    file = load_network(initial)
+    net = file.net
     width = net.config.width if isinstance(net, Hrnet) else 0
     if width != numbers.width:
         raise WeightsError(f"{initial}: needs an HRNet of width {numbers.width}, got a {type(net).__name__} of {width}")
+    _expect_settings(initial, file.settings, config_to_dict(numbers.stage()), SETTINGS_OF_POSES)
     figures: dict[str, Any] = {"steps": 0}
     if ranks.rank() == 0:
         import torch
@@ -142,6 +148,20 @@ def _keep_poses(numbers: PosesNumbers, run: RunFolder, initial: Path | None, opt
         write_json(run.metrics, figures)
         options.report("poses: HRNet-w48 from COCO as it is, without any fine-tuning; nothing was trained")
     return figures
+
+
+def _expect_settings(
+    initial: Path, stored: Mapping[str, Any], asked: Mapping[str, Any], names: Mapping[str, str]
+) -> None:
+    """An imported network is used as it was trained.
+
+    Raises:
+        WeightsError: a setting of `names` differs from the file's; their values are the numbers that `--set` changes.
+    """
+    for name, number in names.items():
+        wanted = {**asked[name], **stored[name]} if isinstance(stored.get(name), dict) else stored.get(name)
+        if wanted is not None and wanted != asked[name]:
+            raise WeightsError(f"{initial}: needs {name} {wanted}, got {asked[name]}: --set {number}=... changes it")
 
 
 def _train(
@@ -161,6 +181,8 @@ def _train(
     def build(options: TrainOptions) -> tuple[Any, TrainOptions]:
         task = builder(name, numbers, data, run, options)
         if initial is not None:
+            if isinstance(numbers, CsnNumbers):
+                _expect_settings(initial, load_network(initial).settings, task.stage_settings(), SETTINGS_OF_CSN)
             fresh = builders.start_from(task, initial)
             options.report(f"{name}: starts from {initial}; fresh: {', '.join(fresh) or 'nothing'}")
         else:

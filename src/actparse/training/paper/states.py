@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from actparse.errors import ConfigError
 from actparse.nets.csn import Bottleneck
 from actparse.stages.actions import ClipConfig
 from actparse.training.paper.action import CsnNumbers
-from actparse.training.paper.readings import Level, Pretraining
+from actparse.training.paper.readings import Level, Pretraining, expect_ranges
+from actparse.video.segments import expect_segment_seconds
 
 IR_WEIGHTS = {  # of the two networks of a group, ip first. Source: the authors' challenge report
     "head": (1.413, 1.0),
@@ -34,11 +34,8 @@ class StatesNumbers(CsnNumbers):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.segment_seconds > 0 or self.frame_stride_evaluated < 1:
-            raise ConfigError(
-                f"train: segment_seconds must be greater than 0 and frame_stride_evaluated at least 1, "
-                f"got {self.segment_seconds} and {self.frame_stride_evaluated}"
-            )
+        expect_ranges(self, at_least_1=("frame_stride_evaluated",))
+        expect_segment_seconds(self.segment_seconds)
 
     def stage(self) -> ClipConfig:
         """How the trained network is used; around a single frame there is room for one clip."""
@@ -53,3 +50,7 @@ class StatesIrNumbers(StatesNumbers):
     bottleneck: Bottleneck = "ir"
     pretraining: Pretraining = "sports1m"
     ensemble: tuple[float, float] | None = None  # weights, ip first; None leaves the network out of the ensemble
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        expect_ranges(self, at_least_0=("ensemble",))

@@ -13,8 +13,9 @@ from actparse.nets.tsn import TsnConfig
 from actparse.stages.actions import ClipConfig
 from actparse.stages.inputs import InputNorm
 from actparse.training.paper.action import ClipNumbers
-from actparse.training.paper.readings import Crop, Level
+from actparse.training.paper.readings import Crop, Level, expect_ranges
 from actparse.training.task import StepRule, TaskSettings
+from actparse.video.segments import expect_segment_seconds
 
 REFERENCE_BATCH = 256  # TSN: 32 on each of 8 GPUs
 
@@ -35,6 +36,14 @@ class TsnRgbNumbers(ClipNumbers):
     reference_rate: float = 0.01  # TSN, at 256
     reference_epochs: int = 100  # TSN
     reference_milestones: tuple[int, ...] = (40, 80)  # TSN
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        of_reference = ("reference_epochs", "reference_milestones")
+        expect_ranges(
+            self, at_least_1=("num_segments", "frame_stride_evaluated", *of_reference), above_0=("reference_rate",)
+        )
+        expect_segment_seconds(self.segment_seconds)
 
     def settings(self) -> TaskSettings:
         """As the loop reads them."""
