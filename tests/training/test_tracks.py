@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from actparse.data.synth.motion import ACTIONS
+from actparse.errors import DataError
 from actparse.nets.tracks import TrackConfig
 from actparse.stages.tracks import TracksConfig
 from actparse.training.reading import StoreConfig
@@ -62,6 +63,15 @@ def test_a_stream_is_the_same_again(stream: TrackStream, tmp_path: Path) -> None
     assert np.array_equal(again.keypoints, stream.keypoints)
     assert np.array_equal(again.states, stream.states)
     assert again.actions == stream.actions
+
+
+@pytest.mark.parametrize("name", ["keypoints", "states", "words"])
+def test_a_damaged_shard_of_tracks_is_named(name: str, tmp_path: Path) -> None:
+    open_track_stream(tmp_path, 2, CONFIG, processes=1)
+    (path,) = (path for path in tmp_path.rglob(f"{name}.npy") if path.parent.name == "00000")
+    path.write_bytes(path.read_bytes()[:90])
+    with pytest.raises(DataError, match="00000: needs a shard of tracks, got a damaged one"):
+        open_track_stream(tmp_path, 2, CONFIG, processes=1)
 
 
 def test_persons_of_a_store_are_tracked_where_nobody_numbered_them(store: Store) -> None:

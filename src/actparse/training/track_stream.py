@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 from numpy.typing import NDArray
 
 from actparse.data.synth.motion import ACTIONS
 from actparse.data.synth.scene import SceneConfig, build_cast
-from actparse.errors import ConfigError
+from actparse.errors import ConfigError, DataError
 from actparse.training.options import Report, say_nothing
 from actparse.training.shards import Seed, complete_shards, save_shard
 from actparse.vocabulary import NUM_KEYPOINTS, PARTS
@@ -98,8 +99,17 @@ def open_track_stream(
 
 
 def _read_shard(shard: Path) -> tuple[NDArray[np.float32], NDArray[np.int16], list[str], list[str]]:
-    words = json.loads(str(np.load(shard / "words.npy")))
-    return np.load(shard / "keypoints.npy"), np.load(shard / "states.npy"), words["actions"], words["states"]
+    try:
+        words = json.loads(str(np.load(shard / "words.npy")))
+        keypoints, states = np.load(shard / "keypoints.npy"), np.load(shard / "states.npy")
+        actions, names = [str(name) for name in words["actions"]], [str(name) for name in words["states"]]
+        if len({len(keypoints), len(states), len(actions)}) > 1:
+            raise ValueError(f"{len(keypoints)} tracks, {len(states)} of states, {len(actions)} of actions")
+        if states.size and not 0 <= states.min() <= states.max() < len(names):
+            raise ValueError(f"numbers of states beyond {len(names)}")
+    except (OSError, ValueError, TypeError, KeyError, EOFError, RecursionError, TokenError) as error:
+        raise DataError(f"{shard}: needs a shard of tracks, got a damaged one ({error}): remove it") from None
+    return keypoints, states, actions, names
 
 
 def write_tracks(folder: Path, seed: Seed, config: TrackStreamConfig) -> None:
