@@ -136,7 +136,7 @@ def test_level_and_length_of_segments_make_another_parse(
     with pytest.raises(WeightsError, match=r"bundle\.json: inference: level must be 'segment' or 'frame', got 'word'"):
         Parser.load(of_frames)
     assert main(["parse", str(video), "--segment-seconds", "nan"]) == EXIT_USER_ERROR
-    assert "segment_seconds must be greater than 0, got nan" in capsys.readouterr().err
+    assert "segment_seconds must be at least 0.1, got nan" in capsys.readouterr().err
 
 
 def test_what_is_missing_beside_a_parse_is_made_without_parsing(parser: Parser, tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def expect_format(folder: Path, flow_format: FlowFormat) -> None:
         before = dict(json.loads(path.read_text(encoding="utf-8")))
     except (FileNotFoundError, NotADirectoryError):
         return
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         raise DataError(f"{path}: needs the settings of the flow beside it, got a file that cannot be read") from None
     for name, value in flow_format.to_dict().items():
         if before.get(name) != value:
@@ -106,7 +106,7 @@ def has_flow(folder: Path, video: Path) -> bool:
         return bool(source["bytes"] == video.stat().st_size)
     except FileNotFoundError:
         return not (folder / SOURCE_FILE).exists()
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return False
 
 

@@ -101,7 +101,7 @@ class StateShares:
             raw = json.loads(text)
             actions = tuple(map(str, raw["actions"]))
             return cls(actions, {group: _group_shares(raw["groups"][group], group, len(actions)) for group in GROUPS})
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise DataError(f"{where}: needs shares of states as actparse writes them, got: {error!r}") from None
 
 

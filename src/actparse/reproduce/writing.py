@@ -21,7 +21,7 @@ NAMES = {  # of figures, in the order of the columns
     "ap50": "AP50",
     **{group: group for group in GROUPS},
     "giga_macs": "G MAC",
-    "compute_share": "% of frames",
+    "compute_share": "computing, % of frames",
 }
 TITLES = {
     "table1": "Table I: methods",

@@ -104,7 +104,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: needs a JSON object, got: {error}") from None
     if not isinstance(raw, dict):
         raise DataError(f"{path}: needs a JSON object, got {type(raw).__name__}")

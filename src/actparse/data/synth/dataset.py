@@ -97,7 +97,7 @@ def is_synthetic(root: Path) -> bool:
     """Whether a dataset's folder was made by this generator."""
     try:
         plan = json.loads((root / PLAN_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(plan, dict) and plan.get("generator") == GENERATOR
 
