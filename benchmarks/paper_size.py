@@ -113,7 +113,7 @@ def write_fresh_bundle(bundle: Path) -> None:
     torch.manual_seed(0)
     stage_1 = {
         "persons": (Yolof(persons.net(num_classes=1)), replace(persons.stage(), min_score=0.0, max_iou=1.0)),
-        "poses": (hrnet(poses.width), poses.stage()),
+        "poses": (hrnet(poses.width), replace(poses.stage(), max_oks=1.0)),
         "parts": (Yolof(parts.net(num_classes=len(PARTS))), parts.stage()),
     }
     for kind, (net, stage) in stage_1.items():
