@@ -25,7 +25,7 @@ from actparse.training.paper.bundle import assemble_if_complete
 from actparse.training.paper.readings import described
 from actparse.training.paper.recipes import PAPER_RECIPES, numbers_of
 from actparse.vocabulary import GROUPS
-from actparse.weights.bundle import load_network, save_network
+from actparse.weights.bundle import file_sha256, load_network, save_network
 from training.miniature import ACTIONS, NUM_FRAMES, write_miniature
 
 SMALL_DETECTOR = {"depth": "18", "batch_size": "2", "num_gpus": "1", "warmup_iterations": "1", "epochs": "1"}
@@ -115,6 +115,7 @@ def test_action_starts_from_an_imported_backbone(data: Path, tmp_path: Path) -> 
     save_network(tmp_path / "csn.safetensors", start, kind="csn", settings={}, dtype=torch.float32)
     figures = run_recipe("action", data, tmp_path, options(SMALL_CSN, init=tmp_path, report=lines.append))
     assert figures["stretches"] == 4
+    assert figures["start"] == file_sha256(tmp_path / "csn.safetensors")
     other = {"norm": {"mean": [110.0, 100.0, 95.0]}}
     save_network(tmp_path / "sports.safetensors", start, kind="csn", settings=other, dtype=torch.float32)
     with pytest.raises(WeightsError, match=r"needs norm .*110\.0.* --set pretraining="):

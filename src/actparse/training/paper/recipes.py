@@ -188,6 +188,6 @@ def _train(
         else:
             options.report(f"{name}: starts from fresh weights; the paper's start is --init, an imported checkpoint")
         every = options.check_every or steps_per_epoch(task.num_samples, task.settings.batch_size)
-        return task, replace(options, check_every=every, estimate=True)
+        return task, replace(options, init=initial, check_every=every, estimate=True)
 
     return train_and_save(build, run, options)
