@@ -28,7 +28,7 @@ from actparse.stages.poses import PosesConfig
 from actparse.training.paper.parts import PartsNumbers
 from actparse.training.paper.persons import PersonsNumbers
 from actparse.video.flow import small_size
-from actparse.video.segments import MIN_SEGMENT_SECONDS
+from actparse.video.segments import expect_segment_seconds
 from actparse.vocabulary import GROUPS, PARTS
 
 MAX_SECONDS = 86_400.0  # of a video: a day
@@ -54,9 +54,7 @@ class VideoShape:
             raise ConfigError(f"video.seconds must be at most {MAX_SECONDS:g}, a day, got {self.seconds}")
         if self.frame_rate > MAX_FRAME_RATE:
             raise ConfigError(f"video.frame_rate must be at most {MAX_FRAME_RATE:g}, got {self.frame_rate}")
-        if self.segment_seconds < MIN_SEGMENT_SECONDS:
-            got = self.segment_seconds
-            raise ConfigError(f"video.segment_seconds must be at least {MIN_SEGMENT_SECONDS}, got {got}")
+        expect_segment_seconds(self.segment_seconds, "video.segment_seconds")
         if min(self.size) < 1:
             height, width = self.size
             raise ConfigError(f"video.size must be at least 1x1 pixel, got {width}x{height}")

@@ -40,7 +40,7 @@ from actparse.structures import (
     VideoParse,
 )
 from actparse.video.decode import DecodedFrame, probe, read_frames
-from actparse.video.segments import MIN_SEGMENT_SECONDS
+from actparse.video.segments import expect_segment_seconds
 from actparse.vocabulary import PARTS, LabelSpace
 from actparse.weights.bundle import config_from_dict
 
@@ -63,8 +63,7 @@ class ParserConfig:
     def __post_init__(self) -> None:
         if self.stride < 1:
             raise ConfigError(f"stride must be at least 1, got {self.stride}")
-        if not self.segment_seconds >= MIN_SEGMENT_SECONDS:  # not a number is not, either
-            raise ConfigError(f"segment_seconds must be at least {MIN_SEGMENT_SECONDS}, got {self.segment_seconds}")
+        expect_segment_seconds(self.segment_seconds)
         if self.level not in ("segment", "frame"):
             raise ConfigError(f"level must be 'segment' or 'frame', got {self.level!r}")
         if self.batch_frames < 1:

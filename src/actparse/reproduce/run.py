@@ -120,13 +120,13 @@ def reproduce(table: str, data: Path, out: Path, options: ReproduceOptions) -> T
     else:
         rows = bench.method_rows(table, table_3(options.size), {})
     made = Table(
-        table,
-        options.size,
-        data.resolve().name,
-        _length(options),
-        len(videos),
-        options.seeds,
-        tuple(rows),
+        name=table,
+        size=options.size,
+        dataset=data.resolve().name,
+        length=_length(options),
+        num_videos=len(videos),
+        seed_numbers=options.seeds,
+        rows=tuple(rows),
         num_rendered_clips=bench.num_rendered_clips if table != "table2" else 0,
     )
     write_table(made, out)
@@ -182,7 +182,8 @@ class _Bench:
             init = trained.weights
             if not trained.is_finished:
                 before = self._jobs_to(start.training, there, SHARED_SEED if start.is_shared else seed)
-        job = self._job(training, run, seed, tuple(before)[-1:], init=init)
+        start_job = tuple(before)[-1:]  # none where it is finished
+        job = self._job(training, run, seed, start_job, init=init)
         return {**before, f"{run.relative_to(self.out)}: {training.recipe}": job}
 
     def _can_be_had(self, start: Start) -> bool:
@@ -234,9 +235,12 @@ class _Bench:
         files = {name: RunFolder(self.stage_1, name).weights for name in STAGE_1}
         bundle = run / method.bundle
         if self.options.size == "paper":
-            lent = [training for training in method.trainings if training.home not in (None, method.folder)]
-            at_home = {t.recipe: RunFolder(self.folder(seed, str(t.home)), t.recipe).weights for t in lent}
-            for name, path in {**files, **at_home}.items():
+            files |= {
+                training.recipe: RunFolder(self.folder(seed, training.home), training.recipe).weights
+                for training in method.trainings
+                if training.home is not None and training.home != method.folder
+            }
+            for name, path in files.items():
                 _lend(path, RunFolder(run, name))
             assemble_if_complete(run, self.options.training.report)
         else:

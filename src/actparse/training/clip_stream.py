@@ -9,7 +9,6 @@ import json
 import math
 from dataclasses import dataclass, fields
 from pathlib import Path
-from tokenize import TokenError
 from typing import Any
 
 import cv2
@@ -22,9 +21,9 @@ from actparse.data.pseudo_labels import group_label
 from actparse.data.synth.dataset import frame_annotation
 from actparse.data.synth.motion import ACTIONS
 from actparse.data.synth.scene import SceneConfig, build_scene
-from actparse.errors import ConfigError, DataError, expect_shape
+from actparse.errors import ConfigError, expect_shape
 from actparse.training.options import Report, say_nothing
-from actparse.training.shards import Seed, complete_shards, save_shard
+from actparse.training.shards import Seed, complete_shards, reading_shard, save_shard
 from actparse.training.stretches import ClipSource, Stretch
 from actparse.vocabulary import GROUPS, GroupLabel
 
@@ -106,7 +105,7 @@ def open_clip_stream(
 
 def _read_shard(shard: Path, config: ClipStreamConfig) -> list[Stretch]:
     num_frames = config.num_frames
-    try:
+    with reading_shard(shard, "rendered clips"):
         frames = open_memmap(shard / "frames.npy", mode="r")  # (clips * num_frames, H, W, 3)
         rows = [(str(action), _group_labels(labels)) for action, labels in _labels(shard / "labels.npy")]
         expect_shape("frames.npy", frames, (config.clips_per_shard * num_frames, *config.size, 3))
@@ -114,8 +113,6 @@ def _read_shard(shard: Path, config: ClipStreamConfig) -> list[Stretch]:
             raise TypeError(f"frames of {frames.dtype}")
         if len(rows) != config.clips_per_shard:
             raise ValueError(f"labels of {len(rows)} clips, not of {config.clips_per_shard}")
-    except (OSError, ValueError, TypeError, RecursionError, TokenError) as error:
-        raise DataError(f"{shard}: needs a shard of rendered clips, got a damaged one ({error}): remove it") from None
     source = ClipSource(frames, tuple(range(0, len(frames) + 1, num_frames)), shard)
     return [
         Stretch(

@@ -33,7 +33,7 @@ class Level:
     def __post_init__(self) -> None:
         if self.kind not in ("segment", "frame"):
             raise ConfigError(f"train: level must be segment or frame, got {self.kind}")
-        expect_segment_seconds(self.segment_seconds)
+        expect_segment_seconds(self.segment_seconds, "train: segment_seconds")
 
     def __str__(self) -> str:
         return "single frames" if self.kind == "frame" else f"segments of about {self.segment_seconds:g} s"

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from actparse.data.pools import in_order
+from actparse.errors import DataError
 from actparse.training.options import Report, say_nothing
 
 Seed = tuple[int, int, int]  # of a shard: code of the split, seed of the stream, number of the shard
@@ -50,6 +53,19 @@ def complete_shards(
     for done, _ in enumerate(in_order(write, jobs, processes=processes), start=count - len(missing) + 1):
         report(f"rendered {done * size}/{count * size} {name}")
     return shards
+
+
+@contextmanager
+def reading_shard(shard: Path, what: str) -> Iterator[None]:
+    """Errors of reading a shard of `what` as one that names it.
+
+    Raises:
+        DataError: the shard is damaged.
+    """
+    try:
+        yield
+    except (OSError, ValueError, TypeError, KeyError, EOFError, RecursionError, TokenError) as error:
+        raise DataError(f"{shard}: needs a shard of {what}, got a damaged one ({error}): remove it") from None
 
 
 def save_shard(folder: Path, arrays: Mapping[str, NDArray[Any]]) -> None:

@@ -8,16 +8,15 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from tokenize import TokenError
 
 import numpy as np
 from numpy.typing import NDArray
 
 from actparse.data.synth.motion import ACTIONS
 from actparse.data.synth.scene import SceneConfig, build_cast
-from actparse.errors import ConfigError, DataError
+from actparse.errors import ConfigError
 from actparse.training.options import Report, say_nothing
-from actparse.training.shards import Seed, complete_shards, save_shard
+from actparse.training.shards import Seed, complete_shards, reading_shard, save_shard
 from actparse.vocabulary import NUM_KEYPOINTS, PARTS
 
 GENERATION = 1  # of the stream; another number makes a new one
@@ -99,7 +98,7 @@ def open_track_stream(
 
 
 def _read_shard(shard: Path) -> tuple[NDArray[np.float32], NDArray[np.int16], list[str], list[str]]:
-    try:
+    with reading_shard(shard, "tracks"):
         words = json.loads(str(np.load(shard / "words.npy")))
         keypoints, states = np.load(shard / "keypoints.npy"), np.load(shard / "states.npy")
         actions, names = [str(name) for name in words["actions"]], [str(name) for name in words["states"]]
@@ -107,8 +106,6 @@ def _read_shard(shard: Path) -> tuple[NDArray[np.float32], NDArray[np.int16], li
             raise ValueError(f"{len(keypoints)} tracks, {len(states)} of states, {len(actions)} of actions")
         if states.size and not 0 <= states.min() <= states.max() < len(names):
             raise ValueError(f"numbers of states beyond {len(names)}")
-    except (OSError, ValueError, TypeError, KeyError, EOFError, RecursionError, TokenError) as error:
-        raise DataError(f"{shard}: needs a shard of tracks, got a damaged one ({error}): remove it") from None
     return keypoints, states, actions, names
 
 

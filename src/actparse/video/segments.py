@@ -23,14 +23,14 @@ class Segment:
     end_seconds: float
 
 
-def expect_segment_seconds(seconds: float) -> None:
-    """Check the length of a training's segments.
+def expect_segment_seconds(seconds: float, name: str = "segment_seconds") -> None:
+    """Check the length of segments; `name` is the field's in the message.
 
     Raises:
         ConfigError: it is not a number, or below MIN_SEGMENT_SECONDS.
     """
-    if not seconds >= MIN_SEGMENT_SECONDS:
-        raise ConfigError(f"train: segment_seconds must be at least {MIN_SEGMENT_SECONDS}, got {seconds}")
+    if not seconds >= MIN_SEGMENT_SECONDS:  # not a number is not, either
+        raise ConfigError(f"{name} must be at least {MIN_SEGMENT_SECONDS}, got {seconds}")
 
 
 def num_segments(duration_seconds: float, target_seconds: float) -> int:

@@ -35,7 +35,7 @@ class StatesNumbers(CsnNumbers):
     def __post_init__(self) -> None:
         super().__post_init__()
         expect_ranges(self, at_least_1=("frame_stride_evaluated",))
-        expect_segment_seconds(self.segment_seconds)
+        expect_segment_seconds(self.segment_seconds, "train: segment_seconds")
 
     def stage(self) -> ClipConfig:
         """How the trained network is used; around a single frame there is room for one clip."""

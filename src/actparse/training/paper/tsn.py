@@ -43,7 +43,7 @@ class TsnRgbNumbers(ClipNumbers):
         expect_ranges(
             self, at_least_1=("num_segments", "frame_stride_evaluated", *of_reference), above_0=("reference_rate",)
         )
-        expect_segment_seconds(self.segment_seconds)
+        expect_segment_seconds(self.segment_seconds, "train: segment_seconds")
 
     def settings(self) -> TaskSettings:
         """As the loop reads them."""
