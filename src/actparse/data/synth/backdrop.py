@@ -151,9 +151,8 @@ def _trees(rng: np.random.Generator, texture: Floats, opacity: Image, color: Col
         center = (int(rng.integers(0, width)), int(height * rng.uniform(0.25, 0.95)))
         axes = (int(rng.integers(8, 34)), int(rng.integers(10, 34)))
         cv2.ellipse(crowns, center, axes, 0.0, 0.0, 360.0, 255, -1)
-        shade = np.zeros((height, width), np.uint8)
-        cv2.ellipse(shade, center, axes, 0.0, 0.0, 360.0, 1, -1)
-        texture[shade > 0] = np.asarray(color) * rng.uniform(0.7, 1.15) * (1 + rng.normal(0, 0.05, 3))
+        shade = np.asarray(color) * rng.uniform(0.7, 1.15) * (1 + rng.normal(0, 0.05, 3))
+        cv2.ellipse(texture, center, axes, 0.0, 0.0, 360.0, shade.tolist(), -1)
     texture *= 0.8 + 0.4 * noise(rng, (height, width), 7)[..., None]
     crowns[int(height * 0.85) :] = 255
     opacity[:] = cv2.GaussianBlur(crowns, (0, 0), 1.0)

@@ -39,6 +39,7 @@ class SceneConfig:
     low_light_share: float = 0.12
     blur_share: float = 0.15  # of scenes with visible motion blur
     moving_camera_share: float = 0.5
+    detail: float = 1.0  # of bodies: factor on the number of sides of their round surfaces
 
     def __post_init__(self) -> None:
         if min(self.size) < 32:
@@ -47,6 +48,8 @@ class SceneConfig:
             raise ConfigError(f"scene.supersampling must be at least 1, got {self.supersampling}")
         if self.fps <= 0:
             raise ConfigError(f"scene.fps must be greater than 0, got {self.fps}")
+        if not self.detail > 0:
+            raise ConfigError(f"scene.detail must be greater than 0, got {self.detail}")
 
 
 @dataclass(frozen=True)
@@ -135,13 +138,14 @@ class Scene:
         self.config, self.backdrop, self.actors = config, backdrop, actors
         self._things, self._camera, self.light, self.lens = things, camera, light, lens
 
-    def render(self, time_seconds: float) -> Rendered:
-        """The frame at a time and the truth of everyone who can be seen in it."""
+    def render(self, time_seconds: float, *, with_truth: bool = True) -> Rendered:
+        """The frame at a time and the truth of everyone who can be seen in it, or of nobody."""
         camera = self._camera.at(time_seconds)
         sharp, ids, placed = self._draw(camera, time_seconds)
         if self.lens.shutter_seconds > 0:
             sharp = self._blurred(sharp, time_seconds)
-        persons = [self._truth(ids, number, camera, *found) for number, found in enumerate(placed, start=1)]
+        asked = placed if with_truth else []
+        persons = [self._truth(ids, number, camera, *found) for number, found in enumerate(asked, start=1)]
         return Rendered(self._expose(sharp, time_seconds), tuple(p for p in persons if p is not None))
 
     def _blurred(self, sharp: Image, time_seconds: float) -> Image:
@@ -241,7 +245,7 @@ def _cast(rng: np.random.Generator, action: str, hints: SceneHints, config: Scen
     if hints.hides_performer and np.cos(yaw) > 0.8:  # turned to the camera, with the prop between
         yaw += np.pi / 2
     places = [np.zeros(3)]
-    actors = [_performing(rng, action, places[0], yaw)]
+    actors = [_performing(rng, action, places[0], yaw, config)]
     for number in range(min(num_group - 1 + num_others, MAX_PERSONS - 1)):
         acts = number < num_group - 1
         spot = _free_place(rng, places, hints.width_metres if acts else PERSON_SPACE)
@@ -249,18 +253,18 @@ def _cast(rng: np.random.Generator, action: str, hints: SceneHints, config: Scen
             continue
         places.append(spot)
         if acts:
-            actors.append(_performing(rng, action, spot, yaw + rng.normal(0, 0.35)))
+            actors.append(_performing(rng, action, spot, yaw + rng.normal(0, 0.35), config))
         else:
             sizes = draw_sizes(rng)
-            look = Look(rng, {}, detail=0.9)
+            look = Look(rng, {}, detail=0.9 * config.detail)
             actors.append(Actor(build_bystander(rng, sizes), sizes, look, spot, rng.uniform(-np.pi, np.pi)))
     return actors
 
 
-def _performing(rng: np.random.Generator, action: str, place: Floats, yaw: float) -> Actor:
+def _performing(rng: np.random.Generator, action: str, place: Floats, yaw: float, config: SceneConfig) -> Actor:
     sizes = draw_sizes(rng)
     performer = build_performer(action, rng, sizes)
-    return Actor(performer, sizes, Look(rng, performer.look, detail=1.15), place, yaw)
+    return Actor(performer, sizes, Look(rng, performer.look, detail=1.15 * config.detail), place, yaw)
 
 
 def _free_place(rng: np.random.Generator, taken: list[Floats], space: float) -> Floats | None:
