@@ -130,6 +130,25 @@ def test_state_networks_can_start_from_what_the_action_network_learnt_of_their_g
     assert arm.labels == states.labels()
 
 
+def test_the_layers_for_the_groups_go_on_from_an_earlier_training(store: Store) -> None:
+    segments = action_segments(store)
+    earlier = ActionTask(segments, [], NET, STAGE)
+    other = dataclasses.replace(segments[0], group_labels=(("lunge", "never seen"), *segments[0].group_labels[1:]))
+    task = ActionTask([other, *segments[1:]], [], NET, STAGE)
+    assert isinstance(task.helper, torch.nn.ModuleList)
+    fresh = task.helper[0].weight.clone()
+    task.adopt({name: start for name, start in earlier.starts().items() if name != "states-foot"})
+    for group, layer, index in zip(GROUPS, task.helper, task.group_indices, strict=True):
+        trained = earlier.starts()[f"states-{group}"]
+        for label, row in index.items():
+            labels = [tuple(known) for known in trained.labels["labels"]]
+            if label == ("lunge", "never seen"):
+                assert torch.equal(layer.weight[row], fresh[row])
+            else:
+                weight = trained.net.get_parameter("cls_head.fc_cls.weight")[labels.index(label)]
+                assert torch.equal(layer.weight[row], weight) is (group != "foot")
+
+
 FLOW_STAGE = ClipConfig(
     num_frames=6, num_clips=1, frame_rate=10.0, short_side=48, flow=FlowInput(num_fields=2, tvl1=FAST_TVL1)
 )

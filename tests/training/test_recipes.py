@@ -106,7 +106,7 @@ def test_a_network_of_rendered_clips_alone_is_a_start(
         for name in ("action-pretrained", "action")
     )
     assert torch.allclose(before, after, atol=4e-3)  # one small step away
-    with pytest.raises(ConfigError, match="action-pretrained has no numbers to change"):
+    with pytest.raises(ConfigError, match="action-pretrained can change learning_rate at size tiny, got level"):
         run_recipe("action-pretrained", copy, tmp_path, options(changes={"level": "frame"}))
 
 
@@ -123,6 +123,21 @@ def test_levels_have_labels_of_their_own(data: Path, tmp_path: Path) -> None:
         run_recipe("states-arm", data, tmp_path, options(resume=True))
     run_recipe("action", data, tmp_path, options(steps=1, changes={"segment_seconds": "1"}))
     assert load_network(tmp_path / "action.safetensors").settings["num_clips"] == 7
+
+
+def test_a_run_may_have_a_rate_of_its_own(data: Path, tmp_path: Path) -> None:
+    rate = {"learning_rate": "1e-9"}
+    net = Csn(tiny.CLIPS_NET)
+    save_network(tmp_path / "start.safetensors", net, kind="action", settings={}, dtype=torch.float32)
+    init = tmp_path / "start.safetensors"
+    figures = run_recipe("states-arm", data, tmp_path, options(steps=1, changes=rate, init=init))
+    assert figures["changes"] == rate
+    name = "backbone.conv1.conv.weight"
+    trained = load_network(tmp_path / "states-arm.safetensors").net.state_dict()[name]
+    assert torch.equal(trained, net.state_dict()[name].half().float())  # it did not move
+    (tmp_path / "states-arm_metrics.json").unlink()
+    with pytest.raises(TrainingError, match=r"was begun with \{'learning_rate': '1e-9'\}, got none: another folder"):
+        run_recipe("states-arm", data, tmp_path, options(steps=1, init=init, resume=True))
 
 
 def test_another_backbone_cannot_be_started_from(tmp_path: Path) -> None:
@@ -148,9 +163,15 @@ def test_what_cannot_start_says_why(name: str, error: type[Exception], text: str
     ("name", "changes", "text"),
     [
         pytest.param(
-            "action", {"epochs": "3"}, "only level and segment_seconds can be changed, got epochs", id="other"
+            "action",
+            {"epochs": "3"},
+            "action can change learning_rate, level, segment_seconds at size tiny, got epochs",
+            id="other",
         ),
-        pytest.param("persons", {"level": "frame"}, "persons has no numbers to change at size tiny", id="recipe"),
+        pytest.param("persons", {"level": "frame"}, "persons can change learning_rate at size tiny", id="recipe"),
+        pytest.param("tiny", {"learning_rate": "1"}, "tiny has no numbers to change at size tiny", id="bundle"),
+        pytest.param("persons", {"learning_rate": "0"}, "learning_rate must be a number greater than 0", id="rate"),
+        pytest.param("persons", {"learning_rate": "fast"}, "greater than 0, got 'fast'", id="rate in words"),
         pytest.param("action", {"level": "video"}, "level must be segment or frame, got video", id="level"),
         pytest.param("action", {"segment_seconds": "0"}, "segment_seconds must be at least 0.1, got 0", id="zero"),
         pytest.param("action", {"segment_seconds": "1e-9"}, "segment_seconds must be at least 0.1, got 1e-09", id="ns"),

@@ -38,10 +38,12 @@ class Start:
     folder: str  # of its run
     training: Training
     is_shared: bool = False  # one for all seeds, as public weights are; else the folder is below the seed's
+    learning_rate: float | None = None  # of what starts from it; None is the recipe's own
 
 
 # of tiny networks: rendered clips stand for IG-65M, and Table I's network for what all rows of Table III share
-PRETRAINED = Start("pretrained", Training("action-pretrained"), is_shared=True)
+# fine-tuned at an eighth of the recipe's rate: at the whole rate, what was learnt before is lost in part
+PRETRAINED = Start("pretrained", Training("action-pretrained"), is_shared=True, learning_rate=3e-4)
 FINE_TUNED = Start("csn", Training("action", start=PRETRAINED))
 
 

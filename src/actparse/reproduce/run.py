@@ -50,6 +50,7 @@ from actparse.training.builders import open_clips, open_splits
 from actparse.training.jobs import Job, run_jobs, without_report
 from actparse.training.paper.bundle import STAGE_1, WITHOUT_DOTS, assemble_if_complete
 from actparse.training.runs import RunFolder, read_json, read_plan, write_json
+from actparse.training.tiny_changes import RATE
 from actparse.weights.bundle import file_sha256
 
 NOT_PRINTED: Mapping[str, float] = {}  # by the paper
@@ -180,6 +181,9 @@ class _Bench:
             there = self.out / start.folder if start.is_shared else self.folder(seed, start.folder)
             trained = RunFolder(there, start.training.recipe)
             init = trained.weights
+            if start.learning_rate is not None:
+                rate = {RATE: f"{start.learning_rate:g}"}
+                training = replace(training, changes={**training.changes, **rate})
             if not trained.is_finished:
                 before = self._jobs_to(start.training, there, SHARED_SEED if start.is_shared else seed)
         start_job = tuple(before)[-1:]  # none where it is finished

@@ -228,7 +228,7 @@ def train(task: Task, run: RunFolder, options: TrainOptions, hardware: Hardware)
         raise TrainingError(f"{run.folder} holds a run of {run.name} already: resume it, or choose another folder")
     task.net.to(hardware.device)
     put_channels_last(task.net)
-    plan = _resumed_plan(task, run) if resuming else _new_plan(task, run, options, hardware)
+    plan = _resumed_plan(task, run, options) if resuming else _new_plan(task, run, options, hardware)
     if (options.estimate or options.only_estimate) and ranks.rank() == 0:
         options.report(estimate(task, plan, hardware.device, hardware.precision, options.accumulate))
     if options.only_estimate:
@@ -260,10 +260,14 @@ def _watchers(task: Task, run: RunFolder, plan: Plan, options: TrainOptions) -> 
     return [*watchers, SaveLast(run.checkpoint, options.checkpoint_seconds)]  # it saves what the others know
 
 
-def _resumed_plan(task: Task, run: RunFolder) -> Plan:
+def _resumed_plan(task: Task, run: RunFolder, options: TrainOptions) -> Plan:
     plan, batch_size = read_plan(run), task.settings.batch_size
     if plan.batch_size != batch_size:
         raise TrainingError(f"{run.plan}: the run's batches hold {plan.batch_size}, got {batch_size}: another folder?")
+    now = dict(options.changes)
+    if plan.changes is not None and plan.changes != now:
+        had = plan.changes or "no changes"
+        raise TrainingError(f"{run.plan}: the run was begun with {had}, got {now or 'none'}: another folder?")
     return plan
 
 
@@ -280,7 +284,7 @@ def _new_plan(task: Task, run: RunFolder, options: TrainOptions, hardware: Hardw
     else:
         raise TrainingError(f"{run.name}: needs minutes, epochs or steps, got none")
     start = file_sha256(options.init) if options.init is not None and options.init.is_file() else None
-    return Plan(max(1, num_steps), options.seed, batch_size, start)
+    return Plan(max(1, num_steps), options.seed, batch_size, start, dict(options.changes))
 
 
 def _steps_in(seconds: float, task: Task, hardware: Hardware, options: TrainOptions) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from torch import nn
 from actparse.errors import WeightsError
 from actparse.metrics.figures import without_nan
 from actparse.training.runs import RunFolder, write_json
-from actparse.training.task import Task
+from actparse.training.task import Start, Task
 from actparse.weights.bundle import load_network, save_network
 
 CLASSIFIERS = (  # layers whose labels may differ; the last three are those of the network on keypoints
@@ -54,6 +54,16 @@ def load_initial(
     with torch.no_grad():
         net.load_state_dict({**stored, **{name: own[name] for name in differing}})
     return tuple(differing)
+
+
+def load_starts(run: RunFolder, names: Iterable[str]) -> dict[str, Start]:
+    """What a run left to other recipes, of these names.
+
+    Raises:
+        WeightsError: a file is damaged.
+    """
+    files = {name: load_network(path) for name in names if (path := run.start_of(name)).is_file()}
+    return {name: Start(file.net, file.labels) for name, file in files.items()}
 
 
 def load_best(net: nn.Module, run: RunFolder) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,7 @@ class Plan:
     seed: int
     batch_size: int
     start: str | None = None  # SHA-256 of the file that training started from
+    changes: Mapping[str, str] | None = None  # of the recipe's numbers; None in plans of earlier versions
 
 
 def read_plan(run: RunFolder) -> Plan:
@@ -91,7 +93,8 @@ def read_plan(run: RunFolder) -> Plan:
     """
     try:
         raw = read_json(run.plan)
-        return Plan(int(raw["num_steps"]), int(raw["seed"]), int(raw["batch_size"]), raw.get("start"))
+        num_steps, seed, batch_size = (int(raw[name]) for name in ("num_steps", "seed", "batch_size"))
+        return Plan(num_steps, seed, batch_size, raw.get("start"), raw.get("changes"))
     except (DataError, KeyError, TypeError, ValueError) as error:
         raise TrainingError(f"{run.plan}: a run can be resumed only with its plan: {error}") from None
 

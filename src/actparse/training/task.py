@@ -111,6 +111,9 @@ class Task(ABC):
         """What the trained network and its helper leave to other recipes, by their names."""
         return {}
 
+    def adopt(self, starts: Mapping[str, Start]) -> None:  # noqa: B027
+        """Let the helper begin with what an earlier training left by `starts`, where it did."""
+
 
 class SampledTask(Task):
     """A task whose samples come one by one, each with a generator of its own.
