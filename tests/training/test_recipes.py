@@ -140,6 +140,20 @@ def test_a_run_may_have_a_rate_of_its_own(data: Path, tmp_path: Path) -> None:
         run_recipe("states-arm", data, tmp_path, options(steps=1, init=init, resume=True))
 
 
+@pytest.mark.parametrize(
+    ("recipe", "sample"),
+    [
+        pytest.param("persons", r"train_\w+ frame \d+", id="persons"),
+        pytest.param("baseline", r"train_\w+", id="baseline"),
+        pytest.param("states-arm", r"train_\w+ from clip frame \d+", id="clips"),
+    ],
+)
+def test_a_loss_that_is_no_number_names_its_samples(recipe: str, sample: str, data: Path, tmp_path: Path) -> None:
+    too_fast = {"learning_rate": "1e35"}
+    with pytest.raises(TrainingError, match=rf"is (nan|inf) at step \d, samples {sample}, {sample}"):
+        run_recipe(recipe, data, tmp_path, options(steps=6, changes=too_fast))
+
+
 def test_another_backbone_cannot_be_started_from(tmp_path: Path) -> None:
     small = CsnConfig(num_blocks=(1, 1, 1, 1), widths=(8,) * 4, mid_widths=(4,) * 4, stem_width=8)
     save_network(tmp_path / "a.safetensors", Csn(small), kind="action", settings={})

@@ -30,7 +30,7 @@ from actparse.training.augment import (
     warp,
 )
 from actparse.training.store import Store, states_of_part
-from actparse.training.task import Batch, Task, TaskSettings
+from actparse.training.task import NAMES, Batch, Task, TaskSettings
 from actparse.vocabulary import NUM_KEYPOINTS, PART_FLIP, PART_INDEX, PARTS
 from actparse.weights.bundle import config_to_dict
 
@@ -138,7 +138,8 @@ class BaselineTask(Task):
         rows = rng.integers(0, len(self.videos), self.settings.batch_size)
         images, persons = zip(*(self._sample(self.videos[row], rng) for row in rows), strict=True)
         actions = [self.train.actions[self.train.frame_videos[self.videos[row][0]]] for row in rows]
-        return as_batch(images, persons, [self.actions.index(action) for action in actions])
+        names = [self.train.names[self.train.frame_videos[self.videos[row][0]]] for row in rows]
+        return {**as_batch(images, persons, [self.actions.index(action) for action in actions]), NAMES: names}
 
     def _sample(
         self, frames: NDArray[np.int64], rng: np.random.Generator

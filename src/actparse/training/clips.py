@@ -23,7 +23,7 @@ from actparse.training.augment import STRONG_JITTER, ColorJitter, Matrix, about,
 from actparse.training.flow_cache import cached_flow
 from actparse.training.options import Report, say_nothing
 from actparse.training.stretches import ClipSource, Stretch
-from actparse.training.task import Batch, Start, Task, TaskSettings
+from actparse.training.task import NAMES, Batch, Start, Task, TaskSettings
 from actparse.video.flow import FlowBytes
 from actparse.vocabulary import GROUPS, GroupLabel, mirror_label
 from actparse.weights.bundle import config_to_dict
@@ -78,7 +78,8 @@ class ClipTask(Task):
         """Clips from stretches drawn at random."""
         rows = rng.integers(0, len(self.stretches), self.settings.batch_size)
         clips, labels = zip(*(self._sample(self.stretches[row], rng) for row in rows), strict=True)
-        return {"clips": torch.from_numpy(np.stack(clips)), "labels": torch.tensor(labels)}
+        names = [self.stretches[row].name for row in rows]
+        return {"clips": torch.from_numpy(np.stack(clips)), "labels": torch.tensor(labels), NAMES: names}
 
     def _sample(self, stretch: Stretch, rng: np.random.Generator) -> tuple[NDArray[np.uint8], int]:
         label = self.index[stretch.label]
@@ -179,6 +180,7 @@ class ActionTask(ClipTask):
             "clips": torch.from_numpy(np.stack(clips)),
             "labels": torch.tensor([self.index[stretch.label] for stretch in stretches]),
             "group_labels": torch.tensor(group_labels),
+            NAMES: [stretch.name for stretch in stretches],
         }
 
     def _group_labels(self, stretch: Stretch, mirror: bool) -> list[int]:

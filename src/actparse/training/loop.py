@@ -202,7 +202,8 @@ class TaskModule(Watched):
         self.last_losses = dict(zip(terms, means.tolist(), strict=True))
 
 
-def _listed(names: list[str]) -> str:
+def _listed(samples: list[str]) -> str:
+    names = list(dict.fromkeys(samples))  # some are drawn twice
     more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
     return f", samples {', '.join(names[:MAX_NAMES])}{more}" if names else ""
 

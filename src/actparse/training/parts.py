@@ -29,7 +29,7 @@ from actparse.training.augment import (
 from actparse.training.detection import box_figures, detection_losses, to_channels_last
 from actparse.training.keypoint_cache import jittered_boxes
 from actparse.training.store import Store
-from actparse.training.task import Batch, Task, TaskSettings
+from actparse.training.task import NAMES, Batch, Task, TaskSettings
 from actparse.vocabulary import PART_FLIP, PARTS
 from actparse.weights.bundle import config_to_dict
 
@@ -82,6 +82,7 @@ class PartsTask(Task):
             "keypoints": torch.from_numpy(np.stack(keypoints)),
             "boxes": list(map(torch.from_numpy, boxes)),
             "labels": list(map(torch.from_numpy, labels)),
+            NAMES: [self._name(int(row)) for row in rows],
         }
 
     def _sample(
@@ -99,6 +100,10 @@ class PartsTask(Task):
         keypoints[rng.random(len(keypoints)) < DROPPED_DOTS, 2] = 0
         boxes, labels = self._targets(row, matrix, mirror=mirror)
         return image, keypoints, boxes, labels
+
+    def _name(self, row: int) -> str:
+        frame = int(self.frames[row])
+        return f"{self.train.frame_name(frame)} person {row - self.train.persons_of(frame).start + 1}"
 
     def _matrix(self, row: int, size: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
         """Frame to crop: the stage's window about a box with a detector's error, grown by the pose; then moved."""

@@ -24,7 +24,7 @@ from actparse.training.augment import (
 )
 from actparse.training.detection import box_figures, detection_losses, to_channels_last
 from actparse.training.store import Store
-from actparse.training.task import Batch, Task, TaskSettings
+from actparse.training.task import NAMES, Batch, Task, TaskSettings
 from actparse.weights.bundle import config_to_dict
 
 MIN_VISIBLE = 0.3  # of a person's box, for it to count in an augmented frame
@@ -55,7 +55,12 @@ class PersonsTask(Task):
         rows = rng.integers(0, len(self.train.frames), self.settings.batch_size)
         images, boxes = zip(*(self._sample(int(row), rng) for row in rows), strict=True)
         labels = [torch.zeros(len(b), dtype=torch.int64) for b in boxes]
-        return {"images": to_channels_last(images), "boxes": list(map(torch.from_numpy, boxes)), "labels": labels}
+        return {
+            "images": to_channels_last(images),
+            "boxes": list(map(torch.from_numpy, boxes)),
+            "labels": labels,
+            NAMES: [self.train.frame_name(row) for row in rows],
+        }
 
     def _sample(self, row: int, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         image = self.train.frames[row]

@@ -25,7 +25,7 @@ from actparse.training.augment import (
 )
 from actparse.training.detection import to_channels_last
 from actparse.training.pose_stream import CropStream
-from actparse.training.task import Batch, Task, TaskSettings
+from actparse.training.task import NAMES, Batch, Task, TaskSettings
 from actparse.vocabulary import KEYPOINT_PAIRS
 from actparse.weights.bundle import config_to_dict
 
@@ -65,7 +65,11 @@ class PosesTask(Task):
         """Crops drawn at random."""
         rows = rng.integers(0, len(self.train), self.settings.batch_size)
         images, keypoints = zip(*(self._sample(int(row), rng) for row in rows), strict=True)
-        return {"images": to_channels_last(images), "keypoints": torch.from_numpy(np.stack(keypoints))}
+        return {
+            "images": to_channels_last(images),
+            "keypoints": torch.from_numpy(np.stack(keypoints)),
+            NAMES: [f"rendered person {row}" for row in rows],
+        }
 
     def _sample(self, row: int, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         height, width = self.stage.size

@@ -64,6 +64,10 @@ class Store:
         """The rows of one frame's persons."""
         return slice(int(self.person_offsets[frame]), int(self.person_offsets[frame + 1]))
 
+    def frame_name(self, frame: int) -> str:
+        """Of a kept frame, for messages."""
+        return f"{self.names[self.frame_videos[frame]]} frame {self.frame_indices[frame]}"
+
 
 def states_of_part(store: Store, part: int) -> tuple[str, ...]:
     """The states of a part, by its index, that a store's persons are in, sorted; one that says nothing if none are."""

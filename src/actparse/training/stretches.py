@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ class ClipSource:
     frames: NDArray[np.uint8]  # (L, H, W, 3) RGB; a memory map
     offsets: tuple[int, ...]  # first frame of each video or clip, and L
     folder: Path  # where they lie, and what is computed from them
+    names: tuple[str, ...] = ()  # of the videos; none of rendered clips
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,6 +34,14 @@ class Stretch:
     label: GroupLabel  # (action,), or (action, state[, state of the right side])
     group_labels: tuple[GroupLabel | None, ...] = ()  # of a segment, what every group mostly does; None: not annotated
     video: tuple[int, int] | None = None  # first and end row of the video, where the stretch may leave it
+
+    @property
+    def name(self) -> str:
+        """Of its video or rendered clip, and where it begins, for messages."""
+        number = bisect_right(self.source.offsets, max(self.video[0] if self.video else self.first, 0)) - 1
+        names = self.source.names
+        video = names[number] if names else f"rendered clip {number} of {self.source.folder}"
+        return f"{video} from clip frame {self.first - self.source.offsets[number]}"
 
     def rows(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
         """The source's rows at places of the stretch, which count from its first; outside, what is at the end stays."""
@@ -60,7 +70,7 @@ def action_segments(store: Store) -> tuple[Stretch, ...]:
 
 def source_of(store: Store) -> ClipSource:
     """The clip frames of a store."""
-    return ClipSource(store.clips, tuple(store.clip_offsets.tolist()), store.folder)
+    return ClipSource(store.clips, tuple(store.clip_offsets.tolist()), store.folder, store.names)
 
 
 def state_stretches(segments: Iterable[Stretch], group: str) -> tuple[Stretch, ...]:
