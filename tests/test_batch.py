@@ -139,6 +139,22 @@ def test_level_and_length_of_segments_make_another_parse(
     assert "segment_seconds must be at least 0.1, got nan" in capsys.readouterr().err
 
 
+def test_states_without_the_actions_word(random_bundle: Path, tmp_path: Path) -> None:
+    video = write_clip(tmp_path / "v.mp4", "libx264", "yuv420p", num_frames=12)
+    options = ["--out", tmp_path, "--weights", random_bundle, "--no-overlay", "--no-report", "--no-tracks"]
+    written = []
+    for flags in ([], ["--no-action-prior"]):
+        assert main([str(argument) for argument in ("parse", video, *options, *flags)]) == 0
+        written.append(load_parse(tmp_path / "v" / "parse.json"))
+    parsers = (
+        Parser.load(random_bundle, config=ParserConfig(use_tracks=False, condition_on_action=conditions))
+        for conditions in (True, False)
+    )
+    expected = [parser.parse(video).segments for parser in parsers]
+    assert [parse.segments for parse in written] == expected
+    assert written[0].model != written[1].model  # what was parsed with it is not taken for what is asked without
+
+
 def test_what_is_missing_beside_a_parse_is_made_without_parsing(parser: Parser, tmp_path: Path) -> None:
     video = clip(tmp_path / "v.mp4")
     parse_videos(parser, [video], tmp_path, overlay=False)

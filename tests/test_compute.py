@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from dataclasses import replace
@@ -12,6 +13,7 @@ import pytest
 import torch
 from torch import nn
 
+from actparse.cli import main
 from actparse.compute import (
     VideoShape,
     bundle_costs,
@@ -28,6 +30,7 @@ from actparse.stages.actions import ClipClassifier, StateRecognizer, clip_image
 from actparse.stages.clip_inputs import flow_inputs
 from actparse.stages.loading import load_bundle
 from actparse.training import tiny
+from actparse.vocabulary import GROUPS
 from bundles import CLIPS, write_random_baseline
 
 
@@ -131,5 +134,12 @@ def test_a_frame_level_network_sees_one_clip_of_each_frame(random_bundle: Path) 
     states = load_bundle(random_bundle).states
     assert states is not None
     video = VideoShape(seconds=10, frame_rate=10, stride=5, segment_seconds=10)
-    segments, frames = states_macs(states, video), states_macs(states, video, level="frame")
+    segments, frames = states_macs(states, video), states_macs(states, replace(video, level="frame"))
     assert frames / segments == pytest.approx(20 / CLIPS.num_clips)
+
+
+def test_the_command_counts_at_the_level_of_frames(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compute", "--seconds", "10", "--frame-rate", "10", "--level", "frame", "--json"]) == 0
+    passes = {cost["name"]: cost["passes"] for cost in json.loads(capsys.readouterr().out)}
+    assert passes["action"] == 7
+    assert {passes[f"states-{group}"] for group in GROUPS} == {20}

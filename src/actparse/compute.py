@@ -45,6 +45,7 @@ class VideoShape:
     persons_per_frame: float = 2.0
     stride: int = 5  # every so many frames persons and parts are looked for
     segment_seconds: float = 3.0  # about; the video is divided equally
+    level: Literal["segment", "frame"] = "segment"  # what has states: segments, or sampled frames with one clip around
 
     def __post_init__(self) -> None:
         for name in ("seconds", "frame_rate", "stride", "segment_seconds"):
@@ -70,6 +71,10 @@ class VideoShape:
     def num_segments(self) -> int:
         """Segments of equal length."""
         return max(1, round(self.seconds / self.segment_seconds))
+
+    def num_state_clips(self, of_segment: int) -> int:
+        """Clips that a state network sees, where it sees `of_segment` of a segment."""
+        return self.num_frames if self.level == "frame" else of_segment * self.num_segments
 
 
 @dataclass(frozen=True)
@@ -115,33 +120,25 @@ def bundle_costs(bundle: StageBundle, video: VideoShape) -> tuple[NetworkCost, .
     if bundle.baseline is not None:
         costs += _baseline_costs(bundle.baseline.net, bundle.baseline.settings.resized(video.size), video)
     if bundle.action is not None:
-        costs += _clip_costs("action", bundle.action, video, 1)
+        costs += _clip_costs("action", bundle.action, video)
     for group, classifier in bundle.states.classifiers.items() if bundle.states is not None else ():
-        costs += _clip_costs(f"states-{group}", classifier, video, video.num_segments)
+        costs += _clip_costs(f"states-{group}", classifier, video)
     return tuple(costs)
 
 
-def states_macs(
-    states: StateRecognizer,
-    video: VideoShape,
-    *,
-    level: Literal["segment", "frame"] = "segment",
-    crop: int | None = None,
-) -> float:
+def states_macs(states: StateRecognizer, video: VideoShape, *, crop: int | None = None) -> float:
     """Multiply-accumulates of the state networks on a video, Table III's measure.
 
     Args:
         states: the networks of all part groups.
         video: the video.
-        level: of segments, or of every sampled frame, with one clip around it.
         crop: side of square clips, pixels; None takes the size that the networks see.
     """
     total = 0.0
     for member, _ in (member for classifier in states.classifiers.values() for member in classifier.members):
         config = member.config if crop is None else replace(member.config, short_side=crop, crop=crop)
         shape = clip_shape(config, video.size, frames_first=isinstance(member.net, Tsn))
-        clips = video.num_segments * config.num_clips if level == "segment" else video.num_frames
-        total += forward_macs(member.net, (1, *shape)) * clips
+        total += forward_macs(member.net, (1, *shape)) * video.num_state_clips(config.num_clips)
     return total
 
 
@@ -156,13 +153,15 @@ def _detector_input(size: tuple[int, int], config: PersonsConfig, net: Yolof) ->
     return 3, -(-height // stride) * stride, -(-width // stride) * stride
 
 
-def _clip_costs(name: str, classifier: Classifier, video: VideoShape, stretches: int) -> list[NetworkCost]:
+def _clip_costs(name: str, classifier: Classifier, video: VideoShape) -> list[NetworkCost]:
     """Of each network of an ensemble; the second and later ones have their number behind the name."""
     costs = []
     for number, (member, _) in enumerate(classifier.members, start=1):
         shape = clip_shape(member.config, video.size, frames_first=isinstance(member.net, Tsn))
         own_name = name if number == 1 else f"{name} ({number})"
-        costs.append(_cost(own_name, member.net, shape, stretches * member.config.num_clips))
+        of_stretch = member.config.num_clips
+        clips = of_stretch if name == "action" else video.num_state_clips(of_stretch)
+        costs.append(_cost(own_name, member.net, shape, clips))
     return costs
 
 
@@ -222,7 +221,7 @@ def paper_costs(video: VideoShape, *, crop: int = 224, num_clips: int = 7) -> tu
         _cost("poses", pose_net, (3, *PosesConfig().size), 2 * boxes),  # with the flip test
         _cost("parts", part_detector, (3, parts.size, parts.size), boxes),
         NetworkCost("action", clip, one_clip, num_clips),
-        *(NetworkCost(f"states-{group}", clip, one_clip, num_clips * video.num_segments) for group in GROUPS),
+        *(NetworkCost(f"states-{group}", clip, one_clip, video.num_state_clips(num_clips)) for group in GROUPS),
     )
 
 

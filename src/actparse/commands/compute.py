@@ -23,6 +23,8 @@ def add_commands(commands: Commands) -> None:
     command.add_argument("--frame-size", default="320x240", metavar="WxH", help="of the video, pixels")
     command.add_argument("--persons", type=float, default=2.0, metavar="N", help="in a frame, on average")
     command.add_argument("--stride", type=int, default=5, metavar="N", help="look for persons in every Nth frame")
+    level = "what has states: segments of seven clips, or sampled frames of one"
+    command.add_argument("--level", default="segment", choices=["segment", "frame"], help=level)
     command.add_argument("--segment-seconds", type=float, default=3.0, metavar="S", help="about; equal segments")
     add_json_option(command)
     command.set_defaults(run=_compute)
@@ -39,6 +41,7 @@ def _compute(args: argparse.Namespace) -> int:
         persons_per_frame=args.persons,
         stride=args.stride,
         segment_seconds=args.segment_seconds,
+        level=args.level,
     )
     costs = paper_costs(video) if args.weights == "paper" else bundle_costs(load_bundle(args.weights), video)
     if args.json:

@@ -57,6 +57,9 @@ def _add_parse(commands: Commands) -> None:
     command.add_argument(
         "--no-tracks", action="store_true", help="the paper alone: all persons of a segment share their states"
     )
+    command.add_argument(
+        "--no-action-prior", action="store_true", help="states are not weighed by what the video's action is"
+    )
     level = "what shares states: a segment's clips, or one clip around each sampled frame; default: the weights' own"
     command.add_argument("--level", choices=["segment", "frame"], help=level)
     seconds = "about; equal segments; default: the weights' own, else 3"
@@ -82,6 +85,8 @@ def _parse(args: argparse.Namespace) -> int:
         raise ConfigError("parse: needs at least one VIDEO, got none")
     time_range = parse_time_range(args.time) if args.time else None
     asked = {name: getattr(args, name) for name in ("level", "segment_seconds") if getattr(args, name) is not None}
+    if args.no_action_prior:
+        asked["condition_on_action"] = False
     config = replace(ParserConfig.of(args.weights), stride=args.stride, use_tracks=not args.no_tracks, **asked)
     videos = find_videos(args.videos, not_beside=PARSE_FILE)
     parser = Parser.load(args.weights, device=args.device, config=config)

@@ -224,9 +224,9 @@ class _Bench:
         return _measured_once(self.folder(seed, f"{table}.json"), self._videos_digest, rests_on, measure)
 
     def _giga_macs(self, states: StateRecognizer, config: ParserConfig) -> float:
-        shape = replace(TEN_SECONDS, segment_seconds=config.segment_seconds)
+        shape = replace(TEN_SECONDS, segment_seconds=config.segment_seconds, level=config.level)
         crop = PAPER_CROP if self.options.size == "paper" else None
-        return states_macs(states, shape, level=config.level, crop=crop) / GIGA
+        return states_macs(states, shape, crop=crop) / GIGA
 
     @property
     def _videos_digest(self) -> str:
