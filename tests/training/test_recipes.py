@@ -20,6 +20,7 @@ from actparse.stages.loading import BUNDLE_FILE, bundle_folder, load_bundle
 from actparse.training import RECIPES, TrainOptions, builders, run_recipe, tiny
 from actparse.training.bundle_run import ORDER, _options_for, estimate
 from actparse.training.clip_stream import ClipStreamConfig
+from actparse.training.jobs import Job, run_jobs
 from actparse.training.network_files import load_initial
 from actparse.training.options import say_nothing
 from actparse.training.parts import PartsTask
@@ -108,6 +109,23 @@ def test_a_network_of_rendered_clips_alone_is_a_start(
     assert torch.allclose(before, after, atol=4e-3)  # one small step away
     with pytest.raises(ConfigError, match="action-pretrained can change learning_rate at size tiny, got level"):
         run_recipe("action-pretrained", copy, tmp_path, options(changes={"level": "frame"}))
+
+
+def test_what_others_wait_for_is_trained_first(data: Path, tmp_path: Path) -> None:
+    started: list[str] = []
+
+    def stop_at_the_first(running: list[str]) -> None:
+        started.extend(running)
+        raise KeyboardInterrupt
+
+    jobs = {
+        "other": Job("persons", data, tmp_path, options()),
+        "first": Job("action", data, tmp_path, options()),
+        "later": Job("states-arm", data, tmp_path, options(), ("first",)),
+    }
+    with pytest.raises(KeyboardInterrupt):
+        run_jobs(jobs, slots=2, report=say_nothing, changed=stop_at_the_first)
+    assert started == ["first"]
 
 
 def test_levels_have_labels_of_their_own(data: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -50,7 +51,7 @@ def run_jobs(
     report: Report,
     changed: Callable[[list[str]], None] = lambda running: None,
 ) -> None:
-    """Run all jobs that are not finished, in their order as far as their needs allow; a stopped one goes on.
+    """Run all jobs that are not finished, those that most others wait for first; a stopped one goes on.
 
     Args:
         jobs: by name.
@@ -61,14 +62,16 @@ def run_jobs(
     Raises:
         TrainingError: a job failed; the others are ended, and all can be resumed.
     """
+    needed = Counter(name for job in jobs.values() for name in job.needs)
+    in_order = sorted(jobs, key=lambda name: -needed[name])  # stable
     context = multiprocessing.get_context("spawn")
     lines: Any = context.Queue()
     running: dict[str, BaseProcess] = {}
     try:
         while not all(job.is_finished for job in jobs.values()):
-            for name, job in jobs.items():
-                if len(running) < slots and name not in running and _is_ready(job, jobs):
-                    running[name] = context.Process(target=_run_job, args=(job, lines), daemon=False)
+            for name in in_order:
+                if len(running) < slots and name not in running and _is_ready(jobs[name], jobs):
+                    running[name] = context.Process(target=_run_job, args=(jobs[name], lines), daemon=False)
                     with _environment(JOB_ENVIRONMENT):
                         running[name].start()
                     changed(sorted(running))
