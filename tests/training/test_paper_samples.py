@@ -17,6 +17,7 @@ from actparse.stages.inputs import InputNorm
 from actparse.training import ranks
 from actparse.training.optimizers import step_schedule
 from actparse.training.options import TrainOptions, say_nothing
+from actparse.training.paper import index as index_module
 from actparse.training.paper.action import CsnNumbers
 from actparse.training.paper.builders import build_clips, build_persons
 from actparse.training.paper.clip_tasks import CsnTask, TsnFlowTask
@@ -111,6 +112,27 @@ def test_index_knows_frames_persons_and_states(split: Split) -> None:
     person = index.truths(video)[10].persons[0]
     assert {name: part.state for name, part in person.parts.items()}["left_arm"] == "bend"
     assert len(split.frames(5)) == 4 * len(range(0, NUM_FRAMES, 5))
+
+
+def test_an_index_that_was_stopped_goes_on(
+    split: Split, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_module, "PART_VIDEOS", 1)
+    lines: list[str] = []
+
+    def stop_after_two(line: str) -> None:
+        lines.append(line)
+        if line.startswith("indexed 2/"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        open_index(data, "train", cache=tmp_path, report=stop_after_two)
+    made = open_index(data, "train", cache=tmp_path, report=lines.append)
+    assert lines == [f"indexed {done}/4 videos" for done in (1, 2, 3, 4)]
+    assert [path.suffix for path in tmp_path.iterdir()] == [".npz"]
+    whole = vars(split.index)
+    for name, value in vars(made).items():
+        np.testing.assert_array_equal(value, whole[name], err_msg=name)
 
 
 def test_damaged_index_says_so(data: Path, tmp_path: Path) -> None:

@@ -266,7 +266,7 @@ def _resumed_plan(task: Task, run: RunFolder, options: TrainOptions) -> Plan:
     if plan.batch_size != batch_size:
         raise TrainingError(f"{run.plan}: the run's batches hold {plan.batch_size}, got {batch_size}: another folder?")
     now = dict(options.changes)
-    if plan.changes is not None and plan.changes != now:
+    if options.size == "tiny" and plan.changes is not None and plan.changes != now:
         had = plan.changes or "no changes"
         raise TrainingError(f"{run.plan}: the run was begun with {had}, got {now or 'none'}: another folder?")
     return plan

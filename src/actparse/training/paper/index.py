@@ -1,12 +1,14 @@
 """An index of a split of Kinetics-TPS: when its frames are shown and what is annotated in them, without any pixels.
 
-It is made once by all cores, kept beside the dataset, and small enough to be held by every process.
+It is made once by all cores, kept beside the dataset, and small enough to be held by every process. Until it is whole,
+its parts lie in a folder beside it, so that a start which was stopped goes on.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,7 @@ from actparse.vocabulary import PART_INDEX, PARTS
 FORMAT = 1  # of the file; another number makes new ones
 NO_STATE = -1
 META = "meta"
+PART_VIDEOS = 10  # videos of a part
 
 
 @dataclass(frozen=True)
@@ -167,42 +170,91 @@ def open_index(root: Path, split: str, *, cache: Path, report: Report = say_noth
         raise DataError(f"{root}: the split {split} has no videos")
     path = cache / f"index-{split}-{fingerprint(records, FORMAT)}.npz"
     if not path.is_file():
-        _write(path, root, records, report)
+        _make(path, root, records, report)
     return _load(path, root)
 
 
-def _write(path: Path, root: Path, records: Sequence[VideoRecord], report: Report) -> None:
-    entries = list(_read_all(records, report))
+def _make(path: Path, root: Path, records: Sequence[VideoRecord], report: Report) -> None:
+    parts = path.with_suffix(".parts")
+    jobs = [
+        (parts / f"{first:06d}.npz", root, records[first : first + PART_VIDEOS])
+        for first in range(0, len(records), PART_VIDEOS)
+    ]
+    missing = [job for job in jobs if not job[0].is_file()]
+    done = sum(len(job[2]) for job in jobs if job not in missing)
+    for (_, _, read), _ in zip(missing, in_order(write_part, missing), strict=True):
+        done += len(read)
+        report(f"indexed {done}/{len(records)} videos")
+    _save(path, _joined([_load(part, root) for part, _, _ in jobs]))
+    shutil.rmtree(parts, ignore_errors=True)
+
+
+def write_part(path: Path, root: Path, records: Sequence[VideoRecord]) -> None:
+    """Write the index of some videos."""
+    _save(path, _indexed(root, records))
+
+
+def _indexed(root: Path, records: Sequence[VideoRecord]) -> VideoIndex:
+    entries = list(map(read_entry, records))
     states = sorted({state for entry in entries for row in entry.part_states for state in row if state is not None})
     numbers: dict[str | None, int] = {None: NO_STATE, **{state: number for number, state in enumerate(states)}}
     part_states = [[numbers[state] for state in row] for entry in entries for row in entry.part_states]
-    meta = {
-        "names": [record.name for record in records],
-        "actions": [record.action for record in records],
-        "paths": [record.path.relative_to(root).as_posix() for record in records],
-        "states": states,
-    }
-    arrays: dict[str, NDArray[Any]] = {
-        META: np.frombuffer(json.dumps(meta).encode(), np.uint8),
-        "time_offsets": _offsets([len(entry.times) for entry in entries]),
-        "times": np.concatenate([entry.times for entry in entries]),
-        "frame_offsets": _offsets([len(entry.frame_numbers) for entry in entries]),
-        "frame_numbers": np.concatenate([entry.frame_numbers for entry in entries]),
-        "person_offsets": _offsets(np.concatenate([entry.num_persons for entry in entries]).tolist()),
-        "person_boxes": np.concatenate([entry.person_boxes for entry in entries]),
-        "part_boxes": np.concatenate([entry.part_boxes for entry in entries]),
-        "part_states": np.array(part_states, np.int16).reshape(-1, len(PARTS)),
-    }
+    return VideoIndex(
+        root=root,
+        names=tuple(record.name for record in records),
+        actions=tuple(record.action for record in records),
+        paths=tuple(record.path.relative_to(root).as_posix() for record in records),
+        states=tuple(states),
+        time_offsets=_offsets([len(entry.times) for entry in entries]),
+        times=np.concatenate([entry.times for entry in entries]),
+        frame_offsets=_offsets([len(entry.frame_numbers) for entry in entries]),
+        frame_numbers=np.concatenate([entry.frame_numbers for entry in entries]),
+        person_offsets=_offsets(np.concatenate([entry.num_persons for entry in entries]).tolist()),
+        person_boxes=np.concatenate([entry.person_boxes for entry in entries]),
+        part_boxes=np.concatenate([entry.part_boxes for entry in entries]),
+        part_states=np.array(part_states, np.int16).reshape(-1, len(PARTS)),
+    )
+
+
+def _joined(parts: Sequence[VideoIndex]) -> VideoIndex:
+    """The videos of several indices, in their order, as one."""
+    states = sorted({state for part in parts for state in part.states})
+
+    def together(name: str) -> NDArray[Any]:
+        return np.concatenate([getattr(part, name) for part in parts])
+
+    def offsets(name: str) -> NDArray[np.int64]:
+        return _offsets(np.concatenate([np.diff(getattr(part, name)) for part in parts]).tolist())
+
+    return VideoIndex(
+        root=parts[0].root,
+        names=tuple(name for part in parts for name in part.names),
+        actions=tuple(action for part in parts for action in part.actions),
+        paths=tuple(path for part in parts for path in part.paths),
+        states=tuple(states),
+        time_offsets=offsets("time_offsets"),
+        times=together("times"),
+        frame_offsets=offsets("frame_offsets"),
+        frame_numbers=together("frame_numbers"),
+        person_offsets=offsets("person_offsets"),
+        person_boxes=together("person_boxes"),
+        part_boxes=together("part_boxes"),
+        part_states=np.concatenate([_renumbered(part, states) for part in parts]),
+    )
+
+
+def _renumbered(part: VideoIndex, states: Sequence[str]) -> NDArray[np.int16]:
+    """The states of a part's persons (P, 10) by their numbers in `states`."""
+    numbers = np.array([*map(states.index, part.states), NO_STATE], np.int16)
+    return numbers[part.part_states]  # NO_STATE is -1, the last
+
+
+def _save(path: Path, index: VideoIndex) -> None:
+    meta = {"names": index.names, "actions": index.actions, "paths": index.paths, "states": index.states}
+    arrays: dict[str, NDArray[Any]] = {META: np.frombuffer(json.dumps(meta).encode(), np.uint8)}
+    arrays |= {name: value for name, value in vars(index).items() if isinstance(value, np.ndarray)}
     with written_beside(path) as beside, beside.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
-
-
-def _read_all(records: Sequence[VideoRecord], report: Report) -> Iterator[VideoEntry]:
-    jobs = [(record,) for record in records]
-    for number, entry in enumerate(in_order(read_entry, jobs), start=1):
-        if number % 100 == 0 or number == len(records):
-            report(f"indexed {number}/{len(records)} videos")
-        yield entry
 
 
 def _offsets(counts: Sequence[int]) -> NDArray[np.int64]:

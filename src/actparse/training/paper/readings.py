@@ -127,5 +127,12 @@ def _numbers_in(value: Any) -> tuple[float, ...]:
 
 
 def described(numbers: Any) -> list[str]:
-    """One line for each number: its field and its value."""
-    return [f"{field.name:20} {getattr(numbers, field.name)}" for field in dataclasses.fields(numbers)]
+    """One line for each number: its field, its value, and the other readings where it has names for them."""
+    hints = typing.get_type_hints(type(numbers))
+    lines = []
+    for field in dataclasses.fields(numbers):
+        value, hint = getattr(numbers, field.name), hints[field.name]
+        readings = typing.get_args(hint) if typing.get_origin(hint) is Literal else ()
+        others = ", ".join(reading for reading in readings if reading != value)
+        lines.append(f"{field.name:20} {value}" + (f" (or {others})" if others else ""))
+    return lines
