@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import math
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +30,7 @@ from actparse.nets import csn, tsn
 from actparse.nets.tsn import Tsn
 from actparse.stages.actions import ClipClassifier, StateRecognizer, clip_image
 from actparse.stages.clip_inputs import flow_inputs
-from actparse.stages.loading import load_bundle
+from actparse.stages.loading import BUNDLE_FILE, load_bundle
 from actparse.training import tiny
 from actparse.vocabulary import GROUPS
 from bundles import CLIPS, write_random_baseline
@@ -96,15 +98,16 @@ def test_a_video_needs_a_length_and_a_size() -> None:
         pytest.param({"seconds": 1e300}, "video.seconds must be at most 86400, a day, got 1e+300", id="long"),
         pytest.param({"seconds": math.nan}, "video.seconds must be greater than 0, got nan", id="nan"),
         pytest.param({"frame_rate": math.inf}, "video.frame_rate must be at most 10000, got inf", id="rate"),
+        pytest.param({"level": "frames"}, "video.level must be segment or frame, got 'frames'", id="level"),
         pytest.param({"segment_seconds": 1e-320}, "video.segment_seconds must be at least 0.1", id="segments"),
         pytest.param(
             {"persons_per_frame": math.inf}, "video.persons_per_frame must be at least 0 and fin", id="persons"
         ),
     ],
 )
-def test_a_video_s_numbers_have_limits(changes: dict[str, float], message: str) -> None:
+def test_a_video_s_numbers_have_limits(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(message)):
-        VideoShape(**changes)  # type: ignore[arg-type]
+        VideoShape(**changes)
 
 
 def test_the_baseline_costs_by_frames_and_persons(random_bundle: Path, tmp_path: Path) -> None:
@@ -143,3 +146,16 @@ def test_the_command_counts_at_the_level_of_frames(capsys: pytest.CaptureFixture
     passes = {cost["name"]: cost["passes"] for cost in json.loads(capsys.readouterr().out)}
     assert passes["action"] == 7
     assert {passes[f"states-{group}"] for group in GROUPS} == {20}
+
+
+def test_the_command_counts_at_the_level_of_the_weights(
+    capsys: pytest.CaptureFixture[str], random_bundle: Path, tmp_path: Path
+) -> None:
+    of_frames = shutil.copytree(random_bundle, tmp_path / "of-frames")
+    record = json.loads((of_frames / BUNDLE_FILE).read_text())
+    (of_frames / BUNDLE_FILE).write_text(json.dumps({**record, "inference": {"level": "frame"}}))
+    options = ["compute", "--seconds", "10", "--frame-rate", "10", "--json", "--weights"]
+    for bundle, level, passes in ((of_frames, [], 20), (of_frames, ["--level", "segment"], 3 * CLIPS.num_clips)):
+        assert main([*options, str(bundle), *level]) == 0
+        counted = {cost["name"]: cost["passes"] for cost in json.loads(capsys.readouterr().out)}
+        assert counted["states-head"] == passes

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -56,6 +56,8 @@ class VideoShape:
         if self.frame_rate > MAX_FRAME_RATE:
             raise ConfigError(f"video.frame_rate must be at most {MAX_FRAME_RATE:g}, got {self.frame_rate}")
         expect_segment_seconds(self.segment_seconds, "video.segment_seconds")
+        if self.level not in ("segment", "frame"):
+            raise ConfigError(f"video.level must be segment or frame, got {self.level!r}")
         if min(self.size) < 1:
             height, width = self.size
             raise ConfigError(f"video.size must be at least 1x1 pixel, got {width}x{height}")
@@ -120,9 +122,9 @@ def bundle_costs(bundle: StageBundle, video: VideoShape) -> tuple[NetworkCost, .
     if bundle.baseline is not None:
         costs += _baseline_costs(bundle.baseline.net, bundle.baseline.settings.resized(video.size), video)
     if bundle.action is not None:
-        costs += _clip_costs("action", bundle.action, video)
+        costs += _clip_costs("action", bundle.action, video, lambda num_clips: num_clips)
     for group, classifier in bundle.states.classifiers.items() if bundle.states is not None else ():
-        costs += _clip_costs(f"states-{group}", classifier, video)
+        costs += _clip_costs(f"states-{group}", classifier, video, video.num_state_clips)
     return tuple(costs)
 
 
@@ -153,15 +155,18 @@ def _detector_input(size: tuple[int, int], config: PersonsConfig, net: Yolof) ->
     return 3, -(-height // stride) * stride, -(-width // stride) * stride
 
 
-def _clip_costs(name: str, classifier: Classifier, video: VideoShape) -> list[NetworkCost]:
-    """Of each network of an ensemble; the second and later ones have their number behind the name."""
+def _clip_costs(
+    name: str, classifier: Classifier, video: VideoShape, passes: Callable[[int], int]
+) -> list[NetworkCost]:
+    """Of each network of an ensemble; the second and later ones have their number behind the name.
+
+    `passes` says how many clips of the video a network sees that sees so many of a segment.
+    """
     costs = []
     for number, (member, _) in enumerate(classifier.members, start=1):
         shape = clip_shape(member.config, video.size, frames_first=isinstance(member.net, Tsn))
         own_name = name if number == 1 else f"{name} ({number})"
-        of_stretch = member.config.num_clips
-        clips = of_stretch if name == "action" else video.num_state_clips(of_stretch)
-        costs.append(_cost(own_name, member.net, shape, clips))
+        costs.append(_cost(own_name, member.net, shape, passes(member.config.num_clips)))
     return costs
 
 

@@ -160,8 +160,12 @@ def test_a_network_that_started_from_others_is_not_taken(data: Path, random_bund
     run = tmp_path / "seed-0" / "csn"
     run.mkdir(parents=True)
     shutil.copy(random_bundle / "action.safetensors", run / "action.safetensors")
-    (run / "action_metrics.json").write_text(json.dumps({"steps": 3, "start": "of rendered clips"}))
     training = TrainOptions(steps=3, device="cpu", report=say_nothing)
+    metrics = run / "action_metrics.json"
+    metrics.write_text(json.dumps({"steps": 3, "changes": {"learning_rate": "0.0003"}}))
+    with pytest.raises(TrainingError, match=r"was begun with \{'learning_rate': '0\.0003'\}, got none: another --out"):
+        reproduce("table1", data, tmp_path, ReproduceOptions(stage_1=random_bundle, training=training))
+    metrics.write_text(json.dumps({"steps": 3, "start": "of rendered clips"}))
     with pytest.raises(TrainingError, match=r"action\.safetensors: the run started from other weights than fresh"):
         reproduce("table1", data, tmp_path, ReproduceOptions(stage_1=random_bundle, training=training))
 
@@ -195,6 +199,7 @@ def test_ip_csn_starts_from_rendered_clips_that_all_seeds_share(data: Path, tmp_
         run = tmp_path / "out" / f"seed-{seed}"
         fine_tuned = json.loads((run / "csn" / "action_metrics.json").read_text())
         assert fine_tuned["start"] == shared
+        assert fine_tuned["changes"] == {"learning_rate": "0.0003"}
         level = json.loads((run / "segment-3" / "action_metrics.json").read_text())
         assert level["start"] == file_sha256(run / "csn" / "action.safetensors")
 

@@ -149,6 +149,15 @@ def test_the_layers_for_the_groups_go_on_from_an_earlier_training(store: Store) 
                 assert torch.equal(layer.weight[row], weight) is (group != "foot")
 
 
+def test_a_stretch_has_a_name_for_messages(store: Store) -> None:
+    video = action_segments(store)[-1]
+    offset = store.clip_offsets[1]
+    assert video.name == f"{store.names[1]} from clip frame {video.first - offset}"
+    around_a_frame = dataclasses.replace(video, first=int(offset) - 3, video=(int(offset), int(store.clip_offsets[2])))
+    assert around_a_frame.name == f"{store.names[1]} from clip frame 0"
+    assert stretch(store.clips, "lunge").name == "rendered clip 0 of nowhere from clip frame 0"
+
+
 FLOW_STAGE = ClipConfig(
     num_frames=6, num_clips=1, frame_rate=10.0, short_side=48, flow=FlowInput(num_fields=2, tvl1=FAST_TVL1)
 )

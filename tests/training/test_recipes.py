@@ -6,9 +6,13 @@ import csv
 import json
 import math
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 
@@ -27,6 +31,7 @@ from actparse.training.parts import PartsTask
 from actparse.training.persons import PersonsTask
 from actparse.training.poses import PosesTask
 from actparse.training.recipes import COMPARED_RECIPES, NETWORK_RECIPES
+from actparse.training.runs import RunFolder
 from actparse.training.tracks import TracksTask
 from actparse.vocabulary import GROUPS
 from actparse.weights.bundle import file_sha256, load_network, save_network
@@ -100,8 +105,10 @@ def test_a_network_of_rendered_clips_alone_is_a_start(
     weights = tmp_path / "action-pretrained.safetensors"
     assert load_network(weights).labels["labels"] == [[action] for action in sorted(ACTIONS[:4])]
 
-    figures = run_recipe("action", copy, tmp_path, options(init=weights, steps=1))
+    lines: list[str] = []
+    figures = run_recipe("action", copy, tmp_path, options(init=weights, steps=1, report=lines.append))
     assert figures["start"] == file_sha256(weights)
+    assert f"action: starts from {weights}, states-head, states-arm, states-hand" in "\n".join(lines)
     before, after = (
         load_network(tmp_path / f"{name}.safetensors").net.state_dict()["backbone.conv1.conv.weight"]
         for name in ("action-pretrained", "action")
@@ -128,6 +135,27 @@ def test_what_others_wait_for_is_trained_first(data: Path, tmp_path: Path) -> No
     assert started == ["first"]
 
 
+def test_no_training_outlives_the_command_that_was_killed(data: Path, tmp_path: Path) -> None:
+    endless = "TrainOptions(steps=1000000, device='cpu', log_every=1)"
+    code = (
+        "from pathlib import Path; from actparse.training.jobs import Job, run_jobs, without_report; "
+        "from actparse.training.options import TrainOptions; "
+        f"job = Job('persons', Path({str(data)!r}), Path({str(tmp_path)!r}), without_report({endless})); "
+        "run_jobs({'persons': job}, slots=1, report=print)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    log = RunFolder(tmp_path, "persons").log
+    deadline = time.monotonic() + 120
+    while not log.is_file() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.2)
+    children = psutil.Process(process.pid).children()
+    process.kill()
+    process.wait()
+    _, alive = psutil.wait_procs(children, timeout=30)
+    assert log.is_file()
+    assert not alive
+
+
 def test_levels_have_labels_of_their_own(data: Path, tmp_path: Path) -> None:
     lines: list[str] = []
     frame = {"level": "frame"}
@@ -137,7 +165,7 @@ def test_levels_have_labels_of_their_own(data: Path, tmp_path: Path) -> None:
     assert any("states-arm: labels of single frames; rendered clips are left out" in line for line in lines)
     assert load_network(tmp_path / "states-arm.safetensors").settings["num_clips"] == 1
     assert run_recipe("states-arm", data, tmp_path, options(changes=frame, resume=True)) == figures
-    with pytest.raises(TrainingError, match=r"was trained with \{'level': 'frame'\}, got none"):
+    with pytest.raises(TrainingError, match=r"was begun with \{'level': 'frame'\}, got none"):
         run_recipe("states-arm", data, tmp_path, options(resume=True))
     run_recipe("action", data, tmp_path, options(steps=1, changes={"segment_seconds": "1"}))
     assert load_network(tmp_path / "action.safetensors").settings["num_clips"] == 7
@@ -154,7 +182,7 @@ def test_a_run_may_have_a_rate_of_its_own(data: Path, tmp_path: Path) -> None:
     trained = load_network(tmp_path / "states-arm.safetensors").net.state_dict()[name]
     assert torch.equal(trained, net.state_dict()[name].half().float())  # it did not move
     (tmp_path / "states-arm_metrics.json").unlink()
-    with pytest.raises(TrainingError, match=r"was begun with \{'learning_rate': '1e-9'\}, got none: another folder"):
+    with pytest.raises(TrainingError, match=r"was begun with \{'learning_rate': '1e-9'\}, got none: another --out"):
         run_recipe("states-arm", data, tmp_path, options(steps=1, init=init, resume=True))
 
 

@@ -23,25 +23,28 @@ def add_commands(commands: Commands) -> None:
     command.add_argument("--frame-size", default="320x240", metavar="WxH", help="of the video, pixels")
     command.add_argument("--persons", type=float, default=2.0, metavar="N", help="in a frame, on average")
     command.add_argument("--stride", type=int, default=5, metavar="N", help="look for persons in every Nth frame")
-    level = "what has states: segments of seven clips, or sampled frames of one"
-    command.add_argument("--level", default="segment", choices=["segment", "frame"], help=level)
-    command.add_argument("--segment-seconds", type=float, default=3.0, metavar="S", help="about; equal segments")
+    level = "what has states: segments, or sampled frames with one clip each; default: the weights' own"
+    command.add_argument("--level", choices=["segment", "frame"], help=level)
+    seconds = "about; equal segments; default: the weights' own, else 3"
+    command.add_argument("--segment-seconds", type=float, metavar="S", help=seconds)
     add_json_option(command)
     command.set_defaults(run=_compute)
 
 
 def _compute(args: argparse.Namespace) -> int:
     from actparse.compute import VideoShape, bundle_costs, costs_as_text, paper_costs
+    from actparse.parser import ParserConfig
     from actparse.stages.loading import load_bundle
 
+    own = ParserConfig() if args.weights == "paper" else ParserConfig.of(args.weights)
     video = VideoShape(
         seconds=args.seconds,
         frame_rate=args.frame_rate,
         size=_frame_size(args.frame_size),
         persons_per_frame=args.persons,
         stride=args.stride,
-        segment_seconds=args.segment_seconds,
-        level=args.level,
+        segment_seconds=own.segment_seconds if args.segment_seconds is None else args.segment_seconds,
+        level=args.level or own.level,
     )
     costs = paper_costs(video) if args.weights == "paper" else bundle_costs(load_bundle(args.weights), video)
     if args.json:

@@ -68,7 +68,7 @@ def _add_large_run(command: argparse.ArgumentParser) -> None:
     level.add_argument("--segment-seconds", metavar="S", help="about 3 or 10; tiny: either leaves rendered clips out")
     paper = command.add_argument_group("numbers of --size paper")
     paper.add_argument("--numbers", action="store_true", help="show the recipe's numbers; sources are in the code")
-    which = "change a number, or a reading; tiny: learning_rate alone"
+    which = "change a number, or a reading; tiny: learning_rate"
     paper.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=which)
     paper.add_argument("--flow", type=Path, metavar="DIR", help="flow files; default: flow in the dataset")
 

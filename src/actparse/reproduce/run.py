@@ -50,7 +50,7 @@ from actparse.training.builders import open_clips, open_splits
 from actparse.training.jobs import Job, run_jobs, without_report
 from actparse.training.paper.bundle import STAGE_1, WITHOUT_DOTS, assemble_if_complete
 from actparse.training.runs import RunFolder, read_json, read_plan, write_json
-from actparse.training.tiny_changes import RATE
+from actparse.training.tiny_changes import RATE, expect_same_changes
 from actparse.weights.bundle import file_sha256
 
 NOT_PRINTED: Mapping[str, float] = {}  # by the paper
@@ -362,12 +362,14 @@ def _expect_same(job: Job) -> None:
         return
     if run.is_finished:
         figures = read_json(run.metrics)
-        steps, start = figures.get("steps"), figures.get("start")
+        steps, start, changes = figures.get("steps"), figures.get("start"), figures.get("changes", {})
     else:
         plan = read_plan(run)
-        steps, start = plan.num_steps, plan.start
+        steps, start, changes = plan.num_steps, plan.start, plan.changes
     if asked is not None and steps != asked:
         raise TrainingError(f"{run.weights}: the run has {steps} steps, got {asked}: another --out?")
+    if job.options.size == "tiny":
+        expect_same_changes(run.metrics if run.is_finished else run.plan, changes, job.options.changes)
     init = job.options.init
     if job.options.size == "tiny" and start != (file_sha256(init) if init is not None and init.is_file() else None):
         raise TrainingError(f"{run.weights}: the run started from other weights than {init or 'fresh'}: another --out?")

@@ -213,19 +213,22 @@ class ActionTask(ClipTask):
             starts[f"states-{group}"] = Start(net, {"labels": list(map(list, index))})
         return starts
 
-    def adopt(self, starts: Mapping[str, Start]) -> None:
+    def adopt(self, starts: Mapping[str, Start]) -> tuple[str, ...]:
         """Begin with the layers that named the groups' labels; labels that are new stay fresh."""
         assert isinstance(self.helper, nn.ModuleList)
+        adopted = []
         for group, layer, index in zip(GROUPS, self.helper, self.group_indices, strict=True):
             start = starts.get(f"states-{group}")
             if start is None:
                 continue
-            earlier = {tuple(label): row for row, label in enumerate(start.labels["labels"])}
+            adopted.append(f"states-{group}")
+            earlier = {tuple(label): row for row, label in enumerate(start.labels.get("labels", ()))}
             known = {row: earlier[label] for label, row in index.items() if label in earlier}
             trained = start.net.get_submodule("cls_head.fc_cls")
             with torch.no_grad():
                 for name, parameter in layer.named_parameters():
                     parameter[list(known)] = trained.get_parameter(name)[list(known.values())]
+        return tuple(adopted)
 
 
 def _build(config: CsnConfig | TsnConfig, num_classes: int) -> Csn | Tsn:

@@ -14,6 +14,7 @@ from pathlib import Path
 from queue import Empty
 from typing import Any
 
+from actparse.data.pools import end_with_parent
 from actparse.errors import ActparseError, TrainingError
 from actparse.training.options import Report, TrainOptions, say_nothing
 from actparse.training.recipes import run_recipe
@@ -63,13 +64,13 @@ def run_jobs(
         TrainingError: a job failed; the others are ended, and all can be resumed.
     """
     needed = Counter(name for job in jobs.values() for name in job.needs)
-    in_order = sorted(jobs, key=lambda name: -needed[name])  # stable
+    by_need = sorted(jobs, key=lambda name: -needed[name])  # stable
     context = multiprocessing.get_context("spawn")
     lines: Any = context.Queue()
     running: dict[str, BaseProcess] = {}
     try:
         while not all(job.is_finished for job in jobs.values()):
-            for name in in_order:
+            for name in by_need:
                 if len(running) < slots and name not in running and _is_ready(jobs[name], jobs):
                     running[name] = context.Process(target=_run_job, args=(jobs[name], lines), daemon=False)
                     with _environment(JOB_ENVIRONMENT):
@@ -92,6 +93,7 @@ def _is_ready(job: Job, jobs: Mapping[str, Job]) -> bool:
 
 def _run_job(job: Job, lines: Any) -> None:
     """In a process of its own: train one network, its lines and its error going back through a queue."""
+    end_with_parent()  # else it would train on, beside the same run started anew
     options = replace(job.options, report=lines.put, resume=True, threads=1)
     try:
         run_recipe(job.recipe, job.data, job.out, options)

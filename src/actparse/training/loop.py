@@ -35,6 +35,7 @@ from actparse.training.options import TrainOptions
 from actparse.training.runs import Plan, RunFolder, read_plan, write_json
 from actparse.training.task import NAMES, Batch, SampledTask, Task, rows_of, steps_per_epoch
 from actparse.training.tensorboard import tensorboard_callbacks
+from actparse.training.tiny_changes import expect_same_changes
 from actparse.weights.bundle import file_sha256
 
 __all__ = ["Hardware", "StepBatches", "TaskModule", "choose_hardware", "one_cycle", "put_channels_last", "train"]
@@ -265,10 +266,8 @@ def _resumed_plan(task: Task, run: RunFolder, options: TrainOptions) -> Plan:
     plan, batch_size = read_plan(run), task.settings.batch_size
     if plan.batch_size != batch_size:
         raise TrainingError(f"{run.plan}: the run's batches hold {plan.batch_size}, got {batch_size}: another folder?")
-    now = dict(options.changes)
-    if options.size == "tiny" and plan.changes is not None and plan.changes != now:
-        had = plan.changes or "no changes"
-        raise TrainingError(f"{run.plan}: the run was begun with {had}, got {now or 'none'}: another folder?")
+    if options.size == "tiny":
+        expect_same_changes(run.plan, plan.changes, options.changes)
     return plan
 
 

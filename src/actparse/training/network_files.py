@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -56,18 +56,18 @@ def load_initial(
     return tuple(differing)
 
 
-def load_starts(run: RunFolder, names: Iterable[str]) -> dict[str, Start]:
-    """What a run left to other recipes, of these names.
+def load_starts(run: RunFolder) -> dict[str, Start]:
+    """What a run left to other recipes, by their names.
 
     Raises:
         WeightsError: a file is damaged.
     """
-    files = {name: load_network(path) for name in names if (path := run.start_of(name)).is_file()}
+    files = {path.stem: load_network(path) for path in sorted(run.folder.glob("*.safetensors"))}
     return {name: Start(file.net, file.labels) for name, file in files.items()}
 
 
-def load_best(net: nn.Module, run: RunFolder) -> None:
-    """Copy the network of a run's best checkpoint into `net`.
+def load_best(task: Task, run: RunFolder) -> None:
+    """Copy the network of a run's best checkpoint, and its helper, into those of `task`.
 
     Raises:
         WeightsError: there is none.
@@ -75,7 +75,10 @@ def load_best(net: nn.Module, run: RunFolder) -> None:
     if not run.best.is_file():
         raise WeightsError(f"{run.best}: no such checkpoint; it needs a run that was checked on the way")
     state = torch.load(run.best, map_location="cpu", weights_only=True)["state_dict"]
-    net.load_state_dict({name[len("net.") :]: value for name, value in state.items() if name.startswith("net.")})
+    for prefix, module in (("net.", task.net), ("helper.", task.helper)):
+        if module is not None:
+            own = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+            module.load_state_dict(own)
 
 
 def save_trained(task: Task, run: RunFolder, figures: dict[str, Any]) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class TrainOptions:
     stream_clips: int = 14_400  # clips that the action and state recipes render beside a SynthTPS dataset
     stream_tracks: int = 4_500  # scenes whose tracks the recipe "tracks" sees beside a SynthTPS dataset
     size: str = "tiny"  # "tiny" or "paper": which networks and numbers a recipe's name stands for
-    changes: Mapping[str, str] = field(default_factory=dict)  # of a paper recipe's numbers, by field; tiny: the level
+    changes: Mapping[str, str] = field(default_factory=dict)  # of a recipe's numbers, by field; tiny: rate and level
     flow: Path | None = None  # the folder of flow files, for recipes that read them; None is below the dataset
     num_devices: int = 1  # processes that share each batch, one for each GPU; torchrun's own count goes before
     accumulate: int = 1  # pieces of a batch, one after the other, whose gradients are summed before a step

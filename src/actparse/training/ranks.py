@@ -19,6 +19,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
+from actparse.data.pools import end_with_parent
 from actparse.errors import ActparseError, TrainingError
 
 PATIENCE = timedelta(hours=12)  # of a process that waits while the first one reads a dataset or is checked
@@ -137,6 +138,7 @@ def _first_line(lines: Any, jobs: list[Any]) -> str:
 def _run_one(
     number: int, count: int, port: int, lines: Any, work: Callable[..., None], arguments: tuple[Any, ...]
 ) -> None:
+    end_with_parent()
     own = {"RANK": number, "LOCAL_RANK": number, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count, "GROUP_RANK": 0}
     os.environ.update({name: str(value) for name, value in own.items()})
     os.environ.update({"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)})

@@ -11,9 +11,11 @@ import torch
 
 from actparse.errors import ConfigError, TrainingError
 from actparse.training import ranks
+from actparse.training.levels import level_from_text
 from actparse.training.options import TrainOptions, say_nothing
 from actparse.training.runs import RunFolder, read_json
 from actparse.training.task import Task
+from actparse.training.tiny_changes import expect_same_changes, expect_tiny_changes, rate_from_text
 from actparse.vocabulary import GROUPS
 
 
@@ -146,7 +148,7 @@ def run_recipe(name: str, data: Path, out: Path, options: TrainOptions) -> dict[
         return train_bundle(data, out, options)
     run = RunFolder(out, name)
     if options.resume and run.is_finished:
-        _expect_changes(run, options)
+        expect_same_changes(run.metrics, read_json(run.metrics).get("changes", {}), options.changes)
         return finished_figures(run, options)
     for needed in RECIPES[name].needs:
         if not RunFolder(out, needed).weights.is_file():
@@ -165,22 +167,9 @@ def _expect_recipe(name: str, options: TrainOptions) -> None:
     if name not in RECIPES:
         raise ConfigError(f"train: RECIPE must be one of {', '.join(RECIPES)}, got {name!r}")
     if options.changes:
-        from actparse.training.tiny_changes import expect_tiny_changes
-
         expect_tiny_changes(name, options.changes)
     if name == "tiny" and (options.num_devices > 1 or ranks.world_size() > 1):
         raise ConfigError(f"train: tiny trains its networks side by side, needs one device, got {options.num_devices}")
-
-
-def _expect_changes(run: RunFolder, options: TrainOptions) -> None:
-    """A run that is finished was trained with the changes that are asked for.
-
-    Raises:
-        TrainingError: it was trained with others.
-    """
-    before, now = read_json(run.metrics).get("changes", {}), dict(options.changes)
-    if before != now:
-        raise TrainingError(f"{run.metrics}: the run was trained with {before or 'no changes'}, got {now or 'none'}")
 
 
 def finished_figures(run: RunFolder, options: TrainOptions) -> dict[str, Any]:
@@ -199,9 +188,7 @@ def _run_alone(name: str, data: Path, out: Path, options: TrainOptions) -> None:
 
 def _train_network(name: str, data: Path, run: RunFolder, options: TrainOptions) -> dict[str, Any]:
     from actparse.training.builders import build_task
-    from actparse.training.levels import level_from_text
     from actparse.training.network_files import load_initial, load_starts
-    from actparse.training.tiny_changes import rate_from_text
 
     def build(options: TrainOptions) -> tuple[Task, TrainOptions]:
         task = build_task(name, data, run, options)
@@ -211,7 +198,8 @@ def _train_network(name: str, data: Path, run: RunFolder, options: TrainOptions)
         if initial is not None:
             load_initial(task.net, initial, labels=task.labels())
             if level_from_text(options.changes) is None:  # a level has labels of its own
-                task.adopt(load_starts(RunFolder(initial.parent, initial.stem), task.starts()))
+                adopted = task.adopt(load_starts(RunFolder(initial.parent, initial.stem)))
+                options.report(f"{name}: starts from {initial}" + "".join(f", {layer}" for layer in adopted))
         return task, replace(options, init=initial)
 
     return train_and_save(build, run, options)
@@ -245,7 +233,7 @@ def train_and_save(
     figures: dict[str, Any] = {}
     if ranks.rank() == 0 and not options.only_estimate:
         if options.keep == "best":
-            load_best(task.net, run)
+            load_best(task, run)
         options.report(f"{run.name}: measuring on held-out data")
         task.net.to(task.stored_as).float()  # as the weights are stored
         figures = {**task.evaluate(task.net, hardware.device), "steps": plan.num_steps, "seed": plan.seed}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ class RunFolder:
 
     @property
     def plan(self) -> Path:
-        """Number of steps, seed, batch size and start, JSON; a resumed run keeps them."""
+        """Number of steps, seed, batch size, start and changes, JSON; a resumed run keeps them."""
         return self.folder / "plan.json"
 
     def start_of(self, name: str) -> Path:
@@ -82,7 +82,7 @@ class Plan:
     seed: int
     batch_size: int
     start: str | None = None  # SHA-256 of the file that training started from
-    changes: Mapping[str, str] | None = None  # of the recipe's numbers; None in plans of earlier versions
+    changes: Mapping[str, str] = field(default_factory=dict)  # of the recipe's numbers
 
 
 def read_plan(run: RunFolder) -> Plan:
@@ -94,7 +94,7 @@ def read_plan(run: RunFolder) -> Plan:
     try:
         raw = read_json(run.plan)
         num_steps, seed, batch_size = (int(raw[name]) for name in ("num_steps", "seed", "batch_size"))
-        return Plan(num_steps, seed, batch_size, raw.get("start"), raw.get("changes"))
+        return Plan(num_steps, seed, batch_size, raw.get("start"), dict(raw.get("changes", {})))
     except (DataError, KeyError, TypeError, ValueError) as error:
         raise TrainingError(f"{run.plan}: a run can be resumed only with its plan: {error}") from None
 

@@ -38,10 +38,11 @@ class Stretch:
     @property
     def name(self) -> str:
         """Of its video or rendered clip, and where it begins, for messages."""
-        number = bisect_right(self.source.offsets, max(self.video[0] if self.video else self.first, 0)) - 1
+        first = max(self.first, self.video[0]) if self.video else self.first
+        number = bisect_right(self.source.offsets, first) - 1
         names = self.source.names
         video = names[number] if names else f"rendered clip {number} of {self.source.folder}"
-        return f"{video} from clip frame {self.first - self.source.offsets[number]}"
+        return f"{video} from clip frame {first - self.source.offsets[number]}"
 
     def rows(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
         """The source's rows at places of the stretch, which count from its first; outside, what is at the end stays."""

@@ -111,8 +111,9 @@ class Task(ABC):
         """What the trained network and its helper leave to other recipes, by their names."""
         return {}
 
-    def adopt(self, starts: Mapping[str, Start]) -> None:  # noqa: B027
-        """Let the helper begin with what an earlier training left by `starts`, where it did."""
+    def adopt(self, starts: Mapping[str, Start]) -> tuple[str, ...]:
+        """Let the helper begin with what an earlier training left by `starts`; returns the names of what it took."""
+        return ()
 
 
 class SampledTask(Task):

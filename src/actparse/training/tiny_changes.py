@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 
-from actparse.errors import ConfigError
+from actparse.errors import ConfigError, TrainingError
 from actparse.training.levels import LEVEL_CHANGES, level_from_text
 
 RATE = "learning_rate"
@@ -25,6 +26,28 @@ def expect_tiny_changes(recipe: str, changes: Mapping[str, str]) -> None:
         raise ConfigError(f"train: {recipe} {can} at size tiny, got {', '.join(other)}")
     level_from_text(changes)
     rate_from_text(changes)
+
+
+def expect_same_changes(path: Path, before: Mapping[str, str], now: Mapping[str, str]) -> None:
+    """A run keeps the changes that it was begun with; 3e-4 and 0.0003 are the same.
+
+    Raises:
+        TrainingError: others are asked for; `path` is the file that knows those of before.
+    """
+    if _values(before) != _values(now):
+        had, got = dict(before) or "no changes", dict(now) or "none"
+        raise TrainingError(f"{path}: the run was begun with {had}, got {got}: another --out?")
+
+
+def _values(changes: Mapping[str, str]) -> dict[str, float | str]:
+    return {name: _number(text) for name, text in changes.items()}
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def rate_from_text(changes: Mapping[str, str]) -> float | None:

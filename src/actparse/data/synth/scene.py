@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -48,8 +49,8 @@ class SceneConfig:
             raise ConfigError(f"scene.supersampling must be at least 1, got {self.supersampling}")
         if self.fps <= 0:
             raise ConfigError(f"scene.fps must be greater than 0, got {self.fps}")
-        if not self.detail > 0:
-            raise ConfigError(f"scene.detail must be greater than 0, got {self.detail}")
+        if not 0 < self.detail < math.inf:
+            raise ConfigError(f"scene.detail must be greater than 0 and finite, got {self.detail}")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ its parts lie in a folder beside it, so that a start which was stopped goes on.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -26,8 +27,8 @@ from actparse.data.kinetics_tps import (
     VideoRecord,
     read_frame_truth,
 )
-from actparse.data.pools import in_order
-from actparse.errors import DataError
+from actparse.data.pools import FEW_JOBS, in_order
+from actparse.errors import DataError, OutputError
 from actparse.files import written_beside
 from actparse.training.options import Report, say_nothing
 from actparse.video.decode import read_frames
@@ -36,7 +37,8 @@ from actparse.vocabulary import PART_INDEX, PARTS
 FORMAT = 1  # of the file; another number makes new ones
 NO_STATE = -1
 META = "meta"
-PART_VIDEOS = 10  # videos of a part
+PART_VIDEOS = 10  # of a part
+REPORTED_VIDEOS = 100  # from one line to the next
 
 
 @dataclass(frozen=True)
@@ -113,20 +115,8 @@ def _box(values: NDArray[np.float32]) -> tuple[float, float, float, float]:
     return x1, y1, x2, y2
 
 
-@dataclass(frozen=True)
-class VideoEntry:
-    """One video of an index."""
-
-    times: NDArray[np.float64]  # (N,)
-    frame_numbers: NDArray[np.int64]  # (A,)
-    num_persons: NDArray[np.int64]  # (A,)
-    person_boxes: NDArray[np.float32]  # (P, 4)
-    part_boxes: NDArray[np.float32]  # (P, 10, 4)
-    part_states: tuple[tuple[str | None, ...], ...]  # (P, 10)
-
-
-def read_entry(record: VideoRecord) -> VideoEntry:
-    """Go through a video once, and through its annotations; frames past its end are left out.
+def read_entry(root: Path, record: VideoRecord) -> VideoIndex:
+    """The index of one video: go through it once, and through its annotations; frames past its end are left out.
 
     Raises:
         DataError: the video holds no frame, or an annotation is not as it should be.
@@ -137,19 +127,28 @@ def read_entry(record: VideoRecord) -> VideoEntry:
         raise DataError(f"{record.path}: the video holds no frame")
     truths = {n: read_frame_truth(path) for n, path in record.annotations().items() if n < len(times)}
     persons = [person for truth in truths.values() for person in truth.persons]
+    states = sorted({part.state for person in persons for part in person.parts.values()})
     boxes = np.zeros((len(persons), len(PARTS), 4), np.float32)
+    numbers = np.full((len(persons), len(PARTS)), NO_STATE, np.int16)
     for row, person in enumerate(persons):
         for name, box in person.part_boxes().items():
             boxes[row, PART_INDEX[name]] = box
-    return VideoEntry(
+        for name, part in person.parts.items():
+            numbers[row, PART_INDEX[name]] = states.index(part.state)
+    return VideoIndex(
+        root=root,
+        names=(record.name,),
+        actions=(record.action,),
+        paths=(record.path.relative_to(root).as_posix(),),
+        states=tuple(states),
+        time_offsets=_offsets([len(times)]),
         times=np.asarray(times, np.float64),
+        frame_offsets=_offsets([len(truths)]),
         frame_numbers=np.array(list(truths), np.int64),
-        num_persons=np.array([len(truth.persons) for truth in truths.values()], np.int64),
+        person_offsets=_offsets([len(truth.persons) for truth in truths.values()]),
         person_boxes=np.array([person.box for person in persons], np.float32).reshape(-1, 4),
         part_boxes=boxes,
-        part_states=tuple(
-            tuple(person.parts[name].state if name in person.parts else None for name in PARTS) for person in persons
-        ),
+        part_states=numbers,
     )
 
 
@@ -175,45 +174,31 @@ def open_index(root: Path, split: str, *, cache: Path, report: Report = say_noth
 
 
 def _make(path: Path, root: Path, records: Sequence[VideoRecord], report: Report) -> None:
-    parts = path.with_suffix(".parts")
-    jobs = [
-        (parts / f"{first:06d}.npz", root, records[first : first + PART_VIDEOS])
-        for first in range(0, len(records), PART_VIDEOS)
-    ]
-    missing = [job for job in jobs if not job[0].is_file()]
-    done = sum(len(job[2]) for job in jobs if job not in missing)
-    for (_, _, read), _ in zip(missing, in_order(write_part, missing), strict=True):
-        done += len(read)
-        report(f"indexed {done}/{len(records)} videos")
-    _save(path, _joined([_load(part, root) for part, _, _ in jobs]))
-    shutil.rmtree(parts, ignore_errors=True)
+    """Index the videos part by part, each under a name that changes with it, and put the parts together.
+
+    Another process that indexes the same videos may be ready first, and remove the parts.
+    """
+    folder = path.with_name(f"{path.name.rpartition('-')[0]}.parts")
+    groups = [records[first : first + PART_VIDEOS] for first in range(0, len(records), PART_VIDEOS)]
+    parts = {folder / f"{fingerprint(group, FORMAT)}.npz": group for group in groups}
+    jobs = [(part, root, group) for part, group in parts.items() if not part.is_file()]
+    done = len(records) - sum(len(group) for _, _, group in jobs)
+    processes = os.cpu_count() if len(records) > FEW_JOBS else 1
+    try:
+        for (_, _, group), _ in zip(jobs, in_order(write_part, jobs, processes=processes), strict=True):
+            before, done = done, done + len(group)
+            if done // REPORTED_VIDEOS > before // REPORTED_VIDEOS or done == len(records):
+                report(f"indexed {done}/{len(records)} videos")
+        _save(path, _joined([_load(part, root) for part in parts]))
+    except (DataError, OutputError):
+        if not path.is_file():
+            raise
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_part(path: Path, root: Path, records: Sequence[VideoRecord]) -> None:
     """Write the index of some videos."""
-    _save(path, _indexed(root, records))
-
-
-def _indexed(root: Path, records: Sequence[VideoRecord]) -> VideoIndex:
-    entries = list(map(read_entry, records))
-    states = sorted({state for entry in entries for row in entry.part_states for state in row if state is not None})
-    numbers: dict[str | None, int] = {None: NO_STATE, **{state: number for number, state in enumerate(states)}}
-    part_states = [[numbers[state] for state in row] for entry in entries for row in entry.part_states]
-    return VideoIndex(
-        root=root,
-        names=tuple(record.name for record in records),
-        actions=tuple(record.action for record in records),
-        paths=tuple(record.path.relative_to(root).as_posix() for record in records),
-        states=tuple(states),
-        time_offsets=_offsets([len(entry.times) for entry in entries]),
-        times=np.concatenate([entry.times for entry in entries]),
-        frame_offsets=_offsets([len(entry.frame_numbers) for entry in entries]),
-        frame_numbers=np.concatenate([entry.frame_numbers for entry in entries]),
-        person_offsets=_offsets(np.concatenate([entry.num_persons for entry in entries]).tolist()),
-        person_boxes=np.concatenate([entry.person_boxes for entry in entries]),
-        part_boxes=np.concatenate([entry.part_boxes for entry in entries]),
-        part_states=np.array(part_states, np.int16).reshape(-1, len(PARTS)),
-    )
+    _save(path, _joined([read_entry(root, record) for record in records]))
 
 
 def _joined(parts: Sequence[VideoIndex]) -> VideoIndex:
