@@ -151,9 +151,12 @@ def test_an_ir_network_starts_from_sports_1m(data: Path, tmp_path: Path) -> None
     numbers = json.loads((tmp_path / "states-ir-leg_numbers.json").read_text())
     assert numbers["ensemble"] == [3.515, 1.0]
     assert described(numbers_of("states-ir-leg", {"ensemble": "none"}))[-1].split() == ["ensemble", "None"]
+    assert numbers_of("action-ir", {"ensemble": "2,1"}).ensemble == (2.0, 1.0)
+
+
+def test_a_reading_is_shown_beside_the_others() -> None:
     lines = described(numbers_of("action", {"warmup": "16-iterations"}))
     assert f"{'warmup':20} 16-iterations (or 16-epochs-by-iteration, 16-epochs-by-epoch)" in lines
-    assert numbers_of("action-ir", {"ensemble": "2,1"}).ensemble == (2.0, 1.0)
 
 
 def test_tsn_on_frames(data: Path, tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ class Start:
 
 
 # of tiny networks: rendered clips stand for IG-65M, and Table I's network for what all rows of Table III share
-# fine-tuned at an eighth of the recipe's rate: at the whole rate, what was learnt before is lost in part
+# it is fine-tuned at an eighth of the recipe's rate
 PRETRAINED = Start("pretrained", Training("action-pretrained"), is_shared=True, learning_rate=3e-4)
 FINE_TUNED = Start("csn", Training("action", start=PRETRAINED))
 

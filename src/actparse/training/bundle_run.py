@@ -22,7 +22,6 @@ BUNDLE_FOLDER = "bundle"
 MAX_JOBS = 2  # at a time; each has one thread
 ORDER = {**{name: recipe.needs for name, recipe in NETWORK_RECIPES.items()}}  # recipe -> what must be finished first
 ORDER |= {name: ("action",) for name in ORDER if name.startswith("states-")}
-FIRST_ROUNDS = ("persons", "poses", "parts", "action", "parts-without-dots", "tracks")
 
 
 def train_bundle(data: Path, out: Path, options: TrainOptions) -> dict[str, Any]:
@@ -49,8 +48,7 @@ def train_bundle(data: Path, out: Path, options: TrainOptions) -> dict[str, Any]
     options.report(estimate(minutes, slots))
     keep_networks(data, out, options)
     _prepare(data, out, options)
-    names = (*FIRST_ROUNDS, *(name for name in NETWORK_RECIPES if name not in FIRST_ROUNDS))
-    jobs = {name: Job(name, data, out, _options_for(name, options, minutes), ORDER[name]) for name in names}
+    jobs = {name: Job(name, data, out, _options_for(name, options, minutes), ORDER[name]) for name in NETWORK_RECIPES}
 
     def note(running: list[str]) -> None:
         finished = [name for name in NETWORK_RECIPES if jobs[name].is_finished]

@@ -55,7 +55,7 @@ def level_from_text(changes: Mapping[str, str]) -> Level | None:
     """The level that a run's changes ask for; None where they ask for none.
 
     Raises:
-        ConfigError: it is none.
+        ConfigError: the kind or the length is not one of a level's.
     """
     if changes.keys().isdisjoint(LEVEL_CHANGES):
         return None

@@ -109,7 +109,7 @@ RECIPES: dict[str, Recipe] = {
     **NETWORK_RECIPES,
     **COMPARED_RECIPES,
     "tiny": Recipe(
-        description="the whole tiny bundle: all of the above in order, two at a time",
+        description="the whole tiny bundle: all of its networks, two at a time",
         steps=sum(recipe.steps for recipe in NETWORK_RECIPES.values()),
         samples_per_second=45,
         batch_size=16,

@@ -140,7 +140,7 @@ class Scene:
         self._things, self._camera, self.light, self.lens = things, camera, light, lens
 
     def render(self, time_seconds: float, *, with_truth: bool = True) -> Rendered:
-        """The frame at a time and the truth of everyone who can be seen in it, or of nobody."""
+        """The frame at a time, in seconds, and with `with_truth` the truth of everyone who can be seen in it."""
         camera = self._camera.at(time_seconds)
         sharp, ids, placed = self._draw(camera, time_seconds)
         if self.lens.shutter_seconds > 0:
