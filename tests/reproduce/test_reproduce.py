@@ -13,7 +13,7 @@ from actparse.errors import ConfigError, DataError, TrainingError
 from actparse.parser import Parser, ParserConfig
 from actparse.reproduce import ReproduceOptions, reproduce
 from actparse.reproduce.evaluation import Variant, held_out_videos, score_methods
-from actparse.reproduce.methods import table_1, table_3
+from actparse.reproduce.methods import PRETRAINED, table_1, table_3
 from actparse.reproduce.run import with_compute_shares
 from actparse.reproduce.writing import Row, Table
 from actparse.stages.integrate import with_prior_states
@@ -183,7 +183,15 @@ def test_rendered_clips_are_said_in_the_table() -> None:
         return Table("table1", "tiny", "data", "70 steps", 8, (0,), (), num_rendered_clips=num_clips).to_markdown()
 
     assert "70 steps for each training, data, 8 held-out" in text(0)
-    assert "70 steps for each training, ip-CSN pre-trained on 6,000 rendered clips, data, 8 held-out" in text(6000)
+    seen = "ip-CSN pre-trained on 6,000 rendered clips and fine-tuned among them"
+    assert f"70 steps for each training, {seen}, data, 8 held-out" in text(6000)
+
+
+def test_only_what_starts_from_rendered_clips_sees_them_again() -> None:
+    trainings = {method.folder: method.trainings for method in (*table_1("tiny"), *table_3("tiny"))}
+    seen = {folder: [training.sees_rendered_clips for training in each] for folder, each in trainings.items()}
+    assert seen == {"csn": [True], **{folder: [False] for folder in set(seen) - {"csn"}}}
+    assert PRETRAINED.training.sees_rendered_clips
 
 
 @pytest.mark.slow
@@ -202,6 +210,7 @@ def test_ip_csn_starts_from_rendered_clips_that_all_seeds_share(data: Path, tmp_
         assert fine_tuned["changes"] == {"learning_rate": "0.0003"}
         level = json.loads((run / "segment-3" / "action_metrics.json").read_text())
         assert level["start"] == file_sha256(run / "csn" / "action.safetensors")
+        assert level["changes"] == {"learning_rate": "0.0003", "segment_seconds": "3"}
 
 
 @pytest.mark.slow

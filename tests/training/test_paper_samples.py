@@ -24,7 +24,7 @@ from actparse.training.paper.clip_tasks import CsnTask, TsnFlowTask
 from actparse.training.paper.detection import BoxedImage, augmented, collated, in_mirror, padded, shifted
 from actparse.training.paper.detector_tasks import PersonsTask
 from actparse.training.paper.flow_reader import read_flow
-from actparse.training.paper.index import open_index
+from actparse.training.paper.index import VideoIndex, open_index
 from actparse.training.paper.persons import PersonsNumbers
 from actparse.training.paper.recipes import PAPER_RECIPES, numbers_of
 from actparse.training.paper.spans import Span, frame_spans, segment_spans
@@ -131,9 +131,20 @@ def test_an_index_that_was_stopped_goes_on(
     made = open_index(data, "train", cache=tmp_path, report=lines.append)
     assert lines == [f"indexed {done}/4 videos" for done in (1, 2, 3, 4)]  # no video was read twice
     assert [path.suffix for path in tmp_path.iterdir()] == [".npz"]
-    whole = vars(split.index)
-    for name, value in vars(made).items():
-        np.testing.assert_array_equal(value, whole[name], err_msg=name)
+    expect_same_index(made, split.index)
+
+
+def test_processes_index_what_one_does(
+    split: Split, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_module, "PART_VIDEOS", 1)
+    monkeypatch.setattr(index_module, "FEW_JOBS", 0)
+    expect_same_index(open_index(data, "train", cache=tmp_path), split.index)
+
+
+def expect_same_index(index: VideoIndex, other: VideoIndex) -> None:
+    for name, value in vars(other).items():
+        np.testing.assert_array_equal(vars(index)[name], value, err_msg=name)
 
 
 def test_damaged_index_says_so(data: Path, tmp_path: Path) -> None:

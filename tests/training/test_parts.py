@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from actparse.training.keypoint_cache import jittered_boxes, predicted_keypoints
 from actparse.training.parts import PartsTask, swapped_twins
 from actparse.training.reading import StoreConfig
 from actparse.training.store import Store, open_store
-from actparse.training.task import TaskSettings
+from actparse.training.task import NAMES, TaskSettings
 from actparse.vocabulary import PART_FLIP, PART_INDEX
 from actparse.weights.bundle import config_to_dict, save_network
 from training.miniature import SIZE, write_miniature
@@ -79,7 +80,9 @@ def test_losses_are_finite_and_repeatable(store: Store, keypoints: NDArray[np.fl
     stage = tiny.PARTS_STAGE if with_dots else tiny.PARTS_STAGE_WITHOUT_DOTS
     task = PartsTask("parts", (store, keypoints), (store, keypoints), tiny.PARTS_NET, stage)
     task.settings = TaskSettings(batch_size=2, learning_rate=1e-3)
-    first, second = (task.losses(task.net, task.batch(np.random.default_rng(4))) for _ in range(2))
+    batch, same = (task.batch(np.random.default_rng(4)) for _ in range(2))
+    assert all(re.fullmatch(r"train_\w+ frame \d+ person \d+", name) for name in batch[NAMES])
+    first, second = (task.losses(task.net, each) for each in (batch, same))
     assert torch.isfinite(first["boxes"])
     assert torch.equal(first["classification"], second["classification"])
 

@@ -12,6 +12,7 @@ from actparse.nets.hrnet import HrnetConfig, SideBranchConfig
 from actparse.stages.poses import PosesConfig
 from actparse.training.pose_stream import CropStream, StreamConfig, open_stream
 from actparse.training.poses import PosesTask, tellable_pairs
+from actparse.training.task import NAMES
 
 CONFIG = StreamConfig(size=64, crops_per_shard=6, times_per_scene=1)
 NET = HrnetConfig(
@@ -60,6 +61,7 @@ def test_task_trains_and_is_judged(stream: CropStream) -> None:
     batch = task.batch(np.random.default_rng(0))
     assert batch["images"].shape == (32, 3, 64, 64)
     assert torch.equal(batch["keypoints"], task.batch(np.random.default_rng(0))["keypoints"])
+    assert set(batch[NAMES]) <= {f"rendered person {row}" for row in range(12)}
     losses = task.losses(task.net, batch)
     assert set(losses) == {"heatmaps", "coordinates"}
     sum(losses.values()).backward()  # type: ignore[union-attr]

@@ -114,6 +114,9 @@ def test_a_network_of_rendered_clips_alone_is_a_start(
         for name in ("action-pretrained", "action")
     )
     assert torch.allclose(before, after, atol=4e-3)  # one small step away
+    of_frames = options(init=weights, steps=1, changes={"level": "frame"}, report=lines.append)
+    run_recipe("action", copy, tmp_path / "frames", of_frames)
+    assert sum(line.startswith(f"action: starts from {weights}, states-head, states-arm") for line in lines) == 2
     with pytest.raises(ConfigError, match="action-pretrained can change learning_rate at size tiny, got level"):
         run_recipe("action-pretrained", copy, tmp_path, options(changes={"level": "frame"}))
 
@@ -184,6 +187,18 @@ def test_a_run_may_have_a_rate_of_its_own(data: Path, tmp_path: Path) -> None:
     (tmp_path / "states-arm_metrics.json").unlink()
     with pytest.raises(TrainingError, match=r"was begun with \{'learning_rate': '1e-9'\}, got none: another --out"):
         run_recipe("states-arm", data, tmp_path, options(steps=1, init=init, resume=True))
+
+
+def test_a_run_goes_on_with_the_data_that_it_began_with(data: Path, tmp_path: Path) -> None:
+    run_recipe("states-arm", data, tmp_path, options(steps=1))
+    run = RunFolder(tmp_path, "states-arm")
+    run.metrics.unlink()
+    plan = json.loads(run.plan.read_text())
+    run.plan.write_text(json.dumps({**plan, "num_samples": plan["num_samples"] + 1}))
+    with pytest.raises(TrainingError, match=r"plan\.json: the run learns from \d+ samples, got \d+: other data"):
+        run_recipe("states-arm", data, tmp_path, options(steps=1, resume=True))
+    run.plan.write_text(json.dumps({name: value for name, value in plan.items() if name != "num_samples"}))
+    run_recipe("states-arm", data, tmp_path, options(steps=1, resume=True))  # of an earlier version
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from actparse.nets.tracks import TrackConfig
 from actparse.stages.tracks import TracksConfig
 from actparse.training.reading import StoreConfig
 from actparse.training.store import Store, open_store
+from actparse.training.task import NAMES
 from actparse.training.track_stream import TrackStream, TrackStreamConfig, open_track_stream
 from actparse.training.tracks import (
     UNKNOWN,
@@ -93,6 +95,11 @@ def test_a_batch_joins_both_sources(task: TracksTask) -> None:
     known = (batch["states"] != UNKNOWN).float().mean()
     assert known > 0.5  # of the stream's states the miniature dataset knows few
     assert torch.equal(batch["windows"], task.batch(np.random.default_rng(1))["windows"])
+    for names, pattern in (
+        (batch[NAMES][: size // 2], r"train_\w+ frame \d+"),
+        (batch[NAMES][size // 2 :], r"track \d+ of the stream"),
+    ):
+        assert all(re.fullmatch(pattern, name) for name in names)
 
 
 def test_a_few_steps_lower_the_loss(task: TracksTask) -> None:

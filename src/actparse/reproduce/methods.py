@@ -30,6 +30,11 @@ class Training:
     start: Start | None = None
     home: str | None = None  # folder of the method whose run it is in; None: the method's that has it
 
+    @property
+    def sees_rendered_clips(self) -> bool:
+        """Fine-tuned on the videos alone, a network forgets."""
+        return self == PRETRAINED.training or self.start == PRETRAINED
+
 
 @dataclass(frozen=True)
 class Start:
@@ -42,9 +47,9 @@ class Start:
 
 
 # of tiny networks: rendered clips stand for IG-65M, and Table I's network for what all rows of Table III share
-# it is fine-tuned at an eighth of the recipe's rate
+# what starts from them is trained at an eighth of the recipe's rate
 PRETRAINED = Start("pretrained", Training("action-pretrained"), is_shared=True, learning_rate=3e-4)
-FINE_TUNED = Start("csn", Training("action", start=PRETRAINED))
+FINE_TUNED = Start("csn", Training("action", start=PRETRAINED), learning_rate=3e-4)
 
 
 @dataclass(frozen=True, kw_only=True)

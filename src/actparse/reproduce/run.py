@@ -300,8 +300,8 @@ class _Bench:
         options = replace(
             self.options.training, size=self.options.size, seed=seed, resume=True, changes=dict(training.changes)
         )
-        if training != PRETRAINED.training:
-            options = replace(options, stream_clips=0)  # all methods see the same videos
+        if not training.sees_rendered_clips:
+            options = replace(options, stream_clips=0)
         if self.options.share is not None:
             options = replace(options, steps=max(1, round(self.options.share * RECIPES[training.recipe].steps)))
         if init is not None:
@@ -326,7 +326,7 @@ class _Bench:
         if left:
             open_splits(self.data, self.out, report)
             for job in left.values():
-                if job.recipe == PRETRAINED.training.recipe:
+                if job.options.stream_clips:
                     open_clips(self.data, self.out, job.options)
         alone = {name: replace(job, options=without_report(job.options)) for name, job in jobs.items()}
         run_jobs(alone, slots=min(MAX_JOBS, os.cpu_count() or 1), report=report)

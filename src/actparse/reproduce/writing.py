@@ -68,7 +68,7 @@ class Table:
     num_videos: int  # measured on
     seed_numbers: tuple[int, ...]
     rows: tuple[Row, ...]
-    num_rendered_clips: int = 0  # that ip-CSN saw before the dataset
+    num_rendered_clips: int = 0  # that ip-CSN saw beside the dataset
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON: every seed, mean, lowest and highest."""
@@ -93,7 +93,7 @@ class Table:
     def to_markdown(self) -> str:
         """The table for people; a cell is the mean over seeds and, with several, the lowest and the highest."""
         columns, clips = COLUMNS[self.name], self.num_rendered_clips
-        start = f"ip-CSN pre-trained on {clips:,} rendered clips, " if clips else ""
+        start = f"ip-CSN pre-trained on {clips:,} rendered clips and fine-tuned among them, " if clips else ""
         heads = [text for c in columns for text in (NAMES[c], *(("paper",) if self._is_printed(c) else ()))]
         lines = [
             f"## {TITLES[self.name]}",

@@ -266,6 +266,9 @@ def _resumed_plan(task: Task, run: RunFolder, options: TrainOptions) -> Plan:
     plan, batch_size = read_plan(run), task.settings.batch_size
     if plan.batch_size != batch_size:
         raise TrainingError(f"{run.plan}: the run's batches hold {plan.batch_size}, got {batch_size}: another folder?")
+    if plan.num_samples not in (None, task.num_samples):
+        learnt, got = plan.num_samples, task.num_samples
+        raise TrainingError(f"{run.plan}: the run learns from {learnt} samples, got {got}: other data, another folder?")
     if options.size == "tiny":
         expect_same_changes(run.plan, plan.changes, options.changes)
     return plan
@@ -284,7 +287,7 @@ def _new_plan(task: Task, run: RunFolder, options: TrainOptions, hardware: Hardw
     else:
         raise TrainingError(f"{run.name}: needs minutes, epochs or steps, got none")
     start = file_sha256(options.init) if options.init is not None and options.init.is_file() else None
-    return Plan(max(1, num_steps), options.seed, batch_size, start, dict(options.changes))
+    return Plan(max(1, num_steps), options.seed, batch_size, start, dict(options.changes), task.num_samples)
 
 
 def _steps_in(seconds: float, task: Task, hardware: Hardware, options: TrainOptions) -> int:

@@ -11,7 +11,6 @@ import torch
 
 from actparse.errors import ConfigError, TrainingError
 from actparse.training import ranks
-from actparse.training.levels import level_from_text
 from actparse.training.options import TrainOptions, say_nothing
 from actparse.training.runs import RunFolder, read_json
 from actparse.training.task import Task
@@ -197,9 +196,8 @@ def _train_network(name: str, data: Path, run: RunFolder, options: TrainOptions)
             task.settings = replace(task.settings, learning_rate=rate)
         if initial is not None:
             load_initial(task.net, initial, labels=task.labels())
-            if level_from_text(options.changes) is None:  # a level has labels of its own
-                adopted = task.adopt(load_starts(RunFolder(initial.parent, initial.stem)))
-                options.report(f"{name}: starts from {initial}" + "".join(f", {layer}" for layer in adopted))
+            adopted = task.adopt(load_starts(RunFolder(initial.parent, initial.stem)))
+            options.report(f"{name}: starts from {initial}" + "".join(f", {layer}" for layer in adopted))
         return task, replace(options, init=initial)
 
     return train_and_save(build, run, options)

@@ -51,7 +51,7 @@ class RunFolder:
 
     @property
     def plan(self) -> Path:
-        """Number of steps, seed, batch size, start and changes, JSON; a resumed run keeps them."""
+        """What the run decided at its start, see `Plan`; JSON."""
         return self.folder / "plan.json"
 
     def start_of(self, name: str) -> Path:
@@ -83,6 +83,7 @@ class Plan:
     batch_size: int
     start: str | None = None  # SHA-256 of the file that training started from
     changes: Mapping[str, str] = field(default_factory=dict)  # of the recipe's numbers
+    num_samples: int | None = None  # that it learns from; None of a version that did not note them
 
 
 def read_plan(run: RunFolder) -> Plan:
@@ -94,7 +95,15 @@ def read_plan(run: RunFolder) -> Plan:
     try:
         raw = read_json(run.plan)
         num_steps, seed, batch_size = (int(raw[name]) for name in ("num_steps", "seed", "batch_size"))
-        return Plan(num_steps, seed, batch_size, raw.get("start"), dict(raw.get("changes", {})))
+        num_samples = raw.get("num_samples")
+        return Plan(
+            num_steps=num_steps,
+            seed=seed,
+            batch_size=batch_size,
+            start=raw.get("start"),
+            changes=dict(raw.get("changes", {})),
+            num_samples=None if num_samples is None else int(num_samples),
+        )
     except (DataError, KeyError, TypeError, ValueError) as error:
         raise TrainingError(f"{run.plan}: a run can be resumed only with its plan: {error}") from None
 

@@ -20,7 +20,7 @@ from actparse.stages.tracks import TrackRecognizer, TracksConfig
 from actparse.stages.windows import Keypoints, person_windows
 from actparse.structures import FrameParse, PartParse, PersonParse
 from actparse.training.store import Store, states_of_part
-from actparse.training.task import Batch, Task, TaskSettings
+from actparse.training.task import NAMES, Batch, Task, TaskSettings
 from actparse.training.track_stream import TrackStream
 from actparse.vocabulary import KEYPOINT_FLIP, PART_FLIP, PARTS
 from actparse.weights.bundle import config_to_dict
@@ -57,10 +57,11 @@ class Windows:
     windows: Keypoints  # (N, K, 17, 3)
     states: NDArray[np.int64]  # (N, 10) as the network numbers them
     actions: NDArray[np.int64]  # (N,)
+    names: NDArray[np.str_]  # (N,) video and frame, or the track, for messages
 
     def at(self, rows: NDArray[np.int64]) -> Windows:
         """Some rows."""
-        return Windows(self.windows[rows], self.states[rows], self.actions[rows])
+        return Windows(self.windows[rows], self.states[rows], self.actions[rows], self.names[rows])
 
     def with_windows(self, windows: Keypoints) -> Windows:
         """Other windows of the same people."""
@@ -111,6 +112,8 @@ class TracksTask(Task):
         windows: list[Keypoints] = []
         states: list[list[int]] = []
         actions: list[int] = []
+        names: list[str] = []
+        person_frames = store.person_frames  # (P,)
         for video in store_tracks(store, keypoints):
             places, found = person_windows(
                 video.frames, num_instants=self.config.num_instants, step_seconds=self.stage.step_seconds
@@ -119,7 +122,10 @@ class TracksTask(Task):
             windows.append(found)
             states += [self._state_numbers(store.part_states[row]) for row in rows]
             actions += [self.actions.index(video.action)] * len(rows)
-        return Windows(np.concatenate(windows), np.array(states, np.int64), np.array(actions, np.int64))
+            names += [store.frame_name(int(frame)) for frame in person_frames[rows]]
+        return Windows(
+            np.concatenate(windows), np.array(states, np.int64), np.array(actions, np.int64), np.array(names)
+        )
 
     def _state_numbers(self, states: Sequence[str | None]) -> list[int]:
         pairs = zip(states, self.states, strict=True)
@@ -153,6 +159,7 @@ class TracksTask(Task):
             "states": torch.from_numpy(states),
             "actions": torch.from_numpy(drawn.actions),
             "told": torch.from_numpy(told),
+            NAMES: drawn.names.tolist(),
         }
 
     def _from_stream(self, count: int, rng: np.random.Generator) -> Windows:
@@ -165,7 +172,8 @@ class TracksTask(Task):
         windows = self.stream.keypoints[tracks[:, None], instants.clip(0, length - 1)]  # (n, K, 17, 3)
         windows[~exists] = 0
         found = with_errors(windows, self.errors, rng)
-        return Windows(found, self.stream_states[tracks, middles], self.stream_actions[tracks])
+        names = np.array([f"track {track} of the stream" for track in tracks])
+        return Windows(found, self.stream_states[tracks, middles], self.stream_actions[tracks], names)
 
     def losses(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy of the action, and the mean over the parts of that of their states."""

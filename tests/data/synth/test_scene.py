@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -119,6 +121,17 @@ def test_wrong_input_is_named() -> None:
         build_scene(0, "sleeping")
     with pytest.raises(ConfigError, match=r"scene\.fps must be greater than 0"):
         SceneConfig(fps=0)
+    for detail in (0.0, math.inf):
+        with pytest.raises(ConfigError, match=r"scene\.detail must be greater than 0 and finite, got (0\.0|inf)"):
+            SceneConfig(detail=detail)
+
+
+def test_the_truth_is_left_out_where_nobody_asks() -> None:
+    scene = build_scene(11, "lunge", config=SMALL)
+    asked, not_asked = scene.render(1.0), scene.render(1.0, with_truth=False)
+    assert asked.persons
+    assert not_asked.persons == ()
+    assert np.array_equal(asked.image, not_asked.image)
 
 
 def test_cross_products_of_one_and_of_many_agree() -> None:
