@@ -16,6 +16,7 @@ from actparse.data.check import check_dataset
 from actparse.data.decoding import decode_videos
 from actparse.data.faults import KINDS, Fault, FaultReport
 from actparse.data.index import open_annotations
+from actparse.data.kinetics_tps import frame_name
 
 VIDEO = "train_videos/deadlifting/s3_train_00000.mp4"
 FOLDER = "train_annotations/deadlifting/s3_train_00000/s3_train_00000"
@@ -237,14 +238,30 @@ def test_a_frame_number_beyond_measure_costs_nothing(tree: Path) -> None:
 
 
 def test_many_faults_of_a_file_are_one_line(tree: Path) -> None:
+    moved: set[str] = set()
+
     def move(person: Any) -> None:
-        for part in person["parts"].values():
+        for name, part in person["parts"].items():
             part["box"] = [-9, 1, 2, 3]
+            moved.add(name)
 
     with_person(move)(tree)
     (fault,) = report_of(tree).faults
     assert (fault.kind, fault.where.partition(":")[0]) == ("box-outside", FRAME)
-    assert "more in the file" in fault.got
+    first = fault.where.rpartition("parts.")[2].removesuffix(".box")
+    named = {name.rpartition("parts.")[2] for name in fault.got.partition("likewise ")[2].split(", ")}
+    assert {first, *named} == moved
+
+
+def test_all_missing_and_late_frames_are_named(tree: Path) -> None:
+    for late in (FRAMES_OF_VIDEO, FRAMES_OF_VIDEO + 1):
+        shutil.copy(tree / FRAME, tree / FOLDER / frame_name(late))
+    for frame in (1, 2, 3, 5):
+        (tree / FOLDER / frame_name(frame)).unlink()
+    faults = {fault.kind: fault for fault in report_of(tree).faults}
+    assert faults["frame-missing"].where.endswith("img_00002.json")
+    assert faults["frame-missing"].got == "no file, likewise img_00003.json to img_00004.json, img_00006.json"
+    assert faults["frame-beyond"].got == f"a later one, likewise {frame_name(FRAMES_OF_VIDEO + 1)}"
 
 
 def test_only_a_video_that_changes_is_decoded_again(tree: Path) -> None:

@@ -165,6 +165,11 @@ def test_a_network_that_started_from_others_is_not_taken(data: Path, random_bund
     metrics.write_text(json.dumps({"steps": 3, "changes": {"learning_rate": "0.0003"}}))
     with pytest.raises(TrainingError, match=r"was begun with \{'learning_rate': '0\.0003'\}, got none: another --out"):
         reproduce("table1", data, tmp_path, ReproduceOptions(stage_1=random_bundle, training=training))
+    metrics.write_text(json.dumps({"steps": 3, "rendered_clips": 120}))
+    with pytest.raises(
+        TrainingError, match=r"action\.safetensors: the run saw 120 rendered clips, got 0: another --out"
+    ):
+        reproduce("table1", data, tmp_path, ReproduceOptions(stage_1=random_bundle, training=training))
     metrics.write_text(json.dumps({"steps": 3, "start": "of rendered clips"}))
     with pytest.raises(TrainingError, match=r"action\.safetensors: the run started from other weights than fresh"):
         reproduce("table1", data, tmp_path, ReproduceOptions(stage_1=random_bundle, training=training))
@@ -179,12 +184,12 @@ def test_computing_is_held_against_that_of_frames() -> None:
 
 
 def test_rendered_clips_are_said_in_the_table() -> None:
-    def text(num_clips: int) -> str:
-        return Table("table1", "tiny", "data", "70 steps", 8, (0,), (), num_rendered_clips=num_clips).to_markdown()
+    def text(name: str, num_clips: int) -> str:
+        return Table(name, "tiny", "data", "70 steps", 8, (0,), (), num_rendered_clips=num_clips).to_markdown()
 
-    assert "70 steps for each training, data, 8 held-out" in text(0)
-    seen = "ip-CSN pre-trained on 6,000 rendered clips and fine-tuned among them"
-    assert f"70 steps for each training, {seen}, data, 8 held-out" in text(6000)
+    assert "70 steps for each training, data, 8 held-out" in text("table1", 0)
+    assert "ip-CSN pre-trained on 6,000 rendered clips and fine-tuned among them, data, 8" in text("table1", 6000)
+    assert "Table I's ip-CSN, which was pre-trained on 6,000 rendered clips, data, 8" in text("table3", 6000)
 
 
 def test_only_what_starts_from_rendered_clips_sees_them_again() -> None:

@@ -93,6 +93,14 @@ def test_resumed_run_repeats_the_undisturbed_one(tmp_path: Path) -> None:
         assert torch.equal(value, resumed.net.state_dict()[name])
 
 
+def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
+    run_toy(tmp_path, Toy(), steps=2)
+    checkpoint = next(tmp_path.rglob("last.ckpt"))
+    checkpoint.write_bytes(checkpoint.read_bytes()[:500])
+    with pytest.raises(TrainingError, match=r"last\.ckpt: needs a checkpoint, got a damaged file; without it"):
+        run_toy(tmp_path, Toy(), steps=2, resume=True)
+
+
 def test_resume_without_a_checkpoint_starts(tmp_path: Path) -> None:
     assert len(run_toy(tmp_path, Toy(), steps=2, resume=True)) == 3
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -70,6 +71,14 @@ def test_persons(data: Path, tmp_path: Path) -> None:
     (tmp_path / "persons_metrics.json").unlink()
     with pytest.raises(TrainingError, match="the run has nesterov True, got False"):
         run_recipe("persons", data, tmp_path, other)
+
+
+def test_persons_on_two_devices(data: Path, tmp_path: Path) -> None:
+    """Their loss is averaged over the devices, in the estimate before the start too."""
+    figures = run_recipe("persons", data, tmp_path, options(SMALL_PERSONS, steps=1, num_devices=2, log_every=1))
+    assert figures["steps"] == 1
+    rows = list(csv.DictReader((tmp_path / "persons" / "log.csv").open()))
+    assert all(0 < float(row[term]) < 10 for row in rows for term in ("classification", "boxes"))
 
 
 def test_poses_are_used_as_they_are(data: Path, tmp_path: Path) -> None:

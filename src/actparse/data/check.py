@@ -223,16 +223,20 @@ def _gaps(video: AnnotatedVideo, frames: Sequence[int], length: int | None) -> I
     beyond = [frame for frame in frames if frame >= end]
     if beyond:
         where = _file(video, beyond[0])
-        yield Fault("frame-beyond", where, f"a frame of the video's {end}", f"a later one{_more(len(beyond))}")
+        others = _others([(frame, frame) for frame in beyond[1:]])
+        yield Fault("frame-beyond", where, f"a frame of the video's {end}", f"a later one{others}")
     steps = Counter(after - before for before, after in pairwise(frames))
     step = min(steps, key=lambda gap: (-steps[gap], gap)) if steps else 1
     start = frames[0] % step
-    there = {frame for frame in frames if frame < end and frame % step == start}
-    num_missing = len(range(start, end, step)) - len(there)
-    if num_missing > 0:
-        first = next(frame for frame in range(start, end, step) if frame not in there)
-        where = _file(video, first)
-        yield Fault("frame-missing", where, f"annotation of {_every(step)} frame", f"no file{_more(num_missing)}")
+    there = [frame for frame in frames if frame < end and frame % step == start]
+    after = start + step * len(range(start, end, step))
+    gaps = [(before + step, behind - step) for before, behind in pairwise([start - step, *there, after])]
+    missing = [(first, last) for first, last in gaps if first <= last]
+    if missing:
+        (first, last), *others = missing
+        rest = [(first + step, last), *others] if first < last else others
+        needs = f"annotation of {_every(step)} frame"
+        yield Fault("frame-missing", _file(video, first), needs, f"no file{_others(rest)}")
 
 
 def _file(video: AnnotatedVideo, frame: int) -> str:
@@ -245,5 +249,7 @@ def _every(step: int) -> str:
     return "every" if step == 1 else f"every {step}th"
 
 
-def _more(count: int) -> str:
-    return f", and {count - 1} more like it" if count > 1 else ""
+def _others(stretches: Sequence[tuple[int, int]]) -> str:
+    """Runs of frames, first and last, that are like the one that a fault names."""
+    names = [frame_name(a) if a == b else f"{frame_name(a)} to {frame_name(b)}" for a, b in stretches]
+    return f", likewise {', '.join(names)}" if names else ""

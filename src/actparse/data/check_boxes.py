@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,13 +91,15 @@ def find_box_faults(
         ("box-empty", EMPTY, "an area above zero"),
     ):
         wrong = np.isin(rows.validity.codes, [n for n, word in enumerate(rows.validity.words) if word == validity])
-        for row, count in _by_file(rows, wrong):
-            yield Fault(kind, f"{rows.file(row)}: {rows.field(row)}.box", needs, _box(rows, row) + _more(count))
+        for row, *others in _by_file(rows, wrong):
+            where = f"{rows.file(row)}: {rows.field(row)}.box"
+            yield Fault(kind, where, needs, _box(rows, row) + _likewise(rows, others))
     limits = _limits(rows, sizes)
-    for row, count in _by_file(rows, _outside(rows, limits)):
+    for row, *others in _by_file(rows, _outside(rows, limits)):
         width, height = limits[row]
         needs = "corners that are not negative" if np.isinf(width) else f"a box in the image's {width:g}x{height:g}"
-        yield Fault("box-outside", f"{rows.file(row)}: {rows.field(row)}.box", needs, _box(rows, row) + _more(count))
+        where = f"{rows.file(row)}: {rows.field(row)}.box"
+        yield Fault("box-outside", where, needs, _box(rows, row) + _likewise(rows, others))
 
 
 def _unknown(kind: str, ending: str, rows: _Rows, column: _Words, known: frozenset[str] | None) -> Iterator[Fault]:
@@ -105,20 +107,21 @@ def _unknown(kind: str, ending: str, rows: _Rows, column: _Words, known: frozens
     if known is None:
         return
     for code in (code for code, word in enumerate(column.words) if word not in known):
-        for row, count in _by_file(rows, column.codes == code):
+        for row, *others in _by_file(rows, column.codes == code):
             where = f"{rows.file(row)}: {rows.field(row)}{ending}"
-            yield Fault(kind, where, "a word of its list", repr(column.words[code]) + _more(count))
+            yield Fault(kind, where, "a word of its list", repr(column.words[code]) + _likewise(rows, others))
 
 
-def _by_file(rows: _Rows, wrong: Mask) -> Iterator[tuple[int, int]]:
-    """The first wrong row of each file, and how many are wrong there."""
+def _by_file(rows: _Rows, wrong: Mask) -> Iterator[list[int]]:
+    """The wrong rows of each file that has some."""
     found = np.flatnonzero(wrong)
     if not len(found):
         return
     keys = np.stack([rows.action.codes, rows.video.codes, rows.frame], axis=1)[found]
-    _, first, counts = np.unique(keys, axis=0, return_index=True, return_counts=True)
-    for place, count in zip(first.tolist(), counts.tolist(), strict=True):
-        yield int(found[place]), count
+    _, inverse, counts = np.unique(keys, axis=0, return_inverse=True, return_counts=True)
+    in_order = found[np.argsort(inverse.reshape(-1), kind="stable")]
+    for of_file in np.split(in_order, np.cumsum(counts)[:-1]):
+        yield of_file.tolist()
 
 
 def _limits(rows: _Rows, sizes: Mapping[tuple[str, str], tuple[int, int]]) -> NDArray[np.float64]:
@@ -149,5 +152,7 @@ def _box(rows: _Rows, row: int) -> str:
     return f"[{', '.join(f'{value:g}' for value in rows.corners[row].tolist())}]"
 
 
-def _more(count: int) -> str:
-    return f", and {count - 1} more in the file" if count > 1 else ""
+def _likewise(rows: _Rows, others: Sequence[int]) -> str:
+    """What else is wrong in the file in the same way."""
+    names = dict.fromkeys(map(rows.field, others))
+    return f", likewise {', '.join(names)}" if names else ""

@@ -46,9 +46,10 @@ from actparse.reproduce.writing import Row, Table, write_table
 from actparse.stages.actions import StateRecognizer
 from actparse.stages.loading import BUNDLE_FILE, bundle_folder, load_parts, load_persons, load_poses
 from actparse.training import RECIPES, TrainOptions, run_recipe
-from actparse.training.builders import open_clips, open_splits
+from actparse.training.builders import open_clips, open_splits, rendered_clips
 from actparse.training.jobs import Job, run_jobs, without_report
 from actparse.training.paper.bundle import STAGE_1, WITHOUT_DOTS, assemble_if_complete
+from actparse.training.recipes import CLIPS_FIGURE
 from actparse.training.runs import RunFolder, read_json, read_plan, write_json
 from actparse.training.tiny_changes import RATE, expect_same_changes
 from actparse.weights.bundle import file_sha256
@@ -186,6 +187,8 @@ class _Bench:
                 training = replace(training, changes={**training.changes, **rate})
             if not trained.is_finished:
                 before = self._jobs_to(start.training, there, SHARED_SEED if start.is_shared else seed)
+            elif start == PRETRAINED:
+                _expect_clips(trained, self.num_rendered_clips)
         start_job = tuple(before)[-1:]  # none where it is finished
         job = self._job(training, run, seed, start_job, init=init)
         return {**before, f"{run.relative_to(self.out)}: {training.recipe}": job}
@@ -368,11 +371,20 @@ def _expect_same(job: Job) -> None:
         steps, start, changes = plan.num_steps, plan.start, plan.changes
     if asked is not None and steps != asked:
         raise TrainingError(f"{run.weights}: the run has {steps} steps, got {asked}: another --out?")
-    if job.options.size == "tiny":
-        expect_same_changes(run.metrics if run.is_finished else run.plan, changes, job.options.changes)
+    if job.options.size == "paper":
+        return  # its recipes look after their own numbers
+    expect_same_changes(run.metrics if run.is_finished else run.plan, changes, job.options.changes)
+    if run.is_finished:  # one that goes on knows how many samples it had
+        _expect_clips(run, rendered_clips(job.recipe, job.data, job.options))
     init = job.options.init
-    if job.options.size == "tiny" and start != (file_sha256(init) if init is not None and init.is_file() else None):
+    if start != (file_sha256(init) if init is not None and init.is_file() else None):
         raise TrainingError(f"{run.weights}: the run started from other weights than {init or 'fresh'}: another --out?")
+
+
+def _expect_clips(run: RunFolder, asked: int) -> None:
+    seen = read_json(run.metrics).get(CLIPS_FIGURE, 0)
+    if seen != asked:
+        raise TrainingError(f"{run.weights}: the run saw {seen} rendered clips, got {asked}: another --out?")
 
 
 def _length(asked: ReproduceOptions) -> str:

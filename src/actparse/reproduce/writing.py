@@ -39,6 +39,10 @@ NOTES = {
     "table3": "Accuracy of the states of all annotated parts in percent, by group; G MAC of the six state networks for "
     "10 s of video, and that against the row of frames; the paper's shares are of its 36.12, 11.50 and 3.482 TFLOPs.",
 }
+STARTS = {  # of ip-CSN
+    "table1": "ip-CSN pre-trained on {} and fine-tuned among them",
+    "table3": "all from Table I's ip-CSN, which was pre-trained on {}",
+}
 PAPER_COLOR, OUR_COLOR = "#9a9a9a", "#2467a8"
 BAR_HEIGHT, GROUP_GAP, LABEL_WIDTH, CHART_WIDTH, TOP = 13, 10, 260, 420, 64
 
@@ -68,7 +72,7 @@ class Table:
     num_videos: int  # measured on
     seed_numbers: tuple[int, ...]
     rows: tuple[Row, ...]
-    num_rendered_clips: int = 0  # that ip-CSN saw beside the dataset
+    num_rendered_clips: int = 0  # that ip-CSN saw beside the dataset; 0 in Table II
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON: every seed, mean, lowest and highest."""
@@ -93,7 +97,7 @@ class Table:
     def to_markdown(self) -> str:
         """The table for people; a cell is the mean over seeds and, with several, the lowest and the highest."""
         columns, clips = COLUMNS[self.name], self.num_rendered_clips
-        start = f"ip-CSN pre-trained on {clips:,} rendered clips and fine-tuned among them, " if clips else ""
+        start = STARTS[self.name].format(f"{clips:,} rendered clips") + ", " if clips else ""
         heads = [text for c in columns for text in (NAMES[c], *(("paper",) if self._is_printed(c) else ()))]
         lines = [
             f"## {TITLES[self.name]}",

@@ -135,6 +135,14 @@ def _baseline(name: str, data: Path, run: RunFolder, options: TrainOptions) -> T
     return BaselineTask(*open_splits(data, run.out, options.report), tiny.BASELINE_NET, tiny.BASELINE_STAGE)
 
 
+def rendered_clips(name: str, data: Path, options: TrainOptions) -> int:
+    """How many rendered clips a recipe trains on."""
+    sees_clips = name in tiny.VIDEO_NETWORKS or name == "action-pretrained" or name.startswith("states-")
+    if not sees_clips or not is_synthetic(data) or level_from_text(options.changes) is not None:
+        return 0
+    return options.stream_clips
+
+
 def open_clips(data: Path, out: Path, options: TrainOptions) -> tuple[Stretch, ...]:
     """The rendered clips that the clip networks train on beside a SynthTPS dataset; none for another dataset."""
     if not is_synthetic(data):

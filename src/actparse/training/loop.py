@@ -11,6 +11,7 @@ import logging
 import math
 import time
 import warnings
+import zipfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
@@ -217,7 +218,7 @@ def train(task: Task, run: RunFolder, options: TrainOptions, hardware: Hardware)
     """Train `task.net` in place, from the run's checkpoint where `options.resume` asks for it and there is one.
 
     Raises:
-        TrainingError: the run's folder holds another run, or the loss is no longer a number.
+        TrainingError: the run's folder holds another run or a damaged checkpoint, or the loss is no longer a number.
     """
     if options.keep == "best" and options.check_every is None:
         raise TrainingError("train.keep is best, which needs checks on the way: --check-every, got none")
@@ -228,10 +229,12 @@ def train(task: Task, run: RunFolder, options: TrainOptions, hardware: Hardware)
     resuming = options.resume and run.checkpoint.is_file()
     if run.checkpoint.is_file() and not options.resume:
         raise TrainingError(f"{run.folder} holds a run of {run.name} already: resume it, or choose another folder")
+    if resuming and not zipfile.is_zipfile(run.checkpoint):
+        raise TrainingError(f"{run.checkpoint}: needs a checkpoint, got a damaged file; without it the run begins anew")
     task.net.to(hardware.device)
     put_channels_last(task.net)
     plan = _resumed_plan(task, run, options) if resuming else _new_plan(task, run, options, hardware)
-    if (options.estimate or options.only_estimate) and ranks.rank() == 0:
+    if options.estimate or options.only_estimate:  # by all processes: a loss may be averaged over them
         options.report(estimate(task, plan, hardware.device, hardware.precision, options.accumulate))
     if options.only_estimate:
         return plan

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from actparse.training.runs import RunFolder, read_json
 from actparse.training.task import Task
 from actparse.training.tiny_changes import expect_same_changes, expect_tiny_changes, rate_from_text
 from actparse.vocabulary import GROUPS
+
+CLIPS_FIGURE = "rendered_clips"  # beside the figures of a network that trained on some
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,7 +188,7 @@ def _run_alone(name: str, data: Path, out: Path, options: TrainOptions) -> None:
 
 
 def _train_network(name: str, data: Path, run: RunFolder, options: TrainOptions) -> dict[str, Any]:
-    from actparse.training.builders import build_task
+    from actparse.training.builders import build_task, rendered_clips
     from actparse.training.network_files import load_initial, load_starts
 
     def build(options: TrainOptions) -> tuple[Task, TrainOptions]:
@@ -200,11 +202,16 @@ def _train_network(name: str, data: Path, run: RunFolder, options: TrainOptions)
             options.report(f"{name}: starts from {initial}" + "".join(f", {layer}" for layer in adopted))
         return task, replace(options, init=initial)
 
-    return train_and_save(build, run, options)
+    clips = rendered_clips(name, data, options)
+    return train_and_save(build, run, options, notes={CLIPS_FIGURE: clips} if clips else {})
 
 
 def train_and_save(
-    build: Callable[[TrainOptions], tuple[Task, TrainOptions]], run: RunFolder, options: TrainOptions
+    build: Callable[[TrainOptions], tuple[Task, TrainOptions]],
+    run: RunFolder,
+    options: TrainOptions,
+    *,
+    notes: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Build a task, train it, measure it and write its files; of several processes the first one measures and writes.
 
@@ -212,6 +219,7 @@ def train_and_save(
         build: makes the task from the options, and may settle some of them.
         run: the run's folder.
         options: of the run.
+        notes: what stands beside the figures, JSON values.
 
     Returns:
         The held-out figures.
@@ -234,7 +242,12 @@ def train_and_save(
             load_best(task, run)
         options.report(f"{run.name}: measuring on held-out data")
         task.net.to(task.stored_as).float()  # as the weights are stored
-        figures = {**task.evaluate(task.net, hardware.device), "steps": plan.num_steps, "seed": plan.seed}
+        figures = {
+            **task.evaluate(task.net, hardware.device),
+            "steps": plan.num_steps,
+            "seed": plan.seed,
+            **(notes or {}),
+        }
         if options.changes:
             figures["changes"] = dict(options.changes)
         if plan.start is not None:
