@@ -56,7 +56,7 @@ class ParserConfig:
     segment_seconds: float = 3.0  # about; the video is divided equally
     level: Literal["segment", "frame"] = "segment"  # "frame": a segment for each sampled frame, from one clip around it
     min_keypoint_confidence: float = 0.25  # a keypoint below it does not move the person box
-    condition_on_action: bool = True  # weigh a segment's labels by the video's action
+    condition_on_action: bool = True  # a segment's states are chosen among those of the video's action
     use_tracks: bool = True  # each person's own states, where the weights have a network on keypoints; False: PCF alone
     batch_frames: int = 8  # frames that stage 1 takes together
 
@@ -198,8 +198,7 @@ class Parser:
         if tracks is not None and observed.track_scores is not None:
             action_scores = joined_scores(observed.clip_scores, observed.track_scores, tracks.config.action_share)
         action = max(action_scores, key=lambda name: action_scores[name])
-        known = action_scores if conditions else None
-        segments = tuple(self._with_states(item, known) for item in observed.segments)
+        segments = tuple(self._with_states(item, action if conditions else None) for item in observed.segments)
         reasons: tuple[Reason, ...] = ()
         if self.baseline is not None:
             frames = list(observed.frames)
@@ -246,8 +245,8 @@ class Parser:
             segment = self._with_states(scored, None)
             yield from (with_states(frame, segment) for frame in found)
 
-    def _with_states(self, scored: SegmentScores, action_scores: dict[str, float] | None) -> SegmentParse:
-        states, state_scores = best_states(scored.group_scores, self.labels, action_scores=action_scores)
+    def _with_states(self, scored: SegmentScores, action: str | None) -> SegmentParse:
+        states, state_scores = best_states(scored.group_scores, self.labels, action=action)
         return replace(scored.segment, states=states, state_scores=state_scores)
 
     def parse_frames(self, frames: list[DecodedFrame], tracker: Tracker) -> list[FrameParse]:

@@ -143,6 +143,10 @@ def test_what_does_not_decode_is_named_and_stops_nothing(root: Path, capsys: pyt
     video_of(root, "b").write_bytes(whole)
     assert main(["data", "flow", str(root), *COMMAND]) == 0
     assert has_flow(root / "flow" / "b", video_of(root, "b"))
+    lost = next((root / "flow" / "b").glob("flow_x_*"))
+    lost.unlink()
+    assert main(["data", "flow", str(root), *COMMAND]) == 0
+    assert lost.is_file()
 
 
 def test_a_video_that_goes_bad_on_the_way_is_named(root: Path, tmp_path: Path) -> None:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from actparse.data.synth.dataset import GENERATOR, PLAN_FILE
-from actparse.errors import ConfigError, DataError, TrainingError
+from actparse.errors import ConfigError, DataError, TrainingError, WeightsError
 from actparse.parser import Parser, ParserConfig
 from actparse.reproduce import ReproduceOptions, reproduce
+from actparse.reproduce import run as run_module
 from actparse.reproduce.evaluation import Variant, held_out_videos, score_methods
 from actparse.reproduce.methods import PRETRAINED, table_1, table_3
 from actparse.reproduce.run import with_compute_shares
 from actparse.reproduce.writing import Row, Table
 from actparse.stages.integrate import with_prior_states
 from actparse.training import RECIPES, TrainOptions
+from actparse.training.jobs import Job
 from actparse.training.options import say_nothing
 from actparse.training.paper.recipes import PAPER_RECIPES, numbers_of
 from actparse.vocabulary import GROUPS
@@ -173,6 +177,33 @@ def test_a_network_that_started_from_others_is_not_taken(data: Path, random_bund
     metrics.write_text(json.dumps({"steps": 3, "start": "of rendered clips"}))
     with pytest.raises(TrainingError, match=r"action\.safetensors: the run started from other weights than fresh"):
         reproduce("table1", data, tmp_path, ReproduceOptions(stage_1=random_bundle, training=training))
+
+
+def test_table_2_has_part_detectors_of_its_own(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+
+    def stop(jobs: Mapping[str, Job], **rest: Any) -> None:
+        asked.append([job.recipe for job in jobs.values()])
+        raise TrainingError("stopped")
+
+    monkeypatch.setattr(run_module, "run_jobs", stop)
+    for table in ("table2", "table1"):
+        with pytest.raises(TrainingError, match="stopped"):
+            reproduce(table, data, tmp_path, ReproduceOptions(training=TrainOptions(steps=1, report=say_nothing)))
+    assert asked == [["persons", "poses"], ["persons", "poses", "parts"]]
+
+
+def test_what_is_missing_is_said_before_the_first_training(data: Path, tmp_path: Path) -> None:
+    def table(name: str, init: Path | None) -> None:
+        training = TrainOptions(size="paper", steps=1, device="cpu", init=init, report=say_nothing)
+        reproduce(name, data, tmp_path / "out", ReproduceOptions(size="paper", training=training))
+
+    with pytest.raises(DataError, match=r"flow: no such folder; action-tsn-flow needs the flow that `actparse data fl"):
+        table("table1", None)
+    (tmp_path / "imported").mkdir()
+    with pytest.raises(WeightsError, match=r"imported/yolof\.safetensors: no such file; `actparse weights import`"):
+        table("table3", tmp_path / "imported")
+    assert not (tmp_path / "out").exists()
 
 
 def test_computing_is_held_against_that_of_frames() -> None:

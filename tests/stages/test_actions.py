@@ -131,9 +131,12 @@ def test_states_without_an_action_take_the_likeliest_label() -> None:
 
 
 def test_states_follow_the_action() -> None:
-    states, scores = best_states(SCORES, LABELS, action_scores={"lunge": 0.9, "push_up": 0.1})
+    states, scores = best_states(SCORES, LABELS, action="lunge")
     assert states == {"left_leg": "bend", "right_leg": "none", "head": "none"}
-    assert scores["head"] == pytest.approx(0.36 / 0.42, rel=1e-5)
+    assert scores == pytest.approx({"left_leg": 0.5 / 0.6, "right_leg": 0.5 / 0.6, "head": 1.0})
+    states, _ = best_states(SCORES, LABELS, action="push_up")
+    assert states == {"left_leg": "none", "right_leg": "none", "head": "hold"}
+    assert best_states(SCORES, LABELS, action="of another dataset") == best_states(SCORES, LABELS)
 
 
 @pytest.mark.parametrize(

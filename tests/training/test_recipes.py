@@ -277,6 +277,14 @@ def test_options_are_checked(changes: dict[str, Any], text: str) -> None:
         options(**changes)
 
 
+def test_an_estimate_of_the_bundle_starts_nothing(data: Path, tmp_path: Path) -> None:
+    lines: list[str] = []
+    assert run_recipe("tiny", data, tmp_path, options(only_estimate=True, report=lines.append)) == {}
+    assert len(lines) == 1
+    assert lines[0].startswith("tiny: about")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_estimate_counts_jobs_side_by_side() -> None:
     assert estimate({"persons": 30.0, "poses": 50.0}, 2).startswith("tiny: about 40 minutes with 2 networks at a time")
 

@@ -101,6 +101,10 @@ def test_pull_import_verify(
     (cache / "csn.pth").write_bytes(b"changed")
     for action in (["verify"], ["verify", "small-csn"], ["import", "small-csn", "--out", target]):
         expect_error(capsys, "csn.pth: needs SHA-256", *action)
+    (cache / "resnet50_caffe-788b5fa3.pth").write_bytes(b"changed too")
+    code, _, err = run(capsys, "verify")
+    assert code == EXIT_USER_ERROR
+    assert [name in err for name in ("resnet50_caffe-788b5fa3.pth: needs", "csn.pth: needs")] == [True, True]
 
 
 def test_import_with_the_fixed_options(capsys: pytest.CaptureFixture[str], content: bytes, tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def _add_parse(commands: Commands) -> None:
         "--no-tracks", action="store_true", help="the paper alone: all persons of a segment share their states"
     )
     command.add_argument(
-        "--no-action-prior", action="store_true", help="states are not weighed by what the video's action is"
+        "--no-action-prior", action="store_true", help="states of other actions than the video's may be named too"
     )
     level = "what shares states: a segment's clips, or one clip around each sampled frame; default: the weights' own"
     command.add_argument("--level", choices=["segment", "frame"], help=level)

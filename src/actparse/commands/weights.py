@@ -173,6 +173,7 @@ def _import(args: argparse.Namespace) -> int:
 
 
 def _verify(args: argparse.Namespace) -> int:
+    from actparse.errors import WeightsError
     from actparse.stages.loading import bundled_names
     from actparse.weights.download import cached_path
     from actparse.weights.registry import CHECKPOINTS
@@ -181,9 +182,17 @@ def _verify(args: argparse.Namespace) -> int:
         _verify_one(args.what)
         return 0
     cached = [known.name for known in CHECKPOINTS if cached_path(known).is_file()]
+    bad: list[WeightsError] = []
     for name in (*bundled_names(), *cached):
-        _verify_one(name)
-    return 0
+        try:
+            _verify_one(name)
+        except WeightsError as error:
+            bad.append(error)
+    if not bad:
+        return 0
+    for other in bad[:-1]:
+        _tell(str(other))
+    raise bad[-1]
 
 
 def _verify_one(what: str) -> None:

@@ -222,9 +222,8 @@ def _gaps(video: AnnotatedVideo, frames: Sequence[int], length: int | None) -> I
     end = max(frames) + 1 if length is None else length
     beyond = [frame for frame in frames if frame >= end]
     if beyond:
-        where = _file(video, beyond[0])
-        others = _others([(frame, frame) for frame in beyond[1:]])
-        yield Fault("frame-beyond", where, f"a frame of the video's {end}", f"a later one{others}")
+        likewise = _likewise([(frame, frame) for frame in beyond[1:]])
+        yield Fault("frame-beyond", _file(video, beyond[0]), f"a frame of the video's {end}", f"a later one{likewise}")
     steps = Counter(after - before for before, after in pairwise(frames))
     step = min(steps, key=lambda gap: (-steps[gap], gap)) if steps else 1
     start = frames[0] % step
@@ -236,7 +235,7 @@ def _gaps(video: AnnotatedVideo, frames: Sequence[int], length: int | None) -> I
         (first, last), *others = missing
         rest = [(first + step, last), *others] if first < last else others
         needs = f"annotation of {_every(step)} frame"
-        yield Fault("frame-missing", _file(video, first), needs, f"no file{_others(rest)}")
+        yield Fault("frame-missing", _file(video, first), needs, f"no file{_likewise(rest)}")
 
 
 def _file(video: AnnotatedVideo, frame: int) -> str:
@@ -249,7 +248,7 @@ def _every(step: int) -> str:
     return "every" if step == 1 else f"every {step}th"
 
 
-def _others(stretches: Sequence[tuple[int, int]]) -> str:
+def _likewise(stretches: Sequence[tuple[int, int]]) -> str:
     """Runs of frames, first and last, that are like the one that a fault names."""
     names = [frame_name(a) if a == b else f"{frame_name(a)} to {frame_name(b)}" for a, b in stretches]
     return f", likewise {', '.join(names)}" if names else ""

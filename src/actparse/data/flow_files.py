@@ -98,12 +98,13 @@ def expect_format(folder: Path, flow_format: FlowFormat) -> None:
 
 
 def has_flow(folder: Path, video: Path) -> bool:
-    """Whether a video's folder holds its flow; a folder of other programs, without a source, is taken as it is."""
+    """Whether a video's folder holds all its flow; a folder of other programs, without a source, is taken as it is."""
     if not folder.is_dir():
         return False
     try:
         source = json.loads((folder / SOURCE_FILE).read_text(encoding="utf-8"))
-        return bool(source["bytes"] == video.stat().st_size)
+        is_whole = sum(1 for _ in folder.iterdir()) > 2 * int(source["fields"])  # x and y, and the source
+        return bool(source["bytes"] == video.stat().st_size) and is_whole
     except FileNotFoundError:
         return not (folder / SOURCE_FILE).exists()
     except (OSError, ValueError, TypeError, KeyError, RecursionError):

@@ -15,6 +15,7 @@ import torch
 
 from actparse import __version__
 from actparse.compute import VideoShape, states_macs
+from actparse.data.division import held_out_names
 from actparse.data.kinetics_tps import KineticsTps
 from actparse.data.prior import prior_states
 from actparse.data.synth.dataset import is_synthetic
@@ -49,6 +50,7 @@ from actparse.training import RECIPES, TrainOptions, run_recipe
 from actparse.training.builders import open_clips, open_splits, rendered_clips
 from actparse.training.jobs import Job, run_jobs, without_report
 from actparse.training.paper.bundle import STAGE_1, WITHOUT_DOTS, assemble_if_complete
+from actparse.training.paper.recipes import expect_inputs
 from actparse.training.recipes import CLIPS_FIGURE
 from actparse.training.runs import RunFolder, read_json, read_plan, write_json
 from actparse.training.tiny_changes import RATE, expect_same_changes
@@ -114,13 +116,14 @@ def reproduce(table: str, data: Path, out: Path, options: ReproduceOptions) -> T
         raise ConfigError(f"reproduce: needs one of {', '.join(TABLES)}, got {table!r}")
     videos = held_out_videos(data, split=options.split, limit=options.limit)
     bench = _Bench(data, out, options, videos)
-    bench.provide_stage_1()
-    if table == "table1":
-        rows = bench.method_rows(table, table_1(options.size), bench.variants())
-    elif table == "table2":
+    if table == "table2":
+        bench.provide_stage_1(STAGE_1[:2])  # the part detectors are its own
         rows = bench.parts_rows()
     else:
-        rows = bench.method_rows(table, table_3(options.size), {})
+        methods = table_1(options.size) if table == "table1" else table_3(options.size)
+        bench.expect_inputs(methods)
+        bench.provide_stage_1(STAGE_1)
+        rows = bench.method_rows(table, methods, bench.variants() if table == "table1" else {})
     made = Table(
         name=table,
         size=options.size,
@@ -154,12 +157,32 @@ class _Bench:
         """The run of a method."""
         return self.out / f"seed-{seed}" / name
 
-    def provide_stage_1(self) -> None:
-        """Train persons, poses and parts, where no bundle has them."""
+    def expect_inputs(self, methods: Sequence[Method]) -> None:
+        """Say before days of training at full size what a later one would lack.
+
+        Raises:
+            WeightsError: a file to start from is missing.
+            DataError: flow is missing.
+        """
+        if self.options.size == "tiny":
+            return
+        runs = [] if self.options.stage_1 else [RunFolder(self.stage_1, name) for name in STAGE_1]
+        runs += [
+            RunFolder(self.folder(seed, training.home or method.folder), training.recipe)
+            for seed in self.options.seeds
+            for method in methods
+            for training in method.trainings
+        ]
+        for run in runs:
+            if not run.is_finished:
+                expect_inputs(run.name, self.data, self.options.training)
+
+    def provide_stage_1(self, names: Sequence[str]) -> None:
+        """Train those of persons, poses and parts, where no bundle has them."""
         if self.options.stage_1 is None:
-            needs = {name: STAGE_1[:2] if name == "parts" else () for name in STAGE_1}
+            needs = {name: STAGE_1[:2] if name == "parts" else () for name in names}
             seed = self.options.seeds[0]
-            self._train({name: self._job(Training(name), self.stage_1, seed, needs[name]) for name in STAGE_1})
+            self._train({name: self._job(Training(name), self.stage_1, seed, needs[name]) for name in names})
 
     def method_rows(self, table: str, methods: Sequence[Method], variants: Mapping[str, Variant]) -> list[Row]:
         """Train the methods with every seed, and score them and their variants."""
@@ -205,9 +228,11 @@ class _Bench:
 
     def variants(self) -> dict[str, Variant]:
         """Of Table I, with the commonest states of the videos that are trained on."""
-        measured = {video.record.name for video in self.videos}
         records = KineticsTps(self.data).videos("train")
-        return variants_of_table_1(prior_states(record for record in records if record.name not in measured))
+        held_out = {video.record.name for video in self.videos}
+        if not held_out.isdisjoint(record.name for record in records):  # they are of train, maybe not all of them
+            held_out |= held_out_names(record.name for record in records)
+        return variants_of_table_1(prior_states(record for record in records if record.name not in held_out))
 
     def _scores(
         self, table: str, methods: Sequence[Method], variants: Mapping[str, Variant], seed: int

@@ -219,28 +219,27 @@ class StateRecognizer:
 
 
 def best_states(
-    scores: dict[str, NDArray[np.float32]],
-    labels: LabelSpace,
-    *,
-    action_scores: dict[str, float] | None = None,
+    scores: dict[str, NDArray[np.float32]], labels: LabelSpace, *, action: str | None = None
 ) -> tuple[dict[str, str], dict[str, float]]:
     """The likeliest state of every part, and its probability.
 
-    A group's label names an action too: with `action_scores` a label counts as much as its action is likely, else all
-    actions count alike. States are summed over labels that agree on them.
+    A group's label names an action too: with `action` the labels of that action alone count, as the official score
+    looks at no other; without it, and where a group has no label of it, all count. States are summed over labels that
+    agree on them.
 
     Args:
         scores: {group: (num_labels,) probabilities}.
         labels: what the indices mean.
-        action_scores: {action: probability} of the whole video.
+        action: of the whole video.
     """
     states: dict[str, str] = {}
     state_scores: dict[str, float] = {}
     for group, probabilities in scores.items():
+        known = list(zip(labels.group_labels[group], probabilities.tolist(), strict=True))
+        of_action = [(label, probability) for label, probability in known if label[0] == action]
         merged: dict[GroupLabel, float] = {}
-        for label, probability in zip(labels.group_labels[group], probabilities, strict=True):
-            weight = 1.0 if action_scores is None else action_scores.get(label[0], 0.0)
-            merged[label[1:]] = merged.get(label[1:], 0.0) + weight * float(probability)
+        for label, probability in of_action or known:
+            merged[label[1:]] = merged.get(label[1:], 0.0) + probability
         total = sum(merged.values()) or 1.0
         best = max(merged, key=lambda key: merged[key])
         by_part = states_by_part(group, ("", *best))

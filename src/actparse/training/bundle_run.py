@@ -34,7 +34,7 @@ def train_bundle(data: Path, out: Path, options: TrainOptions) -> dict[str, Any]
             say, and networks that it has start from there. A stopped run goes on where it was with `resume`.
 
     Returns:
-        The held-out figures of every network, by recipe.
+        The held-out figures of every network, by recipe; none where only an estimate was asked for.
 
     Raises:
         TrainingError: a network failed, `init` is no folder, or `out` holds a run and `resume` was not asked for.
@@ -46,6 +46,8 @@ def train_bundle(data: Path, out: Path, options: TrainOptions) -> dict[str, Any]
     slots = min(MAX_JOBS, os.cpu_count() or 1)
     minutes = _divide_time(out, options, slots)
     options.report(estimate(minutes, slots))
+    if options.only_estimate:
+        return {}
     keep_networks(data, out, options)
     _prepare(data, out, options)
     jobs = {name: Job(name, data, out, _options_for(name, options, minutes), ORDER[name]) for name in NETWORK_RECIPES}

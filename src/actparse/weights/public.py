@@ -34,7 +34,7 @@ _HEADS = (
     *(f"{place}stage4.2.fuse_layers.{row}." for place in ("", "backbone.") for row in (1, 2, 3)),  # its classifier's
     *("cls_head.", "fc."),  # classifiers
 )
-_MAX_NAMES = 5  # listed in one error
+_MAX_NAMES = 40  # listed in one error; an `UnfitError` has them all
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from actparse.errors import ConfigError, TrainingError, WeightsError
+from actparse.data.flow_files import FLOW_FOLDER
+from actparse.errors import ConfigError, DataError, TrainingError, WeightsError
 from actparse.nets.hrnet import Hrnet
 from actparse.training import ranks
 from actparse.training.options import TrainOptions
@@ -92,6 +93,7 @@ def run_paper_recipe(name: str, data: Path, out: Path, options: TrainOptions) ->
         from actparse.training.recipes import finished_figures
 
         return finished_figures(run, options)
+    expect_inputs(name, data, options)
     if ranks.rank() == 0 and not options.only_estimate:
         write_json(noted, config_to_dict(numbers))
     initial = initial_file(PAPER_RECIPES[name], options)
@@ -117,6 +119,20 @@ def _expect_numbers(path: Path, numbers: dict[str, Any], run: RunFolder) -> None
     for name, number in numbers.items():
         if before.get(name) != number:
             raise TrainingError(f"{path}: the run has {name} {before.get(name)}, got {number}: another folder?")
+
+
+def expect_inputs(name: str, data: Path, options: TrainOptions) -> None:
+    """Say before a long run what one of its trainings would lack.
+
+    Raises:
+        WeightsError: the folder that networks start from has no file for this recipe.
+        DataError: it reads flow, and there is none.
+    """
+    recipe = PAPER_RECIPES[name]
+    initial_file(recipe, options)
+    flow = options.flow or data / FLOW_FOLDER
+    if isinstance(recipe.numbers, TsnFlowNumbers) and not flow.is_dir():
+        raise DataError(f"{flow}: no such folder; {name} needs the flow that `actparse data flow` makes")
 
 
 def initial_file(recipe: PaperRecipe, options: TrainOptions) -> Path | None:
