@@ -13,9 +13,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ import cv2
 import numpy as np
 
 from actparse.data.kinetics_tps import frame_name
+from actparse.data.pools import in_order
 from actparse.data.submission import EVALUATED_STRIDE
 from actparse.data.synth.annotate import PersonTruth
 from actparse.data.synth.motion import ACTIONS
@@ -144,15 +143,15 @@ def _written(root: Path, videos: Sequence[VideoPlan], processes: int) -> Iterato
     if processes <= 1:
         yield from ((video.name, write_video(root, video)) for video in videos)
         return
-    context = get_context("spawn")  # a forked child of a process with threads may hang
-    with ProcessPoolExecutor(processes, context, cv2.setNumThreads, (1,)) as pool:
-        waiting = {pool.submit(write_video, root, video): video for video in videos}
-        try:
-            for done in as_completed(waiting):
-                yield waiting[done].name, done.result()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    jobs = [(root, video) for video in videos]
+    hashes = in_order(_write_on_one_core, jobs, processes=processes)
+    yield from zip((video.name for video in videos), hashes, strict=True)
+
+
+def _write_on_one_core(root: Path, video: VideoPlan) -> str:
+    """In a process of its own: make a video; returns the hash of its annotation."""
+    cv2.setNumThreads(1)
+    return write_video(root, video)
 
 
 def _plan_record(plans: Sequence[SplitPlan]) -> dict[str, Any]:
