@@ -328,7 +328,7 @@ def test_every_missing_and_unused_name_is_given(mmdet: Entries, tmp_path: Path) 
     entries |= {f"extra.{number}": torch.zeros(1) for number in range(9)}
     out = tmp_path / "net.safetensors"
     with pytest.raises(
-        UnfitError, match=r"net\.pth: openmmlab checkpoint does not fit Yolof: misses .* more; does not"
+        UnfitError, match=r"net\.pth: openmmlab checkpoint does not fit Yolof: misses .*; does not use extra"
     ):
         import_to_file(str(saved(tmp_path / "net.pth", entries)), out, described("yolof-r50"))
     with pytest.raises(UnfitError) as error:
