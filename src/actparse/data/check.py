@@ -11,7 +11,7 @@ from pathlib import Path
 
 from actparse.data.check_boxes import LabelLists, find_box_faults
 from actparse.data.decoding import VideoFacts
-from actparse.data.faults import Fault, FaultReport
+from actparse.data.faults import Fault, FaultReport, likewise
 from actparse.data.index import AnnotationIndex
 from actparse.data.kinetics_tps import SPLITS, frame_name
 from actparse.data.listing import AnnotatedVideo, VideoListing, list_videos
@@ -222,8 +222,8 @@ def _gaps(video: AnnotatedVideo, frames: Sequence[int], length: int | None) -> I
     end = max(frames) + 1 if length is None else length
     beyond = [frame for frame in frames if frame >= end]
     if beyond:
-        likewise = _likewise([(frame, frame) for frame in beyond[1:]])
-        yield Fault("frame-beyond", _file(video, beyond[0]), f"a frame of the video's {end}", f"a later one{likewise}")
+        got = "a later one" + likewise(map(frame_name, beyond[1:]))
+        yield Fault("frame-beyond", _file(video, beyond[0]), f"a frame of the video's {end}", got)
     steps = Counter(after - before for before, after in pairwise(frames))
     step = min(steps, key=lambda gap: (-steps[gap], gap)) if steps else 1
     start = frames[0] % step
@@ -234,8 +234,8 @@ def _gaps(video: AnnotatedVideo, frames: Sequence[int], length: int | None) -> I
     if missing:
         (first, last), *others = missing
         rest = [(first + step, last), *others] if first < last else others
-        needs = f"annotation of {_every(step)} frame"
-        yield Fault("frame-missing", _file(video, first), needs, f"no file{_likewise(rest)}")
+        got = "no file" + likewise(_run_name(*run) for run in rest)
+        yield Fault("frame-missing", _file(video, first), f"annotation of {_every(step)} frame", got)
 
 
 def _file(video: AnnotatedVideo, frame: int) -> str:
@@ -248,7 +248,6 @@ def _every(step: int) -> str:
     return "every" if step == 1 else f"every {step}th"
 
 
-def _likewise(stretches: Sequence[tuple[int, int]]) -> str:
-    """Runs of frames, first and last, that are like the one that a fault names."""
-    names = [frame_name(a) if a == b else f"{frame_name(a)} to {frame_name(b)}" for a, b in stretches]
-    return f", likewise {', '.join(names)}" if names else ""
+def _run_name(first: int, last: int) -> str:
+    """Of a run of frames."""
+    return frame_name(first) if first == last else f"{frame_name(first)} to {frame_name(last)}"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from actparse.data.faults import Fault
+from actparse.data.faults import Fault, likewise
 from actparse.data.scan import EMPTY, INVERTED, MISSING
 
 ROUNDING_PIXELS = 1.0  # that a box may leave the image by: corners are rounded, and some count the last pixel in
@@ -93,13 +93,13 @@ def find_box_faults(
         wrong = np.isin(rows.validity.codes, [n for n, word in enumerate(rows.validity.words) if word == validity])
         for row, *others in _by_file(rows, wrong):
             where = f"{rows.file(row)}: {rows.field(row)}.box"
-            yield Fault(kind, where, needs, _box(rows, row) + _likewise(rows, others))
+            yield Fault(kind, where, needs, _box(rows, row) + likewise(_fields(rows, others)))
     limits = _limits(rows, sizes)
     for row, *others in _by_file(rows, _outside(rows, limits)):
         width, height = limits[row]
         needs = "corners that are not negative" if np.isinf(width) else f"a box in the image's {width:g}x{height:g}"
         where = f"{rows.file(row)}: {rows.field(row)}.box"
-        yield Fault("box-outside", where, needs, _box(rows, row) + _likewise(rows, others))
+        yield Fault("box-outside", where, needs, _box(rows, row) + likewise(_fields(rows, others)))
 
 
 def _unknown(kind: str, ending: str, rows: _Rows, column: _Words, known: frozenset[str] | None) -> Iterator[Fault]:
@@ -109,7 +109,7 @@ def _unknown(kind: str, ending: str, rows: _Rows, column: _Words, known: frozens
     for code in (code for code, word in enumerate(column.words) if word not in known):
         for row, *others in _by_file(rows, column.codes == code):
             where = f"{rows.file(row)}: {rows.field(row)}{ending}"
-            yield Fault(kind, where, "a word of its list", repr(column.words[code]) + _likewise(rows, others))
+            yield Fault(kind, where, "a word of its list", repr(column.words[code]) + likewise(_fields(rows, others)))
 
 
 def _by_file(rows: _Rows, wrong: Mask) -> Iterator[list[int]]:
@@ -152,7 +152,6 @@ def _box(rows: _Rows, row: int) -> str:
     return f"[{', '.join(f'{value:g}' for value in rows.corners[row].tolist())}]"
 
 
-def _likewise(rows: _Rows, others: Sequence[int]) -> str:
-    """What else is wrong in the file in the same way."""
-    names = dict.fromkeys(map(rows.field, others))
-    return f", likewise {', '.join(names)}" if names else ""
+def _fields(rows: _Rows, which: Sequence[int]) -> Iterable[str]:
+    """The fields that some rows were made from, each once."""
+    return dict.fromkeys(map(rows.field, which))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +43,12 @@ class Fault:
         """All of it for a person; line breaks of odd names do not break it."""
         text = f"{self.where}: needs {self.needs}, got {self.got}"
         return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def likewise(names: Iterable[str]) -> str:
+    """What else is wrong in the same way, to stand behind a fault's `got`."""
+    listed = ", ".join(names)
+    return f", likewise {listed}" if listed else ""
 
 
 @dataclass(frozen=True)

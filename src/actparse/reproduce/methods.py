@@ -32,7 +32,7 @@ class Training:
 
     @property
     def sees_rendered_clips(self) -> bool:
-        """Fine-tuned on the videos alone, a network forgets."""
+        """Whether it trains on them: what starts from them is fine-tuned among them, or it would forget."""
         return self == PRETRAINED.training or self.start == PRETRAINED
 
 

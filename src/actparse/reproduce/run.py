@@ -18,7 +18,6 @@ from actparse.compute import VideoShape, states_macs
 from actparse.data.division import held_out_names
 from actparse.data.kinetics_tps import KineticsTps
 from actparse.data.prior import prior_states
-from actparse.data.synth.dataset import is_synthetic
 from actparse.errors import ConfigError, TrainingError
 from actparse.files import copy_file
 from actparse.parser import Parser, ParserConfig
@@ -47,7 +46,7 @@ from actparse.reproduce.writing import Row, Table, write_table
 from actparse.stages.actions import StateRecognizer
 from actparse.stages.loading import BUNDLE_FILE, bundle_folder, load_parts, load_persons, load_poses
 from actparse.training import RECIPES, TrainOptions, run_recipe
-from actparse.training.builders import open_clips, open_splits, rendered_clips
+from actparse.training.builders import num_rendered_clips, open_clips, open_splits
 from actparse.training.jobs import Job, run_jobs, without_report
 from actparse.training.paper.bundle import STAGE_1, WITHOUT_DOTS, assemble_if_complete
 from actparse.training.paper.recipes import expect_inputs
@@ -60,6 +59,7 @@ NOT_PRINTED: Mapping[str, float] = {}  # by the paper
 SHARED_SEED = 0  # of trainings that all seeds start from
 MAX_JOBS = 2  # tiny networks trained at a time
 TABLES = ("table1", "table2", "table3")
+METHODS = {"table1": table_1, "table3": table_3}  # Table II compares part detectors
 GIGA = 1e9
 TEN_SECONDS = VideoShape(seconds=10.0)  # what Table III counts the computing for
 PAPER_CROP = 224  # of clips in the published counts, see docs/compute.md
@@ -116,12 +116,12 @@ def reproduce(table: str, data: Path, out: Path, options: ReproduceOptions) -> T
         raise ConfigError(f"reproduce: needs one of {', '.join(TABLES)}, got {table!r}")
     videos = held_out_videos(data, split=options.split, limit=options.limit)
     bench = _Bench(data, out, options, videos)
+    methods = METHODS[table](options.size) if table in METHODS else ()
+    bench.expect_inputs(methods)
     if table == "table2":
         bench.provide_stage_1(STAGE_1[:2])  # the part detectors are its own
         rows = bench.parts_rows()
     else:
-        methods = table_1(options.size) if table == "table1" else table_3(options.size)
-        bench.expect_inputs(methods)
         bench.provide_stage_1(STAGE_1)
         rows = bench.method_rows(table, methods, bench.variants() if table == "table1" else {})
     made = Table(
@@ -223,8 +223,9 @@ class _Bench:
     @property
     def num_rendered_clips(self) -> int:
         """That ip-CSN is pre-trained on."""
-        is_seen = self.options.size == "tiny" and is_synthetic(self.data)
-        return self.options.training.stream_clips if is_seen else 0
+        if self.options.size == "paper":
+            return 0
+        return num_rendered_clips(PRETRAINED.training.recipe, self.data, self.options.training)
 
     def variants(self) -> dict[str, Variant]:
         """Of Table I, with the commonest states of the videos that are trained on."""
@@ -400,7 +401,7 @@ def _expect_same(job: Job) -> None:
         return  # its recipes look after their own numbers
     expect_same_changes(run.metrics if run.is_finished else run.plan, changes, job.options.changes)
     if run.is_finished:  # one that goes on knows how many samples it had
-        _expect_clips(run, rendered_clips(job.recipe, job.data, job.options))
+        _expect_clips(run, num_rendered_clips(job.recipe, job.data, job.options))
     init = job.options.init
     if start != (file_sha256(init) if init is not None and init.is_file() else None):
         raise TrainingError(f"{run.weights}: the run started from other weights than {init or 'fresh'}: another --out?")

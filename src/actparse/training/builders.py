@@ -135,8 +135,8 @@ def _baseline(name: str, data: Path, run: RunFolder, options: TrainOptions) -> T
     return BaselineTask(*open_splits(data, run.out, options.report), tiny.BASELINE_NET, tiny.BASELINE_STAGE)
 
 
-def rendered_clips(name: str, data: Path, options: TrainOptions) -> int:
-    """How many rendered clips a recipe trains on."""
+def num_rendered_clips(name: str, data: Path, options: TrainOptions) -> int:
+    """How many rendered clips a recipe trains on at size tiny."""
     sees_clips = name in tiny.VIDEO_NETWORKS or name == "action-pretrained" or name.startswith("states-")
     if not sees_clips or not is_synthetic(data) or level_from_text(options.changes) is not None:
         return 0

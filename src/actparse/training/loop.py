@@ -290,7 +290,14 @@ def _new_plan(task: Task, run: RunFolder, options: TrainOptions, hardware: Hardw
     else:
         raise TrainingError(f"{run.name}: needs minutes, epochs or steps, got none")
     start = file_sha256(options.init) if options.init is not None and options.init.is_file() else None
-    return Plan(max(1, num_steps), options.seed, batch_size, start, dict(options.changes), task.num_samples)
+    return Plan(
+        num_steps=max(1, num_steps),
+        seed=options.seed,
+        batch_size=batch_size,
+        start=start,
+        changes=dict(options.changes),
+        num_samples=task.num_samples,
+    )
 
 
 def _steps_in(seconds: float, task: Task, hardware: Hardware, options: TrainOptions) -> int:

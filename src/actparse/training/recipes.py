@@ -188,7 +188,7 @@ def _run_alone(name: str, data: Path, out: Path, options: TrainOptions) -> None:
 
 
 def _train_network(name: str, data: Path, run: RunFolder, options: TrainOptions) -> dict[str, Any]:
-    from actparse.training.builders import build_task, rendered_clips
+    from actparse.training.builders import build_task, num_rendered_clips
     from actparse.training.network_files import load_initial, load_starts
 
     def build(options: TrainOptions) -> tuple[Task, TrainOptions]:
@@ -202,7 +202,7 @@ def _train_network(name: str, data: Path, run: RunFolder, options: TrainOptions)
             options.report(f"{name}: starts from {initial}" + "".join(f", {layer}" for layer in adopted))
         return task, replace(options, init=initial)
 
-    clips = rendered_clips(name, data, options)
+    clips = num_rendered_clips(name, data, options)
     return train_and_save(build, run, options, notes={CLIPS_FIGURE: clips} if clips else {})
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-from actparse.data.flow_files import FLOW_FOLDER
 from actparse.errors import TrainingError, WeightsError
 from actparse.nets.baseline import Baseline
 from actparse.nets.tsn import Tsn
@@ -22,6 +21,7 @@ from actparse.training.paper.baseline import BaselineNumbers
 from actparse.training.paper.baseline_task import BaselineTask
 from actparse.training.paper.clip_tasks import CsnTask, SpansTask, TsnFlowTask, TsnRgbTask
 from actparse.training.paper.detector_tasks import PartsTask, PersonsTask
+from actparse.training.paper.flow_reader import flow_folder
 from actparse.training.paper.keypoints import NoKeypoints, find_keypoints
 from actparse.training.paper.parts import PartsNumbers
 from actparse.training.paper.persons import PersonsNumbers
@@ -70,7 +70,7 @@ def build_clips(
         (replace(split, index=split.index.without_persons()), _spans(name, numbers, split)) for split in splits
     )
     if isinstance(numbers, TsnFlowNumbers):
-        return TsnFlowTask(name, train, held_out, numbers, options.flow or data / FLOW_FOLDER)
+        return TsnFlowTask(name, train, held_out, numbers, flow_folder(data, options))
     if isinstance(numbers, TsnRgbNumbers):
         return TsnRgbTask(name, train, held_out, numbers)
     return CsnTask(name, train, held_out, numbers)

@@ -9,9 +9,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.data.flow_files import SUFFIXES, field_stem
+from actparse.data.flow_files import FLOW_FOLDER, SUFFIXES, field_stem
 from actparse.errors import DataError
+from actparse.training.options import TrainOptions
 from actparse.video.flow import FlowBytes
+
+
+def flow_folder(data: Path, options: TrainOptions) -> Path:
+    """Where the flow of a dataset lies: as the options say, or below it."""
+    return options.flow or data / FLOW_FOLDER
 
 
 def read_flow(folder: Path, name: str, numbers: Sequence[int]) -> dict[int, FlowBytes]:

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from actparse.data.flow_files import FLOW_FOLDER
 from actparse.errors import ConfigError, DataError, TrainingError, WeightsError
 from actparse.nets.hrnet import Hrnet
 from actparse.training import ranks
 from actparse.training.options import TrainOptions
 from actparse.training.paper.action import CsnIrNumbers, CsnNumbers
 from actparse.training.paper.baseline import BaselineNumbers
+from actparse.training.paper.flow_reader import flow_folder
 from actparse.training.paper.parts import PartsNumbers
 from actparse.training.paper.persons import PersonsNumbers
 from actparse.training.paper.poses import PosesNumbers
@@ -93,10 +93,9 @@ def run_paper_recipe(name: str, data: Path, out: Path, options: TrainOptions) ->
         from actparse.training.recipes import finished_figures
 
         return finished_figures(run, options)
-    expect_inputs(name, data, options)
+    initial = expect_inputs(name, data, options)
     if ranks.rank() == 0 and not options.only_estimate:
         write_json(noted, config_to_dict(numbers))
-    initial = initial_file(PAPER_RECIPES[name], options)
     figures = _keep_poses(numbers, run, initial, options) if name == "poses" else None
     if figures is None:
         figures = _train(name, numbers, data, run, initial, options)
@@ -121,18 +120,20 @@ def _expect_numbers(path: Path, numbers: dict[str, Any], run: RunFolder) -> None
             raise TrainingError(f"{path}: the run has {name} {before.get(name)}, got {number}: another folder?")
 
 
-def expect_inputs(name: str, data: Path, options: TrainOptions) -> None:
+def expect_inputs(name: str, data: Path, options: TrainOptions) -> Path | None:
     """Say before a long run what one of its trainings would lack.
+
+    Returns:
+        The file that its network starts from; None is fresh weights.
 
     Raises:
         WeightsError: the folder that networks start from has no file for this recipe.
         DataError: it reads flow, and there is none.
     """
-    recipe = PAPER_RECIPES[name]
-    initial_file(recipe, options)
-    flow = options.flow or data / FLOW_FOLDER
+    recipe, flow = PAPER_RECIPES[name], flow_folder(data, options)
     if isinstance(recipe.numbers, TsnFlowNumbers) and not flow.is_dir():
         raise DataError(f"{flow}: no such folder; {name} needs the flow that `actparse data flow` makes")
+    return initial_file(recipe, options)
 
 
 def initial_file(recipe: PaperRecipe, options: TrainOptions) -> Path | None:
