@@ -26,6 +26,8 @@ from actparse.files import written_beside
 from actparse.nets.baseline import Baseline, BaselineConfig
 from actparse.nets.csn import Csn, CsnConfig
 from actparse.nets.hrnet import Hrnet, HrnetConfig
+from actparse.nets.movenet import Movenet, MovenetConfig
+from actparse.nets.nanodet import Nanodet, NanodetConfig
 from actparse.nets.tracks import TrackConfig, TrackNet
 from actparse.nets.tsn import Tsn, TsnConfig
 from actparse.nets.yolof import Yolof, YolofConfig
@@ -35,6 +37,8 @@ Config = TypeVar("Config")
 ARCHITECTURES: dict[str, tuple[type, Callable[[Any], nn.Module]]] = {
     "yolof": (YolofConfig, Yolof),
     "hrnet": (HrnetConfig, Hrnet),
+    "nanodet": (NanodetConfig, Nanodet),
+    "movenet": (MovenetConfig, Movenet),
     "csn": (CsnConfig, Csn),
     "tsn": (TsnConfig, Tsn),
     "tracks": (TrackConfig, TrackNet),

@@ -17,8 +17,15 @@ from torch import Tensor, nn
 from actparse.errors import WeightsError
 from actparse.nets.resnet import ResNet, StridePlace
 from actparse.weights.caffe2 import from_caffe2, is_caffe2
+from actparse.weights.tfjs import (
+    graph_values,
+    is_graph_constant,
+    movenet_multipose_name,
+    movenet_person_name,
+    nanodet_name,
+)
 
-LayoutName = Literal["openmmlab", "detectron2", "torchvision"]
+LayoutName = Literal["openmmlab", "detectron2", "torchvision", "tfjs"]
 NetT = TypeVar("NetT", bound=nn.Module)
 
 _BACKBONE = "backbone."
@@ -47,6 +54,10 @@ class Layout:
     folds_biases: bool = False  # a bias in front of a batch norm is taken off the norm's running mean
     stride_in: StridePlace | None = None  # where such a file's bottlenecks stride, if it is known
     rgb_stem: str = ""  # our name of the first convolution; one for other channels than RGB keeps its values
+    convert: Callable[[str, Tensor, Tensor], Tensor] | None = (
+        None  # our name, the file's values, ours: the file's as ours
+    )
+    is_constant: Callable[[str, Any], bool] | None = None  # of the file's entries: no weight, and not needed
 
 
 @dataclass(frozen=True)
@@ -80,10 +91,11 @@ def load_public(
     caffe-style one, which has the same, by its stem.
 
     Args:
-        net: Yolof, Hrnet, Csn, Tsn or ResNet, sized as the checkpoint's.
+        net: Yolof, Nanodet, Hrnet, Movenet, Csn, Tsn or ResNet, sized as the checkpoint's.
         state_dict: name to tensor or array, bare or inside `state_dict` or `model`, with or without `module.`.
         layout: the program that wrote it. openmmlab: mmdet, mmpose (1.x, 0.x and the original HRNet's), mmaction2.
-            detectron2: detectron2 and cvpods. torchvision: the ResNet classifiers.
+            detectron2: detectron2 and cvpods. torchvision: the ResNet classifiers. tfjs: TensorFlow.js graph models,
+            by their graph names and in TensorFlow's order of axes; of a detector for one class the file's first stays.
         partial: fill the backbone alone and leave the heads, the network's and the file's, aside.
 
     Returns:
@@ -103,17 +115,20 @@ def fill_public(net: nn.Module, state_dict: Mapping[str, Any], layout: LayoutNam
     if isinstance(net, ResNet) and net.config.block == "bottleneck":
         _expect_stride(net, rules, layout)
     every = unwrap(state_dict)
-    entries = {name: value for name, value in every.items() if not name.startswith(_NEVER_READ)}
+    entries = {name: value for name, value in every.items() if not _is_aside(rules, name, value)}
     wanted = _wanted(net, rules, partial=partial)
     spelling = _best_spelling(rules, wanted, entries)
     names = {name: spelling(name) for name in wanted}  # ours to the file's
     biases = _folded_biases(names, entries) if rules.folds_biases else {}
     aside = rules.ignored + (_HEADS if partial else ())
-    used = {*names.values(), *biases.values(), spelling(rules.rgb_stem)}
+    stem = {spelling(rules.rgb_stem)} if rules.rgb_stem else set()
+    used = {*names.values(), *biases.values(), *stem}
     missing = [theirs for name, theirs in names.items() if theirs not in entries and not name.endswith(_COUNTER)]
     unused = [name for name in entries if name not in used and not name.startswith(aside)]
     _report(net, layout, missing=missing, unused=unused)
     values = {name: _as_tensor(theirs, entries[theirs]) for name, theirs in names.items() if theirs in entries}
+    if rules.convert is not None:
+        values = {name: rules.convert(name, value, wanted[name]) for name, value in values.items()}
     _expect_shapes(net, layout, values, wanted, names)
     _expect_biases(biases, entries, wanted)
     for name, theirs in biases.items():
@@ -128,6 +143,11 @@ def fill_public(net: nn.Module, state_dict: Mapping[str, Any], layout: LayoutNam
         folded=tuple(biases.values()),
         aside=tuple(name for name in every if name not in read),
     )
+
+
+def _is_aside(rules: Layout, name: str, value: Any) -> bool:
+    """Whether an entry of the file is no weight, in this layout or in any."""
+    return name.startswith(_NEVER_READ) or (rules.is_constant is not None and rules.is_constant(name, value))
 
 
 def is_of_heads(name: str) -> bool:
@@ -327,6 +347,12 @@ _LAYOUTS: dict[str, dict[str, Layout]] = {  # by the name of the network's class
         ),
     },
     "Hrnet": {"openmmlab": Layout(spellings=(_same, _mmpose_0, _original_hrnet))},
+    "Movenet": {
+        "tfjs": Layout(
+            spellings=(movenet_person_name, movenet_multipose_name), convert=graph_values, is_constant=is_graph_constant
+        )
+    },
+    "Nanodet": {"tfjs": Layout(spellings=(nanodet_name,), convert=graph_values, is_constant=is_graph_constant)},
     "Csn": {"openmmlab": _MMACTION},
     "Tsn": {
         "openmmlab": _MMACTION,

@@ -1,0 +1,375 @@
+"""MoveNet: MobileNetV2, a feature pyramid to stride 4 and CenterNet heads, for one person a crop or several an image.
+
+All batch norms are folded: a convolution has a weight and perhaps a bias. Heads are read as in the published graphs.
+Source: MoveNet SinglePose Thunder 4, Lightning 4 and MultiPose Lightning 1, Google, the published TensorFlow.js graphs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from actparse.errors import ConfigError, ShapeError, expect_shape
+from actparse.vocabulary import NUM_KEYPOINTS
+
+Variant = Literal["thunder", "lightning", "multipose"]
+
+STRIDE = 4  # pixels of the input to a cell of the heads
+INPUT_MULTIPLE = 32  # pixels; sides of the input
+INPUT_SCALE = 0.007843017578125  # 2 / 255 in float16
+CENTER_MARGIN = 1.8  # cells added to a distance before it divides a score, at the crop's centre
+KEYPOINT_MARGIN = 1.7998046875  # the same at a regressed keypoint; 1.8 in float16
+PEAK_TOLERANCE = 1.0133e-6  # of MultiPose: a centre is a peak where it is that close to the greatest around it
+KEYPOINT_VARIANCE = 0.300048828125  # of MultiPose: over the shorter side of the map, in cells
+SURE_CONFIDENCE = 0.126953125  # of MultiPose: keypoints above it count for a person's score
+MAX_PERSONS = 6  # that the published MultiPose graph returns
+CENTER_SHARE = 0.25  # of a known box's side: how far the person's centre may be from the box's
+BOX_GROWTH = 0.1  # of a known box's side: how far outside a keypoint may be, on each side
+_CHANNELS = (16, 24, 32, 64, 96, 160, 320)  # of MobileNetV2's stages at width 1
+_BLOCKS = (1, 2, 3, 4, 3, 3, 1)  # of each stage
+_STRIDES = (1, 2, 2, 2, 1, 2, 1)  # of each stage's first block
+_LEVELS = (2, 5, 9)  # blocks whose features the pyramid takes, strides 4, 8 and 16
+_EXPANSION = 6
+_STEM_CHANNELS, _LAST_CHANNELS = 32, 1280
+_PYRAMID = (64, 32, 24, 24)  # channels, from the coarsest level to the finest
+_HEAD_CHANNELS = 96
+
+
+@dataclass(frozen=True, kw_only=True)
+class MovenetConfig:
+    """Which of the published networks: the width of MobileNetV2, the input, and whether there are boxes."""
+
+    width: float = 1.75  # of MobileNetV2; channels are rounded to multiples of 8
+    size: int = 256  # pixels, side of the square input; of a network with boxes any multiple of 32 will do
+    has_boxes: bool = False  # heads for the boxes of several people
+
+    def __post_init__(self) -> None:
+        if not self.width > 0:
+            raise ConfigError(f"movenet.width must be greater than 0, got {self.width}")
+        if self.size < INPUT_MULTIPLE or self.size % INPUT_MULTIPLE:
+            raise ConfigError(f"movenet.size must be a multiple of {INPUT_MULTIPLE}, got {self.size}")
+
+
+CONFIGS: dict[str, MovenetConfig] = {
+    "thunder": MovenetConfig(width=1.75, size=256),
+    "lightning": MovenetConfig(width=1.0, size=192),
+    "multipose": MovenetConfig(width=1.5, size=256, has_boxes=True),
+}
+
+
+class Heads(NamedTuple):
+    """Maps at stride 4, in cells; box maps only where the network has boxes."""
+
+    center: Tensor  # (N, 1, h, w) logits
+    heatmap: Tensor  # (N, 17, h, w) logits
+    regress: Tensor  # (N, 34, h, w) y and x of each keypoint from the person's centre
+    offset: Tensor  # (N, 34, h, w) y and x of each keypoint from its own cell
+
+
+class BoxHeads(NamedTuple):
+    """`Heads`, and height and width of a person, and the middle of the box from the person's centre."""
+
+    center: Tensor
+    heatmap: Tensor
+    regress: Tensor
+    offset: Tensor
+    box_scale: Tensor  # (N, 2, h, w) height, width
+    box_offset: Tensor  # (N, 2, h, w) y, x
+
+
+class SameConv(nn.Conv2d):
+    """A convolution with TensorFlow's padding: at stride 2 the odd pixel is added right and below."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: int = 1,
+        *,
+        stride: int = 1,
+        groups: int = 1,
+        bias: bool = True,
+    ) -> None:
+        padding = kernel // 2 if stride == 1 else 0
+        super().__init__(in_channels, out_channels, kernel, stride, padding, groups=groups, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, C, H, W) to (N, C', H / stride, W / stride), rounded up."""
+        if self.stride[0] > 1:
+            height, width = (_total_padding(side, self.kernel_size[0], self.stride[0]) for side in x.shape[2:])
+            x = F.pad(x, (width // 2, width - width // 2, height // 2, height - height // 2))
+        return super().forward(x)
+
+
+def _total_padding(side: int, kernel: int, stride: int) -> int:
+    return max((-(-side // stride) - 1) * stride + kernel - side, 0)
+
+
+class InvertedResidual(nn.Module):
+    """MobileNetV2's block: expand, depthwise, project; a shortcut where the shape stays."""
+
+    def __init__(self, in_channels: int, out_channels: int, *, stride: int, expansion: int) -> None:
+        super().__init__()
+        hidden = in_channels * expansion
+        self.expand = SameConv(in_channels, hidden) if expansion > 1 else nn.Identity()
+        self.depthwise = SameConv(hidden, hidden, 3, stride=stride, groups=hidden)
+        self.project = SameConv(hidden, out_channels)
+        self.expands = expansion > 1
+        self.adds = stride == 1 and in_channels == out_channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, C, H, W) to (N, C', H / stride, W / stride)."""
+        hidden = F.relu6(self.expand(x)) if self.expands else x
+        out: Tensor = self.project(F.relu6(self.depthwise(hidden)))
+        return x + out if self.adds else out
+
+
+class MobileNetV2(nn.Module):
+    """Images to features at strides 4, 8, 16 and 32."""
+
+    def __init__(self, width: float) -> None:
+        super().__init__()
+        channels = _round_channels(_STEM_CHANNELS * width)
+        self.stem = SameConv(3, channels, 3, stride=2)
+        blocks = []
+        for stage, (base, count, first) in enumerate(zip(_CHANNELS, _BLOCKS, _STRIDES, strict=True)):
+            out_channels = _round_channels(base * width)
+            for block in range(count):
+                stride, expansion = 1 if block else first, _EXPANSION if stage else 1
+                blocks.append(InvertedResidual(channels, out_channels, stride=stride, expansion=expansion))
+                channels = out_channels
+        self.blocks = nn.ModuleList(blocks)
+        self.last = SameConv(channels, _LAST_CHANNELS)
+        self.channels = [blocks[level].project.out_channels for level in _LEVELS] + [_LAST_CHANNELS]
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Map (N, 3, H, W) in -1..1 to features (N, C, H / s, W / s) for s = 4, 8, 16, 32."""
+        x = F.relu6(self.stem(images))
+        features = []
+        for index, block in enumerate(self.blocks):
+            x = block(x)
+            if index in _LEVELS:
+                features.append(x)
+        return [*features, F.relu6(self.last(x))]
+
+
+def _round_channels(channels: float) -> int:
+    """The nearest multiple of 8, not less than 90 % of `channels`. Source: MobileNetV2's published code."""
+    rounded = max(8, int(channels + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * channels else rounded
+
+
+class Smooth(nn.Module):
+    """A depthwise convolution without bias, then one to other channels, with ReLU."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.depthwise = SameConv(in_channels, in_channels, 3, groups=in_channels, bias=False)
+        self.pointwise = SameConv(in_channels, out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, C, H, W) to (N, C', H, W)."""
+        out: Tensor = self.pointwise(self.depthwise(x)).relu()
+        return out
+
+
+class Pyramid(nn.Module):
+    """The coarsest features, doubled in size and joined with the next finer ones, down to stride 4."""
+
+    def __init__(self, channels: Sequence[int]) -> None:
+        """`channels`: of the features, the finest first."""
+        super().__init__()
+        widths = (_PYRAMID[0], *_PYRAMID[:-1])  # what each level's features become
+        self.laterals = nn.ModuleList(SameConv(c, w) for c, w in zip(reversed(channels), widths, strict=True))
+        self.smooth = nn.ModuleList(Smooth(c, w) for c, w in pairwise(_PYRAMID))
+
+    def forward(self, features: Sequence[Tensor]) -> Tensor:
+        """Map features of strides 4, 8, 16, 32 to (N, 24, H / 4, W / 4)."""
+        coarsest, *finer = reversed(features)
+        y = self.laterals[0](coarsest)  # (N, 64, H / 32, W / 32)
+        for feature, lateral, smooth in zip(finer, list(self.laterals)[1:], self.smooth, strict=True):
+            y = F.interpolate(y, scale_factor=2.0, mode="bilinear", align_corners=False)
+            y = smooth(y + lateral(feature))
+        return y
+
+
+class Head(nn.Module):
+    """One map: depthwise, pointwise with ReLU, then the map's channels."""
+
+    def __init__(self, num_outputs: int) -> None:
+        super().__init__()
+        self.smooth = Smooth(_PYRAMID[-1], _HEAD_CHANNELS)
+        self.output = SameConv(_HEAD_CHANNELS, num_outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, 24, h, w) to (N, num_outputs, h, w)."""
+        out: Tensor = self.output(self.smooth(x))
+        return out
+
+
+class Movenet(nn.Module):
+    """Keypoints of one person in a crop, or of several in an image."""
+
+    def __init__(self, config: MovenetConfig) -> None:
+        super().__init__()
+        self.config = config
+        outputs = {"center": 1, "heatmap": NUM_KEYPOINTS, "regress": 2 * NUM_KEYPOINTS, "offset": 2 * NUM_KEYPOINTS}
+        if config.has_boxes:
+            outputs |= {"box_scale": 2, "box_offset": 2}
+        self.backbone = MobileNetV2(config.width)
+        self.pyramid = Pyramid(self.backbone.channels)
+        self.heads = nn.ModuleDict({name: Head(count) for name, count in outputs.items()})
+
+    def forward(self, images: Tensor) -> Heads | BoxHeads:
+        """Map RGB images (N, 3, H, W), 0..255 as float, to maps at stride 4.
+
+        Raises:
+            ShapeError: sides are no multiples of 32.
+        """
+        expect_shape("images", images, (None, 3, None, None))
+        if any(side % INPUT_MULTIPLE for side in images.shape[2:]):
+            raise ShapeError(f"images must have sides of multiples of {INPUT_MULTIPLE}, got {tuple(images.shape)}")
+        features = self.pyramid(self.backbone(images * INPUT_SCALE - 1))  # (N, 24, h, w)
+        maps = [head(features) for head in self.heads.values()]
+        return BoxHeads(*maps) if self.config.has_boxes else Heads(*maps)
+
+
+def movenet(variant: Variant = "thunder") -> Movenet:
+    """Build one of the published networks with fresh weights.
+
+    Args:
+        variant: "thunder" (256x256 crops, accurate), "lightning" (192x192 crops, fast), or "multipose" (images whose
+            sides are multiples of 32, several people with boxes).
+
+    Raises:
+        ConfigError: there is no such network.
+    """
+    if variant not in CONFIGS:
+        raise ConfigError(f"movenet needs one of {', '.join(CONFIGS)}, got {variant!r}")
+    return Movenet(CONFIGS[variant])
+
+
+@torch.no_grad()
+def decode_person(heads: Heads | BoxHeads, boxes: Tensor | None = None) -> Tensor:
+    """Read the keypoints of the one person of each crop.
+
+    Args:
+        heads: maps of N crops.
+        boxes: (N, 4) xyxy, the person's box in pixels of the crop. The person's centre is then looked for in the middle
+            half of it, and keypoints in the box grown by a tenth. None: the person nearest to the crop's centre.
+
+    Returns:
+        (N, 17, 3) x, y in pixels of the crop, confidence in [0, 1].
+    """
+    scores, centers = heads.heatmap.float().sigmoid(), heads.center.float().sigmoid()[:, 0]  # (N, 17, h, w), (N, h, w)
+    height, width = centers.shape[1:]
+    rows, columns = _grid(height, width, centers.device)  # (h, 1), (1, w)
+    if boxes is None:
+        weights = 1 / (_distance(rows - height / 2, columns - width / 2) + CENTER_MARGIN)  # (h, w)
+        allowed = torch.ones_like(scores[:, 0])  # (N, h, w)
+    else:
+        weights, allowed = _box_weights(boxes.to(scores) / STRIDE, rows, columns)
+    at = (centers * weights).flatten(1).argmax(dim=1)  # (N,)
+    cy, cx = (at // width)[:, None], (at % width)[:, None]  # (N, 1)
+    ky, kx = _regressed(heads.regress, at, cy, cx)  # (N, 17)
+    near = _distance(rows - ky[..., None, None], columns - kx[..., None, None]) + KEYPOINT_MARGIN  # (N, 17, h, w)
+    peaks = (scores / near * allowed[:, None]).flatten(2).argmax(dim=2)  # (N, 17)
+    confidence = scores.flatten(2).gather(2, peaks[..., None])[..., 0]  # (N, 17)
+    return torch.cat((_points(heads.offset, peaks, width) * STRIDE, confidence[..., None]), dim=2)
+
+
+def _box_weights(boxes: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+    """Where a person's centre and where keypoints may be, (N, h, w) of 0 and 1; boxes (N, 4) in cells."""
+    x1, y1, x2, y2 = (side[:, None, None] for side in boxes.unbind(dim=1))  # (N, 1, 1)
+    width, height = x2 - x1, y2 - y1
+    centre = ((columns - (x1 + x2) / 2).abs() <= width * CENTER_SHARE) & (
+        (rows - (y1 + y2) / 2).abs() <= height * CENTER_SHARE
+    )
+    across = (columns >= x1 - width * BOX_GROWTH - 1) & (columns <= x2 + width * BOX_GROWTH + 1)
+    down = (rows >= y1 - height * BOX_GROWTH - 1) & (rows <= y2 + height * BOX_GROWTH + 1)
+    return centre.float(), (across & down).float()
+
+
+@torch.no_grad()
+def decode_people(heads: BoxHeads, *, max_persons: int = MAX_PERSONS) -> tuple[Tensor, Tensor, Tensor]:
+    """Read boxes and keypoints of the people in each image.
+
+    Args:
+        heads: maps of N images.
+        max_persons: that are returned, the best first.
+
+    Returns:
+        Boxes (N, P, 4) xyxy in pixels of the input, keypoints (N, P, 17, 3) x, y in pixels and confidence, and scores
+        (N, P) in [0, 1], 0 where there are fewer people.
+    """
+    scores, centers = heads.heatmap.float().sigmoid(), heads.center.float().sigmoid()  # (N, 17, h, w), (N, 1, h, w)
+    height, width = centers.shape[2:]
+    peak = (centers - F.max_pool2d(centers, 5, stride=1, padding=2)).abs() < PEAK_TOLERANCE
+    best, at = (centers * peak).flatten(1).topk(max_persons, dim=1)  # (N, P)
+    cy, cx = at // width, at % width  # (N, P)
+    boxes = _person_boxes(heads, at, cy, cx)  # (N, P, 4) cells
+    ky, kx = _regressed(heads.regress, at, cy, cx)  # (N, P, 17)
+    rows, columns = _grid(height, width, centers.device)
+    squares = (rows - ky[..., None, None]) ** 2 + (columns - kx[..., None, None]) ** 2  # (N, P, 17, h, w)
+    x1, y1, x2, y2 = (side[..., None, None] for side in boxes.unbind(dim=2))  # (N, P, 1, 1)
+    inside = (rows >= y1) & (rows < y2) & (columns >= x1) & (columns < x2)  # (N, P, h, w)
+    spread = torch.exp(-squares / (KEYPOINT_VARIANCE * min(height, width)))
+    joint = scores[:, None] * spread * inside[:, :, None]  # (N, P, 17, h, w)
+    peaks = joint.flatten(3).argmax(dim=3)  # (N, P, 17)
+    everyone = joint.amax(dim=1).flatten(2)  # (N, 17, h * w)
+    confidence = everyone[:, None].expand(-1, max_persons, -1, -1).gather(3, peaks[..., None])[..., 0]  # (N, P, 17)
+    points = torch.stack([_points(heads.offset, peaks[:, p], width) for p in range(max_persons)], dim=1)
+    sure = confidence > SURE_CONFIDENCE  # (N, P, 17)
+    mean = (confidence * sure).sum(dim=2) / sure.sum(dim=2).clamp(min=1)  # (N, P)
+    return boxes * STRIDE, torch.cat((points * STRIDE, confidence[..., None]), dim=3), best * mean
+
+
+def _person_boxes(heads: BoxHeads, at: Tensor, cy: Tensor, cx: Tensor) -> Tensor:
+    """Boxes (N, P, 4) xyxy in cells, clipped to the map, of people whose centres have the indices `at` (N, P)."""
+    limits = [float(side) for side in heads.center.shape[2:]]
+    sides = _gathered(heads.box_scale, at).clamp(min=0)  # (N, P, 2) height, width
+    offsets = _gathered(heads.box_offset, at)  # (N, P, 2) y, x
+    corners = []
+    for sign in (-1, 1):
+        for axis, center in ((1, cx), (0, cy)):
+            side = center + offsets[..., axis] + sign * sides[..., axis] / 2
+            corners.append(side.clamp(0, limits[axis]))
+    return torch.stack(corners, dim=2)
+
+
+def _regressed(regress: Tensor, at: Tensor, cy: Tensor, cx: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows and columns, in cells, of the keypoints regressed from centres `at` (N,) or (N, P): each (..., 17)."""
+    values = _gathered(regress, at.reshape(len(at), -1))  # (N, P, 34)
+    cy, cx = cy.reshape(len(at), -1, 1), cx.reshape(len(at), -1, 1)
+    ky, kx = cy + values[..., 0::2], cx + values[..., 1::2]  # (N, P, 17)
+    return (ky[:, 0], kx[:, 0]) if at.ndim == 1 else (ky, kx)
+
+
+def _points(offset: Tensor, peaks: Tensor, width: int) -> Tensor:
+    """x and y in cells (N, 17, 2) of the keypoints whose cells have the indices `peaks` (N, 17)."""
+    by_keypoint = offset.float().reshape(len(offset), NUM_KEYPOINTS, 2, -1)  # (N, 17, 2, h * w)
+    own = by_keypoint.gather(3, peaks[..., None, None].expand(-1, -1, 2, 1))[..., 0]  # (N, 17, 2) y, x
+    return torch.stack((peaks % width + own[..., 1], peaks // width + own[..., 0]), dim=2)
+
+
+def _gathered(maps: Tensor, at: Tensor) -> Tensor:
+    """The values (N, P, C) of maps (N, C, h, w) at the cells with the indices `at` (N, P)."""
+    flat = maps.float().flatten(2)  # (N, C, h * w)
+    return flat.gather(2, at[:, None].expand(-1, flat.shape[1], -1)).transpose(1, 2)
+
+
+def _grid(height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Numbers of the rows (h, 1) and columns (1, w), float32."""
+    rows = torch.arange(height, dtype=torch.float32, device=device)
+    columns = torch.arange(width, dtype=torch.float32, device=device)
+    return rows[:, None], columns[None]
+
+
+def _distance(dy: Tensor, dx: Tensor) -> Tensor:
+    return (dy.square() + dx.square()).sqrt()
