@@ -111,12 +111,10 @@ def forward_macs(net: nn.Module, shape: Sequence[int]) -> int:
 def bundle_costs(bundle: StageBundle, video: VideoShape) -> tuple[NetworkCost, ...]:
     """Every network of a bundle on a video, in the order of the stages."""
     persons, poses, parts = bundle.persons, bundle.poses, bundle.parts
-    flips = 2 if poses.config.flip_test else 1
     boxes = video.num_frames * video.persons_per_frame
-    detector_input = _detector_input(video.size, persons.config, persons.net)
     costs = [
-        _cost("persons", persons.net, detector_input, video.num_frames),
-        _cost("poses", poses.net, (3, *poses.config.size), boxes * flips),
+        _cost("persons", persons.net, persons.input_shape(video.size), video.num_frames),
+        _cost("poses", poses.net, poses.input_shape, boxes * poses.num_passes),
         _cost("parts", parts.net, (3, parts.config.size, parts.config.size), boxes),
     ]
     if bundle.baseline is not None:

@@ -22,7 +22,7 @@ from actparse.stages.integrate import joined_scores, segment_number, with_common
 from actparse.stages.loading import BUNDLE_FILE, StageBundle, bundle_folder, bundle_inference, load_bundle
 from actparse.stages.parts import PartDetector
 from actparse.stages.persons import PersonDetector
-from actparse.stages.poses import PoseEstimator, distinct_persons
+from actparse.stages.poses import PoseEstimator
 from actparse.stages.reasons import segment_reasons, track_reasons
 from actparse.stages.refine import grow_boxes
 from actparse.stages.segments import Closed, FrameSegments, Segments, SegmentScores, TimeSegments
@@ -256,8 +256,7 @@ class Parser:
             boxes = self.persons.detect(images)
         with self.timer("poses"):
             poses = self.poses.estimate(images, [found.boxes for found in boxes])
-        max_oks = self.poses.config.max_oks
-        distinct = [distinct_persons(*pair, max_oks) for pair in zip(boxes, poses, strict=True)]
+        distinct = [self.poses.select(*pair) for pair in zip(boxes, poses, strict=True)]
         persons, keypoints = [found for found, _ in distinct], [points for _, points in distinct]
         grown = [
             grow_boxes(found.boxes, points, min_confidence=self.config.min_keypoint_confidence, size=image.shape[:2])

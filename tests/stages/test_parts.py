@@ -8,7 +8,8 @@ from actparse.errors import ConfigError
 from actparse.nets.resnet import ResNetConfig
 from actparse.nets.yolof import Yolof, YolofConfig
 from actparse.stages.dots import DotsConfig
-from actparse.stages.parts import PartDetector, PartsConfig, square_crops
+from actparse.stages.parts import PartDetector, PartsConfig
+from actparse.stages.square_crops import square_crops
 
 
 def small_net() -> Yolof:
@@ -18,7 +19,7 @@ def small_net() -> Yolof:
 
 
 def test_a_crop_is_centred_and_padded() -> None:
-    crops = square_crops(np.array([[10, 20, 30, 70]], np.float32), PartsConfig(size=112, padding=1.12))
+    crops = square_crops(np.array([[10, 20, 30, 70]], np.float32), size=112, padding=1.12)
     assert crops.scales.tolist() == [2.0]
     assert crops.origins.tolist() == [[-8.0, 17.0]]
     corners = np.array([[[10, 20], [30, 70]]], np.float32)
@@ -31,7 +32,7 @@ def test_pixels_land_where_points_do(side: int) -> None:
     image = np.zeros((600, 800, 3), np.uint8)
     image[200:220, 300:340] = 255
     box = np.array([[320 - side / 2, 210 - side / 2, 320 + side / 2, 210 + side / 2]], np.float32)
-    crops = square_crops(box, PartsConfig(size=160))
+    crops = square_crops(box, size=160, padding=1.12)
     crop = crops.cut(image, 160)[0]
     rows, columns = (crop[..., 0] > 127).nonzero()
     found = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]

@@ -7,15 +7,15 @@ import torch
 from actparse.errors import ConfigError
 from actparse.nets.resnet import ResNetConfig
 from actparse.nets.yolof import Yolof, YolofConfig
-from actparse.stages.persons import PersonDetector, PersonsConfig, resize
+from actparse.stages.persons import PersonsConfig, YolofPersons, resize
 
 
-def detector(**settings: float) -> PersonDetector:
+def detector(**settings: float) -> YolofPersons:
     torch.manual_seed(0)
     backbone = ResNetConfig(block="basic", num_blocks=(1, 1, 1, 1), widths=(8,) * 4, stem_width=8, stem_pool=False)
     config = YolofConfig(backbone=backbone, num_classes=1, encoder_channels=16, encoder_mid=8, prior_score=0.5)
     settings = {"short_side": 64, "long_side": 128, "min_score": 0.0} | settings
-    return PersonDetector(Yolof(config).eval(), PersonsConfig(**settings))
+    return YolofPersons(Yolof(config).eval(), PersonsConfig(**settings))
 
 
 @pytest.mark.parametrize("size", [(120, 160), (480, 270), (33, 200)], ids=["wide", "tall", "very wide"])

@@ -6,16 +6,16 @@ import torch
 
 from actparse.errors import ConfigError
 from actparse.nets.hrnet import Hrnet, HrnetConfig
-from actparse.stages.poses import PoseEstimator, PosesConfig, distinct_persons
+from actparse.stages.poses import HrnetPoses, PosesConfig, distinct_persons
 from actparse.structures import Detections
 
 
-def estimator(**settings: object) -> PoseEstimator:
+def estimator(**settings: object) -> HrnetPoses:
     torch.manual_seed(0)
     net = Hrnet(
         HrnetConfig(width=8, num_modules=(1, 1, 1), num_blocks=1, stem_width=8, layer1_blocks=1, layer1_width=8)
     )
-    return PoseEstimator(net.eval(), PosesConfig(**{"size": (64, 64), **settings}))
+    return HrnetPoses(net.eval(), PosesConfig(**{"size": (64, 64), **settings}))
 
 
 @pytest.mark.parametrize("decoding", ["standard", "dark", "udp"])

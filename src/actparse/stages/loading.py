@@ -16,14 +16,18 @@ from actparse.data.shares import StateShares, load_shares
 from actparse.errors import ConfigError, WeightsError
 from actparse.nets.csn import Csn
 from actparse.nets.hrnet import Hrnet
+from actparse.nets.movenet import Movenet
+from actparse.nets.nanodet import Nanodet
 from actparse.nets.tracks import TrackNet
 from actparse.nets.tsn import Tsn
 from actparse.nets.yolof import Yolof
 from actparse.stages.actions import Classifier, ClipClassifier, ClipConfig, ClipEnsemble, StateRecognizer
 from actparse.stages.baseline import BaselineRecognizer, build_recognizer
+from actparse.stages.movenet_poses import MovenetPoses, MovenetPosesConfig
+from actparse.stages.nanodet_persons import NanodetPersons, NanodetPersonsConfig
 from actparse.stages.parts import PartDetector, PartsConfig
-from actparse.stages.persons import PersonDetector, PersonsConfig
-from actparse.stages.poses import PoseEstimator, PosesConfig
+from actparse.stages.persons import PersonDetector, PersonsConfig, YolofPersons
+from actparse.stages.poses import HrnetPoses, PoseEstimator, PosesConfig
 from actparse.stages.tracks import TrackRecognizer, TracksConfig
 from actparse.vocabulary import GROUP_PARTS, GROUPS, LabelSpace
 from actparse.weights.bundle import NetworkFile, config_from_dict, load_network
@@ -44,7 +48,7 @@ Ensembles = Mapping[str, list[tuple[str, float]]]  # kind -> the networks that t
 class StageBundle:
     """The stages of one set of weights, what they can say, and who they are.
 
-    Stage 2 is `action` and `states`, and perhaps `tracks`; or `baseline` in the place of all three.
+    Stage 2 is `action` and `states`, and perhaps `tracks`; or `tracks` only; or `baseline` in the place of all three.
     """
 
     persons: PersonDetector
@@ -95,10 +99,15 @@ def load_bundle(weights: str | Path, *, device: str = "cpu") -> StageBundle:
     ensembles = _ensembles(folder)
     files = _files(folder, ensembles)
     read = {name: load_network(folder / f"{name}.safetensors", device=device) for name in files}
-    stage_2 = _baseline(read[BASELINE]) if BASELINE in read else _clip_networks(read, ensembles)
+    if BASELINE in read:
+        stage_2 = _baseline(read[BASELINE])
+    elif "tracks" in read and len(read) == len(STAGE_1_KINDS) + 1:
+        stage_2 = _tracks(read["tracks"])
+    else:
+        stage_2 = _clip_networks(read, ensembles)
     return StageBundle(
-        persons=PersonDetector(*_net_and_settings(read["persons"], Yolof, PersonsConfig)),
-        poses=PoseEstimator(*_net_and_settings(read["poses"], Hrnet, PosesConfig)),
+        persons=build_persons(read["persons"]),
+        poses=build_poses(read["poses"]),
         parts=PartDetector(*_net_and_settings(read["parts"], Yolof, PartsConfig)),
         action=stage_2.action,
         states=stage_2.states,
@@ -127,6 +136,13 @@ def _clip_networks(read: Mapping[str, NetworkFile], ensembles: Ensembles) -> _St
     return _Stage2(_label_space(action, states), action, StateRecognizer(states), tracks)
 
 
+def _tracks(file: NetworkFile) -> _Stage2:
+    """The network on tracks only; there are no labels of groups."""
+    tracks = _recognizer(file, None)
+    states = sorted({state for of_part in tracks.states for state in of_part})
+    return _Stage2(LabelSpace(tracks.actions, tuple(states), {}), tracks=tracks)
+
+
 def _baseline(file: NetworkFile) -> _Stage2:
     """The baseline alone; it has no labels of groups."""
     baseline = build_recognizer(file)
@@ -135,10 +151,12 @@ def _baseline(file: NetworkFile) -> _Stage2:
 
 
 def _files(folder: Path, ensembles: Ensembles) -> list[str]:
-    """The networks of a bundle, which are the names of its files."""
+    """The networks of a bundle, which are the names of its files: stage 1, and the clip networks, tracks or both."""
     has = {name: (folder / f"{name}.safetensors").is_file() for name in (BASELINE, "action", "tracks")}
     if has[BASELINE] and not has["action"] and "action" not in ensembles:
         return [*STAGE_1_KINDS, BASELINE]
+    if has["tracks"] and not has["action"] and "action" not in ensembles:
+        return [*STAGE_1_KINDS, "tracks"]
     members = [name for kind in CLIP_KINDS for name, _ in ensembles.get(kind, [(kind, 1.0)])]
     return [*STAGE_1_KINDS, *dict.fromkeys(members), *(["tracks"] if has["tracks"] else [])]
 
@@ -159,12 +177,34 @@ def load_persons(path: Path, *, device: str = "cpu") -> PersonDetector:
     Raises:
         WeightsError: the file is missing, damaged, or of another kind of network; so do the functions below.
     """
-    return PersonDetector(*_net_and_settings(load_network(path, device=device), Yolof, PersonsConfig))
+    return build_persons(load_network(path, device=device))
 
 
 def load_poses(path: Path, *, device: str = "cpu") -> PoseEstimator:
     """The pose estimator of one network's file."""
-    return PoseEstimator(*_net_and_settings(load_network(path, device=device), Hrnet, PosesConfig))
+    return build_poses(load_network(path, device=device))
+
+
+def build_persons(file: NetworkFile) -> PersonDetector:
+    """Return the person detector of a network that was read.
+
+    Raises:
+        WeightsError: it is no person detector's network, or its settings are out of range.
+    """
+    if isinstance(file.net, Nanodet):
+        return NanodetPersons(*_net_and_settings(file, Nanodet, NanodetPersonsConfig))
+    return YolofPersons(*_net_and_settings(file, Yolof, PersonsConfig))
+
+
+def build_poses(file: NetworkFile) -> PoseEstimator:
+    """Return the pose estimator of a network that was read.
+
+    Raises:
+        WeightsError: it is no pose network, or its settings are out of range.
+    """
+    if isinstance(file.net, Movenet):
+        return MovenetPoses(*_net_and_settings(file, Movenet, MovenetPosesConfig))
+    return HrnetPoses(*_net_and_settings(file, Hrnet, PosesConfig))
 
 
 def load_parts(path: Path, *, device: str = "cpu") -> PartDetector:
@@ -270,10 +310,13 @@ def _is_label(value: Any, num_words: int) -> bool:
     return isinstance(value, list) and len(value) == num_words and all(isinstance(word, str) for word in value)
 
 
-def _recognizer(file: NetworkFile, action: Classifier) -> TrackRecognizer:
+def _recognizer(file: NetworkFile, action: Classifier | None) -> TrackRecognizer:
     net, config = _net_and_settings(file, TrackNet, TracksConfig)
     actions, states = file.labels.get("actions"), file.labels.get("states")
-    if not isinstance(actions, list) or set(actions) != {label[0] for label in action.labels}:
+    count = net.config.num_actions
+    if not isinstance(actions, list) or len(actions) != count or not all(isinstance(name, str) for name in actions):
+        raise WeightsError(f"{file.kind}: labels.actions must be {count} names, got {actions!r:.80}")
+    if action is not None and set(actions) != {label[0] for label in action.labels}:
         raise WeightsError(f"{file.kind}: labels.actions must be those of the action network, got {actions!r}")
     if not isinstance(states, list) or tuple(map(len, states)) != net.config.num_states:
         raise WeightsError(f"{file.kind}: labels.states must be a list for each part, got {states!r}")

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -19,6 +18,7 @@ from actparse.nets.yolof_boxes import best_of_each_class
 from actparse.stages.dots import DotsConfig, draw_dots
 from actparse.stages.inputs import InputNorm, stack_images
 from actparse.stages.precision import inference
+from actparse.stages.square_crops import SquareCrops, square_crops
 from actparse.vocabulary import PARTS
 
 
@@ -36,54 +36,6 @@ class PartsConfig:
             raise ConfigError(f"parts.size must be at least 32, got {self.size}")
         if self.padding < 1:
             raise ConfigError(f"parts.padding must be at least 1, got {self.padding}")
-
-
-@dataclass(frozen=True)
-class SquareCrops:
-    """Square windows of a frame: crop pixel = (frame pixel - `origins`) * `scales`."""
-
-    origins: NDArray[np.float32]  # (N, 2) x, y of the window's corner, frame pixels
-    scales: NDArray[np.float32]  # (N,) crop pixels per frame pixel
-
-    def points_to_crop(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(N, K, 2) frame pixels -> (N, K, 2) crop pixels."""
-        return (points - self.origins[:, None]) * self.scales[:, None, None]
-
-    def points_to_frame(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(N, K, 2) crop pixels -> (N, K, 2) frame pixels."""
-        return points / self.scales[:, None, None] + self.origins[:, None]
-
-    def cut(self, image: NDArray[np.uint8], size: int) -> list[NDArray[np.uint8]]:
-        """The windows as N images (size, size, 3); outside the frame they are black."""
-        windows = zip(self.origins, self.scales, strict=True)
-        return [_warp(image, origin, float(scale), size) for origin, scale in windows]
-
-
-def square_crops(boxes: NDArray[np.float32], config: PartsConfig) -> SquareCrops:
-    """The crop windows of person boxes (N, 4) xyxy: same centre, `padding` times the longer side."""
-    sides = np.maximum((boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=1), 1) * config.padding  # (N,)
-    origins = (boxes[:, :2] + boxes[:, 2:]) / 2 - sides[:, None] / 2  # (N, 2)
-    return SquareCrops(origins.astype(np.float32), (config.size / sides).astype(np.float32))
-
-
-def _warp(image: NDArray[np.uint8], origin: NDArray[np.float32], scale: float, size: int) -> NDArray[np.uint8]:
-    half_pixel = 0.5 * scale - 0.5  # pixel i's centre lies at i + 0.5 in continuous coordinates
-    shift = -origin * scale + half_pixel
-    matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]], np.float32)
-    if scale < 0.5:  # bilinear sampling would alias: shrink the window by area first
-        x1, y1 = np.floor(origin).astype(int).clip(0)
-        x2, y2 = np.ceil(origin + size / scale).astype(int).clip(0) + 1
-        window = image[y1:y2, x1:x2]
-        if window.size:
-            factor = 2 * scale
-            small = cv2.resize(window, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-            exact = np.array([window.shape[1] / small.shape[1], window.shape[0] / small.shape[0]])
-            corner = np.array([x1, y1])
-            shift = ((0.5 * exact + corner) - origin) * scale - 0.5
-            matrix = np.array([[scale * exact[0], 0, shift[0]], [0, scale * exact[1], shift[1]]], np.float32)
-            image = np.asarray(small, np.uint8)
-    crop = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderValue=(0, 0, 0))
-    return np.asarray(crop, np.uint8)
 
 
 class PartDetector:
@@ -111,8 +63,9 @@ class PartDetector:
         Returns:
             Per frame boxes (n, 10, 4) in frame pixels, clipped to the frame, and scores (n, 10), in the order of PARTS.
         """
-        windows = [square_crops(frame_boxes, self.config) for frame_boxes in boxes]
-        crops = [crop for w, image in zip(windows, images, strict=True) for crop in w.cut(image, self.config.size)]
+        size, padding = self.config.size, self.config.padding
+        windows = [square_crops(frame_boxes, size=size, padding=padding) for frame_boxes in boxes]
+        crops = [crop for w, image in zip(windows, images, strict=True) for crop in w.cut(image, size)]
         drawn = [self._points(w, points) for w, points in zip(windows, keypoints, strict=True)]
         found, scores = self._run(crops, np.concatenate(drawn) if drawn else np.zeros((0, 17, 3), np.float32))
         ends = np.cumsum([len(frame_boxes) for frame_boxes in boxes])[:-1]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from actparse.errors import ConfigError
 from actparse.nets.yolof import Yolof
@@ -34,8 +36,25 @@ class PersonsConfig:
             raise ConfigError(f"persons.short_side must be 1..long_side ({self.long_side}), got {self.short_side}")
 
 
-class PersonDetector:
-    """Finds the persons of frames."""
+class PersonDetector(Protocol):
+    """What stage 1 needs of a person detector: `YolofPersons`, `NanodetPersons`, or either in tiles."""
+
+    @property
+    def net(self) -> nn.Module:
+        """The network, for its size and cost."""
+        ...
+
+    def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
+        """Find the persons of each image (H, W, 3) uint8 RGB, best first; all images of one call have one size."""
+        ...
+
+    def input_shape(self, size: tuple[int, int]) -> tuple[int, int, int]:
+        """Return (3, H, W) of the network's input for frames of (height, width)."""
+        ...
+
+
+class YolofPersons:
+    """Finds the persons of frames with YOLOF, the paper's detector."""
 
     def __init__(self, net: Yolof, config: PersonsConfig) -> None:
         self.net = net
@@ -50,8 +69,7 @@ class PersonDetector:
         new_width, new_height = self._resized(width, height)
         resized = [resize(image, (new_width, new_height)) for image in images]
         batch = self.config.norm(stack_images(resized, self.device))  # (N, 3, h, w)
-        stride = self.net.config.stride
-        pad = (0, -new_width % stride, 0, -new_height % stride)
+        pad = (0, -new_width % self.net.config.stride, 0, -new_height % self.net.config.stride)
         with inference(self.device):
             cls, reg = self.net(torch.nn.functional.pad(batch, pad).contiguous(memory_format=torch.channels_last))
         found = detect(
@@ -65,6 +83,12 @@ class PersonDetector:
         )
         scale = np.array([width / new_width, height / new_height] * 2, np.float32)
         return [Detections(b.cpu().numpy() * scale, s.cpu().numpy(), c.cpu().numpy()) for b, s, c in found]
+
+    def input_shape(self, size: tuple[int, int]) -> tuple[int, int, int]:
+        """Return (3, H, W) of the network's input for frames of (height, width)."""
+        width, height = self._resized(size[1], size[0])
+        stride = self.net.config.stride
+        return 3, -(-height // stride) * stride, -(-width // stride) * stride
 
     def _resized(self, width: int, height: int) -> tuple[int, int]:
         short, long = min(width, height), max(width, height)

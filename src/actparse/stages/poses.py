@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from actparse.errors import ConfigError
 from actparse.metrics.keypoints import oks_nms
@@ -45,8 +47,37 @@ class PosesConfig:
             raise ConfigError(f"poses.blur_kernel must be odd and at least 1, got {self.blur_kernel}")
 
 
-class PoseEstimator:
-    """Finds the keypoints of persons."""
+class PoseEstimator(Protocol):
+    """What stage 1 needs of a pose estimator: `HrnetPoses` or `MovenetPoses`."""
+
+    @property
+    def net(self) -> nn.Module:
+        """The network, for its size and cost."""
+        ...
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """(3, H, W) of a crop."""
+        ...
+
+    @property
+    def num_passes(self) -> int:
+        """How often the network runs for a crop."""
+        ...
+
+    def estimate(
+        self, images: Sequence[NDArray[np.uint8]], boxes: Sequence[NDArray[np.float32]]
+    ) -> list[NDArray[np.float32]]:
+        """Return the keypoints (n, 17, 3) of each image's boxes (n, 4) xyxy, frame pixels."""
+        ...
+
+    def select(self, persons: Detections, keypoints: NDArray[np.float32]) -> tuple[Detections, NDArray[np.float32]]:
+        """Return the N detections of an image that are one person each, with their keypoints (N, 17, 3), best first."""
+        ...
+
+
+class HrnetPoses:
+    """Finds the keypoints of persons with HRNet, the paper's pose network."""
 
     def __init__(self, net: Hrnet, config: PosesConfig, *, max_batch: int = 32) -> None:
         self.net = net
@@ -82,6 +113,20 @@ class PoseEstimator:
             points_to_image(points, centers, scales, self.config.size)
             for points, (centers, scales) in zip(splits, placed, strict=True)
         ]
+
+    def select(self, persons: Detections, keypoints: NDArray[np.float32]) -> tuple[Detections, NDArray[np.float32]]:
+        """Drop boxes that hold the pose of a better box."""
+        return distinct_persons(persons, keypoints, self.config.max_oks)
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """(3, H, W) of a crop."""
+        return (3, *self.config.size)
+
+    @property
+    def num_passes(self) -> int:
+        """How often the network runs for a crop."""
+        return 2 if self.config.flip_test else 1
 
     def _run(self, crops: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
         batch = self.config.norm(stack_images(crops, self.device)).contiguous(memory_format=torch.channels_last)

@@ -14,11 +14,13 @@ from actparse.data.pools import in_order
 from actparse.errors import WeightsError
 from actparse.files import written_beside
 from actparse.nets.hrnet import Hrnet
-from actparse.stages.poses import PoseEstimator, PosesConfig
+from actparse.nets.movenet import Movenet
+from actparse.stages.loading import build_poses
+from actparse.stages.poses import PoseEstimator
 from actparse.training.options import Report, say_nothing
 from actparse.training.store import Store, load_store
 from actparse.vocabulary import NUM_KEYPOINTS
-from actparse.weights.bundle import config_from_dict, file_sha256, load_network
+from actparse.weights.bundle import file_sha256, load_network
 
 BOX_JITTER = 0.05  # standard deviation of a box's centre and sides, in parts of its sides: a detector's error
 FRAMES_PER_JOB = 64
@@ -105,6 +107,6 @@ def _estimator(weights: Path) -> PoseEstimator:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     file = load_network(weights)
-    if not isinstance(file.net, Hrnet):
+    if not isinstance(file.net, Hrnet | Movenet):
         raise WeightsError(f"{weights}: needs a pose network, got one of kind {file.kind}")
-    return PoseEstimator(file.net, config_from_dict(PosesConfig, file.settings, name="poses: settings"))
+    return build_poses(file)

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from actparse.nets.yolof import Yolof, YolofConfig
 from actparse.stages.dots import draw_dots
-from actparse.stages.parts import PartDetector, PartsConfig, square_crops
+from actparse.stages.parts import PartDetector, PartsConfig
 from actparse.stages.refine import grow_boxes
+from actparse.stages.square_crops import square_crops
 from actparse.structures import Detections
 from actparse.training.augment import (
     ColorJitter,
@@ -111,7 +112,7 @@ class PartsTask(Task):
         grown = grow_boxes(
             box, self.train_keypoints[row][None], min_confidence=GROWING_CONFIDENCE, size=(size[0], size[1])
         )
-        window = square_crops(grown, self.stage)
+        window = square_crops(grown, size=self.stage.size, padding=self.stage.padding)
         scale, origin = float(window.scales[0]), window.origins[0]
         cut = np.array([[scale, 0, -origin[0] * scale], [0, scale, -origin[1] * scale]])
         half = self.stage.size / 2

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from actparse.nets.yolof import Yolof, YolofConfig
-from actparse.stages.persons import PersonDetector, PersonsConfig
+from actparse.stages.persons import PersonsConfig, YolofPersons
 from actparse.structures import Detections
 from actparse.training.augment import (
     ColorJitter,
@@ -86,7 +86,7 @@ class PersonsTask(Task):
     def evaluate(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
         """AP of the stage on the kept frames of the held-out split."""
         assert isinstance(net, Yolof)
-        detector = PersonDetector(net.to(device).eval(), self.stage)
+        detector = YolofPersons(net.to(device).eval(), self.stage)
         store = self.held_out
         found = []
         for start in range(0, len(store.frames), EVALUATION_BATCH):

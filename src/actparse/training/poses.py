@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from actparse.metrics.keypoints import oks, pck, swap_rate
 from actparse.nets.heatmaps import encode, heatmap_loss
 from actparse.nets.hrnet import STRIDE, Hrnet, HrnetConfig
-from actparse.stages.poses import PoseEstimator, PosesConfig
+from actparse.stages.poses import HrnetPoses, PosesConfig
 from actparse.training.augment import (
     ColorJitter,
     about,
@@ -118,7 +118,7 @@ class PosesTask(Task):
     def evaluate(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
         """OKS, PCK and share of sides mixed up, of the stage on the held-out crops' true boxes."""
         assert isinstance(net, Hrnet)
-        estimator = PoseEstimator(net.to(device).eval(), self.stage)
+        estimator = HrnetPoses(net.to(device).eval(), self.stage)
         stream = self.held_out
         middle = np.full((len(stream), 2), stream.config.size / 2, np.float32)
         boxes = np.concatenate((middle - stream.sides / 2, middle + stream.sides / 2), axis=1)  # (N, 4)

@@ -15,9 +15,10 @@ from actparse.errors import DataError
 from actparse.nets.detector_input import detector_resize_size
 from actparse.nets.yolof import Yolof
 from actparse.stages.dots import draw_dots
-from actparse.stages.parts import PartDetector, PartsConfig, square_crops
-from actparse.stages.persons import PersonDetector, PersonsConfig
+from actparse.stages.parts import PartDetector, PartsConfig
+from actparse.stages.persons import PersonsConfig, YolofPersons
 from actparse.stages.refine import grow_boxes
+from actparse.stages.square_crops import square_crops
 from actparse.structures import Detections
 from actparse.training.detection import box_figures
 from actparse.training.paper.detection import BoxedImage, augmented, collated, detection_terms, inside, padded
@@ -111,7 +112,7 @@ class PersonsTask(DetectorTask):
 
     def _figures(self, net: nn.Module, device: torch.device, split: Split) -> dict[str, Any]:
         assert isinstance(net, Yolof)
-        detector = PersonDetector(net.to(device).eval(), self.stage)
+        detector = YolofPersons(net.to(device).eval(), self.stage)
         truth: list[Detections] = []
         found: list[Detections] = []
         for frames, images in _batches(split, self.numbers.frame_stride):
@@ -154,7 +155,8 @@ class PartsTask(DetectorTask):
         video, number = index.video_of(frame), int(index.frame_numbers[frame])
         image = read_images(index, video, [number])[number]
         points = self.keypoints.of(self.train, video)[person - _first_person(self.train, video)]  # (17, 3)
-        window = square_crops(self._grown(index.person_boxes[person][None], points[None], image), self.stage)
+        grown = self._grown(index.person_boxes[person][None], points[None], image)
+        window = square_crops(grown, size=self.stage.size, padding=self.stage.padding)
         parts = index.part_boxes[person]  # (10, 4)
         labels = np.flatnonzero((parts != 0).any(axis=1))
         corners = window.points_to_crop(parts[labels].reshape(1, -1, 2))[0]  # (2 G, 2)

@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 from actparse.errors import WeightsError
 from actparse.files import written_beside
 from actparse.nets.hrnet import Hrnet
-from actparse.stages.poses import PoseEstimator, PosesConfig
+from actparse.nets.movenet import Movenet
+from actparse.stages.loading import build_poses
+from actparse.stages.poses import PoseEstimator
 from actparse.training import ranks
 from actparse.training.options import Report
 from actparse.training.paper.index import VideoIndex
 from actparse.training.paper.splits import Split, read_images
 from actparse.vocabulary import NUM_KEYPOINTS
-from actparse.weights.bundle import config_from_dict, file_sha256, load_network
+from actparse.weights.bundle import file_sha256, load_network
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,6 @@ def _of_video(estimator: PoseEstimator, split: Split, video: int, stride: int) -
 
 def _estimator(weights: Path, device: torch.device) -> PoseEstimator:
     file = load_network(weights, device=device)
-    if not isinstance(file.net, Hrnet):
+    if not isinstance(file.net, Hrnet | Movenet):
         raise WeightsError(f"{weights}: needs a pose network, got one of kind {file.kind}")
-    return PoseEstimator(file.net, config_from_dict(PosesConfig, file.settings, name="poses: settings"))
+    return build_poses(file)
