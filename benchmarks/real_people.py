@@ -15,7 +15,7 @@ import json
 import math
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +28,13 @@ from actparse.metrics.figures import without_nan
 from actparse.metrics.people import PART_IOUS, PeopleCounts, TruePeople, count_people
 from actparse.parser import Parser
 from actparse.video.sources import find_videos
-from actparse.vocabulary import NUM_KEYPOINTS
+from actparse.vocabulary import NUM_KEYPOINTS, PART_INDEX
 
 TRUTH_FILE = "truth.json"
 CLIP_NAME = re.compile(r"(.+)_\d+")  # ACTION_n
 
 
-def main() -> int:
+def main(words: Sequence[str] | None = None) -> int:
     """Measure each folder and print its table; an error is one line."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("folders", nargs="*", type=Path, metavar="FOLDER", help="photos with truth.json, or clips")
@@ -42,14 +42,14 @@ def main() -> int:
     arguments.add_argument("--weights", default="people", metavar="NAME_OR_PATH")
     arguments.add_argument("--json", type=Path, metavar="FILE", help="write the figures, null where there are none")
     arguments.add_argument("-v", "--verbose", action="store_true", help="a row for each photo and clip, too")
-    args = arguments.parse_args()
+    args = arguments.parse_args(words)
     try:
         parser = Parser.load(args.weights, device="cpu")
         measured = {}
         for folder in args.folders:
-            measure = measure_photos if (folder / TRUTH_FILE).is_file() else measure_clips
+            measure = measure_photos if (expect_folder(folder) / TRUTH_FILE).is_file() else measure_clips
             measured[str(folder)] = measure(parser, folder, verbose=args.verbose)
-        for folder in args.other:
+        for folder in map(expect_folder, args.other):
             measured[str(folder)] = measure_other(parser, folder, verbose=args.verbose)
         if args.json:
             write_text(args.json, json.dumps({"weights": args.weights, "folders": measured}, indent=2))
@@ -57,6 +57,17 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 2
     return 0
+
+
+def expect_folder(path: Path) -> Path:
+    """The same path.
+
+    Raises:
+        DataError: it is no folder.
+    """
+    if not path.is_dir():
+        raise DataError(f"{path}: needs a folder, got {'a file' if path.exists() else 'nothing'}")
+    return path
 
 
 def measure_photos(parser: Parser, folder: Path, *, verbose: bool) -> dict[str, Any]:
@@ -69,7 +80,7 @@ def measure_photos(parser: Parser, folder: Path, *, verbose: bool) -> dict[str, 
             persons = f"{counts.found} of {counts.persons} persons, {counts.boxes} boxes"
             right = f"{counts.right_keypoints} of {counts.keypoints} keypoints"
             parts = " and ".join(str(row.sum()) for row in counts.right_parts)
-            print(f"{name:24} {persons}, {right}, {parts} of {counts.parts.sum()} parts")
+            print(f"{name:24} {persons}, {right}, {parts} of {counts.parts.sum()} parts", flush=True)
     figures = {
         "persons found": total.persons_found(),
         "boxes an image": total.boxes_per_image(),
@@ -101,8 +112,16 @@ def _people(persons: Sequence[Any]) -> TruePeople:
     return TruePeople(
         boxes=np.array([person["box"] for person in persons], np.float32).reshape(-1, 4),
         keypoints=np.array([person["keypoints"] for person in persons], np.float32).reshape(-1, NUM_KEYPOINTS, 3),
-        parts=tuple({name: box for name, box in person["parts"].items() if box is not None} for person in persons),
+        parts=tuple(_parts(person["parts"]) for person in persons),
     )
+
+
+def _parts(parts: Mapping[str, Any]) -> dict[str, list[float]]:
+    """The boxes of the visible parts."""
+    for name in parts:
+        if name not in PART_INDEX:
+            raise ValueError(f"parts must be among {', '.join(PART_INDEX)}, got {name!r}")
+    return {name: np.array(box, float).reshape(4).tolist() for name, box in parts.items() if box is not None}
 
 
 def measure_clips(parser: Parser, folder: Path, *, verbose: bool) -> dict[str, Any]:
@@ -155,7 +174,7 @@ def name_action(parser: Parser, clip: Path, true: str | None, verbose: bool) -> 
     if verbose:
         told = f"{named.best} {parse.action_scores[named.best]:.0%}" + (f", {named.verdict}" if named.verdict else "")
         place = f", the true one {named.true_score:.0%} at rank {named.rank}" if true is not None else ""
-        print(f"{clip.name:36} {told}{place}")
+        print(f"{clip.name:36} {told}{place}", flush=True)
     return named
 
 
