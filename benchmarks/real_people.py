@@ -79,8 +79,8 @@ def measure_photos(parser: Parser, folder: Path, *, verbose: bool) -> dict[str, 
         if verbose:
             persons = f"{counts.found} of {counts.persons} persons, {counts.boxes} boxes"
             right = f"{counts.right_keypoints} of {counts.keypoints} keypoints"
-            parts = " and ".join(str(row.sum()) for row in counts.right_parts)
-            print(f"{name:24} {persons}, {right}, {parts} of {counts.parts.sum()} parts", flush=True)
+            right_parts = " and ".join(str(row.sum()) for row in counts.right_parts)
+            print(f"{name:24} {persons}, {right}, {right_parts} of {counts.parts.sum()} parts", flush=True)
     figures = {
         "persons found": total.persons_found(),
         "boxes an image": total.boxes_per_image(),
