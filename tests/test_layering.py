@@ -22,7 +22,7 @@ ROWS: tuple[tuple[str, ...], ...] = (  # from the top; rooms of one row do not k
     ("outputs", "conversion"),
     ("batch", "watching"),
     ("diagnosis_video", "compute"),
-    ("demo", "diagnosis", "reproduce"),
+    ("demo", "diagnosis", "pose_evaluation", "reproduce"),
     ("commands",),
     ("cli",),
     ("__main__",),

@@ -82,3 +82,47 @@ def test_keypoints_by_similarity() -> None:
     assert keypoint_average_precision(truth, [(moved, np.ones(1, np.float32))]).ap50 == 0.0
     nothing = (np.zeros((0, 17, 3), np.float32), np.zeros(0, np.float32))
     assert keypoint_average_precision(truth, [nothing]).ap50 == 0.0
+
+
+def test_a_box_in_a_crowd_counts_neither_way() -> None:
+    truth, crowd = [boxes((0, 0, 10, 10))], [boxes((40, 40, 90, 90))]
+    found = [boxes((50, 50, 60, 60), (0, 0, 10, 10), scores=[0.9, 0.8])]
+    assert average_precision(truth, found, ["person"], crowd).ap50 == pytest.approx(100.0)
+    assert average_precision(truth, [NONE], ["person"], crowd).ap50 == 0.0
+    assert math.isnan(average_precision([NONE], [NONE], ["person"], crowd).ap50)
+
+
+def poses(*corners: float) -> np.ndarray:
+    """Persons (n, 17, 3), each spread over 100 x 100 pixels from (corner, corner) on."""
+    points = np.random.default_rng(0).uniform(0, 100, (len(corners), 17, 3)).astype(np.float32)
+    points[..., :2] += np.array(corners, np.float32)[:, None, None]
+    points[..., 2] = 2
+    return points
+
+
+def test_a_pose_in_a_crowd_counts_neither_way() -> None:
+    points, crowd = poses(0, 500), np.array([[500, 500, 600, 600]], np.float32)
+    truth = [(points[:1], np.array([[0, 0, 100, 100]], np.float32))]
+    found = [(points, np.array([0.8, 0.9], np.float32))]
+    assert keypoint_average_precision(truth, found).ap50 == pytest.approx(50.0)
+    assert keypoint_average_precision(truth, found, crowds=[crowd]).ap50 == pytest.approx(100.0)
+
+
+def test_a_person_without_labelled_keypoints_counts_neither_way() -> None:
+    points = poses(0, 500)
+    unlabelled = points.copy()
+    unlabelled[1] = 0
+    truth = [(unlabelled, np.array([[0, 0, 100, 100], [500, 500, 600, 600]], np.float32))]
+    found = [(points, np.array([0.8, 0.9], np.float32))]
+    assert keypoint_average_precision(truth, found).ap50 == pytest.approx(100.0)
+    nothing = (np.zeros((0, 17, 3), np.float32), np.zeros(0, np.float32))
+    only_unlabelled = [(unlabelled[1:], truth[0][1][1:])]
+    assert math.isnan(keypoint_average_precision(only_unlabelled, [nothing]).ap50)
+
+
+def test_a_larger_area_forgives_more() -> None:
+    points = poses(0)
+    truth = [(points, np.array([[0, 0, 100, 100]], np.float32))]
+    found = [(points + np.array([20, 0, 0], np.float32), np.ones(1, np.float32))]
+    small, large = (keypoint_average_precision(truth, found, areas=[np.array([area])]).ap50 for area in (100.0, 1e6))
+    assert (small, large) == (0.0, pytest.approx(100.0))

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from actparse.errors import ShapeError
-from actparse.metrics.keypoints import oks, oks_nms, pairwise_oks, pck, swap_rate
-from actparse.vocabulary import KEYPOINT_FLIP, OKS_SIGMAS
+from actparse.metrics.keypoints import oks, oks_nms, pairwise_oks, pck, swap_rate, torso_lengths
+from actparse.vocabulary import KEYPOINT_FLIP, KEYPOINTS, OKS_SIGMAS
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -71,3 +71,37 @@ def test_errors() -> None:
         oks(np.zeros((2, 3)), np.zeros((2, 17, 3)), np.ones(2))
     with pytest.raises(ShapeError, match="truth must have shape"):
         pck(np.zeros((2, 17, 2)), np.zeros((3, 17, 3)), np.ones(3))
+
+
+def labelled(**places: tuple[float, float]) -> np.ndarray:
+    points = np.zeros((17, 3))
+    for name, place in places.items():
+        points[KEYPOINTS.index(name)] = (*place, 2)
+    return points
+
+
+@pytest.mark.parametrize(
+    ("points", "length"),
+    [
+        pytest.param(
+            labelled(left_shoulder=(0, 0), right_shoulder=(20, 0), left_hip=(5, 50), right_hip=(15, 50)),
+            50,
+            id="all four",
+        ),
+        pytest.param(labelled(left_shoulder=(0, 0), left_hip=(30, 30), right_hip=(30, 50)), 50, id="one shoulder"),
+        pytest.param(labelled(right_shoulder=(0, 0), left_hip=(30, 40)), 50, id="one of each"),
+        pytest.param(
+            labelled(left_shoulder=(0, 0), left_elbow=(0, 10), right_knee=(0, 80), right_ankle=(0, 100)), 17, id="shin"
+        ),
+        pytest.param(labelled(left_shoulder=(0, 0), left_elbow=(0, 100), nose=(0, -50)), 130, id="upper arm"),
+        pytest.param(labelled(left_hip=(0, 0), left_knee=(0, 100)), 85, id="thigh"),
+        pytest.param(labelled(nose=(0, 0), left_ear=(9, 0)), np.nan, id="a face"),
+        pytest.param(labelled(left_shoulder=(7, 7), left_hip=(7, 7)), np.nan, id="one point"),
+    ],
+)
+def test_torso_by_hand(points: np.ndarray, length: float) -> None:
+    np.testing.assert_allclose(torso_lengths(points[None]), [length])
+
+
+def test_torsos_of_nobody() -> None:
+    assert torso_lengths(np.zeros((0, 17, 3))).shape == (0,)

@@ -1,4 +1,4 @@
-"""Commands "evaluate", "submit" and "diagnose"."""
+"""Commands "evaluate", "evaluate-poses", "submit" and "diagnose"."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 def add_commands(commands: Commands) -> None:
     """Make them known."""
     _add_evaluate(commands)
+    _add_evaluate_poses(commands)
     _add_submit(commands)
     _add_diagnose(commands)
 
@@ -118,6 +119,42 @@ def _print_scores(names: Sequence[str], scores: Sequence[TpsScore]) -> None:
     print(row("video accuracy", [score.video_accuracy for score in scores]))
     for threshold in (0.1, 0.3, 0.5, 0.7, 0.9):
         print(row(f"accuracy at {threshold}", [score.accuracy_at(threshold) for score in scores]))
+
+
+def _add_evaluate_poses(commands: Commands) -> None:
+    command = commands.add_parser(
+        "evaluate-poses",
+        help="how well people and keypoints are found in your own images, against a COCO keypoints file",
+        description="Parse the images of a COCO keypoints file and measure persons and keypoints: average precision, "
+        "the share of persons found, boxes an image, and PCK. Crowds count neither way, as in COCO.",
+        epilog="example: actparse evaluate-poses --images val2017 --annotations person_keypoints_val2017.json "
+        "--limit 200 --json poses.json",
+    )
+    command.add_argument("--images", type=Path, required=True, metavar="DIR", help="the folder of the images")
+    command.add_argument(
+        "--annotations",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="COCO JSON with boxes and keypoints of the category person",
+    )
+    command.add_argument("--limit", type=int, metavar="N", help="the first N images only; default: all")
+    add_json_file_option(command, "the metrics")
+    add_model_options(command)
+    command.set_defaults(run=_evaluate_poses)
+
+
+def _evaluate_poses(args: argparse.Namespace) -> int:
+    from actparse.parser import Parser
+    from actparse.pose_evaluation import evaluate_poses
+    from actparse.progress import counted
+
+    with counted("images") as progress:
+        parser = Parser.load(args.weights, device=args.device)
+        metrics = evaluate_poses(parser, args.images, args.annotations, limit=args.limit, progress=progress)
+    if not write_or_print(json.dumps(metrics.to_dict(), indent=2), args.json):
+        print(metrics.to_text())
+    return 0
 
 
 def _add_submit(commands: Commands) -> None:

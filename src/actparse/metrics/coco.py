@@ -34,7 +34,10 @@ class AveragePrecision:
 
 
 def average_precision(
-    truth: Sequence[Detections], found: Sequence[Detections], names: Sequence[str]
+    truth: Sequence[Detections],
+    found: Sequence[Detections],
+    names: Sequence[str],
+    crowds: Sequence[Detections] | None = None,
 ) -> AveragePrecision:
     """AP of boxes over all sizes, at most 100 an image.
 
@@ -42,8 +45,12 @@ def average_precision(
         truth: annotated boxes by image; their scores do not count.
         found: boxes by image.
         names: of the labels 0, 1, ...
+        crowds: regions by image that hold many of a label; a box of that label in one counts neither way.
     """
     annotations, results = _box_rows(truth, found)
+    for image, regions in enumerate(crowds or (), start=1):
+        for box, label in zip(_xywh(regions.boxes), regions.labels.tolist(), strict=True):
+            annotations.append(_annotation(len(annotations) + 1, image, label, box) | {"iscrowd": 1})
     precision = _precision("bbox", len(truth), annotations, results, names)[..., 0]  # (T, R, K)
     return _summary(precision, names)
 
@@ -78,24 +85,34 @@ def _box_rows(
 def keypoint_average_precision(
     truth: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]],
     found: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]],
+    *,
+    areas: Sequence[NDArray[np.float32]] | None = None,
+    crowds: Sequence[NDArray[np.float32]] | None = None,
 ) -> AveragePrecision:
     """AP of poses by object keypoint similarity, at most 20 an image.
+
+    A person without any labelled keypoint counts neither way.
 
     Args:
         truth: by image keypoints (n, 17, 3) x, y, visibility 0..2, and person boxes (n, 4).
         found: by image keypoints (n, 17, 3) x, y, confidence, and scores (n,).
+        areas: by image (n,) of the true persons, square pixels; None is 0.53 of their boxes'.
+        crowds: by image boxes (m, 4) of regions with many persons; a pose in one counts neither way.
     """
     annotations: list[dict[str, Any]] = []
     results: list[dict[str, Any]] = []
     for image, ((true, boxes), (points, scores)) in enumerate(zip(truth, found, strict=True), start=1):
-        for keypoints, box in zip(true, _xywh(boxes), strict=True):
-            annotation = _annotation(len(annotations) + 1, image, 0, box)
-            annotation["area"] *= AREA_SHARE
+        sizes = AREA_SHARE * (boxes[:, 2:] - boxes[:, :2]).prod(axis=1) if areas is None else areas[image - 1]  # (n,)
+        for keypoints, box, size in zip(true, _xywh(boxes), sizes, strict=True):
+            annotation = _annotation(len(annotations) + 1, image, 0, box) | {"area": float(size)}
             flat = {"keypoints": _flat(keypoints), "num_keypoints": int((keypoints[:, 2] > 0).sum())}
             annotations.append(annotation | flat)
         for keypoints, score in zip(points, scores, strict=True):
             result = {"image_id": image, "category_id": 1, "keypoints": _flat(keypoints), "score": float(score)}
             results.append(result)
+        for box in _xywh(crowds[image - 1]) if crowds is not None else ():
+            unlabelled = {"keypoints": [0.0] * NUM_KEYPOINTS * 3, "num_keypoints": 0, "iscrowd": 1}
+            annotations.append(_annotation(len(annotations) + 1, image, 0, box) | unlabelled)
     precision = _precision("keypoints", len(truth), annotations, results, ("person",))[..., 0]  # (T, R, 1)
     return _summary(precision, ("person",))
 
@@ -154,7 +171,8 @@ def _nothing_found(
     """Precision 0 wherever there is truth."""
     precision = np.full((10, 101, num_classes, len(area_ranges)), -1.0)
     for number, (low, high) in enumerate(area_ranges):
-        present = {row["category_id"] - 1 for row in annotations if low <= row["area"] <= high}
+        counted = [row for row in annotations if not row["iscrowd"] and row.get("num_keypoints", 1) > 0]
+        present = {row["category_id"] - 1 for row in counted if low <= row["area"] <= high}
         precision[:, :, sorted(present), number] = 0.0
     return precision
 

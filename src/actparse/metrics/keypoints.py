@@ -14,6 +14,11 @@ from actparse.errors import ShapeError, expect_shape
 from actparse.vocabulary import KEYPOINT_PAIRS, NUM_KEYPOINTS, OKS_SIGMAS
 
 Array = NDArray[np.floating[Any]]
+SHOULDERS, HIPS = [5, 6], [11, 12]
+TORSO_OF_LIMBS = (  # from and to, and the torso's length over that of the limb
+    *((11, 13, 0.85), (12, 14, 0.85), (13, 15, 0.85), (14, 16, 0.85)),  # thighs and shins
+    *((5, 7, 1.3), (6, 8, 1.3)),  # upper arms
+)
 
 
 def oks(predictions: Array, truth: Array, areas: Array) -> NDArray[np.float64]:
@@ -86,10 +91,49 @@ def pck(predictions: Array, truth: Array, sizes: Array, max_distance: float = 0.
     Raises:
         ShapeError: the arrays do not fit each other.
     """
+    near = near_keypoints(predictions, truth, sizes, max_distance)  # (N, 17)
+    return _share(near[truth[..., 2] > 0])
+
+
+def near_keypoints(predictions: Array, truth: Array, sizes: Array, max_distance: float) -> NDArray[np.bool_]:
+    """Tell which keypoints are near enough to the truth, (N, 17), whether they count or not; arguments as for `pck`.
+
+    Raises:
+        ShapeError: the arrays do not fit each other.
+    """
     distances = _distances(predictions, truth)  # (N, 17)
     expect_shape("sizes", sizes, (len(truth),))
-    near = distances <= max_distance * sizes[:, None]  # (N, 17)
-    return _share(near[truth[..., 2] > 0])
+    return np.asarray(distances <= max_distance * np.asarray(sizes)[:, None], np.bool_)
+
+
+def torso_lengths(truth: Array) -> NDArray[np.float64]:
+    """Measure the torso of each person, pixels (N,), of keypoints (N, 17, 3) x, y, visibility.
+
+    It is the distance between the middle of the shoulders and the middle of the hips; of a pair of which one keypoint
+    is labelled, that one is the middle. Where both shoulders or both hips are missing it is estimated from the limbs:
+    the longest of 0.85 x thigh, 0.85 x shin and 1.3 x upper arm. NaN where no limb is labelled either.
+
+    Raises:
+        ShapeError: `truth` is not (N, 17, 3).
+    """
+    expect_shape("truth", truth, (None, NUM_KEYPOINTS, 3))
+    places = np.where(truth[..., 2:] > 0, truth[..., :2], np.nan).astype(np.float64)  # (N, 17, 2)
+    torsos = _lengths(_middles(places[:, SHOULDERS]) - _middles(places[:, HIPS]))  # (N,)
+    limbs = [factor * _lengths(places[:, start] - places[:, end]) for start, end, factor in TORSO_OF_LIMBS]
+    estimates = np.fmax.reduce(limbs, axis=0)  # (N,) the longest that is labelled
+    lengths = np.where(torsos > 0, torsos, estimates)
+    return np.where(lengths > 0, lengths, np.nan)
+
+
+def _lengths(steps: Array) -> NDArray[np.float64]:
+    return np.hypot(steps[:, 0], steps[:, 1])
+
+
+def _middles(pairs: Array) -> NDArray[np.float64]:
+    """Middles (N, 2) of pairs (N, 2, 2), or the one that is no NaN."""
+    first, second = pairs[:, 0], pairs[:, 1]
+    either = np.where(np.isnan(first), second, first)
+    return np.where(np.isnan(first) | np.isnan(second), either, (first + second) / 2)
 
 
 def swap_rate(predictions: Array, truth: Array) -> float:

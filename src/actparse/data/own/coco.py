@@ -6,7 +6,6 @@ Source: the COCO format; videos and frames as in its extensions for video (COCO-
 from __future__ import annotations
 
 import csv
-import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,17 +16,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from actparse.data.coco_fields import (
+    coco_entries,
+    id_field,
+    keypoints_field,
+    read_coco_json,
+    text_field,
+    whole_field,
+)
 from actparse.data.kinetics_tps import Box
 from actparse.data.own.assembling import FrameLabels
 from actparse.data.own.labelled import LabelledVideo
 from actparse.data.own.words import expect_word
 from actparse.data.scan import MISSING, VALID, read_box, readable, shown
 from actparse.errors import DataError
-from actparse.vocabulary import GROUP_PARTS, NUM_KEYPOINTS, PARTS
+from actparse.vocabulary import GROUP_PARTS, PARTS
 
 PERSON = "person"
 MAX_FRAME = 10**7
-MAX_BYTES = 1 << 30  # of a label file
 MAX_ROWS = 10**7  # of a CSV file
 SECONDS, FRAMES = ("start_s", "end_s"), ("first_frame", "last_frame")  # columns; the last frame is one of the stretch
 
@@ -139,13 +145,13 @@ def read_coco(path: Path, *, first_frame: int = 0, ignore: Sequence[str] = ()) -
     Raises:
         DataError: the file is no COCO JSON, or a field is not what docs/own-data.md says.
     """
-    raw = _read_json(path)
+    raw = read_coco_json(path)
     categories = _categories(raw, str(path), ignore)
     images = dict(_images(raw, str(path), first_frame))
     annotations: dict[int, list[tuple[str, dict[str, Any]]]] = defaultdict(list)
-    for place, content in _entries(raw, "annotations", str(path)):
-        image = _id(content, "image_id", images, place)
-        if categories[_id(content, "category_id", categories, place)] is not None:
+    for place, content in coco_entries(raw, "annotations", str(path)):
+        image = id_field(content, "image_id", images, place)
+        if categories[id_field(content, "category_id", categories, place)] is not None:
             annotations[image].append((place, content))
     labels: dict[str, FrameLabels] = {}
     for image, contents in annotations.items():
@@ -155,38 +161,11 @@ def read_coco(path: Path, *, first_frame: int = 0, ignore: Sequence[str] = ()) -
     return tuple(LabelledVideo(str(path), video, frames, None, warned) for video, (frames, warned) in made.items())
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise DataError(f"{path}: needs at most {MAX_BYTES >> 30} GB, got more")
-        raw = json.loads(path.read_bytes())
-    except OSError as error:
-        raise DataError(f"{path}: needs a JSON file, got: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{path}: needs a JSON file, got: {error}") from None
-    if not isinstance(raw, dict):
-        raise DataError(f"{path}: must be an object with images, annotations and categories, got {shown(raw)}")
-    return raw
-
-
-def _entries(raw: Mapping[str, Any], name: str, where: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    found = raw.get(name)
-    if not isinstance(found, list):
-        raise DataError(f"{where}: {name} must be a list, got {shown(found)}")
-    for number, content in enumerate(found):
-        place = f"{where}: {name}[{number}]"
-        if not isinstance(content, dict):
-            raise DataError(f"{place} must be an object, got {shown(content)}")
-        yield place, content
-
-
 def _categories(raw: Mapping[str, Any], where: str, ignore: Sequence[str]) -> dict[int, str | None]:
     """Names by id; None is left aside."""
     found: dict[int, str | None] = {}
-    for place, content in _entries(raw, "categories", where):
-        name, number = content.get("name"), _whole(content.get("id"), f"{place}.id")
+    for place, content in coco_entries(raw, "categories", where):
+        name, number = content.get("name"), whole_field(content.get("id"), f"{place}.id")
         if name in ignore:
             found[number] = None
         else:
@@ -197,25 +176,28 @@ def _categories(raw: Mapping[str, Any], where: str, ignore: Sequence[str]) -> di
 
 def _images(raw: Mapping[str, Any], where: str, first_frame: int) -> Iterator[tuple[int, _Image]]:
     videos = {}
-    for place, content in _entries(raw, "videos", where) if "videos" in raw else ():
+    for place, content in coco_entries(raw, "videos", where) if "videos" in raw else ():
         name = content.get("file_name", content.get("name"))
-        videos[_whole(content.get("id"), f"{place}.id")] = _name(name, f"{place}.name")
-    for place, content in _entries(raw, "images", where):
-        file = _name(content.get("file_name", "-"), f"{place}.file_name").replace("\\", "/")
+        videos[whole_field(content.get("id"), f"{place}.id")] = text_field(name, f"{place}.name")
+    for place, content in coco_entries(raw, "images", where):
+        file = text_field(content.get("file_name", "-"), f"{place}.file_name").replace("\\", "/")
         if "video_id" in content:
-            video = videos[_id(content, "video_id", videos, place)]
+            video = videos[id_field(content, "video_id", videos, place)]
         else:
             video = PurePosixPath(file).parent.name
             if not video:
                 raise DataError(f"{place}: needs a video_id, or a file_name VIDEO/NUMBER.jpg, got {readable(file)!r}")
-        yield _whole(content.get("id"), f"{place}.id"), _Image(video, _frame(content, file, place, first_frame), place)
+        yield (
+            whole_field(content.get("id"), f"{place}.id"),
+            _Image(video, _frame(content, file, place, first_frame), place),
+        )
 
 
 def _frame(content: Mapping[str, Any], file: str, place: str, first_frame: int) -> int:
     """The frame's number from 0: said by a key, or the last number in the image's name."""
     for key in ("frame_index", "frame_id"):
         if key in content:
-            return _whole(content[key], f"{place}.{key}")
+            return whole_field(content[key], f"{place}.{key}")
     numbers = re.findall(r"\d{1,9}", PurePosixPath(file).stem)
     if not numbers:
         raise DataError(f"{place}: needs a frame_index, or a number in its file_name, got {readable(file)!r}")
@@ -236,7 +218,7 @@ def _add_frame(
         if track is None and not alone:
             raise DataError(f"{place}: needs a track_id, the image has {len(persons)} persons, got none")
         only = _said(persons[0], "track_id") if persons and track is None else track
-        number = 1 if only is None else _whole(only, f"{place}.track_id")
+        number = 1 if only is None else whole_field(only, f"{place}.track_id")
         box = _xyxy(content.get("bbox"), f"{place}.bbox")
         if name != PERSON:
             state = _said(content, "state")
@@ -246,34 +228,15 @@ def _add_frame(
             continue
         labels.add_person(image.frame, number, box, place)
         if content.get("keypoints"):
-            labels.add_keypoints(image.frame, number, _keypoints(content["keypoints"], f"{place}.keypoints"), place)
+            labels.add_keypoints(
+                image.frame, number, keypoints_field(content["keypoints"], f"{place}.keypoints"), place
+            )
 
 
 def _said(content: Mapping[str, Any], key: str) -> Any:
     """A key beside COCO's own, or among the attributes, where CVAT's export has it."""
     attributes = content.get("attributes")
     return content.get(key, attributes.get(key) if isinstance(attributes, dict) else None)
-
-
-def _whole(value: Any, where: str) -> int:
-    if type(value) is not int or not 0 <= value <= 10**12:
-        raise DataError(f"{where} must be a whole number from 0 on, got {shown(value)}")
-    return value
-
-
-def _id(content: Mapping[str, Any], key: str, known: Mapping[int, object], place: str) -> int:
-    """The id of something that the file has."""
-    number = content.get(key)
-    if type(number) is not int or number not in known:
-        needs = f"the id of one {key.removesuffix('_id')} of the file"
-        raise DataError(f"{place}.{key} must be {needs}, got {shown(number)}")
-    return number
-
-
-def _name(value: Any, where: str) -> str:
-    if not isinstance(value, str) or not value:
-        raise DataError(f"{where} must be text, got {shown(value)}")
-    return value
 
 
 def _xyxy(raw: Any, where: str) -> Box:
@@ -283,13 +246,3 @@ def _xyxy(raw: Any, where: str) -> Box:
     if read_box([x, y, x + width, y + height])[1] != VALID:
         raise DataError(f"{where} must have a width and a height above 0, got {shown(raw)}")
     return x, y, x + width, y + height
-
-
-def _keypoints(raw: Any, where: str) -> NDArray[np.float32]:
-    try:
-        keypoints = np.asarray(raw, np.float32)
-    except (TypeError, ValueError, OverflowError):
-        keypoints = np.zeros(0, np.float32)
-    if keypoints.shape != (3 * NUM_KEYPOINTS,) or not np.isfinite(keypoints).all():
-        raise DataError(f"{where} must be {3 * NUM_KEYPOINTS} finite numbers, got {shown(raw)}")
-    return keypoints.reshape(NUM_KEYPOINTS, 3)

@@ -1,0 +1,104 @@
+"""The fields of COCO JSON files, read one by one; what is wrong with one is one line that names it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actparse.data.scan import shown
+from actparse.errors import DataError
+from actparse.vocabulary import NUM_KEYPOINTS
+
+MAX_BYTES = 1 << 30  # of a label file
+
+
+def read_coco_json(path: Path) -> dict[str, Any]:
+    """Read the object that a COCO file holds.
+
+    Raises:
+        DataError: the file is missing, too large, no JSON, or no object.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise DataError(f"{path}: needs at most {MAX_BYTES >> 30} GB, got more")
+        raw = json.loads(path.read_bytes())
+    except OSError as error:
+        raise DataError(f"{path}: needs a JSON file, got: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{path}: needs a JSON file, got: {error}") from None
+    if not isinstance(raw, dict):
+        raise DataError(f"{path}: must be an object with images, annotations and categories, got {shown(raw)}")
+    return raw
+
+
+def coco_entries(raw: Mapping[str, Any], name: str, where: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the objects of one of its lists, each with its place for messages.
+
+    Raises:
+        DataError: there is no such list, or an entry is no object.
+    """
+    found = raw.get(name)
+    if not isinstance(found, list):
+        raise DataError(f"{where}: {name} must be a list, got {shown(found)}")
+    for number, content in enumerate(found):
+        place = f"{where}: {name}[{number}]"
+        if not isinstance(content, dict):
+            raise DataError(f"{place} must be an object, got {shown(content)}")
+        yield place, content
+
+
+def whole_field(value: Any, where: str) -> int:
+    """Return a whole number from 0 on; `where` is its place for messages.
+
+    Raises:
+        DataError: it is none.
+    """
+    if type(value) is not int or not 0 <= value <= 10**12:
+        raise DataError(f"{where} must be a whole number from 0 on, got {shown(value)}")
+    return value
+
+
+def id_field(content: Mapping[str, Any], key: str, known: Mapping[int, object], place: str) -> int:
+    """Return the id of something that the file has.
+
+    Raises:
+        DataError: `known` does not have it.
+    """
+    number = content.get(key)
+    if type(number) is not int or number not in known:
+        needs = f"the id of one {key.removesuffix('_id')} of the file"
+        raise DataError(f"{place}.{key} must be {needs}, got {shown(number)}")
+    return number
+
+
+def text_field(value: Any, where: str) -> str:
+    """Return text that is not empty.
+
+    Raises:
+        DataError: it is none.
+    """
+    if not isinstance(value, str) or not value:
+        raise DataError(f"{where} must be text, got {shown(value)}")
+    return value
+
+
+def keypoints_field(raw: Any, where: str) -> NDArray[np.float32]:
+    """Return keypoints (17, 3) x, y, visibility of COCO's flat list.
+
+    Raises:
+        DataError: it is not 51 finite numbers.
+    """
+    try:
+        keypoints = np.asarray(raw, np.float32)
+    except (TypeError, ValueError, OverflowError):
+        keypoints = np.zeros(0, np.float32)
+    if keypoints.shape != (3 * NUM_KEYPOINTS,) or not np.isfinite(keypoints).all():
+        raise DataError(f"{where} must be {3 * NUM_KEYPOINTS} finite numbers, got {shown(raw)}")
+    return keypoints.reshape(NUM_KEYPOINTS, 3)
