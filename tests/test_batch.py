@@ -16,7 +16,9 @@ from actparse.cli import main
 from actparse.commands.options import EXIT_SOME_FAILED, EXIT_USER_ERROR
 from actparse.data.parses import load_parse
 from actparse.errors import WeightsError
+from actparse.metrics.calibration import Calibration
 from actparse.parser import Parser, ParserConfig
+from actparse.stages.loading import write_calibration
 
 CODED = {  # suffix -> codec, pixel format
     "mp4": ("libx264", "yuv420p"),
@@ -137,6 +139,27 @@ def test_level_and_length_of_segments_make_another_parse(
         Parser.load(of_frames)
     assert main(["parse", str(video), "--segment-seconds", "nan"]) == EXIT_USER_ERROR
     assert "segment_seconds must be at least 0.1, got nan" in capsys.readouterr().err
+
+
+def test_a_bundle_that_is_calibrated_parses_again_and_says_what_it_does_not_know(
+    capsys: pytest.CaptureFixture[str], random_bundle: Path, tmp_path: Path
+) -> None:
+    bundle = shutil.copytree(random_bundle, tmp_path / "bundle")
+    videos = [write_clip(tmp_path / name, "libx264", "yuv420p") for name in ("a.mp4", "b.mp4")]
+    arguments = ["parse", *map(str, videos), "--out", str(tmp_path), "--weights", str(bundle), "--no-report"]
+    assert main(arguments) == 0
+    parse = load_parse(tmp_path / "a" / "parse.json")
+    assert f"{videos[0]}: {parse.verdict_text} -> " in capsys.readouterr().out
+    write_calibration(bundle, Calibration(min_probability=0.999), {})
+    assert main(arguments) == 0
+    first, *_, header, row, _, _ = capsys.readouterr().out.splitlines()
+    said = f"no known action (closest: {parse.verdict_text})"
+    assert first == f"{videos[0]}: {said} -> {tmp_path / 'a'}"
+    assert header.split() == ["video", "action", "persons", "seconds"]
+    assert said in row
+    assert main([*arguments, "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)["results"][0]
+    assert (result["verdict"], result["action"], result["was_there"]) == ("unknown", parse.action, True)
 
 
 def test_states_without_the_actions_word(random_bundle: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ ROWS: tuple[tuple[str, ...], ...] = (  # from the top; rooms of one row do not k
     ("weights",),
     ("stages",),
     ("parser",),
-    ("training", "report", "doctor", "models", "progress"),
+    ("training", "report", "doctor", "models", "calibration", "progress"),
     ("outputs", "conversion"),
     ("batch", "watching"),
     ("diagnosis_video", "compute"),

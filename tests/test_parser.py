@@ -11,6 +11,7 @@ import pytest
 
 from actparse import Parser
 from actparse.errors import ConfigError, VideoError, WeightsError
+from actparse.metrics.calibration import Calibration
 from actparse.parser import ParserConfig
 from actparse.stages.actions import clip_image
 from actparse.stages.inputs import InputNorm
@@ -77,6 +78,40 @@ def test_states_may_be_conditioned_on_the_action(random_bundle: Path, small_vide
     observed = replace(observed, segments=segments, clip_scores={"lunge": 0.1, "push_up": 0.9})
     assert parser.integrate(observed).segments[0].states["head"] == "none"
     assert parser.integrate(observed, condition_on_action=False).segments[0].states["head"] == "bend"
+
+
+@pytest.mark.parametrize("use_tracks", [True, False], ids=["tracks", "clips"])
+def test_below_the_threshold_no_action_is_asserted(parser: Parser, small_video: Path, use_tracks: bool) -> None:
+    observed = parser.observe(small_video)
+    known = parser.integrate(observed, use_tracks=use_tracks)
+    parser.calibration = Calibration(temperature=2.0, min_probability=0.999)
+    unknown = parser.integrate(observed, use_tracks=use_tracks)
+    parser.calibration = Calibration()
+    assert (known.verdict, unknown.verdict, unknown.action) == ("known", "unknown", known.action)
+    root = {name: score**0.5 for name, score in known.action_scores.items()}
+    assert unknown.action_scores == pytest.approx({name: score / sum(root.values()) for name, score in root.items()})
+    assert (unknown.frames, unknown.segments, unknown.reasons) == (known.frames, known.segments, known.reasons)
+    assert unknown.explanation.startswith("No known action (closest: ")
+    assert VideoParse.from_json(unknown.to_json()) == unknown
+
+
+@pytest.mark.parametrize("use_tracks", [True, False], ids=["tracks", "clips"])
+def test_where_nobody_is_found_nothing_is_asserted(parser: Parser, small_video: Path, use_tracks: bool) -> None:
+    observed = parser.observe(small_video)
+    assert parser.tracks is not None
+    uniform = dict.fromkeys(parser.tracks.actions, 1 / len(parser.tracks.actions))
+    empty = tuple(replace(frame, persons=()) for frame in observed.frames)
+    parse = parser.integrate(replace(observed, frames=empty, track_scores=uniform), use_tracks=use_tracks)
+    assert (parse.verdict, parse.reasons, parse.explanation) == ("nobody", (), "Nobody found.")
+    assert parse.action in parse.action_scores
+    assert sum(parse.action_scores.values()) == pytest.approx(1, abs=1e-5)
+    jsonschema.validate(json.loads(parse.to_json()), json_schema())
+
+
+def test_a_bundle_without_a_calibration_asserts_its_actions(parser: Parser, parse: VideoParse) -> None:
+    assert parser.calibration == Calibration()
+    assert "calibration" not in parse.model
+    assert parse.verdict == "known"
 
 
 def test_segments_divide_the_video_equally(parse: VideoParse) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import jsonschema
 import numpy as np
@@ -14,9 +15,11 @@ from actparse.structures import (
     PersonParse,
     Reason,
     SegmentParse,
+    Verdict,
     VideoInfo,
     VideoParse,
     json_schema,
+    verdict_text,
 )
 from actparse.vocabulary import (
     GROUP_PARTS,
@@ -63,6 +66,38 @@ def test_files_of_the_first_schema_have_no_reasons() -> None:
     assert (parse.reasons, parse.explanation, parse.action) == ((), "", "lunge")
 
 
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_files_before_the_verdict_assert_their_action(version: str) -> None:
+    raw = json.loads(small_parse().to_json()) | {"schema_version": version}
+    del raw["verdict"]
+    jsonschema.validate(raw, json_schema())
+    parse = VideoParse.from_json(json.dumps(raw))
+    assert (parse.verdict, parse.action, parse.schema_version) == ("known", "lunge", version)
+    assert parse.verdict_text == "lunge 90 %"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "score", "text"),
+    [
+        ("known", 0.934, "push up 93 %"),
+        ("known", None, "push up"),
+        ("unknown", 0.31, "no known action (closest: push up 31 %)"),
+        ("unknown", None, "no known action (closest: push up)"),
+        ("nobody", 0.5, "nobody found"),
+    ],
+    ids=str,
+)
+def test_the_words_of_a_verdict(verdict: Verdict, score: float | None, text: str) -> None:
+    assert verdict_text(verdict, "push_up", score) == text
+
+
+@pytest.mark.parametrize("verdict", ["unknown", "nobody"])
+def test_a_verdict_is_kept(verdict: Verdict) -> None:
+    parse = replace(small_parse(), verdict=verdict)
+    jsonschema.validate(json.loads(parse.to_json()), json_schema())
+    assert VideoParse.from_json(parse.to_json()) == parse
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -72,6 +107,7 @@ def test_files_of_the_first_schema_have_no_reasons() -> None:
         pytest.param({"action": "squat"}, "the action 'squat' has no score", id="action without score"),
         pytest.param({"segments": [{"start_seconds": "soon"}]}, "could not convert", id="broken segment"),
         pytest.param({"frames": [{"index": 1e999}]}, "needs JSON text, got Infinity", id="no number"),
+        pytest.param({"verdict": "perhaps"}, "unknown verdict 'perhaps'", id="another verdict"),
         pytest.param({"reasons": [{"part": "tail"}]}, "unknown part 'tail'", id="reason of no part"),
     ],
 )

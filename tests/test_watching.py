@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import shutil
@@ -19,11 +20,13 @@ import pytest
 from actparse.cli import main
 from actparse.commands.options import EXIT_USER_ERROR
 from actparse.errors import ConfigError, VideoError
+from actparse.metrics.calibration import Calibration
 from actparse.parser import Parser, ParserConfig
 from actparse.stages.tracks import FollowedTracks
+from actparse.structures import FrameParse
 from actparse.video.decode import read_frames
 from actparse.video.live import LiveReader
-from actparse.watching import watch_frames, watch_source
+from actparse.watching import Moment, watch_frames, watch_source
 
 PUBLISHER = Path(__file__).with_name("publisher.py")
 
@@ -112,6 +115,19 @@ def test_the_action_rests_on_the_last_seconds_alone(parser: Parser, small_video:
             followed.with_states([frame])
     assert short.action_evidence.weight == pytest.approx(last.action_evidence.weight)
     assert short.action_evidence.weight < whole.action_evidence.weight
+
+
+def test_the_verdict_follows_the_threshold_and_the_persons(parser: Parser, small_video: Path) -> None:
+    frames = list(read_frames(small_video, time_range=(0, 0.3)))
+    calibrated = copy.copy(parser)
+    calibrated.calibration = Calibration(min_probability=0.999)
+    assert [watched.verdict for watched in watch_frames(parser, frames)] == ["known"] * 3
+    watched = list(watch_frames(calibrated, frames))
+    assert all(found.verdict_text.startswith("no known action (closest: ") for found in watched)
+    moment = Moment(watched[0], 0.1, 1, 0)
+    assert moment.to_dict()["verdict"] == "unknown"
+    calibrated.parse_frames = lambda frames, _: [FrameParse(f.index, f.time_seconds) for f in frames]  # type: ignore[method-assign]
+    assert [found.verdict_text for found in watch_frames(calibrated, frames)] == ["nobody found"] * 3
 
 
 def test_watch_prints_lines_and_a_summary(

@@ -15,7 +15,7 @@ from actparse.errors import ActparseError
 from actparse.outputs import write_outputs
 from actparse.parser import Parser, Progress, TimeRange
 from actparse.report.overlay import MIN_PERSON_SCORE
-from actparse.structures import VideoParse
+from actparse.structures import Verdict, VideoParse, verdict_text
 from actparse.video.decode import open_container
 from actparse.weights.bundle import file_sha256
 
@@ -28,7 +28,8 @@ class VideoOutcome:
 
     video: Path
     folder: Path | None = None
-    action: str | None = None
+    action: str | None = None  # the one with the largest score
+    verdict: Verdict | None = None  # whether it is asserted
     score: float | None = None  # of the action, 0..1
     num_persons: int | None = None  # the most in one sampled frame
     video_seconds: float | None = None  # that were parsed
@@ -36,6 +37,11 @@ class VideoOutcome:
     was_there: bool = False  # the same video had been parsed with the same weights and options
     warnings: tuple[str, ...] = ()
     error: str | None = None
+
+    @property
+    def verdict_text(self) -> str:
+        """What the video shows, in words and with the score; empty where it could not be parsed."""
+        return "" if self.verdict is None else verdict_text(self.verdict, str(self.action), self.score)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it; paths are text."""
@@ -149,6 +155,7 @@ def _outcome(video: Path, folder: Path, parse: VideoParse, *, was_there: bool) -
         video,
         folder,
         action=parse.action,
+        verdict=parse.verdict,
         score=parse.action_scores[parse.action],
         num_persons=max(persons, default=0),
         video_seconds=parse.video.duration_seconds,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from actparse import __version__
 from actparse.commands import (
+    calibrating,
     completion,
     compute,
     converting,
@@ -81,6 +82,7 @@ def build_argument_parser() -> argparse.ArgumentParser:
         datasets,
         training,
         scoring,
+        calibrating,
         reproducing,
         compute,
         weights,

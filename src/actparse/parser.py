@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,11 +15,19 @@ from numpy.typing import NDArray
 from actparse import __version__
 from actparse.data.shares import StateShares
 from actparse.errors import ConfigError, VideoError
+from actparse.metrics.calibration import Calibration
 from actparse.stages.actions import Classifier, StateRecognizer, best_states, label_scores, readings
 from actparse.stages.baseline import BaselineRecognizer, SeenFrames
 from actparse.stages.clips import VideoClips
 from actparse.stages.explanation import explain
-from actparse.stages.integrate import joined_scores, segment_number, with_commonest_states, with_states
+from actparse.stages.integrate import (
+    calibrated_scores,
+    find_verdict,
+    joined_scores,
+    segment_number,
+    with_commonest_states,
+    with_states,
+)
 from actparse.stages.loading import BUNDLE_FILE, StageBundle, bundle_folder, bundle_inference, load_bundle
 from actparse.stages.parts import PartDetector
 from actparse.stages.persons import PersonDetector
@@ -42,7 +51,7 @@ from actparse.structures import (
 from actparse.video.decode import DecodedFrame, probe, read_frames
 from actparse.video.segments import expect_segment_seconds
 from actparse.vocabulary import PARTS, LabelSpace
-from actparse.weights.bundle import config_from_dict
+from actparse.weights.bundle import config_from_dict, config_to_dict
 
 TimeRange = tuple[float | None, float | None]
 Progress = Callable[[int, int], None]  # frames read, frames expected
@@ -109,7 +118,10 @@ class Parser:
         self.baseline: BaselineRecognizer | None = bundle.baseline  # in the place of both
         self.tracks: TrackRecognizer | None = bundle.tracks
         self.shares: StateShares | None = bundle.shares
+        self.calibration: Calibration = bundle.calibration
         self.model = {**bundle.model, "actparse": __version__}
+        if self.calibration != Calibration():
+            self.model["calibration"] = json.dumps(config_to_dict(self.calibration))
         self.timer = StageTimer()  # seconds that each stage took in this parser's life
 
     @classmethod
@@ -199,6 +211,9 @@ class Parser:
             action_scores = joined_scores(observed.clip_scores, observed.track_scores, tracks.config.action_share)
         action = max(action_scores, key=lambda name: action_scores[name])
         segments = tuple(self._with_states(item, action if conditions else None) for item in observed.segments)
+        final_scores = calibrated_scores(action_scores, self.calibration)  # states rest on those before, as in training
+        has_persons = any(frame.persons for frame in observed.frames)
+        verdict = find_verdict(final_scores[action], self.calibration, has_persons=has_persons)
         reasons: tuple[Reason, ...] = ()
         if self.baseline is not None:
             frames = list(observed.frames)
@@ -218,13 +233,14 @@ class Parser:
         return VideoParse(
             video=observed.info,
             action=action,
-            action_scores=action_scores,
+            action_scores=final_scores,
             frames=tuple(frames),
             segments=segments,
             model=self.model,
             warnings=observed.warnings,
-            reasons=reasons,
-            explanation=explain(action, action_scores[action], reasons, observed.info.duration_seconds),
+            reasons=reasons if has_persons else (),
+            explanation=explain(action, final_scores[action], reasons, observed.info.duration_seconds, verdict=verdict),
+            verdict=verdict,
         )
 
     def stream(self, video: str | Path, *, time_range: TimeRange | None = None) -> Iterator[FrameParse]:

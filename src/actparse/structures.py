@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from actparse.errors import DataError
 from actparse.vocabulary import NUM_KEYPOINTS, PART_INDEX
 
-SCHEMA_VERSION = "1.1"  # 1.1 came with reasons and explanation
+SCHEMA_VERSION = "1.2"  # 1.1 came with reasons and explanation, 1.2 with verdict
 SCHEMA_MAJOR = "1"  # a reader accepts any minor version of it
+
+Verdict = Literal["known", "unknown", "nobody"]  # an action is asserted; none is; no person was found in any frame
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,12 @@ class VideoParse:
     schema_version: str = SCHEMA_VERSION
     reasons: tuple[Reason, ...] = ()  # for and against `action`, the weightiest first
     explanation: str = ""  # the same in a sentence
+    verdict: Verdict = "known"  # whether `action`, which has the largest score, is asserted
+
+    @property
+    def verdict_text(self) -> str:
+        """What the video shows, in words and with the score; see the function of this name."""
+        return verdict_text(self.verdict, self.action, self.action_scores.get(self.action, 0.0))
 
     def to_json(self, *, indent: int | None = None) -> str:
         """The parse as JSON text that `json_schema()` describes."""
@@ -153,6 +161,23 @@ class VideoParse:
             return _video_from_dict(raw)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise DataError(f"parse: a field is missing or of another type: {error}") from None
+
+
+def verdict_text(verdict: Verdict, action: str, score: float | None = None) -> str:
+    """Return what may be said of a video's action, for a person to read.
+
+    Args:
+        verdict: whether the action is asserted.
+        action: the one with the largest score.
+        score: of the action, 0..1; None leaves it out.
+
+    Returns:
+        "push up 93 %", "no known action (closest: push up 31 %)" or "nobody found".
+    """
+    if verdict == "nobody":
+        return "nobody found"
+    text = action.replace("_", " ") + ("" if score is None else f" {100 * score:.0f} %")
+    return text if verdict == "known" else f"no known action (closest: {text})"
 
 
 def json_schema() -> dict[str, Any]:
@@ -228,6 +253,14 @@ def _info_from_dict(raw: dict[str, Any]) -> VideoInfo:
     )
 
 
+def _verdict_of(raw: dict[str, Any]) -> Verdict:
+    """The verdict; files of 1.0 and 1.1 have none and assert their action."""
+    verdict: Verdict = raw.get("verdict", "known")
+    if verdict not in get_args(Verdict):
+        raise ValueError(f"unknown verdict {verdict!r}")
+    return verdict
+
+
 def _video_from_dict(raw: dict[str, Any]) -> VideoParse:
     action_scores = {str(name): float(score) for name, score in raw["action_scores"].items()}
     if raw["action"] not in action_scores:
@@ -243,4 +276,5 @@ def _video_from_dict(raw: dict[str, Any]) -> VideoParse:
         schema_version=str(raw["schema_version"]),
         reasons=tuple(map(_reason_from_dict, raw.get("reasons", ()))),  # files of 1.0 have none
         explanation=str(raw.get("explanation", "")),
+        verdict=_verdict_of(raw),
     )

@@ -17,9 +17,10 @@ from actparse.outputs import OVERLAY_FILE
 from actparse.parser import Parser
 from actparse.report.overlay import MIN_PERSON_SCORE, MIN_SHORT_SIDE, draw_frame, picture_size
 from actparse.report.tracks import TrackLines
+from actparse.stages.integrate import calibrated_scores, find_verdict
 from actparse.stages.tracking import Tracker, TrackerConfig
 from actparse.stages.tracks import FollowedTracks
-from actparse.structures import FrameParse
+from actparse.structures import FrameParse, Verdict, verdict_text
 from actparse.video.decode import DecodedFrame
 from actparse.video.encode import VideoWriter
 from actparse.video.live import LiveReader
@@ -34,6 +35,12 @@ class WatchedFrame:
     parse: FrameParse
     action: str
     action_scores: dict[str, float]  # action -> 0..1, sums to 1
+    verdict: Verdict = "known"  # whether the action is asserted; "nobody": no person in the last seconds
+
+    @property
+    def verdict_text(self) -> str:
+        """What the last seconds show, in words and with the score; see `structures.verdict_text`."""
+        return verdict_text(self.verdict, self.action, self.action_scores[self.action])
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,8 @@ class Moment:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""
-        told = {"action": self.watched.action, "action_scores": self.watched.action_scores}
+        watched = self.watched
+        told = {"action": watched.action, "verdict": watched.verdict, "action_scores": watched.action_scores}
         numbers = {"delay_seconds": self.delay_seconds, "num_read": self.num_read, "num_dropped": self.num_dropped}
         return {**told, **numbers, "frame": asdict(self.watched.parse)}
 
@@ -76,8 +84,12 @@ def watch_frames(
     followed = FollowedTracks(parser.tracks, condition_on_action=conditioned, memory_seconds=memory_seconds)
     for frame in frames:
         [parse] = followed.with_states(parser.parse_frames([frame], tracker))
-        scores = dict(zip(actions, map(float, followed.action_evidence.scores()), strict=True))
-        yield WatchedFrame(parse, max(scores, key=lambda action: scores[action]), scores)
+        evidence = followed.action_evidence
+        said = dict(zip(actions, map(float, evidence.scores()), strict=True))
+        scores = calibrated_scores(said, parser.calibration)
+        action = max(scores, key=lambda action: scores[action])
+        verdict = find_verdict(scores[action], parser.calibration, has_persons=evidence.weight > 0)
+        yield WatchedFrame(parse, action, scores, verdict)
 
 
 def watch_source(
@@ -156,7 +168,7 @@ class _Record:
             writer = VideoWriter(self._folder / OVERLAY_FILE, size=picture_size(size, factor))
             self._writer = self._stack.enter_context(writer)
         persons = TrackLines([parse], min_score=MIN_PERSON_SCORE).at(parse.time_seconds)
-        title = f"{moment.watched.action.replace('_', ' ')}  {moment.watched.action_scores[moment.watched.action]:.0%}"
+        title = moment.watched.verdict_text
         picture = draw_frame(frame.image, persons, title, parse.time_seconds, factor=factor, sides=self._sides)
         self._writer.write(picture, frame.time_seconds - self._start)
 

@@ -74,6 +74,11 @@ def test_the_reader_of_own_data_gives_the_parse_back(tmp_path: Path) -> None:
             assert sure.sum() == 16
 
 
+def test_the_verdict_is_beside_the_action() -> None:
+    info = coco_dataset(replace(example_parse(), verdict="unknown"))["info"]
+    assert (info["action"], info["verdict"]) == ("lunge", "unknown")
+
+
 def test_no_frames() -> None:
     dataset = coco_dataset(replace(example_parse(), frames=()))
     assert (dataset["images"], dataset["annotations"], len(dataset["categories"])) == ([], [], 11)

@@ -80,6 +80,14 @@ def test_the_reader_of_own_data_gives_the_parse_back(tmp_path: Path) -> None:
             assert read.keypoints[:, 2].tolist() == [2 if seen else 0 for seen in sure]
 
 
+def test_an_action_that_is_not_asserted_is_left_to_say(tmp_path: Path) -> None:
+    path = written(replace(example_parse(), verdict="unknown"), tmp_path)
+    root = etree.parse(path)
+    assert {found.text for found in root.xpath("track/box/attribute[@name='action']")} == {"__undefined__"}
+    (video,) = read_cvat(path)
+    assert video.action is None
+
+
 def test_a_track_goes_outside_at_the_sampled_frame_that_lacks_it(tmp_path: Path) -> None:
     root = etree.parse(written(example_parse(), tmp_path))
     (track,) = root.xpath("track[@label='person'][@group_id='2']")

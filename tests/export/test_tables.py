@@ -37,6 +37,7 @@ def test_parquet_gives_the_same_table_back(name: str, tmp_path: Path) -> None:
     assert read.equals(made, check_metadata=True)
     whole = json.loads(read.schema.metadata[b"actparse"])
     assert (whole["action"], whole["video"]["width"], whole["model"]) == ("lunge", 320, {"name": "by hand"})
+    assert whole["verdict"] == "known"
 
 
 @pytest.mark.parametrize("name", TABLES)

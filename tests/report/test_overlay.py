@@ -8,7 +8,7 @@ import pytest
 
 from actparse.errors import OutputError, VideoError
 from actparse.report.labels import Label, place_labels, text_size
-from actparse.report.overlay import MIDDLE, draw_frame, picture_size, state_lines, write_overlay
+from actparse.report.overlay import MIDDLE, caption, draw_frame, picture_size, state_lines, write_overlay
 from actparse.report.tracks import TrackLines
 from actparse.structures import FrameParse, PartParse, PersonParse, SegmentParse, VideoInfo, VideoParse
 from actparse.video.decode import read_frames
@@ -42,6 +42,13 @@ def test_persons_move_on_straight_lines_between_samples() -> None:
     assert lines.at(0.25)[0].parts[0].tolist() == [30, 20, 40, 30]
     assert lines.at(0.9)[0].box.tolist() == [30, 20, 60, 80]
     assert lines.at(1.2) == []
+
+
+def test_the_caption_asserts_what_the_verdict_does() -> None:
+    parse = parse_of(10)
+    assert caption(parse) == "front raises 75 %"
+    assert caption(replace(parse, verdict="unknown")) == "no known action (closest: front raises 75 %)"
+    assert caption(replace(parse, verdict="nobody")) == "nobody found"
 
 
 def test_a_gap_is_not_bridged() -> None:

@@ -13,7 +13,16 @@ import pytest
 from actparse.data.submission import TpsFiles
 from actparse.report.mistakes import find_mistakes
 from actparse.report.page import write_report
-from actparse.structures import FrameParse, PartParse, PersonParse, Reason, SegmentParse, VideoInfo, VideoParse
+from actparse.structures import (
+    FrameParse,
+    PartParse,
+    PersonParse,
+    Reason,
+    SegmentParse,
+    Verdict,
+    VideoInfo,
+    VideoParse,
+)
 from actparse.video.encode import VideoWriter
 from actparse.vocabulary import PARTS
 from browser import Browser, open_browser
@@ -289,6 +298,29 @@ def test_it_says_why(opened: Browser) -> None:
     assert "+0.80" in rows[0][1]
     opened.js("document.querySelectorAll('#reasons button')[1].click()")
     assert clock(opened) == pytest.approx(TIMES[10], abs=0.006)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said", "heading"),
+    [
+        ("unknown", "No known action (closest: push up 60 %)", "What speaks for push up, the closest"),
+        ("nobody", "Nobody found", "Why none"),
+    ],
+)
+def test_an_action_that_is_not_asserted_is_not_claimed(
+    browser: Browser, tmp_path: Path, verdict: Verdict, said: str, heading: str
+) -> None:
+    parse = replace(example(), verdict=verdict, explanation="None.", reasons=example().reasons[: verdict == "unknown"])
+    page = write_report(parse, tmp_path / "v", mistakes=find_mistakes(parse, "v", truth("v")))
+    browser.size(1600)
+    browser.open(page)
+    assert browser.js("return document.getElementById('action').textContent") == said
+    assert browser.js("return document.getElementById('why-title').textContent") == heading
+    assert browser.js("return document.querySelectorAll('#actions .chosen').length") == 0
+    assert browser.js("return document.querySelectorAll('#actions li').length") == (3 if verdict == "unknown" else 0)
+    assert browser.js("return document.getElementById('action-truth').textContent") == "✗ the truth is push up"
+    assert browser.driver.title.lower() == f"v: {said}".lower()
+    assert browser.complaints() == []
 
 
 def test_angles_are_drawn_with_gaps(opened: Browser) -> None:

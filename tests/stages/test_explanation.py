@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from actparse.stages.explanation import explain
-from actparse.structures import Reason
+from actparse.structures import Reason, Verdict
 
 
 def reason(part: str, state: str, weight: float, start: float = 0.0, end: float = 10.0, track: int = 1) -> Reason:
@@ -55,6 +55,32 @@ CARRY = (reason("left_arm", "carry", 0.7), reason("right_arm", "carry", 0.7))
 )
 def test_a_coach_would_say(reasons: tuple[Reason, ...], score: float, sentence: str) -> None:
     assert explain("deadlifting", score, reasons, 10.0) == sentence
+
+
+@pytest.mark.parametrize(
+    ("verdict", "reasons", "sentence"),
+    [
+        pytest.param(
+            "unknown",
+            (*CARRY, reason("head", "turn", -0.2)),
+            "No known action (closest: deadlifting 31 %). "
+            "For deadlifting speaks: both arms carry throughout; against it: the head turns.",
+            id="what speaks for the closest",
+        ),
+        pytest.param(
+            "unknown",
+            (reason("left_hand", "do_up", -0.5),),
+            "No known action (closest: deadlifting 31 %). "
+            "Nothing that the body parts do speaks clearly for deadlifting; against it: the left hand does up.",
+            id="nothing for it",
+        ),
+        pytest.param("unknown", (), "No known action (closest: deadlifting 31 %).", id="no reasons"),
+        pytest.param("nobody", (), "Nobody found.", id="nobody"),
+        pytest.param("nobody", CARRY, "Nobody found.", id="nobody, whatever the clips say"),
+    ],
+)
+def test_no_action_is_asserted(verdict: Verdict, reasons: tuple[Reason, ...], sentence: str) -> None:
+    assert explain("deadlifting", 0.31, reasons, 10.0, verdict=verdict) == sentence
 
 
 def test_three_are_named_at_most() -> None:

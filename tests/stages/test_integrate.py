@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from actparse.stages.integrate import with_commonest_states, with_prior_states
+import pytest
+
+from actparse.metrics.calibration import Calibration
+from actparse.stages.integrate import calibrated_scores, find_verdict, with_commonest_states, with_prior_states
 from actparse.structures import FrameParse, PartParse, PersonParse, Reason, SegmentParse, VideoInfo, VideoParse
 from actparse.vocabulary import NUM_KEYPOINTS
 
@@ -49,3 +52,17 @@ def test_a_prior_knows_the_action_alone() -> None:
     assert VideoParse.from_json(found.to_json()) == found
     nothing = with_prior_states(parse, {})
     assert {p.state for frame in nothing.frames for person in frame.persons for p in person.parts} == {None}
+
+
+def test_the_temperature_changes_scores_and_not_their_order() -> None:
+    scores = {"lunge": 0.8, "push_up": 0.2}
+    assert calibrated_scores(scores, Calibration()) == scores
+    assert calibrated_scores(scores, Calibration(temperature=2.0)) == pytest.approx({"lunge": 2 / 3, "push_up": 1 / 3})
+
+
+def test_a_verdict_needs_persons_and_a_score() -> None:
+    half = Calibration(min_probability=0.5)
+    assert find_verdict(0.5, half, has_persons=True) == "known"
+    assert find_verdict(0.49, half, has_persons=True) == "unknown"
+    assert find_verdict(0.01, Calibration(), has_persons=True) == "known"
+    assert find_verdict(0.99, half, has_persons=False) == "nobody"

@@ -32,10 +32,10 @@ def add_commands(commands: Commands) -> None:
 def _why(args: argparse.Namespace) -> int:
     parse = _parse_of(args.source, args.weights, args.device)
     if args.json:
-        kept = ("action", "explanation", "reasons")
+        kept = ("action", "verdict", "explanation", "reasons")
         print_json({name: value for name, value in asdict(parse).items() if name in kept})
         return 0
-    print(parse.explanation or f"{parse.action}: the parse holds no reasons (docs/why.md says when it does)")
+    print(parse.explanation or f"{parse.verdict_text}: the parse holds no reasons (docs/why.md says when it does)")
     for reason in parse.reasons[: max(args.top, 0)]:
         who = "all" if reason.track_id is None else f"person {reason.track_id}"
         when = f"{reason.start_seconds:.1f}-{reason.end_seconds:.1f} s"

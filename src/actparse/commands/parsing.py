@@ -124,11 +124,11 @@ def _tell_outcome(outcome: VideoOutcome, args: argparse.Namespace) -> None:
             print(f"actparse: warning: {warning}", file=sys.stderr, flush=True)
     if not args.json:
         again = " (parsed before; --force parses again)" if outcome.was_there else ""
-        print(f"{outcome.video}: {outcome.action} ({outcome.score:.0%}) -> {outcome.folder}{again}", flush=True)
+        print(f"{outcome.video}: {outcome.verdict_text} -> {outcome.folder}{again}", flush=True)
 
 
 def _print_table(outcomes: Sequence[VideoOutcome]) -> None:
-    rows = [("video", "action", "score", "persons", "seconds"), *map(_row, outcomes)]
+    rows = [("video", "action", "persons", "seconds"), *map(_row, outcomes)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     print()
     for row in rows:
@@ -139,11 +139,10 @@ def _print_table(outcomes: Sequence[VideoOutcome]) -> None:
     print(f"{len(outcomes) - num_failed} of {len(outcomes)} parsed, {num_there} of them before; {num_failed} failed")
 
 
-def _row(outcome: VideoOutcome) -> tuple[str, str, str, str, str]:
+def _row(outcome: VideoOutcome) -> tuple[str, str, str, str]:
     if outcome.error is not None:
-        return str(outcome.video), "failed", "", "", f"{outcome.seconds:.1f}"
-    score, persons = f"{outcome.score:.0%}", str(outcome.num_persons)
-    return str(outcome.video), str(outcome.action), score, persons, f"{outcome.seconds:.1f}"
+        return str(outcome.video), "failed", "", f"{outcome.seconds:.1f}"
+    return str(outcome.video), outcome.verdict_text, str(outcome.num_persons), f"{outcome.seconds:.1f}"
 
 
 def _add_demo(commands: Commands) -> None:
@@ -164,17 +163,18 @@ def _demo(args: argparse.Namespace) -> int:
     from actparse.demo import run_demo
 
     result = run_demo(args.out, weights=args.weights, device=args.device)
-    score = result.parse.action_scores[result.parse.action]
+    parse = result.parse
     correct = result.score.part_state_correctness[result.name]
     if args.json:
-        figures = {"action": result.parse.action, "score": score, "part_state_correctness": correct}
+        said = {"action": parse.action, "verdict": parse.verdict, "score": parse.action_scores[parse.action]}
+        figures = {**said, "part_state_correctness": correct}
         paths = {"video": result.video, "report": result.report, "overlay": result.overlay}
         paths["parse"] = result.overlay.with_name(PARSE_FILE)
         files = {name: str(path) for name, path in paths.items()}
         print_json({**files, "true_action": result.true_action, **figures})
         return 0
     print(f"clip     {result.video} (true action: {result.true_action})")
-    print(f"action   {result.parse.action} ({score:.0%})")
+    print(f"action   {parse.verdict_text}")
     print(f"parts    {correct:.1%} of the body parts have the right box and the right state")
     print(f"report   {result.report}")
     print(f"overlay  {result.overlay}")

@@ -99,9 +99,9 @@ class _Tally:
         watched, now = self._last.watched, time.monotonic()
         rate, delays = len(self._delays) / (now - self._line_time), self._delays
         self._line_time, self._delays = now, []
-        action = f"{watched.action} {watched.action_scores[watched.action]:.0%}"
         keeping_up = f"{rate:.1f} frames/s, delay {_mean(delays):.2f} s, {self._last.num_dropped} dropped"
-        return f"{watched.parse.time_seconds:8.1f} s  {action:24} {len(watched.parse.persons)} persons  {keeping_up}"
+        persons = f"{len(watched.parse.persons)} persons"
+        return f"{watched.parse.time_seconds:8.1f} s  {watched.verdict_text:24} {persons}  {keeping_up}"
 
     def summary(self, source: str) -> str:
         count, total, greatest = self._all

@@ -42,7 +42,12 @@ def coco_dataset(parse: VideoParse, *, parts: bool = True, min_confidence: float
             for part in person.parts if parts else ():
                 annotations.append(_base(CATEGORY_IDS[part.name], image_id, part) | _of_part(person, part))
     return {
-        "info": {"description": parse.video.path, "action": parse.action, "action_scores": parse.action_scores},
+        "info": {
+            "description": parse.video.path,
+            "action": parse.action,
+            "verdict": parse.verdict,
+            "action_scores": parse.action_scores,
+        },
         "licenses": [],
         "videos": [{"id": 1, "name": video_name(parse), "width": parse.video.width, "height": parse.video.height}],
         "images": [_image(parse, image_id, frame) for image_id, frame in enumerate(parse.frames, start=1)],

@@ -84,7 +84,8 @@ def _tracks(parse: VideoParse, track_id: int) -> Iterator[tuple[str, list[_Shape
     found = [next((p for p in frame.persons if p.track_id == track_id), None) for frame in parse.frames]
     numbers = [frame.index for frame in parse.frames]
     persons = list(zip(numbers, found, strict=True))
-    yield "person", [_person_shape(number, person, parse.action) for number, person in persons]
+    action = parse.action if parse.verdict == "known" else UNDEFINED
+    yield "person", [_person_shape(number, person, action) for number, person in persons]
     yield "skeleton", [_skeleton_shape(number, person) for number, person in persons]
     for part in PARTS:
         yield part, [_part_shape(number, person, part) for number, person in persons]

@@ -122,6 +122,7 @@ def _table(columns: Columns, parse: VideoParse) -> pa.Table:
         "schema_version": parse.schema_version,
         "video": asdict(parse.video),
         "action": parse.action,
+        "verdict": parse.verdict,
         "action_scores": parse.action_scores,
         "model": parse.model,
     }

@@ -112,7 +112,7 @@ def picture_size(size: tuple[int, int], factor: int) -> tuple[int, int]:
 
 def caption(parse: VideoParse) -> str:
     """What the bar says of the video."""
-    return f"{parse.action.replace('_', ' ')}  {parse.action_scores.get(parse.action, 0.0):.0%}"
+    return parse.verdict_text
 
 
 def draw_frame(

@@ -82,7 +82,7 @@ def page_text(data: dict[str, Any]) -> str:
     style, script = asset("page.css"), asset("page.js")
     content = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
     return Template(asset("page.html")).substitute(
-        title=escape(f"{data['name']}: {data['action'].replace('_', ' ')}"),
+        title=escape(f"{data['name']}: {data['verdict_text']}"),
         style_digest=digest(style),
         script_digest=digest(script),
         style=style,

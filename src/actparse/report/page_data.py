@@ -17,7 +17,7 @@ from actparse.export.angles import ANGLES, MIN_CONFIDENCE, person_angles
 from actparse.report.mistakes import Mistakes
 from actparse.report.overlay import LEFT, MIDDLE, MIN_PART_SCORE, MIN_PERSON_SCORE, RIGHT, side_color
 from actparse.stages.dots import DotsConfig
-from actparse.structures import FrameParse, PersonParse, VideoParse
+from actparse.structures import FrameParse, PersonParse, VideoParse, verdict_text
 from actparse.vocabulary import KEYPOINTS, NUM_KEYPOINTS, PART_INDEX, PARTS, SKELETON
 
 GRID = 2000  # coordinates are whole multiples of the longer side over this
@@ -71,7 +71,9 @@ def page_data(
             "times": _steps(_ticks(frame_times)[:, None]),
         },
         "action": parse.action,
-        "actions": sorted(parse.action_scores.items(), key=lambda item: -item[1])[:MAX_ACTIONS],
+        "verdict": parse.verdict,
+        "verdict_text": verdict_text(parse.verdict, parse.action) if parse.verdict == "known" else parse.verdict_text,
+        "actions": [] if parse.verdict == "nobody" else _best_actions(parse),
         "explanation": parse.explanation,
         "reasons": [asdict(reason) for reason in parse.reasons],
         "warnings": list(parse.warnings),
@@ -88,6 +90,10 @@ def page_data(
         ],
         "mistakes": None if mistakes is None else mistakes.to_dict(),
     }
+
+
+def _best_actions(parse: VideoParse) -> list[tuple[str, float]]:
+    return sorted(parse.action_scores.items(), key=lambda item: -item[1])[:MAX_ACTIONS]
 
 
 def shown_range(parse: VideoParse) -> tuple[float, float]:

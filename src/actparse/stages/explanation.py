@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from actparse.structures import Reason
+from actparse.structures import Reason, Verdict, verdict_text
 from actparse.vocabulary import GROUP_PARTS, PART_GROUP
 
 MAX_FOR = 3  # parts that are named
@@ -54,18 +54,21 @@ class _Point:
         return f"{said} ({self.start_seconds:.1f}-{self.end_seconds:.1f} s)"
 
 
-def explain(action: str, score: float, reasons: Sequence[Reason], seconds: float) -> str:
-    """One sentence on why a video shows an action.
+def explain(action: str, score: float, reasons: Sequence[Reason], seconds: float, *, verdict: Verdict = "known") -> str:
+    """One sentence on why a video shows an action; where none is asserted, that, and what speaks for the closest.
 
     Args:
         action: that is explained.
         score: of the action, 0..1.
         reasons: of one person, or of all alike.
         seconds: that the video lasts.
+        verdict: whether the action is asserted.
 
     Returns:
-        A sentence; nothing where there are no reasons.
+        A sentence or two; nothing where an asserted action has no reasons.
     """
+    if verdict == "nobody" or (verdict == "unknown" and not reasons):
+        return f"{_capitalized(verdict_text(verdict, action, score))}."
     if not reasons:
         return ""
     points = sorted(_points(reasons), key=lambda point: -point.weight)
@@ -76,13 +79,20 @@ def explain(action: str, score: float, reasons: Sequence[Reason], seconds: float
     against = points[-1] if points and points[-1].weight <= -LEAST_WEIGHT else None
     name = action.replace("_", " ")
     objection = f"; against it: {against.text(seconds)}" if against else ""
+    denied = "" if verdict == "known" else f"{_capitalized(verdict_text(verdict, action, score))}. "
     if not speaking:
-        return f"Nothing that the body parts do speaks clearly for {name}{objection}."
+        return f"{denied}Nothing that the body parts do speaks clearly for {name}{objection}."
     named = _listed([point.text(seconds) for point in speaking])
     named += " throughout" if all(point.share_of(seconds) >= WHOLE_SHARE for point in speaking) else ""
+    if denied:
+        return f"{denied}For {name} speaks: {named}{objection}."
     is_thin = score < THIN_SCORE or sum(point.weight for point in points if point.weight > 0) < THIN_TOTAL
-    opening = f"Perhaps {name}, on thin evidence" if is_thin else name[:1].upper() + name[1:]
+    opening = f"Perhaps {name}, on thin evidence" if is_thin else _capitalized(name)
     return f"{opening}: {named}{objection}."
+
+
+def _capitalized(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _points(reasons: Sequence[Reason]) -> list[_Point]:

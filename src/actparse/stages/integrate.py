@@ -10,7 +10,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from actparse.structures import FrameParse, PartParse, PersonParse, SegmentParse, VideoParse
+import numpy as np
+
+from actparse.metrics.calibration import Calibration, with_temperature
+from actparse.structures import FrameParse, PartParse, PersonParse, SegmentParse, Verdict, VideoParse
 
 
 def with_states(frame: FrameParse, segment: SegmentParse) -> FrameParse:
@@ -78,3 +81,24 @@ def joined_scores(clips: Mapping[str, float], tracks: Mapping[str, float], share
         share: of `tracks`, 0..1.
     """
     return {action: (1 - share) * score + share * tracks[action] for action, score in clips.items()}
+
+
+def calibrated_scores(scores: Mapping[str, float], calibration: Calibration) -> dict[str, float]:
+    """Apply a calibration's temperature to the probabilities of each action, 0..1."""
+    if calibration.temperature == 1:
+        return dict(scores)
+    values = with_temperature(np.array(list(scores.values()), np.float64), calibration.temperature)
+    return dict(zip(scores, map(float, values), strict=True))
+
+
+def find_verdict(score: float, calibration: Calibration, *, has_persons: bool) -> Verdict:
+    """Decide whether an action is asserted.
+
+    Args:
+        score: of the best action, calibrated, 0..1.
+        calibration: holds the threshold.
+        has_persons: whether anybody was found.
+    """
+    if not has_persons:
+        return "nobody"
+    return "known" if score >= calibration.min_probability else "unknown"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +14,8 @@ from torch import nn
 
 from actparse.data.shares import StateShares, load_shares
 from actparse.errors import ConfigError, WeightsError
+from actparse.files import write_text
+from actparse.metrics.calibration import Calibration
 from actparse.nets.csn import Csn
 from actparse.nets.hrnet import Hrnet
 from actparse.nets.movenet import Movenet
@@ -30,7 +32,7 @@ from actparse.stages.persons import PersonDetector, PersonsConfig, YolofPersons
 from actparse.stages.poses import HrnetPoses, PoseEstimator, PosesConfig
 from actparse.stages.tracks import TrackRecognizer, TracksConfig
 from actparse.vocabulary import GROUP_PARTS, GROUPS, LabelSpace
-from actparse.weights.bundle import NetworkFile, config_from_dict, load_network
+from actparse.weights.bundle import NetworkFile, config_from_dict, config_to_dict, load_network
 
 Net = TypeVar("Net", bound=nn.Module)
 
@@ -62,6 +64,7 @@ class StageBundle:
     shares: StateShares | None  # how often states are seen in each action; without it, tracks give no reasons
     model: dict[str, str]  # name of the bundle, SHA-256 of each file
     inference: Mapping[str, Any]  # fields of ParserConfig that its makers set
+    calibration: Calibration = field(default_factory=Calibration)  # how action scores become a verdict
 
 
 def bundled_names() -> tuple[str, ...]:
@@ -117,6 +120,7 @@ def load_bundle(weights: str | Path, *, device: str = "cpu") -> StageBundle:
         shares=load_shares(folder),
         model={"weights": bundle_name(folder), **{name: file.sha256 for name, file in read.items()}},
         inference=bundle_inference(folder),
+        calibration=bundle_calibration(folder),
     )
 
 
@@ -227,6 +231,34 @@ def bundle_inference(folder: Path) -> Mapping[str, Any]:
     if not isinstance(raw, dict):
         raise WeightsError(f"{folder / BUNDLE_FILE}: inference must be an object, got {json.dumps(raw)[:80]}")
     return raw
+
+
+def bundle_calibration(folder: Path) -> Calibration:
+    """How a bundle's action scores become a verdict: {"calibration": {"temperature": 1.4, "min_probability": 0.5}}.
+
+    Returns:
+        What the bundle says; without it scores stay as they are, and every action is asserted.
+
+    Raises:
+        WeightsError: it is no JSON object, or a field is unknown or out of its range.
+    """
+    raw, where = _record(folder).get("calibration", {}), f"{folder / BUNDLE_FILE}: calibration"
+    if not isinstance(raw, dict):
+        raise WeightsError(f"{where} must be an object, got {json.dumps(raw)[:80]}")
+    return config_from_dict(Calibration, raw, name=where)
+
+
+def write_calibration(folder: Path, calibration: Calibration, metrics: Mapping[str, Any]) -> None:
+    """Store a calibration in a bundle's folder, and among its metrics what was measured with it.
+
+    Raises:
+        WeightsError: the folder's record is no JSON object.
+        OutputError: it cannot be written.
+    """
+    record = _record(folder)
+    measured = {**record.get("metrics", {}), "calibration": dict(metrics)}
+    changed = {**record, "calibration": config_to_dict(calibration), "metrics": measured}
+    write_text(folder / BUNDLE_FILE, json.dumps(changed, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def _record(folder: Path) -> dict[str, Any]:

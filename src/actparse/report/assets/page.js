@@ -4,6 +4,7 @@
   const data = JSON.parse(document.getElementById('data').textContent);
   const { drawing, parts: PARTS, columns: COLUMNS } = data;
   const { start: START, end: END } = data.video;
+  const isAsserted = data.verdict === 'known'; // the action
   const SPAN = Math.max(END - START, 1e-3);
   const QUIET = 'none';
   const NUM_COLORS = 12; // of states; further states repeat them with stripes
@@ -778,9 +779,9 @@
     const numSure = tracks.filter((track) => track.isSure).length;
     $('name').textContent = data.name;
     $('facts').textContent = [timeText(END - START, 1), `${data.video.width} × ${data.video.height}`, `${numSure} ${numSure === 1 ? 'person' : 'persons'}`, `${times.length} parsed frames`].join(' · ');
-    $('action').textContent = title(data.action);
+    $('action').textContent = title(data.verdict_text);
     for (const [name, score] of data.actions.slice(0, FIRST_ACTIONS)) {
-      if (name === data.action || score >= 0.005) $('actions').append(bar(words(name), score, percent(100 * score), name === data.action ? 'chosen' : ''));
+      if (name === data.action || score >= 0.005) $('actions').append(bar(words(name), score, percent(100 * score), isAsserted && name === data.action ? 'chosen' : ''));
     }
     buildWhy();
     if (mistakes) buildTruth();
@@ -792,6 +793,7 @@
     const reasons = data.reasons.filter((reason) => Math.abs(reason.weight) >= 0.005); // less would read 0.00
     $('why').hidden = !reasons.length && !data.explanation;
     $('explanation').textContent = data.explanation;
+    if (!isAsserted) $('why-title').textContent = reasons.length ? `What speaks for ${words(data.action)}, the closest` : 'Why none';
     const most = Math.max(...reasons.map((reason) => Math.abs(reason.weight)), 1e-9);
     const listed = { for: 0, against: 0 };
     for (const reason of reasons) {
@@ -813,7 +815,7 @@
 
   function buildTruth() {
     const { counts, action } = mistakes;
-    const right = action === data.action;
+    const right = isAsserted && action === data.action;
     $('action-truth').append(element('span', { className: `badge ${right ? 'good' : 'bad'}` }, right ? '✓ right' : `✗ the truth is ${words(action)}`));
     const all = counts.right + counts.missed + counts.box + counts.state + counts.both;
     const rows = [['Persons missed', counts.missed_persons], ['Persons false', counts.false_persons], ['Parts right', `${counts.right} of ${all}`],

@@ -1,0 +1,171 @@
+"""Calibration of a video's action scores: a temperature, and the probability below which no action is asserted.
+
+Source: Guo et al., On Calibration of Modern Neural Networks, 2017 (the temperature); Hendrycks and Gimpel, A Baseline
+for Detecting Misclassified and Out-of-Distribution Examples, 2017 (the threshold on the largest probability).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actparse.errors import ConfigError, DataError, expect_shape
+
+Floats = NDArray[np.float64]
+
+LEAST_PROBABILITY = 1e-12  # logarithms are taken of no less
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.5, 4.0  # that is fitted: a few videos cannot support a stronger change
+MAX_RIGHT_REJECTED = 0.1  # share of the rightly named videos that may be called unknown
+NUM_BISECTIONS = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """How a video's action scores become a verdict. The defaults keep the scores and assert every action."""
+
+    temperature: float = 1.0  # the scores become softmax(log(score) / temperature); above 1 makes them less sure
+    min_probability: float = 0.0  # of the best action, after the temperature; below it no action is asserted
+
+    def __post_init__(self) -> None:
+        if not 0 < self.temperature < math.inf:
+            raise ConfigError(f"calibration.temperature must be greater than 0 and finite, got {self.temperature}")
+        if not 0 <= self.min_probability <= 1:
+            raise ConfigError(f"calibration.min_probability must be 0..1, got {self.min_probability}")
+
+
+@dataclass(frozen=True)
+class FittedCalibration:
+    """A calibration, and what it does to the videos that it was fitted on. Shares are 0..1, NaN of no video."""
+
+    calibration: Calibration
+    num_right: int  # known videos whose best action is the true one
+    num_wrong: int  # the other known videos
+    num_unknown: int  # videos that show none of the actions
+    right_rejected: float  # share that is called unknown
+    wrong_rejected: float
+    unknown_rejected: float
+    loss_before: float  # mean negative log probability of the known videos' true actions, nats
+    loss_after: float  # the same after the temperature
+
+
+def with_temperature(scores: Floats, temperature: float) -> Floats:
+    """Return softmax(log(scores) / temperature).
+
+    Args:
+        scores: (..., A) probabilities, at least one of each row above 0.
+        temperature: greater than 0; 1 leaves rows that sum to 1 as they are.
+    """
+    powers = (scores / scores.max(axis=-1, keepdims=True)) ** (1 / temperature)  # the largest is 1: no underflow
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True), np.float64)
+
+
+def fit_temperature(scores: Floats, labels: NDArray[np.int64]) -> float:
+    """Find the temperature with the smallest mean negative log probability of the true actions.
+
+    The loss is convex in 1 / temperature, so its slope is bisected.
+
+    Args:
+        scores: (N, A) probabilities, N at least 1.
+        labels: (N,) indices of the true actions.
+
+    Returns:
+        Between MIN_TEMPERATURE and MAX_TEMPERATURE.
+
+    Raises:
+        ShapeError: the arrays do not fit each other.
+    """
+    expect_shape("scores", scores, (len(labels), None))
+    clipped = np.maximum(scores, LEAST_PROBABILITY)
+    logs = np.log(clipped)  # (N, A)
+    true_logs = logs[np.arange(len(labels)), labels]  # (N,)
+    low, high = 1 / MAX_TEMPERATURE, 1 / MIN_TEMPERATURE  # of 1 / temperature
+    for _ in range(NUM_BISECTIONS):
+        middle = (low + high) / 2
+        expected = (with_temperature(clipped, 1 / middle) * logs).sum(axis=1)  # (N,)
+        if float((expected - true_logs).mean()) < 0:  # the slope of the loss
+            low = middle
+        else:
+            high = middle
+    return 2 / (low + high)
+
+
+def fit_threshold(right: Floats, unknown: Floats, *, max_right_rejected: float = MAX_RIGHT_REJECTED) -> float:
+    """Find the threshold that rejects as many unknown videos as possible, and few that are rightly named.
+
+    A video is rejected whose largest probability is below the threshold. Of all thresholds that reject the same
+    videos it is the middle.
+
+    Args:
+        right: (R,) largest probabilities of the videos that are rightly named, R at least 1.
+        unknown: (U,) largest probabilities of the videos that show none of the actions.
+        max_right_rejected: share of `right` that may be rejected, 0..1.
+
+    Returns:
+        0..1.
+
+    Raises:
+        DataError: `right` is empty.
+        ConfigError: `max_right_rejected` is not 0..1.
+    """
+    if not len(right):
+        raise DataError("calibration: needs at least one known video whose best action is the true one, got none")
+    if not 0 <= max_right_rejected <= 1:
+        raise ConfigError(f"max_right_rejected must be 0..1, got {max_right_rejected}")
+    num_rejected = min(int(max_right_rejected * len(right) + 1e-9), len(right) - 1)
+    upper = float(np.sort(right)[num_rejected])  # the lowest that has to stay
+    everything = np.concatenate((right, unknown))
+    lower = float(everything[everything < upper].max(initial=0.0))
+    middle = (lower + upper) / 2
+    return middle if middle > lower else upper
+
+
+def fit_calibration(
+    known: Floats, labels: NDArray[np.int64], unknown: Floats, *, max_right_rejected: float = MAX_RIGHT_REJECTED
+) -> FittedCalibration:
+    """Fit the temperature on known videos, then the threshold on known and unknown ones.
+
+    Args:
+        known: (N, A) probabilities of the videos whose action is among the A.
+        labels: (N,) indices of their true actions.
+        unknown: (U, A) probabilities of the videos that show none of the A.
+        max_right_rejected: share of the rightly named videos that may be called unknown, 0..1.
+
+    Raises:
+        ShapeError: the arrays do not fit each other.
+        DataError: no known video is rightly named, or there is no unknown one.
+    """
+    expect_shape("known", known, (len(labels), None))
+    expect_shape("unknown", unknown, (None, known.shape[1]))
+    is_right = known.argmax(axis=1) == labels  # (N,)
+    if not is_right.any():
+        needs = "calibration: needs at least one known video whose best action is the true one"
+        raise DataError(f"{needs}, got none of {len(labels)}")
+    if not len(unknown):
+        raise DataError("calibration: needs at least one video that shows none of the actions, got none")
+    temperature = fit_temperature(known, labels)
+    fitted = with_temperature(known, temperature)
+    best, best_unknown = fitted.max(axis=1), with_temperature(unknown, temperature).max(axis=1)  # (N,), (U,)
+    threshold = fit_threshold(best[is_right], best_unknown, max_right_rejected=max_right_rejected)
+    return FittedCalibration(
+        calibration=Calibration(temperature=temperature, min_probability=threshold),
+        num_right=int(is_right.sum()),
+        num_wrong=int((~is_right).sum()),
+        num_unknown=len(unknown),
+        right_rejected=_share_below(best[is_right], threshold),
+        wrong_rejected=_share_below(best[~is_right], threshold),
+        unknown_rejected=_share_below(best_unknown, threshold),
+        loss_before=_mean_loss(known, labels),
+        loss_after=_mean_loss(fitted, labels),
+    )
+
+
+def _share_below(values: Floats, threshold: float) -> float:
+    return float((values < threshold).mean()) if len(values) else math.nan
+
+
+def _mean_loss(scores: Floats, labels: NDArray[np.int64]) -> float:
+    true_scores = scores[np.arange(len(labels)), labels]
+    return float(-np.log(np.maximum(true_scores, LEAST_PROBABILITY)).mean())
