@@ -35,6 +35,7 @@ from actparse.stages.poses import PoseEstimator
 from actparse.stages.reasons import segment_reasons, track_reasons
 from actparse.stages.refine import grow_boxes
 from actparse.stages.segments import Closed, FrameSegments, Segments, SegmentScores, TimeSegments
+from actparse.stages.tiles import TiledPersons
 from actparse.stages.timing import StageTimer
 from actparse.stages.tracking import Tracker, TrackerConfig
 from actparse.stages.tracks import FollowedTracks, TrackRecognizer
@@ -68,6 +69,7 @@ class ParserConfig:
     condition_on_action: bool = True  # a segment's states are chosen among those of the video's action
     use_tracks: bool = True  # each person's own states, where the weights have a network on keypoints; False: PCF alone
     batch_frames: int = 8  # frames that stage 1 takes together
+    tiles: bool = False  # look for persons in overlapping quarters of large frames too
 
     def __post_init__(self) -> None:
         if self.stride < 1:
@@ -99,7 +101,7 @@ class Observed:
     info: VideoInfo
     frames: tuple[FrameParse, ...]  # without states, but for the baseline's
     segments: tuple[SegmentScores, ...]
-    clip_scores: dict[str, float]  # action -> probability, from clips of the whole video
+    clip_scores: dict[str, float]  # action -> probability, from clips of the whole video; empty without such a network
     track_scores: dict[str, float] | None  # the same from the persons' tracks; None where these are not read
     warnings: tuple[str, ...]
 
@@ -110,7 +112,7 @@ class Parser:
     def __init__(self, bundle: StageBundle, config: ParserConfig | None = None) -> None:
         self.config = config or _config(bundle.inference)
         self.labels: LabelSpace = bundle.labels
-        self.persons: PersonDetector = bundle.persons
+        self.persons: PersonDetector = TiledPersons(bundle.persons) if self.config.tiles else bundle.persons
         self.poses: PoseEstimator = bundle.poses
         self.parts: PartDetector = bundle.parts
         self.action: Classifier | None = bundle.action
@@ -122,6 +124,8 @@ class Parser:
         self.model = {**bundle.model, "actparse": __version__}
         if self.calibration != Calibration():
             self.model["calibration"] = json.dumps(config_to_dict(self.calibration))
+        if not self.config.use_tracks:
+            self._expect_clip_networks()
         self.timer = StageTimer()  # seconds that each stage took in this parser's life
 
     @classmethod
@@ -206,6 +210,8 @@ class Parser:
         """
         conditions = self.config.condition_on_action if condition_on_action is None else condition_on_action
         tracks = self.tracks if (self.config.use_tracks if use_tracks is None else use_tracks) else None
+        if tracks is None:
+            self._expect_clip_networks()
         action_scores = observed.clip_scores
         if tracks is not None and observed.track_scores is not None:
             action_scores = joined_scores(observed.clip_scores, observed.track_scores, tracks.config.action_share)
@@ -227,6 +233,8 @@ class Parser:
                 told = told if conditions else tracks.no_evidence.scores()
                 readings = tracks.read(observed.frames, told)
                 frames = tracks.named(observed.frames, readings)
+            if self.states is None:
+                segments = tuple(with_commonest_states(segment, frames) for segment in segments)
             if self.shares is not None:
                 with self.timer("reasons"):
                     reasons = track_reasons(tracks, self.shares, frames, readings, action)
@@ -260,6 +268,13 @@ class Parser:
                 continue
             segment = self._with_states(scored, None)
             yield from (with_states(frame, segment) for frame in found)
+
+    def _expect_clip_networks(self) -> None:
+        if self.action is None and self.baseline is None:
+            name = self.model["weights"]
+            raise ConfigError(
+                f"use_tracks must be True with the weights {name!r}, which have no clip networks, got False"
+            )
 
     def _with_states(self, scored: SegmentScores, action: str | None) -> SegmentParse:
         states, state_scores = best_states(scored.group_scores, self.labels, action=action)
@@ -379,7 +394,8 @@ class _Walk:
             if baseline is not None:
                 assert self._seen is not None
                 return dict(zip(baseline.actions, map(float, baseline.action_scores(self._seen)), strict=True))
-            assert action is not None
+            if action is None:
+                return {}
             scores = label_scores(action, {clips.config: clips.clips() for clips in self._video_clips})
         return {label[0]: float(score) for label, score in zip(action.labels, scores, strict=True)}
 

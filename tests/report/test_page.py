@@ -304,7 +304,7 @@ def test_it_says_why(opened: Browser) -> None:
     ("verdict", "said", "heading"),
     [
         ("unknown", "No known action (closest: push up 60 %)", "What speaks for push up, the closest"),
-        ("nobody", "Nobody found", "Why none"),
+        ("nobody", "Nobody found", "Why no action"),
     ],
 )
 def test_an_action_that_is_not_asserted_is_not_claimed(

@@ -9,8 +9,8 @@ from actparse.commands.options import Commands, add_json_option, print_json
 
 EPILOG = """\
 examples:
-  actparse parse clips --out parses/known --weights bundle --no-overlay --no-report
-  actparse calibrate --weights bundle --known parses/known --unknown parses/other --write"""
+  actparse calibrate --weights bundle --known parses/known --unknown parses/other --write
+  actparse calibrate --weights tiny --known parses/test --unknown parses/other --data data --split test --json"""
 
 
 def add_commands(commands: Commands) -> None:

@@ -73,13 +73,15 @@ def segment_number(index: int, segments: Sequence[SegmentParse]) -> int:
 
 
 def joined_scores(clips: Mapping[str, float], tracks: Mapping[str, float], share: float) -> dict[str, float]:
-    """The weighted mean of two networks' probabilities of each action.
+    """Return the weighted mean of two networks' probabilities of each action.
 
     Args:
-        clips: action -> 0..1.
+        clips: action -> 0..1; empty where no network looks at clips, and then the result is `tracks`.
         tracks: the same actions.
         share: of `tracks`, 0..1.
     """
+    if not clips:
+        return dict(tracks)
     return {action: (1 - share) * score + share * tracks[action] for action, score in clips.items()}
 
 
