@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from actparse.data.synth.camera import Camera
 from actparse.data.synth.figure import Tube
 from actparse.data.synth.mesh import Floats, Mesh, box_mesh, tube_mesh
+from actparse.data.synth.texture import add_thing, surface
 
 Image = NDArray[np.uint8]
 Singles = NDArray[np.float32]
@@ -233,6 +234,26 @@ class Backdrop:
             far = np.clip((length[upper] - FADE_FROM) * np.float32(1 / 12), 0, 1)[..., None]
             seen[upper] = (seen[upper] + (self._floor_mean.astype(np.float32) - seen[upper]) * far).astype(np.uint8)
         np.copyto(image[rows], seen, where=on_floor[rows][..., None])
+
+
+class VariedBackdrop(Backdrop):
+    """A place of the look "varied": photo-like surfaces; in a share of scenes one flat picture is all there is."""
+
+    def __init__(self, rng: np.random.Generator, place: Place, size: tuple[int, int], varied: np.random.Generator) -> None:
+        super().__init__(rng, place, size)
+        self._flat = surface(varied, size) if varied.random() < 0.2 else None
+        if varied.random() < 0.85:
+            self._floor = surface(varied, (TEXTURE, TEXTURE))
+            self._floor_mean = self._floor.reshape(-1, 3).mean(axis=0)
+        if varied.random() < 0.85:
+            wall = surface(varied, self._wall.shape[:2])
+            for _ in range(int(varied.integers(0, 30))):
+                add_thing(varied, wall)
+            self._wall = np.dstack((wall, np.full(wall.shape[:2], 255, np.uint8)))
+
+    def draw(self, camera: Camera) -> Image:
+        """The empty place (H, W, 3)."""
+        return super().draw(camera) if self._flat is None else self._flat.copy()
 
 
 METAL = np.array([96.0, 98.0, 104.0])
