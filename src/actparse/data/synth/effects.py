@@ -19,7 +19,8 @@ Singles = NDArray[np.float32]
 class Effects:
     """The effects of one video; `apply` is a function of the frame and its seed alone."""
 
-    curves: NDArray[np.uint8]  # (256, 3): exposure, gamma, contrast and colour cast of each channel
+    level: float  # grey level that the camera's automatic exposure comes near to
+    curves: NDArray[np.uint8]  # (256, 3): gamma, contrast and colour cast of each channel
     saturation: float  # 0 is grey
     light: Singles | None  # (H, W) light that differs over the frame: vignettes, spots, haze; None: even
     kernel: Singles | None  # of blur by motion or bad focus; None: sharp
@@ -30,8 +31,11 @@ class Effects:
     def apply(self, image: Image, rng: np.random.Generator) -> Image:
         """Return the frame (H, W, 3) with all effects; `rng` makes its noise."""
         height, width = image.shape[:2]
+        gain = float(np.clip((self.level / max(float(image.mean()), 1.0)) ** 0.75, 0.5, 3.0))
         if self.light is not None:
-            image = np.asarray(np.clip(image * self.light[..., None], 0, 255), np.uint8)
+            image = np.asarray(np.clip(image * (self.light * np.float32(gain))[..., None], 0, 255), np.uint8)
+        else:
+            image = np.asarray(cv2.convertScaleAbs(image, alpha=gain), np.uint8)
         if self.kernel is not None:
             image = np.asarray(cv2.filter2D(image, -1, self.kernel, borderType=cv2.BORDER_REPLICATE), np.uint8)
         image = np.asarray(cv2.LUT(image, self.curves[None]), np.uint8)
@@ -60,11 +64,14 @@ def _compressed(image: Image, quality: int) -> Image:
 def draw_effects(rng: np.random.Generator, size: tuple[int, int]) -> Effects:
     """Choose the effects of a video whose frames have this (height, width)."""
     return Effects(
+        level=float(np.clip(112 * np.exp(rng.normal(0, 0.3)), 35, 190)),
         curves=_curves(rng),
-        saturation=float(rng.choice([1.0, rng.uniform(0.4, 1.0), rng.uniform(1.0, 1.6), rng.uniform(0.0, 0.2)], p=_OFTEN)),
+        saturation=float(
+            rng.choice([1.0, rng.uniform(0.4, 1.0), rng.uniform(1.0, 1.4), rng.uniform(0.0, 0.2)], p=_OFTEN)
+        ),
         light=_uneven_light(rng, size) if rng.random() < 0.5 else None,
         kernel=_kernel(rng, min(size) / 240),
-        shrink=float(rng.uniform(1.3, 3.0)) if rng.random() < 0.25 else 1.0,
+        shrink=float(rng.uniform(1.2, 2.2)) if rng.random() < 0.25 else 1.0,
         noise=float(rng.choice([0.0, rng.uniform(1, 5), rng.uniform(5, 16)], p=(0.4, 0.4, 0.2))),
         quality=int(rng.integers(18, 95)) if rng.random() < 0.7 else 0,
     )
@@ -74,12 +81,12 @@ _OFTEN = (0.35, 0.3, 0.28, 0.07)
 
 
 def _curves(rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Exposure, gamma and contrast, then a colour cast: (256, 3)."""
+    """Gamma and contrast, then a colour cast: (256, 3)."""
     level = np.linspace(0, 1, 256)[:, None]
-    gamma = np.exp(rng.normal(0, 0.3))
-    contrast, exposure = np.exp(rng.normal(0, 0.2)), np.exp(rng.normal(0.0, 0.22))
-    cast = np.exp(rng.normal(0, rng.choice([0.03, 0.12]), 3))
-    curved = (0.45 + contrast * (np.clip(level * exposure, 0, 1) ** gamma - 0.45)) * cast + rng.normal(0, 0.03)
+    gamma = np.exp(rng.normal(0, 0.22))
+    contrast = np.exp(rng.normal(0, 0.18))
+    cast = np.exp(rng.normal(0, rng.choice([0.03, 0.03, 0.1]), 3))
+    curved = (0.45 + contrast * (level**gamma - 0.45)) * cast + rng.normal(0, 0.03)
     return np.asarray(np.clip(curved * 255, 0, 255), np.uint8)
 
 
@@ -100,11 +107,11 @@ def _kernel(rng: np.random.Generator, scale: float) -> Singles | None:
     if kind < 0.45:
         return None
     if kind < 0.75:
-        sigma = rng.uniform(0.4, 2.2) * scale
+        sigma = rng.uniform(0.4, 1.6) * scale
         side = 2 * max(1, round(2.5 * sigma)) + 1
         line = np.asarray(cv2.getGaussianKernel(side, sigma), np.float32)
         return np.asarray(line @ line.T, np.float32)
-    length: float = rng.uniform(2, 9) * scale
+    length: float = rng.uniform(2, 7) * scale
     side = 2 * max(1, round(length / 2)) + 1
     kernel = np.zeros((side, side), np.float32)
     angle, middle = rng.uniform(0, np.pi), side // 2

@@ -1,4 +1,4 @@
-"""Dress a person at random for the look "varied": patterned cloth, skin of any tone, shoes, hats, gloves, things in hands."""
+"""Dress people for the look "varied": patterned cloth, skin of any tone, shoes, hats, gloves, things in hands."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ LAYERS = ("features", "skin", "hair", "shirt", "trousers", "shoes", "sole", "glo
 FEATURES, SKIN, HAIR, SHIRT, TROUSERS, SHOES, SOLE, GLOVES, HAT, EXTRA = range(len(LAYERS))
 WHITE = 255.0
 LENGTHS = {"torso": 1.0, "upper_arm": 0.29, "forearm": 0.26, "thigh": 0.43, "shin": 0.42, "foot": 0.2, "skirt": 0.5}
-ODD_SHARE = 0.1  # of people whose left limbs are dressed otherwise than the right ones: a bandage, one glove, a rolled leg
+ODD_SHARE = (
+    0.1  # of people whose left limbs are dressed otherwise than the right ones: a bandage, one glove, a rolled leg
+)
 NOTHING = -1.0  # length of a sleeve or a leg of trousers that is not there
 
 
@@ -42,10 +44,10 @@ class VariedLook(Look):
         super().__init__(rng, hints, detail=detail)
         self.skin = skin_color(varied)
         self.fat = float(np.clip(varied.normal(1.06, 0.17), 0.8, 1.6))
-        self._limb = float(np.clip(self.fat**0.6 * varied.normal(1.0, 0.12), 0.75, 1.45))
+        self._limb = float(np.clip(self.fat**0.6 * varied.normal(1.0, 0.12), 0.75, 1.32))
         self._hand_size = float(varied.uniform(0.95, 1.25))
         self._foot_length, self._foot_width = varied.uniform(0.95, 1.12), varied.uniform(0.88, 1.25)
-        self._loose = varied.uniform(1.0, 1.22, 2)  # shirt, trousers
+        self._loose = varied.uniform(1.0, 1.16, 2)  # shirt, trousers
         self._topless = bool(varied.random() < (0.05 if self.feminine else 0.14))
         self._over_hips = bool(varied.random() < 0.5)  # the shirt hangs over the trousers
         self._high_collar = bool(varied.random() < 0.15)
@@ -58,7 +60,9 @@ class VariedLook(Look):
         self._legs = {"left": trousers, "right": self._trousers(varied) if odd[1] else trousers}
         gloves = bool(self.gloves or varied.random() < 0.12)
         self._gloved = {"left": gloves, "right": gloves != bool(odd[2] and varied.random() < 0.5)}
-        self._padded = {side: varied.random() < (0.5 if odd[3] else 0.06) for side in SIDES}  # knees, elbows
+        self._padded: dict[str, bool] = {
+            side: bool(varied.random() < (0.5 if odd[3] else 0.06)) for side in SIDES
+        }  # knees, elbows
         self.barefoot = bool(self.barefoot or varied.random() < 0.12)
         self._socks = float(varied.choice([0.0, varied.uniform(0.05, 0.35), varied.uniform(0.35, 0.8)]))
         self.textures = _textures(varied, self.skin, one_piece=bool(varied.random() < 0.08))
@@ -102,7 +106,7 @@ class VariedLook(Look):
         assert loft.layers is not None
         bare = loft.layers[np.clip(np.searchsorted(loft.steps, steps[:-1], side="right") - 1, 0, len(loft.layers) - 1)]
         layers = np.where(np.arange(len(steps) - 1) <= at, layer, bare)
-        scale = np.where(covered, loose, 1.0)
+        scale = np.where(covered, np.interp(steps, [0.0, 0.3], [1.0, loose]), 1.0)  # cloth is close at the joint above
         tint = np.full((len(layers), 3), WHITE)
         return replace(loft, steps=steps, across=across * scale, deep=deep * scale, layers=layers, colors=tint)
 
@@ -137,23 +141,25 @@ class VariedLook(Look):
                     continue
                 layers = [HAIR, HAIR] + [HAIR if self._hat in ("none", "bulky") else HAT] * (bands - 2)
                 wide = {"bulky": 1.3, "beanie": 1.08, "brim": 1.06}.get(self._hat, 1.0)
-                loft = _layered(replace(loft, across=loft.across * wide, deep=loft.deep * wide), layers, 0.125)
+                wider = replace(loft, across=loft.across * wide, deep=loft.deep * wide)
+                lofts.append(_layered(wider, layers, 0.125))
             elif kind in ("eye", "pupil", "mouth"):
-                loft = replace(loft, layers=np.full(bands, FEATURES))
+                lofts.append(replace(loft, layers=np.full(bands, FEATURES)))
             else:
                 layer = {"hair_back": HAIR, "brow": HAIR, "brim": HAT}.get(kind, SKIN)
-                loft = _layered(loft, [layer] * bands, 0.125)
-            lofts.append(loft)
+                lofts.append(_layered(loft, [layer] * bands, 0.125))
         if self._hat == "brim":
-            wide = np.array([0.09, 0.17, 0.17, 0.09])
+            brim = np.array([0.09, 0.17, 0.17, 0.09])
             lofts.append(
-                self._surface("hat_brim", "head", np.array([0.5, 0.5, 0.58, 0.58]), wide, wide * 1.1, 12, HAT, frame="head")
+                self._surface(
+                    "hat_brim", "head", np.array([0.5, 0.5, 0.58, 0.58]), brim, brim * 1.1, 12, HAT, frame="head"
+                )
             )
         return lofts
 
     def _arm(self, side: str) -> list[Loft]:
         k = self._limb * (0.92 if self.feminine else 1.06)
-        upper = np.array([0.02, 0.05, 0.055, 0.051, 0.044, 0.039, 0.015]) * k
+        upper = np.array([0.02, 0.048, 0.054, 0.051, 0.044, 0.039, 0.015]) * np.array([1, k**0.4, k**0.7, k, k, k, k])
         fore = np.array([0.015, 0.039, 0.043, 0.036, 0.028, 0.018]) * np.array([k, k, k, k, k**0.5, k**0.5])
         part, length = f"{side}_arm", self._sleeves[side]
         bones = [
@@ -179,11 +185,9 @@ class VariedLook(Look):
         layer, wide = (GLOVES, 1.25) if self._gloved[side] else (SKIN, 1.0)
         lofts = []
         for loft in super()._hand(side):
-            wider = wide * self._hand_size
-            loft = replace(loft, across=loft.across * wider, deep=loft.deep * wider)
-            if loft.name.endswith("palm"):
-                loft = replace(loft, steps=loft.steps * self._hand_size)
-            lofts.append(_layered(loft, [layer] * (len(loft.steps) - 1), 0.095))
+            wider, longer = wide * self._hand_size, self._hand_size if loft.name.endswith("palm") else 1.0
+            larger = replace(loft, steps=loft.steps * longer, across=loft.across * wider, deep=loft.deep * wider)
+            lofts.append(_layered(larger, [layer] * (len(loft.steps) - 1), 0.095))
         return lofts
 
     def _leg(self, side: str) -> list[Loft]:

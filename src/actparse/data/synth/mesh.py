@@ -17,8 +17,8 @@ NO_PERSON = 255  # id of what belongs to nobody but hides what is behind it
 class Mesh:
     """Quads in one frame: `vertices` (V, 3) metres; `quads` (Q, 4) indices; `colors` (Q, 3) RGB; `ids` (Q,) uint8.
 
-    `texels` (Q, 5), in the look "varied": a texture's number, its column and row at the quad's first corner, and how far
-    both go to the corner opposite. None where a quad has one colour.
+    `texels` (Q, 5), in the look "varied": a texture's number, its column and row at the quad's first corner, and how
+    far both go to the corner opposite. None where a quad has one colour.
     """
 
     vertices: Floats

@@ -47,7 +47,7 @@ def paint_textured(canvas: Image, mesh: Mesh, camera: Camera, light: Light, text
         mesh: with `texels`.
         camera: for an image of this size.
         light: see `Light`.
-        textures: (L, S, S, 3), repeated in both directions.
+        textures: (L, S, S, 3), repeated in both directions; S is a power of two.
 
     Returns:
         The id plane (H, W), 0 where the canvas is untouched.
@@ -62,9 +62,10 @@ def paint_textured(canvas: Image, mesh: Mesh, camera: Camera, light: Light, text
     fill = cv2.fillConvexPoly
     for number, polygon in enumerate(points, start=1):
         fill(nearest, polygon, number, cv2.LINE_8, SHIFT)
-    rows, columns = np.nonzero(nearest)
-    quad = nearest[rows, columns] - 1  # (N,)
-    canvas[rows, columns] = _pixel_colors(mesh, order, corners, quad, rows, columns, light, textures)
+    pixel = np.flatnonzero(nearest)  # (N,)
+    quad = nearest.ravel()[pixel] - 1
+    rows, columns = np.divmod(pixel.astype(np.int32), np.int32(canvas.shape[1]))
+    canvas.reshape(-1, 3)[pixel] = _pixel_colors(mesh, order, corners, quad, rows, columns, light, textures)
     return np.concatenate((np.zeros(1, np.uint8), mesh.ids[order]))[nearest]
 
 
@@ -73,8 +74,8 @@ def _pixel_colors(
     order: NDArray[np.int64],
     corners: Floats,
     quad: NDArray[np.int32],
-    rows: NDArray[np.int64],
-    columns: NDArray[np.int64],
+    rows: NDArray[np.int32],
+    columns: NDArray[np.int32],
     light: Light,
     textures: Image,
 ) -> Image:
@@ -94,27 +95,33 @@ def _pixel_colors(
             bright[:, :1],
             bright[:, 1:2] - bright[:, :1],
             bright[:, 3:] - bright[:, :1],
-            mesh.colors[order] * light.tint / 255,
         ),
         axis=1,
-    ).astype(np.float32)
-    a, b, c, d, x, y, layer, left, top, wide, tall, level, along, up, *tint = np.ascontiguousarray(table[quad].T)
+    )
+    a, b, c, d, x, y, layer, left, top, wide, tall, level, along, up = (
+        np.take(column, quad) for column in np.ascontiguousarray(table.T, np.float32)
+    )
     x, y = columns - x, rows - y
     s = np.clip(a * x + b * y + np.float32(0.5), 0, 1)
     t = np.clip(c * x + d * y + np.float32(0.5), 0, 1)
     side = textures.shape[1]
-    column = (left + s * wide).astype(np.int32) % side
-    row = (top + t * tall).astype(np.int32) % side
+    column = (left + s * wide).astype(np.int32) & (side - 1)
+    row = (top + t * tall).astype(np.int32) & (side - 1)
     texel = (layer.astype(np.int32) * side + row) * side + column
     brightness = level + s * along + t * up
-    colors = textures.reshape(-1, 3)[texel] * (brightness * np.stack(tint)).T
-    return np.asarray(np.clip(colors, 0, 255), np.uint8)
+    tints = (mesh.colors[order] * light.tint / 255).astype(np.float32)  # (P, 3)
+    colors = np.take(textures.reshape(-1, 3), texel, axis=0) * np.take(tints, quad, axis=0)
+    colors *= brightness[:, None]
+    np.minimum(colors, 255, out=colors)  # nothing is below 0
+    return np.asarray(colors, np.uint8)
 
 
 def _vertex_brightness(mesh: Mesh, light: Light) -> Floats:
     """Light (V,) on each vertex, from the mean direction of the quads around it."""
     corners = mesh.vertices[mesh.quads]  # (Q, 4, 3)
-    outward = cross(corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1])  # (Q, 3), as long as the quad is large
+    outward = cross(
+        corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1]
+    )  # (Q, 3), as long as the quad is large
     at, count = mesh.quads.ravel(), len(mesh.vertices)
     sums = [np.bincount(at, np.repeat(outward[:, axis], 4), count) for axis in range(3)]
     normals = normalised(np.stack(sums, axis=1))

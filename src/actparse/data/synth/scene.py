@@ -54,7 +54,9 @@ class SceneConfig:
     moving_camera_share: float = 0.5
     detail: float = 1.0  # of bodies: factor on the number of sides of their round surfaces
     look: str = "plain"  # or "varied"
-    turned_share: float = 0.3  # of varied scenes, whose camera is rolled by any angle: people lie, hang, stand on their heads
+    turned_share: float = (
+        0.3  # of varied scenes, whose camera is rolled by any angle: people lie, hang, stand on their heads
+    )
     close_share: float = 0.3  # of varied scenes, whose camera shows a piece of the body
     covered_share: float = 0.4  # of varied scenes with something close to the camera over a person
 
@@ -76,10 +78,15 @@ class SceneConfig:
 
 @dataclass(frozen=True)
 class Rendered:
-    """A frame (H, W, 3) uint8 RGB with its truth."""
+    """A frame (H, W, 3) uint8 RGB with its truth, which is read off the id plane.
+
+    `ids` (H, W) is `IDS_PER_PERSON` x person + part where a person shows, both from 1 (parts in the order of PARTS, 11
+    for the rest of the trunk); 255 where something that belongs to nobody shows, 0 elsewhere.
+    """
 
     image: Image
     persons: tuple[PersonTruth, ...]
+    ids: Image
 
 
 class Actor:
@@ -103,9 +110,7 @@ class Actor:
         """Body and props as one mesh in the world."""
         joints, moment = self.joints_at(time_seconds)
         props = [*moment.props, *self._extra_props(moment, joints)]
-        tubes = [
-            held_to_tube(prop, joints, self.sizes.scale) if isinstance(prop, HeldTube) else prop for prop in props
-        ]
+        tubes = [held_to_tube(prop, joints, self.sizes.scale) if isinstance(prop, HeldTube) else prop for prop in props]
         things = [tube_mesh(tube) for tube in tubes]
         if self.skin.look.textures:
             things = [textured(thing, number % SCENE_LAYERS) for number, thing in enumerate(things)]
@@ -194,7 +199,7 @@ class Scene:
             overlay.put(sharp, ids, time_seconds)
         asked = placed if with_truth else []
         persons = [self._truth(ids, number, camera, *found) for number, found in enumerate(asked, start=1)]
-        return Rendered(self._expose(sharp, time_seconds), tuple(p for p in persons if p is not None))
+        return Rendered(self._expose(sharp, time_seconds), tuple(p for p in persons if p is not None), ids)
 
     def _blurred(self, sharp: Image, time_seconds: float) -> Image:
         """The picture of an open shutter: this moment, a little before and a little after."""
@@ -208,21 +213,21 @@ class Scene:
         bones, radii = self._shadows([joints for _, joints, _ in seen])
         cast_shadow(ground, bones, radii, camera, self.light, strength=0.5)
         factor, (height, width) = self.config.supersampling, self.config.size
-        base = cv2.cvtColor(ground, cv2.COLOR_RGB2RGBA)
-        base[..., 3] = 0  # the id plane: nobody yet
-        enlarged = cv2.resize(base, (width * factor, height * factor), interpolation=cv2.INTER_NEAREST)
         mesh = joined([*self._things, *(mesh for mesh, _, _ in seen)])
+        base = ground if self._varied else cv2.cvtColor(ground, cv2.COLOR_RGB2RGBA)
+        if not self._varied:
+            base[..., 3] = 0  # the id plane: nobody yet
+        enlarged = cv2.resize(base, (width * factor, height * factor), interpolation=cv2.INTER_NEAREST)
         canvas: Image = np.asarray(enlarged, np.uint8)
         if self._varied:
-            canvas = np.ascontiguousarray(canvas[..., :3])
             planes = paint_textured(canvas, mesh, camera.scaled(factor), self.light, self._varied.textures)
         else:
             paint(canvas, mesh, camera.scaled(factor), self.light)
             planes = canvas[..., 3]
         small = cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA)
-        image = np.ascontiguousarray(small[..., :3])
+        image = small if self._varied else cv2.cvtColor(small, cv2.COLOR_RGBA2RGB)
         ids = planes[factor // 2 :: factor, factor // 2 :: factor]
-        return image, ids, [(joints, moment) for _, joints, moment in seen]
+        return np.asarray(image, np.uint8), ids, [(joints, moment) for _, joints, moment in seen]
 
     def _shadows(self, joints: list[Joints]) -> tuple[Floats, Floats]:
         lines, radii = [], []
@@ -275,7 +280,7 @@ def build_scene(seed: int, action: str, *, config: SceneConfig | None = None) ->
     if extra is None:
         backdrop = Backdrop(rng, place, config.size)
         return Scene(config, backdrop, actors, things, camera, light, _lens(rng, config))
-    backdrop = VariedBackdrop(rng, place, config.size, extra)
+    backdrop = VariedBackdrop(extra, place, config.size)
     things = [textured(thing, int(extra.integers(SCENE_LAYERS))) for thing in things]
     lens = _lens(rng, config)
     return Scene(config, backdrop, actors, things, camera, light, lens, varied=_varied(extra, cast, config))

@@ -13,14 +13,16 @@ Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 Size = tuple[int, int]
 CLOTH_SIDE = 64  # texels of a cloth's square texture, 1 cm each, repeated in both directions
-SKIN_TONES = ((244, 214, 194), (232, 190, 160), (214, 165, 130), (190, 138, 102), (150, 104, 74), (112, 74, 54))
-SKIN_TONES += ((84, 56, 42), (58, 40, 32))
+SKIN_TONES = (
+    (244, 214, 194), (232, 190, 160), (214, 165, 130), (190, 138, 102), (150, 104, 74), (112, 74, 54), (84, 56, 42),
+    (58, 40, 32),
+)  # fmt: skip
 
 
 def any_color(rng: np.random.Generator) -> Floats:
     """Return a random RGB colour (3,), 0..255: greys, muted and saturated colours, from black to white."""
     kind = rng.random()
-    saturation = rng.uniform(0, 30) if kind < 0.35 else rng.uniform(40, 150) if kind < 0.75 else rng.uniform(150, 255)
+    saturation = rng.uniform(0, 30) if kind < 0.4 else rng.uniform(35, 140) if kind < 0.85 else rng.uniform(140, 245)
     value = rng.choice([rng.uniform(12, 60), rng.uniform(60, 200), rng.uniform(200, 252)])
     hsv = np.array([[[rng.uniform(0, 180), saturation, value]]], np.uint8)
     return np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0, 0], np.float64)
@@ -32,7 +34,7 @@ def skin_color(rng: np.random.Generator) -> Floats:
     low = int(at)
     tones = np.array(SKIN_TONES, float)
     mixed = tones[low] + (at - low) * (tones[min(low + 1, len(tones) - 1)] - tones[low])
-    return np.asarray(np.clip(mixed * rng.uniform(0.85, 1.1) + rng.normal(0, 5, 3), 8, 252), np.float64)
+    return np.asarray(np.clip(mixed * rng.uniform(0.85, 1.1) + rng.normal(0, 3, 3), 8, 252), np.float64)
 
 
 def clouds(rng: np.random.Generator, size: Size, *, octaves: int = 4, start: int = 3, fall: float = 1.7) -> Singles:
@@ -88,7 +90,9 @@ def _stripes(rng: np.random.Generator, colors: Singles) -> None:
 def _plaid(rng: np.random.Generator, colors: Singles) -> None:
     for _ in range(int(rng.integers(1, 4))):
         period = int(rng.choice([8, 16, 32]))
-        rows = (np.arange(CLOTH_SIDE) + int(rng.integers(period))) % period < max(1, int(period * rng.uniform(0.1, 0.5)))
+        rows = (np.arange(CLOTH_SIDE) + int(rng.integers(period))) % period < max(
+            1, int(period * rng.uniform(0.1, 0.5))
+        )
         color = any_color(rng).astype(np.float32)
         colors[rows] = 0.5 * colors[rows] + 0.5 * color
         colors[:, rows] = 0.5 * colors[:, rows] + 0.5 * color
@@ -279,17 +283,28 @@ SURFACES: tuple[Callable[[np.random.Generator, Size], Image], ...] = (
 
 
 def add_thing(rng: np.random.Generator, image: Image) -> None:
-    """Draw one random thing into an image (H, W, 3): a box, a blob, a bar, a line of text, or what looks like a limb."""
+    """Draw one random thing into an image (H, W, 3): a box, a blob, a bar, a word, or what looks like a limb."""
     height, width = image.shape[:2]
     at = np.array([rng.uniform(0, width), rng.uniform(0, height)])
     reach = min(height, width) * rng.uniform(0.04, 0.4)
     kind = rng.random()
     if kind < 0.35:
-        points = cv2.boxPoints((tuple(at), (reach * rng.uniform(0.2, 2), reach), float(rng.choice([0, 0, rng.uniform(0, 90)]))))
+        points = cv2.boxPoints(
+            (tuple(at), (reach * rng.uniform(0.2, 2), reach), float(rng.choice([0, 0, rng.uniform(0, 90)])))
+        )
         cv2.fillConvexPoly(image, np.round(points).astype(np.int32), any_color(rng).tolist())
     elif kind < 0.5:
         axes = (max(1, int(reach * rng.uniform(0.2, 1))), max(1, int(reach * rng.uniform(0.2, 1))))
-        cv2.ellipse(image, tuple(at.astype(int).tolist()), axes, float(rng.uniform(0, 180)), 0.0, 360.0, any_color(rng).tolist(), -1)
+        cv2.ellipse(
+            image,
+            tuple(at.astype(int).tolist()),
+            axes,
+            float(rng.uniform(0, 180)),
+            0.0,
+            360.0,
+            any_color(rng).tolist(),
+            -1,
+        )
     elif kind < 0.65:
         step = rng.normal(0, 2 * reach, 2)
         start, end = np.round(at - step).astype(int).tolist(), np.round(at + step).astype(int).tolist()
@@ -297,7 +312,9 @@ def add_thing(rng: np.random.Generator, image: Image) -> None:
     elif kind < 0.75:
         word = "".join(chr(int(code)) for code in rng.integers(65, 123, int(rng.integers(3, 12))))
         place = tuple(at.astype(int).tolist())
-        cv2.putText(image, word, place, cv2.FONT_HERSHEY_SIMPLEX, float(rng.uniform(0.3, 1.2)), any_color(rng).tolist(), 1)
+        cv2.putText(
+            image, word, place, cv2.FONT_HERSHEY_SIMPLEX, float(rng.uniform(0.3, 1.2)), any_color(rng).tolist(), 1
+        )
     else:
         draw_limb(rng, image, at, reach * 1.5)
 
@@ -320,4 +337,6 @@ def draw_limb(rng: np.random.Generator, image: Image, start: Sequence[float] | F
             cv2.circle(image, tuple(np.round(at).astype(int).tolist()), radius, tone.tolist(), -1)
     end = np.round(points[-1]).astype(int).tolist()
     axes = (max(1, round(wide * 1.5)), max(1, round(wide * 0.9)))
-    cv2.ellipse(image, end, axes, float(np.degrees(angle + bend)), 0.0, 360.0, np.clip(color * 1.05, 0, 255).tolist(), -1)
+    cv2.ellipse(
+        image, end, axes, float(np.degrees(angle + bend)), 0.0, 360.0, np.clip(color * 1.05, 0, 255).tolist(), -1
+    )
