@@ -73,7 +73,7 @@ def draw_effects(rng: np.random.Generator, size: tuple[int, int]) -> Effects:
         kernel=_kernel(rng, min(size) / 240),
         shrink=float(rng.uniform(1.2, 2.2)) if rng.random() < 0.25 else 1.0,
         noise=float(rng.choice([0.0, rng.uniform(1, 5), rng.uniform(5, 16)], p=(0.4, 0.4, 0.2))),
-        quality=int(rng.integers(18, 95)) if rng.random() < 0.7 else 0,
+        quality=int(rng.integers(25, 95)) if rng.random() < 0.7 else 0,
     )
 
 

@@ -28,6 +28,15 @@ def any_color(rng: np.random.Generator) -> Floats:
     return np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0, 0], np.float64)
 
 
+def place_color(rng: np.random.Generator) -> Floats:
+    """Return a random RGB colour (3,) of walls, ground and furniture: mostly muted, often brown or green."""
+    if rng.random() < 0.25:
+        return any_color(rng)
+    hue = rng.choice([rng.uniform(8, 28), rng.uniform(30, 75), rng.uniform(95, 118), rng.uniform(0, 180)])
+    hsv = np.array([[[hue, min(abs(rng.normal(0, 55)), 160), rng.uniform(25, 245)]]], np.uint8)
+    return np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0, 0], np.float64)
+
+
 def skin_color(rng: np.random.Generator) -> Floats:
     """Return a skin colour (3,) between two neighbouring tones from very light to very dark."""
     at = rng.uniform(0, len(SKIN_TONES) - 1)
@@ -184,7 +193,7 @@ def surface(rng: np.random.Generator, size: Size) -> Image:
 def _noise_photo(rng: np.random.Generator, size: Size) -> Image:
     """Colours that flow into each other, as a photo far out of focus."""
     fields = [clouds(rng, size, octaves=6, start=int(rng.integers(1, 5)), fall=rng.uniform(1.3, 2.2)) for _ in range(2)]
-    low, high, other = (any_color(rng).astype(np.float32) for _ in range(3))
+    low, high, other = (place_color(rng).astype(np.float32) for _ in range(3))
     share = np.clip(fields[0] + 0.5, 0, 1)[..., None]
     mixed = low + share * (high - low)
     mixed += np.clip(fields[1], 0, 1)[..., None] * (other - mixed)
@@ -196,7 +205,7 @@ def _gradient_wall(rng: np.random.Generator, size: Size) -> Image:
     x, y = np.linspace(-1, 1, width, dtype=np.float32), np.linspace(-1, 1, height, dtype=np.float32)[:, None]
     angle = rng.uniform(0, 2 * np.pi)
     share = 0.5 + 0.35 * (np.cos(angle) * x + np.sin(angle) * y)
-    low, high = (any_color(rng).astype(np.float32) for _ in range(2))
+    low, high = (place_color(rng).astype(np.float32) for _ in range(2))
     return shaded(low + share[..., None] * (high - low), clouds(rng, size, octaves=5) * rng.uniform(0.01, 0.1))
 
 
@@ -216,7 +225,7 @@ def _planks(rng: np.random.Generator, size: Size) -> Image:
 def _bricks(rng: np.random.Generator, size: Size) -> Image:
     height, width = size
     rows, columns = int(rng.integers(6, 20)), int(rng.integers(12, 60))
-    brick, mortar = any_color(rng), any_color(rng)
+    brick, mortar = place_color(rng), place_color(rng)
     tall, wide = max(3, height // rows), max(4, width // columns)
     y, x = np.mgrid[:height, :width]
     x = x + (y // tall % 2) * (wide // 2)
@@ -238,7 +247,7 @@ def _tiles(rng: np.random.Generator, size: Size) -> Image:
     height, width = size
     step = int(rng.integers(10, 60))
     y, x = np.mgrid[:height, :width] // step
-    first, second = any_color(rng), any_color(rng)
+    first, second = place_color(rng), place_color(rng)
     colors = np.where(((x + y) % 2 == 0)[..., None], first, second if rng.random() < 0.5 else first * 0.95)
     image = shaded(colors.astype(np.float32), clouds(rng, size, octaves=5) * np.float32(0.1))
     image[::step], image[:, ::step] = second, second
@@ -257,7 +266,7 @@ def _windows(rng: np.random.Generator, size: Size) -> Image:
     image = _gradient_wall(rng, size)
     height, width = size
     tall, wide = int(rng.integers(12, max(13, height // 2))), int(rng.integers(10, 70))
-    gap, glass, frame = int(rng.integers(4, 40)), any_color(rng), any_color(rng).tolist()
+    gap, glass, frame = int(rng.integers(4, 40)), place_color(rng), place_color(rng).tolist()
     for y in range(int(rng.integers(0, tall)), height, tall + gap):
         for x in range(int(rng.integers(0, wide)), width, wide + gap):
             image[y : y + tall, x : x + wide] = np.clip(glass * rng.uniform(0.6, 1.2), 0, 255)
@@ -292,7 +301,7 @@ def add_thing(rng: np.random.Generator, image: Image) -> None:
         points = cv2.boxPoints(
             (tuple(at), (reach * rng.uniform(0.2, 2), reach), float(rng.choice([0, 0, rng.uniform(0, 90)])))
         )
-        cv2.fillConvexPoly(image, np.round(points).astype(np.int32), any_color(rng).tolist())
+        cv2.fillConvexPoly(image, np.round(points).astype(np.int32), place_color(rng).tolist())
     elif kind < 0.5:
         axes = (max(1, int(reach * rng.uniform(0.2, 1))), max(1, int(reach * rng.uniform(0.2, 1))))
         cv2.ellipse(
@@ -302,18 +311,18 @@ def add_thing(rng: np.random.Generator, image: Image) -> None:
             float(rng.uniform(0, 180)),
             0.0,
             360.0,
-            any_color(rng).tolist(),
+            place_color(rng).tolist(),
             -1,
         )
     elif kind < 0.65:
         step = rng.normal(0, 2 * reach, 2)
         start, end = np.round(at - step).astype(int).tolist(), np.round(at + step).astype(int).tolist()
-        cv2.line(image, start, end, any_color(rng).tolist(), int(rng.integers(1, max(2, int(reach * 0.25) + 2))))
+        cv2.line(image, start, end, place_color(rng).tolist(), int(rng.integers(1, max(2, int(reach * 0.25) + 2))))
     elif kind < 0.75:
         word = "".join(chr(int(code)) for code in rng.integers(65, 123, int(rng.integers(3, 12))))
         place = tuple(at.astype(int).tolist())
         cv2.putText(
-            image, word, place, cv2.FONT_HERSHEY_SIMPLEX, float(rng.uniform(0.3, 1.2)), any_color(rng).tolist(), 1
+            image, word, place, cv2.FONT_HERSHEY_SIMPLEX, float(rng.uniform(0.3, 1.2)), place_color(rng).tolist(), 1
         )
     else:
         draw_limb(rng, image, at, reach * 1.5)
