@@ -33,7 +33,8 @@ class Effects:
         height, width = image.shape[:2]
         gain = float(np.clip((self.level / max(float(image.mean()), 1.0)) ** 0.75, 0.5, 3.0))
         if self.light is not None:
-            image = np.asarray(np.clip(image * (self.light * np.float32(gain))[..., None], 0, 255), np.uint8)
+            light = cv2.cvtColor(np.broadcast_to(self.light, (height, width)).copy(), cv2.COLOR_GRAY2RGB)
+            image = np.asarray(cv2.multiply(image, light, scale=gain, dtype=cv2.CV_8U), np.uint8)
         else:
             image = np.asarray(cv2.convertScaleAbs(image, alpha=gain), np.uint8)
         if self.kernel is not None:
@@ -46,8 +47,9 @@ class Effects:
             small = (max(8, round(width / self.shrink)), max(8, round(height / self.shrink)))
             image = np.asarray(cv2.resize(image, small, interpolation=cv2.INTER_AREA), np.uint8)
         if self.noise > 0.5:
-            grain = rng.standard_normal(image.shape, np.float32) * np.float32(self.noise)
-            image = np.asarray(np.clip(image + grain, 0, 255), np.uint8)
+            grain = rng.standard_normal(image.shape[:2], np.float32) * np.float32(self.noise)
+            colored = cv2.merge([grain, np.roll(grain, 7, axis=0), np.roll(grain, 5, axis=1)])  # a third of the draws
+            image = np.asarray(cv2.add(image, colored, dtype=cv2.CV_8U), np.uint8)
         if self.quality:
             image = _compressed(image, self.quality)
         if self.shrink > 1:

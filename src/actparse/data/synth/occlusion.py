@@ -31,7 +31,7 @@ class Overlay:
         shift = np.round(self.slide * np.sin(time_seconds / self.seconds * 2 * np.pi)).astype(int)
         source, target = zip(*(_shifted(int(by)) for by in shift[::-1]), strict=True)  # rows, columns
         opaque = self.opaque[source]
-        np.copyto(image[target], self.image[source], where=opaque[..., None])
+        image[target][opaque] = self.image[source][opaque]
         ids[target][opaque] = NO_PERSON
 
 
