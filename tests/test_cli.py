@@ -103,6 +103,7 @@ def test_an_output_that_cannot_be_written_is_one_line(
         (["submit", "nowhere", "--out", "s.zip"], "nowhere: needs folders with parse.json"),
         (["diagnose", "--data", "nowhere"], "needs a folder train_videos"),
         (["synth", "d", "--videos", "0"], "videos must be at least 1"),
+        (["synth", "d", "--benchmark", "SynthTPS-v1", "--look", "varied"], "--look must be plain with --benchmark"),
         (["train", "tiny"], "needs a RECIPE and --data"),
         (["train", "nothing", "--data", "d"], "RECIPE must be one of"),
     ],

@@ -38,6 +38,12 @@ def _add_synth(commands: Commands) -> None:
     which.add_argument("--benchmark", choices=["SynthTPS-v1"], help="the named benchmark: fixed seeds and counts")
     which.add_argument("--sheet", action="store_true", help="write a contact sheet, DIR/synth-sheet.jpg, alone")
     command.add_argument("--seed", type=int, default=0, metavar="S", help="of people, motions and backgrounds")
+    command.add_argument(
+        "--look",
+        choices=["plain", "varied"],
+        default="plain",
+        help="plain: that of the benchmark; varied: textures, occluders, any orientation, image effects",
+    )
     command.add_argument("--test-share", type=float, default=0.2, metavar="SHARE", help="of the videos, 0..1")
     command.add_argument(
         "--processes", type=int, default=os.cpu_count() or 1, metavar="N", help="default: one for each core"
@@ -50,13 +56,15 @@ def _synth(args: argparse.Namespace) -> int:
     from actparse.data.synth.sheet import SHEET_FILE, write_sheet
     from actparse.progress import counted
 
+    if args.benchmark and args.look != "plain":
+        raise ConfigError(f"--look must be plain with --benchmark, got {args.look}: the benchmark's look is fixed")
     if args.sheet:
-        write_sheet(args.dir / SHEET_FILE, seed=args.seed)
+        write_sheet(args.dir / SHEET_FILE, seed=args.seed, look=args.look)
         print(args.dir / SHEET_FILE)
         return 0
     plans = SPLITS_V1 if args.benchmark else plan_splits(args.videos, seed=args.seed, test_share=args.test_share)
     with counted("videos") as progress:
-        manifest = write_dataset(args.dir, plans, processes=args.processes, progress=progress)
+        manifest = write_dataset(args.dir, plans, look=args.look, processes=args.processes, progress=progress)
     print(manifest)
     return 0
 

@@ -70,3 +70,14 @@ def test_plans() -> None:
         plan_splits(0, seed=1)
     with pytest.raises(ConfigError, match=r"test_share must be 0\.\.1"):
         plan_splits(1, seed=1, test_share=2)
+
+
+def test_another_look_is_another_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataset, "MIN_FRAMES", 2)
+    monkeypatch.setattr(dataset, "MAX_FRAMES", 2)
+    manifest = write_dataset(tmp_path, [PLANS[0]], look="varied")
+    assert json.loads(manifest.read_text())["plan"]["look"] == "varied"
+    with pytest.raises(DataError, match=r"plan\.json: needs the plan"):
+        write_dataset(tmp_path, [PLANS[0]])
+    with pytest.raises(ConfigError, match=r"scene\.look must be one of plain, varied"):
+        write_dataset(tmp_path / "other", PLANS, look="odd")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from actparse.data.synth.camera import Camera
 from actparse.data.synth.figure import Tube
 from actparse.data.synth.mesh import Floats, Mesh, box_mesh, tube_mesh
+from actparse.data.synth.texture import add_thing, surface
 
 Image = NDArray[np.uint8]
 Singles = NDArray[np.float32]
@@ -163,11 +164,8 @@ class Backdrop:
 
     def __init__(self, rng: np.random.Generator, place: Place, size: tuple[int, int]) -> None:
         self.place, self.size = place, size
-        floor = place.floors[rng.integers(len(place.floors))]
-        wall = place.walls[rng.integers(len(place.walls))]
-        self._floor = floor_texture(rng, place.floor_pattern, floor)
+        self._floor, self._wall = self._surfaces(rng)
         self._floor_mean = self._floor.reshape(-1, 3).mean(axis=0)
-        self._wall = wall_texture(rng, place, wall)
         self._distance = rng.uniform(*place.wall_distance)
         warm = rng.uniform(-12, 12)
         self._sky = np.array([[165 + warm, 185, 208 - warm], [212 + warm, 218, 222 - warm]]) * rng.uniform(0.75, 1.08)
@@ -175,6 +173,12 @@ class Backdrop:
         self._offset = rng.uniform(0, PANORAMA_METRES)
         self._turn = rng.uniform(-0.5, 0.5)  # of the floor's pattern
         self._last: tuple[Floats, Image] | None = None
+
+    def _surfaces(self, rng: np.random.Generator) -> tuple[Image, Image]:
+        """The textures of the floor and of the wall."""
+        floor = self.place.floors[rng.integers(len(self.place.floors))]
+        wall = self.place.walls[rng.integers(len(self.place.walls))]
+        return floor_texture(rng, self.place.floor_pattern, floor), wall_texture(rng, self.place, wall)
 
     def draw(self, camera: Camera) -> Image:
         """The empty place (H, W, 3)."""
@@ -233,6 +237,26 @@ class Backdrop:
             far = np.clip((length[upper] - FADE_FROM) * np.float32(1 / 12), 0, 1)[..., None]
             seen[upper] = (seen[upper] + (self._floor_mean.astype(np.float32) - seen[upper]) * far).astype(np.uint8)
         np.copyto(image[rows], seen, where=on_floor[rows][..., None])
+
+
+class VariedBackdrop(Backdrop):
+    """A place of the look "varied": photo-like surfaces; in a share of scenes one flat picture is all there is."""
+
+    def __init__(self, rng: np.random.Generator, place: Place, size: tuple[int, int]) -> None:
+        super().__init__(rng, place, size)
+        self._flat = surface(rng, size) if rng.random() < 0.2 else None
+
+    def _surfaces(self, rng: np.random.Generator) -> tuple[Image, Image]:
+        if rng.random() < 0.1:
+            return super()._surfaces(rng)
+        floor, wall = surface(rng, (TEXTURE, TEXTURE)), surface(rng, (TEXTURE // 4, TEXTURE))
+        for _ in range(int(rng.integers(0, 30))):
+            add_thing(rng, wall)
+        return floor, np.dstack((wall, np.full(wall.shape[:2], 255, np.uint8)))
+
+    def draw(self, camera: Camera) -> Image:
+        """The empty place (H, W, 3)."""
+        return super().draw(camera) if self._flat is None else self._flat.copy()
 
 
 METAL = np.array([96.0, 98.0, 104.0])

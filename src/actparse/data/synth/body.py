@@ -140,7 +140,7 @@ class Skin:
         self.sizes, self.look = sizes, look
         lofts = look.lofts()
         rings = [(index, ring) for index, loft in enumerate(lofts) for ring in range(len(loft.steps))]
-        self._names = [loft.name for loft in lofts]
+        self._names = [loft.frame or loft.name for loft in lofts]
         self._loft_of_ring = np.array([index for index, _ in rings])
         self._steps = np.concatenate([loft.steps for loft in lofts])
         self._across = np.concatenate([loft.across for loft in lofts]) * sizes.scale
@@ -159,7 +159,9 @@ class Skin:
         self._wound = False
         self.colors = np.concatenate([loft.quad_colors() for loft in lofts])
         self.parts = np.concatenate([loft.quad_parts() for loft in lofts])
-        self._torso_rings = np.flatnonzero(self._loft_of_ring == self._names.index("torso"))
+        self._texels = np.concatenate([loft.quad_texels() for loft in lofts]) if look.textures else None
+        torso = np.array([name == "torso" for name in self._names])
+        self._torso_rings = np.flatnonzero(torso[self._loft_of_ring])
 
     def mesh(self, joints: Joints, person: int) -> Mesh:
         """The surface at a solved pose; `person` counts from 1."""
@@ -175,13 +177,21 @@ class Skin:
         ring = self._ring_of_vertex
         vertices = centers[ring] + self._cos[:, None] * u[ring] + self._sin[:, None] * v[ring]
         ids = (person * IDS_PER_PERSON + self.parts).astype(np.uint8)
-        return Mesh(vertices, self.quads, self.colors, ids)
+        return Mesh(vertices, self.quads, self.colors, ids, self._texels)
+
+    def shift_layers(self, first: int) -> None:
+        """Let the textures of this body begin at number `first` of the scene's."""
+        if self._texels is not None:
+            self._texels[:, 0] += first
 
     def _wind(self, axis: Floats, u: Floats, v: Floats) -> None:
         """Turn the quads of left-handed lofts over, once, so that all of them face outwards."""
         left_handed = (cross(u, v) * axis).sum(axis=1) < 0  # (L,)
         turned = left_handed[self._loft_of_quad]
         self.quads[turned] = self.quads[turned][:, ::-1]
+        if self._texels is not None:  # a turned quad begins at its other end
+            self._texels[turned, 2] += self._texels[turned, 4]
+            self._texels[turned, 4] *= -1
         self._wound = True
 
     def _bend_torso(self, joints: Joints, centers: Floats, u: Floats, v: Floats) -> None:
@@ -217,6 +227,7 @@ class Skin:
             f"{side}_thigh": _tube_frame(joints.hips[side], knee, pelvis_forward),
             f"{side}_shin": _tube_frame(knee, ankle, pelvis_forward),
             f"{side}_foot": (foot[0] + below * 0.035 * k, *foot[1:]),
+            f"{side}_sole": (foot[0] + below * 0.066 * k, *foot[1:]),
             **self._hand_frames(joints, side),
         }
 

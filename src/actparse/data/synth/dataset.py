@@ -105,6 +105,7 @@ def write_dataset(
     root: Path,
     plans: Sequence[SplitPlan],
     *,
+    look: str = "plain",
     processes: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
@@ -113,6 +114,7 @@ def write_dataset(
     Args:
         root: the dataset's folder, made where it is missing.
         plans: what goes into each split.
+        look: of the scenes, "plain" or "varied"; see `SceneConfig`.
         processes: how many videos are made at a time.
         progress: called with the videos done and the videos in all.
 
@@ -120,43 +122,48 @@ def write_dataset(
         The path of manifest.json, which is written last.
 
     Raises:
-        DataError: the folder holds a dataset of other seeds or of another generator.
+        ConfigError: there is no such look.
+        DataError: the folder holds a dataset of other seeds, of another look or of another generator.
         OutputError: a file cannot be written.
     """
+    config = SceneConfig(look=look)
     videos = [video for plan in plans for video in plan_videos(plan)]
-    _expect_same_plan(root, plans)
+    record = _plan_record(plans, look)
+    _expect_same_plan(root, record)
     hashes = {}
-    for name, sha256 in _written(root, videos, processes):
+    for name, sha256 in _written(root, videos, config, processes):
         hashes[name] = sha256
         if progress:
             progress(len(hashes), len(videos))
     for plan in plans:
         _write_truth(root, plan.name, [video for video in videos if video.split == plan.name])
     _write_lists(root, plans, videos)
-    manifest = {"plan": _plan_record(plans), "videos": {v.name: _record(v, hashes[v.name]) for v in videos}}
+    manifest = {"plan": record, "videos": {v.name: _record(v, hashes[v.name]) for v in videos}}
     write_text(root / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True))
     return root / "manifest.json"
 
 
-def _written(root: Path, videos: Sequence[VideoPlan], processes: int) -> Iterator[tuple[str, str]]:
+def _written(root: Path, videos: Sequence[VideoPlan], config: SceneConfig, processes: int) -> Iterator[tuple[str, str]]:
     """Make the videos; yields the name of each that is done, and the hash of its annotation."""
     if processes <= 1:
-        yield from ((video.name, write_video(root, video)) for video in videos)
+        yield from ((video.name, write_video(root, video, config=config)) for video in videos)
         return
-    jobs = [(root, video) for video in videos]
+    jobs = [(root, video, config) for video in videos]
     hashes = in_order(_write_on_one_core, jobs, processes=processes)
     yield from zip((video.name for video in videos), hashes, strict=True)
 
 
-def _write_on_one_core(root: Path, video: VideoPlan) -> str:
+def _write_on_one_core(root: Path, video: VideoPlan, config: SceneConfig) -> str:
     """In a process of its own: make a video; returns the hash of its annotation."""
     cv2.setNumThreads(1)
-    return write_video(root, video)
+    return write_video(root, video, config=config)
 
 
-def _plan_record(plans: Sequence[SplitPlan]) -> dict[str, Any]:
+def _plan_record(plans: Sequence[SplitPlan], look: str) -> dict[str, Any]:
     splits = {plan.name: {"count": plan.count, "seed": plan.seed} for plan in plans}
-    return {"generator": GENERATOR, "splits": splits, "v1": tuple(plans) == SPLITS_V1}
+    plain = look == "plain"
+    record = {"generator": GENERATOR, "splits": splits, "v1": plain and tuple(plans) == SPLITS_V1}
+    return record if plain else {**record, "look": look}
 
 
 def _record(video: VideoPlan, sha256: str) -> dict[str, Any]:
@@ -169,9 +176,8 @@ def _record(video: VideoPlan, sha256: str) -> dict[str, Any]:
     }
 
 
-def _expect_same_plan(root: Path, plans: Sequence[SplitPlan]) -> None:
+def _expect_same_plan(root: Path, record: dict[str, Any]) -> None:
     path = root / PLAN_FILE
-    record = _plan_record(plans)
     if not path.exists():
         write_text(path, json.dumps(record, indent=1, sort_keys=True))
         return
@@ -183,8 +189,8 @@ def _expect_same_plan(root: Path, plans: Sequence[SplitPlan]) -> None:
         raise DataError(f"{path}: needs the plan {json.dumps(record)}, got {json.dumps(found)}; choose another folder")
 
 
-def write_video(root: Path, video: VideoPlan) -> str:
-    """Make one video and its annotation unless both are there.
+def write_video(root: Path, video: VideoPlan, *, config: SceneConfig | None = None) -> str:
+    """Make one video and its annotation unless both are there; None is the plain look.
 
     Returns:
         SHA-256 of the annotation, as hexadecimal text.
@@ -193,7 +199,7 @@ def write_video(root: Path, video: VideoPlan) -> str:
     folder = annotation_folder(root, video)
     if path.exists() and folder.is_dir():
         return _annotation_hash(folder)
-    config = SceneConfig()
+    config = config or SceneConfig()
     scene = build_scene(video.seed, video.action, config=config)
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.data.synth.figure import SIDES
+from actparse.data.synth.figure import SIDES, HeldTube, Side
 from actparse.data.synth.mesh import Floats
 from actparse.vocabulary import PARTS
 
@@ -29,6 +30,9 @@ class Loft:
     sides: int
     colors: Floats  # (rings - 1, 3) RGB
     hip_rings: int = 0  # the first so many bands belong to the part "hip"
+    frame: str = ""  # whose axes it follows; empty: those of its own name
+    layers: NDArray[np.int64] | None = None  # (rings - 1,) textures of the bands; None: plain colours
+    length: float = 0.1  # metres of the axis, for the scale of the textures
 
     def quad_colors(self) -> Floats:
         """(Q, 3) RGB."""
@@ -41,9 +45,30 @@ class Loft:
         bands[: self.hip_rings] = PARTS.index("hip") + 1
         return np.repeat(bands, self.sides)
 
+    def quad_texels(self) -> Floats:
+        """(Q, 5) as `Mesh.texels`: a texel is 1 cm of the surface, columns go round and rows go down."""
+        layers = np.zeros(len(self.steps) - 1) if self.layers is None else self.layers
+        around = -100 * 2 * np.pi * float(np.mean(np.concatenate((self.across, self.deep))))
+        down = -100 * self.length * self.steps
+        side, bands = np.arange(self.sides) / self.sides, len(layers)
+        columns = np.stack(
+            (
+                np.repeat(layers, self.sides),
+                np.tile(side * around, bands),
+                np.repeat(down[:-1], self.sides),
+                np.full(bands * self.sides, around / self.sides),
+                np.repeat(np.diff(down), self.sides),
+            ),
+            axis=1,
+        )
+        return np.asarray(columns, np.float64)
+
 
 class Look:
     """A person's colours and clothes, drawn from a seed; `hints` are probabilities by name."""
+
+    textures: Sequence[NDArray[np.uint8]] = ()  # of the lofts' layers; none: plain colours
+    props: Mapping[Side, list[HeldTube]] = MappingProxyType({})  # in hands that are empty otherwise
 
     def __init__(self, rng: np.random.Generator, hints: Mapping[str, float], *, detail: float = 1.0) -> None:
         self._detail = detail

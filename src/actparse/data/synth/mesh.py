@@ -15,12 +15,17 @@ NO_PERSON = 255  # id of what belongs to nobody but hides what is behind it
 
 @dataclass(frozen=True)
 class Mesh:
-    """Quads in one frame: `vertices` (V, 3) metres; `quads` (Q, 4) indices; `colors` (Q, 3) RGB; `ids` (Q,) uint8."""
+    """Quads in one frame: `vertices` (V, 3) metres; `quads` (Q, 4) indices; `colors` (Q, 3) RGB; `ids` (Q,) uint8.
+
+    `texels` (Q, 5), in the look "varied": a texture's number, its column and row at the quad's first corner, and how
+    far both go to the corner opposite. None where a quad has one colour.
+    """
 
     vertices: Floats
     quads: NDArray[np.int64]
     colors: Floats
     ids: NDArray[np.uint8]
+    texels: Floats | None = None
 
 
 def ring_quads(num_rings: int, sides: int, first: int = 0) -> NDArray[np.int64]:
@@ -89,15 +94,28 @@ def box_mesh(center: Floats, size: Floats, color: Floats) -> Mesh:
 
 def moved(mesh: Mesh, rotation: Floats, offset: Floats) -> Mesh:
     """The mesh turned by (3, 3), then shifted by (3,)."""
-    return Mesh(mesh.vertices @ rotation.T + offset, mesh.quads, mesh.colors, mesh.ids)
+    return Mesh(mesh.vertices @ rotation.T + offset, mesh.quads, mesh.colors, mesh.ids, mesh.texels)
 
 
 def joined(meshes: list[Mesh]) -> Mesh:
     """Several meshes as one; there must be at least one."""
     firsts = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes[:-1])])
+    texels = [mesh.texels for mesh in meshes if mesh.texels is not None]
+    if len(texels) not in (0, len(meshes)):
+        raise AssertionError("some meshes have textures and some have none")
     return Mesh(
         np.concatenate([mesh.vertices for mesh in meshes]),
         np.concatenate([mesh.quads + first for mesh, first in zip(meshes, firsts, strict=True)]),
         np.concatenate([mesh.colors for mesh in meshes]),
         np.concatenate([mesh.ids for mesh in meshes]),
+        np.concatenate(texels) if texels else None,
     )
+
+
+def textured(mesh: Mesh, layer: int, *, texels: float = 24.0) -> Mesh:
+    """The mesh with texture number `layer`, of which each quad shows a square of `texels` texels."""
+    if mesh.texels is not None:
+        return mesh
+    places = np.tile([float(layer), 0.0, 0.0, texels, texels], (len(mesh.quads), 1))
+    places[:, 1] = np.arange(len(mesh.quads)) * 7.0  # neighbours show other pieces of it
+    return Mesh(mesh.vertices, mesh.quads, mesh.colors, mesh.ids, places)

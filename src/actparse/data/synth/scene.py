@@ -3,34 +3,46 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from actparse.data.synth.annotate import PersonTruth, annotate
-from actparse.data.synth.backdrop import PLACES, Backdrop, Place, furniture
+from actparse.data.synth.backdrop import PLACES, Backdrop, Place, VariedBackdrop, furniture
 from actparse.data.synth.body import Joints, Skin, draw_sizes, held_to_tube, shadow_bones, solve
 from actparse.data.synth.camera import Camera, CameraPath
+from actparse.data.synth.effects import Effects, draw_effects
 from actparse.data.synth.figure import BodySizes, HeldTube, Moment
 from actparse.data.synth.look import Look
-from actparse.data.synth.mesh import Floats, Mesh, joined, moved, normalised, tube_mesh
+from actparse.data.synth.look_varied import VariedLook
+from actparse.data.synth.mesh import Floats, Mesh, joined, moved, normalised, textured, tube_mesh
 from actparse.data.synth.motion import SceneHints, build_bystander, build_performer, scene_hints
 from actparse.data.synth.motion_phases import Performer
 from actparse.data.synth.motion_reach import rotation
-from actparse.data.synth.render import Light, cast_shadow, paint
+from actparse.data.synth.occlusion import Overlay, draw_overlays
+from actparse.data.synth.render import Light, cast_shadow, paint, paint_textured
+from actparse.data.synth.texture import CLOTH_SIDE, grained, surface
 from actparse.errors import ConfigError
 
 Image = NDArray[np.uint8]
 MAX_PERSONS = 7
 USUAL_HEIGHT = 240  # pixels of a frame, for which shake and blur are given
 PERSON_SPACE = 0.95  # metres between two people's places
+LOOKS = ("plain", "varied")
+VARIED_CODE = 7_301  # beside the seed: what the look "varied" adds comes from numbers of its own
+SCENE_LAYERS = 6  # textures of furniture and props; those of people come after them
 
 
 @dataclass(frozen=True, kw_only=True)
 class SceneConfig:
-    """Size of the frames and how hard the scenes are; the shares are probabilities."""
+    """Size of the frames and how hard the scenes are; the shares are probabilities.
+
+    Look "plain" is that of the benchmark. Look "varied" shows the same people doing the same from the same seed, with
+    textures, other builds and clothes, things in hands and in front, any camera roll, close views and image effects.
+    """
 
     size: tuple[int, int] = (240, 320)  # (height, width), pixels
     fps: float = 10.0
@@ -41,6 +53,12 @@ class SceneConfig:
     blur_share: float = 0.15  # of scenes with visible motion blur
     moving_camera_share: float = 0.5
     detail: float = 1.0  # of bodies: factor on the number of sides of their round surfaces
+    look: str = "plain"  # or "varied"
+    turned_share: float = (
+        0.3  # of varied scenes, whose camera is rolled by any angle: people lie, hang, stand on their heads
+    )
+    close_share: float = 0.3  # of varied scenes, whose camera shows a piece of the body
+    covered_share: float = 0.4  # of varied scenes with something close to the camera over a person
 
     def __post_init__(self) -> None:
         if min(self.size) < 32:
@@ -51,14 +69,24 @@ class SceneConfig:
             raise ConfigError(f"scene.fps must be greater than 0, got {self.fps}")
         if not 0 < self.detail < math.inf:
             raise ConfigError(f"scene.detail must be greater than 0 and finite, got {self.detail}")
+        if self.look not in LOOKS:
+            raise ConfigError(f"scene.look must be one of {', '.join(LOOKS)}, got {self.look!r}")
+        for name in ("turned_share", "close_share", "covered_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"scene.{name} must be 0..1, got {getattr(self, name)}")
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """A frame (H, W, 3) uint8 RGB with its truth."""
+    """A frame (H, W, 3) uint8 RGB with its truth, which is read off the id plane.
+
+    `ids` (H, W) is `IDS_PER_PERSON` x person + part where a person shows, both from 1 (parts in the order of PARTS, 11
+    for the rest of the trunk); 255 where something that belongs to nobody shows, 0 elsewhere.
+    """
 
     image: Image
     persons: tuple[PersonTruth, ...]
+    ids: Image
 
 
 class Actor:
@@ -81,12 +109,22 @@ class Actor:
     def at(self, time_seconds: float, person: int) -> tuple[Mesh, Joints, Moment]:
         """Body and props as one mesh in the world."""
         joints, moment = self.joints_at(time_seconds)
-        tubes = [
-            held_to_tube(prop, joints, self.sizes.scale) if isinstance(prop, HeldTube) else prop
-            for prop in moment.props
-        ]
-        meshes = [self.skin.mesh(joints, person), *map(tube_mesh, tubes)]
+        props = [*moment.props, *self._extra_props(moment, joints)]
+        tubes = [held_to_tube(prop, joints, self.sizes.scale) if isinstance(prop, HeldTube) else prop for prop in props]
+        things = [tube_mesh(tube) for tube in tubes]
+        if self.skin.look.textures:
+            things = [textured(thing, number % SCENE_LAYERS) for number, thing in enumerate(things)]
+        meshes = [self.skin.mesh(joints, person), *things]
         return moved(joined(meshes), self.turn, self.place), joints, moment
+
+    def _extra_props(self, moment: Moment, joints: Joints) -> list[HeldTube]:
+        """What the look puts into hands that hold nothing; they close about it."""
+        extra = []
+        if not any(isinstance(prop, HeldTube) for prop in moment.props):
+            for side, props in self.skin.look.props.items():
+                joints.grips[side] = max(joints.grips[side], 0.7)
+                extra += props
+        return extra
 
     def to_world(self, points: Floats) -> Floats:
         """Points (..., 3) of the person's frame -> world."""
@@ -123,6 +161,15 @@ class Cast:
         return camera.project(points)[0], [moment.states for _, _, moment in seen]
 
 
+@dataclass(frozen=True)
+class Varied:
+    """What a scene of the look "varied" has beside the rest."""
+
+    textures: Image  # (L, CLOTH_SIDE, CLOTH_SIDE, 3): `SCENE_LAYERS`, then those of each actor
+    overlays: list[Overlay]
+    effects: Effects
+
+
 class Scene:
     """Everything of one video; `render` is a function of time alone."""
 
@@ -135,9 +182,12 @@ class Scene:
         camera: CameraPath,
         light: Light,
         lens: Lens,
+        *,
+        varied: Varied | None = None,
     ) -> None:
         self.config, self.backdrop, self.actors = config, backdrop, actors
         self._things, self._camera, self.light, self.lens = things, camera, light, lens
+        self._varied = varied
 
     def render(self, time_seconds: float, *, with_truth: bool = True) -> Rendered:
         """The frame at a time, in seconds, and with `with_truth` the truth of everyone who can be seen in it."""
@@ -145,9 +195,11 @@ class Scene:
         sharp, ids, placed = self._draw(camera, time_seconds)
         if self.lens.shutter_seconds > 0:
             sharp = self._blurred(sharp, time_seconds)
+        for overlay in self._varied.overlays if self._varied else ():
+            overlay.put(sharp, ids, time_seconds)
         asked = placed if with_truth else []
         persons = [self._truth(ids, number, camera, *found) for number, found in enumerate(asked, start=1)]
-        return Rendered(self._expose(sharp, time_seconds), tuple(p for p in persons if p is not None))
+        return Rendered(self._expose(sharp, time_seconds), tuple(p for p in persons if p is not None), ids)
 
     def _blurred(self, sharp: Image, time_seconds: float) -> Image:
         """The picture of an open shutter: this moment, a little before and a little after."""
@@ -161,16 +213,21 @@ class Scene:
         bones, radii = self._shadows([joints for _, joints, _ in seen])
         cast_shadow(ground, bones, radii, camera, self.light, strength=0.5)
         factor, (height, width) = self.config.supersampling, self.config.size
-        base = cv2.cvtColor(ground, cv2.COLOR_RGB2RGBA)
-        base[..., 3] = 0  # the id plane: nobody yet
-        enlarged = cv2.resize(base, (width * factor, height * factor), interpolation=cv2.INTER_NEAREST)
         mesh = joined([*self._things, *(mesh for mesh, _, _ in seen)])
+        base = ground if self._varied else cv2.cvtColor(ground, cv2.COLOR_RGB2RGBA)
+        if not self._varied:
+            base[..., 3] = 0  # the id plane: nobody yet
+        enlarged = cv2.resize(base, (width * factor, height * factor), interpolation=cv2.INTER_NEAREST)
         canvas: Image = np.asarray(enlarged, np.uint8)
-        paint(canvas, mesh, camera.scaled(factor), self.light)
+        if self._varied:
+            planes = paint_textured(canvas, mesh, camera.scaled(factor), self.light, self._varied.textures)
+        else:
+            paint(canvas, mesh, camera.scaled(factor), self.light)
+            planes = canvas[..., 3]
         small = cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA)
-        image = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGBA2RGB), np.uint8)
-        ids = canvas[factor // 2 :: factor, factor // 2 :: factor, 3]
-        return image, ids, [(joints, moment) for _, joints, moment in seen]
+        image = small if self._varied else cv2.cvtColor(small, cv2.COLOR_RGBA2RGB)
+        ids = planes[factor // 2 :: factor, factor // 2 :: factor]
+        return np.asarray(image, np.uint8), ids, [(joints, moment) for _, joints, moment in seen]
 
     def _shadows(self, joints: list[Joints]) -> tuple[Floats, Floats]:
         lines, radii = [], []
@@ -193,6 +250,9 @@ class Scene:
 
     def _expose(self, image: Image, time_seconds: float) -> Image:
         lens = self.lens
+        if self._varied:
+            rng = np.random.default_rng([lens.seed, round(time_seconds * 1000) & 0x7FFFFFFF])
+            return self._varied.effects.apply(image, rng)
         if lens.softness > 0:
             image = np.asarray(cv2.GaussianBlur(image, (0, 0), lens.softness), np.uint8)
         rng = np.random.default_rng([lens.seed, round(time_seconds * 1000) & 0x7FFFFFFF])
@@ -212,13 +272,18 @@ def build_scene(seed: int, action: str, *, config: SceneConfig | None = None) ->
         ConfigError: the action is not one of `motion.ACTIONS`.
     """
     config = config or SceneConfig()
-    rng = np.random.default_rng(seed)
-    place, cast = _place_and_cast(rng, action, config)
+    rng, extra = np.random.default_rng(seed), _varied_rng(seed, config)
+    place, cast = _place_and_cast(rng, action, config, extra)
     actors, camera = cast.actors, cast.camera
     light = _light(rng, sky=place.sky)
     things = _things(rng, place.furniture, actors, camera.start, config)
-    backdrop = Backdrop(rng, place, config.size)
-    return Scene(config, backdrop, actors, things, camera, light, _lens(rng, config))
+    if extra is None:
+        backdrop = Backdrop(rng, place, config.size)
+        return Scene(config, backdrop, actors, things, camera, light, _lens(rng, config))
+    backdrop = VariedBackdrop(extra, place, config.size)
+    things = [textured(thing, int(extra.integers(SCENE_LAYERS))) for thing in things]
+    lens = _lens(rng, config)
+    return Scene(config, backdrop, actors, things, camera, light, lens, varied=_varied(extra, cast, config))
 
 
 def build_cast(seed: int, action: str, *, config: SceneConfig | None = None) -> Cast:
@@ -227,17 +292,64 @@ def build_cast(seed: int, action: str, *, config: SceneConfig | None = None) -> 
     Raises:
         ConfigError: the action is not one of `motion.ACTIONS`.
     """
-    return _place_and_cast(np.random.default_rng(seed), action, config or SceneConfig())[1]
+    config = config or SceneConfig()
+    return _place_and_cast(np.random.default_rng(seed), action, config, _varied_rng(seed, config))[1]
 
 
-def _place_and_cast(rng: np.random.Generator, action: str, config: SceneConfig) -> tuple[Place, Cast]:
+def _varied_rng(seed: int, config: SceneConfig) -> np.random.Generator | None:
+    """Where the look "varied" comes from; None in the look "plain"."""
+    return np.random.default_rng([seed, VARIED_CODE]) if config.look == "varied" else None
+
+
+def _place_and_cast(
+    rng: np.random.Generator, action: str, config: SceneConfig, extra: np.random.Generator | None
+) -> tuple[Place, Cast]:
     hints = scene_hints(action)
     place = PLACES[hints.places[rng.integers(len(hints.places))]]
-    actors = _cast(rng, action, hints, config)
-    return place, Cast(actors, _camera_path(rng, hints, actors, config))
+    actors = _cast(rng, action, hints, config, extra)
+    camera = _camera_path(rng, hints, actors, config)
+    if extra is not None:
+        camera = _varied_camera(extra, camera, actors, config)
+    return place, Cast(actors, camera)
 
 
-def _cast(rng: np.random.Generator, action: str, hints: SceneHints, config: SceneConfig) -> list[Actor]:
+def _varied_camera(rng: np.random.Generator, path: CameraPath, actors: list[Actor], config: SceneConfig) -> CameraPath:
+    """The same camera rolled or brought near a piece of someone's body, in a share of scenes."""
+    start = path.start
+    if rng.random() < config.close_share:
+        place = actors[rng.integers(len(actors))].place
+        target = place + [rng.normal(0, 0.2), rng.uniform(0.2, 1.6), 0]
+        start = replace(start, target=target, focal=start.focal * rng.uniform(1.2, 2.4))
+    if rng.random() < config.turned_share:
+        around = float(rng.choice([np.pi / 2, -np.pi / 2, np.pi, 0.0], p=(0.3, 0.3, 0.2, 0.2)))
+        start = replace(start, roll=start.roll + around + rng.uniform(-np.pi / 4, np.pi / 4))
+    return replace(path, start=start)
+
+
+def _varied(rng: np.random.Generator, cast: Cast, config: SceneConfig) -> Varied:
+    """Textures, overlays and effects of a scene; the actors' textures get their places among all."""
+    layers = [grained(rng, np.full(3, 255.0), rng.uniform(0.05, 0.3)) for _ in range(SCENE_LAYERS // 2)]
+    for _ in range(SCENE_LAYERS - len(layers)):
+        pattern = surface(rng, (CLOTH_SIDE, CLOTH_SIDE)).astype(np.float32)
+        layers.append(np.clip(pattern * (200 / max(float(pattern.mean()), 20)), 0, 255).astype(np.uint8))
+    for actor in cast.actors:
+        actor.skin.shift_layers(len(layers))
+        layers += actor.skin.look.textures
+    points, _ = cast.keypoints(float(rng.uniform(0, 11)))
+    people = points.reshape(-1, 2)
+    overlays = draw_overlays(rng, config.size, people, occluder_share=config.covered_share)
+    return Varied(np.stack(layers), overlays, draw_effects(rng, config.size))
+
+
+def _look(
+    rng: np.random.Generator, hints: Mapping[str, float], detail: float, extra: np.random.Generator | None
+) -> Look:
+    return Look(rng, hints, detail=detail) if extra is None else VariedLook(rng, hints, extra, detail=detail)
+
+
+def _cast(
+    rng: np.random.Generator, action: str, hints: SceneHints, config: SceneConfig, extra: np.random.Generator | None
+) -> list[Actor]:
     num_group = 1
     if hints.max_group > 1 and rng.random() < hints.group_probability:
         num_group = int(rng.integers(2, hints.max_group + 1))
@@ -246,7 +358,7 @@ def _cast(rng: np.random.Generator, action: str, hints: SceneHints, config: Scen
     if hints.hides_performer and np.cos(yaw) > 0.8:  # turned to the camera, with the prop between
         yaw += np.pi / 2
     places = [np.zeros(3)]
-    actors = [_performing(rng, action, places[0], yaw, config)]
+    actors = [_performing(rng, action, places[0], yaw, config, extra)]
     for number in range(min(num_group - 1 + num_others, MAX_PERSONS - 1)):
         acts = number < num_group - 1
         spot = _free_place(rng, places, hints.width_metres if acts else PERSON_SPACE)
@@ -254,18 +366,25 @@ def _cast(rng: np.random.Generator, action: str, hints: SceneHints, config: Scen
             continue
         places.append(spot)
         if acts:
-            actors.append(_performing(rng, action, spot, yaw + rng.normal(0, 0.35), config))
+            actors.append(_performing(rng, action, spot, yaw + rng.normal(0, 0.35), config, extra))
         else:
             sizes = draw_sizes(rng)
-            look = Look(rng, {}, detail=0.9 * config.detail)
+            look = _look(rng, {}, 0.9 * config.detail, extra)
             actors.append(Actor(build_bystander(rng, sizes), sizes, look, spot, rng.uniform(-np.pi, np.pi)))
     return actors
 
 
-def _performing(rng: np.random.Generator, action: str, place: Floats, yaw: float, config: SceneConfig) -> Actor:
+def _performing(
+    rng: np.random.Generator,
+    action: str,
+    place: Floats,
+    yaw: float,
+    config: SceneConfig,
+    extra: np.random.Generator | None,
+) -> Actor:
     sizes = draw_sizes(rng)
     performer = build_performer(action, rng, sizes)
-    return Actor(performer, sizes, Look(rng, performer.look, detail=1.15 * config.detail), place, yaw)
+    return Actor(performer, sizes, _look(rng, performer.look, 1.15 * config.detail, extra), place, yaw)
 
 
 def _free_place(rng: np.random.Generator, taken: list[Floats], space: float) -> Floats | None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actparse.data.synth.motion import ACTIONS
-from actparse.data.synth.scene import Rendered, build_scene
+from actparse.data.synth.scene import Rendered, SceneConfig, build_scene
 from actparse.errors import OutputError
 from actparse.files import written_beside
 
@@ -21,13 +21,15 @@ CAPTION = 16  # pixels
 WARM, COLD, MIDDLE = (255, 150, 40), (60, 160, 255), (150, 225, 110)  # RGB
 
 
-def write_sheet(path: Path, *, seed: int = 0) -> None:
+def write_sheet(path: Path, *, seed: int = 0, look: str = "plain") -> None:
     """Render the sheet as a JPEG file.
 
     Raises:
+        ConfigError: there is no such look.
         OutputError: the file cannot be written.
     """
-    strips = [action_strip(action, seed + number) for number, action in enumerate(ACTIONS)]
+    config = SceneConfig(look=look)
+    strips = [action_strip(action, seed + number, config) for number, action in enumerate(ACTIONS)]
     strips += [np.zeros_like(strips[0])] * (-len(strips) % ACTIONS_PER_ROW)
     rows = [np.hstack(strips[n : n + ACTIONS_PER_ROW]) for n in range(0, len(strips), ACTIONS_PER_ROW)]
     sheet = np.vstack(rows)
@@ -38,9 +40,9 @@ def write_sheet(path: Path, *, seed: int = 0) -> None:
         beside.write_bytes(data.tobytes())
 
 
-def action_strip(action: str, seed: int) -> Image:
+def action_strip(action: str, seed: int, config: SceneConfig | None = None) -> Image:
     """Moments of one scene side by side below the action's name; the last one shows its truth."""
-    scene = build_scene(seed, action)
+    scene = build_scene(seed, action, config=config)
     moments = [scene.render(time) for time in TIMES]
     pictures = [moment.image for moment in moments[:-1]] + [with_truth(moments[-1])]
     strip = np.hstack(pictures)
