@@ -148,7 +148,7 @@ def test_rotation_of_a_forward_lean_and_a_left_turn() -> None:
 def test_within_reach_keeps_near_targets_and_pulls_far_ones_in() -> None:
     root = np.zeros(3)
     assert within_reach(root, np.array([0.3, 0.0, 0.0]), 0.5).tolist() == [0.3, 0.0, 0.0]
-    assert np.allclose(within_reach(root, np.array([2.0, 0.0, 0.0]), 0.5), [0.4975, 0.0, 0.0])
+    assert np.allclose(within_reach(root, np.array([2.0, 0.0, 0.0]), 0.5), [0.49975, 0.0, 0.0])
 
 
 def test_elbow_is_at_the_bones_lengths_on_the_pole_s_side() -> None:
