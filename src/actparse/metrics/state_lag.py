@@ -48,7 +48,7 @@ def agreement_by_lag(tracks: Sequence[PoseTrack], step_seconds: float) -> tuple[
         variance of the joints' places that lies between states, 0..1: the squared correlation of one-hot states and
         pose.
     """
-    steps = int(round(MAX_LAG_SECONDS / step_seconds))
+    steps = round(MAX_LAG_SECONDS / step_seconds)
     lags = np.arange(-steps, steps + 1)
     explained, total = np.zeros(len(lags)), np.zeros(len(lags))
     for track in tracks:

@@ -88,7 +88,7 @@ def as_text(table: NDArray[np.float64], names: tuple[str, ...]) -> str:
     return "\n".join(lines) + "\n"
 
 
-EVERYONE = [*motion.ACTIONS, "bystander"]
+EVERYONE = [*motion.ACTIONS, *motion.OTHER_MOTIONS, "bystander"]
 
 
 def test_the_eighteen_actions() -> None:
@@ -141,7 +141,7 @@ def test_targets_are_within_reach(action: str) -> None:
                 assert np.isfinite(pose.hand_directions[side]).all()
 
 
-@pytest.mark.parametrize("action", [name for name in EVERYONE if name not in ("pull_ups",)])
+@pytest.mark.parametrize("action", [name for name in EVERYONE if name not in ("pull_ups", "cycling")])
 def test_feet_stay_over_the_floor_and_mostly_on_it(action: str) -> None:
     lowest = []
     for seed in range(4):
@@ -187,7 +187,12 @@ def test_props_and_looks_are_drawable(action: str) -> None:
             assert np.abs(prop.path).max() < 6.0
 
 
-@pytest.mark.parametrize("action", motion.ACTIONS)
+def test_other_motions_are_no_actions() -> None:
+    assert len(motion.OTHER_MOTIONS) >= 8
+    assert set(motion.OTHER_MOTIONS).isdisjoint(motion.ACTIONS)
+
+
+@pytest.mark.parametrize("action", [*motion.ACTIONS, *motion.OTHER_MOTIONS])
 def test_scene_hints(action: str) -> None:
     hints = motion.scene_hints(action)
     assert set(hints.places) <= {"gym", "field", "street", "stage", "room", "park"}

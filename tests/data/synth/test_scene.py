@@ -12,7 +12,7 @@ from actparse.data.synth.dataset import GENERATOR
 from actparse.data.synth.figure import Pose, Tube
 from actparse.data.synth.look import Look
 from actparse.data.synth.mesh import box_mesh, cross, joined, tube_mesh
-from actparse.data.synth.motion import ACTIONS
+from actparse.data.synth.motion import ACTIONS, OTHER_MOTIONS
 from actparse.data.synth.render import Light, paint
 from actparse.data.synth.scene import SceneConfig, build_cast, build_scene
 from actparse.errors import ConfigError
@@ -94,7 +94,7 @@ def test_a_skin_shows_every_part_where_its_joints_are() -> None:
     assert truth.parts["left_leg"][0] > truth.parts["right_leg"][0]  # it looks at the camera
 
 
-@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("action", [*ACTIONS, *OTHER_MOTIONS])
 def test_every_action_renders_with_truth(action: str) -> None:
     scene = build_scene(11, action, config=SMALL)
     moments = [scene.render(time) for time in (0.0, 4.0)]

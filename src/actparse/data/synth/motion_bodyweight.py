@@ -14,7 +14,6 @@ from actparse.data.synth.motion_phases import Beat, Phase, PropMaker, Rhythm, Ro
 from actparse.data.synth.motion_props import DARK, rod
 from actparse.data.synth.motion_style import Style, other, rest, sided
 
-
 PUSH_UP_SECONDS, PULL_UP_SECONDS = 3.4, 3.1  # of a repetition, in videos of real people
 SET_SECONDS = (4.5, 9.0)  # of repetitions without a pause
 

@@ -239,8 +239,8 @@ __all__ = [
     "Routine",
     "ScriptedPerformer",
     "loop_phases",
+    "mirrored_states",
     "onset_seconds",
     "state_spans",
-    "mirrored_states",
     "states",
 ]
