@@ -67,7 +67,8 @@ def agreement_by_lag(tracks: Sequence[PoseTrack], step_seconds: float) -> tuple[
                 sums = np.stack([np.bincount(said, column, codes.max() + 1) for column in features.T])  # (F, S)
                 explained[row] += (sums**2 / np.maximum(counts, 1)).sum()
                 total[row] += (features**2).sum()
-    return lags * step_seconds, explained / np.maximum(total, 1e-9)
+    agreement: Floats = explained / np.maximum(total, 1e-9)
+    return lags * step_seconds, agreement
 
 
 def best_lag(tracks: Sequence[PoseTrack], step_seconds: float) -> float:

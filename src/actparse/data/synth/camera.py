@@ -81,7 +81,7 @@ def draw_framing(rng: np.random.Generator, *, bottom: float, side: float, top: f
     """
     chances, amounts = rng.random(3), rng.random(3)
     waist_up, share = amounts[0] < 0.5, float((2 * amounts[0]) % 1)
-    cut = 0.5 + 0.15 * share if waist_up else 0.1 + 0.35 * share
+    cut = 0.47 + 0.13 * share if waist_up else 0.1 + 0.35 * share
     is_cut = chances < (bottom, side, top)
     beyond = 0.15 + 0.4 * float((2 * amounts[1]) % 1) if is_cut[1] else 0.0
     return Framing(

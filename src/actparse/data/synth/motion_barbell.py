@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -147,8 +149,8 @@ def _shrug(rate: float) -> Rhythm:
 
 
 def deadlifting(style: Style) -> Routine:
-    """Singles with pauses, sets of touch and go, or holds at the top."""
-    mode = style.pick(("singles", "touch and go", "long holds"))
+    """Sets with a stop at the floor, sets of touch and go, or long holds at the top; rests between the sets."""
+    mode = style.pick(("dead stops", "touch and go", "long holds"), (0.3, 0.45, 0.25))
     plate = style.uniform(0.19, 0.24)
     sumo = style.chance(0.35)  # feet wide, hands between the knees
     legs_up = "unbend" if sumo else "stand"
@@ -160,7 +162,7 @@ def deadlifting(style: Style) -> Routine:
 
     def pull(hold: float) -> list[Phase]:
         carried = states(arm="carry", hand="hold", leg=legs_up)
-        rise = period * style.uniform(0.28, 0.36)
+        rise = period * style.uniform(0.28, 0.34)
         return [
             Phase(name="pull the bar up", seconds=rise, goal=lift.hanging(), move=rise, states=carried),
             Phase(name="stand with the bar", seconds=hold, goal=lift.hanging(), states=carried, rhythm=_shrug(0.4)),
@@ -171,10 +173,13 @@ def deadlifting(style: Style) -> Routine:
         if style.chance(0.45):
             phases.append(_adjust_grip(style, lift, style.any_side()))
         phases.append(_set_up(style, lift))
-        for _ in range(1 if mode != "touch and go" else 3):
-            hold = {"singles": (0.25, 0.45), "touch and go": (0.12, 0.24)}.get(mode, (0.6, 0.85))
+        for number in range(int(style.rng.integers(2, 5)) if mode == "touch and go" else 2):
+            if number and mode == "dead stops":
+                stop = _set_up(style, lift)
+                phases.append(replace(stop, name="stop at the floor", seconds=period * style.uniform(0.14, 0.25)))
+            hold = {"dead stops": (0.16, 0.3), "touch and go": (0.12, 0.24)}.get(mode, (0.45, 0.7))
             phases += pull(period * style.uniform(*hold))
-            phases.append(_lower(lift, period * style.uniform(0.34, 0.46), "carry"))
+            phases.append(_lower(lift, period * style.uniform(0.32, 0.4), "carry"))
         return phases
 
     return Routine(loop_phases(turn), bar_props(style, plate), {"tank": 0.4, "gloves": 0.1})
