@@ -230,8 +230,8 @@ def test_deadlifters_stand_up_with_straight_elbows_and_knees() -> None:
         lean = np.degrees(np.arccos(trunk_up[:, 1] / np.linalg.norm(trunk_up, axis=1)))
         elbow = angle_degrees(places, "left_shoulder", "left_elbow", "left_wrist")
         knee = angle_degrees(places, "left_hip", "left_knee", "left_ankle")
-        assert np.median(elbow[stands]) == pytest.approx(175, abs=3)
-        assert np.median(knee[stands]) == pytest.approx(175, abs=3)
+        assert np.percentile(elbow[stands], 75) == pytest.approx(175, abs=3)
+        assert np.percentile(knee[stands], 75) == pytest.approx(175, abs=3)
         assert np.percentile(lean, 95) > 58
 
 

@@ -59,7 +59,9 @@ class BarLift:
     def hanging(self) -> Key:
         """Upright, the bar at arms' length before the thighs."""
         key = self.base.put("spine_rotation", -0.06, 0.0, 0.0).pair("elbow_pole", 0.3, 0.0, -1.0)
-        pelvis = ANKLE + HIP_DROP + float(np.sqrt(STRAIGHT_LEG**2 - (self.stance - HIP_OUT) ** 2))
+        aside = self.stance - HIP_OUT
+        reserve = 0.05 * aside  # of bodies with longer legs for their width
+        pelvis = ANKLE + HIP_DROP + float(np.sqrt(STRAIGHT_LEG**2 - aside**2)) + reserve
         shoulder = pelvis + SHOULDER_RISE
         hang = float(np.sqrt(STRAIGHT_ARM**2 - (self.grip - SHOULDER_OUT) ** 2 - BAR_NEAR**2))
         return self.hold(key.put("pelvis", 0.0, pelvis, 0.0), shoulder - hang - PALM, BAR_NEAR)
