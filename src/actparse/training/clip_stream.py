@@ -27,7 +27,7 @@ from actparse.training.shards import Seed, complete_shards, reading_shard, save_
 from actparse.training.stretches import ClipSource, Stretch
 from actparse.vocabulary import GROUPS, GroupLabel
 
-GENERATION = 2  # of the stream; another number makes a new one
+GENERATION = 3  # of the stream; another number makes a new one
 SPLIT_CODE = 8_001  # far from the codes of a dataset's splits and of the pose stream's
 SCENE_SECONDS = 9.0  # a clip begins within
 COARSE = 0.5  # detail of bodies

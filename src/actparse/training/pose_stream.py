@@ -18,7 +18,7 @@ from actparse.training.options import Report, say_nothing
 from actparse.training.shards import Seed, complete_shards, save_shard
 from actparse.vocabulary import NUM_KEYPOINTS
 
-GENERATION = 1  # of the stream; another number makes a new one
+GENERATION = 2  # of the stream; another number makes a new one
 SPLIT_CODES = {"train": 7_001, "val": 7_002}  # far from the codes of a dataset's splits
 SCENE_SECONDS = 11.0
 MIN_PERSON_PIXELS = 24.0  # longer side of the box

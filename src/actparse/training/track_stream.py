@@ -19,7 +19,7 @@ from actparse.training.options import Report, say_nothing
 from actparse.training.shards import Seed, complete_shards, reading_shard, save_shard
 from actparse.vocabulary import NUM_KEYPOINTS, PARTS
 
-GENERATION = 1  # of the stream; another number makes a new one
+GENERATION = 2  # of the stream; another number makes a new one
 SPLIT_CODE = 9_001  # far from the codes of a dataset's splits and of the other streams
 MIN_INSIDE = 6  # keypoints of a person in the frame, at one instant at least
 

@@ -11,12 +11,13 @@ import pytest
 from numpy.typing import NDArray
 
 from actparse.data.synth import motion
+from actparse.data.synth.body import solve
 from actparse.data.synth.figure import SIDE_SIGN, SIDES, BodySizes, Moment
 from actparse.data.synth.motion_keys import ANKLE, standing
 from actparse.data.synth.motion_phases import ScriptedPerformer
 from actparse.data.synth.motion_reach import MAX_REACH, trunk
 from actparse.errors import ConfigError
-from actparse.vocabulary import GROUP_PARTS, GROUPS, PARTS
+from actparse.vocabulary import GROUP_PARTS, GROUPS, KEYPOINTS, PARTS
 
 STATES = {
     *("none", "others", "bend", "unbend", "lift", "hug", "push", "hold", "grab", "applaud", "stand", "step", "raise"),
@@ -88,7 +89,7 @@ def as_text(table: NDArray[np.float64], names: tuple[str, ...]) -> str:
     return "\n".join(lines) + "\n"
 
 
-EVERYONE = [*motion.ACTIONS, "bystander"]
+EVERYONE = [*motion.ACTIONS, *motion.OTHER_MOTIONS, "bystander"]
 
 
 def test_the_eighteen_actions() -> None:
@@ -141,7 +142,7 @@ def test_targets_are_within_reach(action: str) -> None:
                 assert np.isfinite(pose.hand_directions[side]).all()
 
 
-@pytest.mark.parametrize("action", [name for name in EVERYONE if name not in ("pull_ups",)])
+@pytest.mark.parametrize("action", [name for name in EVERYONE if name not in ("pull_ups", "cycling")])
 def test_feet_stay_over_the_floor_and_mostly_on_it(action: str) -> None:
     lowest = []
     for seed in range(4):
@@ -187,7 +188,12 @@ def test_props_and_looks_are_drawable(action: str) -> None:
             assert np.abs(prop.path).max() < 6.0
 
 
-@pytest.mark.parametrize("action", motion.ACTIONS)
+def test_other_motions_are_no_actions() -> None:
+    assert len(motion.OTHER_MOTIONS) >= 8
+    assert set(motion.OTHER_MOTIONS).isdisjoint(motion.ACTIONS)
+
+
+@pytest.mark.parametrize("action", [*motion.ACTIONS, *motion.OTHER_MOTIONS])
 def test_scene_hints(action: str) -> None:
     hints = motion.scene_hints(action)
     assert set(hints.places) <= {"gym", "field", "street", "stage", "room", "park"}
@@ -198,6 +204,82 @@ def test_scene_hints(action: str) -> None:
 def test_unknown_action_is_an_error_of_use() -> None:
     with pytest.raises(ConfigError, match=r"action must be one of deadlifting, .*, got 'yoga'"):
         motion.build_performer("yoga", np.random.default_rng(0), draw_sizes(np.random.default_rng(0)))
+
+
+def joints_of(moments: list[Moment], sizes: BodySizes) -> dict[str, NDArray[np.float64]]:
+    """Where each keypoint of a performer is, (T, 3) metres."""
+    points = np.stack([solve(moment.pose, sizes).keypoints(sizes.scale) for moment in moments])  # (T, 17, 3)
+    return {name: points[:, index] for index, name in enumerate(KEYPOINTS)}
+
+
+def angle_degrees(places: dict[str, NDArray[np.float64]], *names: str) -> NDArray[np.float64]:
+    """The angle at the second of three joints, (T,)."""
+    first, middle, last = (places[name] for name in names)
+    one, two = first - middle, last - middle
+    cosine = (one * two).sum(axis=1) / np.linalg.norm(one, axis=1) / np.linalg.norm(two, axis=1)
+    return np.degrees(np.arccos(np.clip(cosine, -1, 1)))
+
+
+def test_deadlifters_stand_up_with_straight_elbows_and_knees() -> None:
+    for seed in range(3):
+        performer = build("deadlifting", seed)
+        moments = [performer.at(float(time)) for time in np.arange(0.0, 20.0, 0.1)]
+        places = joints_of(moments, performer.sizes)
+        stands = [moment.states["left_arm"] == "carry" and moment.states["hip"] == "none" for moment in moments]
+        trunk_up = (places["left_shoulder"] + places["right_shoulder"] - places["left_hip"] - places["right_hip"]) / 2
+        lean = np.degrees(np.arccos(trunk_up[:, 1] / np.linalg.norm(trunk_up, axis=1)))
+        elbow = angle_degrees(places, "left_shoulder", "left_elbow", "left_wrist")
+        knee = angle_degrees(places, "left_hip", "left_knee", "left_ankle")
+        assert np.percentile(elbow[stands], 75) == pytest.approx(175, abs=3)
+        assert np.percentile(knee[stands], 75) == pytest.approx(175, abs=3)
+        assert np.percentile(lean, 95) > 58
+
+
+@pytest.mark.parametrize(
+    ("action", "begins", "seconds"),
+    [
+        pytest.param("push_up", ("go down",), 3.4, id="push-ups"),
+        pytest.param("pull_ups", ("pull up",), 3.1, id="pull-ups"),
+        pytest.param("lunge", ("step into the lunge and stay",), 3.6, id="lunges"),
+        pytest.param("deadlifting", ("pull the bar up",), 4.8, id="deadlifts"),
+    ],
+)
+def test_a_repetition_takes_as_long_as_real_ones(action: str, begins: tuple[str, ...], seconds: float) -> None:
+    periods = []
+    for seed in range(60):
+        phases = motion.build_routine(action, np.random.default_rng(seed)).phases
+        starts = np.cumsum([0.0, *(phase.seconds for phase in phases)])
+        first = [float(start) for start, phase in zip(starts, phases, strict=False) if phase.name in begins]
+        if len(first) > 1:
+            periods.append(float(np.diff(first).min()))
+    assert np.median(periods) == pytest.approx(seconds, rel=0.15)
+    assert np.percentile(periods, 95) > 1.8 * np.percentile(periods, 5)
+
+
+@pytest.mark.parametrize("action", ["push_up", "pull_ups"])
+def test_arms_bend_and_unbend_in_each_repetition(action: str) -> None:
+    phases = motion.build_routine(action, np.random.default_rng(4)).phases
+    words = [
+        phase.states["left_arm"] for phase in phases if phase.name in ("go down", "press up", "pull up", "let down")
+    ]
+    assert words[:4] == ["bend", "unbend"] * 2 or len(words) == 2
+    assert "lift" not in words
+
+
+@pytest.mark.parametrize("action", ["deadlifting", "clean_and_jerk", "snatch_weight_lifting"])
+def test_hands_do_not_hold_the_bar_before_they_reach_it(action: str) -> None:
+    for seed in range(4):
+        performer = build(action, seed)
+        lows, before = [], "none"
+        for time in np.arange(0.0, 30.0, 0.05):
+            moment = performer.at(float(time))
+            now = moment.states["left_hand"]
+            stooped = moment.states["hip"] == "stoop"
+            if stooped and before == "none" and now == "grab":
+                bar = np.asarray(moment.props[0].path)[:, 1].mean()
+                lows.append(float(moment.pose.hands["left"][1]) - float(bar))
+            before = now
+        assert all(low < 0.2 for low in lows), f"seed {seed}: {max(lows):.2f} m over the bar"
 
 
 @pytest.mark.parametrize("action", motion.ACTIONS)

@@ -15,6 +15,8 @@ from actparse.data.synth.motion_phases import (
     ScriptedPerformer,
     loop_phases,
     mirrored_states,
+    onset_seconds,
+    state_spans,
     states,
 )
 from actparse.data.synth.motion_reach import elbow_place, key_to_pose, rotation, within_reach
@@ -67,19 +69,48 @@ def test_bumps() -> None:
     assert [round(half_bump(x), 9) for x in (0.0, 0.25, 0.5, 0.75)] == [0.0, 1.0, 0.0, 0.0]
 
 
-def test_states_change_with_the_phase_and_the_pose_follows() -> None:
+def test_a_state_changes_in_the_middle_of_the_move() -> None:
     performer = play(STANDING, WAVING)
-    assert performer.at(1.99).states["left_arm"] == "unbend"
-    assert performer.at(2.01).states["left_arm"] == "lift"
+    assert performer.at(2.49).states["left_arm"] == "unbend"
+    assert performer.at(2.51).states["left_arm"] == "lift"
     low, middle, high = (performer.at(t).pose.hands["left"][1] for t in (2.0, 2.5, 3.0))
     assert middle == pytest.approx((low + high) / 2, abs=0.01)
     assert performer.at(4.9).pose.hands["left"][1] == pytest.approx(high)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "seconds"),
+    [
+        pytest.param("none", "hold", 0.8, id="held once the hand is there"),
+        pytest.param("grab", "none", 0.33, id="let go as the hand leaves"),
+        pytest.param("grab", "hold", 0.3, id="one touch into another: with the new rhythm"),
+        pytest.param("none", "applaud", 0.3, id="a motion starts with its rhythm"),
+        pytest.param("none", "others", 0.5, id="a pose: the middle of the move"),
+        pytest.param("hold", "hold", 0.0, id="no change"),
+    ],
+)
+def test_onset_of_a_hand_s_state(before: str, after: str, seconds: float) -> None:
+    first, second = replace(STANDING, states=states(hand=before)), replace(WAVING, states=states(hand=after))
+    assert onset_seconds(second, first, "left_hand") == pytest.approx(seconds)
+    quick = replace(second, move=0.1)
+    assert onset_seconds(quick, first, "left_hand") < 0.1
+
+
+def test_spans_last_as_long_as_the_labels_do() -> None:
+    phases = (STANDING, replace(WAVING, states=states(arm=("lift", "unbend"), hand=("hold", "none"))))
+    performer = play(*phases)
+    spans = list(state_spans(phases))
+    assert sum(seconds for _, seconds in spans) == pytest.approx(5.0)
+    times = np.arange(0.005, 5.0, 0.01)
+    for part, state in (("left_arm", "lift"), ("left_hand", "hold"), ("right_arm", "unbend")):
+        counted = sum(seconds for said, seconds in spans if said[part] == state)
+        assert counted == pytest.approx(0.01 * sum(performer.at(t).states[part] == state for t in times), abs=0.02)
+
+
 def test_the_script_repeats_and_starts_where_told() -> None:
     performer = play(STANDING, WAVING, start_seconds=3.0)
     assert performer.at(0.0).states["left_arm"] == "lift"
-    assert performer.at(2.5).states["left_arm"] == "unbend"
+    assert performer.at(2.5).states["left_arm"] == "unbend"  # 0.5 s into the phase, of a move of 0.7 s
     assert np.allclose(performer.at(0.5).pose.hands["left"], performer.at(5.5).pose.hands["left"])
 
 
@@ -117,7 +148,7 @@ def test_rotation_of_a_forward_lean_and_a_left_turn() -> None:
 def test_within_reach_keeps_near_targets_and_pulls_far_ones_in() -> None:
     root = np.zeros(3)
     assert within_reach(root, np.array([0.3, 0.0, 0.0]), 0.5).tolist() == [0.3, 0.0, 0.0]
-    assert np.allclose(within_reach(root, np.array([2.0, 0.0, 0.0]), 0.5), [0.4975, 0.0, 0.0])
+    assert np.allclose(within_reach(root, np.array([2.0, 0.0, 0.0]), 0.5), [0.49975, 0.0, 0.0])
 
 
 def test_elbow_is_at_the_bones_lengths_on_the_pole_s_side() -> None:

@@ -1,18 +1,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from actparse.data.synth.annotate import VISIBLE, annotate
 from actparse.data.synth.body import IDS_PER_PERSON, PART_IDS, Skin, draw_sizes, solve
-from actparse.data.synth.camera import Camera
+from actparse.data.synth.camera import Camera, draw_framing
 from actparse.data.synth.dataset import GENERATOR
 from actparse.data.synth.figure import Pose, Tube
 from actparse.data.synth.look import Look
 from actparse.data.synth.mesh import box_mesh, cross, joined, tube_mesh
-from actparse.data.synth.motion import ACTIONS
+from actparse.data.synth.motion import ACTIONS, OTHER_MOTIONS
 from actparse.data.synth.render import Light, paint
 from actparse.data.synth.scene import SceneConfig, build_cast, build_scene
 from actparse.errors import ConfigError
@@ -94,7 +95,7 @@ def test_a_skin_shows_every_part_where_its_joints_are() -> None:
     assert truth.parts["left_leg"][0] > truth.parts["right_leg"][0]  # it looks at the camera
 
 
-@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("action", [*ACTIONS, *OTHER_MOTIONS])
 def test_every_action_renders_with_truth(action: str) -> None:
     scene = build_scene(11, action, config=SMALL)
     moments = [scene.render(time) for time in (0.0, 4.0)]
@@ -121,6 +122,8 @@ def test_wrong_input_is_named() -> None:
         build_scene(0, "sleeping")
     with pytest.raises(ConfigError, match=r"scene\.fps must be greater than 0"):
         SceneConfig(fps=0)
+    with pytest.raises(ConfigError, match=r"scene\.top_crop_share must be 0\.\.1, got 2"):
+        SceneConfig(top_crop_share=2)
     for detail in (0.0, math.inf):
         with pytest.raises(ConfigError, match=r"scene\.detail must be greater than 0 and finite, got (0\.0|inf)"):
             SceneConfig(detail=detail)
@@ -139,6 +142,36 @@ def test_cross_products_of_one_and_of_many_agree() -> None:
     assert cross(a, b) == pytest.approx(np.cross(a, b))
     for row, (one, other) in enumerate(zip(a, b, strict=True)):
         assert np.array_equal(cross(one, other), cross(a, b)[row])
+
+
+def test_a_share_of_the_scenes_is_cut_by_a_border() -> None:
+    rng = np.random.default_rng(3)
+    drawn = [draw_framing(rng, bottom=0.15, side=0.07, top=0.03, lying=False) for _ in range(4000)]
+    cut = [np.mean([getattr(framing, name) > 0 for framing in drawn]) for name in ("bottom", "top", "left", "right")]
+    assert cut == pytest.approx([0.15, 0.0255, 0.035, 0.035], abs=0.015)
+    assert all(0 <= framing.bottom <= 0.6 and framing.left * framing.right == 0 for framing in drawn)
+
+
+@pytest.mark.parametrize(
+    ("border", "outside"),
+    [
+        pytest.param("bottom_crop_share", lambda points: (points[:, 15:, 1] > 240).mean(), id="feet below the picture"),
+        pytest.param("top_crop_share", lambda points: (points[:, :5, 1] < 0).mean(), id="heads over the picture"),
+        pytest.param(
+            "side_crop_share",
+            lambda points: ((points[..., 0] < 0) | (points[..., 0] > 320)).any(axis=1).mean(),
+            id="a joint beyond a side",
+        ),
+    ],
+)
+def test_a_border_cuts_the_main_performer(border: str, outside: Callable[[np.ndarray], float]) -> None:
+    none = {"bottom_crop_share": 0.0, "side_crop_share": 0.0, "top_crop_share": 0.0}
+    seeds, share = range(30), {}
+    for name, config in (("whole", SceneConfig(**none)), ("cut", SceneConfig(**none | {border: 1.0}))):
+        share[name] = outside(
+            np.stack([build_cast(seed, "front_raises", config=config).keypoints(1.0)[0][0] for seed in seeds])
+        )
+    assert share["cut"] > share["whole"] + 0.4
 
 
 def test_nobody_is_found_where_another_person_stands() -> None:
@@ -164,15 +197,15 @@ def test_a_part_of_nine_pixels_is_not_annotated() -> None:
     assert truth.box == (20.0, 5.0, 40.0, 56.0)  # of all visible pixels
 
 
-def test_the_seeds_of_synthtps_1_show_what_they_showed() -> None:
+def test_the_seeds_of_synthtps_1_1_show_what_they_showed() -> None:
     """Another picture of the same seed needs another `dataset.GENERATOR`: data on disk and weights rest on it."""
     persons = build_scene(1003, "lunge").render(5.3).persons
-    assert GENERATOR == "SynthTPS-1"
+    assert GENERATOR == "SynthTPS-1.1"
     assert [person.box for person in persons] == [
-        pytest.approx((195, 53, 320, 240), abs=1),
-        pytest.approx((0, 62, 58, 222), abs=1),
+        pytest.approx((133, 29, 262, 206), abs=1),
+        pytest.approx((81, 8, 158, 142), abs=1),
     ]
-    assert persons[0].parts["head"] == pytest.approx((245, 53, 275, 91), abs=1)
+    assert persons[0].parts["head"] == pytest.approx((176, 29, 205, 69), abs=1)
     assert [person.states["left_leg"] for person in persons] == ["bend", "bend"]
 
 

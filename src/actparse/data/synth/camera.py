@@ -58,6 +58,41 @@ class Camera:
 
 
 @dataclass(frozen=True)
+class Framing:
+    """Which shares of a performer are outside the picture, 0..1: 0 cuts nothing."""
+
+    bottom: float = 0.0  # of the height
+    top: float = 0.0  # of the height; 0 if the bottom is cut
+    left: float = 0.0  # of the width, beyond the left border
+    right: float = 0.0
+
+
+def draw_framing(rng: np.random.Generator, *, bottom: float, side: float, top: float, lying: bool) -> Framing:
+    """Draw which borders of the picture cut a performer.
+
+    Half of those who are cut at the bottom are seen from the waist up, the others from the shins to the thighs.
+
+    Args:
+        rng: six values are drawn from it in any case.
+        bottom: probability of a cut at the bottom.
+        side: probability of a cut at the left or the right.
+        top: probability of a cut at the top, if none at the bottom.
+        lying: of somebody near the floor, less is cut.
+    """
+    chances, amounts = rng.random(3), rng.random(3)
+    waist_up, share = amounts[0] < 0.5, float((2 * amounts[0]) % 1)
+    cut = 0.47 + 0.13 * share if waist_up else 0.1 + 0.35 * share
+    is_cut = chances < (bottom, side, top)
+    beyond = 0.15 + 0.4 * float((2 * amounts[1]) % 1) if is_cut[1] else 0.0
+    return Framing(
+        bottom=(0.3 * cut if lying else cut) if is_cut[0] else 0.0,
+        top=0.04 + 0.2 * float(amounts[2]) if is_cut[2] and not is_cut[0] else 0.0,
+        left=beyond if amounts[1] < 0.5 else 0.0,
+        right=0.0 if amounts[1] < 0.5 else beyond,
+    )
+
+
+@dataclass(frozen=True)
 class CameraPath:
     """How a camera moves over time: drifts sideways, pans, zooms, and trembles in a hand."""
 

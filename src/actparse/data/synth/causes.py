@@ -14,6 +14,7 @@ import numpy as np
 
 from actparse.data.shares import States, StateShares, count_states
 from actparse.data.synth.motion import ACTIONS, build_routine
+from actparse.data.synth.motion_phases import state_spans
 from actparse.vocabulary import GROUPS
 
 NUM_ROUTINES = 40  # of each action that are counted
@@ -31,7 +32,7 @@ def _phases(num_routines: int) -> Iterator[tuple[str, States, float]]:
     for number, action in enumerate(ACTIONS):
         for turn in range(num_routines):
             routine = build_routine(action, np.random.default_rng([SEED, number, turn]))
-            yield from ((action, phase.states, phase.seconds) for phase in routine.phases)
+            yield from ((action, said, seconds) for said, seconds in state_spans(routine.phases))
 
 
 def rank_causes(action: str, people: Sequence[States]) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ from actparse.files import write_text
 from actparse.video.encode import VideoWriter
 from actparse.vocabulary import PARTS
 
-GENERATOR = "SynthTPS-1"  # changes when the same seed gives another video
+GENERATOR = "SynthTPS-1.1"  # changes when the same seed gives another video
 PLAN_FILE = "plan.json"
 MIN_FRAMES, MAX_FRAMES = 100, 120  # of a video, 10 to 12 s
 OBJECTS = ("barbell", "dumbbell", "bat", "ball", "rope", "discus", "hammer", "bar", "punching_bag", "bench")

@@ -32,7 +32,7 @@ class BodySizes:
     @property
     def standing_pelvis_height(self) -> float:
         """Height of the pelvis over the floor with nearly straight legs."""
-        return 0.08 * self.scale + 0.985 * (self.thigh + self.shin)
+        return 0.1 * self.scale + 0.993 * (self.thigh + self.shin)
 
 
 @dataclass

@@ -14,11 +14,25 @@ from actparse.data.synth.figure import BodySizes
 from actparse.data.synth.motion_barbell import clean_and_jerk, deadlifting, snatch_weight_lifting
 from actparse.data.synth.motion_baseball import hitting_baseball
 from actparse.data.synth.motion_bodyweight import pull_ups, push_up
-from actparse.data.synth.motion_bystander import BYSTANDERS
+from actparse.data.synth.motion_bystander import BYSTANDERS, talking
 from actparse.data.synth.motion_capoeira import capoeira
 from actparse.data.synth.motion_dance import belly_dancing, country_line_dancing, salsa_dancing
 from actparse.data.synth.motion_jump import hopscotch, skipping_rope
 from actparse.data.synth.motion_lunge import lunge
+from actparse.data.synth.motion_other import (
+    clapping,
+    cycling,
+    jumping_jacks,
+    looking_on,
+    reaching,
+    running,
+    sitting_down,
+    squatting,
+    stepping_up,
+    throwing_overhand,
+    walking,
+    waving,
+)
 from actparse.data.synth.motion_phases import Performer, Routine, ScriptedPerformer
 from actparse.data.synth.motion_play import juggling_balls, punching_bag
 from actparse.data.synth.motion_raise import front_raises
@@ -72,12 +86,31 @@ _REGISTRY: dict[str, Action] = {
 
 ACTIONS: tuple[str, ...] = tuple(_REGISTRY)
 
+_EVERYWHERE = ("street", "park", "room", "gym", "stage", "field")
+_OTHERS: dict[str, Action] = {
+    "walking": Action(walking, SceneHints(_EVERYWHERE, 2, 0.2, 2.0, 2.0)),
+    "running": Action(running, SceneHints(("street", "park", "field", "gym"), 2, 0.2, 2.0, 2.0)),
+    "sitting_down": Action(sitting_down, SceneHints(("room", "park", "gym", "stage"), 2, 0.1, 1.9, 1.4)),
+    "squatting": Action(squatting, SceneHints(("gym", "room", "park"), 3, 0.3, 1.9, 1.4)),
+    "waving": Action(waving, SceneHints(_EVERYWHERE, 2, 0.2, 2.1, 1.4)),
+    "throwing_overhand": Action(throwing_overhand, SceneHints(("field", "park", "street"), 1, 0.0, 2.0, 2.0)),
+    "stepping_up": Action(stepping_up, SceneHints(("gym", "room", "street", "park"), 2, 0.2, 2.2, 1.5)),
+    "cycling": Action(cycling, SceneHints(("street", "park", "gym"), 1, 0.0, 1.9, 2.0)),
+    "reaching": Action(reaching, SceneHints(("room", "gym", "street"), 1, 0.0, 2.1, 1.4)),
+    "jumping_jacks": Action(jumping_jacks, SceneHints(("gym", "room", "park"), 3, 0.3, 2.2, 1.8)),
+    "clapping": Action(clapping, SceneHints(_EVERYWHERE, 3, 0.3, 2.1, 1.4)),
+    "talking": Action(talking, SceneHints(_EVERYWHERE, 2, 0.3, 1.9, 1.3)),
+    "looking_on": Action(looking_on, SceneHints(_EVERYWHERE, 2, 0.3, 1.9, 1.3)),
+}
+
+OTHER_MOTIONS: tuple[str, ...] = tuple(_OTHERS)  # of a scene's main person; no actions, never in a dataset
+
 
 def build_performer(action: str, rng: np.random.Generator, sizes: BodySizes) -> Performer:
-    """Someone who does an action in a manner of their own; everything they do follows from `rng`.
+    """Build someone who does an action or another motion in their own manner; all they do follows from `rng`.
 
     Raises:
-        ConfigError: the action is not one of `ACTIONS`.
+        ConfigError: the action is not one of `ACTIONS` or `OTHER_MOTIONS`.
     """
     return _perform(_action(action).build, rng, sizes)
 
@@ -86,7 +119,7 @@ def build_routine(action: str, rng: np.random.Generator) -> Routine:
     """The phases of someone who does an action in a manner of their own, without a body.
 
     Raises:
-        ConfigError: the action is not one of `ACTIONS`.
+        ConfigError: the action is not one of `ACTIONS` or `OTHER_MOTIONS`.
     """
     return _action(action).build(Style(rng))
 
@@ -102,15 +135,16 @@ def scene_hints(action: str) -> SceneHints:
     """Where an action happens, with how many people.
 
     Raises:
-        ConfigError: the action is not one of `ACTIONS`.
+        ConfigError: the action is not one of `ACTIONS` or `OTHER_MOTIONS`.
     """
     return _action(action).hints
 
 
 def _action(name: str) -> Action:
-    if name not in _REGISTRY:
-        raise ConfigError(f"action must be one of {', '.join(ACTIONS)}, got {name!r}")
-    return _REGISTRY[name]
+    found = _REGISTRY.get(name) or _OTHERS.get(name)
+    if found is None:
+        raise ConfigError(f"action must be one of {', '.join((*ACTIONS, *OTHER_MOTIONS))}, got {name!r}")
+    return found
 
 
 def _perform(build: Callable[[Style], Routine], rng: np.random.Generator, sizes: BodySizes) -> Performer:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,14 +14,23 @@ from actparse.data.synth.motion_props import PLATES, barbell
 from actparse.data.synth.motion_style import Style, other, rest, sided
 
 BAR_AHEAD = 0.15  # of the ankles, metres
+BAR_NEAR = 0.1  # of the ankles, before the thighs
+HIP_DROP, HIP_OUT = 0.02, 0.095  # from the pelvis to a hip of a body of scale 1: below it, to its side
+SHOULDER_RISE, SHOULDER_OUT = 0.45, 0.18  # from the pelvis to a shoulder
+STRAIGHT_LEG, STRAIGHT_ARM = 0.8495, 0.5498  # hip to ankle, shoulder to wrist, with knees and elbows at 176 degrees
 PALM = 0.08  # from the wrist to the middle of the fist
+REPETITION_SECONDS = 4.8  # of a deadlift: up, a moment there, down, a moment at the floor; in videos of real people
 
 
 class BarLift:
     """The poses of a lift with a barbell from the floor, for one performer's stance and grip."""
 
-    def __init__(self, style: Style, *, grip_half_width: float, floor_height: float, stance: float = 0.14) -> None:
+    def __init__(
+        self, style: Style, *, grip_half_width: float, floor_height: float, stance: float = 0.14, lean: float = 1.05
+    ) -> None:
         self.style = style
+        self.lean = lean  # of the pelvis over the bar, radians
+        self.stance = stance
         self.grip = grip_half_width
         self.floor_height = floor_height
         self.base = style.stand.pair("foot", stance, ANKLE, 0.0).pair("foot_direction", 0.4, -0.12, 1.0)
@@ -39,7 +50,8 @@ class BarLift:
 
     def bent_over(self) -> Key:
         """Bent over the bar on the floor, both hands on it."""
-        key = self.base.put("pelvis", 0.0, 0.6, -0.3).put("pelvis_rotation", 1.05, 0.0, 0.0)
+        stiff = (self.lean - 1.05) / 0.3  # a flatter back over straighter legs
+        key = self.base.put("pelvis", 0.0, 0.6 + 0.13 * stiff, -0.3).put("pelvis_rotation", self.lean, 0.0, 0.0)
         key = key.put("spine_rotation", 0.2, 0.0, 0.0).put("head_rotation", -0.5, 0.0, 0.0)
         key = key.pair("knee_pole", 0.4, 0.0, 1.0).pair("elbow_pole", 0.3, 0.0, -1.0)
         return self.hold(key, self.floor_height, BAR_AHEAD)
@@ -47,7 +59,12 @@ class BarLift:
     def hanging(self) -> Key:
         """Upright, the bar at arms' length before the thighs."""
         key = self.base.put("spine_rotation", -0.06, 0.0, 0.0).pair("elbow_pole", 0.3, 0.0, -1.0)
-        return self.hold(key, 0.76, BAR_AHEAD)
+        aside = self.stance - HIP_OUT
+        reserve = 0.05 * aside  # of bodies with longer legs for their width
+        pelvis = ANKLE + HIP_DROP + float(np.sqrt(STRAIGHT_LEG**2 - aside**2)) + reserve
+        shoulder = pelvis + SHOULDER_RISE
+        hang = float(np.sqrt(STRAIGHT_ARM**2 - (self.grip - SHOULDER_OUT) ** 2 - BAR_NEAR**2))
+        return self.hold(key.put("pelvis", 0.0, pelvis, 0.0), shoulder - hang - PALM, BAR_NEAR)
 
     def racked(self, *, squat: float = 0.0) -> Key:
         """The bar on the front of the shoulders, elbows forward; `squat` 0..1 lowers the body."""
@@ -56,7 +73,7 @@ class BarLift:
             "pelvis_rotation", 0.3 * squat, 0.0, 0.0
         )
         key = key.pair("knee_pole", 0.6, 0.0, 1.0).pair("elbow_pole", 0.35, -0.3, 1.0)
-        return self.hold(key, 1.4 - drop, 0.15 + 0.02 * squat, point=(0.15, 0.9, -0.25))
+        return self.hold(key, 1.42 - drop, 0.15 + 0.02 * squat, point=(0.15, 0.9, -0.25))
 
     def overhead(self, *, squat: float = 0.0) -> Key:
         """The bar over the head on straight arms."""
@@ -67,7 +84,7 @@ class BarLift:
         key = key.put("spine_rotation", -0.1 * squat, 0.0, 0.0).put("head_rotation", -0.1, 0.0, 0.0)
         key = key.pair("knee_pole", 0.6, 0.0, 1.0).pair("elbow_pole", 0.9, -0.2, -0.3)
         rise = np.sqrt(max(0.53**2 - (self.grip - 0.19) ** 2, 0.05))
-        return self.hold(key, 1.36 - drop + float(rise) + PALM, 0.04 - 0.02 * squat, point=(0.2, 1.0, -0.15))
+        return self.hold(key, 1.385 - drop + float(rise) + PALM, 0.04 - 0.02 * squat, point=(0.2, 1.0, -0.15))
 
     def split(self, front: Side) -> Key:
         """The bar overhead, one foot forward and bent, the other back on its toes."""
@@ -123,7 +140,7 @@ def _lower(lift: BarLift, seconds: float, arm: str = "unbend") -> Phase:
         name="lower the bar to the floor",
         seconds=seconds,
         goal=lift.bent_over(),
-        move=0.9 * seconds,
+        move=0.8 * seconds,
         states=states(arm=arm, hand="hold", hip="stoop", leg="bend"),
     )
 
@@ -134,18 +151,20 @@ def _shrug(rate: float) -> Rhythm:
 
 
 def deadlifting(style: Style) -> Routine:
-    """Singles with pauses, sets of touch and go, or holds at the top."""
-    mode = style.pick(("singles", "touch and go", "long holds"))
+    """Sets with a stop at the floor, sets of touch and go, or long holds at the top; rests between the sets."""
+    mode = style.pick(("dead stops", "touch and go", "long holds"), (0.3, 0.45, 0.25))
     plate = style.uniform(0.19, 0.24)
     sumo = style.chance(0.35)  # feet wide, hands between the knees
     legs_up = "unbend" if sumo else "stand"
     grip = style.uniform(0.16, 0.2) if sumo else style.uniform(0.26, 0.34)
-    lift = BarLift(style, grip_half_width=grip, floor_height=plate + 0.005, stance=0.34 if sumo else 0.14)
+    lean = style.uniform(0.95, 1.2) if sumo else style.uniform(1.05, 1.45)
+    lift = BarLift(style, grip_half_width=grip, floor_height=plate + 0.005, stance=0.34 if sumo else 0.14, lean=lean)
+    period = style.repetition(REPETITION_SECONDS)
     pauses = ("hips", "standing", "wiping", "stepping", "one hip", "shaking", "toes")
 
     def pull(hold: float) -> list[Phase]:
         carried = states(arm="carry", hand="hold", leg=legs_up)
-        rise = style.seconds(1.1, 1.7)
+        rise = period * style.uniform(0.28, 0.34)
         return [
             Phase(name="pull the bar up", seconds=rise, goal=lift.hanging(), move=rise, states=carried),
             Phase(name="stand with the bar", seconds=hold, goal=lift.hanging(), states=carried, rhythm=_shrug(0.4)),
@@ -156,13 +175,13 @@ def deadlifting(style: Style) -> Routine:
         if style.chance(0.45):
             phases.append(_adjust_grip(style, lift, style.any_side()))
         phases.append(_set_up(style, lift))
-        for _ in range(1 if mode != "touch and go" else 3):
-            phases += pull(
-                {"singles": style.seconds(1.2, 2.4), "touch and go": style.seconds(0.4, 0.8)}.get(
-                    mode, style.seconds(2.6, 4.0)
-                )
-            )
-            phases.append(_lower(lift, style.seconds(1.0, 1.6), "carry"))
+        for number in range(int(style.rng.integers(2, 5)) if mode == "touch and go" else 2):
+            if number and mode == "dead stops":
+                stop = _set_up(style, lift)
+                phases.append(replace(stop, name="stop at the floor", seconds=period * style.uniform(0.14, 0.25)))
+            hold = {"dead stops": (0.16, 0.3), "touch and go": (0.12, 0.24)}.get(mode, (0.45, 0.7))
+            phases += pull(period * style.uniform(*hold))
+            phases.append(_lower(lift, period * style.uniform(0.32, 0.4), "carry"))
         return phases
 
     return Routine(loop_phases(turn), bar_props(style, plate), {"tank": 0.4, "gloves": 0.1})

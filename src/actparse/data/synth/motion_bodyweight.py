@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,10 @@ from actparse.data.synth.figure import SIDE_SIGN, HeldTube, Pose, Tube
 from actparse.data.synth.motion_keys import NOTHING, Key, bump, half_bump, wave
 from actparse.data.synth.motion_phases import Beat, Phase, PropMaker, Rhythm, Routine, loop_phases, states
 from actparse.data.synth.motion_props import DARK, rod
-from actparse.data.synth.motion_style import Style, between, other, rest, sided
+from actparse.data.synth.motion_style import Style, other, rest, sided
+
+PUSH_UP_SECONDS, PULL_UP_SECONDS = 3.4, 3.1  # of a repetition, in videos of real people
+SET_SECONDS = (4.5, 9.0)  # of repetitions without a pause
 
 
 class PushUpPoses:
@@ -43,10 +47,6 @@ class PushUpPoses:
             return key.pair("foot", self.feet, 0.42 - 0.08 * up, -0.6).pair("foot_direction", 0.0, 0.3, -1.0)
         return key.pair("foot", self.feet, 0.13, -0.85)
 
-    def pressing(self, rate: float) -> Rhythm:
-        """Full repetitions from the high position: down and up."""
-        return between(self.body(1.0), self.body(0.0), rate)
-
     def sitting_on_heels(self) -> Key:
         """Kneels upright between two sets."""
         key = (
@@ -70,22 +70,18 @@ class PushUps:
     def __init__(self, style: Style) -> None:
         self.style = style
         self.poses = PushUpPoses(style, knees=style.chance(0.25))
-        self.rate = style.rate(0.35, 0.62)
+        self.period = style.repetition(PUSH_UP_SECONDS)
+        self.low_share = style.uniform(0.4, 0.6)  # of a repetition that goes down and stays there
         self.leg, self.foot = ("bend", "none") if self.poses.knees else ("unbend", "tiptoe")
         self.extras = ["plank", "low", "taps", "raise", "heels"] + ([] if self.poses.knees else ["climbers"])
         self.likes = [str(name) for name in style.rng.permutation(self.extras)[:3]]
-        self.press_word = "bend" if self.poses.wide else "push"
 
-    def press(self) -> Phase:
-        said = states(arm=self.press_word, hand="push", leg=self.leg, foot=self.foot)
-        return Phase(
-            name="press",
-            seconds=self.style.seconds(2.8, 5.0),
-            goal=self.poses.body(1.0),
-            states=said,
-            move=1.0,
-            rhythm=self.poses.pressing(self.rate),
-        )
+    def press(self) -> list[Phase]:
+        low, high = (states(arm=arm, hand="push", leg=self.leg, foot=self.foot) for arm in ("bend", "unbend"))
+        start = Phase(name="ready to press", seconds=1.0, goal=self.poses.body(1.0), states=high, move=1.0)
+        depth = self.style.uniform(0.0, 0.12)
+        repetition = [("go down", self.poses.body(depth), low), ("press up", self.poses.body(1.0), high)]
+        return [start, *repetitions(self.style, repetition, self.period, self.low_share)]
 
     def plank(self) -> Phase:
         said = states(arm="unbend", hand="hold", leg=self.leg, foot=self.foot)
@@ -173,13 +169,31 @@ class PushUps:
             "climbers": self.climbers,
             "heels": self.heels,
         }
-        phases = loop_phases(lambda index: [self.press(), makers[self.likes[int(self.style.rng.integers(3))]]()])
+        phases = loop_phases(lambda index: [*self.press(), makers[self.likes[int(self.style.rng.integers(3))]]()])
         return Routine(phases, None, {"tank": 0.5, "barefoot": 0.15})
 
 
 def push_up(style: Style) -> Routine:
     """Sets on toes or knees, with planks, low holds, shoulder taps, raised legs and rests on the heels."""
     return PushUps(style).routine()
+
+
+def repetitions(
+    style: Style, repetition: Sequence[tuple[str, Key, dict[str, str]]], period: float, share: float
+) -> list[Phase]:
+    """Repeat two phases (name, goal, states), `period` seconds together, until a set is over.
+
+    The first one takes `share` of the time. Each has a moment of rest at its goal; the last repetitions are slower.
+    """
+    count = max(1, round(style.uniform(*SET_SECONDS) / period))
+    tired = style.uniform(0.0, 0.35)
+    phases = []
+    for number in range(count):
+        seconds = period * (1 + tired * (number / max(count - 1, 1) - 0.5)) * style.uniform(0.93, 1.07)
+        for (name, goal, said), part in zip(repetition, (share, 1 - share), strict=True):
+            move = style.uniform(0.75, 1.0) * part * seconds
+            phases.append(Phase(name=name, seconds=part * seconds, goal=goal, states=said, move=move))
+    return phases
 
 
 def _breath() -> Rhythm:
@@ -214,10 +228,6 @@ class PullUpPoses:
         )
         return key.pair("knee_pole", 0.1, 0.1, 1.0)
 
-    def pulling(self, rate: float) -> Rhythm:
-        """Repetitions from the hang."""
-        return between(self.on_bar(self.low), self.on_bar(self.high), rate)
-
     def under_bar(self) -> Key:
         """Standing below, ready."""
         return self.style.stand
@@ -229,9 +239,9 @@ class PullUps:
     def __init__(self, style: Style) -> None:
         self.style = style
         self.poses = PullUpPoses(style)
-        self.rate = style.rate(0.28, 0.48)
+        self.period = style.repetition(PULL_UP_SECONDS)
+        self.high_share = style.uniform(0.4, 0.6)  # of a repetition that goes up and stays there
         self.leg = {"straight": "unbend", "bent": "bend", "ahead": "raise"}[self.poses.legs]
-        self.pull_word = "lift" if self.poses.wide else "bend"
         self.likes = [
             str(name) for name in style.rng.permutation(["hang", "chin", "knees", "one knee", "one arm", "floor"])[:3]
         ]
@@ -253,9 +263,11 @@ class PullUps:
             rhythm=rhythm or self.swing,
         )
 
-    def pull(self) -> Phase:
-        said = states(arm=self.pull_word, hand="grab", leg=self.leg, foot="none")
-        return self.phase("pull up again and again", 3.0, 5.0, self.hanging, said, self.poses.pulling(self.rate))
+    def pull(self) -> list[Phase]:
+        high, low = (states(arm=arm, hand="grab", leg=self.leg, foot="none") for arm in ("bend", "unbend"))
+        start = Phase(name="hang before the set", seconds=1.0, goal=self.hanging, states=low, move=1.0)
+        repetition = [("pull up", self.poses.on_bar(self.poses.high), high), ("let down", self.hanging, low)]
+        return [start, *repetitions(self.style, repetition, self.period, self.high_share)]
 
     def extra(self, name: str) -> list[Phase]:
         side = self.style.any_side()
@@ -312,7 +324,7 @@ class PullUps:
         return [ground, look]
 
     def turn(self, index: int) -> list[Phase]:
-        return [self.pull(), *self.extra(self.likes[int(self.style.rng.integers(3))])]
+        return [*self.pull(), *self.extra(self.likes[int(self.style.rng.integers(3))])]
 
     def routine(self) -> Routine:
         """All of it, with its props."""

@@ -1,7 +1,7 @@
 """A pose as one row of numbers that can be mixed, shifted and mirrored; the alphabet that motions are written in.
 
 Positions are metres of a person of scale 1 (about 1.75 m tall), in the person's own frame (`figure`); a bigger body
-stretches them. The pelvis of that person stands at 0.917, the shoulders at 1.37, the ankles at 0.08; an arm is 0.55
+stretches them. The pelvis of that person stands at 0.944, the shoulders at 1.4, the ankles at 0.08; an arm is 0.55
 long, a leg 0.85.
 """
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from actparse.data.synth.figure import SIDE_SIGN, SIDES, Side
 
-STAND = 0.917  # pelvis height of the person of scale 1 with nearly straight legs
+STAND = 0.944  # pelvis height of the person of scale 1 with nearly straight legs
 ANKLE = 0.08  # ankle height of a flat foot
 
 _ROTATIONS = ("pelvis_rotation", "spine_rotation", "head_rotation")  # pitch, yaw, roll

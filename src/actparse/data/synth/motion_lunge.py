@@ -31,8 +31,8 @@ def _arms_clasped(key: Key, drop: float, ahead: float) -> Key:
 
 
 def _arms_under_bar(key: Key, drop: float, ahead: float) -> Key:
-    key = key.put("prop", 0.0, 1.44 - drop, ahead - 0.09).pair("elbow_pole", 0.4, -1.0, -0.3)
-    return key.pair("hand", 0.4, 1.38 - drop, ahead - 0.06).pair("hand_direction", 0.1, 0.9, -0.3).grip(1, 1)
+    key = key.put("prop", 0.0, 1.465 - drop, ahead - 0.09).pair("elbow_pole", 0.4, -1.0, -0.3)
+    return key.pair("hand", 0.4, 1.4 - drop, ahead - 0.06).pair("hand_direction", 0.1, 0.9, -0.3).grip(1, 1)
 
 
 def _arms_up(key: Key, drop: float, ahead: float) -> Key:
@@ -62,6 +62,9 @@ LUNGE_ARMS: dict[str, ArmPose] = {
     "left up": (_one_arm_up("left"), ("lift", "bend"), ("none", "hold")),
     "right up": (_one_arm_up("right"), ("bend", "lift"), ("hold", "none")),
 }
+
+
+REPETITION_SECONDS = 3.6  # of a lunge, in videos of real people
 
 
 class LungePoses:
@@ -100,6 +103,7 @@ class Lunger:
         self.free = ("hips", "clasped", "up", "out", "hanging", "left up", "right up")
         self.choice = style.rng.permutation(list(self.free))[:2] if self.kit == "none" else [self.kit, self.kit]
         self.poses = LungePoses(style)
+        self.period = style.repetition(REPETITION_SECONDS)
 
     def down(self, front: Side, arms: ArmPose, hip: str) -> list[Phase]:
         said = states(
@@ -110,7 +114,7 @@ class Lunger:
             foot=sided(front, "step_on", "tiptoe"),
         )
         if self.mode == "split pulses":
-            rate = self.style.rate(0.35, 0.55)
+            rate = 1 / self.period
             low = self.poses.lunge(front, 1.0, arms)
             pulse = between(low, self.poses.lunge(front, 0.15, arms), rate)
             return [
@@ -130,10 +134,10 @@ class Lunger:
         return [
             Phase(
                 name="step into the lunge and stay",
-                seconds=self.style.seconds(2.0, 3.6),
+                seconds=self.period * self.style.uniform(0.5, 0.66),
                 goal=key,
                 states=said,
-                move=1.1,
+                move=min(0.34 * self.period, 1.4),
                 arc=step,
             )
         ]
@@ -142,9 +146,9 @@ class Lunger:
         moved = front if not self.poses.back else other(front)
         return Phase(
             name="stand between two lunges",
-            seconds=self.style.seconds(1.0, 2.2),
+            seconds=self.period * self.style.uniform(0.36, 0.48),
             goal=self.poses.stand(arms),
-            move=1.0,
+            move=min(0.3 * self.period, 1.2),
             arc=NOTHING.on(moved, "foot", 0.0, 0.1, 0.0),
             states=states(arm=arms[1], hand=arms[2]),
             rhythm=self.style.sway(0.01),

@@ -1,13 +1,14 @@
 """Named phases and the performer that plays them: label and motion stand in one line, so they cannot drift apart.
 
-A phase eases from the pose before it to its goal and then holds, with a rhythm laid over it (steps, jumps, jabs). Its
-states hold from its first moment to its last.
+A phase eases from the pose before it to its goal and then holds, with a rhythm laid over it (steps, jumps, jabs). The
+state of a part changes where the joints do (`onset_seconds`), so labels neither lead the pose nor follow it.
 """
 
 from __future__ import annotations
 
+import itertools
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -25,6 +26,10 @@ Pair = str | tuple[str, str]  # a state of both sides, or (left, right)
 
 MAX_FADE_SECONDS = 0.6  # from one rhythm to the next
 MIN_SCRIPT_SECONDS = 32.0  # a performer's script; after it the phases repeat
+MOVING_STATES = frozenset({"step", "swing", "strike", "applaud", "carry"})  # start and end with the motion
+TOUCHING_STATES = frozenset({"hold", "grab", "push"})  # of a hand: from the touch until it lets go
+TOUCH_SHARE = 0.8  # of a move's time until the hand is at what it reaches for: 90 % of the eased way
+RELEASE_SHARE = 0.33  # of a move's time until a hand has left what it held: 25 % of the eased way
 
 
 def states(
@@ -57,12 +62,12 @@ def _swap_side(part: str, swap: dict[str, str]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Phase:
-    """One stretch of a motion, with the states of every part while it lasts."""
+    """One interval of a motion, with the states of every part in it."""
 
     name: str
     seconds: float  # greater than 0
     goal: Key
-    states: dict[str, str]
+    states: dict[str, str]  # of its goal; those of the phase before it last until `onset_seconds`
     move: float = 0.7  # seconds until the goal is reached; at most `seconds` is used
     arc: Key = NOTHING  # offset in the middle of the way to the goal: a foot that steps is lifted
     rhythm: Rhythm | None = None
@@ -98,6 +103,35 @@ class Beat:
     elapsed: float  # seconds since the phase began
     progress: float  # 0..1, eased: from the previous goal to this one
     fade: float  # 0..1, eased: from the previous rhythm to this one
+
+
+def onset_seconds(phase: Phase, previous: Phase, part: str) -> float:
+    """Return the seconds from a phase's start until a part is in the phase's state; before, it is in the previous one.
+
+    A pose counts from the middle of the move to it, a motion from the middle of the fade between two rhythms, a touch
+    from the end of the move and until the start of the next.
+    """
+    before, after = previous.states[part], phase.states[part]
+    way = min(phase.move, phase.seconds)
+    if before == after:
+        return 0.0
+    touched, touches = before in TOUCHING_STATES, after in TOUCHING_STATES
+    if touched != touches:
+        return (TOUCH_SHARE if touches else RELEASE_SHARE) * way
+    if touches or not MOVING_STATES.isdisjoint((before, after)):
+        return 0.5 * min(way, MAX_FADE_SECONDS)
+    return 0.5 * way
+
+
+def state_spans(phases: Sequence[Phase]) -> Iterator[tuple[dict[str, str], float]]:
+    """Yield the states of one round of a script and how many seconds each combination of them lasts, in order."""
+    for index, phase in enumerate(phases):
+        previous = phases[index - 1]
+        onsets = {part: onset_seconds(phase, previous, part) for part in PARTS}
+        ends = sorted({0.0, *onsets.values(), phase.seconds})
+        for start, end in itertools.pairwise(ends):
+            said = {part: (phase if onsets[part] <= start else previous).states[part] for part in PARTS}
+            yield said, end - start
 
 
 PropMaker = Callable[
@@ -143,7 +177,7 @@ class ScriptedPerformer:
         key = _blend(beat, before)
         pose, prop = key_to_pose(key, self.sizes)
         props = [] if self._props is None else self._props(pose, prop, beat)
-        return Moment(pose, dict(beat.phase.states), props)
+        return Moment(pose, _states_at(beat), props)
 
     def _beat(self, time_seconds: float) -> tuple[Beat, Key]:
         """The beat at a time, and the goal of the phase before it."""
@@ -156,6 +190,15 @@ class ScriptedPerformer:
         way = min(phase.move, phase.seconds)
         progress, fade = ease(elapsed / way), ease(elapsed / min(way, MAX_FADE_SECONDS))
         return Beat(seconds, phase, previous, elapsed, progress, fade), before
+
+
+def _states_at(beat: Beat) -> dict[str, str]:
+    said = dict(beat.phase.states)
+    if beat.elapsed < min(beat.phase.move, beat.phase.seconds):
+        for part, before in beat.previous.states.items():
+            if before != said[part] and beat.elapsed < onset_seconds(beat.phase, beat.previous, part):
+                said[part] = before
+    return said
 
 
 def _unwound(last: Key, first: Key) -> Key:
@@ -197,5 +240,7 @@ __all__ = [
     "ScriptedPerformer",
     "loop_phases",
     "mirrored_states",
+    "onset_seconds",
+    "state_spans",
     "states",
 ]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from actparse.data.synth.figure import SIDE_SIGN, SIDES, BodySizes, Pose, Side, Vector
 from actparse.data.synth.motion_keys import ANKLE, STAND, Key
 
-MAX_REACH = 0.995  # of a limb's length
+MAX_REACH = 0.9995  # of a limb's length: a joint at 176 degrees
 MIN_REACH = 0.12  # of a limb's length; nearer, the joint folds past what it can
 
 

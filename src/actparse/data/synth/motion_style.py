@@ -13,6 +13,7 @@ from actparse.data.synth.motion_phases import Phase, Rhythm, states
 
 PACE = 1.4  # stretches every duration: states should outlast the clips and the 3 s segments that show them
 MAX_PHASE_SECONDS = 6.0
+MIN_REPETITION, MAX_REPETITION = 0.6, 2.0  # of the usual time of an exercise: from a quick performer to a slow one
 
 
 def other(side: Side) -> Side:
@@ -40,6 +41,11 @@ class Style:
     def seconds(self, low: float, high: float) -> float:
         """A duration, shorter for a quick performer; at most `MAX_PHASE_SECONDS`."""
         return min(PACE * float(self.rng.uniform(low, high)) / self.tempo, MAX_PHASE_SECONDS)
+
+    def repetition(self, usual_seconds: float) -> float:
+        """Seconds that this performer takes for a repetition: 0.6 to 2 times the usual, mostly near it."""
+        slowness = self.rng.triangular(np.log(MIN_REPETITION), 0.0, np.log(MAX_REPETITION))
+        return usual_seconds * float(np.exp(slowness))
 
     def rate(self, low: float, high: float) -> float:
         """Cycles a second, more for a quick performer."""

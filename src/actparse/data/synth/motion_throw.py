@@ -11,7 +11,7 @@ from actparse.data.synth.motion_phases import Beat, Phase, PropMaker, Rhythm, Ro
 from actparse.data.synth.motion_props import DARK, STEEL, WHITE, WOOD, ball, disc, line
 from actparse.data.synth.motion_style import Style, between, both, handed, pumping, rest, stepping
 
-RELEASE_SECONDS = 0.25  # from the start of the release to the open hand
+RELEASE_SECONDS = 0.15  # from the start of the release until the thing has left the hand
 
 
 class DiscusPoses:

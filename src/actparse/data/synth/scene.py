@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from actparse.data.synth.annotate import PersonTruth, annotate
 from actparse.data.synth.backdrop import PLACES, Backdrop, Place, VariedBackdrop, furniture
 from actparse.data.synth.body import Joints, Skin, draw_sizes, held_to_tube, shadow_bones, solve
-from actparse.data.synth.camera import Camera, CameraPath
+from actparse.data.synth.camera import Camera, CameraPath, draw_framing
 from actparse.data.synth.effects import Effects, draw_effects
 from actparse.data.synth.figure import BodySizes, HeldTube, Moment
 from actparse.data.synth.look import Look
@@ -34,6 +34,8 @@ PERSON_SPACE = 0.95  # metres between two people's places
 LOOKS = ("plain", "varied")
 VARIED_CODE = 7_301  # beside the seed: what the look "varied" adds comes from numbers of its own
 SCENE_LAYERS = 6  # textures of furniture and props; those of people come after them
+BODY_HEIGHT, BODY_WIDTH = 1.75, 0.7  # metres of a usual performer that a border may cut; the arms at the sides
+LYING_HEIGHT = 1.4  # metres; performers who need less room upwards are near the floor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +54,9 @@ class SceneConfig:
     low_light_share: float = 0.12
     blur_share: float = 0.15  # of scenes with visible motion blur
     moving_camera_share: float = 0.5
+    bottom_crop_share: float = 0.15  # of scenes whose main performer is cut by the lower border; half from the waist up
+    side_crop_share: float = 0.07
+    top_crop_share: float = 0.03
     detail: float = 1.0  # of bodies: factor on the number of sides of their round surfaces
     look: str = "plain"  # or "varied"
     turned_share: float = (
@@ -67,6 +72,9 @@ class SceneConfig:
             raise ConfigError(f"scene.supersampling must be at least 1, got {self.supersampling}")
         if self.fps <= 0:
             raise ConfigError(f"scene.fps must be greater than 0, got {self.fps}")
+        for name in ("bottom_crop_share", "side_crop_share", "top_crop_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"scene.{name} must be 0..1, got {getattr(self, name)}")
         if not 0 < self.detail < math.inf:
             raise ConfigError(f"scene.detail must be greater than 0 and finite, got {self.detail}")
         if self.look not in LOOKS:
@@ -269,7 +277,7 @@ def build_scene(seed: int, action: str, *, config: SceneConfig | None = None) ->
     """A scene in which `action` is done; everything follows from the seed.
 
     Raises:
-        ConfigError: the action is not one of `motion.ACTIONS`.
+        ConfigError: the action is not one of `motion.ACTIONS` or `motion.OTHER_MOTIONS`.
     """
     config = config or SceneConfig()
     rng, extra = np.random.default_rng(seed), _varied_rng(seed, config)
@@ -290,7 +298,7 @@ def build_cast(seed: int, action: str, *, config: SceneConfig | None = None) -> 
     """The people and the camera of `build_scene` with the same seed, at a fraction of its cost.
 
     Raises:
-        ConfigError: the action is not one of `motion.ACTIONS`.
+        ConfigError: the action is not one of `motion.ACTIONS` or `motion.OTHER_MOTIONS`.
     """
     config = config or SceneConfig()
     return _place_and_cast(np.random.default_rng(seed), action, config, _varied_rng(seed, config))[1]
@@ -400,7 +408,17 @@ def _free_place(rng: np.random.Generator, taken: list[Floats], space: float) -> 
 def _camera_path(rng: np.random.Generator, hints: SceneHints, actors: list[Actor], config: SceneConfig) -> CameraPath:
     height, width = config.size
     spread = max(abs(float(actor.place[0])) for actor in actors) * rng.uniform(0.2, 1.0)  # some are cut by the border
-    needed = max(hints.height_metres, (hints.width_metres + spread) * height / width)
+    body = min(hints.height_metres, BODY_HEIGHT)
+    framing = draw_framing(
+        rng,
+        bottom=config.bottom_crop_share,
+        side=config.side_crop_share,
+        top=config.top_crop_share,
+        lying=hints.height_metres < LYING_HEIGHT,
+    )
+    tall = hints.height_metres - framing.bottom * body if not framing.top else (1 - framing.top) * body
+    wide = (hints.width_metres + spread) * (1 - framing.bottom)
+    needed = max(tall, wide * height / width)
     distance = rng.uniform(3.4, 6.5)
     elevation = rng.uniform(-0.02, 0.36)
     fill = rng.uniform(0.72, 1.1)  # of the frame's height that the performer's room takes
@@ -408,6 +426,15 @@ def _camera_path(rng: np.random.Generator, hints: SceneHints, actors: list[Actor
     target = np.array(
         [middle + rng.normal(0, 0.1) * needed, 0.5 * min(needed, hints.height_metres) + rng.normal(0, 0.06), 0]
     )
+    high, across = needed / fill, needed / fill * width / height  # metres that the picture shows, at the performer
+    if framing.bottom:
+        target[1] = framing.bottom * body + 0.5 * high
+    if framing.top:
+        target[1] = (1 - framing.top) * body - 0.5 * high
+    if framing.left:
+        target[0] = (framing.left - 0.5) * BODY_WIDTH + 0.5 * across
+    if framing.right:
+        target[0] = (0.5 - framing.right) * BODY_WIDTH - 0.5 * across
     eye = target + distance * np.array([0.0, np.sin(elevation), np.cos(elevation)])
     eye[1] = max(eye[1], 0.35)
     center = np.array([width, height]) / 2
