@@ -24,6 +24,7 @@ from actparse.data.pseudo_labels import UNSEEN
 from actparse.errors import DataError
 from actparse.training.options import Report, say_nothing
 from actparse.training.reading import StoreConfig, VideoArrays, read_video
+from actparse.vocabulary import PARTS
 
 FORMAT = 2  # of the folder; another number makes new stores
 FRAMES_FILE = "frames.u8"
@@ -141,6 +142,61 @@ def _write(folder: Path, records: Sequence[VideoRecord], config: StoreConfig, re
         "config": asdict(config),
     }
     (folder / META_FILE).write_text(json.dumps(meta), encoding="utf-8")
+
+
+def write_frame_store(
+    folder: Path,
+    names: Sequence[str],
+    frames: Sequence[NDArray[np.uint8]],
+    *,
+    person_boxes: NDArray[np.float32],
+    person_keypoints: NDArray[np.float32],
+    part_boxes: NDArray[np.float32],
+) -> None:
+    """Write a store of single frames with one person each, without actions, states or clips.
+
+    Args:
+        folder: that is made.
+        names: of V groups of frames, which stand for videos.
+        frames: of each group (n, H, W, 3) uint8 RGB, all of one size; P in all.
+        person_boxes: (P, 4) xyxy, pixels of the frame.
+        person_keypoints: (P, 17, 3) x, y, visibility 0, 1 or 2.
+        part_boxes: (P, 10, 4); zeros where a part is not seen.
+    """
+    counts = [len(group) for group in frames]
+    num_frames, num_videos = sum(counts), len(counts)
+    beside = folder.with_name(f"{folder.name}.{os.getpid()}.part")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True)
+    with (beside / FRAMES_FILE).open("wb") as file:
+        for group in frames:
+            group.tofile(file)
+    (beside / CLIPS_FILE).touch()
+    np.savez(
+        beside / ARRAYS_FILE,
+        frame_videos=np.repeat(np.arange(num_videos, dtype=np.int32), counts),
+        frame_indices=np.concatenate([np.arange(count, dtype=np.int32) for count in counts]),
+        frame_times=np.zeros(num_frames),
+        person_offsets=np.arange(num_frames + 1),
+        person_boxes=person_boxes,
+        person_keypoints=person_keypoints,
+        person_identities=np.full(num_frames, -1, np.int64),
+        part_boxes=part_boxes,
+        clip_offsets=np.zeros(num_videos + 1, np.int64),
+        segment_videos=np.zeros(0, np.int32),
+        segment_rows=np.zeros((0, 2), np.int64),
+    )
+    size = list(frames[0].shape[1:3])
+    meta = {
+        "names": list(names),
+        "actions": [""] * num_videos,
+        "segment_labels": [],
+        "part_states": [[None] * len(PARTS)] * num_frames,
+        "config": {"frame_size": size, "clip_size": size},
+    }
+    (beside / META_FILE).write_text(json.dumps(meta), encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    beside.rename(folder)
 
 
 def _arrays(read: Sequence[VideoArrays]) -> dict[str, NDArray[Any]]:
