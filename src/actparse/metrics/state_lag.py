@@ -68,7 +68,7 @@ def agreement_by_lag(tracks: Sequence[PoseTrack], step_seconds: float) -> tuple[
                 explained[row] += (sums**2 / np.maximum(counts, 1)).sum()
                 total[row] += (features**2).sum()
     agreement: Floats = explained / np.maximum(total, 1e-9)
-    return lags * step_seconds, agreement
+    return np.asarray(lags * step_seconds, np.float64), agreement
 
 
 def best_lag(tracks: Sequence[PoseTrack], step_seconds: float) -> float:
