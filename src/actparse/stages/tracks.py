@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from actparse.errors import ConfigError
 from actparse.nets.tracks import TrackNet
 from actparse.stages.precision import inference
-from actparse.stages.windows import person_windows
+from actparse.stages.windows import person_windows, with_floor
 from actparse.structures import FrameParse, PartParse, PersonParse
 from actparse.vocabulary import PART_INDEX
 
@@ -28,12 +28,14 @@ class TracksConfig:
 
     step_seconds: float = 0.5  # from one instant of a window to the next
     action_share: float = 0.8  # of the video's action scores; the rest is what the clips say
+    confidence_floor: float = 0.0  # a keypoint that was found counts as at least that sure
 
     def __post_init__(self) -> None:
         if not self.step_seconds > 0:
             raise ConfigError(f"tracks.step_seconds must be greater than 0, got {self.step_seconds}")
-        if not 0 <= self.action_share <= 1:
-            raise ConfigError(f"tracks.action_share must be 0..1, got {self.action_share}")
+        for name in ("action_share", "confidence_floor"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"tracks.{name} must be 0..1, got {getattr(self, name)}")
 
 
 @dataclass(frozen=True)
@@ -162,6 +164,7 @@ class TrackRecognizer:
             num_instants=self.net.config.num_instants,
             step_seconds=self.config.step_seconds,
         )
+        windows = with_floor(windows, self.config.confidence_floor)
         for start in range(0, len(rows), self.max_batch):
             batch = torch.from_numpy(windows[start : start + self.max_batch]).to(self.device)
             with inference(self.device, full_precision=True):

@@ -61,6 +61,15 @@ def keypoint_windows(
     return found.reshape(len(instants), num_instants, NUM_KEYPOINTS, 3).astype(np.float32)
 
 
+def with_floor(windows: Keypoints, floor: float) -> Keypoints:
+    """Return windows (N, K, 17, 3) whose keypoints are at least `floor` sure, 0..1, where anything was found."""
+    if not floor:
+        return windows
+    raised = windows.copy()
+    raised[..., 2] = np.where(windows[..., 2] > 0, np.maximum(windows[..., 2], floor), 0)
+    return raised
+
+
 def person_windows(
     frames: Sequence[FrameParse], *, first: int = 0, num_instants: int, step_seconds: float
 ) -> tuple[list[tuple[int, int]], Keypoints]:

@@ -12,15 +12,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.data.synth.motion import ACTIONS
+from actparse.data.synth.motion import ACTIONS, OTHER_MOTIONS
 from actparse.data.synth.scene import SceneConfig, build_cast
 from actparse.errors import ConfigError
 from actparse.training.options import Report, say_nothing
 from actparse.training.shards import Seed, complete_shards, reading_shard, save_shard
 from actparse.vocabulary import NUM_KEYPOINTS, PARTS
 
-GENERATION = 2  # of the stream; another number makes a new one
+GENERATION = 3  # of the stream; another number makes a new one
 SPLIT_CODE = 9_001  # far from the codes of a dataset's splits and of the other streams
+HELD_OUT_MOTIONS = ("running", "sitting_down", "waving", "cycling", "jumping_jacks", "talking")  # to calibrate on
+LEARNT_MOTIONS = tuple(motion for motion in OTHER_MOTIONS if motion not in HELD_OUT_MOTIONS)
 MIN_INSIDE = 6  # keypoints of a person in the frame, at one instant at least
 
 
@@ -29,7 +31,8 @@ class TrackStreamConfig:
     """How a stream is cut."""
 
     seconds: float = 11.0  # of a track
-    step_seconds: float = 0.25  # from one instant to the next
+    step_seconds: float = 0.125  # from one instant to the next
+    other_share: float = 0.15  # of the scenes, whose main person does none of the actions
     scenes_per_shard: int = 90
 
     def __post_init__(self) -> None:
@@ -49,7 +52,7 @@ class TrackStream:
 
     keypoints: NDArray[np.float32]  # (M, T, 17, 3) x, y in pixels, 1 inside the frame and 0 outside
     states: NDArray[np.int16]  # (M, T, 10)
-    actions: tuple[str, ...]  # (M,) of the scene, bystanders too
+    actions: tuple[str, ...]  # (M,) of the scene, bystanders too; some are of OTHER_MOTIONS
     state_names: tuple[str, ...]
     config: TrackStreamConfig
 
@@ -117,6 +120,8 @@ def write_tracks(folder: Path, seed: Seed, config: TrackStreamConfig) -> None:
     actions: list[str] = []
     for number in range(config.scenes_per_shard):
         action = ACTIONS[(seed[2] * config.scenes_per_shard + number) % len(ACTIONS)]
+        if rng.random() < config.other_share:
+            action = LEARNT_MOTIONS[rng.integers(len(LEARNT_MOTIONS))]
         for points, said in scene_tracks(rng, action, config):
             keypoints.append(points)
             states.append(said)

@@ -12,15 +12,17 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from actparse.data.synth.motion import OTHER_MOTIONS
 from actparse.errors import DataError
 from actparse.metrics.states import StateAccuracy
 from actparse.nets.tracks import TrackConfig, TrackNet
 from actparse.stages.tracking import Tracker, TrackerConfig
 from actparse.stages.tracks import TrackRecognizer, TracksConfig
-from actparse.stages.windows import Keypoints, person_windows
+from actparse.stages.windows import Keypoints, person_windows, with_floor
 from actparse.structures import FrameParse, PartParse, PersonParse
 from actparse.training.store import Store, states_of_part
 from actparse.training.task import NAMES, Batch, Task, TaskSettings
+from actparse.training.track_errors import TrackErrors, shortened, spreads, with_track_errors
 from actparse.training.track_stream import TrackStream
 from actparse.vocabulary import KEYPOINT_FLIP, PART_FLIP, PARTS
 from actparse.weights.bundle import config_to_dict
@@ -28,26 +30,14 @@ from actparse.weights.bundle import config_to_dict
 UNKNOWN = -1  # a state that is not annotated, or that the network does not know
 STREAM_SHARE = 0.5  # of a batch, where there is a stream
 LABEL_SMOOTHING = 0.05
+OTHER_WEIGHT = 0.5  # of the loss of a person who does none of the actions
 STATES_WEIGHT = 1.0  # of the states' loss beside the action's
 UNTOLD_SHARE = 0.25  # of the samples are not told the action
 TURN_DEGREES = 6.0  # standard deviation
 LOST_SHARE = 0.15  # of found keypoints, and of instants, that are lost besides, at most
 FOUND_JITTER = 0.08  # standard deviation of what is added to a found keypoint, in spreads of the person, at most
-BODY, ARMS, LEGS = slice(5, 17), slice(5, 11), slice(11, 17)  # keypoints: all limbs; to the wrists; from the hips
-JOINT_ERRORS = np.array([0.5] * 5 + [0.8, 0.8, 1.1, 1.1, 1.4, 1.4, 0.8, 0.8, 1.0, 1.0, 1.3, 1.3], np.float32)
-
-
-@dataclass(frozen=True, kw_only=True)
-class PoseErrors:
-    """What goes wrong in a pose network's tracks; a window's own rates are drawn from 0 to these."""
-
-    jitter: float = 0.22  # standard deviation of a keypoint, in spreads of the person
-    lasting: float = 0.08  # the same, of an error that stays through the window
-    swapped: float = 0.35  # share of instants with left for right
-    swapped_limbs: float = 0.15  # the same, of the arms or the legs alone
-    lost: float = 0.25  # share of keypoints
-    lost_instants: float = 0.2
-    confidence: tuple[float, float] = (0.3, 1.0)  # of a keypoint that is found
+TEMPO = (0.7, 1.6)  # of the stream's tracks, log-uniform; above 1 is faster
+SHORT_SHARE = 0.5  # of the stream's windows that are cut as in a short video
 
 
 @dataclass(frozen=True)
@@ -88,7 +78,7 @@ class TracksTask(Task):
         Raises:
             DataError: the training split has no annotated person.
         """
-        self.stage, self.stream, self.errors = stage, stream, PoseErrors()
+        self.stage, self.stream, self.errors = stage, stream, TrackErrors()
         self.held_out = held_out
         store, keypoints = train
         if not len(keypoints):
@@ -99,6 +89,7 @@ class TracksTask(Task):
         self.config = replace(config, num_actions=len(self.actions), num_states=counts)
         self.net = TrackNet(self.config)
         self.seen = self._seen_in(store, keypoints)
+        self.confidences = self.seen.windows[..., 2]  # (N, K, 17) of the pose network along its tracks
         if stream is not None:
             self._know(stream)
 
@@ -138,9 +129,9 @@ class TracksTask(Task):
         )  # (10, S)
         self.stream_states = numbers[np.arange(len(PARTS)), stream.states]  # (M, T, 10)
         actions = [self.actions.index(a) if a in self.actions else UNKNOWN for a in stream.actions]
-        self.stream_actions = np.array(actions, np.int64)  # (M,)
-        self.stream_tracks = np.flatnonzero(self.stream_actions != UNKNOWN)
-        self.stream_step = max(1, round(self.stage.step_seconds / stream.config.step_seconds))
+        self.stream_actions = np.array(actions, np.int64)  # (M,); UNKNOWN: none of the actions
+        self.stream_tracks = np.flatnonzero((self.stream_actions != UNKNOWN) | np.isin(stream.actions, OTHER_MOTIONS))
+        self.stream_step = self.stage.step_seconds / stream.config.step_seconds  # instants of the stream
 
     def batch(self, rng: np.random.Generator) -> Batch:
         """Windows drawn at random."""
@@ -153,9 +144,9 @@ class TracksTask(Task):
         drawn = Windows(*(np.concatenate(arrays) for arrays in zip(*map(astuple, parts), strict=True)))
         windows, states = mirrored_windows(drawn.windows, drawn.states, self.states, rng.random(size) < 0.5)
         told = np.eye(len(self.actions), dtype=np.float32)[drawn.actions]
-        told[rng.random(size) < UNTOLD_SHARE] = 0
+        told[(rng.random(size) < UNTOLD_SHARE) | (drawn.actions == UNKNOWN)] = 0
         return {
-            "windows": torch.from_numpy(turned(windows, rng)),
+            "windows": torch.from_numpy(with_floor(turned(windows, rng), self.stage.confidence_floor)),
             "states": torch.from_numpy(states),
             "actions": torch.from_numpy(drawn.actions),
             "told": torch.from_numpy(told),
@@ -167,16 +158,21 @@ class TracksTask(Task):
         tracks = self.stream_tracks[rng.integers(0, len(self.stream_tracks), count)]
         length, num_instants = self.stream.keypoints.shape[1], self.config.num_instants
         middles = rng.integers(0, length, count)
-        instants = middles[:, None] + (np.arange(num_instants) - num_instants // 2) * self.stream_step  # (n, K)
+        tempo = np.exp(rng.uniform(*np.log(TEMPO), count))  # (n,)
+        steps = (np.arange(num_instants) - num_instants // 2) * self.stream_step  # (K,)
+        instants = middles[:, None] + np.rint(steps * tempo[:, None]).astype(np.int64)  # (n, K)
         exists = (instants >= 0) & (instants < length)
         windows = self.stream.keypoints[tracks[:, None], instants.clip(0, length - 1)]  # (n, K, 17, 3)
         windows[~exists] = 0
-        found = with_errors(windows, self.errors, rng)
+        found = shortened(with_track_errors(windows, self.confidences, self.errors, rng), SHORT_SHARE, rng)
         names = np.array([f"track {track} of the stream" for track in tracks])
         return Windows(found, self.stream_states[tracks, middles], self.stream_actions[tracks], names)
 
     def losses(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        """Cross-entropy of the action, and the mean over the parts of that of their states."""
+        """Return the cross-entropy of the action, and the mean over the parts of that of their states.
+
+        Of a person who does none of the actions, all actions should be equally likely.
+        """
         assert isinstance(net, TrackNet)
         device = next(net.parameters()).device
         features = net.features(batch["windows"].to(device))  # (N, C)
@@ -185,9 +181,12 @@ class TracksTask(Task):
             F.cross_entropy(logits.float(), states[:, part], ignore_index=UNKNOWN, reduction="sum")
             for part, logits in enumerate(net.state_logits(features, batch["told"].to(device)))
         ]
-        logits = net.action_logits(features).float()
+        logits, actions = net.action_logits(features).float(), batch["actions"].to(device)
+        known = actions != UNKNOWN  # (N,)
+        loss = F.cross_entropy(logits, actions, ignore_index=UNKNOWN, label_smoothing=LABEL_SMOOTHING, reduction="sum")
+        loss = loss - OTHER_WEIGHT * logits[~known].log_softmax(dim=1).mean(dim=1).sum()
         return {
-            "action": F.cross_entropy(logits, batch["actions"].to(device), label_smoothing=LABEL_SMOOTHING),
+            "action": loss / len(actions),
             "states": STATES_WEIGHT * torch.stack(by_part).sum() / (states != UNKNOWN).sum().clamp(min=1),
         }
 
@@ -254,39 +253,6 @@ def _person(track: int, box: list[float], keypoints: list[list[float]]) -> Perso
     return PersonParse(track, (x1, y1, x2, y2), 1.0, points, parts)
 
 
-def with_errors(windows: Keypoints, errors: PoseErrors, rng: np.random.Generator) -> Keypoints:
-    """True keypoints (N, K, 17, 3) as a pose network might find them; the third number becomes a confidence."""
-    count, num_instants = windows.shape[:2]
-    spread = _spreads(windows)  # (N, 1, 1, 1)
-    rate = rng.random((6, count, 1, 1))
-    found = windows.copy()
-    for number, share, limbs in (
-        (0, errors.swapped, BODY),
-        (5, errors.swapped_limbs, ARMS),
-        (5, errors.swapped_limbs, LEGS),
-    ):
-        swapped = rng.random((count, num_instants)) < rate[number, :, :, 0] * share
-        found[swapped, limbs] = found[swapped][:, KEYPOINT_FLIP][:, limbs]
-    jitter = rate[1][..., None] * errors.jitter * rng.standard_normal((count, num_instants, 17, 2))
-    lasting = rate[2][..., None] * errors.lasting * rng.standard_normal((count, 1, 17, 2))
-    found[..., :2] += (jitter + lasting) * spread * JOINT_ERRORS[:, None]
-    confidence = rng.uniform(*errors.confidence, (count, num_instants, 17))
-    is_lost = rng.random((count, num_instants, 17)) < rate[3] * errors.lost
-    is_lost |= rng.random((count, num_instants, 1)) < rate[4] * errors.lost_instants
-    found[..., 2] *= np.where(is_lost, 0, confidence)
-    return found.astype(np.float32)
-
-
-def _spreads(windows: Keypoints) -> NDArray[np.float32]:
-    """(N, 1, 1, 1) pixels: how far keypoints lie from the middle of their instant."""
-    there = windows[..., 2:] > 0  # (N, K, 17, 1)
-    count = np.maximum(there.sum(axis=2, keepdims=True), 1)
-    middle = (windows[..., :2] * there).sum(axis=2, keepdims=True) / count  # (N, K, 1, 2)
-    squares = (((windows[..., :2] - middle) ** 2).sum(axis=3, keepdims=True) * there).sum(axis=(1, 2), keepdims=True)
-    spread: NDArray[np.float32] = np.sqrt(squares / np.maximum(there.sum(axis=(1, 2), keepdims=True), 1))
-    return spread
-
-
 def lost_more(windows: Keypoints, rng: np.random.Generator) -> Keypoints:
     """Found keypoints (N, K, 17, 3), some of them and some whole instants lost, so that few are learnt by heart."""
     found = windows.copy()
@@ -294,7 +260,7 @@ def lost_more(windows: Keypoints, rng: np.random.Generator) -> Keypoints:
     is_lost = (rng.random(windows.shape[:3]) < rate[0]) | (rng.random((*windows.shape[:2], 1)) < rate[1])
     found[is_lost, 2] = 0
     jitter = rng.uniform(0, FOUND_JITTER, (len(windows), 1, 1, 1)) * rng.standard_normal((*windows.shape[:3], 2))
-    found[..., :2] += (jitter * _spreads(windows)).astype(np.float32)
+    found[..., :2] += (jitter * spreads(windows)).astype(np.float32)
     return found
 
 
