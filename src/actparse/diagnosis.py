@@ -146,7 +146,9 @@ def _stage_figures(findings: Sequence[VideoFindings]) -> dict[str, float]:
     tracks = sum(found.tracks for found in switches)
     figures["identity switches per 100 tracks"] = 100 * sum(found.switches for found in switches) / max(tracks, 1)
     figures["video accuracy"] = _accuracy([video.parse for video in findings], findings)
-    figures["video accuracy, clips alone (PCF)"] = _accuracy([video.pcf_parse for video in findings], findings)
+    of_clips = [video.pcf_parse for video in findings if video.pcf_parse is not None]
+    if of_clips:
+        figures["video accuracy, clips alone (PCF)"] = _accuracy(of_clips, findings)
     return figures
 
 
@@ -183,11 +185,12 @@ def _state_figures(
 ) -> dict[str, dict[str, float]]:
     predicted, alike = "predicted, each person", "predicted, shared by all (PCF)"
     commonest, best = "commonest of the predicted action", "best label shared by all"
-    counted = {name: StateAccuracy() for name in (predicted, alike, commonest, best)}
+    reads_clips = all(video.pcf_parse is not None for video in findings)
+    counted = {name: StateAccuracy() for name in (predicted, alike, commonest, best) if name != alike or reads_clips}
     for video in findings:
         for row in video.predicted_states(Variant.PREDICTED):
             counted[predicted].add(*row)
-        for row in video.predicted_states(Variant.SEGMENT_STATES):
+        for row in video.predicted_states(Variant.SEGMENT_STATES) if reads_clips else ():
             counted[alike].add(*row)
         shared = shared_states(video.state_rows())
         known = prior.get(video.parse.action, {})
@@ -210,7 +213,8 @@ def _score_figures(
 def _variants(findings: Sequence[VideoFindings]) -> list[Variant]:
     needed = {Variant.NO_DOTS: "no dots", Variant.TRUE_DOTS: "true dots"}
     ways = _part_ways(findings)
-    return [variant for variant in Variant if variant not in needed or needed[variant] in ways]
+    left_out = set() if all(video.pcf_parse is not None for video in findings) else {Variant.SEGMENT_STATES}
+    return [v for v in Variant if v not in left_out and (v not in needed or needed[v] in ways)]
 
 
 def _score(
@@ -226,7 +230,9 @@ def _score(
 def _action(video: VideoFindings, variant: Variant) -> str:
     if variant is Variant.TRUE_ACTION:
         return video.record.action
-    return video.pcf_parse.action if variant is Variant.SEGMENT_STATES else video.parse.action
+    if variant is Variant.SEGMENT_STATES and video.pcf_parse is not None:
+        return video.pcf_parse.action
+    return video.parse.action
 
 
 def _cause_figures(findings: Sequence[VideoFindings]) -> dict[str, dict[str, float]]:
@@ -235,15 +241,16 @@ def _cause_figures(findings: Sequence[VideoFindings]) -> dict[str, dict[str, flo
     for video in findings:
         cause = rank_causes(video.record.action, _performer_states(video))[0]
         for hits, parse in ((ours, video.parse), (pcf, video.pcf_parse)):
-            if parse.action == video.record.action and parse.reasons:
+            if parse is not None and parse.action == video.record.action and parse.reasons:
                 weights = group_weights(parse.reasons)
                 hits.add(cause, sorted(GROUPS, key=lambda group: -weights[group]))
         if video.parse.action == video.record.action:
             usual.add(cause, usual_causes(video.record.action))
     by_chance = {"videos": ours.figures()["videos"], "first": 100 / len(GROUPS), "first_two": 200 / len(GROUPS)}
+    reads_clips = all(video.pcf_parse is not None for video in findings)
     return {
         "reasons of the parse": ours.figures(),
-        "reasons of the group networks (PCF)": pcf.figures(),
+        **({"reasons of the group networks (PCF)": pcf.figures()} if reads_clips else {}),
         "usual cause of the action, video unseen": usual.figures(),
         "any order (chance)": by_chance,
     }

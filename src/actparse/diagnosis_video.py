@@ -48,7 +48,7 @@ class VideoFindings:
 
     record: VideoRecord
     parse: VideoParse
-    pcf_parse: VideoParse  # the same without tracks: the action from clips, states shared by all of a segment
+    pcf_parse: VideoParse | None  # without tracks: the action from clips, states shared by all of a segment
     sampled: list[FrameParse]
     truth: list[FrameTruth]
     segment_of: list[int]
@@ -89,7 +89,8 @@ class VideoFindings:
         return states
 
     def _shared_states(self, number: int) -> Mapping[str, str]:
-        return self.pcf_parse.segments[self.segment_of[number]].states
+        parse = self.pcf_parse or self.parse
+        return parse.segments[self.segment_of[number]].states
 
     def true_frames(self) -> dict[str, Any]:
         """The truth in the evaluator's form."""
@@ -184,7 +185,7 @@ def examine_video(parser: Parser, record: VideoRecord, without_dots: PartDetecto
     return VideoFindings(
         record=record,
         parse=parse,
-        pcf_parse=parser.integrate(observed, use_tracks=False),
+        pcf_parse=parser.integrate(observed, use_tracks=False) if parser.reads_clips else None,
         sampled=sampled,
         truth=truth,
         segment_of=[int(np.searchsorted(starts, frame.index, side="right")) - 1 for frame in sampled],

@@ -107,7 +107,7 @@ class Observed:
 
 
 class Parser:
-    """The whole system: `Parser.load("tiny").parse("video.mp4")`."""
+    """The whole system: `Parser.load("people").parse("video.mp4")`."""
 
     def __init__(self, bundle: StageBundle, config: ParserConfig | None = None) -> None:
         self.config = config or _config(bundle.inference)
@@ -130,12 +130,12 @@ class Parser:
 
     @classmethod
     def load(
-        cls, weights: str | Path = "tiny", *, device: str | None = None, config: ParserConfig | None = None
+        cls, weights: str | Path = "people", *, device: str | None = None, config: ParserConfig | None = None
     ) -> Parser:
         """Build a parser from a bundle of weights.
 
         Args:
-            weights: a bundled name ("tiny") or the path of a bundle's folder.
+            weights: "people" for real footage, "tiny" for drawn people, or the path of a bundle's folder.
             device: "cpu", "cuda", "cuda:1"; None takes a GPU where there is one.
             config: how a video is walked through; None is what the bundle says, see `ParserConfig.of`.
 
@@ -269,8 +269,13 @@ class Parser:
             segment = self._with_states(scored, None)
             yield from (with_states(frame, segment) for frame in found)
 
+    @property
+    def reads_clips(self) -> bool:
+        """Whether the action comes from clips or frames, and not from the persons' tracks only."""
+        return self.action is not None or self.baseline is not None
+
     def _expect_clip_networks(self) -> None:
-        if self.action is None and self.baseline is None:
+        if not self.reads_clips:
             name = self.model["weights"]
             raise ConfigError(
                 f"use_tracks must be True with the weights {name!r}, which have no clip networks, got False"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,21 +17,24 @@ from actparse.stages.tracks import TracksConfig
 from actparse.training.reading import StoreConfig
 from actparse.training.store import Store, open_store
 from actparse.training.task import NAMES
-from actparse.training.track_stream import TrackStream, TrackStreamConfig, open_track_stream
+from actparse.training.track_stream import (
+    HELD_OUT_MOTIONS,
+    LEARNT_MOTIONS,
+    TrackStream,
+    TrackStreamConfig,
+    open_track_stream,
+)
 from actparse.training.tracks import (
     UNKNOWN,
-    PoseErrors,
     TracksTask,
     lost_more,
     mirrored_windows,
     store_tracks,
     turned,
-    with_errors,
 )
-from actparse.vocabulary import KEYPOINT_FLIP
 from training.miniature import SIZE, write_miniature
 
-CONFIG = TrackStreamConfig(seconds=2.0, step_seconds=0.25, scenes_per_shard=10)
+CONFIG = TrackStreamConfig(seconds=2.0, step_seconds=0.25, other_share=0.0, scenes_per_shard=10)
 NET = TrackConfig(width=16, num_instants=5, dilations=(1,))
 
 
@@ -58,6 +62,28 @@ def test_the_actions_take_turns_and_everyone_of_a_scene_has_its_action(stream: T
     assert stream.states.shape == (len(stream.actions), 9, 10)
     assert {"none", "bend"} <= set(stream.state_names)
     assert (stream.keypoints[..., 2].sum(axis=2).max(axis=1) >= 6).all()
+
+
+def test_a_share_of_the_scenes_shows_none_of_the_actions(tmp_path: Path) -> None:
+    others = open_track_stream(tmp_path, 10, replace(CONFIG, other_share=1.0), processes=1)
+    assert set(others.actions) <= set(LEARNT_MOTIONS)
+    assert not set(LEARNT_MOTIONS) & {*ACTIONS, *HELD_OUT_MOTIONS}
+
+
+def test_of_none_of_the_actions_all_should_be_equally_likely(store: Store, tmp_path: Path) -> None:
+    others = open_track_stream(tmp_path, 10, replace(CONFIG, other_share=1.0), processes=1)
+    keypoints = store.person_keypoints.copy()
+    task = TracksTask((store, keypoints), (store, keypoints), others, NET, TracksConfig())
+    batch = task.batch(np.random.default_rng(1))
+    half = len(batch["actions"]) // 2
+    assert (batch["actions"][half:] == UNKNOWN).all()
+    assert (batch["told"][half:] == 0).all()
+    net = task.net.eval()
+    torch.nn.init.zeros_(net.action[1].weight)
+    torch.nn.init.zeros_(net.action[1].bias)
+    equal = task.losses(net, batch)["action"]
+    torch.nn.init.constant_(net.action[1].bias[:1], 5.0)
+    assert task.losses(net, batch)["action"] > equal
 
 
 def test_a_stream_is_the_same_again(stream: TrackStream, tmp_path: Path) -> None:
@@ -127,21 +153,6 @@ def windows(count: int = 200) -> np.ndarray:
     rng = np.random.default_rng(0)
     points = rng.uniform(0, 100, (count, 5, 17, 2))
     return np.concatenate((points, np.ones((count, 5, 17, 1))), axis=3).astype(np.float32)
-
-
-def test_errors_have_the_asked_size() -> None:
-    clean = windows()
-    none = PoseErrors(jitter=0, lasting=0, swapped=0, swapped_limbs=0, lost=0, lost_instants=0, confidence=(0.5, 0.5))
-    rng = np.random.default_rng(0)
-    unchanged = with_errors(clean, none, rng)
-    np.testing.assert_allclose(unchanged[..., :2], clean[..., :2])
-    assert (unchanged[..., 2] == 0.5).all()
-    swaps = with_errors(clean, PoseErrors(**{**none.__dict__, "swapped": 1.0}), rng)
-    is_swapped = np.isclose(swaps[:, :, 9, 0], clean[:, :, KEYPOINT_FLIP[9], 0])
-    assert 0.4 < is_swapped.mean() < 0.6  # rates from 0 to 1
-    assert np.array_equal(swaps[:, :, :5, :2], clean[:, :, :5, :2])  # the face keeps its sides
-    lost = with_errors(clean, PoseErrors(**{**none.__dict__, "lost": 1.0}), rng)
-    assert 0.4 < (lost[..., 2] == 0).mean() < 0.6
 
 
 def test_what_is_lost_is_lost_alone() -> None:

@@ -28,10 +28,13 @@ def exit_code(errors: Sequence[str | None]) -> int:
     return EXIT_USER_ERROR if num_failed == len(errors) else EXIT_SOME_FAILED
 
 
-def add_model_options(command: argparse.ArgumentParser) -> None:
-    """Which weights, and where they compute."""
+def add_model_options(command: argparse.ArgumentParser, *, default: str = "people") -> None:
+    """Add the options for the weights, a bundled name by default, and for where they compute."""
     command.add_argument(
-        "--weights", default="tiny", metavar="NAME_OR_PATH", help="a bundled name or a bundle's folder"
+        "--weights",
+        default=default,
+        metavar="NAME_OR_PATH",
+        help="people (real footage), tiny (drawn people), or a bundle's folder; default: %(default)s",
     )
     command.add_argument("--device", metavar="DEVICE", help="cpu, cuda, cuda:1; default: a GPU where there is one")
 

@@ -64,6 +64,8 @@ def _add_parse(commands: Commands) -> None:
     command.add_argument("--level", choices=["segment", "frame"], help=level)
     seconds = "about; equal segments; default: the weights' own, else 3"
     command.add_argument("--segment-seconds", type=float, metavar="S", help=seconds)
+    tiles = "look for small people too, in overlapping quarters of frames with a side above 640 pixels"
+    command.add_argument("--tiles", action="store_true", help=tiles)
     command.add_argument("--no-overlay", action="store_true", help="write no overlay.mp4")
     command.add_argument("--no-report", action="store_true", help="write no report.html")
     command.add_argument("--force", action="store_true", help="parse again what was parsed before")
@@ -87,6 +89,8 @@ def _parse(args: argparse.Namespace) -> int:
     asked = {name: getattr(args, name) for name in ("level", "segment_seconds") if getattr(args, name) is not None}
     if args.no_action_prior:
         asked["condition_on_action"] = False
+    if args.tiles:
+        asked["tiles"] = True
     config = replace(ParserConfig.of(args.weights), stride=args.stride, use_tracks=not args.no_tracks, **asked)
     videos = find_videos(args.videos, not_beside=PARSE_FILE)
     parser = Parser.load(args.weights, device=args.device, config=config)
@@ -153,7 +157,7 @@ def _add_demo(commands: Commands) -> None:
         epilog="example: actparse demo --out out/demo",
     )
     command.add_argument("--out", type=Path, default=Path("out/demo"), metavar="DIR", help="where the files go")
-    add_model_options(command)
+    add_model_options(command, default="tiny")
     add_json_option(command)
     command.set_defaults(run=_demo)
 

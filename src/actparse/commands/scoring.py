@@ -196,7 +196,7 @@ def _add_diagnose(commands: Commands) -> None:
     command.add_argument("--split", default="test", metavar="NAME", help="of the dataset")
     command.add_argument("--limit", type=int, metavar="N", help="the first N videos alone; default: all")
     add_json_file_option(command, "all figures")
-    add_model_options(command)
+    add_model_options(command, default="tiny")
     command.set_defaults(run=_diagnose)
 
 

@@ -21,6 +21,7 @@ from actparse.training.clips import ActionTask, ClipTask
 from actparse.training.keypoint_cache import predicted_keypoints
 from actparse.training.levels import level_from_text
 from actparse.training.options import Report, TrainOptions
+from actparse.training.part_stream import PartStreamConfig, open_part_stream
 from actparse.training.parts import PartsTask
 from actparse.training.persons import PersonsTask
 from actparse.training.pose_stream import CropStream, StreamConfig, open_stream
@@ -36,7 +37,7 @@ from actparse.vocabulary import GROUPS
 
 StoreKeypoints = tuple[Store, NDArray[np.float32]]  # a split, and keypoints (P, 17, 3) of its persons
 HELD_OUT_SPLITS = ("val", "test")  # the first that the dataset has
-NUM_HELD_OUT_CROPS = 2000  # of the pose stream
+NUM_HELD_OUT_CROPS = 2000  # of the streams of person crops
 
 
 def open_splits(data: Path, out: Path, report: Report) -> tuple[Store, Store]:
@@ -118,6 +119,21 @@ def _parts(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Task
     return PartsTask(name, *_with_keypoints(data, run, options), tiny.PARTS_NET, stage)
 
 
+def _parts_of_people(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Task:
+    folder, config, weights = cache_folder(data, run.out), PartStreamConfig(), RunFolder(run.out, "poses").weights
+    counts = {"train": options.stream_crops, "val": min(NUM_HELD_OUT_CROPS, options.stream_crops)}
+    train, held_out = (
+        open_part_stream(folder, split, count, config, report=options.report) for split, count in counts.items()
+    )
+    return PartsTask(
+        "parts",
+        (train, predicted_keypoints(train, weights, report=options.report)),
+        (held_out, predicted_keypoints(held_out, weights, report=options.report)),
+        tiny.PARTS_NET,
+        tiny.PARTS_STAGE,
+    )
+
+
 def open_tracks(data: Path, out: Path, options: TrainOptions) -> TrackStream | None:
     """The tracks that the network on keypoints trains on beside a SynthTPS dataset; none for another dataset."""
     if not is_synthetic(data) or not options.stream_tracks:
@@ -128,7 +144,8 @@ def open_tracks(data: Path, out: Path, options: TrainOptions) -> TrackStream | N
 
 def _tracks(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Task:
     stream = open_tracks(data, run.out, options)
-    return TracksTask(*_with_keypoints(data, run, options), stream, tiny.TRACKS_NET, tiny.TRACKS_STAGE)
+    stage = tiny.TRACKS_STAGE if name == "tracks" else tiny.PEOPLE_TRACKS_STAGE
+    return TracksTask(*_with_keypoints(data, run, options), stream, tiny.TRACKS_NET, stage)
 
 
 def _baseline(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Task:
@@ -203,6 +220,8 @@ _BUILDERS: dict[str, Builder] = {
     "parts": _parts,
     "parts-without-dots": _parts,
     "tracks": _tracks,
+    "parts-people": _parts_of_people,
+    "tracks-people": _tracks,
     "baseline": _baseline,
     **dict.fromkeys(tiny.VIDEO_NETWORKS, _action),
     "action-pretrained": _pretrained,

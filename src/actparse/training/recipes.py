@@ -106,9 +106,26 @@ COMPARED_RECIPES: dict[str, Recipe] = {  # for Table I; video networks leave sta
         batch_size=8,
     ),
 }
+PEOPLE_RECIPES: dict[str, Recipe] = {  # of the bundle for real people; a run's poses.safetensors is MoveNet's there
+    "parts-people": Recipe(
+        description="part detector for real people: rendered person crops of the varied look, dots of the run's poses",
+        steps=6_000,
+        samples_per_second=40,
+        batch_size=16,
+        needs=("poses",),
+    ),
+    "tracks-people": Recipe(
+        description="network on keypoints for real people: as tracks, unsure keypoints count as a little sure",
+        steps=8_000,
+        samples_per_second=1_500,
+        batch_size=256,
+        needs=("poses",),
+    ),
+}
 RECIPES: dict[str, Recipe] = {
     **NETWORK_RECIPES,
     **COMPARED_RECIPES,
+    **PEOPLE_RECIPES,
     "tiny": Recipe(
         description="the whole tiny bundle: all of its networks, two at a time",
         steps=sum(recipe.steps for recipe in NETWORK_RECIPES.values()),

@@ -119,6 +119,7 @@ POSES_STAGE = PosesConfig(size=(128, 128), padding=1.25, decoding="dark", blur_k
 
 TRACKS_NET = TrackConfig()  # `num_actions` and `num_states` are what training sees
 TRACKS_STAGE = TracksConfig()
+PEOPLE_TRACKS_STAGE = TracksConfig(action_share=1.0, confidence_floor=0.15)  # there are no clip networks beside it
 
 BASELINE_NET = BaselineConfig(
     backbone=ResNetConfig(

@@ -39,6 +39,8 @@ class TrackStreamConfig:
         for name in ("seconds", "step_seconds", "scenes_per_shard"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"stream.{name} must be greater than 0, got {getattr(self, name)}")
+        if not 0 <= self.other_share <= 1:
+            raise ConfigError(f"stream.other_share must be 0..1, got {self.other_share}")
 
     @property
     def num_instants(self) -> int:
@@ -77,7 +79,7 @@ def open_track_stream(
         report: gets a line now and then.
     """
     shards = complete_shards(
-        folder / f"tracks-{GENERATION}-{seed}-{config.seconds:g}-{config.step_seconds:g}-{config.scenes_per_shard}",
+        folder / f"tracks-{GENERATION}-{seed}-{_name(config)}",
         -(-num_scenes // config.scenes_per_shard),
         write_tracks,
         config,
@@ -98,6 +100,11 @@ def open_track_stream(
         state_names=names,
         config=config,
     )
+
+
+def _name(config: TrackStreamConfig) -> str:
+    """What a stream's folder says of how it is cut."""
+    return f"{config.seconds:g}-{config.step_seconds:g}-{config.other_share:g}-{config.scenes_per_shard}"
 
 
 def _read_shard(shard: Path) -> tuple[NDArray[np.float32], NDArray[np.int16], list[str], list[str]]:
