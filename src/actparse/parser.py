@@ -34,8 +34,8 @@ from actparse.stages.persons import PersonDetector
 from actparse.stages.poses import PoseEstimator
 from actparse.stages.reasons import segment_reasons, track_reasons
 from actparse.stages.refine import grow_boxes
+from actparse.stages.second_looks import TiledPersons
 from actparse.stages.segments import Closed, FrameSegments, Segments, SegmentScores, TimeSegments
-from actparse.stages.tiles import TiledPersons
 from actparse.stages.timing import StageTimer
 from actparse.stages.tracking import Tracker, TrackerConfig
 from actparse.stages.tracks import FollowedTracks, TrackRecognizer

@@ -30,6 +30,7 @@ from actparse.stages.nanodet_persons import NanodetPersons, NanodetPersonsConfig
 from actparse.stages.parts import PartDetector, PartsConfig
 from actparse.stages.persons import PersonDetector, PersonsConfig, YolofPersons
 from actparse.stages.poses import HrnetPoses, PoseEstimator, PosesConfig
+from actparse.stages.second_looks import TurnedPersons
 from actparse.stages.tracks import TrackRecognizer, TracksConfig
 from actparse.vocabulary import GROUP_PARTS, GROUPS, LabelSpace
 from actparse.weights.bundle import NetworkFile, config_from_dict, config_to_dict, load_network
@@ -196,7 +197,9 @@ def build_persons(file: NetworkFile) -> PersonDetector:
         WeightsError: it is no person detector's network, or its settings are out of range.
     """
     if isinstance(file.net, Nanodet):
-        return NanodetPersons(*_net_and_settings(file, Nanodet, NanodetPersonsConfig))
+        once = NanodetPersons(*_net_and_settings(file, Nanodet, NanodetPersonsConfig))
+        sure_score = once.config.sure_score
+        return TurnedPersons(once, sure_score=sure_score, max_persons=once.config.max_persons) if sure_score else once
     return YolofPersons(*_net_and_settings(file, Yolof, PersonsConfig))
 
 

@@ -25,6 +25,7 @@ class NanodetPersonsConfig:
     min_score: float = 0.2  # a box at or below it is dropped
     max_iou: float = 0.5  # of two boxes that overlap more, the better stays
     max_persons: int = 10  # the official rule
+    sure_score: float = 0.4  # a frame without a box of this score is looked at again, turned; 0: never
     norm: InputNorm = field(
         default_factory=lambda: InputNorm(mean=(103.53, 116.28, 123.675), std=(57.375, 57.12, 58.395), bgr=True)
     )
@@ -33,7 +34,7 @@ class NanodetPersonsConfig:
         for name in ("long_side", "max_persons"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"persons.{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("min_score", "max_iou"):
+        for name in ("min_score", "max_iou", "sure_score"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"persons.{name} must be 0..1, got {getattr(self, name)}")
 

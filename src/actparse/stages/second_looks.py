@@ -1,4 +1,4 @@
-"""Small people in large frames: a person detector looks at the whole frame and at overlapping quarters of it."""
+"""Person detectors that look more than once: at quarters of large frames, and at turned frames for lying people."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from actparse.structures import Detections
 
 MIN_LONG_SIDE = 640  # pixels; smaller frames are not cut into tiles
 TILE_SHARE = 0.6  # of the frame's sides, so that neighbours overlap by a fifth
-MAX_IOU = 0.5  # of two boxes of different tiles that overlap more, the better stays
+MAX_IOU = 0.5  # of two boxes of different looks that overlap more, the better stays
 MAX_PERSONS = 10  # the official rule
+QUARTERS = (1, 3)  # counter-clockwise quarter turns of a second look
 
 
 class TiledPersons:
@@ -46,8 +47,49 @@ class TiledPersons:
         by_tile = [whole]
         for top, left in product((0, height - tile_height), (0, width - tile_width)):
             tiles = [image[top : top + tile_height, left : left + tile_width] for image in images]
-            by_tile.append([_moved(found, left, top) for found in self.detector.detect(tiles)])
+            by_tile.append([_moved(detections, left, top) for detections in self.detector.detect(tiles)])
         return [_merged(of_image, self.max_persons) for of_image in zip(*by_tile, strict=True)]
+
+
+class TurnedPersons:
+    """A person detector that turns a frame by a quarter to either side where it is not sure of anybody.
+
+    Detectors know people who stand. Somebody who lies stands in the turned frame.
+    """
+
+    def __init__(self, detector: PersonDetector, *, sure_score: float, max_persons: int = MAX_PERSONS) -> None:
+        """`sure_score`: a frame with a box of at least this score, 0..1, is looked at once."""
+        self.detector = detector
+        self.sure_score = sure_score
+        self.max_persons = max_persons
+
+    @property
+    def net(self) -> nn.Module:
+        """The detector's network."""
+        return self.detector.net
+
+    def input_shape(self, size: tuple[int, int]) -> tuple[int, int, int]:
+        """Return (3, H, W) of the network's input for the first look at frames of (height, width)."""
+        return self.detector.input_shape(size)
+
+    def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
+        """Find the persons of each image (H, W, 3) uint8 RGB, best first; all images of one call have one size."""
+        results = self.detector.detect(images)
+        unsure = [row for row, found in enumerate(results) if found.scores.max(initial=0) < self.sure_score]
+        for turns in QUARTERS if unsure else ():
+            turned = [np.ascontiguousarray(np.rot90(images[row], turns)) for row in unsure]
+            for row, detections in zip(unsure, self.detector.detect(turned), strict=True):
+                upright = _turned_back(detections, turns, images[row].shape[:2])
+                results[row] = _merged((results[row], upright), self.max_persons)
+        return results
+
+
+def _turned_back(detections: Detections, turns: int, size: tuple[int, ...]) -> Detections:
+    """Boxes of an image after `turns` quarter turns, 1 or 3, in the image of `size` (height, width) before them."""
+    height, width = size
+    x1, y1, x2, y2 = detections.boxes.T  # (N,) each
+    sides = (width - y2, x1, width - y1, x2) if turns == 1 else (y1, height - x2, y2, height - x1)
+    return Detections(np.stack(sides, axis=1).astype(np.float32), detections.scores, detections.labels)
 
 
 def _moved(detections: Detections, left: int, top: int) -> Detections:
