@@ -36,7 +36,11 @@ def test_parse_writes_a_folder_for_each_video(
     assert sorted(path.name for path in folder.iterdir()) == names
     assert VideoParse.from_json((folder / "parse.json").read_text(encoding="utf-8")).video.num_frames == 70
     assert len(list(read_frames(folder / "overlay.mp4"))) == 70
-    assert {"persons", "poses", "parts", "states", "action"} <= set(json.loads(out.splitlines()[-1]))
+    timings = json.loads(out.splitlines()[-1])
+    asked = {"load", "decode", "persons", "poses", "parts", "identities", "clips", "states", "action", "tracks"}
+    assert asked | {"overlay", "page", "files", "other", "total"} <= set(timings)
+    assert sum(timings.values()) == pytest.approx(2 * timings["total"], abs=0.01)
+    assert -0.01 <= timings["other"] < 0.1 * timings["total"]
 
 
 def broken_files(folder: Path) -> list[tuple[Path, str]]:

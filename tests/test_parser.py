@@ -156,7 +156,7 @@ def test_no_network_runs_whose_word_is_not_asked_for(random_bundle: Path, small_
     assert "tracks" not in parser.timer.seconds
     parser = Parser.load(random_bundle, device="cpu")
     assert list(parser.stream(small_video, time_range=(0, 1)))
-    assert set(parser.timer.seconds) == {"decode", "persons", "poses", "parts"}
+    assert set(parser.timer.seconds) == {"decode", "persons", "poses", "parts", "identities"}
 
 
 def test_states_may_stand_without_the_action(parser: Parser, random_bundle: Path, small_video: Path) -> None:

@@ -111,7 +111,8 @@ class _Job:
             ActparseError: the video cannot be read, or the folder cannot be written.
         """
         open_container(self.video).close()  # what is no video says so before its bytes are counted
-        key = self._key()
+        with self.parser.timer("files"):
+            key = self._key()
         folder, found = _place(self.out, self.video, key[CONTENT])
         was_there = found is not None and found.model == key and not force
         if found is None or not was_there:
@@ -124,6 +125,7 @@ class _Job:
             overlay=self.overlay,
             page=self.page,
             only_missing=was_there,
+            timer=self.parser.timer,
         )
         return _outcome(self.video, folder, found, was_there=was_there)
 

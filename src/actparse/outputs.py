@@ -10,6 +10,7 @@ from actparse.export.tables import segments_table
 from actparse.files import write_text
 from actparse.report.overlay import write_overlay
 from actparse.report.page import PAGE_FILE, remove_report, write_report
+from actparse.stages.timing import StageTimer
 from actparse.structures import VideoParse
 from actparse.video.decode import TimeRange
 
@@ -26,6 +27,7 @@ def write_outputs(
     overlay: bool = True,
     page: bool = True,
     only_missing: bool = False,
+    timer: StageTimer | None = None,
 ) -> None:
     """Write overlay.mp4, report.html with the video that it plays, segments.csv, and parse.json, in that order.
 
@@ -41,6 +43,7 @@ def write_outputs(
         overlay: whether the video is drawn.
         page: whether there is a report page.
         only_missing: leave files alone that are there.
+        timer: gets the seconds of "overlay", "page" and "files".
 
     Raises:
         VideoError: the source cannot be read.
@@ -50,15 +53,19 @@ def write_outputs(
     def is_wanted(name: str) -> bool:
         return not (only_missing and (folder / name).is_file())
 
+    timer = timer or StageTimer()
     if overlay and is_wanted(OVERLAY_FILE):
-        write_overlay(parse, video, folder / OVERLAY_FILE, time_range=time_range)
+        with timer("overlay"):
+            write_overlay(parse, video, folder / OVERLAY_FILE, time_range=time_range)
     elif not overlay and not only_missing:
         (folder / OVERLAY_FILE).unlink(missing_ok=True)
     if page and is_wanted(PAGE_FILE):
-        write_report(parse, folder, source=video)
+        with timer("page"):
+            write_report(parse, folder, source=video)
     elif not page and not only_missing:
         remove_report(folder, source=video)
-    if is_wanted(SEGMENTS_FILE):
-        write_csv(segments_table(parse), folder / SEGMENTS_FILE)
-    if is_wanted(PARSE_FILE):
-        write_text(folder / PARSE_FILE, parse.to_json())
+    with timer("files"):
+        if is_wanted(SEGMENTS_FILE):
+            write_csv(segments_table(parse), folder / SEGMENTS_FILE)
+        if is_wanted(PARSE_FILE):
+            write_text(folder / PARSE_FILE, parse.to_json())

@@ -287,7 +287,8 @@ class Parser:
 
     def parse_frames(self, frames: list[DecodedFrame], tracker: Tracker) -> list[FrameParse]:
         """Stage 1 on frames of one size, in the order of their times: persons, poses, grown boxes, parts, tracks."""
-        images = [frame.image for frame in frames]
+        with self.timer("decode"):
+            images = [frame.image for frame in frames]
         with self.timer("persons"):
             boxes = self.persons.detect(images)
         with self.timer("poses"):
@@ -300,10 +301,13 @@ class Parser:
         ]
         with self.timer("parts"):
             parts = self.parts.detect(images, grown, keypoints)
-        return [
-            _frame_parse(frame, Detections(boxes, found.scores, found.labels), points, found_parts, tracker)
-            for frame, boxes, found, points, found_parts in zip(frames, grown, persons, keypoints, parts, strict=True)
-        ]
+        with self.timer("identities"):
+            return [
+                _frame_parse(frame, Detections(boxes, found.scores, found.labels), points, found_parts, tracker)
+                for frame, boxes, found, points, found_parts in zip(
+                    frames, grown, persons, keypoints, parts, strict=True
+                )
+            ]
 
 
 class _Walk:
@@ -324,7 +328,8 @@ class _Walk:
     ) -> None:
         self.parser = parser
         self.states = parser.states if reads_clips else None
-        self.info = probe(path, time_range=time_range)
+        with parser.timer("decode"):
+            self.info = probe(path, time_range=time_range)
         self.warnings: list[str] = []
         self.known: dict[int, FrameParse] | None = None  # sampled frames whose persons need not be looked for
         self._path, self._time_range, self._progress = path, time_range, progress
@@ -371,8 +376,10 @@ class _Walk:
             if self._num_read == 0:
                 start = frame.time_seconds
             yield from segments.add(frame, is_sampled=self._num_read % self.parser.config.stride == 0)
-            for clips in self._video_clips:
-                clips.add(frame.image, frame.time_seconds)
+            if self._video_clips:
+                with self.parser.timer("clips"):
+                    for clips in self._video_clips:
+                        clips.add(frame.image, frame.time_seconds)
             self._num_read += 1
             if self._progress:
                 self._progress(self._num_read, max(self._num_read, self.info.num_frames))

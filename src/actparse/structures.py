@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any, Literal, get_args
 
@@ -141,7 +141,9 @@ class VideoParse:
 
     def to_json(self, *, indent: int | None = None) -> str:
         """The parse as JSON text that `json_schema()` describes."""
-        return json.dumps(asdict(self), indent=indent, ensure_ascii=False, allow_nan=False)
+        return json.dumps(
+            self, default=vars, indent=indent, ensure_ascii=False, allow_nan=False
+        )  # asdict copies it all
 
     @classmethod
     def from_json(cls, text: str) -> VideoParse:

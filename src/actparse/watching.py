@@ -15,7 +15,7 @@ import numpy as np
 from actparse.errors import ConfigError, OutputError
 from actparse.outputs import OVERLAY_FILE
 from actparse.parser import Parser
-from actparse.report.overlay import MIN_PERSON_SCORE, MIN_SHORT_SIDE, draw_frame, picture_size
+from actparse.report.overlay import MIN_PERSON_SCORE, MIN_SHORT_SIDE, QUALITY, draw_frame, picture_size
 from actparse.report.tracks import TrackLines
 from actparse.stages.integrate import calibrated_scores, find_verdict
 from actparse.stages.tracking import Tracker, TrackerConfig
@@ -165,7 +165,8 @@ class _Record:
         factor = max(1, -(-MIN_SHORT_SIDE // min(size)))
         if self._writer is None:
             self._start = frame.time_seconds
-            writer = VideoWriter(self._folder / OVERLAY_FILE, size=picture_size(size, factor))
+            path = self._folder / OVERLAY_FILE
+            writer = VideoWriter(path, size=picture_size(size, factor), quality=QUALITY, fast=True)
             self._writer = self._stack.enter_context(writer)
         persons = TrackLines([parse], min_score=MIN_PERSON_SCORE).at(parse.time_seconds)
         title = moment.watched.verdict_text

@@ -5,14 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from av.video.reformatter import Colorspace
+from numpy.typing import NDArray
 
 from actparse.errors import OutputError, VideoError
 from actparse.report.labels import Label, place_labels, text_size
-from actparse.report.overlay import MIDDLE, caption, draw_frame, picture_size, state_lines, write_overlay
+from actparse.report.overlay import MIDDLE, Easel, caption, draw_frame, picture_size, state_lines, write_overlay
 from actparse.report.tracks import TrackLines
 from actparse.structures import FrameParse, PartParse, PersonParse, SegmentParse, VideoInfo, VideoParse
 from actparse.video.decode import read_frames
 from actparse.video.encode import VideoWriter
+from actparse.video.yuv import Matrix, Yuv420, rgb_to_yuv_color, yuv_to_frame
 
 SIDES = ("left", "right")
 NO_POSE = ((0.0, 0.0, 0.0),) * 17
@@ -122,6 +125,47 @@ def test_a_part_of_the_video_begins_at_zero_with_its_own_sound(tmp_path: Path) -
     with pytest.raises(VideoError, match="needs at least one frame in the asked time, got none"):
         write_overlay(parse_of(12), video, tmp_path / "p.mp4", time_range=(5.0, 6.0))
     assert not (tmp_path / "p.mp4").exists()
+
+
+@pytest.mark.parametrize(("size", "factor"), [((480, 640), 1), ((121, 161), 4), ((135, 241), 2), ((487, 641), 1)])
+@pytest.mark.parametrize("matrix", ["bt601", "bt709"])
+def test_the_coded_picture_looks_like_the_drawn_one(size: tuple[int, int], factor: int, matrix: Matrix) -> None:
+    posed = tuple((20.0 + 2 * k, 25.0 + 3 * k, 0.9) for k in range(17))
+    frame = FrameParse(0, 0.0, (replace(person(1, 10), keypoints=posed), person(2, 70)))
+    persons = TrackLines([frame]).at(0.0)
+    drawn = draw_frame(np.full((*size, 3), 90, np.uint8), persons, "lunge  80%", 0.0, factor=factor)
+    chroma = np.full((-(-size[0] // 2), -(-size[1] // 2)), 128, np.uint8)
+    y, _, _ = rgb_to_yuv_color((90, 90, 90), matrix)
+    coded = Easel("lunge  80%", size, factor=factor, matrix=matrix).draw(
+        Yuv420(np.full(size, y, np.uint8), chroma, chroma, matrix), persons, 0.0
+    )
+    height, width = drawn.shape[:2]
+    assert coded.size == (height + height % 2, width + width % 2)
+    shown = coded_to_rgb(coded)[:height, :width]
+    differences = np.abs(shown.astype(int) - drawn)  # colour is coded at half the size, brightness is not
+    assert np.abs(shown.mean(axis=2) - drawn.mean(axis=2)).mean() < 1.5
+    assert differences.mean() < 3
+    assert differences[-5:].max() <= 6  # the bar below the text
+
+
+def coded_to_rgb(picture: Yuv420) -> NDArray[np.uint8]:
+    space = Colorspace.ITU709 if picture.matrix == "bt709" else Colorspace.ITU601
+    frame = yuv_to_frame(picture).reformat(format="rgb24", src_colorspace=space, dst_colorspace=space)
+    return frame.to_ndarray()
+
+
+def test_what_nobody_is_in_stays_as_it_was_coded() -> None:
+    rng = np.random.default_rng(0)
+    y, u, v = (rng.integers(16, 236, size, np.uint8) for size in ((480, 640), (240, 320), (240, 320)))
+    at_left = replace(person(1, 10), box=(10, 20, 60, 200), parts=())
+    persons = TrackLines([FrameParse(0, 0.0, (at_left,))]).at(0.0)
+    coded = Easel("", (480, 640), factor=1, matrix="bt601").draw(Yuv420(y, u, v, "bt601"), persons, 0.0)
+    assert (coded.y[20:200, 10] > 200).all()
+    inside = np.s_[100:120, 20:40]  # of the box, away from its lines
+    assert np.array_equal(coded.y[inside], y[inside])
+    assert np.array_equal(coded.u[50:60, 10:20], u[50:60, 10:20])
+    assert np.array_equal(coded.y[:480, 200:], y[:, 200:])
+    assert np.array_equal(coded.v[:240, 100:], v[:, 100:])
 
 
 def test_states_are_said_once_for_both_sides() -> None:

@@ -289,3 +289,11 @@ def test_time_ranges(text: str, expected: tuple[float | None, float | None]) -> 
 def test_wrong_time_ranges(text: str) -> None:
     with pytest.raises(ConfigError, match=r"time must .*START.*END.*, got "):
         parse_time_range(text)
+
+
+def test_a_frame_is_converted_when_it_is_first_looked_at(tmp_path: Path) -> None:
+    (first, second, *_) = read_frames(make_video(tmp_path / "v.mp4"))
+    assert "image" not in vars(second)
+    assert second.image is second.image
+    assert second.image.shape == first.image.shape
+    assert second.yuv().size == second.image.shape[:2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -69,13 +70,14 @@ def _add_parse(commands: Commands) -> None:
     command.add_argument("--no-overlay", action="store_true", help="write no overlay.mp4")
     command.add_argument("--no-report", action="store_true", help="write no report.html")
     command.add_argument("--force", action="store_true", help="parse again what was parsed before")
-    command.add_argument("--timings", action="store_true", help="print the seconds that each stage took")
+    command.add_argument("--timings", action="store_true", help="print the seconds of each stage and in all")
     add_json_option(command, "one JSON document of all results, failures too,")
     add_config_options(command)
     command.set_defaults(run=_parse)
 
 
 def _parse(args: argparse.Namespace) -> int:
+    start = time.perf_counter()
     from actparse.batch import parse_videos
     from actparse.data.parses import PARSE_FILE
     from actparse.parser import Parser, ParserConfig
@@ -94,6 +96,7 @@ def _parse(args: argparse.Namespace) -> int:
     config = replace(ParserConfig.of(args.weights), stride=args.stride, use_tracks=not args.no_tracks, **asked)
     videos = find_videos(args.videos, not_beside=PARSE_FILE)
     parser = Parser.load(args.weights, device=args.device, config=config)
+    parser.timer.seconds["load"] = time.perf_counter() - start  # of the program's modules and the weights
     with VideoProgress(len(videos)) as progress:
         outcomes = parse_videos(
             parser,
@@ -106,7 +109,7 @@ def _parse(args: argparse.Namespace) -> int:
             progress=progress.start,
             report=lambda outcome: _tell_outcome(outcome, args),
         )
-    timings = {name: round(seconds, 3) for name, seconds in parser.timer.seconds.items()} if args.timings else {}
+    timings = parser.timer.summary(time.perf_counter() - start)
     if args.json:
         results = [outcome.to_dict() for outcome in outcomes]
         print_json({"results": results, **({"timings": timings} if args.timings else {})})

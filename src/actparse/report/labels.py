@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -28,8 +29,13 @@ class Label:
 def text_size(lines: Sequence[Line], scale: float) -> tuple[int, int, int]:
     """Width and height of a label and the height of one line, pixels."""
     line_height = round(34 * scale)
-    widths = [cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)[0][0] for text, _ in lines]
+    widths = [_text_width(text, scale) for text, _ in lines]
     return max(widths, default=0) + 2 * (line_height // 3), round((len(lines) + 0.2) * line_height), line_height
+
+
+@lru_cache(maxsize=1000)
+def _text_width(text: str, scale: float) -> int:
+    return int(cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)[0][0])
 
 
 def place_labels(
@@ -54,7 +60,7 @@ def place_labels(
         width, height, _ = text_size(label.lines, scale)
         spots = _spots(label.box, width, height, size)
         others = np.delete(boxes, index, axis=0)
-        costs = np.array([_cost(spot, label.box, taken, others) for spot in spots]) + 0.01 * np.arange(len(spots))
+        costs = _costs(spots, label.box, taken, others) + 0.01 * np.arange(len(spots))
         if sides is not None and label.number in sides:
             costs[sides[label.number]] -= HABIT
         side = int(np.argmin(costs))
@@ -66,15 +72,15 @@ def place_labels(
     return placed
 
 
-def _cost(
-    spot: NDArray[np.float64], box: NDArray[np.float64], taken: NDArray[np.float64], others: NDArray[np.float64]
-) -> float:
-    """How bad it is to cover what the spot covers: other labels most, then other persons, then the own person."""
-    return 4 * _covered(spot, taken) + _covered(spot, others) + 0.6 * _covered(spot, box[None])
+def _costs(
+    spots: NDArray[np.float64], box: NDArray[np.float64], taken: NDArray[np.float64], others: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """How bad it is to cover what each spot covers: other labels most, then other persons, then the own person."""
+    return 4 * _covered(spots, taken) + _covered(spots, others) + 0.6 * _covered(spots, box[None])
 
 
-def _spots(box: NDArray[np.float64], width: int, height: int, size: tuple[int, int]) -> list[NDArray[np.float64]]:
-    """Places to try, the most natural first, moved into the picture."""
+def _spots(box: NDArray[np.float64], width: int, height: int, size: tuple[int, int]) -> NDArray[np.float64]:
+    """Places (8, 4) to try, the most natural first, moved into the picture."""
     x1, y1, x2, y2 = box
     gap = 4.0
     tries = [
@@ -87,18 +93,14 @@ def _spots(box: NDArray[np.float64], width: int, height: int, size: tuple[int, i
         (x2 - width, y1),
         (x1, y1),
     ]
-    spots = []
-    for x, y in tries:
-        left = min(max(x, 0.0), max(size[1] - width, 0.0))
-        top = min(max(y, 0.0), max(size[0] - height, 0.0))
-        spots.append(np.array([left, top, left + width, top + height]))
-    return spots
+    room = (max(size[1] - width, 0.0), max(size[0] - height, 0.0))
+    corners = np.clip(np.array(tries), 0.0, room)  # (8, 2)
+    return np.concatenate((corners, corners + (width, height)), axis=1)
 
 
-def _covered(spot: NDArray[np.float64], boxes: NDArray[np.float64]) -> float:
-    """Share of the spot that boxes (N, 4) cover, added up."""
-    if not len(boxes):
-        return 0.0
-    sides = np.minimum(spot[2:], boxes[:, 2:]) - np.maximum(spot[:2], boxes[:, :2])
-    area = max(float((spot[2] - spot[0]) * (spot[3] - spot[1])), 1.0)
-    return float(np.clip(sides, 0, None).prod(axis=1).sum()) / area
+def _covered(spots: NDArray[np.float64], boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Share of each spot (M, 4) that boxes (N, 4) cover, added up."""
+    sides = np.minimum(spots[:, None, 2:], boxes[:, 2:]) - np.maximum(spots[:, None, :2], boxes[:, :2])  # (M, N, 2)
+    areas = np.maximum((spots[:, 2:] - spots[:, :2]).prod(axis=1), 1.0)  # (M,)
+    shares: NDArray[np.float64] = np.maximum(sides, 0.0).prod(axis=2).sum(axis=1) / areas
+    return shares

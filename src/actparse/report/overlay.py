@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from itertools import chain
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from actparse.report.tracks import PersonAt, TrackLines
 from actparse.structures import VideoParse
 from actparse.video.decode import TimeRange, read_frames
 from actparse.video.encode import VideoWriter
+from actparse.video.yuv import Matrix, Yuv420, rgb_to_yuv_color
 from actparse.vocabulary import GROUP_PARTS, KEYPOINTS, PARTS, SKELETON
 
 Image = NDArray[np.uint8]
@@ -35,18 +37,24 @@ QUIET_STATES = ("none",)  # not worth a label
 FONT, WEIGHT = cv2.FONT_HERSHEY_SIMPLEX, 1  # the weight that labels are measured with; text grows by its scale
 SHADE = 0.25  # of the picture's brightness under a label
 BAR = 0.075  # height of the caption over the picture's short side
+QUALITY = 25  # x264's constant rate factor; fast coding is a little better at 25 than the usual one at 22
 
 
 @dataclass(frozen=True)
 class Pen:
-    """Sizes that follow the picture's."""
+    """Sizes that follow the picture's, and colours as the picture holds them."""
 
     scale: float  # output pixels per 480
+    matrix: Matrix | None = None  # of a picture whose channels are y, u, v; None: red, green, blue
 
     @classmethod
-    def for_size(cls, size: tuple[int, int]) -> Pen:
+    def for_size(cls, size: tuple[int, int], matrix: Matrix | None = None) -> Pen:
         """The pen of a picture of (height, width)."""
-        return cls(min(size) / MIN_SHORT_SIDE)
+        return cls(min(size) / MIN_SHORT_SIDE, matrix)
+
+    def color(self, color: Color) -> Color:
+        """An RGB colour in the channels of the picture."""
+        return color if self.matrix is None else rgb_to_yuv_color(color, self.matrix)
 
     @property
     def line(self) -> int:
@@ -69,6 +77,7 @@ class Pen:
         return 0.42 * self.scale
 
 
+@cache
 def side_color(name: str) -> Color:
     """The colour of a part's or keypoint's side."""
     return LEFT if name.startswith("left") else RIGHT if name.startswith("right") else MIDDLE
@@ -89,19 +98,105 @@ def write_overlay(parse: VideoParse, video: Path, out: Path, *, time_range: Time
     """
     lines = TrackLines(parse.frames, min_score=MIN_PERSON_SCORE)
     factor = max(1, -(-MIN_SHORT_SIDE // min(parse.video.width, parse.video.height)))
-    size = picture_size((parse.video.height, parse.video.width), factor)
+    size = (parse.video.height, parse.video.width)
     with read_frames(video, time_range=time_range) as reader:
         frames = iter(reader)
         first = next(frames, None)
         if first is None:
             raise VideoError(f"{video}: needs at least one frame in the asked time, got none")
         heard = (first.time_seconds, time_range[1] if time_range else None)
-        with VideoWriter(out, size=size, audio_from=video, time_range=heard) as writer:
-            title, sides = caption(parse), dict[int, int]()
+        easel = Easel(caption(parse), size, factor=factor, matrix=first.yuv().matrix)
+        with VideoWriter(
+            out,
+            size=picture_size(size, factor),
+            quality=QUALITY,
+            fast=True,
+            matrix=easel.matrix,
+            audio_from=video,
+            time_range=heard,
+        ) as writer:
             for frame in chain([first], frames):
                 time = frame.time_seconds
-                picture = draw_frame(frame.image, lines.at(time), title, time, factor=factor, sides=sides)
-                writer.write(picture, time - first.time_seconds)
+                writer.write_yuv(easel.draw(frame.yuv(), lines.at(time), time), time - first.time_seconds)
+
+
+class Easel:
+    """Draws the pictures of one video as they are coded: only the part that somebody is in is touched."""
+
+    def __init__(self, title: str, size: tuple[int, int], *, factor: int, matrix: Matrix) -> None:
+        """`title` of the caption; frames of (height, width), enlarged by `factor`, their colours coded by `matrix`."""
+        self.matrix = matrix
+        self._title, self._factor = title, factor
+        self._size = (size[0] * factor, size[1] * factor)
+        height, width = (side + side % 2 for side in picture_size(size, factor))
+        self._out_size = (height, width)
+        self._pen = Pen.for_size(self._size, matrix)
+        self._sides: dict[int, int] = {}  # of labels, by track
+        self._canvas = np.zeros((height, width, 3), np.uint8)  # y, u, v, all of full size
+        self._clock, self._bar = "", Yuv420(*(np.zeros((0, 0), np.uint8),) * 3, matrix)
+
+    def draw(self, picture: Yuv420, persons: Sequence[PersonAt], time_seconds: float) -> Yuv420:
+        """One picture, as `draw_frame` draws it, padded to even sides.
+
+        Args:
+            picture: of the size and matrix that were announced; not changed.
+            persons: who is in it, pixels of `picture`.
+            time_seconds: shown at the caption's right end.
+        """
+        drawn = self._enlarged(picture)
+        scaled = [person.scaled(float(self._factor)) for person in persons]
+        labels = _placed_labels(scaled, self._size, self._pen, self._sides)
+        region = _even_region(_drawn_boxes(scaled, labels, self._pen), self._size)
+        if region is not None:
+            self._draw_region(drawn, region, scaled, labels)
+        self._add_bar(drawn, f"{time_seconds:.1f} s")
+        return drawn
+
+    def _enlarged(self, picture: Yuv420) -> Yuv420:
+        """A copy of the picture, enlarged, with room for the bar below it."""
+        out_height, out_width = self._out_size
+        planes = []
+        for plane, divisor in zip(picture.planes, (1, 2, 2), strict=True):
+            height, width = (-(-side // divisor) for side in self._size)
+            out = np.empty((out_height // divisor, out_width // divisor), np.uint8)
+            if self._factor == 1:
+                out[:height, :width] = plane
+            else:
+                out[:height, :width] = cv2.resize(plane, (width, height), interpolation=cv2.INTER_CUBIC)
+            out[:height, width:] = out[:height, width - 1 : width]
+            planes.append(out)
+        return Yuv420(planes[0], planes[1], planes[2], self.matrix)
+
+    def _draw_region(
+        self,
+        picture: Yuv420,
+        region: tuple[int, int, int, int],
+        persons: Sequence[PersonAt],
+        labels: Sequence[PlacedLabel],
+    ) -> None:
+        """Draw on the part (x1, y1, x2, y2), even numbers, in full colour resolution, and put it back."""
+        x1, y1, x2, y2 = region
+        luma, chroma = np.s_[y1:y2, x1:x2], np.s_[y1 // 2 : y2 // 2, x1 // 2 : x2 // 2]
+        full = [
+            cv2.resize(plane[chroma], (x2 - x1, y2 - y1), interpolation=cv2.INTER_NEAREST)
+            for plane in picture.planes[1:]
+        ]
+        self._canvas[luma] = cv2.merge([picture.y[luma], *full])
+        inside = self._canvas[: self._size[0], : self._size[1]]
+        _draw_all(inside, persons, labels, self._pen)
+        picture.y[luma], picture.u[chroma], picture.v[chroma] = _coded_planes(self._canvas[luma])
+
+    def _add_bar(self, picture: Yuv420, clock: str) -> None:
+        if clock != self._clock:
+            self._clock, self._bar = clock, self._caption(clock)
+        for plane, bar, divisor in zip(picture.planes, self._bar.planes, (1, 2, 2), strict=True):
+            height = -(-self._size[0] // divisor)
+            plane[height:] = bar[: len(plane) - height]
+
+    def _caption(self, clock: str) -> Yuv420:
+        height = self._out_size[0] - self._size[0]
+        bar = _bar((height + height % 2, self._out_size[1]), self._title, clock, self._pen)
+        return Yuv420(*_coded_planes(bar), self.matrix)
 
 
 def picture_size(size: tuple[int, int], factor: int) -> tuple[int, int]:
@@ -141,60 +236,63 @@ def draw_frame(
     if factor != 1:
         size = (image.shape[1] * factor, image.shape[0] * factor)
         picture = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), np.uint8)
-    pen = Pen.for_size((picture.shape[0], picture.shape[1]))
+    height, width = picture.shape[:2]
+    pen = Pen.for_size((height, width))
     scaled = [person.scaled(float(factor)) for person in persons]
-    for person in scaled:
-        _draw_person(picture, person, pen)
-    _draw_labels(picture, scaled, pen, sides)
-    bar = np.full((round(BAR * min(picture.shape[:2])), picture.shape[1], 3), INK, np.uint8)
-    _write_caption(bar, title, f"{time_seconds:.1f} s", pen)
+    _draw_all(picture, scaled, _placed_labels(scaled, (height, width), pen, sides), pen)
+    bar = _bar((round(BAR * min(height, width)), width), title, f"{time_seconds:.1f} s", pen)
     return np.concatenate((picture, bar))
 
 
 def _draw_person(picture: Image, person: PersonAt, pen: Pen) -> None:
     for row, name in enumerate(PARTS):
         if person.part_scores[row] >= MIN_PART_SCORE:
-            _draw_box(picture, person.parts[row], side_color(name), pen.thin)
-    _draw_box(picture, person.box, PAPER, pen.line)
+            _draw_box(picture, person.parts[row], pen.color(side_color(name)), pen.thin)
+    _draw_box(picture, person.box, pen.color(PAPER), pen.line)
     draw_skeleton(picture, person.keypoints, pen)
 
 
 def _draw_box(picture: Image, box: NDArray[np.float64], color: Color, width: int) -> None:
-    x1, y1, x2, y2 = (round(float(v)) for v in box)
+    x1, y1, x2, y2 = np.rint(box).astype(int).tolist()
     cv2.rectangle(picture, (x1, y1), (x2, y2), color, width, cv2.LINE_AA)
 
 
 def draw_skeleton(picture: Image, keypoints: NDArray[np.float64], pen: Pen) -> None:
     """Limbs and joints of keypoints (17, 3), each on a dark rim that keeps it off the picture's own colours."""
-    points = [(round(float(x)), round(float(y))) for x, y in keypoints[:, :2]]
-    seen = keypoints[:, 2] >= MIN_CONFIDENCE
+    points = np.rint(keypoints[:, :2]).astype(int).tolist()
+    seen = (keypoints[:, 2] >= MIN_CONFIDENCE).tolist()
     limbs = [(start, end) for start, end in SKELETON if seen[start] and seen[end]]
+    rim, ink = pen.limb + 2 * pen.thin, pen.color(INK)
     for start, end in limbs:
-        cv2.line(picture, points[start], points[end], INK, pen.limb + 2 * pen.thin, cv2.LINE_AA)
+        cv2.line(picture, points[start], points[end], ink, rim, cv2.LINE_AA)
     for start, end in limbs:
         sides = side_color(KEYPOINTS[start]), side_color(KEYPOINTS[end])
         color = sides[0] if sides[0] == sides[1] else MIDDLE
-        cv2.line(picture, points[start], points[end], color, pen.limb, cv2.LINE_AA)
+        cv2.line(picture, points[start], points[end], pen.color(color), pen.limb, cv2.LINE_AA)
     for row in np.flatnonzero(seen):
-        cv2.circle(picture, points[row], pen.limb, side_color(KEYPOINTS[row]), -1, cv2.LINE_AA)
+        cv2.circle(picture, points[row], pen.limb, pen.color(side_color(KEYPOINTS[row])), -1, cv2.LINE_AA)
 
 
-def _draw_number(picture: Image, person: PersonAt, labels: Sequence[tuple[int, int, int, int]], pen: Pen) -> None:
-    """The number that the label says too, in the first corner of the box that no label (x1, y1, x2, y2) hides."""
-    text = str(person.track_id)
-    width, height, _ = text_size([(text, PAPER)], pen.text)
+def _number_size(person: PersonAt, pen: Pen) -> tuple[int, int]:
+    """Width and height of the plate with a person's number, pixels."""
+    return text_size([(str(person.track_id), PAPER)], pen.text)[:2]
+
+
+def _draw_number(picture: Image, person: PersonAt, labels: Sequence[PlacedLabel], pen: Pen) -> None:
+    """The number that the label says too, in the first corner of the box that no label hides."""
+    width, height = _number_size(person, pen)
     x1, y1 = (max(0, round(float(v))) for v in person.box[:2])
     x2 = min(picture.shape[1], round(float(person.box[2]))) - width
     y2 = min(picture.shape[0], round(float(person.box[3]))) - height
     for x, y in ((x1, y1), (x2, y1), (x1, y2), (x2, y2)):
-        if not any(x < right and left < x + width and y < low and top < y + height for left, top, right, low in labels):
-            cv2.rectangle(picture, (x, y), (x + width, y + height), PAPER, -1)
-            _write(picture, text, (x + (height // 3), y + round(0.75 * height)), INK, pen)
+        if not any(label.covers(x, y, x + width, y + height) for label in labels):
+            cv2.rectangle(picture, (x, y), (x + width, y + height), pen.color(PAPER), -1)
+            _write(picture, str(person.track_id), (x + (height // 3), y + round(0.75 * height)), INK, pen)
             return
 
 
 def _write(picture: Image, text: str, at: tuple[int, int], color: Color, pen: Pen) -> None:
-    cv2.putText(picture, text, at, FONT, pen.text, color, WEIGHT, cv2.LINE_AA)
+    cv2.putText(picture, text, at, FONT, pen.text, pen.color(color), WEIGHT, cv2.LINE_AA)
 
 
 def state_lines(states: dict[str, str]) -> list[tuple[str, Color]]:
@@ -211,25 +309,95 @@ def state_lines(states: dict[str, str]) -> list[tuple[str, Color]]:
     return lines
 
 
-def _draw_labels(picture: Image, persons: Sequence[PersonAt], pen: Pen, sides: dict[int, int] | None) -> None:
-    """A column beside each person with something to say, and everybody's number."""
+@dataclass(frozen=True)
+class PlacedLabel:
+    """A label and where it is drawn, pixels."""
+
+    label: Label
+    x: int
+    y: int
+    width: int
+    height: int
+    line_height: int
+
+    def covers(self, x1: int, y1: int, x2: int, y2: int) -> bool:
+        """Whether it hides a part of the box."""
+        return x1 < self.x + self.width and self.x < x2 and y1 < self.y + self.height and self.y < y2
+
+
+def _placed_labels(
+    persons: Sequence[PersonAt], size: tuple[int, int], pen: Pen, sides: dict[int, int] | None
+) -> list[PlacedLabel]:
+    """A column beside each person with something to say, in a picture of (height, width)."""
     said = [(person, state_lines(person.states)) for person in persons]
     labels = [Label(p.box, [(f"person {p.track_id}", PAPER), *lines], p.track_id) for p, lines in said if lines]
-    drawn = []
-    for label, (x, y) in place_labels(labels, (picture.shape[0], picture.shape[1]), pen.text, sides):
-        _draw_label(picture, label, x, y, pen)
-        width, height, _ = text_size(label.lines, pen.text)
-        drawn.append((x, y, x + width, y + height))
+    placed = place_labels(labels, size, pen.text, sides)
+    return [PlacedLabel(label, x, y, *text_size(label.lines, pen.text)) for label, (x, y) in placed]
+
+
+def _draw_all(picture: Image, persons: Sequence[PersonAt], labels: Sequence[PlacedLabel], pen: Pen) -> None:
+    """Persons, their labels, and everybody's number."""
     for person in persons:
-        _draw_number(picture, person, drawn, pen)
+        _draw_person(picture, person, pen)
+    for label in labels:
+        _draw_label(picture, label, pen)
+    for person in persons:
+        _draw_number(picture, person, labels, pen)
 
 
-def _draw_label(picture: Image, label: Label, x: int, y: int, pen: Pen) -> None:
-    width, height, line_height = text_size(label.lines, pen.text)
-    area = picture[max(y, 0) : y + height, max(x, 0) : x + width]
-    area[:] = cv2.convertScaleAbs(area, alpha=SHADE, beta=(1 - SHADE) * INK[0])
-    for number, (text, color) in enumerate(label.lines):
+def _draw_label(picture: Image, placed: PlacedLabel, pen: Pen) -> None:
+    x, y, line_height = placed.x, placed.y, placed.line_height
+    area = picture[max(y, 0) : y + placed.height, max(x, 0) : x + placed.width]
+    area[:] = cv2.LUT(area, _shade(pen.color(INK)))
+    for number, (text, color) in enumerate(placed.label.lines):
         _write(picture, text, (x + line_height // 3, y + round((number + 0.85) * line_height)), color, pen)
+
+
+@lru_cache(maxsize=8)
+def _shade(ink: Color) -> Image:
+    """What becomes of each value (1, 256, 3) of the three channels under a label."""
+    values = np.arange(256)[:, None]  # (256, 1)
+    return np.rint(SHADE * values + (1 - SHADE) * np.array(ink)).astype(np.uint8)[None]
+
+
+def _drawn_boxes(persons: Sequence[PersonAt], labels: Sequence[PlacedLabel], pen: Pen) -> list[NDArray[np.float64]]:
+    """Boxes (4,) xyxy, pixels, that hold all that `_draw_all` draws."""
+    boxes = []
+    for person in persons:
+        points = [person.box.reshape(2, 2), person.keypoints[person.keypoints[:, 2] >= MIN_CONFIDENCE, :2]]
+        points.append(person.parts[person.part_scores >= MIN_PART_SCORE].reshape(-1, 2))
+        corners = np.concatenate(points)
+        margin = np.array(_number_size(person, pen)) + pen.limb + 2 * pen.thin + 2  # a line is wider than its ends
+        boxes.append(np.concatenate((corners.min(axis=0) - margin, corners.max(axis=0) + margin)))
+    return boxes + [np.array([p.x, p.y, p.x + p.width, p.y + p.height], np.float64) for p in labels]
+
+
+def _even_region(boxes: Sequence[NDArray[np.float64]], size: tuple[int, int]) -> tuple[int, int, int, int] | None:
+    """The box (x1, y1, x2, y2) of even numbers around all boxes in a picture of (height, width); None where none is."""
+    if not boxes:
+        return None
+    stacked = np.array(boxes)
+    limits = np.array([size[1], size[0]])
+    start = np.floor(np.clip(stacked[:, :2].min(axis=0), 0, limits) / 2).astype(int) * 2
+    end = np.ceil(np.clip(stacked[:, 2:].max(axis=0), 0, limits) / 2).astype(int) * 2
+    if (end <= start).any():
+        return None
+    return int(start[0]), int(start[1]), int(end[0]), int(end[1])
+
+
+def _coded_planes(picture: Image) -> tuple[Image, Image, Image]:
+    """The channels of a picture (H, W, 3), sides even: y as it is, of u and v the mean of each four."""
+    y, u, v = (np.asarray(channel, np.uint8) for channel in cv2.split(picture))
+    size = (y.shape[1] // 2, y.shape[0] // 2)
+    half_u, half_v = (np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.uint8) for plane in (u, v))
+    return y, half_u, half_v
+
+
+def _bar(size: tuple[int, int], title: str, clock: str, pen: Pen) -> Image:
+    """The caption's bar, (height, width, 3)."""
+    bar = np.full((*size, 3), pen.color(INK), np.uint8)
+    _write_caption(bar, title, clock, pen)
+    return bar
 
 
 def _write_caption(bar: Image, title: str, clock: str, pen: Pen) -> None:
@@ -240,5 +408,6 @@ def _write_caption(bar: Image, title: str, clock: str, pen: Pen) -> None:
     clock_width, title_width = (cv2.getTextSize(text, FONT, scale, WEIGHT)[0][0] for text in (clock, title))
     room = width - clock_width - 3 * margin
     title_scale = scale * min(1.0, room / max(title_width, 1))
-    cv2.putText(bar, title, (margin, base), FONT, title_scale, PAPER, WEIGHT, cv2.LINE_AA)
-    cv2.putText(bar, clock, (width - clock_width - margin, base), FONT, scale, PAPER, WEIGHT, cv2.LINE_AA)
+    paper = pen.color(PAPER)
+    cv2.putText(bar, title, (margin, base), FONT, title_scale, paper, WEIGHT, cv2.LINE_AA)
+    cv2.putText(bar, clock, (width - clock_width - margin, base), FONT, scale, paper, WEIGHT, cv2.LINE_AA)

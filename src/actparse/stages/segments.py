@@ -100,8 +100,10 @@ class TimeSegments(Segments):
                 yield from self.close(frame.time_seconds, frame.index)
             self._number, self._first = number, frame
             self._clips = () if self._states is None else tuple(map(SegmentClips, self._states.readings))
-        for clips in self._clips:
-            clips.add(frame.image, frame.time_seconds)
+        if self._clips:
+            with self._timer("clips"):
+                for clips in self._clips:
+                    clips.add(frame.image, frame.time_seconds)
         if is_sampled:
             self._sample(frame)
 
@@ -133,8 +135,9 @@ class FrameSegments(Segments):
         if is_sampled:
             self._starts.append((frame.time_seconds, frame.index))
             self._sample(frame)
-        for clips, whole in zip(self._clips, self._whole, strict=True):
-            whole.extend(clips.add(frame.image, frame.time_seconds, asked=is_sampled))
+        with self._timer("clips"):
+            for clips, whole in zip(self._clips, self._whole, strict=True):
+                whole.extend(clips.add(frame.image, frame.time_seconds, asked=is_sampled))
         self._recognize()
         yield from self._closed()
 

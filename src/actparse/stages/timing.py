@@ -22,3 +22,9 @@ class StageTimer:
             yield
         finally:
             self.seconds[stage] += time.perf_counter() - start
+
+    def summary(self, total_seconds: float) -> dict[str, float]:
+        """Seconds by stage, then "other", what no stage accounts for, and "total", all rounded to milliseconds."""
+        stages = {stage: round(seconds, 3) for stage, seconds in self.seconds.items()}
+        total = round(total_seconds, 3)
+        return {**stages, "other": round(total - sum(stages.values()), 3), "total": total}

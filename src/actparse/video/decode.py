@@ -7,7 +7,7 @@ stamp, never from a frame's number and a rate.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from actparse.errors import ConfigError, VideoError
 from actparse.structures import VideoInfo
+from actparse.video.yuv import Matrix, Yuv420, frame_to_yuv, matrix_of
 
 TimeRange = tuple[float | None, float | None]
 ATTACHED_PICTURE = 0x0400  # FFmpeg's AV_DISPOSITION_ATTACHED_PIC: an album cover is no video
@@ -28,13 +29,23 @@ UNSTAMPED = ("avi",)  # the format has a rate alone; FFmpeg's stamps are in the 
 DIGITS = 6  # of a time in seconds: a frame shown at 0.3 s is at 0.3, whatever the stream's time base and start
 
 
-@dataclass(frozen=True)
 class DecodedFrame:
-    """One frame: its number in the file, from 0; when it is shown; the upright image (H, W, 3) uint8 RGB."""
+    """One frame: its number in the file, from 0; when it is shown, in seconds; its upright picture."""
 
-    index: int
-    time_seconds: float
-    image: NDArray[np.uint8]
+    def __init__(self, index: int, time_seconds: float, picture: NDArray[np.uint8] | UprightPicture) -> None:
+        """`picture`: (H, W, 3) uint8 RGB, or what gives it when it is first asked for."""
+        self.index, self.time_seconds = index, time_seconds
+        self._picture = picture
+
+    @cached_property
+    def image(self) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8 RGB; converted when it is first asked for."""
+        return self._picture.image() if isinstance(self._picture, UprightPicture) else self._picture
+
+    def yuv(self) -> Yuv420:
+        """The picture as it is coded, which saves the way over RGB; only frames of a `VideoReader` have it."""
+        assert isinstance(self._picture, UprightPicture)
+        return self._picture.yuv()
 
 
 def parse_time_range(text: str) -> TimeRange:
@@ -164,28 +175,60 @@ class FrameClock:
 
 
 class UprightImages:
-    """Turns decoded frames into upright RGB images, all of the first one's size."""
+    """Turns decoded frames into upright images, all of the first one's size."""
 
     def __init__(self) -> None:
         self.rotation_degrees = 0
         self.size: tuple[int, int] | None = None  # (height, width) of the images; None before the first
         self.size_changed = False  # a later frame was of another size
-        self._coded_size: tuple[int, int] | None = None  # width, height of the first frame, before rotation
-        self._reformatter = VideoReformatter()  # one for all frames: setting it up takes longer than using it
+        self._coded_size: tuple[int, int] | None = None  # (height, width) of the first frame, before rotation
+        self._matrix: Matrix = "bt601"  # of the first frame
+        self._to_rgb, self._to_yuv = VideoReformatter(), VideoReformatter()  # one for all: setting up takes long
+
+    def picture(self, frame: av.VideoFrame) -> UprightPicture:
+        """The frame, to be converted later."""
+        coded_size = (frame.height, frame.width)
+        if self._coded_size is None:
+            self._coded_size, self._matrix = coded_size, matrix_of(frame)
+            self.rotation_degrees = round(frame.rotation / 90) * 90 % 360
+            self.size = coded_size[::-1] if self.rotation_degrees % 180 else coded_size
+        self.size_changed |= self._coded_size != coded_size
+        return UprightPicture(self, frame)
 
     def image(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
         """The frame as (H, W, 3) uint8 RGB."""
-        if self._coded_size is None:
-            self._coded_size = (frame.width, frame.height)
-            self.rotation_degrees = round(frame.rotation / 90) * 90 % 360
-        self.size_changed |= self._coded_size != (frame.width, frame.height)
-        width, height = self._coded_size
-        rgb = self._reformatter.reformat(frame, width, height, format="rgb24")
-        image = np.asarray(rgb.to_ndarray(), np.uint8)
-        if self.rotation_degrees:
-            image = np.ascontiguousarray(np.rot90(image, k=self.rotation_degrees // 90))
-        self.size = (image.shape[0], image.shape[1])
-        return image
+        return self.picture(frame).image()
+
+    def rgb_of(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
+        """A frame that `picture` has had, as (H, W, 3) uint8 RGB."""
+        assert self._coded_size is not None
+        height, width = self._coded_size
+        return self._upright(np.asarray(self._to_rgb.reformat(frame, width, height, format="rgb24").to_ndarray()))
+
+    def yuv_of(self, frame: av.VideoFrame) -> Yuv420:
+        """A frame that `picture` has had, as it is coded or nearly so; it must not be changed in place."""
+        assert self._coded_size is not None
+        coded = frame_to_yuv(frame, self._to_yuv, size=self._coded_size, matrix=self._matrix)
+        return coded.changed(self._upright) if self.rotation_degrees else coded
+
+    def _upright(self, plane: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        quarters = self.rotation_degrees // 90
+        return np.ascontiguousarray(np.rot90(plane, k=quarters)) if quarters else plane
+
+
+class UprightPicture:
+    """A decoded frame that becomes an image only where somebody looks at it."""
+
+    def __init__(self, images: UprightImages, frame: av.VideoFrame) -> None:
+        self._images, self._frame = images, frame
+
+    def image(self) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8 RGB."""
+        return self._images.rgb_of(self._frame)
+
+    def yuv(self) -> Yuv420:
+        """As it is coded; it must not be changed in place."""
+        return self._images.yuv_of(self._frame)
 
 
 class VideoReader:
@@ -234,7 +277,7 @@ class VideoReader:
                 continue
             self._times.append(time_seconds)
             if index % self._stride == 0:
-                yield DecodedFrame(index, time_seconds, self._images.image(frame))
+                yield DecodedFrame(index, time_seconds, self._images.picture(frame))
         if self._images.size_changed:
             self.warnings.append(f"{self.path}: the frames' size changes on the way; all are brought to the first's")
         self.close()

@@ -16,9 +16,11 @@ from actparse.files import written_beside
 from actparse.structures import VideoInfo
 from actparse.video.decode import UNSTAMPED, TimeRange, open_container, read_frames, video_stream
 from actparse.video.encode import SourceSound, VideoWriter
+from actparse.video.yuv import Yuv420
 
 PLAYED_FORMATS = ("yuv420p", "yuvj420p")  # of H.264's pixels; browsers decode no others everywhere
 MAX_SIDE = 1280  # pixels, of a video that has to be coded anew
+QUALITY = 25  # x264's constant rate factor of such a video
 
 
 def write_playable(source: Path, out: Path, *, info: VideoInfo, time_range: TimeRange | None = None) -> None:
@@ -105,11 +107,14 @@ def _encode(source: Path, out: Path, time_range: TimeRange | None) -> None:
         first = next(frames, None)
         if first is None:
             raise VideoError(f"{source}: needs at least one frame in the asked time, got none")
-        size = played_size((first.image.shape[0], first.image.shape[1]))
+        picture = first.yuv()
+        size, matrix = played_size(picture.size), picture.matrix
         heard = (first.time_seconds, time_range[1] if time_range else None)
-        with VideoWriter(out, size=size, audio_from=source, time_range=heard) as writer:
+        with VideoWriter(
+            out, size=size, quality=QUALITY, fast=True, matrix=matrix, audio_from=source, time_range=heard
+        ) as writer:
             for frame in chain([first], frames):
-                writer.write(_resized(frame.image, size), frame.time_seconds - first.time_seconds)
+                writer.write_yuv(_resized(frame.yuv(), size), frame.time_seconds - first.time_seconds)
 
 
 def played_size(size: tuple[int, int]) -> tuple[int, int]:
@@ -119,7 +124,13 @@ def played_size(size: tuple[int, int]) -> tuple[int, int]:
     return height, width
 
 
-def _resized(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    if image.shape[:2] == size:
-        return image
-    return np.asarray(cv2.resize(image, (size[1], size[0]), interpolation=cv2.INTER_AREA), np.uint8)
+def _resized(picture: Yuv420, size: tuple[int, int]) -> Yuv420:
+    """The picture in another, even, (height, width)."""
+    if picture.size == size:
+        return picture
+    sides = [(size[1] // divisor, size[0] // divisor) for divisor in (1, 2, 2)]
+    y, u, v = (
+        np.asarray(cv2.resize(plane, side, interpolation=cv2.INTER_AREA), np.uint8)
+        for plane, side in zip(picture.planes, sides, strict=True)
+    )
+    return Yuv420(y, u, v, picture.matrix)
