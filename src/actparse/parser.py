@@ -19,6 +19,7 @@ from actparse.metrics.calibration import Calibration
 from actparse.stages.actions import Classifier, StateRecognizer, best_states, label_scores, readings
 from actparse.stages.baseline import BaselineRecognizer, SeenFrames
 from actparse.stages.clips import VideoClips
+from actparse.stages.colors import person_colors
 from actparse.stages.explanation import explain
 from actparse.stages.integrate import (
     calibrated_scores,
@@ -431,7 +432,8 @@ def _frame_parse(
     parts: tuple[NDArray[np.float32], NDArray[np.float32]],
     tracker: Tracker,
 ) -> FrameParse:
-    ids = tracker.update(frame.time_seconds, persons.boxes, persons.scores, keypoints)
+    colors = person_colors(frame.image, keypoints)
+    ids = tracker.update(frame.time_seconds, persons.boxes, persons.scores, keypoints, colors)
     part_boxes, part_scores = parts  # (n, 10, 4), (n, 10)
     return FrameParse(
         index=frame.index,

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
 from actparse.errors import ConfigError, ShapeError
+from actparse.stages.colors import person_colors
 from actparse.stages.tracking import Tracker, TrackerConfig
 
 
@@ -83,5 +86,95 @@ def test_unsure_detections_come_second() -> None:
 
 
 def test_a_wrong_field_is_named() -> None:
-    with pytest.raises(ConfigError, match=r"tracker\.min_similarity must be 0\.\.1, got 2"):
-        TrackerConfig(min_similarity=2)
+    with pytest.raises(ConfigError, match=r"tracker\.miss_share must be between 0 and 1, got 2"):
+        TrackerConfig(miss_share=2)
+
+
+Place = Callable[[float], tuple[float, float] | None]  # of a person at a time, pixels; None while they are hidden
+
+
+def walker(x: float, speed: float, *, hidden: tuple[float, float] = (0.0, 0.0), y: float = 100.0) -> Place:
+    """A person at `x` who moves right at `speed` pixels per second and is not detected for a while."""
+    return lambda time: None if hidden[0] <= time < hidden[1] else (x + speed * time, y)
+
+
+def followed(places: list[Place], step_seconds: float, seconds: float, scale: float) -> list[list[int]]:
+    """The different numbers of each person, in order, with all lengths multiplied by `scale`."""
+    tracker, numbers = Tracker(TrackerConfig()), [[] for _ in places]
+    for time in np.arange(0.0, seconds, step_seconds):
+        at = {n: place(float(time)) for n, place in enumerate(places)}
+        there = {n: place for n, place in at.items() if place is not None}
+        boxes, scores, keypoints = persons(*there.values())
+        ids = tracker.update(float(time), boxes * scale, scores, keypoints * np.float32([scale, scale, 1]))
+        for n, number in zip(there, ids.tolist(), strict=True):
+            numbers[n].append(number)
+    return [list(dict.fromkeys(row)) for row in numbers]
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.0, 4.0])
+@pytest.mark.parametrize("step_seconds", [1 / 12, 1 / 6, 0.5])
+@pytest.mark.parametrize(
+    "places",
+    [
+        pytest.param([walker(20, 40), walker(260, -40)], id="two cross at a walk"),
+        pytest.param([walker(0, 90), walker(400, -90)], id="two cross at a run"),
+        pytest.param(
+            [walker(20, 40), walker(260, -40, hidden=(2.4, 3.4))], id="the far one of two who cross is hidden"
+        ),
+        pytest.param([walker(20, 70, hidden=(2, 3))], id="behind a pillar for 1 s"),
+        pytest.param([walker(20, 70, hidden=(2, 4))], id="behind a pillar for 2 s"),
+        pytest.param([walker(10, 240)], id="a run"),
+        pytest.param([walker(10, 400)], id="a sprint"),
+        pytest.param([walker(60, 0, hidden=(1, 6))], id="sits still and is hidden for 5 s"),
+        pytest.param([walker(60, 0, hidden=(1, 4)), walker(300, 0)], id="one of two who sit is hidden for 3 s"),
+    ],
+)
+def test_a_person_keeps_one_number(places: list[Place], step_seconds: float, scale: float) -> None:
+    assert followed(places, step_seconds, 8.0, scale) == [[n + 1] for n in range(len(places))]
+
+
+def test_who_comes_far_from_where_another_left_is_new() -> None:
+    places = [lambda time: (60, 100) if time < 2 else None, lambda time: (500, 100) if time >= 4 else None]
+    assert followed(places, 1 / 6, 6.0, 1.0) == [[1], [2]]
+
+
+@pytest.mark.parametrize(
+    ("shirt", "number"),
+    [pytest.param((200, 30, 30), 1, id="the same clothes"), pytest.param((30, 60, 200), 2, id="other clothes")],
+)
+def test_colors_tell_who_comes_to_the_place_where_another_left(shirt: tuple[int, int, int], number: int) -> None:
+    tracker = Tracker(TrackerConfig())
+    boxes, scores, keypoints = dressed(60)
+    red = np.full((200, 200, 3), (200, 30, 30), np.uint8)
+    for time in (0.0, 0.5, 1.0):
+        assert tracker.update(time, boxes, scores, keypoints, person_colors(red, keypoints)).tolist() == [1]
+    tracker.update(2.0, *persons())
+    boxes, scores, keypoints = dressed(64)
+    colors = person_colors(np.full((200, 200, 3), shirt, np.uint8), keypoints)
+    assert tracker.update(3.0, boxes, scores, keypoints, colors).tolist() == [number]
+
+
+def test_a_visible_person_stays_the_same_when_the_light_changes() -> None:
+    tracker = Tracker(TrackerConfig())
+    boxes, scores, keypoints = dressed(60)
+    for step, light in enumerate((200, 200, 40, 40)):
+        colors = person_colors(np.full((200, 200, 3), light, np.uint8), keypoints)
+        assert tracker.update(0.5 * step, boxes, scores, keypoints, colors).tolist() == [1]
+
+
+def test_a_second_box_of_a_person_does_not_take_their_number() -> None:
+    tracker = Tracker(TrackerConfig())
+    for step in range(4):
+        boxes, scores, keypoints = persons((100, 100), (106, 104), score=0.8)
+        scores[1] = 0.2
+        assert tracker.update(0.5 * step, boxes, scores, keypoints).tolist() == [1, 2]
+    assert tracker.update(2.0, *persons((104, 102))).tolist() == [1]
+
+
+def dressed(x: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A standing person of 40 x 120 pixels whose shoulders, hips, knees and ankles are where they should be."""
+    boxes, scores, keypoints = persons((x, 100))
+    heights = [-50] * 5 + [-35] * 2 + [-20] * 2 + [0] * 4 + [28] * 2 + [55] * 2
+    keypoints[0, :, 0] = x + np.where(np.arange(17) % 2, 10, -10)
+    keypoints[0, :, 1] = 100 + np.array(heights)
+    return boxes, scores, keypoints

@@ -1,11 +1,15 @@
-"""Persons linked across sampled frames: the same person keeps one number, also through a short occlusion.
+"""Persons linked across sampled frames: the same person keeps one number, also through an occlusion.
 
-Association in two steps, sure detections first, as in ByteTrack (Zhang et al. 2022); similarity from box overlap,
-keypoints and the distance of the centres, because sampled frames may lie half a second apart.
+Each pair of a track and a detection gets log odds: the same person against someone new. Presence, motion, size, pose
+and colours add to them, and an assignment takes the pairs whose sum is greatest. Time is in seconds and length in sizes
+of the person, so that neither the frame rate nor the resolution matters. Detections that a better one covers come
+second, because a second box of one person must not take the number of the first.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,41 +17,94 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from actparse.errors import ConfigError, expect_shape
-from actparse.vocabulary import OKS_SIGMAS
+from actparse.stages.colors import NUM_COLORS, color_distances
 
 Array = NDArray[np.float32]
+Floats = NDArray[np.float64]
+
+TORSO = [5, 6, 11, 12]  # shoulders and hips
+MIN_STEP_SECONDS = 1 / 30  # two frames may be shown at the same time
+MIN_TOTAL_CONFIDENCE = 2.0  # of the keypoints of two poses that are compared
+MAX_COVERED = 0.5  # IoU with a better box; above it a detection comes second
+MAX_CLEAR = 0.3  # IoU with any box, up to which a detection shows the person's own colours
+# Log odds of what a person looks like, (least, greatest). Poses and sizes of different people are often alike.
+SIZE_ODDS = (-4.0, 1.0)
+POSE_ODDS = (-0.5, 0.5)
+COLOR_ODDS = (-6.0, 4.0)
+LEAST_LOOKS_ODDS = -3.0  # of all three of a visible person: one bad pose changes them together
+COLOR_DISTANCE = 0.25  # where same and different are as likely; 98 % of pairs of one person in SynthTPS are below
+COLOR_SLOPES = (30.0, 20.0)  # log odds per distance, above and below
+QUALITY_SPREAD = 1.5  # log odds; of the quality of one person's detections
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrackerConfig:
-    """When two boxes are the same person."""
+    """When two detections are the same person. A size is the longer side of the person's box."""
 
-    high_score: float = 0.5  # detections from here on are associated first
-    min_similarity: float = 0.15  # of a pair, 0..1; below it they are two people
-    max_gap_seconds: float = 4.0  # that a person may be out of sight
-    gap_decay: float = 0.05  # similarity lost for each second out of sight
-    velocity_seconds: float = 0.25  # a track is expected to move on for so long, then to stand still
+    min_log_odds: float = 0.0  # of a pair; below it they are two people
+    max_gap_seconds: float = 10.0  # that a person may be out of sight
+    new_per_second: float = 0.1  # people who appear in the view
+    view_area: float = 10.0  # squared sizes
+    miss_share: float = 0.03  # of visible people who are not detected
+    hidden_seconds: float = 2.0  # that a person is usually hidden
+    leave_seconds: float = 15.0  # after which a share of 1/e of the hidden people has not left
+    speed: float = 0.8  # sizes per second, standard deviation; a walk is about 0.8
+    speed_seconds: float = 2.0  # that a person keeps a velocity
+    still_share: float = 0.5  # of people without velocity who stay where they are
+    still_speed: float = 0.25  # sizes per second; the share falls with the velocity like a Gaussian of this spread
+    still_spread: float = 0.1  # sizes per square root of a second, of people who stay
+    box_noise: float = 0.05  # sizes, of a detection's centre
 
     def __post_init__(self) -> None:
-        for name in ("high_score", "min_similarity"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(f"tracker.{name} must be 0..1, got {getattr(self, name)}")
-        for name in ("max_gap_seconds", "gap_decay", "velocity_seconds"):
-            if getattr(self, name) < 0:
-                raise ConfigError(f"tracker.{name} must be at least 0, got {getattr(self, name)}")
+        for name in (
+            "new_per_second",
+            "view_area",
+            "hidden_seconds",
+            "leave_seconds",
+            "speed",
+            "speed_seconds",
+            "still_speed",
+            "still_spread",
+            "box_noise",
+        ):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"tracker.{name} must be greater than 0, got {getattr(self, name)}")
+        for name in ("miss_share", "still_share"):
+            if not 0 < getattr(self, name) < 1:
+                raise ConfigError(f"tracker.{name} must be between 0 and 1, got {getattr(self, name)}")
+        if not self.max_gap_seconds >= 0:
+            raise ConfigError(f"tracker.max_gap_seconds must be at least 0, got {self.max_gap_seconds}")
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The detections of a frame."""
+
+    boxes: Floats  # (N, 4) xyxy, pixels
+    keypoints: Floats  # (N, 17, 3)
+    colors: Array  # (N, NUM_COLORS)
+    overlaps: Floats  # (N,) IoU with the nearest other box
+    covered: Floats  # (N,) the same, of boxes with a greater score
+    qualities: Floats  # (N,) in [0, 1]: the score, less what a better box covers
+
+    @property
+    def centers(self) -> Floats:
+        """(N, 2) pixels."""
+        return np.asarray((self.boxes[:, :2] + self.boxes[:, 2:]) / 2)
 
 
 @dataclass
 class _Track:
     number: int
-    time_seconds: float
-    box: Array  # (4,)
-    keypoints: Array  # (17, 3)
-    velocity: Array  # (2,) pixels per second of the box's centre
-
-    def expected_shift(self, time_seconds: float, max_seconds: float) -> Array:
-        """How far the person has moved since, pixels (2,)."""
-        return self.velocity * np.float32(min(time_seconds - self.time_seconds, max_seconds))
+    time_seconds: float  # of the last detection
+    box: Floats  # (4,)
+    keypoints: Floats  # (17, 3)
+    center: Floats  # (2,) pixels, filtered
+    velocity: Floats  # (2,) pixels per second
+    covariance: Floats  # (2, 2) of position and velocity along either axis, sizes
+    size: float  # pixels
+    quality: float  # 0..1
+    colors: Array  # (NUM_COLORS,)
 
 
 class Tracker:
@@ -57,8 +114,11 @@ class Tracker:
         self.config = config
         self._tracks: list[_Track] = []
         self._count = 0
+        self._time_seconds = -math.inf  # of the last frame
 
-    def update(self, time_seconds: float, boxes: Array, scores: Array, keypoints: Array) -> NDArray[np.int64]:
+    def update(
+        self, time_seconds: float, boxes: Array, scores: Array, keypoints: Array, colors: Array | None = None
+    ) -> NDArray[np.int64]:
         """Link the persons of the next frame to those before.
 
         Args:
@@ -66,81 +126,202 @@ class Tracker:
             boxes: (N, 4) xyxy, pixels; N may be 0.
             scores: (N,) in [0, 1].
             keypoints: (N, 17, 3) x, y in pixels, confidence.
+            colors: (N, NUM_COLORS) of `stages.colors.person_colors`; None where there is no image.
 
         Returns:
             (N,) int64, different from each other.
+
+        Raises:
+            ShapeError: an argument has another shape.
         """
         expect_shape("boxes", boxes, (None, 4))
         expect_shape("scores", scores, (len(boxes),))
         expect_shape("keypoints", keypoints, (len(boxes), 17, 3))
-        ids = np.zeros(len(boxes), np.int64)
+        if colors is None:
+            colors = np.zeros((len(boxes), NUM_COLORS), np.float32)
+        expect_shape("colors", colors, (len(boxes), NUM_COLORS))
+        found = _found(boxes, scores, keypoints, colors)
         oldest = time_seconds - self.config.max_gap_seconds
         self._tracks = [track for track in self._tracks if track.time_seconds >= oldest]
-        free = list(self._tracks)
-        sure = scores >= self.config.high_score
-        for rows in (np.flatnonzero(sure), np.flatnonzero(~sure)):
-            free = self._associate(time_seconds, rows, boxes, keypoints, free, ids)
+        ids = np.zeros(len(boxes), np.int64)
+        for track, row in self._pairs(time_seconds, found):
+            ids[row] = track.number
+            self._move(track, time_seconds, found, row)
         for row in np.flatnonzero(ids == 0):
             self._count += 1
             ids[row] = self._count
-            still = np.zeros(2, np.float32)
-            self._tracks.append(_Track(self._count, time_seconds, boxes[row], keypoints[row], still))
+            self._tracks.append(self._new_track(time_seconds, found, int(row)))
+        self._time_seconds = time_seconds
         return ids
 
-    def _associate(
-        self,
-        time_seconds: float,
-        rows: NDArray[np.int64],
-        boxes: Array,
-        keypoints: Array,
-        free: list[_Track],
-        ids: NDArray[np.int64],
-    ) -> list[_Track]:
-        """Match detections `rows` to tracks and write their ids; returns the tracks that are still free."""
-        if not len(rows) or not free:
-            return free
-        similarity = np.stack([self._similarity(t, time_seconds, boxes[rows], keypoints[rows]) for t in free])
-        taken = set()
-        for at, column in zip(*linear_sum_assignment(-similarity), strict=True):
-            if similarity[at, column] >= self.config.min_similarity:
-                track, row = free[at], rows[column]
-                ids[row] = track.number
-                _move(track, time_seconds, boxes[row], keypoints[row])
-                taken.add(track.number)
-        return [track for track in free if track.number not in taken]
+    def _pairs(self, time_seconds: float, found: _Found) -> list[tuple[_Track, int]]:
+        """The tracks that continue, and the row of each one's detection."""
+        if not self._tracks or not len(found.boxes):
+            return []
+        odds = self._log_odds(time_seconds, found)  # (M, N)
+        free = np.arange(len(self._tracks))
+        is_covered = found.covered >= MAX_COVERED
+        pairs: list[tuple[_Track, int]] = []
+        for rows in (np.flatnonzero(~is_covered), np.flatnonzero(is_covered)):
+            some = odds[np.ix_(free, rows)]
+            at, columns = linear_sum_assignment(np.maximum(some, self.config.min_log_odds), maximize=True)
+            is_same = some[at, columns] > self.config.min_log_odds
+            at, columns = at[is_same], columns[is_same]
+            pairs += [(self._tracks[free[m]], int(rows[n])) for m, n in zip(at, columns, strict=True)]
+            free = np.delete(free, at)
+        return pairs
 
-    def _similarity(self, track: _Track, time_seconds: float, boxes: Array, keypoints: Array) -> Array:
-        """How much each detection (N, 4), (N, 17, 3) looks like the track, (N,) in 0..1."""
-        shift = track.expected_shift(time_seconds, self.config.velocity_seconds)
-        box = track.box + np.concatenate((shift, shift))
-        points = track.keypoints[None, :, :2] + shift
-        confidence = np.minimum(track.keypoints[None, :, 2], keypoints[..., 2])  # (N, 17)
-        area = max(float((box[2] - box[0]) * (box[3] - box[1])), 1.0)
-        squares = ((keypoints[..., :2] - points) ** 2).sum(axis=2)  # (N, 17)
-        loose = 8 * np.asarray(OKS_SIGMAS, np.float32) ** 2 * area * 4  # twice the spread of OKS: people move
-        weights = confidence / np.maximum(confidence.sum(axis=1, keepdims=True), 1e-6)
-        pose = (np.exp(-squares / loose) * weights).sum(axis=1)
-        size = np.sqrt(area)
-        centers = (boxes[:, :2] + boxes[:, 2:]) / 2 - (box[:2] + box[2:]) / 2  # (N, 2)
-        near = np.exp(-((((centers**2).sum(axis=1)) ** 0.5 / (0.8 * size)) ** 2))
-        areas = np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(axis=1), 1.0)
-        alike = np.minimum(areas, area) / np.maximum(areas, area)
-        gap = max(0.0, time_seconds - track.time_seconds - 0.6)
-        mixed = 0.4 * _overlap(box, boxes) + 0.3 * pose + 0.3 * near * np.sqrt(alike)
-        return np.asarray(mixed - self.config.gap_decay * gap, np.float32)
+    def _log_odds(self, time_seconds: float, found: _Found) -> Floats:
+        """Log odds of each track and detection, (M, N): one person against someone new."""
+        tracks, config = self._tracks, self.config
+        gaps = np.array([max(time_seconds - track.time_seconds, 0.0) for track in tracks])  # (M,)
+        is_visible = np.array([track.time_seconds >= self._time_seconds for track in tracks])  # (M,)
+        qualities = np.array([track.quality for track in tracks])  # (M,)
+        step = max(time_seconds - self._time_seconds, MIN_STEP_SECONDS)
+        visible = (1 - config.miss_share) / (config.miss_share * config.new_per_second * step)
+        hidden = 0.5 * np.exp(-gaps / config.leave_seconds) / (config.hidden_seconds * config.new_per_second)
+        presence = np.log(np.where(is_visible, visible, hidden) * qualities.clip(0.05))  # (M,)
+        looks = _size_odds(gaps, tracks, found) + _pose_odds(gaps, tracks, found) + _color_odds(tracks, found)
+        looks = np.where(is_visible[:, None], looks.clip(LEAST_LOOKS_ODDS), looks)
+        change = (_logit(found.qualities) - _logit(qualities)[:, None]) / QUALITY_SPREAD  # (M, N)
+        return np.asarray(presence[:, None] + self._motion_odds(gaps, found) + looks - (change**2 / 4).clip(0, 1.5))
+
+    def _motion_odds(self, gaps: Floats, found: _Found) -> Floats:
+        """Log odds (M, N) of where the detections are: the person has moved on, or has stayed."""
+        config = self.config
+        sizes = np.array([track.size for track in self._tracks])[:, None]
+        moved = [self._predicted(track, gap) for track, gap in zip(self._tracks, gaps, strict=True)]
+        variance = np.array([covariance[0, 0] for _, _, covariance in moved])[:, None] + config.box_noise**2
+        squares = _squares(np.stack([center for center, _, _ in moved]), found.centers) / sizes**2
+        moves = -np.log(2 * math.pi * variance) - 3 * np.log1p(squares / variance / 4)  # Student, 4 degrees of freedom
+        variance = (2 * config.box_noise**2 + config.still_spread**2 * gaps)[:, None]
+        squares = _squares(np.stack([track.center for track in self._tracks]), found.centers) / sizes**2
+        stays = -np.log(2 * math.pi * variance) - squares / variance / 2
+        speeds = np.array([np.hypot(*track.velocity) for track in self._tracks])[:, None] / sizes
+        share = (config.still_share * np.exp(-((speeds / config.still_speed) ** 2) / 2)).clip(0.02)
+        mixed = np.logaddexp(np.log(1 - share) + moves, np.log(share) + stays)
+        return np.asarray(mixed + math.log(config.view_area))
+
+    def _predicted(self, track: _Track, seconds: float) -> tuple[Floats, Floats, Floats]:
+        """Centre, velocity and covariance after a time: the velocity is an Ornstein-Uhlenbeck process."""
+        memory = self.config.speed_seconds
+        kept = math.exp(-seconds / memory)
+        reach = memory * (1 - kept)
+        move = np.array([[1, reach], [0, kept]])
+        place = memory**2 * (2 * seconds / memory - 3 + 4 * kept - kept**2)
+        noise = self.config.speed**2 * np.array([[place, reach * (1 - kept)], [reach * (1 - kept), 1 - kept**2]])
+        covariance = move @ track.covariance @ move.T + noise
+        return track.center + reach * track.velocity, kept * track.velocity, covariance
+
+    def _new_track(self, time_seconds: float, found: _Found, row: int) -> _Track:
+        return _Track(
+            number=self._count,
+            time_seconds=time_seconds,
+            box=found.boxes[row],
+            keypoints=found.keypoints[row],
+            center=found.centers[row],
+            velocity=np.zeros(2),
+            covariance=np.diag([self.config.box_noise**2, self.config.speed**2]),
+            size=float(_sizes(found.boxes[row])),
+            quality=float(found.qualities[row]),
+            colors=found.colors[row],
+        )
+
+    def _move(self, track: _Track, time_seconds: float, found: _Found, row: int) -> None:
+        """Take a detection into its track; position and velocity by a Kalman filter."""
+        center, velocity, covariance = self._predicted(track, max(time_seconds - track.time_seconds, 0.0))
+        gain = covariance[0] / (covariance[0, 0] + self.config.box_noise**2)  # (2,)
+        error = found.centers[row] - center
+        track.center, track.velocity = center + gain[0] * error, velocity + gain[1] * error
+        track.covariance = covariance - np.outer(gain, covariance[0])
+        track.time_seconds, track.box, track.keypoints = time_seconds, found.boxes[row], found.keypoints[row]
+        track.size += 0.3 * (float(_sizes(found.boxes[row])) - track.size)
+        change = float(found.qualities[row]) - track.quality
+        track.quality += (0.5 if change > 0 else 0.3) * change
+        if not track.colors.any():
+            track.colors = found.colors[row]
+        elif found.overlaps[row] < MAX_CLEAR and found.colors[row].any():
+            track.colors = np.asarray(0.6 * track.colors + 0.4 * found.colors[row], np.float32)
 
 
-def _move(track: _Track, time_seconds: float, box: Array, keypoints: Array) -> None:
-    seconds = time_seconds - track.time_seconds
-    if seconds > 0:  # two frames may be shown at the same time
-        moved = ((box[:2] + box[2:]) - (track.box[:2] + track.box[2:])) / 2 / np.float32(seconds)
-        track.velocity = np.asarray(0.5 * track.velocity + 0.5 * moved, np.float32)
-    track.time_seconds, track.box, track.keypoints = time_seconds, box, keypoints
+def _found(boxes: Array, scores: Array, keypoints: Array, colors: Array) -> _Found:
+    ious = _overlaps(boxes.astype(np.float64))
+    covered = np.where(scores[None] > scores[:, None], ious, 0).max(axis=1, initial=0)  # (N,)
+    return _Found(
+        boxes=boxes.astype(np.float64),
+        keypoints=keypoints.astype(np.float64),
+        colors=np.asarray(colors, np.float32),
+        overlaps=ious.max(axis=1, initial=0),
+        covered=covered,
+        qualities=scores * (1 - covered),
+    )
 
 
-def _overlap(box: Array, boxes: Array) -> Array:
-    """IoU of one box (4,) with boxes (N, 4)."""
-    sides = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])  # (N, 2)
-    shared = np.clip(sides, 0, None).prod(axis=1)
-    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1) + (box[2:] - box[:2]).prod()
-    return np.asarray(shared / np.maximum(areas - shared, 1e-6), np.float32)
+def _overlaps(boxes: Floats) -> Floats:
+    """IoU of boxes (N, 4) with each other, (N, N); 0 with themselves."""
+    sides = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:]) - np.maximum(boxes[:, None, :2], boxes[None, :, :2])
+    shared = np.clip(sides, 0, None).prod(axis=2)  # (N, N)
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)  # (N,)
+    ious = shared / np.maximum(areas[:, None] + areas - shared, 1e-6)
+    np.fill_diagonal(ious, 0)
+    return np.asarray(ious)
+
+
+def _size_odds(gaps: Floats, tracks: Sequence[_Track], found: _Found) -> Floats:
+    """Log odds (M, N) of the change of width and height, which differ by a half and a third between people."""
+    sides = np.stack([track.box[2:] - track.box[:2] for track in tracks])  # (M, 2)
+    changes = _log(found.boxes[:, 2:] - found.boxes[:, :2]) - _log(sides)[:, None]  # (M, N, 2)
+    spreads = np.array([0.06, 0.04]) + np.array([0.08, 0.05]) * np.sqrt(gaps.clip(0, 4))[:, None, None]
+    odds = _log_student(changes, spreads) - _log_student(changes, np.array([0.5, 0.3]))
+    return np.asarray(odds.sum(axis=2).clip(*SIZE_ODDS))
+
+
+def _pose_odds(gaps: Floats, tracks: Sequence[_Track], found: _Found) -> Floats:
+    """Log odds (M, N) of how far keypoints have moved about the torso: 0.12 sizes between two people's poses."""
+    before = np.stack([track.keypoints for track in tracks])  # (M, 17, 3)
+    old = _about_torso(before, np.array([track.size for track in tracks]))
+    new = _about_torso(found.keypoints, _sizes(found.boxes))
+    distances = np.sqrt(((old[:, None] - new[None]) ** 2).sum(axis=3))  # (M, N, 17)
+    weights = np.minimum(before[:, None, :, 2], found.keypoints[None, :, :, 2])
+    total = weights.sum(axis=2)
+    mean = (distances * weights).sum(axis=2) / np.maximum(total, 1e-6)
+    usual = np.sqrt(0.12 * (0.02 + 0.05 * (1 - np.exp(-gaps))))[:, None]  # as likely for one person as for two
+    odds = (2 * np.log(usual / np.maximum(mean, 1e-3))).clip(*POSE_ODDS)
+    return np.where(total >= MIN_TOTAL_CONFIDENCE, odds, 0.0)
+
+
+def _color_odds(tracks: Sequence[_Track], found: _Found) -> Floats:
+    """Log odds (M, N) of the colours; less where another person's box overlaps."""
+    below = COLOR_DISTANCE - color_distances(np.stack([track.colors for track in tracks]), found.colors)  # (M, N)
+    odds = np.where(below < 0, COLOR_SLOPES[0], COLOR_SLOPES[1]) * below
+    return np.asarray(np.nan_to_num(odds).clip(*COLOR_ODDS) * (1 - found.overlaps).clip(0) ** 3)
+
+
+def _about_torso(keypoints: Floats, sizes: Floats) -> Floats:
+    """Places of keypoints (N, 17, 3) from the middle of the torso, in sizes (N,): (N, 17, 2)."""
+    middles = keypoints[:, TORSO, :2].mean(axis=1, keepdims=True)
+    return np.asarray((keypoints[..., :2] - middles) / sizes[:, None, None])
+
+
+def _sizes(boxes: Floats) -> Floats:
+    """The longer sides of boxes (..., 4), pixels, at least 1."""
+    return np.maximum((boxes[..., 2:] - boxes[..., :2]).max(axis=-1), 1.0)
+
+
+def _squares(points: Floats, others: Floats) -> Floats:
+    """Squared distances of points (M, 2) and (N, 2): (M, N)."""
+    return np.asarray(((points[:, None] - others[None]) ** 2).sum(axis=2))
+
+
+def _log_student(values: Floats, spreads: Floats) -> Floats:
+    """Log density of Student's t of 3 degrees of freedom, less a constant."""
+    return np.asarray(-np.log(spreads) - 2 * np.log1p((values / spreads) ** 2 / 3))
+
+
+def _log(sides: Floats) -> Floats:
+    return np.log(np.maximum(sides, 1.0))
+
+
+def _logit(shares: Floats) -> Floats:
+    inside = shares.clip(0.03, 0.97)
+    return np.asarray(np.log(inside / (1 - inside)))
