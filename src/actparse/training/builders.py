@@ -37,7 +37,8 @@ from actparse.vocabulary import GROUPS
 
 StoreKeypoints = tuple[Store, NDArray[np.float32]]  # a split, and keypoints (P, 17, 3) of its persons
 HELD_OUT_SPLITS = ("val", "test")  # the first that the dataset has
-NUM_HELD_OUT_CROPS = 2000  # of the streams of person crops
+NUM_HELD_OUT_CROPS = 2000  # of the pose stream
+NUM_HELD_OUT_PART_CROPS = 1000  # of the part stream
 
 
 def open_splits(data: Path, out: Path, report: Report) -> tuple[Store, Store]:
@@ -121,7 +122,7 @@ def _parts(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Task
 
 def _parts_of_people(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Task:
     folder, config, weights = cache_folder(data, run.out), PartStreamConfig(), RunFolder(run.out, "poses").weights
-    counts = {"train": options.stream_crops, "val": min(NUM_HELD_OUT_CROPS, options.stream_crops)}
+    counts = {"train": options.stream_crops, "val": min(NUM_HELD_OUT_PART_CROPS, options.stream_crops)}
     train, held_out = (
         open_part_stream(folder, split, count, config, report=options.report) for split, count in counts.items()
     )
