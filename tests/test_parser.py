@@ -60,6 +60,39 @@ def test_a_bundle_may_lack_the_network_on_keypoints(random_bundle: Path, small_v
     assert {part.state for frame in parse.frames for person in frame.persons for part in person.parts} == {"bend"}
 
 
+@pytest.fixture(scope="module")
+def tracks_bundle(random_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tracks-only") / "bundle"
+    shutil.copytree(random_bundle, folder, ignore=shutil.ignore_patterns("action*", "states-*"))
+    return folder
+
+
+def test_a_bundle_may_lack_the_networks_on_clips(tracks_bundle: Path, small_video: Path) -> None:
+    parser = Parser.load(tracks_bundle, device="cpu")
+    observed = parser.observe(small_video)
+    parse = parser.integrate(observed)
+    assert parse.action_scores == pytest.approx(observed.track_scores)
+    assert set(parse.action_scores) == set(ACTIONS)
+    parts = [part for frame in parse.frames for person in frame.persons for part in person.parts]
+    assert all(part.state in TRACK_STATES for part in parts)
+    for segment in parse.segments:
+        assert set(segment.states) == set(PARTS)
+        assert set(segment.states.values()) <= set(TRACK_STATES)
+    streamed = list(parser.stream(small_video))
+    assert [frame.index for frame in streamed] == [frame.index for frame in parse.frames]
+
+
+def test_without_clips_and_tracks_there_is_nothing_to_name_an_action_by(tracks_bundle: Path) -> None:
+    with pytest.raises(ConfigError, match="use_tracks must be True with the weights 'random'"):
+        Parser.load(tracks_bundle, device="cpu", config=ParserConfig(use_tracks=False))
+
+
+def test_with_tiles_small_frames_are_parsed_as_without(random_bundle: Path, small_video: Path) -> None:
+    tiled = Parser.load(random_bundle, device="cpu", config=ParserConfig(tiles=True, stride=20))
+    whole = Parser.load(random_bundle, device="cpu", config=ParserConfig(stride=20))
+    assert tiled.parse(small_video).frames == whole.parse(small_video).frames
+
+
 def test_the_action_joins_clips_and_tracks(parser: Parser, small_video: Path, parse: VideoParse) -> None:
     observed = parser.observe(small_video)
     assert observed.track_scores is not None
