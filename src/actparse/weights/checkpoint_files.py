@@ -25,6 +25,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from actparse.errors import WeightsError
+from actparse.weights.tfjs import read_graph_weights
 
 # What a training program stores beside its weights; such objects are replaced by empty ones.
 _RECORDS_OF = ("mmengine.", "mmcv.", "mmdet.", "mmpose.", "mmaction.", "argparse.", "pathlib.", "datetime.", "addict.")
@@ -139,7 +140,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """A checkpoint's dictionary, as its program stored it.
 
     Args:
-        path: .pth or .pt of torch, .pkl of arrays (detectron2, Caffe2), or .safetensors.
+        path: .pth or .pt of torch, .pkl of arrays (detectron2, Caffe2), .safetensors, or the .json file of a
+            TensorFlow.js graph model with its shards beside it.
 
     Raises:
         WeightsError: there is no such file, it is damaged, holds no dictionary, is compressed, claims more than it
@@ -147,6 +149,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise WeightsError(f"{path}: no such checkpoint file")
+    if path.suffix == ".json":
+        return dict(read_graph_weights(path))
+    graph = path.with_suffix(".json")
+    if path.suffix == ".bin" and graph.is_file() and not zipfile.is_zipfile(path):
+        raise WeightsError(f"{path}: holds the values of a graph model alone: import {graph}")
     try:
         if path.suffix == ".safetensors":
             found: Any = load_file(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import re
+import shlex
 import shutil
 import urllib.error
 import urllib.request
@@ -45,20 +46,31 @@ def cached_path(checkpoint: Checkpoint, cache: Path | None = None) -> Path:
     return (cache or cache_folder()) / "checkpoints" / checkpoint.file
 
 
+def is_cached(checkpoint: Checkpoint, cache: Path | None = None) -> bool:
+    """Whether a checkpoint's file and its shards are in the cache."""
+    path = cached_path(checkpoint, cache)
+    return all(file.is_file() for file in (path, *map(path.with_name, checkpoint.shards)))
+
+
 def check_cached(checkpoint: Checkpoint, cache: Path | None = None) -> str:
-    """The SHA-256 of a checkpoint's file in the cache.
+    """The SHA-256 of a checkpoint's file in the cache; the shards beside it are checked too.
 
     Raises:
-        WeightsError: it is not there, or is not what was published.
+        WeightsError: one is not there, or is not what was published.
     """
     path = cached_path(checkpoint, cache)
+    found = _check_file(path, checkpoint.sha256, checkpoint)
+    for name, sha256 in checkpoint.shards.items():
+        _check_file(path.with_name(name), sha256, checkpoint)
+    return found
+
+
+def _check_file(path: Path, sha256: str, checkpoint: Checkpoint) -> str:
     if not path.is_file():
         raise WeightsError(f"{path}: not there; {_how_to_get(checkpoint, path)}")
     found = file_sha256(path)
-    if not found.startswith(checkpoint.sha256):
-        raise WeightsError(
-            f"{path}: needs SHA-256 {_begins(checkpoint.sha256)}, got {found}; delete it to fetch it again"
-        )
+    if not found.startswith(sha256):
+        raise WeightsError(f"{path}: needs SHA-256 {_begins(sha256)}, got {found}; delete it to fetch it again")
     return found
 
 
@@ -153,6 +165,9 @@ def _fetch_from_any(
 def _how_to_get(checkpoint: Checkpoint, path: Path) -> str:
     if checkpoint.urls:
         return f"`actparse weights pull {checkpoint.name}` with a network, or put {checkpoint.urls[0]} there by hand"
+    if checkpoint.instructions:
+        commands = checkpoint.instructions.replace("FOLDER", shlex.quote(str(path.parent)))
+        return f"it has to be fetched by hand: {commands}"
     same = "the file" if checkpoint.file_known else f"the file, renamed to {path.name},"
     return f"it has to be fetched by hand: put {same} there from {checkpoint.page}"
 

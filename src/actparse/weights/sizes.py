@@ -1,4 +1,4 @@
-"""Networks by short names, `yolof-r101`, `hrnet-w48`, `ip-csn-152`, `tsn-r50`, sized as a checkpoint's entries are.
+"""Networks by short names, `yolof-r101`, `movenet-thunder`, `ip-csn-152`, `tsn-r50`, sized as a checkpoint is.
 
 A size that a name leaves out is taken from the entries; one that it gives has to be theirs.
 """
@@ -6,7 +6,8 @@ A size that a name leaves out is taken from the entries; one that it gives has t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -15,11 +16,20 @@ from torch import nn
 from actparse.errors import WeightsError
 from actparse.nets.csn import csn
 from actparse.nets.hrnet import Hrnet, HrnetConfig
+from actparse.nets.movenet import Variant, movenet
+from actparse.nets.nanodet import COCO_CLASSES, NanodetConfig, nanodet
 from actparse.nets.tsn import tsn
 from actparse.nets.yolof import yolof
 from actparse.vocabulary import NUM_KEYPOINTS
+from actparse.weights.tfjs_names import nanodet_name
 
-NETWORKS = ("yolof-r50", "yolof-r101", "hrnet-w32", "hrnet-w48", "ip-csn-152", "ir-csn-152", "tsn-r50", "tsn-r50-flow")
+NETWORKS = (
+    *("yolof-r50", "yolof-r101", "nanodet"),
+    *("hrnet-w32", "hrnet-w48", "movenet-thunder", "movenet-lightning", "movenet-multipose"),
+    *("ip-csn-152", "ir-csn-152", "tsn-r50", "tsn-r50-flow"),
+)
+_MOVENET_NAME = re.compile(r"movenet(?P<variant>thunder|lightning|multipose)?")
+_MOVENET_STEMS: dict[int, Variant] = {56: "thunder", 32: "lightning", 48: "multipose"}  # by the stem's channels
 _NAME = re.compile(
     r"(?P<kind>ip|ir)?(?P<family>yolof|hrnet|csn|tsn)(?P<after>ip|ir)?[rw]?(?P<size>\d{1,4})?(?:rgb|(?P<flow>flow))?"
 )
@@ -42,19 +52,27 @@ def build_network(
     Args:
         name: family and size; hyphens, underscores and case do not matter, and a size may be left out.
         entries: of the checkpoint, in any layout.
-        num_classes: None takes the file's, or where it has no head 80 of a detector, 24 of a video network.
+        num_classes: None takes the file's; if it has no head, 80 of a detector, 24 of a video network.
         source: what the error calls the file.
 
     Raises:
         WeightsError: no such network, or the entries are of another size than `name` says, or of none that exists.
     """
-    found = _NAME.fullmatch(re.sub(r"[-_. ]", "", name.lower()))
+    plain = re.sub(r"[-_. ]", "", name.lower())
+    movenet_name = _MOVENET_NAME.fullmatch(plain)
+    if movenet_name or plain == "nanodet":
+        with _seeded():
+            if movenet_name:
+                return movenet(_movenet_variant(name, movenet_name["variant"], entries, source))
+            classes = num_classes or _nanodet_classes(entries) or COCO_CLASSES
+            _expect_at_most(source, "classes", classes, _MAX_CLASSES)
+            return nanodet(classes)
+    found = _NAME.fullmatch(plain)
     if found is None or (found["family"] != "csn" and (found["kind"] or found["after"])):
         hint = "; a ResNet goes into one of them" if "resnet" in name.lower() else ""
         raise WeightsError(f"network {name!r}: needs one of {', '.join(NETWORKS)}{hint}")
     family, size = found["family"], int(found["size"]) if found["size"] else None
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(_SEED)
+    with _seeded():
         if family == "hrnet":
             return _hrnet(name, size, entries, source)
         depth = _agreed(name, "depth", size, _depth(entries), source) or _DEFAULT_DEPTH[family]
@@ -72,6 +90,30 @@ def build_network(
             _expect_at_most(source, "input channels", channels, _MAX_CHANNELS)
             net = tsn(depth, channels, classes)
     return net
+
+
+@contextmanager
+def _seeded() -> Iterator[None]:
+    """Give fresh weights that are the same each time, and leave torch's random numbers as they were."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(_SEED)
+        yield
+
+
+def _movenet_variant(name: str, variant: str | None, entries: Mapping[str, Any], source: str) -> Variant:
+    stem = _shape_of(entries, r".*/Conv1/Conv2D_weights")
+    if stem and stem[-1] not in _MOVENET_STEMS:
+        channels = ", ".join(map(str, _MOVENET_STEMS))
+        raise WeightsError(f"{source}: first convolution of a MoveNet must have {channels} channels, got {stem[-1]}")
+    agreed: Variant = _agreed(name, "variant", variant, _MOVENET_STEMS[stem[-1]] if stem else None, source)
+    return agreed or "thunder"
+
+
+def _nanodet_classes(entries: Mapping[str, Any]) -> int | None:
+    """The classes of a graph file's detector: what its last layers have besides the distances of a box."""
+    shape = _shape_of(entries, re.escape(nanodet_name("head_outputs.0.weight")))
+    classes = shape[-1] - NanodetConfig().num_outputs + 1 if shape else 0
+    return classes if classes > 0 else None
 
 
 def _hrnet(name: str, width: int | None, entries: Mapping[str, Any], source: str) -> Hrnet:

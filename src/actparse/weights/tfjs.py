@@ -1,15 +1,12 @@
-"""TensorFlow.js graph models: the file that lists the weights, its shards, and how the graphs name our entries.
-
-A graph holds a constant for everything that it computes with. Numbers of the computation (axes, margins, grids) are
-told from weights by their type, their shape and a few names.
-"""
+"""TensorFlow.js graph models: the .json file that lists the weights, and the shards that hold their values."""
 
 from __future__ import annotations
 
 import json
 import math
 import re
-from collections.abc import Mapping
+import reprlib
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,26 +16,48 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from actparse.errors import WeightsError
-from actparse.nets.nanodet import COCO_CLASSES, STAGE_BLOCKS
 
-MAX_BYTES = 2**31  # of all shards of a file
-_DTYPES = {"float32": "<f4", "float16": "<f2", "int32": "<i4", "uint8": "u1", "uint16": "<u2", "bool": "?"}
-_CONSTANT = re.compile(
-    r"(?:^|/)(?:ConstantFolding/.*|Reshape(?:_\d+)?|truediv(?:_\d+)?|strided_slice_\d+|zeros_like|stack.*|Const(?:_\d+)?)$"
-)
-_MODEL = "StatefulPartitionedCall/center_net_mobile_net_v2fpn_feature_extractor/model_1/"
-_HEADS = {  # ours to the graph's
-    "center": "center_0",
-    "heatmap": "kpt_heatmap_0",
-    "regress": "kpt_regress_0",
-    "offset": "kpt_offset_0",
-    "box_scale": "box_scale_0",
-    "box_offset": "box_offset_0",
-}
-_FIRST_HEAD = 3  # number of the first head's separable convolution
-_PERSON_ORDER = ("center", "heatmap", "regress", "offset")
-_MULTIPOSE_ORDER = ("center", "box_scale", "box_offset", "heatmap", "regress", "offset")
-_NANODET_HEAD_BIASES = (60, 62, 66, 68, 70, 72)  # numbers of the head's biases, of the convolutions 28 to 33
+MAX_BYTES = 2**29  # of all shards of a file; the largest that is imported here has 12 MB
+MAX_JSON_BYTES = 2**26
+MAX_AXES = 8
+MAX_NAME = 1000  # characters
+_MAX_FLOAT = float(np.finfo(np.float32).max)
+_DTYPES = {"float32": "<f4", "float16": "<f2", "int32": "<i4", "uint8": "u1", "uint16": "<u2", "bool": "u1"}
+_QUANTISED = ("float16", "uint8", "uint16")
+
+
+@dataclass(frozen=True)
+class _Spec:
+    """One tensor of a manifest: `scale` and `least` turn the stored numbers into its values."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str  # of the values, as TensorFlow.js names it
+    stored: str  # of the bytes, as NumPy names it
+    scale: float = 1.0
+    least: float = 0.0
+
+    @property
+    def num_bytes(self) -> int:
+        """Length in a shard."""
+        return np.dtype(self.stored).itemsize * math.prod(self.shape)
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Shards, and the tensors that lie in them one after the other."""
+
+    shards: tuple[Path, ...]
+    specs: tuple[Any, ...]  # as the JSON file has them
+
+
+def graph_shards(path: Path) -> tuple[Path, ...]:
+    """List the files beside a graph model's .json file that hold its values, in the manifest's order.
+
+    Raises:
+        WeightsError: it is no graph model, a shard is missing, named twice, in another folder or too large.
+    """
+    return tuple(shard for group in _groups(path) for shard in group.shards)
 
 
 def read_graph_weights(path: Path) -> dict[str, Tensor]:
@@ -48,165 +67,134 @@ def read_graph_weights(path: Path) -> dict[str, Tensor]:
         path: the .json file; its shards are in the same folder.
 
     Returns:
-        Every tensor of the manifest by its name, in TensorFlow's order of axes; quantised ones as float32.
+        Every tensor of the manifest by its name, in TensorFlow's order of axes; quantised ones dequantised.
 
     Raises:
-        WeightsError: it is no graph model, a shard is missing, or the sizes do not fit.
+        WeightsError: it is no graph model, a shard is missing, named twice, in another folder or too large, a tensor
+            is not described, or the sizes do not fit. Memory stays in proportion to the files.
     """
     weights: dict[str, Tensor] = {}
-    for group in _manifest(path):
-        paths, specs = group.get("paths"), group.get("weights")
-        if not isinstance(paths, list) or not isinstance(specs, list):
-            raise WeightsError(f"{path}: weightsManifest must hold lists of paths and weights")
-        raw = b"".join(_read_shard(path, name) for name in paths)
+    for group in _groups(path):
+        raw = b"".join(_read_shard(shard) for shard in group.shards)
+        names = ", ".join(shard.name for shard in group.shards)
         start = 0
-        for spec in specs:
-            name, dtype, shape = _described(path, spec)
-            end = start + np.dtype(dtype).itemsize * math.prod(shape)
+        for entry in group.specs:
+            spec = _spec(path, entry)
+            end = start + spec.num_bytes
             if end > len(raw):
-                raise WeightsError(f"{path}: {name} needs bytes up to {end} of {', '.join(paths)}, got {len(raw)}")
-            if name in weights:
-                raise WeightsError(f"{path}: weightsManifest names {name} twice")
-            values = np.frombuffer(raw[start:end], dtype).reshape(shape)
-            weights[name] = torch.from_numpy(np.array(_dequantised(values, spec.get("quantization"))))
+                raise WeightsError(f"{path}: {spec.name} needs bytes up to {end} of {names}, got {len(raw)}")
+            if spec.name in weights:
+                raise WeightsError(f"{path}: weightsManifest names {spec.name} twice")
+            weights[spec.name] = _tensor(spec, raw[start:end])
             start = end
         if start != len(raw):
-            raise WeightsError(f"{path}: weights need {start} bytes of {', '.join(paths)}, got {len(raw)}")
+            raise WeightsError(f"{path}: weights need {start} bytes of {names}, got {len(raw)}")
     return weights
+
+
+def _groups(path: Path) -> list[_Group]:
+    """The groups of a manifest, whose shards exist and are not too large together."""
+    groups, sizes = [], dict[Path, int]()
+    for group in _manifest(path):
+        names, specs = group.get("paths"), group.get("weights")
+        if not isinstance(names, list) or not isinstance(specs, list):
+            raise WeightsError(f"{path}: weightsManifest must hold lists of paths and weights")
+        shards = []
+        for name in names:
+            shard = _shard(path, name)
+            if shard in sizes:
+                raise WeightsError(f"{path}: weightsManifest names the shard {name} twice")
+            sizes[shard] = shard.stat().st_size
+            shards.append(shard)
+        groups.append(_Group(tuple(shards), tuple(specs)))
+    if sum(sizes.values()) > MAX_BYTES:
+        raise WeightsError(f"{path}: shards must be at most {MAX_BYTES} bytes, got {sum(sizes.values())}")
+    return groups
 
 
 def _manifest(path: Path) -> list[dict[str, Any]]:
     try:
-        graph = json.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            text = file.read(MAX_JSON_BYTES + 1)
+        graph = json.loads(text.decode("utf-8")) if len(text) <= MAX_JSON_BYTES else None
     except (OSError, ValueError, RecursionError) as error:
         raise WeightsError(f"{path}: needs the JSON file of a TensorFlow.js graph model, got: {error}") from None
+    if len(text) > MAX_JSON_BYTES:
+        raise WeightsError(f"{path}: must be at most {MAX_JSON_BYTES} bytes, got more")
     groups = graph.get("weightsManifest") if isinstance(graph, dict) else None
     if not isinstance(groups, list) or not all(isinstance(group, dict) for group in groups):
         raise WeightsError(f"{path}: needs a TensorFlow.js graph model with a weightsManifest")
     return groups
 
 
-def _read_shard(path: Path, name: Any) -> bytes:
-    """The bytes of a shard in the folder of `path`; a name that leads out of it is not followed."""
-    if not isinstance(name, str) or name in ("", ".", "..") or re.search(r"[/\\\0]", name):
-        raise WeightsError(f"{path}: weightsManifest paths must be names of files beside it, got {name!r}")
+def _shard(path: Path, name: Any) -> Path:
+    """The file of a shard, in the folder of `path`; a name that leads out of it is not followed."""
+    if not isinstance(name, str) or not name.isprintable() or name in ("", ".", "..") or re.search(r"[/\\:]", name):
+        raise WeightsError(f"{path}: weightsManifest paths must be names of files beside it, got {reprlib.repr(name)}")
     shard = path.parent / name
-    if not shard.is_file():
-        raise WeightsError(f"{path}: needs the shard {name} beside it")
-    if shard.stat().st_size > MAX_BYTES:
-        raise WeightsError(f"{shard}: must be at most {MAX_BYTES} bytes, got {shard.stat().st_size}")
-    return shard.read_bytes()
-
-
-def _described(path: Path, spec: Any) -> tuple[str, str, tuple[int, ...]]:
-    """Name, stored dtype and shape of a weight."""
-    match spec:
-        case {"name": str(name), "shape": list(shape), "dtype": str(dtype)}:
-            quantised = spec.get("quantization")
-            stored = quantised.get("dtype") if isinstance(quantised, dict) else dtype
-            is_shape = all(isinstance(side, int) and 0 <= side < MAX_BYTES for side in shape)
-            if is_shape and math.prod(shape) < MAX_BYTES and stored in _DTYPES:
-                return name, _DTYPES[stored], tuple(shape)
-    known = ", ".join(_DTYPES)
-    raise WeightsError(f"{path}: a weight must have a name, a shape and a dtype of {known}, got {str(spec)[:120]}")
-
-
-def _dequantised(values: NDArray[Any], quantization: Any) -> NDArray[Any]:
-    if not isinstance(quantization, dict):
-        return values
-    scale, least = quantization.get("scale", 1.0), quantization.get("min", 0.0)
-    return values.astype(np.float32) * np.float32(scale) + np.float32(least)
-
-
-def is_graph_constant(name: str, value: Any) -> bool:
-    """Whether an entry is a number of the computation and no weight: integers, scalars, grids."""
     try:
-        tensor = torch.as_tensor(value)
-    except (TypeError, ValueError, RuntimeError):
-        return False
-    return not tensor.is_floating_point() or tensor.ndim == 0 or bool(_CONSTANT.search(name))
+        if shard.is_file():
+            return shard
+    except OSError as error:  # a name that the system does not take
+        raise WeightsError(f"{path}: needs the shard {reprlib.repr(name)} beside it: {error.strerror}") from None
+    raise WeightsError(f"{path}: needs the shard {name} beside it")
 
 
-def graph_values(name: str, value: Tensor, ours: Tensor) -> Tensor:
-    """A graph's entry in PyTorch's order of axes; of the detector's last layers the first class, if ours has one.
-
-    Args:
-        name: our name of the entry.
-        value: (kh, kw, in, out), of a depthwise convolution (kh, kw, channels, 1), or a bias (out,).
-        ours: the entry that it is for.
-    """
-    if value.ndim == 4:
-        value = value.permute(2, 3, 0, 1) if ".depthwise." in name else value.permute(3, 2, 0, 1)
-    if name.startswith("head_outputs.") and len(value) == len(ours) + COCO_CLASSES - 1:
-        value = torch.cat((value[:1], value[COCO_CLASSES:]))
-    return value
+def _read_shard(shard: Path) -> bytes:
+    try:
+        return shard.read_bytes()
+    except OSError as error:
+        raise WeightsError(f"{shard}: cannot be read: {error.strerror}") from None
 
 
-def movenet_person_name(name: str) -> str:
-    """Our name of an entry as the graphs of Thunder and Lightning have it."""
-    return _movenet_name(name, _PERSON_ORDER)
+def _spec(path: Path, entry: Any) -> _Spec:
+    match entry:
+        case {"name": str(name), "dtype": str(dtype), "shape": list(shape)} if name.isprintable() and name:
+            pass
+        case _:
+            raise WeightsError(f"{path}: a weight must have a name, a dtype and a shape, got {reprlib.repr(entry)}")
+    if len(name) > MAX_NAME:
+        raise WeightsError(f"{path}: a weight's name must have at most {MAX_NAME} characters, got {len(name)}")
+    if not _is_shape(shape):
+        raise WeightsError(
+            f"{path}: shape of {name} must be at most {MAX_AXES} sizes of at least 0 that fit into {MAX_BYTES} bytes, "
+            f"got {reprlib.repr(shape)}"
+        )
+    if dtype not in _DTYPES:
+        raise WeightsError(f"{path}: dtype of {name} must be one of {', '.join(_DTYPES)}, got {reprlib.repr(dtype)}")
+    if entry.get("quantization") is None:
+        return _Spec(name, tuple(shape), dtype, _DTYPES[dtype])
+    return _quantised(path, _Spec(name, tuple(shape), dtype, ""), entry["quantization"])
 
 
-def movenet_multipose_name(name: str) -> str:
-    """Our name of an entry as the graph of MultiPose has it."""
-    return _movenet_name(name, _MULTIPOSE_ORDER)
+def _is_shape(shape: list[Any]) -> bool:
+    sides = [side for side in shape if type(side) is int and 0 <= side < MAX_BYTES]  # True is no size
+    return len(sides) == len(shape) <= MAX_AXES and math.prod(side or 1 for side in sides) < MAX_BYTES
 
 
-def _movenet_name(name: str, heads: tuple[str, ...]) -> str:
-    room, *path, kind = name.split(".")
-    if room == "heads":
-        return _head_name(path, kind, heads)
-    if room == "pyramid":
-        return _pyramid_name(path, kind)
-    layer = {"stem": "Conv1", "last": "Conv_1"}.get(path[0])
-    if layer is None:
-        block = "expanded_conv" if path[1] == "0" else f"block_{path[1]}"
-        layer = f"{block}_{path[2]}"
-    conv = "depthwise" if path[-1] == "depthwise" else "Conv2D"
-    return f"{_MODEL}model/{layer}/{conv}_{'weights' if kind == 'weight' else 'bn_offset'}"
+def _quantised(path: Path, spec: _Spec, quantization: Any) -> _Spec:
+    """The description of a tensor that is stored as float16, or as whole numbers with a scale and a least value."""
+    match quantization:
+        case {"dtype": "float16"}:
+            return replace(spec, stored=_DTYPES["float16"])
+        case {
+            "dtype": "uint8" | "uint16" as stored,
+            "scale": int() | float() as scale,
+            "min": int() | float() as least,
+        }:
+            if all(-_MAX_FLOAT <= value <= _MAX_FLOAT for value in (scale, least)):
+                return replace(spec, stored=_DTYPES[stored], scale=float(scale), least=float(least))
+    raise WeightsError(
+        f"{path}: quantization of {spec.name} must have a dtype of {', '.join(_QUANTISED)} and, but for float16, a "
+        f"scale and a min, got {reprlib.repr(quantization)}"
+    )
 
 
-def _pyramid_name(path: list[str], kind: str) -> str:
-    number = "" if path[1] == "0" else f"_{path[1]}"
-    if path[0] == "laterals":
-        return f"{_MODEL}conv2d{number}/{'Conv2D' if kind == 'weight' else 'BiasAdd'}/ReadVariableOp"
-    layer = f"{_MODEL}separable_conv2d{number}/separable_conv2d"
-    if path[2] == "depthwise":
-        return f"{layer}/ReadVariableOp"
-    return f"{layer}_{'weights' if kind == 'weight' else 'bn_offset'}"
-
-
-def _head_name(path: list[str], kind: str, heads: tuple[str, ...]) -> str:
-    head = path[0]
-    number = _FIRST_HEAD + heads.index(head) if head in heads else -1
-    room = f"StatefulPartitionedCall/{_HEADS[head]}"
-    if path[1] == "output":
-        return f"{room}/conv2d_{number + 1}/{'Conv2D' if kind == 'weight' else 'BiasAdd'}/ReadVariableOp"
-    layer = f"{room}/separable_conv2d_{number}"
-    if kind == "bias":
-        return f"{layer}/BiasAdd/ReadVariableOp"
-    return f"{layer}/separable_conv2d/ReadVariableOp{'' if path[2] == 'depthwise' else '_1'}"
-
-
-def nanodet_name(name: str) -> str:
-    """Our name of an entry as the graph of NanoDet-g has it, which numbers its convolutions."""
-    number, kind = _NANODET_CONVS[name.rsplit(".", 1)[0]], name.rsplit(".", 1)[1]
-    if kind == "weight":
-        return f"PartitionedCall/split{f'_{number}' if number else ''}"
-    first = len(_NANODET_CONVS) - len(_NANODET_HEAD_BIASES)
-    return f"unknown_{2 * number if number < first else _NANODET_HEAD_BIASES[number - first]}"
-
-
-def _nanodet_convs() -> Mapping[str, int]:
-    """Our convolutions' names to their numbers in the graph."""
-    names = ["backbone.stem.conv"]
-    for stage, count in enumerate(STAGE_BLOCKS):
-        pairs = [f"{layer}.{block}" for block in range(count) for layer in ("outer", "inner")]
-        names += [f"backbone.stages.{stage}.{layer}.conv" for layer in ("first", *pairs, "last")]
-    names += [f"laterals.{level}" for level in range(3)]
-    for level in range(3):
-        names += [f"head_convs.{level}.conv", f"head_outputs.{level}"]
-    return {name: number for number, name in enumerate(names)}
-
-
-_NANODET_CONVS = _nanodet_convs()
+def _tensor(spec: _Spec, raw: bytes) -> Tensor:
+    values: NDArray[Any] = np.frombuffer(raw, spec.stored).reshape(spec.shape)
+    if spec.stored != _DTYPES[spec.dtype]:
+        with np.errstate(over="ignore"):
+            values = values.astype(np.float32) * np.float32(spec.scale) + np.float32(spec.least)
+    native = {"float32": np.float32, "int32": np.int32, "bool": np.bool_}.get(spec.dtype, values.dtype)
+    with np.errstate(invalid="ignore"):
+        return torch.from_numpy(np.array(np.rint(values) if native is np.int32 else values, native))  # writable
