@@ -85,7 +85,7 @@ class Imported:
 def import_to_file(source: str, out: Path, options: ImportOptions, *, cache: Path | None = None) -> Imported:
     """Import a file, or a registry's name whose file is in the cache, and write it as a file of ours.
 
-    The file is in float32 and has its origin in the header.
+    The file is in float16 where that keeps every value, as of the graph models, else in float32. Its header has its origin.
 
     Raises:
         WeightsError: `source` is neither, cannot be imported, or `out` is not a .safetensors file.
@@ -98,10 +98,14 @@ def import_to_file(source: str, out: Path, options: ImportOptions, *, cache: Pat
         path = fetch(checkpoint(source), cache=cache, offline=True) if _is_name(source) else path
     imported = import_checkpoint(path, options)
     figures = {"imported": _origin(imported, path.name), "fresh": list(imported.entries.fresh)}
-    save_network(
-        out, imported.net, kind=imported.kind, settings=imported.settings, metrics=figures, dtype=torch.float32
-    )
+    dtype = torch.float16 if _fits_float16(imported.net) else torch.float32
+    save_network(out, imported.net, kind=imported.kind, settings=imported.settings, metrics=figures, dtype=dtype)
     return imported
+
+
+def _fits_float16(net: nn.Module) -> bool:
+    """Whether every value of a network is one of float16."""
+    return all(torch.equal(value.half().float(), value.float()) for value in net.state_dict().values())
 
 
 def _is_name(source: str) -> bool:
