@@ -30,7 +30,7 @@ from actparse.training.options import say_nothing
 from actparse.training.parts import PartsTask
 from actparse.training.persons import PersonsTask
 from actparse.training.poses import PosesTask
-from actparse.training.recipes import COMPARED_RECIPES, NETWORK_RECIPES
+from actparse.training.recipes import COMPARED_RECIPES, NETWORK_RECIPES, PEOPLE_RECIPES
 from actparse.training.runs import RunFolder
 from actparse.training.tracks import TracksTask
 from actparse.vocabulary import GROUPS
@@ -51,7 +51,7 @@ def options(**changes: Any) -> TrainOptions:
 
 def test_every_network_of_the_bundle_has_a_recipe() -> None:
     wanted = {"persons", "poses", "parts", "tracks", "action", *(f"states-{group}" for group in GROUPS)}
-    assert wanted | {"parts-without-dots", "tiny", *COMPARED_RECIPES} == set(RECIPES)
+    assert wanted | {"parts-without-dots", "tiny", *COMPARED_RECIPES, *PEOPLE_RECIPES} == set(RECIPES)
     assert set(ORDER) == set(NETWORK_RECIPES)
 
 

@@ -16,11 +16,13 @@ from actparse.data.shares import StateShares, load_shares
 from actparse.errors import ConfigError, WeightsError
 from actparse.nets.csn import Csn
 from actparse.nets.hrnet import Hrnet
+from actparse.nets.part_regression import PartRegression
 from actparse.nets.tracks import TrackNet
 from actparse.nets.tsn import Tsn
 from actparse.nets.yolof import Yolof
 from actparse.stages.actions import Classifier, ClipClassifier, ClipConfig, ClipEnsemble, StateRecognizer
 from actparse.stages.baseline import BaselineRecognizer, build_recognizer
+from actparse.stages.part_fusion import PartFusion, PartFusionConfig
 from actparse.stages.parts import PartDetector, PartsConfig
 from actparse.stages.persons import PersonDetector, PersonsConfig
 from actparse.stages.poses import PoseEstimator, PosesConfig
@@ -170,6 +172,12 @@ def load_poses(path: Path, *, device: str = "cpu") -> PoseEstimator:
 def load_parts(path: Path, *, device: str = "cpu") -> PartDetector:
     """The part detector of one network's file, with dots or without."""
     return PartDetector(*_net_and_settings(load_network(path, device=device), Yolof, PartsConfig))
+
+
+def load_part_fusion(path: Path, detector: PartDetector | None, *, device: str = "cpu") -> PartFusion:
+    """The fusion of a detector with the rule and the network on keypoints that one file holds."""
+    net, config = _net_and_settings(load_network(path, device=device), PartRegression, PartFusionConfig)
+    return PartFusion(detector, net, config)
 
 
 def bundle_name(folder: Path) -> str:

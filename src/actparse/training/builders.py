@@ -21,6 +21,8 @@ from actparse.training.clips import ActionTask, ClipTask
 from actparse.training.keypoint_cache import predicted_keypoints
 from actparse.training.levels import level_from_text
 from actparse.training.options import Report, TrainOptions
+from actparse.training.part_regression import PartRegressionTask
+from actparse.training.part_stream import PartStream, PartStreamConfig, open_part_stream
 from actparse.training.parts import PartsTask
 from actparse.training.persons import PersonsTask
 from actparse.training.pose_stream import CropStream, StreamConfig, open_stream
@@ -37,6 +39,7 @@ from actparse.vocabulary import GROUPS
 StoreKeypoints = tuple[Store, NDArray[np.float32]]  # a split, and keypoints (P, 17, 3) of its persons
 HELD_OUT_SPLITS = ("val", "test")  # the first that the dataset has
 NUM_HELD_OUT_CROPS = 2000  # of the pose stream
+NUM_PART_PERSONS, NUM_HELD_OUT_PERSONS = 20_000, 2000  # of the stream of keypoints and part boxes, at most
 
 
 def open_splits(data: Path, out: Path, report: Report) -> tuple[Store, Store]:
@@ -116,6 +119,20 @@ def _with_keypoints(data: Path, run: RunFolder, options: TrainOptions) -> tuple[
 def _parts(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Task:
     stage = tiny.PARTS_STAGE if name == "parts" else tiny.PARTS_STAGE_WITHOUT_DOTS
     return PartsTask(name, *_with_keypoints(data, run, options), tiny.PARTS_NET, stage)
+
+
+def open_part_streams(data: Path, out: Path, options: TrainOptions) -> tuple[PartStream, PartStream]:
+    """Open the persons that the network from keypoints to part boxes trains on and those that it is judged by."""
+    folder, config = cache_folder(data, out), PartStreamConfig()
+    num_persons = min(NUM_PART_PERSONS, options.stream_crops)
+    train = open_part_stream(folder, "train", num_persons, config, report=options.report)
+    num_held_out = min(NUM_HELD_OUT_PERSONS, num_persons)
+    return train, open_part_stream(folder, "val", num_held_out, config, report=options.report)
+
+
+def _part_regression(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Task:
+    streams = open_part_streams(data, run.out, options)
+    return PartRegressionTask(*streams, tiny.PART_REGRESSION_NET, tiny.PART_FUSION_STAGE)
 
 
 def open_tracks(data: Path, out: Path, options: TrainOptions) -> TrackStream | None:
@@ -203,6 +220,7 @@ _BUILDERS: dict[str, Builder] = {
     "parts": _parts,
     "parts-without-dots": _parts,
     "tracks": _tracks,
+    "part-regression": _part_regression,
     "baseline": _baseline,
     **dict.fromkeys(tiny.VIDEO_NETWORKS, _action),
     "action-pretrained": _pretrained,

@@ -106,9 +106,18 @@ COMPARED_RECIPES: dict[str, Recipe] = {  # for Table I; video networks leave sta
         batch_size=8,
     ),
 }
+PEOPLE_RECIPES: dict[str, Recipe] = {  # for real people, beside public networks for persons and poses
+    "part-regression": Recipe(
+        description="network from keypoints to part boxes, on rendered persons with a pose network's errors",
+        steps=12_000,
+        samples_per_second=20_000,
+        batch_size=256,
+    ),
+}
 RECIPES: dict[str, Recipe] = {
     **NETWORK_RECIPES,
     **COMPARED_RECIPES,
+    **PEOPLE_RECIPES,
     "tiny": Recipe(
         description="the whole tiny bundle: all of its networks, two at a time",
         steps=sum(recipe.steps for recipe in NETWORK_RECIPES.values()),
