@@ -16,7 +16,6 @@ from actparse.errors import ConfigError, expect_shape
 from actparse.nets.boxes import cxcywh_to_xyxy, giou
 from actparse.vocabulary import NUM_KEYPOINTS, PARTS
 
-MIN_CONFIDENCE = 0.02  # a keypoint below it has no position for the network
 MAX_LOG_SIDE = 3.0  # of a box's side, in torsos, on both sides of 0
 MAX_POSITION = 8.0  # torsos from the pose's middle; further keypoints are moved there
 
@@ -62,8 +61,7 @@ class PartRegression(nn.Module):
             ShapeError: `poses` has another shape.
         """
         expect_shape("poses", poses, (None, NUM_KEYPOINTS, 3))
-        exists = (poses[..., 2:] >= MIN_CONFIDENCE).to(poses)  # (N, 17, 1)
-        x = torch.cat((poses[..., :2].clamp(-MAX_POSITION, MAX_POSITION) * exists, poses[..., 2:]), dim=2).flatten(1)
+        x = torch.cat((poses[..., :2].clamp(-MAX_POSITION, MAX_POSITION), poses[..., 2:]), dim=2).flatten(1)  # (N, 51)
         for layer in self.layers:
             x = self.dropout(F.leaky_relu(layer(x), 0.1))
         values = self.output(x).float().reshape(-1, len(PARTS), 5)  # (N, 10, 5)

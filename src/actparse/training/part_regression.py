@@ -38,6 +38,7 @@ class KeypointErrors:
     unsure_jitter: float = 0.35  # added to it for each unit of confidence below 0.5
     spread: float = 0.5  # standard deviation of the logarithm of a sample's own jitter
     lost: float = 0.04  # share of keypoints that are unsure and far off
+    removed: float = 0.25  # keypoints without a position, at most; in a third of the samples
     swapped: float = 0.03  # left for right, all keypoints
     swapped_limbs: float = 0.06  # the same, arms or legs alone
 
@@ -181,6 +182,8 @@ def with_errors(keypoints: Floats, errors: KeypointErrors, rng: np.random.Genera
     size = size * np.exp(rng.normal(0, errors.spread, (count, 1))) * JOINT_ERRORS
     noise = rng.normal(0, 1, (*visibility.shape, 2)) * size[..., None] * torso[:, None, None]
     found = np.concatenate((keypoints[..., :2] + noise, confidence[..., None]), axis=2).astype(np.float32)
+    removed = rng.uniform(0, errors.removed, (count, 1)) * (rng.random((count, 1)) < 1 / 3)
+    found[rng.random(visibility.shape) < removed] = 0
     swapped = rng.random(count) < errors.swapped
     found[swapped] = found[swapped][:, KEYPOINT_FLIP]
     for left, right in (LIMBS[:2], LIMBS[2:]):
