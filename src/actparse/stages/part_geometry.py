@@ -6,13 +6,15 @@ the knee bends and the nose points, the skull is behind the face.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from actparse.errors import expect_shape
 from actparse.vocabulary import KEYPOINTS, PARTS
 
-Points = NDArray[np.float32]  # (N, 2) x, y
+Points = NDArray[np.floating[Any]]  # (N, 2) x, y
 SIDES = ("left", "right")
 
 # Everything below is in lengths of the torso.
@@ -105,7 +107,7 @@ def torso_lengths(keypoints: NDArray[np.float32]) -> NDArray[np.float32]:
             surest = np.minimum(a[:, 2], b[:, 2])
             for row, least in enumerate((MIN_BONE_CONFIDENCE, np.finfo(np.float32).tiny)):
                 lengths[row] = np.maximum(lengths[row], np.where(surest >= least, length, 0))
-    return np.maximum(np.where(lengths[0] > 0, lengths[0], lengths[1]), 1)
+    return np.maximum(np.where(lengths[0] > 0, lengths[0], lengths[1]), 1).astype(np.float32)
 
 
 def located(keypoints: NDArray[np.float32]) -> NDArray[np.float32]:
