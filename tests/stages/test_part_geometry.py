@@ -124,6 +124,15 @@ def test_keypoints_without_a_position_are_where_their_neighbours_are() -> None:
     assert points["right_wrist"].tolist() == [-40, 0]
 
 
+def test_a_face_without_keypoints_is_above_the_shoulders() -> None:
+    keypoints = person()
+    keypoints[0, :5] = 0
+    assert located(keypoints)[0, :5] - 200 == pytest.approx(np.tile((0, -135), (5, 1)), abs=1e-3)
+    boxes, scores = rule_boxes(keypoints)
+    assert boxes[0, 0] - 200 == pytest.approx(box_of("head", person()), abs=12)
+    assert scores[0, 0] == 0
+
+
 def test_nothing_located_has_finite_boxes_and_score_0() -> None:
     boxes, scores = rule_boxes(np.zeros((2, 17, 3), np.float32))
     assert np.isfinite(boxes).all()

@@ -42,7 +42,7 @@ FOOT_RADIUS = 0.09
 SIDE_KNEE, SIDE_NOSE = 0.15, 0.2  # how far a bent knee and a nose are in front, where a person is seen from the side
 HEAD_UP, HEAD_BACK = 0.05, 0.4  # of the head's middle from that of the face; the second in lengths from ears to nose
 HEAD_WIDTH, HEAD_HEIGHT, HEAD_DEPTH = 0.30, 0.42, 0.7  # the last in lengths from ears to nose, added to both
-NECK = 0.35  # from the shoulders to the face, where no keypoint of the face exists
+NECK = 0.35  # from the shoulders to a face without any keypoint, in lengths from the hips to the shoulders
 SCORE_KEYPOINTS: dict[str, tuple[str, ...]] = {  # that a part's box depends on
     "arm": ("shoulder", "elbow", "wrist"),
     "hand": ("elbow", "wrist"),
@@ -123,6 +123,9 @@ def located(keypoints: NDArray[np.float32]) -> NDArray[np.float32]:
             points[take, target] = points[take, source]
             lacks &= ~take
         exists[:, target] |= ~lacks
+    faceless = ~(keypoints[:, :5, 2] > 0).any(axis=1)  # (N,)
+    shoulders, hips = points[:, 5:7].mean(axis=1), points[:, 11:13].mean(axis=1)  # (N, 2)
+    points[faceless, :5] = (shoulders + NECK * (shoulders - hips))[faceless, None]
     return points
 
 
