@@ -68,7 +68,7 @@ def test_the_rule_alone_stays_as_it_is() -> None:
 def test_rule_and_regression_are_averaged_by_their_weights() -> None:
     rule, regression = source((10, 10, 30, 30), 0.9), source((14, 18, 34, 46), 0.4)
     hand = GroupFusion(rule=3, regression=1)
-    boxes, scores = fused(rule, regression, None, hand=hand)
+    boxes, scores = fused(rule, regression, None, head=GroupFusion(), hand=hand)
     assert boxes[PART_INDEX["head"]].tolist() == [12, 14, 32, 38]
     assert boxes[PART_INDEX["left_hand"]].tolist() == [11, 12, 31, 34]
     assert scores == pytest.approx(np.full(10, 0.6))  # the root of 0.9 x 0.4
