@@ -23,6 +23,8 @@ from actparse.nets.tsn import Tsn
 from actparse.nets.yolof import Yolof
 from actparse.stages.actions import Classifier, ClipConfig, StateRecognizer
 from actparse.stages.loading import StageBundle
+from actparse.stages.part_fusion import PartFusion
+from actparse.stages.parts import PartDetector
 from actparse.stages.persons import PersonsConfig
 from actparse.stages.poses import PosesConfig
 from actparse.training.paper.parts import PartsNumbers
@@ -110,13 +112,15 @@ def forward_macs(net: nn.Module, shape: Sequence[int]) -> int:
 
 def bundle_costs(bundle: StageBundle, video: VideoShape) -> tuple[NetworkCost, ...]:
     """Every network of a bundle on a video, in the order of the stages."""
-    persons, poses, parts = bundle.persons, bundle.poses, bundle.parts
+    persons, poses = bundle.persons, bundle.poses
+    parts = bundle.parts.detector if isinstance(bundle.parts, PartFusion) else bundle.parts
     boxes = video.num_frames * video.persons_per_frame
     costs = [
         _cost("persons", persons.net, persons.input_shape(video.size), video.num_frames),
         _cost("poses", poses.net, poses.input_shape, boxes * poses.num_passes),
-        _cost("parts", parts.net, (3, parts.config.size, parts.config.size), boxes),
     ]
+    if isinstance(parts, PartDetector):
+        costs.append(_cost("parts", parts.net, (3, parts.config.size, parts.config.size), boxes))
     if bundle.baseline is not None:
         costs += _baseline_costs(bundle.baseline.net, bundle.baseline.settings.resized(video.size), video)
     if bundle.action is not None:

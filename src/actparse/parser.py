@@ -30,6 +30,7 @@ from actparse.stages.integrate import (
     with_states,
 )
 from actparse.stages.loading import BUNDLE_FILE, StageBundle, bundle_folder, bundle_inference, load_bundle
+from actparse.stages.part_fusion import PartFusion
 from actparse.stages.parts import PartDetector
 from actparse.stages.persons import PersonDetector
 from actparse.stages.poses import PoseEstimator
@@ -115,7 +116,7 @@ class Parser:
         self.labels: LabelSpace = bundle.labels
         self.persons: PersonDetector = TiledPersons(bundle.persons) if self.config.tiles else bundle.persons
         self.poses: PoseEstimator = bundle.poses
-        self.parts: PartDetector = bundle.parts
+        self.parts: PartDetector | PartFusion = bundle.parts
         self.action: Classifier | None = bundle.action
         self.states: StateRecognizer | None = bundle.states
         self.baseline: BaselineRecognizer | None = bundle.baseline  # in the place of both

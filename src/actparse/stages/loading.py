@@ -20,6 +20,7 @@ from actparse.nets.csn import Csn
 from actparse.nets.hrnet import Hrnet
 from actparse.nets.movenet import Movenet
 from actparse.nets.nanodet import Nanodet
+from actparse.nets.part_regression import PartRegression
 from actparse.nets.tracks import TrackNet
 from actparse.nets.tsn import Tsn
 from actparse.nets.yolof import Yolof
@@ -27,6 +28,7 @@ from actparse.stages.actions import Classifier, ClipClassifier, ClipConfig, Clip
 from actparse.stages.baseline import BaselineRecognizer, build_recognizer
 from actparse.stages.movenet_poses import MovenetPoses, MovenetPosesConfig
 from actparse.stages.nanodet_persons import NanodetPersons, NanodetPersonsConfig
+from actparse.stages.part_fusion import PartFusion, PartFusionConfig
 from actparse.stages.parts import PartDetector, PartsConfig
 from actparse.stages.persons import PersonDetector, PersonsConfig, YolofPersons
 from actparse.stages.poses import HrnetPoses, PoseEstimator, PosesConfig
@@ -38,6 +40,7 @@ from actparse.weights.bundle import NetworkFile, config_from_dict, config_to_dic
 Net = TypeVar("Net", bound=nn.Module)
 
 STAGE_1_KINDS = ("persons", "poses", "parts")
+REGRESSION = "part-regression"  # where a bundle has this network, the parts come from the keypoints too
 CLIP_KINDS = ("action", *(f"states-{group}" for group in GROUPS))
 BASELINE = "baseline"  # where a bundle has this network and none for the action, it does stage 2 alone
 BUNDLE_FILE = "bundle.json"  # name, version, ensembles, how to parse with it, and what was measured with it
@@ -56,7 +59,7 @@ class StageBundle:
 
     persons: PersonDetector
     poses: PoseEstimator
-    parts: PartDetector
+    parts: PartDetector | PartFusion
     action: Classifier | None
     states: StateRecognizer | None
     tracks: TrackRecognizer | None  # each person's own states; a set of weights may lack it
@@ -105,14 +108,14 @@ def load_bundle(weights: str | Path, *, device: str = "cpu") -> StageBundle:
     read = {name: load_network(folder / f"{name}.safetensors", device=device) for name in files}
     if BASELINE in read:
         stage_2 = _baseline(read[BASELINE])
-    elif "tracks" in read and len(read) == len(STAGE_1_KINDS) + 1:
+    elif "tracks" in read and "action" not in ensembles and "action" not in read:
         stage_2 = _tracks(read["tracks"])
     else:
         stage_2 = _clip_networks(read, ensembles)
     return StageBundle(
         persons=build_persons(read["persons"]),
         poses=build_poses(read["poses"]),
-        parts=PartDetector(*_net_and_settings(read["parts"], Yolof, PartsConfig)),
+        parts=_parts(read),
         action=stage_2.action,
         states=stage_2.states,
         tracks=stage_2.tracks,
@@ -123,6 +126,13 @@ def load_bundle(weights: str | Path, *, device: str = "cpu") -> StageBundle:
         inference=bundle_inference(folder),
         calibration=bundle_calibration(folder),
     )
+
+
+def _parts(read: Mapping[str, NetworkFile]) -> PartDetector | PartFusion:
+    detector = PartDetector(*_net_and_settings(read["parts"], Yolof, PartsConfig))
+    if REGRESSION not in read:
+        return detector
+    return PartFusion(detector, *_net_and_settings(read[REGRESSION], PartRegression, PartFusionConfig))
 
 
 @dataclass(frozen=True)
@@ -157,13 +167,14 @@ def _baseline(file: NetworkFile) -> _Stage2:
 
 def _files(folder: Path, ensembles: Ensembles) -> list[str]:
     """The networks of a bundle, which are the names of its files: stage 1, and the clip networks, tracks or both."""
-    has = {name: (folder / f"{name}.safetensors").is_file() for name in (BASELINE, "action", "tracks")}
+    has = {name: (folder / f"{name}.safetensors").is_file() for name in (BASELINE, REGRESSION, "action", "tracks")}
+    stage_1 = [*STAGE_1_KINDS, *([REGRESSION] if has[REGRESSION] else [])]
     if has[BASELINE] and not has["action"] and "action" not in ensembles:
-        return [*STAGE_1_KINDS, BASELINE]
+        return [*stage_1, BASELINE]
     if has["tracks"] and not has["action"] and "action" not in ensembles:
-        return [*STAGE_1_KINDS, "tracks"]
+        return [*stage_1, "tracks"]
     members = [name for kind in CLIP_KINDS for name, _ in ensembles.get(kind, [(kind, 1.0)])]
-    return [*STAGE_1_KINDS, *dict.fromkeys(members), *(["tracks"] if has["tracks"] else [])]
+    return [*stage_1, *dict.fromkeys(members), *(["tracks"] if has["tracks"] else [])]
 
 
 def load_parts_without_dots(weights: str | Path, *, device: str = "cpu") -> PartDetector | None:
@@ -217,6 +228,12 @@ def build_poses(file: NetworkFile) -> PoseEstimator:
 def load_parts(path: Path, *, device: str = "cpu") -> PartDetector:
     """The part detector of one network's file, with dots or without."""
     return PartDetector(*_net_and_settings(load_network(path, device=device), Yolof, PartsConfig))
+
+
+def load_part_fusion(path: Path, detector: PartDetector | None, *, device: str = "cpu") -> PartFusion:
+    """The fusion of a detector with the rule and the network on keypoints that one file holds."""
+    net, config = _net_and_settings(load_network(path, device=device), PartRegression, PartFusionConfig)
+    return PartFusion(detector, net, config)
 
 
 def bundle_name(folder: Path) -> str:

@@ -21,6 +21,7 @@ from actparse.training.clips import ActionTask, ClipTask
 from actparse.training.keypoint_cache import predicted_keypoints
 from actparse.training.levels import level_from_text
 from actparse.training.options import Report, TrainOptions
+from actparse.training.part_regression import PartRegressionTask
 from actparse.training.part_stream import PartStreamConfig, open_part_stream
 from actparse.training.parts import PartsTask
 from actparse.training.persons import PersonsTask
@@ -120,19 +121,24 @@ def _parts(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Task
     return PartsTask(name, *_with_keypoints(data, run, options), tiny.PARTS_NET, stage)
 
 
-def _parts_of_people(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Task:
+def open_part_streams(data: Path, run: RunFolder, options: TrainOptions) -> tuple[StoreKeypoints, StoreKeypoints]:
+    """Open the part stream's crops to train on and those held out, with what the run's pose network finds in them."""
     folder, config, weights = cache_folder(data, run.out), PartStreamConfig(), RunFolder(run.out, "poses").weights
-    counts = {"train": options.stream_crops, "val": min(NUM_HELD_OUT_PART_CROPS, options.stream_crops)}
-    train, held_out = (
-        open_part_stream(folder, split, count, config, report=options.report) for split, count in counts.items()
-    )
-    return PartsTask(
-        "parts",
+    num_held_out = min(NUM_HELD_OUT_PART_CROPS, options.stream_crops)
+    train = open_part_stream(folder, "train", options.stream_crops, config, report=options.report)
+    held_out = open_part_stream(folder, "val", num_held_out, config, report=options.report)
+    return (
         (train, predicted_keypoints(train, weights, report=options.report)),
         (held_out, predicted_keypoints(held_out, weights, report=options.report)),
-        tiny.PARTS_NET,
-        tiny.PARTS_STAGE,
     )
+
+
+def _parts_of_people(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Task:
+    return PartsTask("parts", *open_part_streams(data, run, options), tiny.PARTS_NET, tiny.PARTS_STAGE)
+
+
+def _part_regression(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Task:
+    return PartRegressionTask(*open_part_streams(data, run, options), tiny.PART_REGRESSION_NET, tiny.PART_FUSION_STAGE)
 
 
 def open_tracks(data: Path, out: Path, options: TrainOptions) -> TrackStream | None:
@@ -222,6 +228,7 @@ _BUILDERS: dict[str, Builder] = {
     "parts-without-dots": _parts,
     "tracks": _tracks,
     "parts-people": _parts_of_people,
+    "part-regression": _part_regression,
     "tracks-people": _tracks,
     "baseline": _baseline,
     **dict.fromkeys(tiny.VIDEO_NETWORKS, _action),

@@ -114,6 +114,13 @@ PEOPLE_RECIPES: dict[str, Recipe] = {  # of the bundle for real people; a run's 
         batch_size=16,
         needs=("poses",),
     ),
+    "part-regression": Recipe(
+        description="network from keypoints to part boxes, on the same persons; half of them with true keypoints",
+        steps=6_000,
+        samples_per_second=20_000,
+        batch_size=256,
+        needs=("poses",),
+    ),
     "tracks-people": Recipe(
         description="network on keypoints for real people: as tracks, unsure keypoints count as a little sure",
         steps=8_000,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from actparse.nets.baseline import BaselineConfig
 from actparse.nets.csn import CsnConfig
 from actparse.nets.hrnet import HrnetConfig, SideBranchConfig
+from actparse.nets.part_regression import PartRegressionConfig
 from actparse.nets.resnet import ResNetConfig
 from actparse.nets.tracks import TrackConfig
 from actparse.nets.tsn import TsnConfig
@@ -15,6 +16,7 @@ from actparse.stages.actions import ClipConfig
 from actparse.stages.baseline import BaselineSettings
 from actparse.stages.clip_inputs import FlowInput
 from actparse.stages.inputs import InputNorm
+from actparse.stages.part_fusion import PartFusionConfig
 from actparse.stages.parts import PartsConfig
 from actparse.stages.persons import PersonsConfig
 from actparse.stages.poses import PosesConfig
@@ -70,6 +72,9 @@ PARTS_NET = YolofConfig(
 )
 PARTS_STAGE = PartsConfig(size=192, padding=1.12, norm=NORM)
 PARTS_STAGE_WITHOUT_DOTS = PartsConfig(size=192, padding=1.12, dots=None, norm=NORM)
+
+PART_REGRESSION_NET = PartRegressionConfig(width=256, num_layers=3, dropout=0.0)
+PART_FUSION_STAGE = PartFusionConfig()
 
 CLIPS_NET = CsnConfig(
     num_blocks=(1, 2, 3, 2),

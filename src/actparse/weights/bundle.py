@@ -28,6 +28,7 @@ from actparse.nets.csn import Csn, CsnConfig
 from actparse.nets.hrnet import Hrnet, HrnetConfig
 from actparse.nets.movenet import Movenet, MovenetConfig
 from actparse.nets.nanodet import Nanodet, NanodetConfig
+from actparse.nets.part_regression import PartRegression, PartRegressionConfig
 from actparse.nets.tracks import TrackConfig, TrackNet
 from actparse.nets.tsn import Tsn, TsnConfig
 from actparse.nets.yolof import Yolof, YolofConfig
@@ -42,6 +43,7 @@ ARCHITECTURES: dict[str, tuple[type, Callable[[Any], nn.Module]]] = {
     "csn": (CsnConfig, Csn),
     "tsn": (TsnConfig, Tsn),
     "tracks": (TrackConfig, TrackNet),
+    "part-regression": (PartRegressionConfig, PartRegression),
     "baseline": (BaselineConfig, Baseline),
 }
 HEADER = "actparse"  # the key of our JSON in a file's header

@@ -85,7 +85,7 @@ class Imported:
 def import_to_file(source: str, out: Path, options: ImportOptions, *, cache: Path | None = None) -> Imported:
     """Import a file, or a registry's name whose file is in the cache, and write it as a file of ours.
 
-    The file is in float16 where that keeps every value, as of the graph models, else in float32. Its header has its origin.
+    The file is in float16 where that keeps every value, as of graph models, else in float32; its header has its origin.
 
     Raises:
         WeightsError: `source` is neither, cannot be imported, or `out` is not a .safetensors file.
