@@ -1,4 +1,4 @@
-"""Colours of people's clothes, histograms at points between the keypoints: they tell who is who after an occlusion."""
+"""Describe the colours of clothes by histograms between the keypoints: they tell who is who after an occlusion."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ NUM_POINTS = 24  # of a region
 
 
 def _point_weights() -> Floats:
-    """Points of the regions as means of their four joints, (R, P, 4): a grid in the torso, lines along the legs."""
+    """Return points as means of four joints, (R, P, 4): a grid in the torso, lines along the legs."""
     across, down = (grid.ravel() for grid in np.meshgrid(np.linspace(0.15, 0.85, 4), np.linspace(0.1, 0.9, 6)))
     sides, along = np.repeat([0.0, 1.0], NUM_POINTS // 2), np.tile(np.linspace(0.15, 0.85, NUM_POINTS // 2), 2)
-    places = [(across, down), (sides, along), (sides, along)]
-    weights = [((1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v) for u, v in places]
+    positions = [(across, down), (sides, along), (sides, along)]
+    weights = [((1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v) for u, v in positions]
     return np.asarray(weights, np.float32).swapaxes(1, 2)
 
 
@@ -69,19 +69,19 @@ def color_distances(colors: Floats, others: Floats) -> Floats:
         others: (N, NUM_COLORS).
 
     Returns:
-        (M, N) in 0..1; NaN where no region is known of both.
+        (M, N) in 0..1; NaN if no region is visible in both.
     """
     a, b = (rows.reshape(-1, len(REGIONS), NUM_BINS) for rows in (colors, others))
-    alike = np.einsum("mrb,nrb->mnr", np.sqrt(a), np.sqrt(b))  # (M, N, R)
-    known = (a.sum(axis=2) > 0)[:, None] & (b.sum(axis=2) > 0)[None]  # (M, N, R)
-    weights = REGION_WEIGHTS * known
+    similarities = np.einsum("mrb,nrb->mnr", np.sqrt(a), np.sqrt(b))  # (M, N, R)
+    is_visible = (a.sum(axis=2) > 0)[:, None] & (b.sum(axis=2) > 0)[None]  # (M, N, R)
+    weights = REGION_WEIGHTS * is_visible
     total = weights.sum(axis=2)
-    distances = ((1 - alike) * weights).sum(axis=2) / np.where(total > 0, total, 1)
+    distances = ((1 - similarities) * weights).sum(axis=2) / np.where(total > 0, total, 1)
     return np.where(total > 0, distances, np.nan).astype(np.float32)
 
 
 def _histograms(pixels: NDArray[np.uint8], weights: NDArray[np.bool_]) -> Floats:
-    """Lightness (7) and joint chroma (36) of the weighted RGB pixels (N, R, P, 3) of a region: (N, R, 43)."""
+    """Return lightness (7) and joint chroma (36) of the weighted RGB pixels (N, R, P, 3) of a region: (N, R, 43)."""
     flat = cv2.cvtColor(pixels.reshape(1, -1, 3), cv2.COLOR_RGB2LAB) if pixels.size else pixels
     lab = flat.reshape(pixels.shape).astype(np.float32)
     lightness = _shares(lab[..., 0], LIGHTNESS) * weights[..., None]  # (N, R, P, 7)
@@ -92,7 +92,7 @@ def _histograms(pixels: NDArray[np.uint8], weights: NDArray[np.bool_]) -> Floats
 
 
 def _shares(values: Floats, centers: Floats) -> Floats:
-    """Values (...) shared out between the two nearest of the bins' centres (B,): (..., B), which sum to 1."""
-    places = np.interp(values, centers, np.arange(len(centers)))[..., None]
-    shares = np.clip(1 - np.abs(places - np.arange(len(centers))), 0, 1)
+    """Return the shares (..., B) of values (...) in the two nearest bins of `centers` (B,), which sum to 1."""
+    positions = np.interp(values, centers, np.arange(len(centers)))[..., None]
+    shares = np.clip(1 - np.abs(positions - np.arange(len(centers))), 0, 1)
     return np.asarray(shares, np.float32)

@@ -1,4 +1,4 @@
-"""Persons linked across sampled frames: the same person keeps one number, also through an occlusion.
+"""Link persons across sampled frames: the same person keeps one number, also through an occlusion.
 
 Each pair of a track and a detection gets log odds: the same person against someone new. Presence, motion, size, pose
 and colours add to them, and an assignment takes the pairs whose sum is greatest. Time is in seconds and length in sizes
@@ -39,7 +39,7 @@ QUALITY_SPREAD = 1.5  # log odds; of the quality of one person's detections
 
 @dataclass(frozen=True, kw_only=True)
 class TrackerConfig:
-    """When two detections are the same person. A size is the longer side of the person's box."""
+    """Set when two detections are the same person. A size is the longer side of the person's box."""
 
     min_log_odds: float = 0.0  # of a pair; below it they are two people
     max_gap_seconds: float = 10.0  # that a person may be out of sight
@@ -51,7 +51,7 @@ class TrackerConfig:
     speed: float = 0.8  # sizes per second, standard deviation; a walk is about 0.8
     speed_seconds: float = 2.0  # that a person keeps a velocity
     still_share: float = 0.5  # of people without velocity who stay where they are
-    still_speed: float = 0.25  # sizes per second; the share falls with the velocity like a Gaussian of this spread
+    still_speed: float = 0.15  # sizes per second; the share falls with the velocity like a Gaussian of this spread
     still_spread: float = 0.1  # sizes per square root of a second, of people who stay
     box_noise: float = 0.05  # sizes, of a detection's centre
 
@@ -77,8 +77,8 @@ class TrackerConfig:
 
 
 @dataclass(frozen=True)
-class _Found:
-    """The detections of a frame."""
+class _Detections:
+    """Boxes, poses and colours of the persons of one frame, with what hides them."""
 
     boxes: Floats  # (N, 4) xyxy, pixels
     keypoints: Floats  # (N, 17, 3)
@@ -108,7 +108,7 @@ class _Track:
 
 
 class Tracker:
-    """Gives each person of each frame a number, from 1 in the order of appearance."""
+    """Give each person of each frame a number, from 1 in the order of appearance."""
 
     def __init__(self, config: TrackerConfig) -> None:
         self.config = config
@@ -129,7 +129,7 @@ class Tracker:
             colors: (N, NUM_COLORS) of `stages.colors.person_colors`; None where there is no image.
 
         Returns:
-            (N,) int64, different from each other.
+            (N,) int64, different from each other, from 1.
 
         Raises:
             ShapeError: an argument has another shape.
@@ -140,39 +140,39 @@ class Tracker:
         if colors is None:
             colors = np.zeros((len(boxes), NUM_COLORS), np.float32)
         expect_shape("colors", colors, (len(boxes), NUM_COLORS))
-        found = _found(boxes, scores, keypoints, colors)
+        detections = _read_detections(boxes, scores, keypoints, colors)
         oldest = time_seconds - self.config.max_gap_seconds
         self._tracks = [track for track in self._tracks if track.time_seconds >= oldest]
         ids = np.zeros(len(boxes), np.int64)
-        for track, row in self._pairs(time_seconds, found):
+        for track, row in self._pairs(time_seconds, detections):
             ids[row] = track.number
-            self._move(track, time_seconds, found, row)
+            self._move(track, time_seconds, detections, row)
         for row in np.flatnonzero(ids == 0):
             self._count += 1
             ids[row] = self._count
-            self._tracks.append(self._new_track(time_seconds, found, int(row)))
+            self._tracks.append(self._new_track(time_seconds, detections, int(row)))
         self._time_seconds = time_seconds
         return ids
 
-    def _pairs(self, time_seconds: float, found: _Found) -> list[tuple[_Track, int]]:
-        """The tracks that continue, and the row of each one's detection."""
-        if not self._tracks or not len(found.boxes):
+    def _pairs(self, time_seconds: float, detections: _Detections) -> list[tuple[_Track, int]]:
+        """Return the tracks that continue, each with the row of its detection."""
+        if not self._tracks or not len(detections.boxes):
             return []
-        odds = self._log_odds(time_seconds, found)  # (M, N)
+        odds = self._log_odds(time_seconds, detections)  # (M, N)
         free = np.arange(len(self._tracks))
-        is_covered = found.covered >= MAX_COVERED
+        is_covered = detections.covered >= MAX_COVERED
         pairs: list[tuple[_Track, int]] = []
         for rows in (np.flatnonzero(~is_covered), np.flatnonzero(is_covered)):
-            some = odds[np.ix_(free, rows)]
-            at, columns = linear_sum_assignment(np.maximum(some, self.config.min_log_odds), maximize=True)
-            is_same = some[at, columns] > self.config.min_log_odds
-            at, columns = at[is_same], columns[is_same]
-            pairs += [(self._tracks[free[m]], int(rows[n])) for m, n in zip(at, columns, strict=True)]
-            free = np.delete(free, at)
+            submatrix = odds[np.ix_(free, rows)]
+            indices, columns = linear_sum_assignment(np.maximum(submatrix, self.config.min_log_odds), maximize=True)
+            is_same = submatrix[indices, columns] > self.config.min_log_odds
+            indices, columns = indices[is_same], columns[is_same]
+            pairs += [(self._tracks[free[m]], int(rows[n])) for m, n in zip(indices, columns, strict=True)]
+            free = np.delete(free, indices)
         return pairs
 
-    def _log_odds(self, time_seconds: float, found: _Found) -> Floats:
-        """Log odds of each track and detection, (M, N): one person against someone new."""
+    def _log_odds(self, time_seconds: float, detections: _Detections) -> Floats:
+        """Return the log odds of each track and detection, (M, N): the same person against someone new."""
         tracks, config = self._tracks, self.config
         gaps = np.array([max(time_seconds - track.time_seconds, 0.0) for track in tracks])  # (M,)
         is_visible = np.array([track.time_seconds >= self._time_seconds for track in tracks])  # (M,)
@@ -181,21 +181,27 @@ class Tracker:
         visible = (1 - config.miss_share) / (config.miss_share * config.new_per_second * step)
         hidden = 0.5 * np.exp(-gaps / config.leave_seconds) / (config.hidden_seconds * config.new_per_second)
         presence = np.log(np.where(is_visible, visible, hidden) * qualities.clip(0.05))  # (M,)
-        looks = _size_odds(gaps, tracks, found) + _pose_odds(gaps, tracks, found) + _color_odds(tracks, found)
+        looks = (
+            _size_odds(gaps, tracks, detections)
+            + _pose_odds(gaps, tracks, detections)
+            + _color_odds(tracks, detections)
+        )
         looks = np.where(is_visible[:, None], looks.clip(LEAST_LOOKS_ODDS), looks)
-        change = (_logit(found.qualities) - _logit(qualities)[:, None]) / QUALITY_SPREAD  # (M, N)
-        return np.asarray(presence[:, None] + self._motion_odds(gaps, found) + looks - (change**2 / 4).clip(0, 1.5))
+        change = (_logit(detections.qualities) - _logit(qualities)[:, None]) / QUALITY_SPREAD  # (M, N)
+        return np.asarray(
+            presence[:, None] + self._motion_odds(gaps, detections) + looks - (change**2 / 4).clip(0, 1.5)
+        )
 
-    def _motion_odds(self, gaps: Floats, found: _Found) -> Floats:
-        """Log odds (M, N) of where the detections are: the person has moved on, or has stayed."""
+    def _motion_odds(self, gaps: Floats, detections: _Detections) -> Floats:
+        """Return log odds (M, N) of where the detections are: the person has moved on, or has stayed."""
         config = self.config
         sizes = np.array([track.size for track in self._tracks])[:, None]
         moved = [self._predicted(track, gap) for track, gap in zip(self._tracks, gaps, strict=True)]
         variance = np.array([covariance[0, 0] for _, _, covariance in moved])[:, None] + config.box_noise**2
-        squares = _squares(np.stack([center for center, _, _ in moved]), found.centers) / sizes**2
+        squares = _squares(np.stack([center for center, _, _ in moved]), detections.centers) / sizes**2
         moves = -np.log(2 * math.pi * variance) - 3 * np.log1p(squares / variance / 4)  # Student, 4 degrees of freedom
         variance = (2 * config.box_noise**2 + config.still_spread**2 * gaps)[:, None]
-        squares = _squares(np.stack([track.center for track in self._tracks]), found.centers) / sizes**2
+        squares = _squares(np.stack([track.center for track in self._tracks]), detections.centers) / sizes**2
         stays = -np.log(2 * math.pi * variance) - squares / variance / 2
         speeds = np.array([np.hypot(*track.velocity) for track in self._tracks])[:, None] / sizes
         share = (config.still_share * np.exp(-((speeds / config.still_speed) ** 2) / 2)).clip(0.02)
@@ -203,51 +209,51 @@ class Tracker:
         return np.asarray(mixed + math.log(config.view_area))
 
     def _predicted(self, track: _Track, seconds: float) -> tuple[Floats, Floats, Floats]:
-        """Centre, velocity and covariance after a time: the velocity is an Ornstein-Uhlenbeck process."""
+        """Return centre, velocity and covariance after a time; the velocity is an Ornstein-Uhlenbeck process."""
         memory = self.config.speed_seconds
-        kept = math.exp(-seconds / memory)
-        reach = memory * (1 - kept)
-        move = np.array([[1, reach], [0, kept]])
-        place = memory**2 * (2 * seconds / memory - 3 + 4 * kept - kept**2)
-        noise = self.config.speed**2 * np.array([[place, reach * (1 - kept)], [reach * (1 - kept), 1 - kept**2]])
+        decay = math.exp(-seconds / memory)
+        reach = memory * (1 - decay)
+        move = np.array([[1, reach], [0, decay]])
+        position = memory**2 * (2 * seconds / memory - 3 + 4 * decay - decay**2)
+        noise = self.config.speed**2 * np.array([[position, reach * (1 - decay)], [reach * (1 - decay), 1 - decay**2]])
         covariance = move @ track.covariance @ move.T + noise
-        return track.center + reach * track.velocity, kept * track.velocity, covariance
+        return track.center + reach * track.velocity, decay * track.velocity, covariance
 
-    def _new_track(self, time_seconds: float, found: _Found, row: int) -> _Track:
+    def _new_track(self, time_seconds: float, detections: _Detections, row: int) -> _Track:
         return _Track(
             number=self._count,
             time_seconds=time_seconds,
-            box=found.boxes[row],
-            keypoints=found.keypoints[row],
-            center=found.centers[row],
+            box=detections.boxes[row],
+            keypoints=detections.keypoints[row],
+            center=detections.centers[row],
             velocity=np.zeros(2),
             covariance=np.diag([self.config.box_noise**2, self.config.speed**2]),
-            size=float(_sizes(found.boxes[row])),
-            quality=float(found.qualities[row]),
-            colors=found.colors[row],
+            size=float(_sizes(detections.boxes[row])),
+            quality=float(detections.qualities[row]),
+            colors=detections.colors[row],
         )
 
-    def _move(self, track: _Track, time_seconds: float, found: _Found, row: int) -> None:
-        """Take a detection into its track; position and velocity by a Kalman filter."""
+    def _move(self, track: _Track, time_seconds: float, detections: _Detections, row: int) -> None:
+        """Update a track with its detection; a Kalman filter estimates position and velocity."""
         center, velocity, covariance = self._predicted(track, max(time_seconds - track.time_seconds, 0.0))
         gain = covariance[0] / (covariance[0, 0] + self.config.box_noise**2)  # (2,)
-        error = found.centers[row] - center
+        error = detections.centers[row] - center
         track.center, track.velocity = center + gain[0] * error, velocity + gain[1] * error
         track.covariance = covariance - np.outer(gain, covariance[0])
-        track.time_seconds, track.box, track.keypoints = time_seconds, found.boxes[row], found.keypoints[row]
-        track.size += 0.3 * (float(_sizes(found.boxes[row])) - track.size)
-        change = float(found.qualities[row]) - track.quality
+        track.time_seconds, track.box, track.keypoints = time_seconds, detections.boxes[row], detections.keypoints[row]
+        track.size += 0.3 * (float(_sizes(detections.boxes[row])) - track.size)
+        change = float(detections.qualities[row]) - track.quality
         track.quality += (0.5 if change > 0 else 0.3) * change
         if not track.colors.any():
-            track.colors = found.colors[row]
-        elif found.overlaps[row] < MAX_CLEAR and found.colors[row].any():
-            track.colors = np.asarray(0.6 * track.colors + 0.4 * found.colors[row], np.float32)
+            track.colors = detections.colors[row]
+        elif detections.overlaps[row] < MAX_CLEAR and detections.colors[row].any():
+            track.colors = np.asarray(0.6 * track.colors + 0.4 * detections.colors[row], np.float32)
 
 
-def _found(boxes: Array, scores: Array, keypoints: Array, colors: Array) -> _Found:
+def _read_detections(boxes: Array, scores: Array, keypoints: Array, colors: Array) -> _Detections:
     ious = _overlaps(boxes.astype(np.float64))
     covered = np.where(scores[None] > scores[:, None], ious, 0).max(axis=1, initial=0)  # (N,)
-    return _Found(
+    return _Detections(
         boxes=boxes.astype(np.float64),
         keypoints=keypoints.astype(np.float64),
         colors=np.asarray(colors, np.float32),
@@ -258,7 +264,7 @@ def _found(boxes: Array, scores: Array, keypoints: Array, colors: Array) -> _Fou
 
 
 def _overlaps(boxes: Floats) -> Floats:
-    """IoU of boxes (N, 4) with each other, (N, N); 0 with themselves."""
+    """Return the IoU of boxes (N, 4) with each other, (N, N); 0 with themselves."""
     sides = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:]) - np.maximum(boxes[:, None, :2], boxes[None, :, :2])
     shared = np.clip(sides, 0, None).prod(axis=2)  # (N, N)
     areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)  # (N,)
@@ -267,22 +273,22 @@ def _overlaps(boxes: Floats) -> Floats:
     return np.asarray(ious)
 
 
-def _size_odds(gaps: Floats, tracks: Sequence[_Track], found: _Found) -> Floats:
-    """Log odds (M, N) of the change of width and height, which differ by a half and a third between people."""
+def _size_odds(gaps: Floats, tracks: Sequence[_Track], detections: _Detections) -> Floats:
+    """Return log odds (M, N) of the change of width and height, which differ by a half and a third between people."""
     sides = np.stack([track.box[2:] - track.box[:2] for track in tracks])  # (M, 2)
-    changes = _log(found.boxes[:, 2:] - found.boxes[:, :2]) - _log(sides)[:, None]  # (M, N, 2)
+    changes = _log(detections.boxes[:, 2:] - detections.boxes[:, :2]) - _log(sides)[:, None]  # (M, N, 2)
     spreads = np.array([0.06, 0.04]) + np.array([0.08, 0.05]) * np.sqrt(gaps.clip(0, 4))[:, None, None]
     odds = _log_student(changes, spreads) - _log_student(changes, np.array([0.5, 0.3]))
     return np.asarray(odds.sum(axis=2).clip(*SIZE_ODDS))
 
 
-def _pose_odds(gaps: Floats, tracks: Sequence[_Track], found: _Found) -> Floats:
-    """Log odds (M, N) of how far keypoints have moved about the torso: 0.12 sizes between two people's poses."""
+def _pose_odds(gaps: Floats, tracks: Sequence[_Track], detections: _Detections) -> Floats:
+    """Return log odds (M, N) of how far keypoints have moved about the torso: 0.12 sizes between two people's poses."""
     before = np.stack([track.keypoints for track in tracks])  # (M, 17, 3)
     old = _about_torso(before, np.array([track.size for track in tracks]))
-    new = _about_torso(found.keypoints, _sizes(found.boxes))
+    new = _about_torso(detections.keypoints, _sizes(detections.boxes))
     distances = np.sqrt(((old[:, None] - new[None]) ** 2).sum(axis=3))  # (M, N, 17)
-    weights = np.minimum(before[:, None, :, 2], found.keypoints[None, :, :, 2])
+    weights = np.minimum(before[:, None, :, 2], detections.keypoints[None, :, :, 2])
     total = weights.sum(axis=2)
     mean = (distances * weights).sum(axis=2) / np.maximum(total, 1e-6)
     usual = np.sqrt(0.12 * (0.02 + 0.05 * (1 - np.exp(-gaps))))[:, None]  # as likely for one person as for two
@@ -290,31 +296,31 @@ def _pose_odds(gaps: Floats, tracks: Sequence[_Track], found: _Found) -> Floats:
     return np.where(total >= MIN_TOTAL_CONFIDENCE, odds, 0.0)
 
 
-def _color_odds(tracks: Sequence[_Track], found: _Found) -> Floats:
-    """Log odds (M, N) of the colours; less where another person's box overlaps."""
-    below = COLOR_DISTANCE - color_distances(np.stack([track.colors for track in tracks]), found.colors)  # (M, N)
+def _color_odds(tracks: Sequence[_Track], detections: _Detections) -> Floats:
+    """Return log odds (M, N) of the colours; less where another person's box overlaps."""
+    below = COLOR_DISTANCE - color_distances(np.stack([track.colors for track in tracks]), detections.colors)  # (M, N)
     odds = np.where(below < 0, COLOR_SLOPES[0], COLOR_SLOPES[1]) * below
-    return np.asarray(np.nan_to_num(odds).clip(*COLOR_ODDS) * (1 - found.overlaps).clip(0) ** 3)
+    return np.asarray(np.nan_to_num(odds).clip(*COLOR_ODDS) * (1 - detections.overlaps).clip(0) ** 3)
 
 
 def _about_torso(keypoints: Floats, sizes: Floats) -> Floats:
-    """Places of keypoints (N, 17, 3) from the middle of the torso, in sizes (N,): (N, 17, 2)."""
+    """Return keypoints (N, 17, 3) relative to the middle of the torso, in sizes (N,): (N, 17, 2)."""
     middles = keypoints[:, TORSO, :2].mean(axis=1, keepdims=True)
     return np.asarray((keypoints[..., :2] - middles) / sizes[:, None, None])
 
 
 def _sizes(boxes: Floats) -> Floats:
-    """The longer sides of boxes (..., 4), pixels, at least 1."""
+    """Return the longer sides of boxes (..., 4), pixels, at least 1."""
     return np.maximum((boxes[..., 2:] - boxes[..., :2]).max(axis=-1), 1.0)
 
 
 def _squares(points: Floats, others: Floats) -> Floats:
-    """Squared distances of points (M, 2) and (N, 2): (M, N)."""
+    """Return the squared distances of points (M, 2) and (N, 2): (M, N)."""
     return np.asarray(((points[:, None] - others[None]) ** 2).sum(axis=2))
 
 
 def _log_student(values: Floats, spreads: Floats) -> Floats:
-    """Log density of Student's t of 3 degrees of freedom, less a constant."""
+    """Return the log density of Student's t of 3 degrees of freedom, less a constant."""
     return np.asarray(-np.log(spreads) - 2 * np.log1p((values / spreads) ** 2 / 3))
 
 
