@@ -8,6 +8,8 @@ from functools import cache
 
 import torch
 
+from actparse.stages.memory import keep_freed_memory
+
 
 @cache
 def computes_bfloat16(device_type: str) -> bool:
@@ -21,6 +23,8 @@ def computes_bfloat16(device_type: str) -> bool:
 @contextmanager
 def inference(device: torch.device, *, full_precision: bool = False) -> Iterator[None]:
     """Run the body without gradients, in mixed bfloat16 where `device` gains from it; cast outputs to float after."""
+    if device.type == "cpu":
+        keep_freed_memory()
     low = not full_precision and computes_bfloat16(device.type)
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=low):
         yield

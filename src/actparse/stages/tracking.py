@@ -50,8 +50,9 @@ class TrackerConfig:
     leave_seconds: float = 15.0  # after which a share of 1/e of the hidden people has not left
     speed: float = 0.8  # sizes per second, standard deviation; a walk is about 0.8
     speed_seconds: float = 2.0  # that a person keeps a velocity
-    still_share: float = 0.5  # of people without velocity who stay where they are
-    still_speed: float = 0.15  # sizes per second; the share falls with the velocity like a Gaussian of this spread
+    still_share: float = 0.6  # of people who stay where they are, among those who do not drift
+    still_speed: float = 0.12  # sizes per second; the share falls with the drift like a Gaussian of this spread
+    drift_seconds: float = 1.0  # over which velocities are averaged: who exercises bounces, who walks drifts
     still_spread: float = 0.1  # sizes per square root of a second, of people who stay
     box_noise: float = 0.05  # sizes, of a detection's centre
 
@@ -65,6 +66,7 @@ class TrackerConfig:
             "speed_seconds",
             "still_speed",
             "still_spread",
+            "drift_seconds",
             "box_noise",
         ):
             if not getattr(self, name) > 0:
@@ -101,6 +103,7 @@ class _Track:
     keypoints: Floats  # (17, 3)
     center: Floats  # (2,) pixels, filtered
     velocity: Floats  # (2,) pixels per second
+    drift: Floats  # (2,) pixels per second, the velocity's mean over the last second or so
     covariance: Floats  # (2, 2) of position and velocity along either axis, sizes
     size: float  # pixels
     quality: float  # 0..1
@@ -203,7 +206,7 @@ class Tracker:
         variance = (2 * config.box_noise**2 + config.still_spread**2 * gaps)[:, None]
         squares = _squares(np.stack([track.center for track in self._tracks]), detections.centers) / sizes**2
         stays = -np.log(2 * math.pi * variance) - squares / variance / 2
-        speeds = np.array([np.hypot(*track.velocity) for track in self._tracks])[:, None] / sizes
+        speeds = np.array([np.hypot(*track.drift) for track in self._tracks])[:, None] / sizes
         share = (config.still_share * np.exp(-((speeds / config.still_speed) ** 2) / 2)).clip(0.02)
         mixed = np.logaddexp(np.log(1 - share) + moves, np.log(share) + stays)
         return np.asarray(mixed + math.log(config.view_area))
@@ -227,6 +230,7 @@ class Tracker:
             keypoints=detections.keypoints[row],
             center=detections.centers[row],
             velocity=np.zeros(2),
+            drift=np.zeros(2),
             covariance=np.diag([self.config.box_noise**2, self.config.speed**2]),
             size=float(_sizes(detections.boxes[row])),
             quality=float(detections.qualities[row]),
@@ -239,6 +243,8 @@ class Tracker:
         gain = covariance[0] / (covariance[0, 0] + self.config.box_noise**2)  # (2,)
         error = detections.centers[row] - center
         track.center, track.velocity = center + gain[0] * error, velocity + gain[1] * error
+        share = 1 - math.exp(-max(time_seconds - track.time_seconds, 0.0) / self.config.drift_seconds)
+        track.drift = track.drift + share * (track.velocity - track.drift)
         track.covariance = covariance - np.outer(gain, covariance[0])
         track.time_seconds, track.box, track.keypoints = time_seconds, detections.boxes[row], detections.keypoints[row]
         track.size += 0.3 * (float(_sizes(detections.boxes[row])) - track.size)

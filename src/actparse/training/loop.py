@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from actparse.errors import TrainingError
+from actparse.stages.memory import keep_freed_memory
 from actparse.stages.precision import computes_bfloat16
 from actparse.training import ranks
 from actparse.training.callbacks import CheckHeldOut, ProgressLog, SaveLast, Watched
@@ -225,6 +226,7 @@ def train(task: Task, run: RunFolder, options: TrainOptions, hardware: Hardware)
     if options.threads is not None:
         torch.set_num_threads(options.threads)
     cv2.setNumThreads(1)
+    keep_freed_memory()
     ranks.join_group(hardware.device.type)
     resuming = options.resume and run.checkpoint.is_file()
     if run.checkpoint.is_file() and not options.resume:
