@@ -201,7 +201,8 @@ class Pyramid(nn.Module):
         for feature, lateral, smooth in zip(finer, list(self.laterals)[1:], self.smooth, strict=True):
             y = F.interpolate(y, scale_factor=2.0, mode="bilinear", align_corners=False)
             y = smooth(y + lateral(feature))
-        return y
+        out: Tensor = y
+        return out
 
 
 class Head(nn.Module):
@@ -354,7 +355,7 @@ def _regressed(regress: Tensor, cells: Tensor) -> tuple[Tensor, Tensor]:
 def _points(offset: Tensor, peaks: Tensor) -> Tensor:
     """Return x, y in cells (N, P, 17, 2) of the keypoints in the cells `peaks` (N, P, 17)."""
     width = offset.shape[3]
-    by_keypoint = offset.float().flatten(2).unflatten(1, (NUM_KEYPOINTS, 2))  # (N, 17, 2, h * w)
+    by_keypoint = offset.float().reshape(len(offset), NUM_KEYPOINTS, 2, -1)  # (N, 17, 2, h * w)
     index = peaks.transpose(1, 2)[:, :, None].expand(-1, -1, 2, -1)  # (N, 17, 2, P)
     dy, dx = by_keypoint.gather(3, index).permute(2, 0, 3, 1)  # (N, P, 17)
     return torch.stack((peaks % width + dx, peaks // width + dy), dim=3)

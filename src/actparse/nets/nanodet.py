@@ -166,7 +166,7 @@ def decode_boxes(maps: Sequence[Tensor], config: NanodetConfig) -> tuple[Tensor,
         rows = level.float().flatten(2).transpose(1, 2)  # (N, h * w, C)
         logits, sides = rows[..., : config.num_classes], rows[..., config.num_classes :]
         steps = torch.arange(config.max_distance + 1, dtype=torch.float32, device=level.device)  # (11,)
-        probabilities = sides.unflatten(2, (4, config.max_distance + 1)).softmax(dim=3)  # (N, h * w, 4, 11)
+        probabilities = sides.reshape(*sides.shape[:2], 4, config.max_distance + 1).softmax(dim=3)  # (N, h * w, 4, 11)
         distances = stride * (probabilities * steps).sum(dim=3)  # (N, h * w, 4) left, top, right, bottom
         centers = _cell_centers(level.shape[2], level.shape[3], stride, level.device)  # (h * w, 2)
         boxes.append(torch.cat((centers - distances[..., :2], centers + distances[..., 2:]), dim=2))

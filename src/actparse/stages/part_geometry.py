@@ -107,7 +107,8 @@ def torso_lengths(keypoints: NDArray[np.float32]) -> NDArray[np.float32]:
             surest = np.minimum(a[:, 2], b[:, 2])
             for row, least in enumerate((MIN_BONE_CONFIDENCE, np.finfo(np.float32).tiny)):
                 lengths[row] = np.maximum(lengths[row], np.where(surest >= least, length, 0))
-    return np.maximum(np.where(lengths[0] > 0, lengths[0], lengths[1]), 1).astype(np.float32)
+    torsos: NDArray[np.float32] = np.maximum(np.where(lengths[0] > 0, lengths[0], lengths[1]), 1).astype(np.float32)
+    return torsos
 
 
 def located(keypoints: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -236,7 +237,7 @@ def _hip(body: _Body) -> Points:
 
 def _leg(body: _Body, side: str) -> Points:
     start = body.joints[f"{side}_hip"] + LEG_START * body.torso * _shortened(body.bone(side, "hip", "knee"))
-    joints = (start, body.joints[f"{side}_knee"], body.joints[f"{side}_ankle"])
+    joints: tuple[Points, ...] = (start, body.joints[f"{side}_knee"], body.joints[f"{side}_ankle"])
     return _around(body, *zip(joints, LEG_RADII, strict=True))
 
 

@@ -150,7 +150,7 @@ class Tracker:
         for track, row in self._pairs(time_seconds, detections):
             ids[row] = track.number
             self._move(track, time_seconds, detections, row)
-        for row in np.flatnonzero(ids == 0):
+        for row in np.flatnonzero(ids == 0).tolist():
             self._count += 1
             ids[row] = self._count
             self._tracks.append(self._new_track(time_seconds, detections, int(row)))
@@ -317,7 +317,7 @@ def _about_torso(keypoints: Floats, sizes: Floats) -> Floats:
 
 def _sizes(boxes: Floats) -> Floats:
     """Return the longer sides of boxes (..., 4), pixels, at least 1."""
-    return np.maximum((boxes[..., 2:] - boxes[..., :2]).max(axis=-1), 1.0)
+    return np.asarray(np.maximum((boxes[..., 2:] - boxes[..., :2]).max(axis=-1), 1.0))
 
 
 def _squares(points: Floats, others: Floats) -> Floats:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from actparse.errors import WeightsError
 from actparse.metrics.figures import without_nan
@@ -29,6 +29,8 @@ def load_initial(
     net: nn.Module, weights: Path, *, labels: Mapping[str, Any] | None = None, fresh: tuple[str, ...] = ()
 ) -> tuple[str, ...]:
     """Copy a stored network into `net`; a classifying layer with other labels, or another number of them, stays fresh.
+
+    Of a network on tracks the rows of the labels that both have are copied.
 
     Args:
         net: the network.
@@ -52,8 +54,35 @@ def load_initial(
     if labels is not None and labels != file.labels:
         differing += [name for name in own if name.startswith(CLASSIFIERS) and name not in differing]
     with torch.no_grad():
-        net.load_state_dict({**stored, **{name: own[name] for name in differing}})
-    return tuple(differing)
+        shared = _rows_of_tracks(own, stored, labels, file.labels) if labels is not None else {}
+        net.load_state_dict({**stored, **{name: own[name] for name in differing}, **shared})
+    return tuple(name for name in differing if name not in shared)
+
+
+def _rows_of_tracks(
+    own: Mapping[str, Tensor], stored: Mapping[str, Tensor], labels: Mapping[str, Any], theirs: Mapping[str, Any]
+) -> dict[str, Tensor]:
+    """The classifying layers of a network on tracks with the stored rows of the labels that it shares; else nothing."""
+    if set(labels) != {"actions", "states"} or set(theirs) != set(labels):
+        return {}
+    rows = {
+        "states": (
+            [(n, s) for n, part in enumerate(labels["states"]) for s in part],
+            [(n, s) for n, part in enumerate(theirs["states"]) for s in part],
+        ),
+        "action": (list(labels["actions"]), list(theirs["actions"])),
+    }
+    shared = {}
+    for name, value in own.items():
+        layer = name.split(".")[0]
+        if layer not in (*rows, "action_embed"):
+            continue
+        names, known = rows["states" if layer == "states" else "action"]
+        axis = 1 if layer == "action_embed" else 0
+        pairs = [(row, known.index(label)) for row, label in enumerate(names) if label in known]
+        to, at = (torch.tensor(column, dtype=torch.int64) for column in zip(*pairs, strict=True))
+        shared[name] = value.index_copy(axis, to, stored[name].index_select(axis, at))
+    return shared
 
 
 def load_starts(run: RunFolder) -> dict[str, Start]:

@@ -79,8 +79,8 @@ def drawn_confidences(
     drawn = confidences[rng.integers(0, len(confidences), count)]  # (N, K, 17)
     known = drawn > 0
     mean = (drawn.sum(axis=1, keepdims=True) + 0.5) / (known.sum(axis=1, keepdims=True) + 1)  # of each joint
-    drawn = np.where(known, drawn, mean) + rng.normal(0, errors.confidence_noise, drawn.shape)
-    return np.clip(drawn, 0.02, 1).astype(np.float32)
+    noisy = np.where(known, drawn, mean) + rng.normal(0, errors.confidence_noise, drawn.shape)
+    return np.clip(noisy, 0.02, 1).astype(np.float32)
 
 
 def distorted(windows: Keypoints, errors: TrackErrors, rng: np.random.Generator) -> Keypoints:
@@ -118,7 +118,7 @@ def shortened(windows: Keypoints, share: float, rng: np.random.Generator) -> Key
     count, num_instants = windows.shape[:2]
     half = num_instants // 2
     before, after = rng.integers(0, half + 1, (2, count))  # instants that are known on either side
-    whole = rng.random(count) >= share
+    whole = np.asarray(rng.random(count) >= share)  # (N,)
     offsets = np.arange(num_instants) - half  # (K,)
     known = whole[:, None] | ((offsets >= -before[:, None]) & (offsets <= after[:, None]))  # (N, K)
     changed = windows.copy()

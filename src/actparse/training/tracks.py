@@ -158,7 +158,7 @@ class TracksTask(Task):
         tracks = self.stream_tracks[rng.integers(0, len(self.stream_tracks), count)]
         length, num_instants = self.stream.keypoints.shape[1], self.config.num_instants
         middles = rng.integers(0, length, count)
-        tempo = np.exp(rng.uniform(*np.log(TEMPO), count))  # (n,)
+        tempo = np.exp(rng.uniform(np.log(TEMPO[0]), np.log(TEMPO[1]), count))  # (n,)
         steps = (np.arange(num_instants) - num_instants // 2) * self.stream_step  # (K,)
         instants = middles[:, None] + np.rint(steps * tempo[:, None]).astype(np.int64)  # (n, K)
         exists = (instants >= 0) & (instants < length)
