@@ -51,7 +51,9 @@ def _add_train(commands: Commands) -> None:
     command.add_argument("--threads", type=int, metavar="N", help="processor threads of one network; tiny: 1")
     command.add_argument("--stream-clips", type=int, default=14_400, metavar="N", help="rendered clips, for SynthTPS")
     command.add_argument("--stream-tracks", type=int, default=4_500, metavar="N", help="scenes of tracks, for SynthTPS")
-    command.add_argument("--stream-crops", type=int, default=60_000, metavar="N", help="rendered people, for poses")
+    command.add_argument(
+        "--stream-crops", type=int, default=60_000, metavar="N", help="rendered people, for poses and parts"
+    )
     _add_large_run(command)
     add_config_options(command)
     command.set_defaults(run=_train)

@@ -23,6 +23,7 @@ def add_commands(commands: Commands) -> None:
     _add_list(actions)
     _add_pull(actions)
     _add_import(actions)
+    _add_average(actions)
     _add_verify(actions)
 
 
@@ -97,6 +98,19 @@ def _add_import(actions: Commands) -> None:
     command.add_argument("--keep-class", type=int, metavar="LABEL", help=keep)
     command.add_argument("--force", action="store_true", help="import a ResNet that seems to be of another style")
     command.set_defaults(run=_import)
+
+
+def _add_average(actions: Commands) -> None:
+    command = actions.add_parser(
+        "average",
+        help="the mean of a network and of the one that it was trained from",
+        epilog="example: actparse weights average a/tracks.safetensors run/tracks.safetensors --out tracks.safetensors",
+    )
+    command.add_argument("start", type=Path, metavar="START", help="the file that training started from")
+    command.add_argument("tuned", type=Path, metavar="TUNED", help="the file that came out; its labels stay")
+    command.add_argument("--out", type=Path, required=True, metavar="FILE.safetensors", help="the file to write")
+    command.add_argument("--share", type=float, default=0.5, metavar="S", help="of TUNED, 0..1; default: 0.5")
+    command.set_defaults(run=_average)
 
 
 def _add_verify(actions: Commands) -> None:
@@ -174,6 +188,15 @@ def _import(args: argparse.Namespace) -> int:
     for what, names in (("fresh", entries.fresh), ("folded", entries.folded), ("aside", entries.aside)):
         print("".join(f"{what:8} {name}\n" for name in names), end="")
     print(f"{args.out}: {imported.kind}, {len(entries.filled)} entries of the file, {len(entries.fresh)} fresh")
+    return 0
+
+
+def _average(args: argparse.Namespace) -> int:
+    from actparse.weights.averaging import average_to_file
+
+    kept = average_to_file(args.start, args.tuned, args.out, share=args.share)
+    print("".join(f"kept     {name}\n" for name in kept), end="")
+    print(f"{args.out}: {args.share:g} of {args.tuned}, the rest of {args.start}")
     return 0
 
 
