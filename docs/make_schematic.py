@@ -22,6 +22,8 @@ ROOM = 1.25  # side of the square over the longer side of the person's box
 MIN_CONFIDENCE = 0.2  # of a keypoint that is drawn
 MIN_PART_SCORE = 0.2
 QUIET_STATES = ("none",)
+GROUPS_BELOW = ("arm", "hand", "leg", "foot")
+LISTED = ("head", "hip", *(f"{side}_{group}" for group in GROUPS_BELOW for side in ("left", "right")))  # two in a row
 PAPER, TEXT, FAINT = "#ffffff", "#16181d", "#6b7280"
 
 
@@ -102,7 +104,8 @@ def _figure(person: PersonParse) -> list[str]:
 def _states(person: PersonParse) -> list[str]:
     """Two columns of parts and their states."""
     rows = []
-    for row, part in enumerate(person.parts):
+    in_order = sorted(person.parts, key=lambda part: LISTED.index(part.name))
+    for row, part in enumerate(in_order):
         x, y = (row % 2) * SIDE / 2, 22 + 22 * (row // 2)
         state = part.state or "-"
         ink = FAINT if state in QUIET_STATES else TEXT

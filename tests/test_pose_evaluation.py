@@ -49,6 +49,8 @@ def annotations(truth: FrameTruth, image: int) -> list[dict[str, Any]]:
     for person in truth.persons:
         x1, y1, x2, y2 = person.box
         assert person.keypoints is not None
+        if not (person.keypoints[:, 2] > 0).any():  # cut off by the border but for a piece without a joint
+            continue
         keypoints = person.keypoints.reshape(-1).tolist()
         rows.append({"image_id": image, "category_id": 1, "bbox": [x1, y1, x2 - x1, y2 - y1], "keypoints": keypoints})
     return rows

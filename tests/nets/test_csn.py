@@ -228,10 +228,11 @@ def test_gradients_of_the_depthwise_convolution_are_pytorchs(
 ) -> None:
     generator = torch.Generator().manual_seed(5)
     clips, weight, bias = (
-        torch.randn(shape, generator=generator, requires_grad=True) for shape in ((2, 6, *size), (6, 1, 3, 3, 3), (6,))
+        torch.randn(shape, generator=generator, dtype=torch.float64, requires_grad=True)
+        for shape in ((2, 6, *size), (6, 1, 3, 3, 3), (6,))
     )
     plain = F.conv3d(clips, weight, bias, stride, 1, groups=6)
-    gradient = torch.randn(plain.shape, generator=generator)
+    gradient = torch.randn(plain.shape, generator=generator, dtype=torch.float64)
     expected = torch.autograd.grad(plain, (clips, weight, bias), gradient)
     ours = depthwise_conv(clips, weight, bias, stride)
     torch.testing.assert_close(ours, plain)

@@ -7,10 +7,14 @@ import numpy as np
 from actparse.data.synth.annotate import PersonTruth
 from actparse.data.synth.scene import SceneConfig, build_scene
 from actparse.metrics.identity import TrackedFrame, identity_switches
+from actparse.stages.colors import person_colors
 from actparse.stages.tracking import Tracker, TrackerConfig
 
 STEP_SECONDS = 0.5  # between sampled frames
-SCENES = ((11, "salsa_dancing"), (12, "country_line_dancing"), (13, "hopscotch"), (14, "capoeira"), (15, "lunge"))
+SCENES = (
+    *((11, "salsa_dancing"), (12, "country_line_dancing"), (13, "hopscotch"), (14, "capoeira"), (15, "lunge")),
+    *((16, "push_up"), (17, "belly_dancing"), (18, "skipping_rope"), (19, "front_raises"), (20, "juggling_balls")),
+)
 
 
 def tracked(scene: tuple[int, str], hidden: np.random.Generator) -> list[TrackedFrame]:
@@ -22,14 +26,16 @@ def tracked(scene: tuple[int, str], hidden: np.random.Generator) -> list[Tracked
     frames, missing = [], {}
     for number in range(20):
         time = number * STEP_SECONDS
-        persons = rendered.render(time).persons
+        picture = rendered.render(time)
+        persons = picture.persons
         for person in persons:
             if hidden.random() < 0.05:
                 missing[person.identity] = time + STEP_SECONDS * int(hidden.integers(2, 4))
         found = [person for person in persons if missing.get(person.identity, -1.0) <= time]
-        ids = tracker.update(time, *detections(found))
-        boxes = {int(n): person.box for n, person in zip(ids, found, strict=True)}
-        frames.append(TrackedFrame({person.identity: person.box for person in found}, boxes))
+        boxes, scores, keypoints = detections(found)
+        ids = tracker.update(time, boxes, scores, keypoints, person_colors(picture.image, keypoints))
+        named = {int(n): person.box for n, person in zip(ids, found, strict=True)}
+        frames.append(TrackedFrame({person.identity: person.box for person in found}, named))
     return frames
 
 

@@ -192,7 +192,6 @@ def test_a_file_of_something_else_is_one_line(tmp_path: Path, suffix: str, conte
     ("name", "content", "got"),
     [
         pytest.param("net.pth", b"hello, a text\nof two lines\n", "a text file that begins 'hello, a text'", id="text"),
-        pytest.param("net.json", b' {"a": 1}\n', "a text file that begins '{\"a\": 1}'", id="json"),
         pytest.param("net.pkl", b"abc", "a text file that begins 'abc'", id="short"),
         pytest.param("net.pth", b"", "an empty file", id="empty"),
     ],
@@ -200,6 +199,11 @@ def test_a_file_of_something_else_is_one_line(tmp_path: Path, suffix: str, conte
 def test_a_file_of_something_else_is_told_by_its_beginning(tmp_path: Path, name: str, content: bytes, got: str) -> None:
     (tmp_path / name).write_bytes(content)
     assert message_of(tmp_path / name) == f"needs a checkpoint file, got: {got}"
+
+
+def test_a_json_file_is_read_as_a_graph_model(tmp_path: Path) -> None:
+    (tmp_path / "net.json").write_bytes(b' {"a": 1}\n')
+    assert message_of(tmp_path / "net.json") == "needs a TensorFlow.js graph model with a weightsManifest"
 
 
 def test_what_is_no_file_or_no_dictionary(tmp_path: Path) -> None:

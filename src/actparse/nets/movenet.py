@@ -355,7 +355,8 @@ def _regressed(regress: Tensor, cells: Tensor) -> tuple[Tensor, Tensor]:
 def _points(offset: Tensor, peaks: Tensor) -> Tensor:
     """Return x, y in cells (N, P, 17, 2) of the keypoints in the cells `peaks` (N, P, 17)."""
     width = offset.shape[3]
-    by_keypoint = offset.float().reshape(len(offset), NUM_KEYPOINTS, 2, -1)  # (N, 17, 2, h * w)
+    num_cells = offset.shape[2] * offset.shape[3]
+    by_keypoint = offset.float().reshape(len(offset), NUM_KEYPOINTS, 2, num_cells)  # (N, 17, 2, h * w)
     index = peaks.transpose(1, 2)[:, :, None].expand(-1, -1, 2, -1)  # (N, 17, 2, P)
     dy, dx = by_keypoint.gather(3, index).permute(2, 0, 3, 1)  # (N, P, 17)
     return torch.stack((peaks % width + dx, peaks // width + dy), dim=3)

@@ -80,6 +80,8 @@ def _rows_of_tracks(
         names, known = rows["states" if layer == "states" else "action"]
         axis = 1 if layer == "action_embed" else 0
         pairs = [(row, known.index(label)) for row, label in enumerate(names) if label in known]
+        if not pairs:
+            continue
         to, at = (torch.tensor(column, dtype=torch.int64) for column in zip(*pairs, strict=True))
         shared[name] = value.index_copy(axis, to, stored[name].index_select(axis, at))
     return shared
