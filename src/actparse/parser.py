@@ -404,12 +404,13 @@ class _Walk:
     def action_scores(self) -> dict[str, float]:
         """The probability of each action, from clips of the whole video; call it when the walk is over."""
         action, baseline = self.parser.action, self.parser.baseline
+        if not self.parser.reads_clips:
+            return {}
         with self.parser.timer("action"):
             if baseline is not None:
                 assert self._seen is not None
                 return dict(zip(baseline.actions, map(float, baseline.action_scores(self._seen)), strict=True))
-            if action is None:
-                return {}
+            assert action is not None
             scores = label_scores(action, {clips.config: clips.clips() for clips in self._video_clips})
         return {label[0]: float(score) for label, score in zip(action.labels, scores, strict=True)}
 

@@ -29,10 +29,8 @@ ARM_RADII = (0.10, 0.10, 0.08)  # at shoulder, elbow, wrist
 HAND_REACH, HAND_RADIUS = 0.12, 0.13  # from the wrist along the forearm to the hand's middle
 STRAIGHT_FOREARM = 0.3  # a shorter one is seen from its end, and the hand in front of the wrist
 HIP_ALONG, HIP_ACROSS = 0.27, 0.31  # half axes of an ellipse, along the torso and across
-HIP_TORSO_SHIFT, HIP_THIGH_SHIFT = (
-    0.06,
-    0.06,
-)  # of its middle from the hips: away from the shoulders, to the knees
+HIP_TORSO_SHIFT = 0.06  # of its middle from the hips, away from the shoulders
+HIP_THIGH_SHIFT = 0.06  # the same, to the knees
 LEG_START = 0.22  # from the hip along the thigh
 LEG_RADII = (0.14, 0.11, 0.08)  # at the leg's start, knee, ankle
 HEEL_BACK, TOE_FORWARD = 0.06, 0.27  # from the ankle, of a foot that is seen from its side

@@ -21,8 +21,8 @@ MAX_PERSONS = 10  # the official rule
 QUARTERS = (1, 3)  # counter-clockwise quarter turns of a second look
 
 
-class TiledPersons:
-    """A person detector that also looks at four overlapping quarters of frames with a side above 640 pixels."""
+class _SeveralLooks:
+    """What detectors that look more than once share with the detector that they use."""
 
     def __init__(self, detector: PersonDetector, *, max_persons: int = MAX_PERSONS) -> None:
         self.detector = detector
@@ -34,8 +34,12 @@ class TiledPersons:
         return self.detector.net
 
     def input_shape(self, size: tuple[int, int]) -> tuple[int, int, int]:
-        """Return (3, H, W) of the network's input for the whole of frames of (height, width)."""
+        """Return (3, H, W) of the network's input for the first look at frames of (height, width)."""
         return self.detector.input_shape(size)
+
+
+class TiledPersons(_SeveralLooks):
+    """A person detector that also looks at four overlapping quarters of frames with a side above 640 pixels."""
 
     def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
         """Find the persons of each image (H, W, 3) uint8 RGB, best first; all images of one call have one size."""
@@ -51,7 +55,7 @@ class TiledPersons:
         return [_merged(of_image, self.max_persons) for of_image in zip(*by_tile, strict=True)]
 
 
-class TurnedPersons:
+class TurnedPersons(_SeveralLooks):
     """A person detector that turns a frame by a quarter to either side where it is not sure of anybody.
 
     Detectors know people who stand. Somebody who lies stands in the turned frame.
@@ -59,18 +63,8 @@ class TurnedPersons:
 
     def __init__(self, detector: PersonDetector, *, sure_score: float, max_persons: int = MAX_PERSONS) -> None:
         """`sure_score`: a frame with a box of at least this score, 0..1, is looked at once."""
-        self.detector = detector
+        super().__init__(detector, max_persons=max_persons)
         self.sure_score = sure_score
-        self.max_persons = max_persons
-
-    @property
-    def net(self) -> nn.Module:
-        """The detector's network."""
-        return self.detector.net
-
-    def input_shape(self, size: tuple[int, int]) -> tuple[int, int, int]:
-        """Return (3, H, W) of the network's input for the first look at frames of (height, width)."""
-        return self.detector.input_shape(size)
 
     def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
         """Find the persons of each image (H, W, 3) uint8 RGB, best first; all images of one call have one size."""

@@ -54,9 +54,7 @@ class Layout:
     folds_biases: bool = False  # a bias in front of a batch norm is taken off the norm's running mean
     stride_in: StridePlace | None = None  # where such a file's bottlenecks stride, if it is known
     rgb_stem: str = ""  # our name of the first convolution; one for other channels than RGB keeps its values
-    convert: Callable[[str, Tensor, Tensor], Tensor] | None = (
-        None  # our name, the file's values, ours: the file's as ours
-    )
+    convert: Callable[[str, Tensor, Tensor], Tensor] | None = None  # our name, the file's tensor, ours: in our form
     is_constant: Callable[[str, Any], bool] | None = None  # of the file's entries: no weight, and not needed
 
 

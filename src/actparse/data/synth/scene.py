@@ -59,9 +59,7 @@ class SceneConfig:
     top_crop_share: float = 0.03
     detail: float = 1.0  # of bodies: factor on the number of sides of their round surfaces
     look: str = "plain"  # or "varied"
-    turned_share: float = (
-        0.3  # of varied scenes, whose camera is rolled by any angle: people lie, hang, stand on their heads
-    )
+    turned_share: float = 0.3  # of varied scenes, whose camera is rolled by any angle, so that people lie or hang
     close_share: float = 0.3  # of varied scenes, whose camera shows a piece of the body
     covered_share: float = 0.4  # of varied scenes with something close to the camera over a person
 
