@@ -24,7 +24,7 @@ from actparse.report.labels import text_size
 from actparse.report.overlay import INK, LEFT, MIDDLE, PAPER, RIGHT, Color, Pen, draw_skeleton, side_color
 from actparse.stages.dots import draw_dots
 from actparse.stages.inputs import stack_images
-from actparse.stages.square_crops import square_crops
+from actparse.stages.person_crops import square_crops
 from actparse.structures import FrameParse, PersonParse, VideoParse
 from actparse.video.decode import read_frames
 from actparse.vocabulary import PARTS
@@ -98,7 +98,7 @@ def pictures_of_crop(parser: Parser, image: Image, person: PersonParse) -> dict[
     """The person's crop as the part detector gets it: bare, with the dots, and with the parts that it finds."""
     config = parser.parts.config
     window = square_crops(np.array([person.box], np.float32), size=config.size, padding=config.padding)
-    crop = stack_images(window.cut(image, config.size), torch.device("cpu"))  # (1, 3, S, S)
+    crop = stack_images(window.cut(image), torch.device("cpu"))  # (1, 3, S, S)
     keypoints = person.keypoint_array()[None]  # (1, 17, 3)
     keypoints[..., :2] = window.points_to_crop(keypoints[..., :2])
     assert config.dots is not None

@@ -9,35 +9,12 @@ from actparse.nets.resnet import ResNetConfig
 from actparse.nets.yolof import Yolof, YolofConfig
 from actparse.stages.dots import DotsConfig
 from actparse.stages.parts import PartDetector, PartsConfig
-from actparse.stages.square_crops import square_crops
 
 
 def small_net() -> Yolof:
     torch.manual_seed(0)
     backbone = ResNetConfig(block="basic", num_blocks=(1, 1, 1, 1), widths=(8, 8, 8, 8), stem_width=8, stem_pool=False)
     return Yolof(YolofConfig(backbone=backbone, num_classes=10, encoder_channels=16, encoder_mid=8)).eval()
-
-
-def test_a_crop_is_centred_and_padded() -> None:
-    crops = square_crops(np.array([[10, 20, 30, 70]], np.float32), size=112, padding=1.12)
-    assert crops.scales.tolist() == [2.0]
-    assert crops.origins.tolist() == [[-8.0, 17.0]]
-    corners = np.array([[[10, 20], [30, 70]]], np.float32)
-    assert crops.points_to_crop(corners).tolist() == [[[36, 6], [76, 106]]]
-    assert crops.points_to_frame(crops.points_to_crop(corners)).tolist() == corners.tolist()
-
-
-@pytest.mark.parametrize("side", [40, 400], ids=["enlarged", "shrunk by area"])
-def test_pixels_land_where_points_do(side: int) -> None:
-    image = np.zeros((600, 800, 3), np.uint8)
-    image[200:220, 300:340] = 255
-    box = np.array([[320 - side / 2, 210 - side / 2, 320 + side / 2, 210 + side / 2]], np.float32)
-    crops = square_crops(box, size=160, padding=1.12)
-    crop = crops.cut(image, 160)[0]
-    rows, columns = (crop[..., 0] > 127).nonzero()
-    found = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
-    corners = crops.points_to_crop(np.array([[[300, 200], [340, 220]]], np.float32)).reshape(4).clip(0, 160)
-    assert np.abs(corners - found).max() <= 1
 
 
 def test_detect_keeps_frames_apart_and_stays_in_the_frame() -> None:

@@ -86,7 +86,10 @@ class BoxHeads(NamedTuple):
 
 
 class SameConv(nn.Conv2d):
-    """A convolution with TensorFlow's padding SAME: a single pixel of padding is added at the right and the bottom."""
+    """A convolution with TensorFlow's padding SAME: a single pixel of padding is added at the right and the bottom.
+
+    The 3x3 kernels of stride 2 are used as 4x4 kernels whose first row and column are 0, which needs no padded copy.
+    """
 
     def __init__(
         self,
@@ -103,6 +106,9 @@ class SameConv(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, H, W) to (N, C', H / stride, W / stride), rounded up."""
+        if self.stride[0] == 2 and self.kernel_size[0] == 3 and x.shape[2] % 2 == x.shape[3] % 2 == 0:
+            weight = F.pad(self.weight, (1, 0, 1, 0))  # (C', C / groups, 4, 4)
+            return F.conv2d(x, weight, self.bias, self.stride, 1, self.dilation, self.groups)
         if self.stride[0] > 1:
             height, width = (_total_padding(side, self.kernel_size[0], self.stride[0]) for side in x.shape[2:])
             x = F.pad(x, (width // 2, width - width // 2, height // 2, height - height // 2))
@@ -128,8 +134,8 @@ class InvertedResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, H, W) to (N, C', H / stride, W / stride)."""
-        hidden = F.relu6(self.expand(x)) if self.expands else x
-        out: Tensor = self.project(F.relu6(self.depthwise(hidden)))
+        hidden = F.relu6(self.expand(x), inplace=True) if self.expands else x
+        out: Tensor = self.project(F.relu6(self.depthwise(hidden), inplace=True))
         return x + out if self.adds else out
 
 
@@ -153,13 +159,13 @@ class MobileNetV2(nn.Module):
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Map (N, 3, H, W) in -1..1 to features (N, C, H / s, W / s) for s = 4, 8, 16, 32."""
-        x = F.relu6(self.stem(images))
+        x = F.relu6(self.stem(images), inplace=True)
         features = []
         for index, block in enumerate(self.blocks):
             x = block(x)
             if index in _LEVELS:
                 features.append(x)
-        return [*features, F.relu6(self.last(x))]
+        return [*features, F.relu6(self.last(x), inplace=True)]
 
 
 def _round_channels(channels: float) -> int:

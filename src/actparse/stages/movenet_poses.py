@@ -1,4 +1,4 @@
-"""Stage 1b, poses, with a small public network that knows real people: MoveNet on a square crop of each person."""
+"""Stage 1b, poses, with a small public network that knows real people: MoveNet on a crop of each person."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from actparse.errors import ConfigError
-from actparse.nets.movenet import Movenet, decode_person
+from actparse.nets.movenet import INPUT_MULTIPLE, Movenet, decode_person
 from actparse.stages.inputs import stack_images
+from actparse.stages.person_crops import PersonCrops, fitted_crops
 from actparse.stages.poses import distinct_persons
 from actparse.stages.precision import inference
-from actparse.stages.square_crops import SquareCrops, square_crops
 from actparse.structures import Detections
 from actparse.vocabulary import NUM_KEYPOINTS
 
@@ -23,7 +23,7 @@ from actparse.vocabulary import NUM_KEYPOINTS
 class MovenetPosesConfig:
     """The crop, and which boxes hold a person."""
 
-    padding: float = 1.2  # side of the crop over the longer side of the box
+    padding: float = 1.2  # longer side of the crop over that of the box
     max_oks: float = 0.7  # of two persons whose poses are more alike, the better box stays
     min_score: float = 0.15  # the box's score times the root of the mean confidence; below it there is no person
 
@@ -56,9 +56,9 @@ class MovenetPoses:
         Returns:
             Per frame (n, 17, 3) x, y in frame pixels and confidence in [0, 1].
         """
-        size = self.net.config.size
-        windows = [square_crops(b, size=size, padding=self.config.padding) for b in boxes]
-        crops = [crop for w, image in zip(windows, images, strict=True) for crop in w.cut(image, size)]
+        size, padding = self.net.config.size, self.config.padding
+        windows = [fitted_crops(b, size=size, padding=padding, multiple=INPUT_MULTIPLE) for b in boxes]
+        crops = [crop for w, image in zip(windows, images, strict=True) for crop in w.cut(image)]
         in_crops = [_boxes_to_crop(w, b) for w, b in zip(windows, boxes, strict=True)]
         points = self._run(crops, np.concatenate(in_crops) if in_crops else np.zeros((0, 4), np.float32))
         splits = np.split(points, np.cumsum([len(b) for b in boxes])[:-1]) if boxes else []
@@ -78,7 +78,7 @@ class MovenetPoses:
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
-        """(3, H, W) of a crop."""
+        """(3, H, W) of the largest crop."""
         return 3, self.net.config.size, self.net.config.size
 
     @property
@@ -88,21 +88,24 @@ class MovenetPoses:
 
     def _run(self, crops: list[NDArray[np.uint8]], boxes: NDArray[np.float32]) -> NDArray[np.float32]:
         """Keypoints (N, 17, 3) in crop pixels, of N crops with the persons' boxes (N, 4) in them."""
-        points = [np.zeros((0, NUM_KEYPOINTS, 3), np.float32)]
-        for start in range(0, len(crops), self.max_batch):
-            batch = stack_images(crops[start : start + self.max_batch], self.device).float()  # (n, 3, S, S)
-            of_batch = torch.from_numpy(boxes[start : start + self.max_batch]).to(self.device)
-            with inference(self.device):
-                heads = self.net(batch.contiguous(memory_format=torch.channels_last))
-            points.append(decode_person(heads, of_batch).cpu().numpy())
-        return np.concatenate(points)
+        points = np.zeros((len(crops), NUM_KEYPOINTS, 3), np.float32)
+        for shape in sorted({crop.shape for crop in crops}):
+            rows = [row for row, crop in enumerate(crops) if crop.shape == shape]
+            for start in range(0, len(rows), self.max_batch):
+                of_batch = rows[start : start + self.max_batch]
+                batch = stack_images([crops[row] for row in of_batch], self.device).float()  # (n, 3, H, W)
+                with inference(self.device):
+                    heads = self.net(batch.contiguous(memory_format=torch.channels_last))
+                in_batch = torch.from_numpy(boxes[of_batch]).to(self.device)
+                points[of_batch] = decode_person(heads, in_batch).cpu().numpy()
+        return points
 
 
-def _boxes_to_crop(windows: SquareCrops, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+def _boxes_to_crop(windows: PersonCrops, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
     """Boxes (n, 4), one in each window, in crop pixels."""
     return windows.points_to_crop(boxes.reshape(-1, 2, 2)).reshape(-1, 4).astype(np.float32)
 
 
-def _points_to_frame(windows: SquareCrops, points: NDArray[np.float32]) -> NDArray[np.float32]:
+def _points_to_frame(windows: PersonCrops, points: NDArray[np.float32]) -> NDArray[np.float32]:
     """Keypoints (n, 17, 3) in crop pixels, in frame pixels."""
     return np.concatenate((windows.points_to_frame(points[..., :2]), points[..., 2:]), axis=2).astype(np.float32)

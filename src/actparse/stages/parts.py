@@ -17,8 +17,8 @@ from actparse.nets.yolof import Yolof
 from actparse.nets.yolof_boxes import best_of_each_class
 from actparse.stages.dots import DotsConfig, draw_dots
 from actparse.stages.inputs import InputNorm, stack_images
+from actparse.stages.person_crops import PersonCrops, square_crops
 from actparse.stages.precision import inference
-from actparse.stages.square_crops import SquareCrops, square_crops
 from actparse.vocabulary import PARTS
 
 
@@ -65,14 +65,14 @@ class PartDetector:
         """
         size, padding = self.config.size, self.config.padding
         windows = [square_crops(frame_boxes, size=size, padding=padding) for frame_boxes in boxes]
-        crops = [crop for w, image in zip(windows, images, strict=True) for crop in w.cut(image, size)]
+        crops = [crop for w, image in zip(windows, images, strict=True) for crop in w.cut(image)]
         drawn = [self._points(w, points) for w, points in zip(windows, keypoints, strict=True)]
         found, scores = self._run(crops, np.concatenate(drawn) if drawn else np.zeros((0, 17, 3), np.float32))
         ends = np.cumsum([len(frame_boxes) for frame_boxes in boxes])[:-1]
         split = zip(np.split(found, ends), np.split(scores, ends), windows, images, strict=True) if boxes else ()
         return [(_to_frame(b, w, image.shape[:2]), s) for b, s, w, image in split]
 
-    def _points(self, windows: SquareCrops, points: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _points(self, windows: PersonCrops, points: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.concatenate((windows.points_to_crop(points[..., :2]), points[..., 2:]), axis=2).astype(np.float32)
 
     def _run(
@@ -93,7 +93,7 @@ class PartDetector:
         return np.concatenate(boxes), np.concatenate(scores)
 
 
-def _to_frame(boxes: NDArray[np.float32], windows: SquareCrops, size: tuple[int, int]) -> NDArray[np.float32]:
+def _to_frame(boxes: NDArray[np.float32], windows: PersonCrops, size: tuple[int, int]) -> NDArray[np.float32]:
     corners = windows.points_to_frame(boxes.reshape(len(boxes), 2 * len(PARTS), 2))  # (n, 20, 2)
     clipped = np.clip(corners, 0, np.array(size[::-1], np.float32))
     return clipped.reshape(boxes.shape).astype(np.float32)

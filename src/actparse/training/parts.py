@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from actparse.nets.yolof import Yolof, YolofConfig
 from actparse.stages.dots import draw_dots
 from actparse.stages.parts import PartDetector, PartsConfig
+from actparse.stages.person_crops import square_crops
 from actparse.stages.refine import grow_boxes
-from actparse.stages.square_crops import square_crops
 from actparse.structures import Detections
 from actparse.training.augment import (
     ColorJitter,

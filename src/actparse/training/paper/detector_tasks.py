@@ -16,9 +16,9 @@ from actparse.nets.detector_input import detector_resize_size
 from actparse.nets.yolof import Yolof
 from actparse.stages.dots import draw_dots
 from actparse.stages.parts import PartDetector, PartsConfig
+from actparse.stages.person_crops import square_crops
 from actparse.stages.persons import PersonsConfig, YolofPersons
 from actparse.stages.refine import grow_boxes
-from actparse.stages.square_crops import square_crops
 from actparse.structures import Detections
 from actparse.training.detection import box_figures
 from actparse.training.paper.detection import BoxedImage, augmented, collated, detection_terms, inside, padded
@@ -164,7 +164,7 @@ class PartsTask(DetectorTask):
         in_crop = np.concatenate((window.points_to_crop(points[None, :, :2])[0], points[:, 2:]), axis=1)  # (17, 3)
         sample = BoxedImage(
             name=f"{index.names[video]} frame {number} person {person - index.persons_of(frame).start + 1}",
-            image=window.cut(image, self.stage.size)[0],
+            image=window.cut(image)[0],
             boxes=boxes[keep],
             labels=labels[keep].astype(np.int64),
             keypoints=in_crop.astype(np.float32),
