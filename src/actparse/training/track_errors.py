@@ -15,6 +15,7 @@ from actparse.vocabulary import KEYPOINT_FLIP, NUM_KEYPOINTS
 
 Array = NDArray[np.float32]
 
+LEGS = slice(11, 17)  # keypoints, from the hips down
 BODY = slice(5, 17)  # keypoints whose sides are taken for one another
 JOINT_ERRORS = np.array([0.5] * 5 + [0.8, 0.8, 1.1, 1.1, 1.4, 1.4, 0.8, 0.8, 1.0, 1.0, 1.3, 1.3], np.float32)
 BORDERS = ("bottom", "left", "right", "top")
@@ -111,6 +112,18 @@ def cut_at_borders(windows: Keypoints, spread: Array, errors: TrackErrors, rng: 
         low = rng.uniform(0, errors.cut_confidence, beyond.shape)
         changed[..., 2] = np.where(beyond, np.minimum(changed[..., 2], low), changed[..., 2])
     return changed.astype(np.float32)
+
+
+def with_legs_of(others: Keypoints, windows: Keypoints) -> Keypoints:
+    """Windows (N, K, 17, 3) of people who do with their legs what those of `others` (N, K, 17, 3) do, hips on hips."""
+    scale = spreads(windows) / np.maximum(spreads(others), 1)  # (N, 1, 1, 1)
+    hips, their_hips = (
+        points[:, :, LEGS.start : LEGS.start + 2, :2].mean(axis=2, keepdims=True) for points in (windows, others)
+    )
+    joined = windows.copy()
+    joined[:, :, LEGS, :2] = (others[:, :, LEGS, :2] - their_hips) * scale + hips
+    joined[:, :, LEGS, 2] = np.minimum(others[:, :, LEGS, 2], (windows[..., 2] > 0).any(axis=2, keepdims=True))
+    return joined
 
 
 def shortened(windows: Keypoints, share: float, rng: np.random.Generator) -> Keypoints:

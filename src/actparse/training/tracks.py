@@ -22,7 +22,7 @@ from actparse.stages.windows import Keypoints, person_windows, with_floor
 from actparse.structures import FrameParse, PartParse, PersonParse
 from actparse.training.store import Store, states_of_part
 from actparse.training.task import NAMES, Batch, Task, TaskSettings
-from actparse.training.track_errors import TrackErrors, shortened, spreads, with_track_errors
+from actparse.training.track_errors import TrackErrors, shortened, spreads, with_legs_of, with_track_errors
 from actparse.training.track_stream import TrackStream
 from actparse.vocabulary import KEYPOINT_FLIP, PART_FLIP, PARTS
 from actparse.weights.bundle import config_to_dict
@@ -30,6 +30,9 @@ from actparse.weights.bundle import config_to_dict
 UNKNOWN = -1  # a state that is not annotated, or that the network does not know
 STREAM_SHARE = 0.5  # of a batch, where there is a stream
 LABEL_SMOOTHING = 0.05
+JOINED_SHARE = (
+    0.2  # of the stream's people, who get the legs of another one: neither action is done, both are as likely
+)
 OTHER_WEIGHT = 0.5  # of the loss of a person who does none of the actions
 STATES_WEIGHT = 1.0  # of the states' loss beside the action's
 UNTOLD_SHARE = 0.25  # of the samples are not told the action
@@ -47,11 +50,12 @@ class Windows:
     windows: Keypoints  # (N, K, 17, 3)
     states: NDArray[np.int64]  # (N, 10) as the network numbers them
     actions: NDArray[np.int64]  # (N,)
+    seconds: NDArray[np.int64]  # (N,) another action that is as likely; the same one where there is none
     names: NDArray[np.str_]  # (N,) video and frame, or the track, for messages
 
     def at(self, rows: NDArray[np.int64]) -> Windows:
         """Some rows."""
-        return Windows(self.windows[rows], self.states[rows], self.actions[rows], self.names[rows])
+        return Windows(*(array[rows] for array in astuple(self)))
 
     def with_windows(self, windows: Keypoints) -> Windows:
         """Other windows of the same people."""
@@ -114,9 +118,8 @@ class TracksTask(Task):
             states += [self._state_numbers(store.part_states[row]) for row in rows]
             actions += [self.actions.index(video.action)] * len(rows)
             names += [store.frame_name(int(frame)) for frame in person_frames[rows]]
-        return Windows(
-            np.concatenate(windows), np.array(states, np.int64), np.array(actions, np.int64), np.array(names)
-        )
+        numbers = np.array(actions, np.int64)
+        return Windows(np.concatenate(windows), np.array(states, np.int64), numbers, numbers, np.array(names))
 
     def _state_numbers(self, states: Sequence[str | None]) -> list[int]:
         pairs = zip(states, self.states, strict=True)
@@ -144,11 +147,12 @@ class TracksTask(Task):
         drawn = Windows(*(np.concatenate(arrays) for arrays in zip(*map(astuple, parts), strict=True)))
         windows, states = mirrored_windows(drawn.windows, drawn.states, self.states, rng.random(size) < 0.5)
         told = np.eye(len(self.actions), dtype=np.float32)[drawn.actions]
-        told[(rng.random(size) < UNTOLD_SHARE) | (drawn.actions == UNKNOWN)] = 0
+        told[(rng.random(size) < UNTOLD_SHARE) | (drawn.actions == UNKNOWN) | (drawn.actions != drawn.seconds)] = 0
         return {
             "windows": torch.from_numpy(with_floor(turned(windows, rng), self.stage.confidence_floor)),
             "states": torch.from_numpy(states),
             "actions": torch.from_numpy(drawn.actions),
+            "seconds": torch.from_numpy(drawn.seconds),
             "told": torch.from_numpy(told),
             NAMES: drawn.names.tolist(),
         }
@@ -164,14 +168,21 @@ class TracksTask(Task):
         exists = (instants >= 0) & (instants < length)
         windows = self.stream.keypoints[tracks[:, None], instants.clip(0, length - 1)]  # (n, K, 17, 3)
         windows[~exists] = 0
+        actions, states = self.stream_actions[tracks], self.stream_states[tracks, middles]
+        other = rng.permutation(count)
+        is_joined = (rng.random(count) < JOINED_SHARE) & (np.minimum(actions, actions[other]) != UNKNOWN)
+        is_joined &= actions != actions[other]
+        windows[is_joined] = with_legs_of(windows[other[is_joined]], windows[is_joined])
+        states[is_joined] = UNKNOWN
         found = shortened(with_track_errors(windows, self.confidences, self.errors, rng), SHORT_SHARE, rng)
         names = np.array([f"track {track} of the stream" for track in tracks])
-        return Windows(found, self.stream_states[tracks, middles], self.stream_actions[tracks], names)
+        return Windows(found, states, actions, np.where(is_joined, actions[other], actions), names)
 
     def losses(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Return the cross-entropy of the action, and the mean over the parts of that of their states.
 
-        Of a person who does none of the actions, all actions should be equally likely.
+        Of a person who does none of the actions, all actions should be equally likely; of one with the legs of
+        another, both actions.
         """
         assert isinstance(net, TrackNet)
         device = next(net.parameters()).device
@@ -181,12 +192,14 @@ class TracksTask(Task):
             F.cross_entropy(logits.float(), states[:, part], ignore_index=UNKNOWN, reduction="sum")
             for part, logits in enumerate(net.state_logits(features, batch["told"].to(device)))
         ]
-        logits, actions = net.action_logits(features).float(), batch["actions"].to(device)
-        known = actions != UNKNOWN  # (N,)
-        loss = F.cross_entropy(logits, actions, ignore_index=UNKNOWN, label_smoothing=LABEL_SMOOTHING, reduction="sum")
-        loss = loss - OTHER_WEIGHT * logits[~known].log_softmax(dim=1).mean(dim=1).sum()
+        logits = net.action_logits(features).float()  # (N, A)
+        both = torch.stack((batch["actions"], batch["seconds"]), dim=1).to(device)  # (N, 2)
+        known = both[:, 0] != UNKNOWN  # (N,)
+        targets = F.one_hot(both.clamp(min=0), len(self.actions)).float().mean(dim=1)  # (N, A)
+        targets = torch.where(known[:, None], targets, 1 / len(self.actions))
+        losses = F.cross_entropy(logits, targets, label_smoothing=LABEL_SMOOTHING, reduction="none")  # (N,)
         return {
-            "action": loss / len(actions),
+            "action": torch.where(known, losses, OTHER_WEIGHT * losses).mean(),
             "states": STATES_WEIGHT * torch.stack(by_part).sum() / (states != UNKNOWN).sum().clamp(min=1),
         }
 
