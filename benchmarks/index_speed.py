@@ -21,7 +21,7 @@ from actparse.data.check import check_dataset
 from actparse.data.decoding import decode_videos
 from actparse.data.index import open_annotations
 from actparse.data.stats import split_stats
-from actparse.data.synth.dataset import SplitPlan, write_dataset
+from actparse.synth.dataset import SplitPlan, write_dataset
 
 NUM_VIDEOS = 8  # that are rendered; their annotation is copied under other names
 KINETICS_TPS_FILES = 574_851  # Source: the dataset's README

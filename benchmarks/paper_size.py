@@ -23,13 +23,14 @@ from typing import Any
 
 import torch
 
-from actparse.compute import VideoShape, costs_as_text, paper_costs
-from actparse.data.synth.dataset import SplitPlan, write_dataset
+from actparse.core.vocabulary import GROUP_PARTS, PARTS
+from actparse.inspection.compute import VideoShape, costs_as_text, paper_costs
 from actparse.nets.csn import Csn
 from actparse.nets.hrnet import hrnet
 from actparse.nets.yolof import Yolof
 from actparse.parser import Parser
 from actparse.stages.loading import BUNDLE_FILE
+from actparse.synth.dataset import SplitPlan, write_dataset
 from actparse.training import TrainOptions
 from actparse.training.loop import choose_hardware, train
 from actparse.training.options import say_nothing
@@ -37,7 +38,6 @@ from actparse.training.paper import builders
 from actparse.training.paper.inference import AS_PUBLISHED
 from actparse.training.paper.recipes import numbers_of
 from actparse.training.runs import RunFolder, write_json
-from actparse.vocabulary import GROUP_PARTS, PARTS
 from actparse.weights.bundle import config_to_dict, save_network
 
 BUILDERS: dict[str, builders.Builder] = {

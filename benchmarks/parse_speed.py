@@ -22,7 +22,7 @@ from pathlib import Path
 
 import av
 
-from actparse.data.synth.scene import SceneConfig, build_cast, build_scene
+from actparse.synth.scene import SceneConfig, build_cast, build_scene
 from actparse.video.decode import open_container, probe, video_stream
 from actparse.video.encode import VideoWriter
 

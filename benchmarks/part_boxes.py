@@ -23,11 +23,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from actparse.core.vocabulary import GROUP_PARTS, PARTS
 from actparse.stages.loading import bundle_folder, load_bundle, load_part_fusion, load_parts
-from actparse.stages.part_fusion import PartFusion, PartFusionConfig, PartSource, fuse, regressed, row_ious
-from actparse.stages.part_geometry import rule_boxes
-from actparse.stages.refine import grow_boxes
-from actparse.vocabulary import GROUP_PARTS, PARTS
+from actparse.stages.people.part_fusion import PartFusion, PartFusionConfig, PartSource, fuse, regressed, row_ious
+from actparse.stages.people.part_geometry import rule_boxes
+from actparse.stages.people.refine import grow_boxes
 
 Floats = NDArray[np.float32]
 MIN_PERSON_IOU = 0.5  # of a person's box with the true one, to be found

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
+from actparse.core.vocabulary import PARTS
 from actparse.data.kinetics_tps import KineticsTps, VideoRecord, read_frame_truth
-from actparse.data.synth.motion import ACTIONS
-from actparse.data.synth.scene import SceneConfig, build_cast
 from actparse.metrics.state_lag import PoseTrack, best_lag
 from actparse.metrics.tps import match_persons
 from actparse.parser import Parser
-from actparse.vocabulary import PARTS
+from actparse.synth.actions.registry import ACTIONS
+from actparse.synth.scene import SceneConfig, build_cast
 
 STEP_SECONDS = 0.05
 SECONDS = 22.0

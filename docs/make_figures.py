@@ -16,18 +16,18 @@ import torch
 from numpy.typing import NDArray
 
 from actparse import Parser
-from actparse.data.synth.dataset import plan_videos, write_dataset
-from actparse.demo import DEMO_PLAN
+from actparse.app.demo import DEMO_PLAN
+from actparse.core.files import write_text
+from actparse.core.structures import FrameParse, PersonParse, VideoParse
+from actparse.core.vocabulary import PARTS
 from actparse.export import StateInterval, state_intervals
-from actparse.files import write_text
 from actparse.report.labels import text_size
 from actparse.report.overlay import INK, LEFT, MIDDLE, PAPER, RIGHT, Color, Pen, draw_skeleton, side_color
-from actparse.stages.dots import draw_dots
 from actparse.stages.inputs import stack_images
-from actparse.stages.person_crops import square_crops
-from actparse.structures import FrameParse, PersonParse, VideoParse
+from actparse.stages.people.dots import draw_dots
+from actparse.stages.people.person_crops import square_crops
+from actparse.synth.dataset import plan_videos, write_dataset
 from actparse.video.decode import read_frames
-from actparse.vocabulary import PARTS
 
 Image = NDArray[np.uint8]
 

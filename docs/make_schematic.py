@@ -9,12 +9,12 @@ import sys
 from html import escape
 from pathlib import Path
 
+from actparse.core.errors import ActparseError
+from actparse.core.files import write_text
+from actparse.core.structures import FrameParse, PersonParse, VideoParse
+from actparse.core.vocabulary import KEYPOINTS, SKELETON
 from actparse.data.parses import load_parse
-from actparse.errors import ActparseError
-from actparse.files import write_text
 from actparse.report.overlay import Color, side_color
-from actparse.structures import FrameParse, PersonParse, VideoParse
-from actparse.vocabulary import KEYPOINTS, SKELETON
 
 SIDE = 300.0  # of a moment's square, in the drawing's own units
 MARGIN, TITLE, LIST = 14.0, 34.0, 132.0  # around a square; above it; of the states below it

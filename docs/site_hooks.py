@@ -1,4 +1,4 @@
-"""What mkdocs does beside its own: the commands' help as a page, and files outside docs/ that pages link to.
+"""What mkdocs does beside its own: pages of the commands' help and of public checkpoints, and files outside docs/ that pages link to.
 
 A link that leaves docs/ leads to a file of the repository. The site has no repository around it: such files go along,
 Markdown as pages.
@@ -17,19 +17,22 @@ from mkdocs.structure.pages import Page
 
 from actparse.cli import build_argument_parser
 from actparse.commands.parsers import leaves
+from actparse.weights.registry import markdown_table
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = "reference/commands.md"
+CHECKPOINTS = "reference/checkpoints.md"
 OUTSIDE = re.compile(r"\]\(((?:\.\./)+[^)#\s]+)")  # the target of a link that goes up
 ALONG = "repository"  # the folder of the site for files from outside docs/
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the page of commands, and the files that pages link to outside docs/."""
+    """Add the pages of commands and checkpoints, and the files that pages link to outside docs/."""
     pages = {file.src_uri: file.content_string for file in files.documentation_pages()}
     for target in sorted({target for uri, text in pages.items() for target in outside_targets(uri, text)}):
         files.append(File.generated(config, f"{ALONG}/{target}", abs_src_path=str(ROOT / target)))
     files.append(File.generated(config, COMMANDS, content=commands_page()))
+    files.append(File.generated(config, CHECKPOINTS, content=checkpoints_page()))
     return files
 
 
@@ -67,3 +70,8 @@ def commands_page() -> str:
     for parser in leaves(build_argument_parser()):
         text += f"\n## {parser.prog}\n\n```text\n{parser.format_help()}```\n"
     return text
+
+
+def checkpoints_page() -> str:
+    """Return the table of the public checkpoints, as `actparse weights list` prints it."""
+    return f"# Public checkpoints\n\nHow to use them: [Public weights](../weights.md).\n\n{markdown_table()}\n"

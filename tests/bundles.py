@@ -8,19 +8,19 @@ from pathlib import Path
 
 import torch
 
+from actparse.core.vocabulary import GROUP_PARTS, PARTS
 from actparse.nets.baseline import Baseline, BaselineConfig
 from actparse.nets.csn import Csn, CsnConfig
 from actparse.nets.hrnet import Hrnet, HrnetConfig
 from actparse.nets.resnet import ResNetConfig
 from actparse.nets.tracks import TrackConfig, TrackNet
 from actparse.nets.yolof import Yolof, YolofConfig
-from actparse.stages.actions import ClipConfig
-from actparse.stages.baseline import BaselineSettings
-from actparse.stages.parts import PartsConfig
-from actparse.stages.persons import PersonsConfig
-from actparse.stages.poses import PosesConfig
-from actparse.stages.tracks import TracksConfig
-from actparse.vocabulary import GROUP_PARTS, PARTS
+from actparse.stages.actions.baseline import BaselineSettings
+from actparse.stages.actions.classifier import ClipConfig
+from actparse.stages.actions.tracks import TracksConfig
+from actparse.stages.people.parts import PartsConfig
+from actparse.stages.people.persons import PersonsConfig
+from actparse.stages.people.poses import PosesConfig
 from actparse.weights.bundle import config_to_dict, save_network
 
 ACTIONS = ("lunge", "push_up")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from actparse.structures import FrameParse, PartParse, PersonParse, SegmentParse, VideoInfo, VideoParse
-from actparse.vocabulary import NUM_KEYPOINTS, PARTS
+from actparse.core.structures import FrameParse, PartParse, PersonParse, SegmentParse, VideoInfo, VideoParse
+from actparse.core.vocabulary import NUM_KEYPOINTS, PARTS
 
 TIMES = (0.0, 0.2, 0.5, 0.9)  # seconds; frames 0, 5, 10, 15
 END = 1.2

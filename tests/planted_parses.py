@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from actparse.core.structures import FrameParse, PartParse, PersonParse, VideoInfo, VideoParse
+from actparse.core.vocabulary import NUM_KEYPOINTS
 from actparse.data.kinetics_tps import KineticsTps, PersonTruth, VideoRecord, read_frame_truth
 from actparse.data.submission import EVALUATED_STRIDE
-from actparse.data.synth import dataset
-from actparse.data.synth.dataset import SplitPlan, write_dataset
-from actparse.structures import FrameParse, PartParse, PersonParse, VideoInfo, VideoParse
-from actparse.vocabulary import NUM_KEYPOINTS
+from actparse.synth import dataset
+from actparse.synth.dataset import SplitPlan, write_dataset
 
 NUM_FRAMES = 11  # of each video: the evaluated ones are 0, 5 and 10
 SWAPPED_HANDS = {"left_hand": "right_hand", "right_hand": "left_hand"}

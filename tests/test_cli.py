@@ -16,7 +16,7 @@ import pytest
 from actparse.cli import build_argument_parser, main
 from actparse.commands.options import EXIT_SOME_FAILED, EXIT_USER_ERROR
 from actparse.commands.parsers import leaves
-from actparse.structures import VideoParse
+from actparse.core.structures import VideoParse
 from actparse.video.decode import read_frames
 
 

@@ -10,7 +10,7 @@ import yaml
 from actparse.cli import build_argument_parser, main
 from actparse.commands.config_files import config_text, with_config
 from actparse.commands.options import EXIT_USER_ERROR
-from actparse.errors import ConfigError
+from actparse.core.errors import ConfigError
 
 
 def options(*arguments: str) -> dict[str, object]:

@@ -41,6 +41,7 @@ def test_malicious_releases_are_excluded() -> None:
 def test_the_whole_package_imports_without_torchvision() -> None:
     code = (
         "import sys; sys.modules['torchvision'] = None\n"
-        "import actparse.cli, actparse.parser, actparse.outputs, actparse.demo, actparse.diagnosis, actparse.training\n"
+        "import actparse.cli, actparse.parser, actparse.app.outputs, actparse.app.demo\n"
+        "import actparse.inspection.diagnosis, actparse.training\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=300)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from actparse.cli import main
-from actparse.data.synth.dataset import plan_splits, write_dataset
+from actparse.synth.dataset import plan_splits, write_dataset
 from actparse.video.decode import read_frames
 from actparse.video.encode import VideoWriter
 from examples import check_commands, find_blocks, our_calls, run_page

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from actparse.cli import main
+from actparse.core.structures import VideoParse
 from actparse.data.own.config import read_config
 from actparse.data.own.importing import dataset_root
 from actparse.stages.loading import bundle_folder, load_bundle
-from actparse.structures import VideoParse
 from actparse.training import TrainOptions, run_recipe
 from actparse.training.bundle_run import assemble
 from actparse.training.options import say_nothing

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 from actparse import Parser
-from actparse.errors import ConfigError, VideoError, WeightsError
+from actparse.core.errors import ConfigError, VideoError, WeightsError
+from actparse.core.structures import VideoParse, json_schema
+from actparse.core.vocabulary import PARTS
 from actparse.metrics.calibration import Calibration
 from actparse.parser import ParserConfig
-from actparse.stages.actions import clip_image
+from actparse.stages.actions.classifier import clip_image
 from actparse.stages.inputs import InputNorm
 from actparse.stages.loading import load_bundle
-from actparse.structures import VideoParse, json_schema
 from actparse.video.decode import read_frames
 from actparse.video.encode import VideoWriter
-from actparse.vocabulary import PARTS
 from actparse.weights.bundle import config_to_dict, load_network, save_network
 from bundles import ACTIONS, BASELINE_STATES, TRACK_STATES, write_random_baseline
 

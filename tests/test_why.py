@@ -11,10 +11,10 @@ import pytest
 
 from actparse import Parser
 from actparse.cli import main
+from actparse.core.structures import VideoParse, json_schema
+from actparse.core.vocabulary import PARTS
 from actparse.data.shares import count_states, load_shares
 from actparse.stages.loading import bundle_folder
-from actparse.structures import VideoParse, json_schema
-from actparse.vocabulary import PARTS
 from bundles import ACTIONS, TRACK_STATES
 
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
-from actparse.data.synth.annotate import PersonTruth
-from actparse.data.synth.scene import SceneConfig, build_scene
+from actparse.synth.annotate import PersonTruth
+from actparse.synth.scene import SceneConfig, build_scene
 from actparse.video.encode import VideoWriter
 
 VIDEOS = {  # name -> the action as SynthTPS calls it, as this dataset calls it, and a seed

@@ -34,8 +34,8 @@ from actparse.commands.options import (
     print_json,
 )
 from actparse.commands.parsers import CommandParser, finish
-from actparse.errors import ActparseError
-from actparse.progress import silent
+from actparse.core.errors import ActparseError
+from actparse.core.progress import silent
 
 EPILOG = """\
 examples:

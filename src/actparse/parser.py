@@ -13,35 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from actparse import __version__
-from actparse.data.shares import StateShares
-from actparse.errors import ConfigError, VideoError
-from actparse.metrics.calibration import Calibration
-from actparse.stages.actions import Classifier, StateRecognizer, best_states, label_scores, readings
-from actparse.stages.baseline import BaselineRecognizer, SeenFrames
-from actparse.stages.clips import VideoClips
-from actparse.stages.colors import person_colors
-from actparse.stages.explanation import explain
-from actparse.stages.integrate import (
-    calibrated_scores,
-    find_verdict,
-    joined_scores,
-    segment_number,
-    with_commonest_states,
-    with_states,
-)
-from actparse.stages.loading import BUNDLE_FILE, StageBundle, bundle_folder, bundle_inference, load_bundle
-from actparse.stages.part_fusion import PartFusion
-from actparse.stages.parts import PartDetector
-from actparse.stages.persons import PersonDetector
-from actparse.stages.poses import PoseEstimator
-from actparse.stages.reasons import segment_reasons, track_reasons
-from actparse.stages.refine import grow_boxes
-from actparse.stages.second_looks import TiledPersons
-from actparse.stages.segments import Closed, FrameSegments, Segments, SegmentScores, TimeSegments
-from actparse.stages.timing import StageTimer
-from actparse.stages.tracking import Tracker, TrackerConfig
-from actparse.stages.tracks import FollowedTracks, TrackRecognizer
-from actparse.structures import (
+from actparse.core.errors import ConfigError, VideoError
+from actparse.core.structures import (
     Detections,
     FrameParse,
     PartParse,
@@ -51,9 +24,36 @@ from actparse.structures import (
     VideoInfo,
     VideoParse,
 )
+from actparse.core.vocabulary import PARTS, LabelSpace
+from actparse.data.shares import StateShares
+from actparse.metrics.calibration import Calibration
+from actparse.stages.actions.baseline import BaselineRecognizer, SeenFrames
+from actparse.stages.actions.classifier import Classifier, StateRecognizer, best_states, label_scores, readings
+from actparse.stages.actions.clips import VideoClips
+from actparse.stages.actions.segments import Closed, FrameSegments, Segments, SegmentScores, TimeSegments
+from actparse.stages.actions.tracks import FollowedTracks, TrackRecognizer
+from actparse.stages.loading import BUNDLE_FILE, StageBundle, bundle_folder, bundle_inference, load_bundle
+from actparse.stages.people.colors import person_colors
+from actparse.stages.people.part_fusion import PartFusion
+from actparse.stages.people.parts import PartDetector
+from actparse.stages.people.persons import PersonDetector
+from actparse.stages.people.poses import PoseEstimator
+from actparse.stages.people.refine import grow_boxes
+from actparse.stages.people.second_looks import TiledPersons
+from actparse.stages.timing import StageTimer
+from actparse.stages.together.explanation import explain
+from actparse.stages.together.integrate import (
+    calibrated_scores,
+    find_verdict,
+    joined_scores,
+    segment_number,
+    with_commonest_states,
+    with_states,
+)
+from actparse.stages.together.reasons import segment_reasons, track_reasons
+from actparse.stages.tracking import Tracker, TrackerConfig
 from actparse.video.decode import DecodedFrame, probe, read_frames
 from actparse.video.segments import expect_segment_seconds
-from actparse.vocabulary import PARTS, LabelSpace
 from actparse.weights.bundle import config_from_dict, config_to_dict
 
 TimeRange = tuple[float | None, float | None]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from actparse.data.synth import dataset
-from actparse.data.synth.dataset import SplitPlan, write_dataset
+from actparse.synth import dataset
+from actparse.synth.dataset import SplitPlan, write_dataset
 
 
 @pytest.fixture(scope="session")

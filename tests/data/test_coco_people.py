@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from actparse.core.errors import ConfigError, DataError
 from actparse.data.coco_people import load_coco_people
-from actparse.errors import ConfigError, DataError
 
 POSE = [5, 6, 2] * 17
 COCO: dict[str, Any] = {

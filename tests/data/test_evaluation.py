@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from actparse.core.errors import DataError
 from actparse.data.evaluation import evaluate, score_to_json, truth_folder
-from actparse.errors import DataError
 
 CASE = Path(__file__).parents[1] / "golden" / "tps_metric" / "case_03_edge.json.gz"
 

@@ -19,10 +19,10 @@ import pytest
 
 from actparse.cli import main
 from actparse.commands.options import EXIT_INTERRUPTED
+from actparse.core.errors import ConfigError, DataError, OutputError
 from actparse.data import flow as data_flow
 from actparse.data.flow import FlowJob, FlowPlan, plan_flow, write_flow
 from actparse.data.flow_files import SOURCE_FILE, FlowFormat, field_stem, has_flow
-from actparse.errors import ConfigError, DataError, OutputError
 from actparse.training.paper.flow_reader import read_flow
 from actparse.video.decode import read_frames
 from actparse.video.encode import VideoWriter

@@ -16,10 +16,10 @@ import psutil
 import pytest
 
 from actparse.cli import main
+from actparse.core.errors import DataError
 from actparse.data.index import BOX_COLUMNS, FILE_COLUMNS, AnnotationIndex, open_annotations
 from actparse.data.kinetics_tps import KineticsTps, frame_of, read_frame_truth
 from actparse.data.listing import find_splits, list_annotations
-from actparse.errors import DataError
 
 NUM_ACTIONS = 30
 VIDEOS_OF_ACTION = 8

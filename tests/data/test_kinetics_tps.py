@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from actparse.core.errors import DataError
 from actparse.data.kinetics_tps import KineticsTps, frame_truth_from_dict, read_frame_truth
 from actparse.data.pseudo_labels import group_label, label_space, person_states
-from actparse.errors import DataError
 
 PERSON: dict[str, Any] = {
     "number": 2,

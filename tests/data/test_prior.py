@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from actparse.core.vocabulary import PARTS
 from actparse.data.kinetics_tps import KineticsTps
 from actparse.data.prior import prior_states
 from actparse.data.shares import dataset_shares
-from actparse.vocabulary import PARTS
 from training.miniature import write_miniature
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actparse.core.words import readable
 from actparse.data.scan import (
     EMPTY,
     INVERTED,
@@ -21,7 +22,6 @@ from actparse.data.scan import (
     BoxRows,
     FrameScan,
     read_box,
-    readable,
     shown,
 )
 

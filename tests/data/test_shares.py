@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from actparse.core.errors import DataError
 from actparse.data.shares import SHARES_FILE, StateShares, count_states, group_label, load_shares
-from actparse.errors import DataError
 
 
 def shares() -> StateShares:

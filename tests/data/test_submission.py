@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from actparse.core.errors import DataError
+from actparse.core.structures import FrameParse, PartParse, PersonParse, SegmentParse, VideoInfo, VideoParse
 from actparse.data.evaluation import evaluate, score_to_json
 from actparse.data.submission import (
     TpsFiles,
@@ -16,8 +18,6 @@ from actparse.data.submission import (
     validate_predictions,
     write_submission,
 )
-from actparse.errors import DataError
-from actparse.structures import FrameParse, PartParse, PersonParse, SegmentParse, VideoInfo, VideoParse
 
 
 def person(score: float) -> PersonParse:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from actparse.errors import ConfigError, ShapeError
+from actparse.core.errors import ConfigError, ShapeError
+from actparse.core.structures import PersonParse
+from actparse.core.vocabulary import KEYPOINTS
 from actparse.export.angles import ANGLES, joint_angles, person_angles
-from actparse.structures import PersonParse
-from actparse.vocabulary import KEYPOINTS
 
 STANDING = {  # facing the camera, arms hanging, legs straight: the person's left is on the image's right
     "left_shoulder": (60, 100),

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from faster_coco_eval import COCO, COCOeval_faster
 
+from actparse.core.vocabulary import KEYPOINTS, OKS_SIGMAS, PARTS
 from actparse.data.own.coco import read_coco
 from actparse.export.coco import coco_dataset, write_coco
-from actparse.vocabulary import KEYPOINTS, OKS_SIGMAS, PARTS
 from example_parse import TIMES, example_parse
 
 

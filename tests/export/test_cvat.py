@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from lxml import etree
 
+from actparse.core.errors import DataError
+from actparse.core.structures import VideoParse
+from actparse.core.vocabulary import KEYPOINTS, PARTS
 from actparse.data.own.cvat import read_cvat
-from actparse.errors import DataError
 from actparse.export.cvat import write_cvat
-from actparse.structures import VideoParse
-from actparse.vocabulary import KEYPOINTS, PARTS
 from example_parse import example_parse
 
 SCHEMA = etree.XMLSchema(file=str(Path(__file__).with_name("cvat-for-video-1.1.xsd")))

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from actparse.errors import OutputError
+from actparse.core.errors import OutputError
+from actparse.core.vocabulary import KEYPOINTS
 from actparse.export.openpose import BODY_25, body_25, write_openpose
-from actparse.vocabulary import KEYPOINTS
 from example_parse import example_parse
 
 with warnings.catch_warnings():

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from actparse.errors import VideoError
+from actparse.core.errors import VideoError
 from actparse.export.segments import state_intervals
 from example_parse import END, TIMES, example_parse
 

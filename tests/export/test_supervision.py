@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import supervision as sv
 
+from actparse.core.vocabulary import PARTS
 from actparse.export.supervision import to_supervision
-from actparse.vocabulary import PARTS
 from example_parse import example_parse
 
 

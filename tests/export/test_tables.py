@@ -13,12 +13,12 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from actparse.errors import DataError
+from actparse.core.errors import DataError
+from actparse.core.vocabulary import KEYPOINTS
 from actparse.export.checking import expect_exportable
 from actparse.export.formats import ExportConfig, export_parse
 from actparse.export.segments import state_intervals
 from actparse.export.tables import frames_table, parts_table, segments_table
-from actparse.vocabulary import KEYPOINTS
 from example_parse import example_parse
 
 TABLES = {"segments": segments_table, "frames": frames_table, "parts": parts_table}

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from actparse.errors import DataError
+from actparse.core.errors import DataError
 from actparse.metrics.actions import NamedAction, known_action_figures, other_action_figures
 
 SCORES = {"lunge": 0.5, "push_up": 0.25, "pull_ups": 0.15, "snatch": 0.1}

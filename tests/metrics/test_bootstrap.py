@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from actparse.errors import ConfigError
+from actparse.core.errors import ConfigError
 from actparse.metrics.bootstrap import bootstrap_mean
 
 

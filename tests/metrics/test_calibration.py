@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from actparse.errors import ConfigError, DataError, ShapeError
+from actparse.core.errors import ConfigError, DataError, ShapeError
 from actparse.metrics.calibration import (
     MAX_TEMPERATURE,
     MIN_TEMPERATURE,

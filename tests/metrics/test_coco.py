@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
+from actparse.core.structures import Detections
 from actparse.metrics.coco import average_precision, average_precision_by_size, keypoint_average_precision
-from actparse.structures import Detections
 
 
 def boxes(

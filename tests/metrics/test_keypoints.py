@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from actparse.errors import ShapeError
+from actparse.core.errors import ShapeError
+from actparse.core.vocabulary import KEYPOINT_FLIP, KEYPOINTS, OKS_SIGMAS
 from actparse.metrics.keypoints import oks, oks_nms, pairwise_oks, pck, swap_rate, torso_lengths
-from actparse.vocabulary import KEYPOINT_FLIP, KEYPOINTS, OKS_SIGMAS
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from actparse.errors import DataError
+from actparse.core.errors import DataError
 from actparse.metrics import tps_score
 from actparse.metrics.confusion import side_swaps, state_confusions
 from actparse.metrics.outcomes import OUTCOMES, Outcome, outcomes_by_group, outcomes_by_video, part_outcomes

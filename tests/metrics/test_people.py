@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from actparse.core.structures import PartParse, PersonParse
+from actparse.core.vocabulary import PART_INDEX
 from actparse.metrics.people import PeopleCounts, TruePeople, box_iou, count_people, match_boxes
-from actparse.structures import PartParse, PersonParse
-from actparse.vocabulary import PART_INDEX
 
 Box = tuple[float, float, float, float]
 BOX = (0.0, 0.0, 100.0, 200.0)

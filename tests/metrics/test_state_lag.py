@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from actparse.data.synth.scene import SceneConfig, build_cast
-from actparse.errors import ShapeError
+from actparse.core.errors import ShapeError
+from actparse.core.vocabulary import KEYPOINTS, PARTS
 from actparse.metrics.state_lag import PoseTrack, agreement_by_lag, best_lag
-from actparse.vocabulary import KEYPOINTS, PARTS
+from actparse.synth.scene import SceneConfig, build_cast
 
 STEP = 0.05
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from actparse.errors import ConfigError, DataError
+from actparse.core.errors import ConfigError, DataError
 from actparse.metrics import tps_score
 from actparse.metrics.tps import inclusive_iou
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from actparse.errors import ConfigError, ShapeError
+from actparse.core.errors import ConfigError, ShapeError
 from actparse.nets.baseline import Baseline, BaselineConfig, FrameBoxes, baseline
 from actparse.nets.resnet import ResNetConfig
 

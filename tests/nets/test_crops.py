@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from actparse.errors import ConfigError, ShapeError
+from actparse.core.errors import ConfigError, ShapeError
 from actparse.nets.crops import box_to_center_scale, crop_matrix, inverse, points_to_image, warp_crops
 
 GOLDEN = Path(__file__).parents[1] / "golden"

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from actparse.errors import ConfigError, ShapeError
+from actparse.core.errors import ConfigError, ShapeError
 from actparse.nets.csn import Csn, CsnConfig, csn
 from actparse.nets.separable import depthwise_conv, max_pool_frames
 from golden_rule_video import golden_input, golden_weights, load

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from actparse.errors import ShapeError
+from actparse.core.errors import ShapeError
 from actparse.nets.detector_input import detector_batch, detector_resize_size
 
 GOLDEN = Path(__file__).parents[1] / "golden"

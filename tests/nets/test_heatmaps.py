@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from actparse.errors import ConfigError, ShapeError
+from actparse.core.errors import ConfigError, ShapeError
+from actparse.core.vocabulary import KEYPOINT_FLIP
 from actparse.nets.heatmaps import DecodeCodec, EncodeCodec, average_flipped, decode, encode, flip_back, heatmap_loss
-from actparse.vocabulary import KEYPOINT_FLIP
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 

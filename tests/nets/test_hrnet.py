@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from actparse.errors import ConfigError, ShapeError
+from actparse.core.errors import ConfigError, ShapeError
 from actparse.nets.heatmaps import average_flipped
 from actparse.nets.hrnet import Hrnet, HrnetConfig, SideBranchConfig, gaussian_maps, hrnet, pose_loss, run_modules
 from golden_rule import detection_weights

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from actparse import weights
-from actparse.errors import ConfigError, ShapeError
+from actparse.core.errors import ConfigError, ShapeError
 from actparse.nets import movenet
 from actparse.nets.movenet import (
     BoxHeads,

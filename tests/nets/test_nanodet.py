@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from actparse import weights
-from actparse.errors import ConfigError, ShapeError
+from actparse.core.errors import ConfigError, ShapeError
 from actparse.nets import nanodet
 from actparse.nets.nanodet import Backbone, CspStage, Nanodet, NanodetConfig, decode_boxes, detect
 from actparse.weights.bundle import load_network

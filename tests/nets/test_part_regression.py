@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from actparse.errors import ConfigError, ShapeError
+from actparse.core.errors import ConfigError, ShapeError
 from actparse.nets.part_regression import PartRegression, PartRegressionConfig, part_losses
 
 

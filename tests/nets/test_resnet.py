@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from actparse.errors import ConfigError
+from actparse.core.errors import ConfigError
 from actparse.nets import resnet
 from actparse.nets.resnet import ResNet, ResNetConfig, StridePlace
 from golden_rule import detection_rule

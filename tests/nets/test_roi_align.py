@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from actparse.errors import ActparseError, ConfigError, ShapeError
+from actparse.core.errors import ActparseError, ConfigError, ShapeError
 from actparse.nets.roi_align import roi_align
 
 ONE = torch.zeros(1, dtype=torch.int64)

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from actparse.errors import ConfigError, ShapeError
+from actparse.core.errors import ConfigError, ShapeError
+from actparse.core.vocabulary import PARTS
 from actparse.nets.tracks import TrackConfig, TrackNet, normalised, tracks
-from actparse.vocabulary import PARTS
 
 SMALL = TrackConfig(num_actions=3, num_states=(2, *(4,) * 9), num_instants=5, width=16, dilations=(1, 2))
 

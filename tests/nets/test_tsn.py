@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from actparse.errors import ConfigError, ShapeError
+from actparse.core.errors import ConfigError, ShapeError
 from actparse.nets.tsn import Tsn, TsnConfig, tsn
 from golden_rule_video import golden_input, golden_weights, load
 

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from actparse.errors import ConfigError
+from actparse.core.errors import ConfigError
 from actparse.nets import yolof
 from actparse.nets.boxes import box_iou
 from actparse.nets.resnet import ResNetConfig

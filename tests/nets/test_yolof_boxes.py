@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from actparse.errors import ShapeError
+from actparse.core.errors import ShapeError
 from actparse.nets.boxes import box_iou, clip_boxes
 from actparse.nets.resnet import ResNetConfig
 from actparse.nets.yolof import YolofConfig

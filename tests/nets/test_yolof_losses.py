@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from actparse.errors import ShapeError
+from actparse.core.errors import ShapeError
 from actparse.nets.yolof import YolofConfig
 from actparse.nets.yolof_boxes import decode_boxes, grid_anchors, split_maps
 from actparse.nets.yolof_losses import (

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
+from actparse.core.errors import ConfigError, DataError
 from actparse.data.kinetics_tps import KineticsTps, PartTruth, PersonTruth
-from actparse.errors import ConfigError, DataError
 from actparse.report.dataset_page import ShowConfig, contact_sheet, evenly, person_at, show_dataset
 from actparse.report.inline import asset, digest
 from training.miniature import write_miniature

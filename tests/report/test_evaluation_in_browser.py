@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from actparse.core.files import write_text
 from actparse.data.evaluation import videos_of_truth
 from actparse.data.runs import load_run
 from actparse.data.submission import load_truth
-from actparse.files import write_text
 from actparse.report.evaluation import evaluate_runs
 from actparse.report.evaluation_page import evaluation_page
 from browser import Browser, open_browser

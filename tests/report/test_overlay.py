@@ -8,11 +8,11 @@ import pytest
 from av.video.reformatter import Colorspace
 from numpy.typing import NDArray
 
-from actparse.errors import OutputError, VideoError
+from actparse.core.errors import OutputError, VideoError
+from actparse.core.structures import FrameParse, PartParse, PersonParse, SegmentParse, VideoInfo, VideoParse
 from actparse.report.labels import Label, place_labels, text_size
 from actparse.report.overlay import MIDDLE, Easel, caption, draw_frame, picture_size, state_lines, write_overlay
 from actparse.report.tracks import TrackLines
-from actparse.structures import FrameParse, PartParse, PersonParse, SegmentParse, VideoInfo, VideoParse
 from actparse.video.decode import read_frames
 from actparse.video.encode import VideoWriter
 from actparse.video.yuv import Matrix, Yuv420, rgb_to_yuv_color, yuv_to_frame

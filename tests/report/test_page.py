@@ -10,10 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from actparse.data.submission import TpsFiles
-from actparse.report.mistakes import find_mistakes
-from actparse.report.page import write_report
-from actparse.structures import (
+from actparse.core.structures import (
     FrameParse,
     PartParse,
     PersonParse,
@@ -23,8 +20,11 @@ from actparse.structures import (
     VideoInfo,
     VideoParse,
 )
+from actparse.core.vocabulary import PARTS
+from actparse.data.submission import TpsFiles
+from actparse.report.mistakes import find_mistakes
+from actparse.report.page import write_report
 from actparse.video.encode import VideoWriter
-from actparse.vocabulary import PARTS
 from browser import Browser, open_browser
 
 TIMES = [round(0.08 * k + (0.03 if k % 2 else 0.0), 3) for k in range(25)]  # seconds, of the video's frames

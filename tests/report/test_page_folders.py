@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from actparse.app.outputs import write_outputs
 from actparse.cli import main
+from actparse.core.errors import DataError
+from actparse.core.structures import VideoParse
 from actparse.data.submission import TpsFiles
-from actparse.errors import DataError
-from actparse.outputs import write_outputs
 from actparse.report.mistakes import find_mistakes
 from actparse.report.page import remove_report, write_report
 from actparse.report.page_data import COLUMNS, GRID, NUM_COLUMNS, TICKS, page_data
-from actparse.structures import VideoParse
 from actparse.video.decode import probe
 from actparse.video.encode import VideoWriter
 from example_parse import END, TIMES, example_parse

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from actparse.data.synth.dataset import GENERATOR, PLAN_FILE
-from actparse.errors import ConfigError, DataError, TrainingError, WeightsError
+from actparse.core.errors import ConfigError, DataError, TrainingError, WeightsError
+from actparse.core.vocabulary import GROUPS
 from actparse.parser import Parser, ParserConfig
 from actparse.reproduce import ReproduceOptions, reproduce
 from actparse.reproduce import run as run_module
@@ -19,12 +19,12 @@ from actparse.reproduce.evaluation import Variant, held_out_videos, score_method
 from actparse.reproduce.methods import PRETRAINED, table_1, table_3
 from actparse.reproduce.run import with_compute_shares
 from actparse.reproduce.writing import Row, Table
-from actparse.stages.integrate import with_prior_states
+from actparse.stages.together.integrate import with_prior_states
+from actparse.synth.dataset import GENERATOR, PLAN_FILE
 from actparse.training import RECIPES, TrainOptions
 from actparse.training.jobs import Job
 from actparse.training.options import say_nothing
 from actparse.training.paper.recipes import PAPER_RECIPES, numbers_of
-from actparse.vocabulary import GROUPS
 from actparse.weights.bundle import file_sha256
 from training.miniature import write_miniature
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from actparse.errors import ConfigError, ShapeError
-from actparse.stages.colors import person_colors
+from actparse.core.errors import ConfigError, ShapeError
+from actparse.stages.people.colors import person_colors
 from actparse.stages.tracking import Tracker, TrackerConfig
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from actparse.data.synth.annotate import PersonTruth
-from actparse.data.synth.scene import SceneConfig, build_scene
 from actparse.metrics.identity import TrackedFrame, identity_switches
-from actparse.stages.colors import person_colors
+from actparse.stages.people.colors import person_colors
 from actparse.stages.tracking import Tracker, TrackerConfig
+from actparse.synth.annotate import PersonTruth
+from actparse.synth.scene import SceneConfig, build_scene
 
 STEP_SECONDS = 0.5  # between sampled frames
 SCENES = (

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from actparse.core.vocabulary import NUM_KEYPOINTS, PARTS
 from actparse.video.encode import VideoWriter
-from actparse.vocabulary import NUM_KEYPOINTS, PARTS
 
 SIZE = (96, 128)  # (height, width)
 FPS = 10.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from actparse.core.vocabulary import KEYPOINTS
 from actparse.training.augment import (
     ColorJitter,
     about,
@@ -17,7 +18,6 @@ from actparse.training.augment import (
     then,
     warp,
 )
-from actparse.vocabulary import KEYPOINTS
 
 
 def test_zoom_about_the_centre_keeps_it() -> None:

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from actparse.errors import DataError
+from actparse.core.errors import DataError
+from actparse.core.vocabulary import PART_FLIP, PARTS
 from actparse.nets.baseline import BaselineConfig
 from actparse.nets.resnet import ResNetConfig
-from actparse.stages.baseline import BaselineSettings, build_recognizer
+from actparse.stages.actions.baseline import BaselineSettings, build_recognizer
 from actparse.training import TrainOptions, run_recipe
 from actparse.training.baseline import (
     UNKNOWN,
@@ -26,7 +27,6 @@ from actparse.training.options import say_nothing
 from actparse.training.reading import StoreConfig
 from actparse.training.store import Store, open_store
 from actparse.training.task import rows_of
-from actparse.vocabulary import PART_FLIP, PARTS
 from actparse.weights.bundle import load_network
 from training.miniature import SIZE, write_miniature
 

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from actparse.data.synth.motion import ACTIONS
-from actparse.errors import ConfigError, DataError
+from actparse.core.errors import ConfigError, DataError
+from actparse.core.vocabulary import GROUPS
+from actparse.synth.actions.registry import ACTIONS
 from actparse.training.clip_stream import ClipStreamConfig, open_clip_stream
 from actparse.training.stretches import Stretch, state_stretches
-from actparse.vocabulary import GROUPS
 
 CONFIG = ClipStreamConfig(size=(48, 64), rendered_size=(72, 96), num_frames=3, clips_per_shard=4)
 

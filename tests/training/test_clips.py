@@ -10,17 +10,17 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from actparse.errors import DataError
+from actparse.core.errors import DataError
+from actparse.core.vocabulary import GROUPS, GroupLabel, mirror_label
 from actparse.nets.csn import Csn, CsnConfig
 from actparse.nets.tsn import Tsn, TsnConfig
-from actparse.stages.actions import ClipClassifier, ClipConfig
-from actparse.stages.clip_inputs import FlowInput
+from actparse.stages.actions.classifier import ClipClassifier, ClipConfig
+from actparse.stages.actions.clip_inputs import FlowInput
 from actparse.training.clips import ActionTask, ClipTask, augmented_flow, stacked_flow
 from actparse.training.reading import StoreConfig
 from actparse.training.store import Store, open_store
 from actparse.training.stretches import ClipSource, Stretch, action_segments, action_stretches, state_stretches
 from actparse.video.flow import FAST_TVL1
-from actparse.vocabulary import GROUPS, GroupLabel, mirror_label
 from training.miniature import SIZE, write_miniature
 
 NET = CsnConfig(num_blocks=(1, 1, 1, 1), widths=(8, 8, 8, 8), mid_widths=(4, 4, 4, 4), stem_width=8)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from actparse.stages.actions import ClipConfig
-from actparse.stages.clips import FrameClips
+from actparse.core.vocabulary import GROUPS
+from actparse.stages.actions.classifier import ClipConfig
+from actparse.stages.actions.clips import FrameClips
 from actparse.training.levels import Level
 from actparse.training.reading import StoreConfig
 from actparse.training.store import Store, open_store
 from actparse.training.stretches import action_segments
-from actparse.vocabulary import GROUPS
 from training.miniature import NUM_FRAMES, SIZE, write_miniature
 
 STAGE = ClipConfig(num_frames=4, frame_stride=2, num_clips=7, frame_rate=10.0, short_side=48)

@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from actparse.errors import TrainingError
+from actparse.core.errors import TrainingError
 from actparse.training import ranks
 from actparse.training.loop import choose_hardware, one_cycle, train
 from actparse.training.optimizers import build_optimizer, set_rate

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from actparse.core.errors import TrainingError
 from actparse.data.own.tree import GENERATOR, MANIFEST
-from actparse.errors import TrainingError
 from actparse.stages.loading import bundle_folder
 from actparse.training import TrainOptions
 from actparse.training.own_data import keep_networks

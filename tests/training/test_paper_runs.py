@@ -14,7 +14,8 @@ import pytest
 import torch
 
 from actparse.cli import main
-from actparse.errors import ConfigError, DataError, TrainingError, WeightsError
+from actparse.core.errors import ConfigError, DataError, TrainingError, WeightsError
+from actparse.core.vocabulary import GROUPS
 from actparse.nets.csn import Csn, CsnConfig
 from actparse.nets.hrnet import Hrnet, HrnetConfig
 from actparse.nets.tsn import Tsn, TsnConfig
@@ -25,7 +26,6 @@ from actparse.training.options import say_nothing
 from actparse.training.paper.bundle import assemble_if_complete
 from actparse.training.paper.readings import described
 from actparse.training.paper.recipes import PAPER_RECIPES, numbers_of
-from actparse.vocabulary import GROUPS
 from actparse.weights.bundle import file_sha256, load_network, save_network
 from training.miniature import ACTIONS, NUM_FRAMES, write_miniature
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import torch
 
+from actparse.core.errors import DataError
+from actparse.core.vocabulary import KEYPOINTS, PART_FLIP, PARTS
 from actparse.data.division import held_out_names
-from actparse.errors import DataError
 from actparse.stages.inputs import InputNorm
 from actparse.training import ranks
 from actparse.training.optimizers import step_schedule
@@ -32,7 +33,6 @@ from actparse.training.paper.splits import Split, divided, open_splits, read_ima
 from actparse.training.paper.states import StatesNumbers
 from actparse.training.paper.tsn import TsnFlowNumbers, TsnRgbNumbers
 from actparse.training.runs import RunFolder
-from actparse.vocabulary import KEYPOINTS, PART_FLIP, PARTS
 from training.miniature import NUM_FRAMES, person_box, write_miniature
 
 SMALL = StatesNumbers(depth_blocks=(1, 1, 1, 1), num_frames=4, crop_size=16, train_short_side=24, test_short_side=24)

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
+from actparse.core.vocabulary import PART_INDEX
 from actparse.nets.part_regression import PartRegressionConfig
 from actparse.stages.loading import load_part_fusion
-from actparse.stages.part_fusion import PartFusionConfig, row_ious
+from actparse.stages.people.part_fusion import PartFusionConfig, row_ious
 from actparse.training.part_regression import KeypointErrors, PartRegressionTask, moved_persons, with_errors
 from actparse.training.part_stream import PartStreamConfig, open_part_stream
 from actparse.training.store import Store
-from actparse.vocabulary import PART_INDEX
 from actparse.weights.bundle import save_network
 
 CONFIG = PartStreamConfig(frame_size=(120, 160), size=96, crops_per_shard=6, times_per_scene=2)

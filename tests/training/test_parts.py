@@ -10,16 +10,16 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from actparse.errors import WeightsError
+from actparse.core.errors import WeightsError
+from actparse.core.vocabulary import PART_FLIP, PART_INDEX
 from actparse.nets.hrnet import Hrnet, HrnetConfig
-from actparse.stages.poses import PosesConfig
+from actparse.stages.people.poses import PosesConfig
 from actparse.training import tiny
 from actparse.training.keypoint_cache import jittered_boxes, predicted_keypoints
 from actparse.training.parts import PartsTask, swapped_twins
 from actparse.training.reading import StoreConfig
 from actparse.training.store import Store, open_store
 from actparse.training.task import NAMES, TaskSettings
-from actparse.vocabulary import PART_FLIP, PART_INDEX
 from actparse.weights.bundle import config_to_dict, save_network
 from training.miniature import SIZE, write_miniature
 

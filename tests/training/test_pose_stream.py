@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from actparse.nets.hrnet import HrnetConfig, SideBranchConfig
-from actparse.stages.poses import PosesConfig
+from actparse.stages.people.poses import PosesConfig
 from actparse.training.pose_stream import CropStream, StreamConfig, open_stream
 from actparse.training.poses import PosesTask, tellable_pairs
 from actparse.training.task import NAMES

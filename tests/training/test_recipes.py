@@ -16,11 +16,12 @@ import psutil
 import pytest
 import torch
 
-from actparse.data.synth.dataset import GENERATOR, PLAN_FILE
-from actparse.data.synth.motion import ACTIONS
-from actparse.errors import ConfigError, DataError, TrainingError, WeightsError
+from actparse.core.errors import ConfigError, DataError, TrainingError, WeightsError
+from actparse.core.vocabulary import GROUPS
 from actparse.nets.csn import Csn, CsnConfig
 from actparse.stages.loading import BUNDLE_FILE, bundle_folder, load_bundle
+from actparse.synth.actions.registry import ACTIONS
+from actparse.synth.dataset import GENERATOR, PLAN_FILE
 from actparse.training import RECIPES, TrainOptions, builders, run_recipe, tiny
 from actparse.training.bundle_run import ORDER, _options_for, estimate
 from actparse.training.clip_stream import ClipStreamConfig
@@ -33,7 +34,6 @@ from actparse.training.poses import PosesTask
 from actparse.training.recipes import COMPARED_RECIPES, NETWORK_RECIPES, PEOPLE_RECIPES
 from actparse.training.runs import RunFolder
 from actparse.training.tracks import TracksTask
-from actparse.vocabulary import GROUPS
 from actparse.weights.bundle import file_sha256, load_network, save_network
 from training.miniature import NUM_FRAMES, write_miniature
 

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from actparse.errors import ConfigError
+from actparse.core.errors import ConfigError
 from actparse.training.schedule import CosineSchedule, StepSchedule
 from golden_rule_video import load
 

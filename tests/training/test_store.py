@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from actparse.core.errors import DataError
 from actparse.data.division import held_out_names
 from actparse.data.kinetics_tps import KineticsTps
-from actparse.errors import DataError
 from actparse.training.builders import open_splits
 from actparse.training.options import say_nothing
 from actparse.training.reading import StoreConfig, fit_frame

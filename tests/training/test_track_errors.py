@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from actparse.core.vocabulary import KEYPOINT_FLIP
 from actparse.training.track_errors import (
     TrackErrors,
     cut_at_borders,
@@ -13,7 +14,6 @@ from actparse.training.track_errors import (
     with_legs_of,
     with_track_errors,
 )
-from actparse.vocabulary import KEYPOINT_FLIP
 
 NONE = TrackErrors(
     lasting=0, jitter=0, unsure=0, confidence_noise=0, lost=0, lost_instants=0, swapped=0, cut=(0, 0, 0, 0),

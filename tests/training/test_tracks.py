@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from actparse.data.synth.motion import ACTIONS
-from actparse.errors import DataError
+from actparse.core.errors import DataError
 from actparse.nets.tracks import TrackConfig
-from actparse.stages.tracks import TracksConfig
+from actparse.stages.actions.tracks import TracksConfig
+from actparse.synth.actions.registry import ACTIONS
 from actparse.training.reading import StoreConfig
 from actparse.training.store import Store, open_store
 from actparse.training.task import NAMES

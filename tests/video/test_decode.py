@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from actparse.errors import ConfigError, VideoError
+from actparse.core.errors import ConfigError, VideoError
 from actparse.video.decode import DecodedFrame, parse_time_range, probe, read_frames
 
 MILLISECOND = Fraction(1, 1000)

@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from actparse.errors import OutputError, ShapeError, VideoError
+from actparse.core.errors import OutputError, ShapeError, VideoError
 from actparse.video.decode import probe, read_frames
 from actparse.video.encode import VideoWriter
 

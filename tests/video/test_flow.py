@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from actparse.errors import ConfigError, ShapeError
+from actparse.core.errors import ConfigError, ShapeError
 from actparse.video import flow, transforms
 from actparse.video.flow import FAST_TVL1, TvL1, TvL1Config
 from golden_rule_video import load

@@ -7,8 +7,8 @@ import av
 import numpy as np
 import pytest
 
-from actparse.errors import OutputError, VideoError
-from actparse.structures import VideoInfo
+from actparse.core.errors import OutputError, VideoError
+from actparse.core.structures import VideoInfo
 from actparse.video.decode import frame_times, probe, read_frames
 from actparse.video.encode import VideoWriter
 from actparse.video.playable import MAX_SIDE, played_size, write_playable

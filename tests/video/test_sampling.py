@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from actparse.errors import ConfigError
+from actparse.core.errors import ConfigError
 from actparse.video import sampling
 from golden_rule_video import load
 

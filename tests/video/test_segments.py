@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actparse.errors import ConfigError
+from actparse.core.errors import ConfigError
 from actparse.video.segments import Segment, equal_segments, num_segments
 
 

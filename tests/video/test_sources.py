@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from actparse.errors import VideoError
+from actparse.core.errors import VideoError
 from actparse.video.sources import find_videos
 
 

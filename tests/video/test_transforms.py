@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from actparse.errors import ConfigError, ShapeError
+from actparse.core.errors import ConfigError, ShapeError
 from actparse.video import transforms
 from actparse.video.transforms import IMAGENET, SPORTS1M, Normalization
 from golden_rule_video import load

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
-from actparse.errors import ShapeError
+from actparse.core.errors import ShapeError
 from actparse.video.decode import read_frames
 from actparse.video.encode import VideoWriter
 from actparse.video.yuv import Matrix, Yuv420, frame_to_yuv, matrix_of, plane_views, rgb_to_yuv_color, yuv_to_frame

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from actparse.cli import main
-from actparse.errors import ConfigError, WeightsError
+from actparse.core.errors import ConfigError, WeightsError
 from actparse.nets.hrnet import Hrnet, HrnetConfig
 from actparse.nets.tracks import TrackConfig, TrackNet
 from actparse.weights.averaging import average_to_file

@@ -6,12 +6,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from actparse.errors import WeightsError
+from actparse.core.errors import WeightsError
 from actparse.nets.csn import Csn, CsnConfig
-from actparse.stages.actions import ClipConfig
-from actparse.stages.dots import DotsConfig
+from actparse.stages.actions.classifier import ClipConfig
 from actparse.stages.loading import load_bundle
-from actparse.stages.parts import PartsConfig
+from actparse.stages.people.dots import DotsConfig
+from actparse.stages.people.parts import PartsConfig
 from actparse.weights.bundle import config_from_dict, config_to_dict, load_network, save_network
 
 

@@ -16,7 +16,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from actparse.errors import WeightsError
+from actparse.core.errors import WeightsError
 from actparse.weights.checkpoint_files import read_checkpoint
 
 ARRAYS = {

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from actparse.errors import OutputError, WeightsError
+from actparse.core.errors import OutputError, WeightsError
 from actparse.weights import download
 from actparse.weights.download import cache_folder, cached_path, check_cached, fetch
 from actparse.weights.registry import Checkpoint

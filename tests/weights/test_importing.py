@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from actparse.errors import ConfigError, OutputError, WeightsError
+from actparse.core.errors import ConfigError, OutputError, WeightsError
 from actparse.nets import csn, hrnet, tsn, yolof
 from actparse.nets.yolof import Yolof
 from actparse.weights import importing, registry

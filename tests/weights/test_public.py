@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from actparse.errors import WeightsError
+from actparse.core.errors import WeightsError
 from actparse.nets import csn, resnet, tsn, yolof
 from actparse.nets.resnet import ResNet, ResNetConfig
 from actparse.nets.yolof import Yolof, YolofConfig

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from actparse.errors import WeightsError
+from actparse.core.errors import WeightsError
 from actparse.nets.csn import Csn
 from actparse.nets.hrnet import Hrnet
 from actparse.nets.tsn import Tsn

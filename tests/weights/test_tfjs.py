@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from actparse.errors import WeightsError
+from actparse.core.errors import WeightsError
 from actparse.weights import tfjs
 from actparse.weights.checkpoint_files import read_checkpoint
 from actparse.weights.tfjs import graph_shards, read_graph_weights

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from actparse.errors import WeightsError
+from actparse.core.errors import WeightsError
 from actparse.nets import movenet, nanodet
 from actparse.nets.movenet import Movenet
 from actparse.nets.nanodet import Nanodet

@@ -48,9 +48,9 @@ def add_commands(commands: Commands) -> None:
 
 
 def _calibrate(args: argparse.Namespace) -> int:
-    from actparse.calibration import calibrate, store
     from actparse.data.evaluation import truth_folder
     from actparse.data.submission import load_truth
+    from actparse.inspection.calibration import calibrate, store
 
     truth = None if args.data is None else load_truth(truth_folder(args.data, args.split)).videos
     found = calibrate(args.weights, args.known, args.unknown, truth=truth, max_right_rejected=args.max_rejected)

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import asdict
 
 from actparse.commands.options import Commands, add_json_option, print_json
-from actparse.errors import ConfigError
+from actparse.core.errors import ConfigError
 
 
 def add_commands(commands: Commands) -> None:
@@ -32,7 +32,7 @@ def add_commands(commands: Commands) -> None:
 
 
 def _compute(args: argparse.Namespace) -> int:
-    from actparse.compute import VideoShape, bundle_costs, costs_as_text, paper_costs
+    from actparse.inspection.compute import VideoShape, bundle_costs, costs_as_text, paper_costs
     from actparse.parser import ParserConfig
     from actparse.stages.loading import load_bundle
 

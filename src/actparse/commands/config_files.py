@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from actparse.errors import ConfigError
+from actparse.core.errors import ConfigError
 
 MAX_BYTES = 1 << 20  # of a file
 NOT_IN_FILES = ("help", "config", "print_config")
@@ -47,7 +47,7 @@ def read_config(path: Path, command: argparse.ArgumentParser) -> dict[str, Any]:
     Raises:
         ConfigError: as `with_config`.
     """
-    from actparse.data.own.words import expect_word
+    from actparse.core.words import expect_word
 
     known = {config_key(action): action for action in _actions(command)}
     values = {}

@@ -51,7 +51,7 @@ exit codes: 0 done; 1 some parses of several could not be written; 2 wrong input
 
 
 def _convert(args: argparse.Namespace) -> int:
-    from actparse.conversion import convert
+    from actparse.app.conversion import convert
     from actparse.export.formats import ExportConfig
 
     config = ExportConfig(table_format=args.format, min_confidence=args.min_confidence, video=args.video)

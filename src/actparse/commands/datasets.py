@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from actparse.commands.options import Commands, add_json_file_option, write_or_print
-from actparse.errors import ConfigError
+from actparse.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from actparse.data.index import AnnotationIndex
@@ -52,9 +52,9 @@ def _add_synth(commands: Commands) -> None:
 
 
 def _synth(args: argparse.Namespace) -> int:
-    from actparse.data.synth.dataset import SPLITS_V1, plan_splits, write_dataset
-    from actparse.data.synth.sheet import SHEET_FILE, write_sheet
-    from actparse.progress import counted
+    from actparse.core.progress import counted
+    from actparse.synth.dataset import SPLITS_V1, plan_splits, write_dataset
+    from actparse.synth.sheet import SHEET_FILE, write_sheet
 
     if args.benchmark and args.look != "plain":
         raise ConfigError(f"--look must be plain with --benchmark, got {args.look}: the benchmark's look is fixed")
@@ -200,7 +200,7 @@ def _import(args: argparse.Namespace) -> int:
 
 
 def _show(args: argparse.Namespace) -> int:
-    from actparse.progress import counted
+    from actparse.core.progress import counted
     from actparse.report.dataset_page import ShowConfig, show_dataset
 
     config = ShowConfig(
@@ -233,9 +233,9 @@ def _say_imported(report: ImportReport, *, file: TextIO | None = None) -> None:
 
 
 def _check(args: argparse.Namespace) -> int:
+    from actparse.core.progress import counted
     from actparse.data.check import check_dataset
     from actparse.data.decoding import decode_videos
-    from actparse.progress import counted
 
     if args.shown < 0:
         raise ConfigError(f"shown must be at least 0, got {args.shown}")
@@ -281,9 +281,9 @@ def _index(args: argparse.Namespace) -> int:
 
 
 def _flow(args: argparse.Namespace) -> int:
+    from actparse.core.progress import counted
     from actparse.data.flow import plan_flow, write_flow
     from actparse.data.flow_files import FLOW_FOLDER, FlowFormat
-    from actparse.progress import counted
     from actparse.video.flow import TvL1Config
 
     _expect_processes(args)
@@ -310,8 +310,8 @@ def _flow(args: argparse.Namespace) -> int:
 
 
 def _open_index(args: argparse.Namespace) -> AnnotationIndex:
+    from actparse.core.progress import counted
     from actparse.data.index import open_annotations
-    from actparse.progress import counted
 
     _expect_processes(args)
     root = open_root(args.dir)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from actparse.commands.options import Commands, add_json_option, add_model_options, print_json
 
 if TYPE_CHECKING:
-    from actparse.structures import VideoParse
+    from actparse.core.structures import VideoParse
 
 
 def add_commands(commands: Commands) -> None:

@@ -80,7 +80,7 @@ def write_or_print(text: str, target: Path | None) -> bool:
     Raises:
         OutputError: the file cannot be written.
     """
-    from actparse.files import write_text
+    from actparse.core.files import write_text
 
     if target == STANDARD_OUTPUT:
         print(text)

@@ -57,7 +57,7 @@ class CommandParser(argparse.ArgumentParser):
 
 
 def _suggestion(word: str, known: Sequence[str]) -> str:
-    from actparse.data.own.words import suggestion
+    from actparse.core.words import suggestion
 
     return suggestion(word, known)
 

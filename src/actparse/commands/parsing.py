@@ -19,10 +19,10 @@ from actparse.commands.options import (
     exit_code,
     print_json,
 )
-from actparse.errors import ConfigError
+from actparse.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from actparse.batch import VideoOutcome
+    from actparse.app.batch import VideoOutcome
 
 PARSE_EPILOG = """\
 examples:
@@ -78,10 +78,10 @@ def _add_parse(commands: Commands) -> None:
 
 def _parse(args: argparse.Namespace) -> int:
     start = time.perf_counter()
-    from actparse.batch import parse_videos
+    from actparse.app.batch import parse_videos
+    from actparse.core.progress import VideoProgress
     from actparse.data.parses import PARSE_FILE
     from actparse.parser import Parser, ParserConfig
-    from actparse.progress import VideoProgress
     from actparse.video.decode import parse_time_range
     from actparse.video.sources import find_videos
 
@@ -166,8 +166,8 @@ def _add_demo(commands: Commands) -> None:
 
 
 def _demo(args: argparse.Namespace) -> int:
+    from actparse.app.demo import run_demo
     from actparse.data.parses import PARSE_FILE
-    from actparse.demo import run_demo
 
     result = run_demo(args.out, weights=args.weights, device=args.device)
     parse = result.parse
@@ -201,7 +201,7 @@ def _add_doctor(commands: Commands) -> None:
 
 
 def _doctor(args: argparse.Namespace) -> int:
-    from actparse.doctor import examine
+    from actparse.inspection.doctor import examine
 
     findings = examine()
     if args.json:

@@ -61,7 +61,7 @@ def add_commands(commands: Commands) -> None:
 
 
 def _reproduce(args: argparse.Namespace) -> int:
-    from actparse.progress import counted
+    from actparse.core.progress import counted
     from actparse.reproduce import ReproduceOptions, reproduce
     from actparse.training import TrainOptions
 

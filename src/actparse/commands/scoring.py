@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from actparse.commands.datasets import open_root
 from actparse.commands.options import Commands, add_json_file_option, add_model_options, write_or_print
-from actparse.errors import ActparseError
+from actparse.core.errors import ActparseError
 
 if TYPE_CHECKING:
     from actparse.metrics import TpsScore
@@ -66,9 +66,9 @@ def _evaluate(args: argparse.Namespace) -> int:
 
 
 def _evaluate_in_full(args: argparse.Namespace) -> int:
+    from actparse.core.files import write_text
     from actparse.data.evaluation import load_runs, truth_folder, videos_in, videos_of_truth
     from actparse.data.submission import load_truth
-    from actparse.files import write_text
     from actparse.report.evaluation import evaluate_runs, evaluation_to_json, verdict
     from actparse.report.evaluation_page import evaluation_page
 
@@ -145,9 +145,9 @@ def _add_evaluate_poses(commands: Commands) -> None:
 
 
 def _evaluate_poses(args: argparse.Namespace) -> int:
+    from actparse.core.progress import counted
+    from actparse.inspection.pose_evaluation import evaluate_poses
     from actparse.parser import Parser
-    from actparse.pose_evaluation import evaluate_poses
-    from actparse.progress import counted
 
     with counted("images") as progress:
         parser = Parser.load(args.weights, device=args.device)
@@ -201,9 +201,9 @@ def _add_diagnose(commands: Commands) -> None:
 
 
 def _diagnose(args: argparse.Namespace) -> int:
-    from actparse.diagnosis import diagnose
+    from actparse.core.progress import counted
+    from actparse.inspection.diagnosis import diagnose
     from actparse.parser import Parser
-    from actparse.progress import counted
 
     root = open_root(args.data)
     with counted("videos") as progress:

@@ -8,7 +8,7 @@ from pathlib import Path
 from actparse.commands.datasets import open_root
 from actparse.commands.long_runs import add_long_run_options, long_run_options
 from actparse.commands.options import Commands, add_config_options
-from actparse.errors import ActparseError
+from actparse.core.errors import ActparseError
 
 EPILOG = """\
 examples:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from actparse.commands.options import Commands, add_model_options
 
 if TYPE_CHECKING:
-    from actparse.watching import Moment
+    from actparse.app.watching import Moment
 
 LINE_SECONDS = 1.0  # between two lines
 EPILOG = """\
@@ -50,8 +50,8 @@ def add_commands(commands: Commands) -> None:
 
 
 def _watch(args: argparse.Namespace) -> int:
+    from actparse.app.watching import watch_source
     from actparse.parser import Parser, ParserConfig
-    from actparse.watching import watch_source
 
     config = replace(ParserConfig.of(args.weights), stride=args.stride)
     parser = Parser.load(args.weights, device=args.device, config=config)

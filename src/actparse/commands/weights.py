@@ -41,7 +41,7 @@ def _add_models(commands: Commands) -> None:
 
 
 def _models(args: argparse.Namespace) -> int:
-    from actparse.models import find_models
+    from actparse.inspection.models import find_models
 
     models = find_models(args.folders)
     if args.json:
@@ -148,7 +148,7 @@ def _list(args: argparse.Namespace) -> int:
 
 
 def _pull(args: argparse.Namespace) -> int:
-    from actparse.progress import counted
+    from actparse.core.progress import counted
     from actparse.weights.download import fetch
     from actparse.weights.registry import checkpoint
 
@@ -201,7 +201,7 @@ def _average(args: argparse.Namespace) -> int:
 
 
 def _verify(args: argparse.Namespace) -> int:
-    from actparse.errors import WeightsError
+    from actparse.core.errors import WeightsError
     from actparse.stages.loading import bundled_names
     from actparse.weights.download import cached_path
     from actparse.weights.registry import CHECKPOINTS

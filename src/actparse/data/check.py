@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from actparse.core.vocabulary import PARTS
 from actparse.data.check_boxes import LabelLists, find_box_faults
 from actparse.data.decoding import VideoFacts
 from actparse.data.faults import Fault, FaultReport, likewise
@@ -18,7 +19,6 @@ from actparse.data.listing import AnnotatedVideo, VideoListing, list_videos
 from actparse.data.lists import BODY_PARTS, OBJECTS, PART_STATES, FrameList, read_frame_list, read_word_list
 from actparse.data.own.tree import read_manifest
 from actparse.data.scan import NOTHING
-from actparse.vocabulary import PARTS
 
 NOT_ANNOTATED = ("test",)  # the challenge keeps its truth
 HASH_BYTES = 1 << 20  # read at a time

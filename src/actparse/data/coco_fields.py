@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from actparse.core.errors import DataError
+from actparse.core.vocabulary import NUM_KEYPOINTS
 from actparse.data.scan import shown
-from actparse.errors import DataError
-from actparse.vocabulary import NUM_KEYPOINTS
 
 MAX_BYTES = 1 << 30  # of a label file
 

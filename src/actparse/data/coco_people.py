@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from actparse.core.errors import ConfigError, DataError
+from actparse.core.vocabulary import NUM_KEYPOINTS
 from actparse.data.coco_fields import (
     coco_entries,
     id_field,
@@ -21,9 +23,7 @@ from actparse.data.coco_fields import (
     whole_field,
 )
 from actparse.data.scan import MISSING, read_box, shown
-from actparse.errors import ConfigError, DataError
 from actparse.metrics.coco import AREA_SHARE
-from actparse.vocabulary import NUM_KEYPOINTS
 
 PERSON = "person"
 

@@ -13,10 +13,10 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from actparse.core.errors import VideoError
+from actparse.core.files import write_text
+from actparse.core.pools import in_order
 from actparse.data.listing import list_videos
-from actparse.data.pools import in_order
-from actparse.errors import VideoError
-from actparse.files import write_text
 from actparse.video.decode import read_frames
 
 FORMAT = 1  # of the files; another number makes new ones

@@ -9,10 +9,10 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from actparse.core.errors import ConfigError, DataError
 from actparse.data.kinetics_tps import VIDEO_SUFFIXES, KineticsTps
 from actparse.data.runs import PredictionRun, load_run
 from actparse.data.submission import TpsFiles, load_truth
-from actparse.errors import ConfigError, DataError
 from actparse.metrics import TpsScore, tps_score
 
 THRESHOLDS = tuple(number / 10 for number in range(1, 10))  # whose accuracies are written

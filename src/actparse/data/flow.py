@@ -21,6 +21,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from actparse.core.errors import DataError, OutputError, VideoError
+from actparse.core.files import write_text
+from actparse.core.pools import in_order
 from actparse.data.flow_files import (
     SETTINGS_FILE,
     FlowFormat,
@@ -32,9 +35,6 @@ from actparse.data.flow_files import (
     write_video_flow,
 )
 from actparse.data.kinetics_tps import KineticsTps, VideoRecord
-from actparse.data.pools import in_order
-from actparse.errors import DataError, OutputError, VideoError
-from actparse.files import write_text
 from actparse.video.decode import probe, read_frames
 from actparse.video.flow import TvL1
 

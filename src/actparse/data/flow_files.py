@@ -19,8 +19,8 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 
-from actparse.errors import ConfigError, DataError, OutputError, VideoError
-from actparse.files import write_text
+from actparse.core.errors import ConfigError, DataError, OutputError, VideoError
+from actparse.core.files import write_text
 from actparse.video.decode import read_frames
 from actparse.video.flow import BOUND, Coding, Flow, TvL1, TvL1Config, flow_to_bytes, to_small_grey
 

@@ -21,14 +21,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from actparse.core.errors import DataError
+from actparse.core.files import written_beside
+from actparse.core.pools import in_order
+from actparse.core.vocabulary import PART_INDEX
 from actparse.data.faults import Fault
 from actparse.data.kinetics_tps import FrameTruth, PartTruth, PersonTruth, frame_of
 from actparse.data.listing import AnnotatedVideo, AnnotationListing, find_splits, list_annotations
-from actparse.data.pools import in_order
 from actparse.data.scan import MISSING, BoxRows, FrameScan
-from actparse.errors import DataError
-from actparse.files import written_beside
-from actparse.vocabulary import PART_INDEX
 
 FORMAT = 1  # of the tables; another number makes new ones
 FOLDER = "annotations"

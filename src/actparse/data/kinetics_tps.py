@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from actparse.core.errors import DataError
+from actparse.core.vocabulary import NUM_KEYPOINTS, PARTS
 from actparse.data.scan import MAX_PIXEL, shown
-from actparse.errors import DataError
-from actparse.vocabulary import NUM_KEYPOINTS, PARTS
 
 Box = tuple[float, float, float, float]
 SPLITS = ("train", "val", "test")

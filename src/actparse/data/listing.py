@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from actparse.core.errors import DataError
 from actparse.data.kinetics_tps import SPLITS, VIDEO_SUFFIXES
-from actparse.errors import DataError
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from actparse.errors import DataError
-from actparse.structures import VideoParse
+from actparse.core.errors import DataError
+from actparse.core.structures import VideoParse
 
 PARSE_FILE = "parse.json"
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from actparse.core.vocabulary import GROUP_PARTS, GROUPS, GroupLabel, LabelSpace
 from actparse.data.kinetics_tps import FrameTruth, PersonTruth
-from actparse.vocabulary import GROUP_PARTS, GROUPS, GroupLabel, LabelSpace
 
 UNSEEN = "none"  # the state of a group that nobody shows
 

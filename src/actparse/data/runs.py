@@ -9,6 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from actparse.core.errors import DataError
+from actparse.core.structures import Detections, FrameParse, VideoParse
+from actparse.core.vocabulary import PART_INDEX
 from actparse.data.kinetics_tps import frame_name
 from actparse.data.parses import find_parses, load_parse
 from actparse.data.submission import (
@@ -17,9 +20,6 @@ from actparse.data.submission import (
     parses_to_predictions,
     validate_predictions,
 )
-from actparse.errors import DataError
-from actparse.structures import Detections, FrameParse, VideoParse
-from actparse.vocabulary import PART_INDEX
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from actparse.core.words import readable
 from actparse.data.faults import Fault
 
 VALID, INVERTED, EMPTY, MISSING = "ok", "inverted", "empty", "missing"  # of a box
@@ -18,7 +19,6 @@ MAX_PIXEL = 1e9  # no picture is larger
 MAX_BYTES = 16 << 20  # of an annotation file; one of Kinetics-TPS has a few thousand
 MAX_FAULTS = 100  # of one file; the rest are counted
 MAX_SHOWN = 80  # characters of a wrong value
-MAX_WORD = 200  # characters of a label
 NOTHING = "nothing"  # a null as a fault says it
 
 Corners = tuple[float | None, float | None, float | None, float | None]
@@ -158,12 +158,6 @@ def read_box(raw: Any) -> tuple[Corners, str]:
     if x2 < x1 or y2 < y1:
         return (x1, y1, x2, y2), INVERTED
     return (x1, y1, x2, y2), EMPTY if x2 == x1 or y2 == y1 else VALID
-
-
-def readable(text: str) -> str:
-    """The text as UTF-8 can hold it, cut at MAX_WORD: half a surrogate pair becomes a question mark."""
-    text = text[:MAX_WORD]
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def shown(value: Any) -> str:

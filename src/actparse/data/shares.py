@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from actparse.core.errors import DataError
+from actparse.core.vocabulary import GROUP_PARTS, GROUPS
 from actparse.data.kinetics_tps import KineticsTps, annotated_persons
-from actparse.errors import DataError
-from actparse.vocabulary import GROUP_PARTS, GROUPS
 
 SHARES_FILE = "shares.json"  # in a bundle's folder
 COUNTED_STRIDE = 5  # frames from one that is counted to the next, at least

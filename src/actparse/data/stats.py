@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from actparse.core.vocabulary import PART_GROUP, PARTS
 from actparse.data.index import AnnotationIndex
-from actparse.vocabulary import PART_GROUP, PARTS
 
 COVERED = (0.5, 0.9, 0.99)  # shares of all parts
 FEW_VIDEOS = 5  # a label that fewer videos show is rare

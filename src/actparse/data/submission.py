@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from actparse.core.errors import DataError
+from actparse.core.files import written_beside
+from actparse.core.structures import FrameParse, PersonParse, VideoParse
+from actparse.core.vocabulary import PART_INDEX
 from actparse.data.kinetics_tps import FrameTruth, frame_name
-from actparse.errors import DataError
-from actparse.files import written_beside
-from actparse.structures import FrameParse, PersonParse, VideoParse
-from actparse.vocabulary import PART_INDEX
 
 EVALUATED_STRIDE = 5  # img_00001, img_00006, ...
 MAX_HUMANS = 10  # of a frame

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.errors import ConfigError, expect_shape
-from actparse.structures import PersonParse
-from actparse.vocabulary import KEYPOINTS, NUM_KEYPOINTS
+from actparse.core.errors import ConfigError, expect_shape
+from actparse.core.structures import PersonParse
+from actparse.core.vocabulary import KEYPOINTS, NUM_KEYPOINTS
 
 MIN_CONFIDENCE = 0.25  # of a keypoint, as the parser has it
 JOINT_POINTS: dict[str, tuple[str, str, str]] = {  # the joint stands in the middle

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator
 from itertools import pairwise
 
-from actparse.errors import DataError
-from actparse.structures import FrameParse, PersonParse, VideoParse
+from actparse.core.errors import DataError
+from actparse.core.structures import FrameParse, PersonParse, VideoParse
 
 
 def expect_exportable(parse: VideoParse) -> None:

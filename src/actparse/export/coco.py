@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from actparse.core.files import write_text
+from actparse.core.structures import FrameParse, PartParse, PersonParse, VideoParse
+from actparse.core.vocabulary import KEYPOINTS, PART_INDEX, PARTS, SKELETON
 from actparse.export.angles import MIN_CONFIDENCE
 from actparse.export.tables import video_name
-from actparse.files import write_text
-from actparse.structures import FrameParse, PartParse, PersonParse, VideoParse
-from actparse.vocabulary import KEYPOINTS, PART_INDEX, PARTS, SKELETON
 
 PERSON_ID = 1  # of the category; parts follow in their own order
 CATEGORY_IDS = {"person": PERSON_ID} | {part: PERSON_ID + 1 + index for part, index in PART_INDEX.items()}

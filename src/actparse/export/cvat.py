@@ -17,13 +17,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from xml.sax.saxutils import escape
 
-from actparse.errors import DataError
+from actparse.core.errors import DataError
+from actparse.core.files import write_text, written_beside
+from actparse.core.structures import PersonParse, VideoParse
+from actparse.core.vocabulary import KEYPOINTS, PARTS
 from actparse.export.angles import MIN_CONFIDENCE
 from actparse.export.cvat_labels import UNDEFINED, Attribute, Label, cvat_labels, with_sublabels
 from actparse.export.tables import video_name
-from actparse.files import write_text, written_beside
-from actparse.structures import PersonParse, VideoParse
-from actparse.vocabulary import KEYPOINTS, PARTS
 
 NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # Source: XML 1.0, section 2.2
 

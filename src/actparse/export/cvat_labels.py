@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from actparse.structures import VideoParse
-from actparse.vocabulary import GROUP_PARTS, KEYPOINTS, PART_GROUP, PARTS, SKELETON
+from actparse.core.structures import VideoParse
+from actparse.core.vocabulary import GROUP_PARTS, KEYPOINTS, PART_GROUP, PARTS, SKELETON
 
 UNDEFINED = "__undefined__"  # CVAT's word for an attribute that says nothing
 MAX_PERSON = 10_000

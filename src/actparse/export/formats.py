@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from actparse.errors import ConfigError
+from actparse.core.errors import ConfigError
+from actparse.core.structures import VideoParse
 from actparse.export.angles import MIN_CONFIDENCE
 from actparse.export.checking import expect_exportable
 from actparse.export.coco import write_coco
@@ -14,7 +15,6 @@ from actparse.export.cvat import write_cvat
 from actparse.export.openpose import write_openpose
 from actparse.export.table_files import WRITERS
 from actparse.export.tables import frames_table, parts_table, segments_table
-from actparse.structures import VideoParse
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.errors import OutputError
+from actparse.core.errors import OutputError
+from actparse.core.structures import FrameParse, PersonParse, VideoParse
+from actparse.core.vocabulary import KEYPOINTS
 from actparse.export.tables import video_name
-from actparse.structures import FrameParse, PersonParse, VideoParse
-from actparse.vocabulary import KEYPOINTS
 
 JSON_VERSION = 1.3  # of the files that OpenPose 1.3 and later write
 MIDDLES = {"Neck": ("left_shoulder", "right_shoulder"), "MidHip": ("left_hip", "right_hip")}

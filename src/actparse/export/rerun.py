@@ -16,13 +16,13 @@ from pathlib import Path
 
 import numpy as np
 
-from actparse.errors import ConfigError, VideoError
+from actparse.core.errors import ConfigError, VideoError
+from actparse.core.files import written_beside
+from actparse.core.structures import FrameParse, PersonParse, VideoParse
+from actparse.core.vocabulary import KEYPOINTS, SKELETON
 from actparse.export.angles import ANGLES, MIN_CONFIDENCE, person_angles
 from actparse.export.segments import state_intervals
 from actparse.export.tables import video_name
-from actparse.files import written_beside
-from actparse.structures import FrameParse, PersonParse, VideoParse
-from actparse.vocabulary import KEYPOINTS, SKELETON
 
 try:
     import rerun as rr

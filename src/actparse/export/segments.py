@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import fmean
 
-from actparse.structures import VideoParse
-from actparse.vocabulary import PART_INDEX
+from actparse.core.structures import VideoParse
+from actparse.core.vocabulary import PART_INDEX
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from actparse.errors import ConfigError
-from actparse.structures import FrameParse
-from actparse.vocabulary import NUM_KEYPOINTS, PART_INDEX
+from actparse.core.errors import ConfigError
+from actparse.core.structures import FrameParse
+from actparse.core.vocabulary import NUM_KEYPOINTS, PART_INDEX
 
 if TYPE_CHECKING:
     import supervision as sv

@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from actparse.core.files import written_beside
 from actparse.export.tables import unit_of
-from actparse.files import written_beside
 
 DECIMALS = {"pixel": 2, "degree": 2, "second": 6, None: 4}  # of a column's unit
 FORMULA_START = r"^[=+\-@\t\r\n]"  # Source: OWASP, CSV injection

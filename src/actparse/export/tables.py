@@ -15,10 +15,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from actparse.core.structures import FrameParse, PartParse, PersonParse, VideoParse
+from actparse.core.vocabulary import KEYPOINTS, NUM_KEYPOINTS
 from actparse.export.angles import ANGLES, MIN_CONFIDENCE, person_angles
 from actparse.export.segments import state_intervals
-from actparse.structures import FrameParse, PartParse, PersonParse, VideoParse
-from actparse.vocabulary import KEYPOINTS, NUM_KEYPOINTS
 
 METADATA_KEY = b"actparse"
 UNITS = {"px": "pixel", "s": "second", "deg": "degree"}  # by the end of a column's name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from actparse.errors import DataError
+from actparse.core.errors import DataError
 
 NUM_FIRST = 3  # the rank up to which an action is among the first
 KNOWN, NOBODY = "known", "nobody"  # verdicts; any other is that the video shows no known action

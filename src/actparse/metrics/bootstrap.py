@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.errors import ConfigError
+from actparse.core.errors import ConfigError
 
 NUM_RESAMPLES = 10_000
 MAX_DRAWS = 2_000_000  # numbers held at a time

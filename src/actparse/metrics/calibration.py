@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.errors import ConfigError, DataError, expect_shape
+from actparse.core.errors import ConfigError, DataError, expect_shape
 
 Floats = NDArray[np.float64]
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.structures import Detections
-from actparse.vocabulary import NUM_KEYPOINTS, OKS_SIGMAS
+from actparse.core.structures import Detections
+from actparse.core.vocabulary import NUM_KEYPOINTS, OKS_SIGMAS
 
 AREA_SHARE = 0.53  # of its box that a person covers, where there is no mask; mmpose's constant
 EVERY_SIZE = [[0.0, 1e10]]

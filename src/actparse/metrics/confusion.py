@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from actparse.core.vocabulary import GROUP_PARTS, GROUPS
 from actparse.metrics.outcomes import part_groups
 from actparse.metrics.part_table import Column, PartTable
-from actparse.vocabulary import GROUP_PARTS, GROUPS
 
 NO_STATE = -1  # of a part without proposal
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.errors import ShapeError, expect_shape
-from actparse.vocabulary import KEYPOINT_PAIRS, NUM_KEYPOINTS, OKS_SIGMAS
+from actparse.core.errors import ShapeError, expect_shape
+from actparse.core.vocabulary import KEYPOINT_PAIRS, NUM_KEYPOINTS, OKS_SIGMAS
 
 Array = NDArray[np.floating[Any]]
 SHOULDERS, HIPS = [5, 6], [11, 12]

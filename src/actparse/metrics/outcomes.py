@@ -7,8 +7,8 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
+from actparse.core.vocabulary import GROUPS, PART_GROUP
 from actparse.metrics.part_table import PartTable
-from actparse.vocabulary import GROUPS, PART_GROUP
 
 
 class Outcome(Enum):

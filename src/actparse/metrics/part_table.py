@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.errors import DataError
+from actparse.core.errors import DataError
+from actparse.core.vocabulary import PARTS
 from actparse.metrics.tps import match_persons, paired_iou
-from actparse.vocabulary import PARTS
 
 Column = NDArray[np.int64]
 NO_OVERLAP = -1.0  # of a person without a partner

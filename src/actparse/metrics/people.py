@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from actparse.core.structures import PersonParse
+from actparse.core.vocabulary import PART_INDEX, PARTS
 from actparse.metrics.keypoints import near_keypoints, torso_lengths
-from actparse.structures import PersonParse
-from actparse.vocabulary import PART_INDEX, PARTS
 
 PERSON_IOU = 0.5  # from which on a box finds a person
 PART_IOUS = (0.3, 0.5)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.errors import expect_shape
-from actparse.vocabulary import KEYPOINTS, NUM_KEYPOINTS, PARTS
+from actparse.core.errors import expect_shape
+from actparse.core.vocabulary import KEYPOINTS, NUM_KEYPOINTS, PARTS
 
 Floats = NDArray[np.float64]
 MAX_LAG_SECONDS = 1.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
-from actparse.vocabulary import GROUPS, PART_GROUP
+from actparse.core.vocabulary import GROUPS, PART_GROUP
 
 
 class StateAccuracy:

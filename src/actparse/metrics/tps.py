@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from actparse.errors import ConfigError, DataError
+from actparse.core.errors import ConfigError, DataError
 
 NUM_THRESHOLDS = 10_000  # of the area under the curve
 Frames = Mapping[str, Any]  # frame name -> {"humans": [...]}

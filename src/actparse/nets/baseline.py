@@ -24,11 +24,11 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from actparse.errors import ConfigError, ShapeError, expect_shape
+from actparse.core.errors import ConfigError, ShapeError, expect_shape
+from actparse.core.vocabulary import PARTS
 from actparse.nets.classifier import ClassifierHead
 from actparse.nets.resnet import ResNet, ResNetConfig, resnet_config
 from actparse.nets.roi_align import roi_align
-from actparse.vocabulary import PARTS
 
 Pooling = Literal["mean", "max"]
 PERSON = len(PARTS)  # kinds of boxes: 0 to 9 are the parts

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from actparse.errors import ConfigError, expect_shape
+from actparse.core.errors import ConfigError, expect_shape
 from actparse.nets.classifier import ClassifierHead
 from actparse.nets.separable import Triple, depthwise_conv, max_pool_frames, pointwise_conv
 

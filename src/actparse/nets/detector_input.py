@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from actparse.errors import ShapeError, expect_shape
+from actparse.core.errors import ShapeError, expect_shape
 
 BGR_MEAN: tuple[float, float, float] = (103.53, 116.28, 123.675)  # ImageNet, grey levels
 BGR_STD: tuple[float, float, float] = (1.0, 1.0, 1.0)  # it is inside the first convolution

@@ -13,8 +13,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from actparse.errors import ConfigError, expect_shape
-from actparse.vocabulary import KEYPOINT_FLIP
+from actparse.core.errors import ConfigError, expect_shape
+from actparse.core.vocabulary import KEYPOINT_FLIP
 
 EncodeCodec = Literal["msra", "unbiased", "udp"]
 DecodeCodec = Literal["standard", "dark", "udp"]

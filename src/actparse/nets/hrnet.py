@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from actparse.errors import ConfigError, ShapeError
+from actparse.core.errors import ConfigError, ShapeError
+from actparse.core.vocabulary import NUM_KEYPOINTS
 from actparse.nets.heatmaps import heatmap_loss
 from actparse.nets.resnet import BasicBlock, Bottleneck
-from actparse.vocabulary import NUM_KEYPOINTS
 
 STRIDE = 4  # pixels of the crop to a cell of the heat maps
 COARSEST_STRIDE = 32  # pixels of the crop to a cell of the lowest branch

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from actparse.errors import ConfigError, ShapeError, expect_shape
-from actparse.vocabulary import NUM_KEYPOINTS
+from actparse.core.errors import ConfigError, ShapeError, expect_shape
+from actparse.core.vocabulary import NUM_KEYPOINTS
 
 Variant = Literal["thunder", "lightning", "multipose"]
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from actparse.errors import ConfigError, ShapeError, expect_shape
+from actparse.core.errors import ConfigError, ShapeError, expect_shape
 from actparse.nets.boxes import class_wise_nms, clip_boxes
 
 INPUT_MULTIPLE = 32  # pixels; sides of the input

@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from actparse.errors import ConfigError, expect_shape
+from actparse.core.errors import ConfigError, expect_shape
+from actparse.core.vocabulary import NUM_KEYPOINTS, PARTS
 from actparse.nets.boxes import cxcywh_to_xyxy, giou
-from actparse.vocabulary import NUM_KEYPOINTS, PARTS
 
 MAX_LOG_SIDE = 3.0  # of a box's side, in torsos, on both sides of 0
 MAX_POSITION = 8.0  # torsos from the pose's middle; further keypoints are moved there

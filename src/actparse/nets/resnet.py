@@ -13,7 +13,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from actparse.errors import ConfigError
+from actparse.core.errors import ConfigError
 
 BlockName = Literal["basic", "bottleneck"]
 StridePlace = Literal["1x1", "3x3"]

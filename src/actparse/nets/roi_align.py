@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from actparse.errors import ConfigError, ShapeError, expect_shape
+from actparse.core.errors import ConfigError, ShapeError, expect_shape
 
 
 def roi_align(

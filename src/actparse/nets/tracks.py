@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from actparse.errors import ConfigError, expect_shape
-from actparse.vocabulary import NUM_KEYPOINTS, PARTS
+from actparse.core.errors import ConfigError, expect_shape
+from actparse.core.vocabulary import NUM_KEYPOINTS, PARTS
 
 LEAST_SCALE = 1.0  # pixels; smaller poses are not enlarged further
 

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from actparse.errors import ConfigError, expect_shape
+from actparse.core.errors import ConfigError, expect_shape
 from actparse.nets.classifier import ClassifierHead
 
 Quad = tuple[int, int, int, int]  # over the four stages

@@ -12,7 +12,7 @@ from math import log
 import torch
 from torch import Tensor, nn
 
-from actparse.errors import ConfigError
+from actparse.core.errors import ConfigError
 from actparse.nets.resnet import ResNet, ResNetConfig, resnet_config
 
 _MAX_LOGIT = log(1e8)  # exp of a logit counts up to 1e8. Source: YOLOF's implicit objectness

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from actparse.errors import ShapeError
+from actparse.core.errors import ShapeError
 from actparse.nets.boxes import class_wise_nms, clip_boxes, xyxy_to_cxcywh
 from actparse.nets.yolof import YolofConfig
 

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from actparse.errors import ShapeError, expect_shape
+from actparse.core.errors import ShapeError, expect_shape
 from actparse.nets.boxes import box_iou, giou, xyxy_to_cxcywh
 from actparse.nets.yolof import YolofConfig
 from actparse.nets.yolof_boxes import decode_boxes, grid_anchors, split_maps

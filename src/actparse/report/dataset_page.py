@@ -15,15 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actparse import __version__
+from actparse.core.errors import ConfigError, DataError, VideoError
+from actparse.core.files import write_text, written_beside
+from actparse.core.vocabulary import NUM_KEYPOINTS, PART_INDEX, PARTS
+from actparse.core.words import expect_word
 from actparse.data.kinetics_tps import SPLITS, FrameTruth, KineticsTps, PersonTruth, VideoRecord, read_frame_truth
-from actparse.data.own.words import expect_word
-from actparse.errors import ConfigError, DataError, VideoError
-from actparse.files import write_text, written_beside
 from actparse.report.inline import asset, data_url, digest, jpeg
 from actparse.report.overlay import FONT, INK, MIN_SHORT_SIDE, PAPER, draw_frame
 from actparse.report.tracks import PersonAt
 from actparse.video.decode import read_frames
-from actparse.vocabulary import NUM_KEYPOINTS, PART_INDEX, PARTS
 
 Image = NDArray[np.uint8]  # (H, W, 3) RGB
 Progress = Callable[[int, int], None]  # takes (videos done, videos in all)

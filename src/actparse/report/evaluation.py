@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from actparse.core.vocabulary import PART_INDEX, PARTS
 from actparse.data.evaluation import score_to_dict
 from actparse.data.runs import PredictionRun, detections
 from actparse.data.submission import TpsFiles
@@ -20,7 +21,6 @@ from actparse.metrics.confusion import GroupConfusion, SideSwaps, side_swaps, st
 from actparse.metrics.outcomes import OUTCOMES, Outcome, outcomes_by_group, outcomes_by_video, part_outcomes
 from actparse.metrics.part_table import PartTable, build_part_table
 from actparse.metrics.replacement import ReplacedScore, Stage, score_with, video_gains
-from actparse.vocabulary import PART_INDEX, PARTS
 
 NUM_WORST = 20
 CURVE_THRESHOLDS = tuple(float(value) for value in np.linspace(0, 1, 201))

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from actparse.core.errors import VideoError
 from actparse.data.submission import FRAME_NAME, TpsFiles, frame_index
-from actparse.errors import VideoError
 from actparse.metrics.outcomes import OUTCOMES, Outcome
 from actparse.report.evaluation import RunFigures, VideoFigures
 from actparse.report.inline import data_url, jpeg

@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from actparse.core.errors import ActparseError, DataError, named
+from actparse.core.structures import VideoParse
 from actparse.data.evaluation import truth_folder
 from actparse.data.parses import PARSE_FILE, load_parse
 from actparse.data.submission import TpsFiles, load_truth
-from actparse.errors import ActparseError, DataError, named
 from actparse.report.mistakes import find_mistakes
 from actparse.report.page import VIDEO_FILE, write_report
-from actparse.structures import VideoParse
 
 
 @dataclass(frozen=True)

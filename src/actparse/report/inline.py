@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.errors import OutputError
+from actparse.core.errors import OutputError
 
 
 def asset(name: str) -> str:

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from actparse.core.errors import DataError
+from actparse.core.structures import FrameParse, PersonParse, VideoParse
+from actparse.core.vocabulary import PARTS
 from actparse.data.kinetics_tps import Box, FrameTruth, PartTruth, PersonTruth, frame_name, frame_truth_from_dict
 from actparse.data.submission import MAX_HUMANS, TpsFiles
-from actparse.errors import DataError
 from actparse.metrics.tps import inclusive_iou, match_persons
-from actparse.structures import FrameParse, PersonParse, VideoParse
-from actparse.vocabulary import PARTS
 
 HUMAN_IOU, PART_IOU = 0.5, 0.3  # of the challenge
 

@@ -12,15 +12,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.errors import VideoError
+from actparse.core.errors import VideoError
+from actparse.core.structures import VideoParse
+from actparse.core.vocabulary import GROUP_PARTS, KEYPOINTS, PARTS, SKELETON
 from actparse.export.angles import MIN_CONFIDENCE
 from actparse.report.labels import Label, place_labels, text_size
 from actparse.report.tracks import PersonAt, TrackLines
-from actparse.structures import VideoParse
 from actparse.video.decode import TimeRange, read_frames
 from actparse.video.encode import VideoWriter
 from actparse.video.yuv import Matrix, Yuv420, rgb_to_yuv_color
-from actparse.vocabulary import GROUP_PARTS, KEYPOINTS, PARTS, SKELETON
 
 Image = NDArray[np.uint8]
 Color = tuple[int, int, int]

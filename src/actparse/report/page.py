@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from actparse.errors import VideoError
-from actparse.files import write_text
+from actparse.core.errors import VideoError
+from actparse.core.files import write_text
+from actparse.core.structures import VideoParse
 from actparse.report.inline import asset, data_url, digest
 from actparse.report.mistakes import Mistakes
 from actparse.report.page_data import page_data, shown_range
-from actparse.structures import VideoParse
 from actparse.video.decode import frame_times
 from actparse.video.playable import write_playable
 

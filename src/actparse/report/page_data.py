@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from actparse.core.structures import FrameParse, PersonParse, VideoParse, verdict_text
+from actparse.core.vocabulary import KEYPOINTS, NUM_KEYPOINTS, PART_INDEX, PARTS, SKELETON
 from actparse.export.angles import ANGLES, MIN_CONFIDENCE, person_angles
 from actparse.report.mistakes import Mistakes
 from actparse.report.overlay import LEFT, MIDDLE, MIN_PART_SCORE, MIN_PERSON_SCORE, RIGHT, side_color
-from actparse.stages.dots import DotsConfig
-from actparse.structures import FrameParse, PersonParse, VideoParse, verdict_text
-from actparse.vocabulary import KEYPOINTS, NUM_KEYPOINTS, PART_INDEX, PARTS, SKELETON
+from actparse.stages.people.dots import DotsConfig
 
 GRID = 2000  # coordinates are whole multiples of the longer side over this
 TICKS = 10_000  # times are whole multiples of a second over this

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.structures import FrameParse, PersonParse
-from actparse.vocabulary import PART_INDEX, PARTS
+from actparse.core.structures import FrameParse, PersonParse
+from actparse.core.vocabulary import PART_INDEX, PARTS
 
 Floats = NDArray[np.float64]
 

@@ -10,23 +10,23 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from actparse.core.errors import DataError
+from actparse.core.structures import Detections, FrameParse, VideoParse
+from actparse.core.vocabulary import PARTS
 from actparse.data.division import held_out_names
 from actparse.data.kinetics_tps import FrameTruth, KineticsTps, VideoRecord, frame_name, read_frame_truth
 from actparse.data.submission import EVALUATED_STRIDE, TpsFiles, parses_to_predictions, true_humans
-from actparse.diagnosis_video import HUMAN_IOU, annotated_parts, part_detections, true_keypoints
-from actparse.errors import DataError
+from actparse.inspection.diagnosis_video import HUMAN_IOU, annotated_parts, part_detections, true_keypoints
 from actparse.metrics import tps_score
 from actparse.metrics.coco import average_precision
 from actparse.metrics.states import StateAccuracy
 from actparse.metrics.tps import match_persons
 from actparse.parser import Observed, Parser, ParserConfig
-from actparse.stages.parts import PartDetector
-from actparse.stages.persons import PersonDetector
-from actparse.stages.poses import PoseEstimator
-from actparse.stages.refine import grow_boxes
-from actparse.structures import Detections, FrameParse, VideoParse
+from actparse.stages.people.parts import PartDetector
+from actparse.stages.people.persons import PersonDetector
+from actparse.stages.people.poses import PoseEstimator
+from actparse.stages.people.refine import grow_boxes
 from actparse.video.decode import read_frames
-from actparse.vocabulary import PARTS
 
 Progress = Callable[[int, int], None]
 Figures = dict[str, float]

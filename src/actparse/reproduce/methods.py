@@ -8,13 +8,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
+from actparse.core.vocabulary import GROUPS
 from actparse.data.prior import Prior
 from actparse.parser import ParserConfig
 from actparse.reproduce.evaluation import TRUE_DOTS, Variant
-from actparse.stages.integrate import with_prior_states
+from actparse.stages.together.integrate import with_prior_states
 from actparse.training.paper.states import IR_WEIGHTS
 from actparse.training.runs import RunFolder
-from actparse.vocabulary import GROUPS
 
 Size = Literal["tiny", "paper"]
 AS_IN_PCF = ParserConfig(use_tracks=False)

@@ -14,12 +14,12 @@ from typing import Any
 import torch
 
 from actparse import __version__
-from actparse.compute import VideoShape, states_macs
+from actparse.core.errors import ConfigError, TrainingError
+from actparse.core.files import copy_file
 from actparse.data.division import held_out_names
 from actparse.data.kinetics_tps import KineticsTps
 from actparse.data.prior import prior_states
-from actparse.errors import ConfigError, TrainingError
-from actparse.files import copy_file
+from actparse.inspection.compute import VideoShape, states_macs
 from actparse.parser import Parser, ParserConfig
 from actparse.reproduce.evaluation import (
     BOXES,
@@ -43,14 +43,14 @@ from actparse.reproduce.methods import (
     variants_of_table_1,
 )
 from actparse.reproduce.writing import Row, Table, write_table
-from actparse.stages.actions import StateRecognizer
+from actparse.stages.actions.classifier import StateRecognizer
 from actparse.stages.loading import BUNDLE_FILE, bundle_folder, load_parts, load_persons, load_poses
 from actparse.training import RECIPES, TrainOptions, run_recipe
 from actparse.training.builders import num_rendered_clips, open_clips, open_splits
 from actparse.training.jobs import Job, run_jobs, without_report
+from actparse.training.network_run import CLIPS_FIGURE
 from actparse.training.paper.bundle import STAGE_1, WITHOUT_DOTS, assemble_if_complete
 from actparse.training.paper.recipes import expect_inputs
-from actparse.training.recipes import CLIPS_FIGURE
 from actparse.training.runs import RunFolder, read_json, read_plan, write_json
 from actparse.training.tiny_changes import RATE, expect_same_changes
 from actparse.weights.bundle import file_sha256

@@ -11,8 +11,8 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from actparse.files import write_text
-from actparse.vocabulary import GROUPS
+from actparse.core.files import write_text
+from actparse.core.vocabulary import GROUPS
 
 NAMES = {  # of figures, in the order of the columns
     "video_accuracy": "video accuracy",

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from actparse.errors import ConfigError
+from actparse.core.errors import ConfigError
 
 IMAGENET_MEAN = (123.675, 116.28, 103.53)  # RGB, 0..255; torchvision's constants times 255
 IMAGENET_STD = (58.395, 57.12, 57.375)

@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 
 from torch import nn
 
+from actparse.core.errors import ConfigError, WeightsError
+from actparse.core.files import write_text
+from actparse.core.vocabulary import GROUP_PARTS, GROUPS, LabelSpace
 from actparse.data.shares import StateShares, load_shares
-from actparse.errors import ConfigError, WeightsError
-from actparse.files import write_text
 from actparse.metrics.calibration import Calibration
 from actparse.nets.csn import Csn
 from actparse.nets.hrnet import Hrnet
@@ -24,17 +25,16 @@ from actparse.nets.part_regression import PartRegression
 from actparse.nets.tracks import TrackNet
 from actparse.nets.tsn import Tsn
 from actparse.nets.yolof import Yolof
-from actparse.stages.actions import Classifier, ClipClassifier, ClipConfig, ClipEnsemble, StateRecognizer
-from actparse.stages.baseline import BaselineRecognizer, build_recognizer
-from actparse.stages.movenet_poses import MovenetPoses, MovenetPosesConfig
-from actparse.stages.nanodet_persons import NanodetPersons, NanodetPersonsConfig
-from actparse.stages.part_fusion import PartFusion, PartFusionConfig
-from actparse.stages.parts import PartDetector, PartsConfig
-from actparse.stages.persons import PersonDetector, PersonsConfig, YolofPersons
-from actparse.stages.poses import HrnetPoses, PoseEstimator, PosesConfig
-from actparse.stages.second_looks import TurnedPersons
-from actparse.stages.tracks import TrackRecognizer, TracksConfig
-from actparse.vocabulary import GROUP_PARTS, GROUPS, LabelSpace
+from actparse.stages.actions.baseline import BaselineRecognizer, build_recognizer
+from actparse.stages.actions.classifier import Classifier, ClipClassifier, ClipConfig, ClipEnsemble, StateRecognizer
+from actparse.stages.actions.tracks import TrackRecognizer, TracksConfig
+from actparse.stages.people.movenet_poses import MovenetPoses, MovenetPosesConfig
+from actparse.stages.people.nanodet_persons import NanodetPersons, NanodetPersonsConfig
+from actparse.stages.people.part_fusion import PartFusion, PartFusionConfig
+from actparse.stages.people.parts import PartDetector, PartsConfig
+from actparse.stages.people.persons import PersonDetector, PersonsConfig, YolofPersons
+from actparse.stages.people.poses import HrnetPoses, PoseEstimator, PosesConfig
+from actparse.stages.people.second_looks import TurnedPersons
 from actparse.weights.bundle import NetworkFile, config_from_dict, config_to_dict, load_network
 
 Net = TypeVar("Net", bound=nn.Module)

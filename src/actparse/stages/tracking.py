@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from actparse.errors import ConfigError, expect_shape
-from actparse.stages.colors import NUM_COLORS, color_distances
+from actparse.core.errors import ConfigError, expect_shape
+from actparse.stages.people.colors import NUM_COLORS, color_distances
 
 Array = NDArray[np.float32]
 Floats = NDArray[np.float64]

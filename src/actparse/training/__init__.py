@@ -1,6 +1,7 @@
 """Training of the networks: recipes by name, each a task on Lightning's loop."""
 
 from actparse.training.options import TrainOptions
-from actparse.training.recipes import RECIPES, Recipe, run_recipe
+from actparse.training.recipes import RECIPES, Recipe
+from actparse.training.start import run_recipe
 
 __all__ = ["RECIPES", "Recipe", "TrainOptions", "run_recipe"]

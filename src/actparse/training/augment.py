@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.vocabulary import KEYPOINT_FLIP
+from actparse.core.vocabulary import KEYPOINT_FLIP
 
 Matrix = NDArray[np.float64]  # (2, 3)
 Image = NDArray[np.uint8]  # (H, W, 3)

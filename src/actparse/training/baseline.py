@@ -12,12 +12,13 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from actparse.errors import DataError
+from actparse.core.errors import DataError
+from actparse.core.structures import FrameParse, PartParse, PersonParse
+from actparse.core.vocabulary import NUM_KEYPOINTS, PART_FLIP, PART_INDEX, PARTS
 from actparse.metrics.states import StateAccuracy
 from actparse.nets.baseline import Baseline, BaselineConfig, FrameBoxes
-from actparse.stages.baseline import BaselineRecognizer, BaselineSettings
+from actparse.stages.actions.baseline import BaselineRecognizer, BaselineSettings
 from actparse.stages.inputs import InputNorm
-from actparse.structures import FrameParse, PartParse, PersonParse
 from actparse.training.augment import (
     STRONG_JITTER,
     Matrix,
@@ -31,7 +32,6 @@ from actparse.training.augment import (
 )
 from actparse.training.store import Store, states_of_part
 from actparse.training.task import NAMES, Batch, Task, TaskSettings
-from actparse.vocabulary import NUM_KEYPOINTS, PART_FLIP, PART_INDEX, PARTS
 from actparse.weights.bundle import config_to_dict
 
 UNKNOWN = -1  # a state that is not annotated, or that training never saw on this part

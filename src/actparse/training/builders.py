@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from actparse.core.errors import DataError
+from actparse.core.vocabulary import GROUPS
 from actparse.data.division import held_out_names
 from actparse.data.kinetics_tps import KineticsTps
-from actparse.data.synth.dataset import is_synthetic
-from actparse.errors import DataError
-from actparse.stages.actions import ClipConfig
+from actparse.stages.actions.classifier import ClipConfig
+from actparse.synth.dataset import is_synthetic
 from actparse.training import tiny
 from actparse.training.baseline import BaselineTask
 from actparse.training.clip_stream import ClipStreamConfig, open_clip_stream
@@ -34,7 +35,6 @@ from actparse.training.stretches import Stretch, action_segments, action_stretch
 from actparse.training.task import Task
 from actparse.training.track_stream import TrackStream, TrackStreamConfig, open_track_stream
 from actparse.training.tracks import TracksTask
-from actparse.vocabulary import GROUPS
 
 StoreKeypoints = tuple[Store, NDArray[np.float32]]  # a split, and keypoints (P, 17, 3) of its persons
 HELD_OUT_SPLITS = ("val", "test")  # the first that the dataset has

@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from actparse.core.errors import TrainingError
+from actparse.core.files import copy_file, write_text
 from actparse.data.shares import SHARES_FILE, dataset_shares
-from actparse.errors import TrainingError
-from actparse.files import copy_file, write_text
 from actparse.stages.loading import BUNDLE_FILE
 from actparse.training.jobs import Job, run_jobs, without_report
 from actparse.training.options import TrainOptions

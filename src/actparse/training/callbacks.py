@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from actparse.errors import TrainingError
+from actparse.core.errors import TrainingError
 from actparse.training.options import Report
 from actparse.training.ranks import first_says, rank, wait_for_all
 from actparse.training.runs import RunFolder

@@ -16,16 +16,16 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
+from actparse.core.errors import ConfigError, expect_shape
+from actparse.core.vocabulary import GROUPS, GroupLabel
 from actparse.data.kinetics_tps import FrameTruth, frame_truth_from_dict
 from actparse.data.pseudo_labels import group_label
-from actparse.data.synth.dataset import frame_annotation
-from actparse.data.synth.motion import ACTIONS
-from actparse.data.synth.scene import SceneConfig, build_scene
-from actparse.errors import ConfigError, expect_shape
+from actparse.synth.actions.registry import ACTIONS
+from actparse.synth.dataset import frame_annotation
+from actparse.synth.scene import SceneConfig, build_scene
 from actparse.training.options import Report, say_nothing
 from actparse.training.shards import Seed, complete_shards, reading_shard, save_shard
 from actparse.training.stretches import ClipSource, Stretch
-from actparse.vocabulary import GROUPS, GroupLabel
 
 GENERATION = 3  # of the stream; another number makes a new one
 SPLIT_CODE = 8_001  # far from the codes of a dataset's splits and of the pose stream's

@@ -14,18 +14,18 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from actparse.errors import DataError
+from actparse.core.errors import DataError
+from actparse.core.vocabulary import GROUPS, GroupLabel, mirror_label
 from actparse.nets.csn import Csn, CsnConfig
 from actparse.nets.tsn import Tsn, TsnConfig
-from actparse.stages.actions import ClipClassifier, ClipConfig, clip_frame_indices
-from actparse.stages.clip_inputs import FlowInput, normalised_flow
+from actparse.stages.actions.classifier import ClipClassifier, ClipConfig, clip_frame_indices
+from actparse.stages.actions.clip_inputs import FlowInput, normalised_flow
 from actparse.training.augment import STRONG_JITTER, ColorJitter, Matrix, about, mirrored, recolor, warp
 from actparse.training.flow_cache import cached_flow
 from actparse.training.options import Report, say_nothing
 from actparse.training.stretches import ClipSource, Stretch
 from actparse.training.task import NAMES, Batch, Start, Task, TaskSettings
 from actparse.video.flow import FlowBytes
-from actparse.vocabulary import GROUPS, GroupLabel, mirror_label
 from actparse.weights.bundle import config_to_dict
 
 LABEL_SMOOTHING = 0.05

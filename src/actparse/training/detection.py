@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from actparse.core.structures import Detections
 from actparse.metrics.coco import average_precision
 from actparse.nets.yolof import YolofConfig
 from actparse.nets.yolof_losses import yolof_loss
 from actparse.stages.inputs import InputNorm
-from actparse.structures import Detections
 from actparse.training.task import Batch
 
 

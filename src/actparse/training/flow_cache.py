@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.data.pools import in_order
-from actparse.files import written_beside
-from actparse.stages.clip_inputs import FlowInput, fields_of
+from actparse.core.files import written_beside
+from actparse.core.pools import in_order
+from actparse.stages.actions.clip_inputs import FlowInput, fields_of
 from actparse.training.options import Report, say_nothing
 from actparse.video.flow import FlowBytes, TvL1, to_small_grey
 

@@ -14,10 +14,10 @@ from pathlib import Path
 from queue import Empty
 from typing import Any
 
-from actparse.data.pools import end_with_parent
-from actparse.errors import ActparseError, TrainingError
+from actparse.core.errors import ActparseError, TrainingError
+from actparse.core.pools import end_with_parent
+from actparse.training.network_run import run_network
 from actparse.training.options import Report, TrainOptions, say_nothing
-from actparse.training.recipes import run_recipe
 from actparse.training.runs import RunFolder
 
 JOB_ENVIRONMENT = {
@@ -96,7 +96,7 @@ def _run_job(job: Job, lines: Any) -> None:
     end_with_parent()  # else it would train on, beside the same run started anew
     options = replace(job.options, report=lines.put, resume=True, threads=1)
     try:
-        run_recipe(job.recipe, job.data, job.out, options)
+        run_network(job.recipe, job.data, job.out, options)
     except ActparseError as error:
         lines.put(f"{job.recipe} failed: {error}")
         raise SystemExit(2) from None

@@ -10,16 +10,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from actparse.data.pools import in_order
-from actparse.errors import WeightsError
-from actparse.files import written_beside
+from actparse.core.errors import WeightsError
+from actparse.core.files import written_beside
+from actparse.core.pools import in_order
+from actparse.core.vocabulary import NUM_KEYPOINTS
 from actparse.nets.hrnet import Hrnet
 from actparse.nets.movenet import Movenet
 from actparse.stages.loading import build_poses
-from actparse.stages.poses import PoseEstimator
+from actparse.stages.people.poses import PoseEstimator
 from actparse.training.options import Report, say_nothing
 from actparse.training.store import Store, load_store
-from actparse.vocabulary import NUM_KEYPOINTS
 from actparse.weights.bundle import file_sha256, load_network
 
 BOX_JITTER = 0.05  # standard deviation of a box's centre and sides, in parts of its sides: a detector's error

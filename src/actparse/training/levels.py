@@ -13,14 +13,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from actparse.core.errors import ConfigError
+from actparse.core.vocabulary import GROUPS, PARTS
 from actparse.data.kinetics_tps import FrameTruth, PartTruth, PersonTruth
 from actparse.data.pseudo_labels import group_label
-from actparse.errors import ConfigError
-from actparse.stages.actions import ClipConfig, step_at
+from actparse.stages.actions.classifier import ClipConfig, step_at
 from actparse.training.store import Store
 from actparse.training.stretches import ClipSource, Stretch, source_of
 from actparse.video.segments import expect_segment_seconds, num_segments
-from actparse.vocabulary import GROUPS, PARTS
 
 LEVEL_CHANGES = ("level", "segment_seconds")
 

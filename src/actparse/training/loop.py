@@ -26,7 +26,7 @@ from lightning.pytorch.strategies import DDPStrategy, ParallelStrategy, Strategy
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from actparse.errors import TrainingError
+from actparse.core.errors import TrainingError
 from actparse.stages.memory import keep_freed_memory
 from actparse.stages.precision import computes_bfloat16
 from actparse.training import ranks

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from actparse.errors import WeightsError
+from actparse.core.errors import WeightsError
 from actparse.metrics.figures import without_nan
 from actparse.training.runs import RunFolder, write_json
 from actparse.training.task import Start, Task

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from actparse.errors import ConfigError
+from actparse.core.errors import ConfigError
 
 Report = Callable[[str], None]  # takes one line of progress
 DEVICES = ("auto", "cpu", "cuda")

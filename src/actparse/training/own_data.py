@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from actparse.core.errors import TrainingError
+from actparse.core.files import copy_file
 from actparse.data.own.tree import TRAINED_PARTS, read_manifest
-from actparse.errors import TrainingError
-from actparse.files import copy_file
 from actparse.training.options import TrainOptions
 from actparse.training.runs import RunFolder, write_json
 from actparse.weights.bundle import load_network

@@ -14,12 +14,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from actparse.core.vocabulary import GROUP_PARTS, KEYPOINT_FLIP, PART_FLIP, PARTS
 from actparse.nets.part_regression import PartRegression, PartRegressionConfig, part_losses
-from actparse.stages.part_fusion import PartFusionConfig, row_ious, to_poses
-from actparse.stages.part_geometry import torso_lengths
+from actparse.stages.people.part_fusion import PartFusionConfig, row_ious, to_poses
+from actparse.stages.people.part_geometry import torso_lengths
 from actparse.training.store import Store
 from actparse.training.task import Batch, Task, TaskSettings
-from actparse.vocabulary import GROUP_PARTS, KEYPOINT_FLIP, PART_FLIP, PARTS
 from actparse.weights.bundle import config_to_dict
 
 Floats = NDArray[np.float32]

@@ -13,15 +13,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.data.synth.annotate import PersonTruth
-from actparse.data.synth.motion import ACTIONS, OTHER_MOTIONS
-from actparse.data.synth.scene import SceneConfig, build_scene
-from actparse.errors import ConfigError
+from actparse.core.errors import ConfigError
+from actparse.core.vocabulary import NUM_KEYPOINTS, PARTS
+from actparse.synth.actions.registry import ACTIONS, OTHER_MOTIONS
+from actparse.synth.annotate import PersonTruth
+from actparse.synth.scene import SceneConfig, build_scene
 from actparse.training.augment import move_boxes, warp
 from actparse.training.options import Report, say_nothing
 from actparse.training.shards import Seed, complete_shards, reading_shard, save_shard
 from actparse.training.store import Store, load_store, write_frame_store
-from actparse.vocabulary import NUM_KEYPOINTS, PARTS
 
 GENERATION = 1  # of the stream; another number makes a new one
 SPLIT_CODES = {"train": 7_101, "val": 7_102}  # far from the codes of a dataset's splits and of the other streams

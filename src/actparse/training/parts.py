@@ -10,12 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from actparse.core.structures import Detections
+from actparse.core.vocabulary import PART_FLIP, PARTS
 from actparse.nets.yolof import Yolof, YolofConfig
-from actparse.stages.dots import draw_dots
-from actparse.stages.parts import PartDetector, PartsConfig
-from actparse.stages.person_crops import square_crops
-from actparse.stages.refine import grow_boxes
-from actparse.structures import Detections
+from actparse.stages.people.dots import draw_dots
+from actparse.stages.people.parts import PartDetector, PartsConfig
+from actparse.stages.people.person_crops import square_crops
+from actparse.stages.people.refine import grow_boxes
 from actparse.training.augment import (
     ColorJitter,
     about,
@@ -31,7 +32,6 @@ from actparse.training.detection import box_figures, detection_losses, to_channe
 from actparse.training.keypoint_cache import jittered_boxes
 from actparse.training.store import Store
 from actparse.training.task import NAMES, Batch, Task, TaskSettings
-from actparse.vocabulary import PART_FLIP, PARTS
 from actparse.weights.bundle import config_to_dict
 
 MIN_VISIBLE = 0.4  # of a part's box, for it to count in an augmented crop

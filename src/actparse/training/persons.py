@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from actparse.core.structures import Detections
 from actparse.nets.yolof import Yolof, YolofConfig
-from actparse.stages.persons import PersonsConfig, YolofPersons
-from actparse.structures import Detections
+from actparse.stages.people.persons import PersonsConfig, YolofPersons
 from actparse.training.augment import (
     ColorJitter,
     about,

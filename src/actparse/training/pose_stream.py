@@ -9,14 +9,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.data.synth.annotate import PersonTruth
-from actparse.data.synth.motion import ACTIONS
-from actparse.data.synth.scene import SceneConfig, build_scene
-from actparse.errors import ConfigError
+from actparse.core.errors import ConfigError
+from actparse.core.vocabulary import NUM_KEYPOINTS
+from actparse.synth.actions.registry import ACTIONS
+from actparse.synth.annotate import PersonTruth
+from actparse.synth.scene import SceneConfig, build_scene
 from actparse.training.augment import warp
 from actparse.training.options import Report, say_nothing
 from actparse.training.shards import Seed, complete_shards, save_shard
-from actparse.vocabulary import NUM_KEYPOINTS
 
 GENERATION = 2  # of the stream; another number makes a new one
 SPLIT_CODES = {"train": 7_001, "val": 7_002}  # far from the codes of a dataset's splits

@@ -10,10 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from actparse.core.vocabulary import KEYPOINT_PAIRS
 from actparse.metrics.keypoints import oks, pck, swap_rate
 from actparse.nets.heatmaps import encode, heatmap_loss
 from actparse.nets.hrnet import STRIDE, Hrnet, HrnetConfig
-from actparse.stages.poses import HrnetPoses, PosesConfig
+from actparse.stages.people.poses import HrnetPoses, PosesConfig
 from actparse.training.augment import (
     ColorJitter,
     about,
@@ -26,7 +27,6 @@ from actparse.training.augment import (
 from actparse.training.detection import to_channels_last
 from actparse.training.pose_stream import CropStream
 from actparse.training.task import NAMES, Batch, Task, TaskSettings
-from actparse.vocabulary import KEYPOINT_PAIRS
 from actparse.weights.bundle import config_to_dict
 
 ZOOM = (0.75, 1.25)

@@ -19,8 +19,8 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from actparse.data.pools import end_with_parent
-from actparse.errors import ActparseError, TrainingError
+from actparse.core.errors import ActparseError, TrainingError
+from actparse.core.pools import end_with_parent
 
 PATIENCE = timedelta(hours=12)  # of a process that waits while the first one reads a dataset or is checked
 POLL_SECONDS = 0.2

@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from actparse.core.errors import ConfigError, DataError
+from actparse.core.vocabulary import GROUPS, NUM_KEYPOINTS, PART_INDEX, PARTS, GroupLabel
 from actparse.data.kinetics_tps import FrameTruth, PersonTruth, VideoRecord, read_frame_truth
 from actparse.data.pseudo_labels import group_label
-from actparse.errors import ConfigError, DataError
-from actparse.stages.actions import time_line
+from actparse.stages.actions.classifier import time_line
 from actparse.video.decode import read_frames
 from actparse.video.segments import equal_segments
-from actparse.vocabulary import GROUPS, NUM_KEYPOINTS, PART_INDEX, PARTS, GroupLabel
 
 Image = NDArray[np.uint8]  # (H, W, 3)
 Labels = tuple[GroupLabel | None, ...]  # one per group; None where no frame is annotated

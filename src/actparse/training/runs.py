@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from actparse.errors import DataError, TrainingError
-from actparse.files import write_text
+from actparse.core.errors import DataError, TrainingError
+from actparse.core.files import write_text
 
 
 @dataclass(frozen=True)

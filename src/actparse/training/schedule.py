@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from actparse.errors import ConfigError
+from actparse.core.errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)

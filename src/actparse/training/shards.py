@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.data.pools import in_order
-from actparse.errors import DataError
+from actparse.core.errors import DataError
+from actparse.core.pools import in_order
 from actparse.training.options import Report, say_nothing
 
 Seed = tuple[int, int, int]  # of a shard: code of the split, seed of the stream, number of the shard

@@ -17,14 +17,14 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from actparse.core.errors import DataError
+from actparse.core.pools import in_order
+from actparse.core.vocabulary import PARTS
 from actparse.data.fingerprint import fingerprint
 from actparse.data.kinetics_tps import KineticsTps, VideoRecord
-from actparse.data.pools import in_order
 from actparse.data.pseudo_labels import UNSEEN
-from actparse.errors import DataError
 from actparse.training.options import Report, say_nothing
 from actparse.training.reading import StoreConfig, VideoArrays, read_video
-from actparse.vocabulary import PARTS
 
 FORMAT = 2  # of the folder; another number makes new stores
 FRAMES_FILE = "frames.u8"

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from actparse.core.vocabulary import GROUPS, GroupLabel
 from actparse.training.store import Store
-from actparse.vocabulary import GROUPS, GroupLabel
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from actparse.errors import ConfigError
+from actparse.core.errors import ConfigError
 
 Batch = dict[str, Any]  # tensors, or lists of tensors of different lengths, one row for each sample
 NAMES = "names"  # of a batch's samples, where the batch has them: file and frame, for the message of a bad loss

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from actparse.core.vocabulary import PARTS
 from actparse.nets.baseline import BaselineConfig
 from actparse.nets.csn import CsnConfig
 from actparse.nets.hrnet import HrnetConfig, SideBranchConfig
@@ -12,17 +13,16 @@ from actparse.nets.resnet import ResNetConfig
 from actparse.nets.tracks import TrackConfig
 from actparse.nets.tsn import TsnConfig
 from actparse.nets.yolof import YolofConfig
-from actparse.stages.actions import ClipConfig
-from actparse.stages.baseline import BaselineSettings
-from actparse.stages.clip_inputs import FlowInput
+from actparse.stages.actions.baseline import BaselineSettings
+from actparse.stages.actions.classifier import ClipConfig
+from actparse.stages.actions.clip_inputs import FlowInput
+from actparse.stages.actions.tracks import TracksConfig
 from actparse.stages.inputs import InputNorm
-from actparse.stages.part_fusion import PartFusionConfig
-from actparse.stages.parts import PartsConfig
-from actparse.stages.persons import PersonsConfig
-from actparse.stages.poses import PosesConfig
-from actparse.stages.tracks import TracksConfig
+from actparse.stages.people.part_fusion import PartFusionConfig
+from actparse.stages.people.parts import PartsConfig
+from actparse.stages.people.persons import PersonsConfig
+from actparse.stages.people.poses import PosesConfig
 from actparse.video.flow import FAST_TVL1
-from actparse.vocabulary import PARTS
 
 NORM = InputNorm()  # RGB, the mean and deviation of photographs
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
-from actparse.errors import ConfigError, TrainingError
+from actparse.core.errors import ConfigError, TrainingError
 from actparse.training.levels import LEVEL_CHANGES, level_from_text
 
 RATE = "learning_rate"

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.stages.windows import Keypoints
-from actparse.vocabulary import KEYPOINT_FLIP, NUM_KEYPOINTS
+from actparse.core.vocabulary import KEYPOINT_FLIP, NUM_KEYPOINTS
+from actparse.stages.actions.windows import Keypoints
 
 Array = NDArray[np.float32]
 

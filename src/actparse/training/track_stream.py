@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.data.synth.motion import ACTIONS, OTHER_MOTIONS
-from actparse.data.synth.scene import SceneConfig, build_cast
-from actparse.errors import ConfigError
+from actparse.core.errors import ConfigError
+from actparse.core.vocabulary import NUM_KEYPOINTS, PARTS
+from actparse.synth.actions.registry import ACTIONS, OTHER_MOTIONS
+from actparse.synth.scene import SceneConfig, build_cast
 from actparse.training.options import Report, say_nothing
 from actparse.training.shards import Seed, complete_shards, reading_shard, save_shard
-from actparse.vocabulary import NUM_KEYPOINTS, PARTS
 
 GENERATION = 3  # of the stream; another number makes a new one
 SPLIT_CODE = 9_001  # far from the codes of a dataset's splits and of the other streams

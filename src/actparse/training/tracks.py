@@ -12,19 +12,19 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from actparse.data.synth.motion import OTHER_MOTIONS
-from actparse.errors import DataError
+from actparse.core.errors import DataError
+from actparse.core.structures import FrameParse, PartParse, PersonParse
+from actparse.core.vocabulary import KEYPOINT_FLIP, PART_FLIP, PARTS
 from actparse.metrics.states import StateAccuracy
 from actparse.nets.tracks import TrackConfig, TrackNet
+from actparse.stages.actions.tracks import TrackRecognizer, TracksConfig
+from actparse.stages.actions.windows import Keypoints, person_windows, with_floor
 from actparse.stages.tracking import Tracker, TrackerConfig
-from actparse.stages.tracks import TrackRecognizer, TracksConfig
-from actparse.stages.windows import Keypoints, person_windows, with_floor
-from actparse.structures import FrameParse, PartParse, PersonParse
+from actparse.synth.actions.registry import OTHER_MOTIONS
 from actparse.training.store import Store, states_of_part
 from actparse.training.task import NAMES, Batch, Task, TaskSettings
 from actparse.training.track_errors import TrackErrors, shortened, spreads, with_legs_of, with_track_errors
 from actparse.training.track_stream import TrackStream
-from actparse.vocabulary import KEYPOINT_FLIP, PART_FLIP, PARTS
 from actparse.weights.bundle import config_to_dict
 
 UNKNOWN = -1  # a state that is not annotated, or that the network does not know

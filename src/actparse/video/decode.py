@@ -18,8 +18,8 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from actparse.errors import ConfigError, VideoError
-from actparse.structures import VideoInfo
+from actparse.core.errors import ConfigError, VideoError
+from actparse.core.structures import VideoInfo
 from actparse.video.yuv import Matrix, Yuv420, frame_to_yuv, matrix_of
 
 TimeRange = tuple[float | None, float | None]

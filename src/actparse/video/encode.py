@@ -14,8 +14,8 @@ from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from numpy.typing import NDArray
 
-from actparse.errors import OutputError, ShapeError
-from actparse.files import written_beside
+from actparse.core.errors import OutputError, ShapeError
+from actparse.core.files import written_beside
 from actparse.video.decode import TimeRange, open_container
 from actparse.video.yuv import BT601_TAG, BT709_TAG, LIMITED_RANGE, Matrix, Yuv420, yuv_to_frame
 

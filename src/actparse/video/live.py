@@ -14,7 +14,7 @@ from types import TracebackType
 import av
 from av.container import InputContainer
 
-from actparse.errors import ConfigError, VideoError
+from actparse.core.errors import ConfigError, VideoError
 from actparse.video.decode import DecodedFrame, FrameClock, UprightImages, nominal_step, video_stream
 
 CAMERA_FORMATS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}  # FFmpeg's names

@@ -11,9 +11,9 @@ import numpy as np
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from actparse.errors import OutputError, VideoError
-from actparse.files import written_beside
-from actparse.structures import VideoInfo
+from actparse.core.errors import OutputError, VideoError
+from actparse.core.files import written_beside
+from actparse.core.structures import VideoInfo
 from actparse.video.decode import UNSTAMPED, TimeRange, open_container, read_frames, video_stream
 from actparse.video.encode import SourceSound, VideoWriter
 from actparse.video.yuv import Yuv420

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.errors import ConfigError
+from actparse.core.errors import ConfigError
 
 SamplingRule = Literal["legacy", "current"]
 OutOfBound = Literal["loop", "repeat_last"]

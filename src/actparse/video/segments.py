@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.errors import ConfigError
+from actparse.core.errors import ConfigError
 
 MIN_SEGMENT_SECONDS = 0.1  # some three frames; far shorter ones are more than memory holds
 

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from actparse.errors import VideoError
+from actparse.core.errors import VideoError
 from actparse.video.decode import open_container, video_stream
 
 VIDEO_SUFFIXES = (  # a file of such a name is meant to be a video, even if it is none

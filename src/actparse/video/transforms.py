@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.errors import ConfigError, ShapeError, expect_shape
+from actparse.core.errors import ConfigError, ShapeError, expect_shape
 
 Size = tuple[int, int]  # height, width
 Image = NDArray[np.uint8]

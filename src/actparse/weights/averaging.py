@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from actparse.errors import ConfigError, WeightsError
+from actparse.core.errors import ConfigError, WeightsError
 from actparse.weights.bundle import NetworkFile, load_network, save_network
 
 LABELLED = {  # layers whose rows are labels, by the labels' name in a file

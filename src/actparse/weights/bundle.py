@@ -21,8 +21,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from actparse.errors import ConfigError, WeightsError
-from actparse.files import written_beside
+from actparse.core.errors import ConfigError, WeightsError
+from actparse.core.files import written_beside
 from actparse.nets.baseline import Baseline, BaselineConfig
 from actparse.nets.csn import Csn, CsnConfig
 from actparse.nets.hrnet import Hrnet, HrnetConfig

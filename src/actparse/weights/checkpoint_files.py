@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor
 
-from actparse.errors import WeightsError
+from actparse.core.errors import WeightsError
 from actparse.weights.tfjs import read_graph_weights
 
 # What a training program stores beside its weights; such objects are replaced by empty ones.

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from actparse.errors import OutputError, WeightsError
+from actparse.core.errors import OutputError, WeightsError
 from actparse.weights.bundle import file_sha256
 from actparse.weights.registry import Checkpoint
 

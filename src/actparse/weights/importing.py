@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from actparse.errors import ConfigError, WeightsError
+from actparse.core.errors import ConfigError, WeightsError
 from actparse.nets.nanodet import Nanodet
 from actparse.nets.yolof import Yolof
 from actparse.weights.bundle import file_sha256, save_network

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar
 import torch
 from torch import Tensor, nn
 
-from actparse.errors import WeightsError
+from actparse.core.errors import WeightsError
 from actparse.nets.resnet import ResNet, StridePlace
 from actparse.weights.caffe2 import from_caffe2, is_caffe2
 from actparse.weights.tfjs_names import (

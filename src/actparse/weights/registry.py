@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from actparse.errors import ConfigError, WeightsError
+from actparse.core.errors import ConfigError, WeightsError
 from actparse.weights.public import LayoutName
 
 Stem = Literal["", "caffe", "torchvision"]
@@ -553,7 +553,7 @@ def checkpoints_as_json() -> str:
 
 
 def markdown_table() -> str:
-    """The registry as docs/weights.md shows it."""
+    """Return the registry as a table in Markdown."""
     heads = ("name", "network", "trained on", "published", "from", "licence", "SHA-256 begins", "Kinetics-TPS")
     lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
     for known in CHECKPOINTS:

@@ -13,14 +13,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from actparse.errors import WeightsError
+from actparse.core.errors import WeightsError
+from actparse.core.vocabulary import NUM_KEYPOINTS
 from actparse.nets.csn import csn
 from actparse.nets.hrnet import Hrnet, HrnetConfig
 from actparse.nets.movenet import Variant, movenet
 from actparse.nets.nanodet import COCO_CLASSES, NanodetConfig, nanodet
 from actparse.nets.tsn import tsn
 from actparse.nets.yolof import yolof
-from actparse.vocabulary import NUM_KEYPOINTS
 from actparse.weights.tfjs_names import nanodet_name
 
 NETWORKS = (

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from actparse.errors import WeightsError
+from actparse.core.errors import WeightsError
 
 MAX_BYTES = 2**29  # of all shards of a file; the largest that is imported here has 12 MB
 MAX_JSON_BYTES = 2**26

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from actparse.core.errors import DataError
 from actparse.data.own.coco import read_coco, read_state_rows
-from actparse.errors import DataError
 
 COCO: dict[str, Any] = {
     "images": [

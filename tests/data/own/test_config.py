@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from actparse.core.errors import ConfigError
 from actparse.data.own.config import OwnConfig, is_description, read_config
-from actparse.errors import ConfigError
 
 GOOD = """
 kind: cvat

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from actparse.core.errors import DataError
+from actparse.core.vocabulary import KEYPOINTS, PARTS
 from actparse.data.own.cvat import read_cvat
 from actparse.data.own.cvat_labels import own_labels
 from actparse.data.own.labelled import LabelledVideo
-from actparse.errors import DataError
-from actparse.vocabulary import KEYPOINTS, PARTS
 
 PLACE = 'xtl="0" ytl="0" xbr="10" ybr="20"'
 

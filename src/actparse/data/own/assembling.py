@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from actparse.core.errors import DataError
+from actparse.core.vocabulary import PARTS
 from actparse.data.kinetics_tps import Box, FrameTruth, PartTruth, PersonTruth
-from actparse.errors import DataError
-from actparse.vocabulary import PARTS
 
 Keypoints = NDArray[np.float32]  # (17, 3) x, y in pixels, visibility 0, 1 or 2
 

@@ -16,6 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from actparse.core.errors import DataError
+from actparse.core.vocabulary import GROUP_PARTS, PARTS
+from actparse.core.words import expect_word, readable
 from actparse.data.coco_fields import (
     coco_entries,
     id_field,
@@ -27,10 +30,7 @@ from actparse.data.coco_fields import (
 from actparse.data.kinetics_tps import Box
 from actparse.data.own.assembling import FrameLabels
 from actparse.data.own.labelled import LabelledVideo
-from actparse.data.own.words import expect_word
-from actparse.data.scan import MISSING, VALID, read_box, readable, shown
-from actparse.errors import DataError
-from actparse.vocabulary import GROUP_PARTS, PARTS
+from actparse.data.scan import MISSING, VALID, read_box, shown
 
 PERSON = "person"
 MAX_FRAME = 10**7

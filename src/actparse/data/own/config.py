@@ -9,10 +9,10 @@ from typing import Any
 
 import yaml
 
-from actparse.data.own.words import expect_word, suggestion
+from actparse.core.errors import ConfigError
+from actparse.core.vocabulary import GROUPS
+from actparse.core.words import expect_word, suggestion
 from actparse.data.scan import shown as shown_json
-from actparse.errors import ConfigError
-from actparse.vocabulary import GROUPS
 
 KINDS = ("cvat", "coco", "kinetics-tps")
 SUFFIXES = (".yaml", ".yml")

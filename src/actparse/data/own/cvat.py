@@ -22,14 +22,14 @@ from xml.parsers import expat
 import numpy as np
 from numpy.typing import NDArray
 
+from actparse.core.errors import DataError
+from actparse.core.vocabulary import KEYPOINTS, NUM_KEYPOINTS, PARTS
+from actparse.core.words import expect_word, readable
 from actparse.data.kinetics_tps import Box
 from actparse.data.own.assembling import FrameLabels
 from actparse.data.own.labelled import LabelledVideo
-from actparse.data.own.words import expect_word
-from actparse.data.scan import MAX_PIXEL, readable
-from actparse.errors import DataError
+from actparse.data.scan import MAX_PIXEL
 from actparse.export.cvat_labels import UNDEFINED
-from actparse.vocabulary import KEYPOINTS, NUM_KEYPOINTS, PARTS
 
 PERSON, SKELETON = "person", "skeleton"  # labels beside those of the parts
 PERSON_ATTRIBUTE, STATE_ATTRIBUTE, ACTION_ATTRIBUTE = "person", "state", "action"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from actparse.core.vocabulary import KEYPOINTS, PART_GROUP, PARTS
 from actparse.export.cvat_labels import PERSON_NUMBER, UNDEFINED, Attribute, Label, skeleton_svg
-from actparse.vocabulary import KEYPOINTS, PART_GROUP, PARTS
 
 
 def own_labels(actions: Sequence[str], states: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:

@@ -10,6 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from actparse.core.errors import DataError
+from actparse.core.vocabulary import PART_GROUP
+from actparse.core.words import expect_word, readable, suggestion
 from actparse.data.kinetics_tps import VIDEO_SUFFIXES, FrameTruth, KineticsTps, read_frame_truth
 from actparse.data.own.coco import read_coco, read_state_rows
 from actparse.data.own.config import OwnConfig, SplitConfig, is_description, read_config
@@ -17,11 +20,7 @@ from actparse.data.own.cvat import read_cvat
 from actparse.data.own.labelled import LabelledVideo
 from actparse.data.own.states import with_states
 from actparse.data.own.tree import GENERATOR, OwnVideo, read_manifest, write_tree
-from actparse.data.own.words import expect_word, suggestion
-from actparse.data.scan import readable
 from actparse.data.submission import EVALUATED_STRIDE
-from actparse.errors import DataError
-from actparse.vocabulary import PART_GROUP
 
 TRAIN, VAL, TEST = "train", "val", "test"
 MAX_BYTES = 16 << 20  # of the CSV file of actions

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from actparse.core.errors import DataError
 from actparse.data.kinetics_tps import FrameTruth, PartTruth, PersonTruth
 from actparse.data.own.coco import StateRow
-from actparse.errors import DataError
 from actparse.video.decode import frame_times
 
 

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from actparse.core.errors import DataError, OutputError
+from actparse.core.files import write_text
+from actparse.core.vocabulary import PARTS
 from actparse.data.kinetics_tps import SPLITS, FrameTruth, PersonTruth, frame_name
 from actparse.data.lists import BODY_PARTS, PART_STATES
 from actparse.data.lists import FOLDER as LISTS
 from actparse.data.submission import EVALUATED_STRIDE
-from actparse.errors import DataError, OutputError
-from actparse.files import write_text
 from actparse.video.decode import frame_times
-from actparse.vocabulary import PARTS
 
 MANIFEST = "manifest.json"
 TRAINED_PARTS = "trained_parts"  # in the manifest: how many parts the training videos label

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from actparse.errors import ConfigError
+from actparse.core.errors import ConfigError
+from actparse.core.vocabulary import PARTS
 from actparse.nets.baseline import BaselineConfig, Pooling
 from actparse.nets.resnet import resnet_config
-from actparse.stages.baseline import BaselineSettings
+from actparse.stages.actions.baseline import BaselineSettings
 from actparse.training.paper.readings import expect_ranges
 from actparse.training.task import StepRule, TaskSettings
-from actparse.vocabulary import PARTS
 
 REFERENCE_BATCH = 256  # TSN: 32 on each of 8 GPUs
 

@@ -10,12 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from actparse.core.errors import DataError
+from actparse.core.structures import FrameParse
+from actparse.core.vocabulary import PARTS
 from actparse.data.pseudo_labels import UNSEEN
-from actparse.errors import DataError
 from actparse.metrics.states import StateAccuracy
 from actparse.nets.baseline import Baseline
-from actparse.stages.baseline import BaselineRecognizer
-from actparse.structures import FrameParse
+from actparse.stages.actions.baseline import BaselineRecognizer
 from actparse.training.baseline import (
     FrameMotion,
     FramePersons,
@@ -30,7 +31,6 @@ from actparse.training.paper.baseline import BaselineNumbers
 from actparse.training.paper.index import NO_STATE, VideoIndex
 from actparse.training.paper.splits import Split, read_images
 from actparse.training.task import NAMES, Batch, SampledTask
-from actparse.vocabulary import PARTS
 from actparse.weights.bundle import config_to_dict
 
 CHECK_VIDEOS = 100  # of the held-out ones, for a check on the way

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from actparse.errors import TrainingError, WeightsError
+from actparse.core.errors import TrainingError, WeightsError
 from actparse.nets.baseline import Baseline
 from actparse.nets.tsn import Tsn
 from actparse.training.builders import cache_folder

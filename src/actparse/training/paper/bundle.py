@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from actparse.errors import TrainingError
-from actparse.files import copy_file
+from actparse.core.errors import TrainingError
+from actparse.core.files import copy_file
+from actparse.core.vocabulary import GROUPS
 from actparse.parser import ParserConfig
 from actparse.stages.loading import BASELINE, BUNDLE_FILE
 from actparse.training.options import Report
 from actparse.training.paper.inference import AS_PUBLISHED
 from actparse.training.runs import RunFolder, read_json, write_json
-from actparse.vocabulary import GROUPS
 
 STAGE_1 = ("persons", "poses", "parts")
 WITHOUT_DOTS = "parts-without-dots"

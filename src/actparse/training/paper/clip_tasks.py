@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from actparse.errors import DataError
+from actparse.core.errors import DataError
+from actparse.core.vocabulary import mirror_label
 from actparse.nets.csn import Csn
 from actparse.nets.tsn import Tsn
-from actparse.stages.actions import ClipClassifier, clip_frame_indices, clip_image
-from actparse.stages.clip_inputs import FlowInput
+from actparse.stages.actions.classifier import ClipClassifier, clip_frame_indices, clip_image
+from actparse.stages.actions.clip_inputs import FlowInput
 from actparse.stages.inputs import InputNorm
 from actparse.training.paper.action import ClipNumbers, CsnNumbers
 from actparse.training.paper.flow_reader import read_flow
@@ -37,7 +38,6 @@ from actparse.video.transforms import (
     resize,
     resize_short_side,
 )
-from actparse.vocabulary import mirror_label
 from actparse.weights.bundle import config_to_dict
 
 CHECK_SPANS = 200  # of the held-out ones, for a check on the way

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from actparse.core.vocabulary import KEYPOINT_FLIP
 from actparse.nets.yolof import YolofConfig
 from actparse.nets.yolof_losses import yolof_loss
 from actparse.stages.inputs import InputNorm
 from actparse.training import ranks
 from actparse.training.paper.detector import DetectorNumbers
 from actparse.training.task import NAMES, Batch
-from actparse.vocabulary import KEYPOINT_FLIP
 
 DIVISOR = 32  # of a batch's height and width. Source: YOLOF in mmdet
 MIN_SIDE = 1.0  # pixels; a box that is thinner after a shift is dropped. Source: YOLOF in mmdet

@@ -11,15 +11,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from actparse.errors import DataError
+from actparse.core.errors import DataError
+from actparse.core.structures import Detections
+from actparse.core.vocabulary import PART_FLIP, PARTS
 from actparse.nets.detector_input import detector_resize_size
 from actparse.nets.yolof import Yolof
-from actparse.stages.dots import draw_dots
-from actparse.stages.parts import PartDetector, PartsConfig
-from actparse.stages.person_crops import square_crops
-from actparse.stages.persons import PersonsConfig, YolofPersons
-from actparse.stages.refine import grow_boxes
-from actparse.structures import Detections
+from actparse.stages.people.dots import draw_dots
+from actparse.stages.people.parts import PartDetector, PartsConfig
+from actparse.stages.people.person_crops import square_crops
+from actparse.stages.people.persons import PersonsConfig, YolofPersons
+from actparse.stages.people.refine import grow_boxes
 from actparse.training.detection import box_figures
 from actparse.training.paper.detection import BoxedImage, augmented, collated, detection_terms, inside, padded
 from actparse.training.paper.keypoints import KeypointFiles
@@ -28,7 +29,6 @@ from actparse.training.paper.persons import PersonsNumbers
 from actparse.training.paper.splits import Image, Split, read_images
 from actparse.training.parts import swapped_twins
 from actparse.training.task import Batch, SampledTask
-from actparse.vocabulary import PART_FLIP, PARTS
 from actparse.weights.bundle import config_to_dict
 
 CHECK_VIDEOS = 60  # of the held-out ones, for a check on the way

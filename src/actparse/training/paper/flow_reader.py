@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from actparse.core.errors import DataError
 from actparse.data.flow_files import FLOW_FOLDER, SUFFIXES, field_stem
-from actparse.errors import DataError
 from actparse.training.options import TrainOptions
 from actparse.video.flow import FlowBytes
 

@@ -18,6 +18,10 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from actparse.core.errors import DataError, OutputError
+from actparse.core.files import written_beside
+from actparse.core.pools import FEW_JOBS, in_order
+from actparse.core.vocabulary import PART_INDEX, PARTS
 from actparse.data.fingerprint import fingerprint
 from actparse.data.kinetics_tps import (
     FrameTruth,
@@ -27,12 +31,8 @@ from actparse.data.kinetics_tps import (
     VideoRecord,
     read_frame_truth,
 )
-from actparse.data.pools import FEW_JOBS, in_order
-from actparse.errors import DataError, OutputError
-from actparse.files import written_beside
 from actparse.training.options import Report, say_nothing
 from actparse.video.decode import read_frames
-from actparse.vocabulary import PART_INDEX, PARTS
 
 FORMAT = 1  # of the file; another number makes new ones
 NO_STATE = -1

@@ -10,17 +10,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from actparse.errors import WeightsError
-from actparse.files import written_beside
+from actparse.core.errors import WeightsError
+from actparse.core.files import written_beside
+from actparse.core.vocabulary import NUM_KEYPOINTS
 from actparse.nets.hrnet import Hrnet
 from actparse.nets.movenet import Movenet
 from actparse.stages.loading import build_poses
-from actparse.stages.poses import PoseEstimator
+from actparse.stages.people.poses import PoseEstimator
 from actparse.training import ranks
 from actparse.training.options import Report
 from actparse.training.paper.index import VideoIndex
 from actparse.training.paper.splits import Split, read_images
-from actparse.vocabulary import NUM_KEYPOINTS
 from actparse.weights.bundle import file_sha256, load_network
 
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from actparse.stages.dots import DotsConfig
-from actparse.stages.parts import PartsConfig
-from actparse.stages.persons import PersonsConfig
+from actparse.stages.people.dots import DotsConfig
+from actparse.stages.people.parts import PartsConfig
+from actparse.stages.people.persons import PersonsConfig
 from actparse.training.paper.detector import DetectorNumbers
 from actparse.training.paper.readings import expect_ranges
 

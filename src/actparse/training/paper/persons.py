@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from actparse.stages.persons import PersonsConfig
+from actparse.stages.people.persons import PersonsConfig
 from actparse.training.paper.detector import DetectorNumbers
 from actparse.training.paper.readings import expect_ranges
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from actparse.nets.heatmaps import DecodeCodec
-from actparse.stages.poses import PosesConfig
+from actparse.stages.people.poses import PosesConfig
 from actparse.training.paper.readings import expect_ranges
 
 

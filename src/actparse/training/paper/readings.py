@@ -9,7 +9,7 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
-from actparse.errors import ConfigError
+from actparse.core.errors import ConfigError
 
 Numbers = TypeVar("Numbers")
 BatchReading = Literal["per-gpu", "in-all"]

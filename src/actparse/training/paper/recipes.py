@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from actparse.errors import ConfigError, DataError, TrainingError, WeightsError
+from actparse.core.errors import ConfigError, DataError, TrainingError, WeightsError
+from actparse.core.vocabulary import GROUPS
 from actparse.nets.hrnet import Hrnet
 from actparse.training import ranks
 from actparse.training.options import TrainOptions
@@ -22,7 +23,6 @@ from actparse.training.paper.states import IR_WEIGHTS, StatesIrNumbers, StatesNu
 from actparse.training.paper.tsn import TsnFlowNumbers, TsnRgbNumbers
 from actparse.training.runs import RunFolder, read_json, write_json
 from actparse.training.task import steps_per_epoch
-from actparse.vocabulary import GROUPS
 from actparse.weights.bundle import config_to_dict, load_network, save_network
 
 # settings of an imported file that must be the stage's, and the numbers that decide them
@@ -80,7 +80,7 @@ def numbers_of(name: str, changes: Mapping[str, str]) -> Any:
 
 
 def run_paper_recipe(name: str, data: Path, out: Path, options: TrainOptions) -> dict[str, Any]:
-    """Train what a full-size recipe names; arguments, files and errors as `training.recipes.run_recipe`.
+    """Train what a full-size recipe names; arguments, files and errors as `training.start.run_recipe`.
 
     Beside the network's file lies NAME_numbers.json with the numbers that it was trained with, and `out`/bundle is
     made when all networks of a bundle are there.
@@ -90,7 +90,7 @@ def run_paper_recipe(name: str, data: Path, out: Path, options: TrainOptions) ->
     noted = out / f"{name}_numbers.json"
     _expect_numbers(noted, config_to_dict(numbers), run)
     if options.resume and run.is_finished:
-        from actparse.training.recipes import finished_figures
+        from actparse.training.network_run import finished_figures
 
         return finished_figures(run, options)
     initial = expect_inputs(name, data, options)
@@ -184,8 +184,8 @@ def _expect_settings(
 def _train(
     name: str, numbers: Any, data: Path, run: RunFolder, initial: Path | None, options: TrainOptions
 ) -> dict[str, Any]:
+    from actparse.training.network_run import train_and_save
     from actparse.training.paper import builders
-    from actparse.training.recipes import train_and_save
 
     builder: builders.Builder = builders.build_clips
     if name == "persons":

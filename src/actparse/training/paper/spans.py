@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from actparse.core.vocabulary import GroupLabel
 from actparse.data.pseudo_labels import group_label
 from actparse.training.paper.splits import Split
 from actparse.video.segments import equal_segments
-from actparse.vocabulary import GroupLabel
 
 
 @dataclass(frozen=True)

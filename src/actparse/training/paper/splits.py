@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from actparse.core.errors import DataError
 from actparse.data.division import held_out_names
 from actparse.data.kinetics_tps import KineticsTps
-from actparse.errors import DataError
 from actparse.training import ranks
 from actparse.training.builders import cache_folder
 from actparse.training.options import Report

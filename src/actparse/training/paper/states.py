@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from actparse.nets.csn import Bottleneck
-from actparse.stages.actions import ClipConfig
+from actparse.stages.actions.classifier import ClipConfig
 from actparse.training.paper.action import CsnNumbers
 from actparse.training.paper.readings import Level, Pretraining, expect_ranges
 from actparse.video.segments import expect_segment_seconds

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from actparse.nets.tsn import TsnConfig
-from actparse.stages.actions import ClipConfig
+from actparse.stages.actions.classifier import ClipConfig
 from actparse.stages.inputs import InputNorm
 from actparse.training.paper.action import ClipNumbers
 from actparse.training.paper.readings import Crop, Level, expect_ranges

@@ -1,0 +1,77 @@
+"""Parses on disk in the forms of others: one parse or a folder of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from actparse.core.errors import ActparseError, ConfigError, DataError, named
+from actparse.data.parses import PARSE_FILE, find_parses, load_parse
+from actparse.export.formats import FORMATS, ExportConfig, default_file, export_parse
+
+
+@dataclass(frozen=True)
+class ConversionOutcome:
+    """How one parse went: the files that were written, or the one line that says what was wrong."""
+
+    name: str
+    files: tuple[Path, ...] = ()
+    error: str | None = None
+
+
+def convert(
+    source: Path, to: str, *, out: Path | None = None, config: ExportConfig | None = None
+) -> Iterator[ConversionOutcome]:
+    """Write every parse of `source` in another form, one after the other; a broken one does not stop the others.
+
+    Args:
+        source: a parse.json, the folder that holds one, or a folder of such folders.
+        to: one of FORMATS.
+        out: a folder, OUT/<name>/<file>; for one parse the file itself where the suffix is the form's; None: beside
+            each parse.
+        config: None for the defaults.
+
+    Raises:
+        ConfigError: there is no such form, or one video is given for several parses.
+        DataError: `source` holds no parse, or a video twice.
+    """
+    if to not in FORMATS:
+        raise ConfigError(f"to must be one of {', '.join(FORMATS)}, got {to!r}")
+    config = config or ExportConfig()
+    parses = find_sources(source)
+    if config.video is not None and len(parses) > 1:
+        raise ConfigError(f"video: needs a single parse, got {len(parses)} in {source}")
+    targets = {name: _target(path, name, default_file(to, config), out, len(parses)) for name, path in parses.items()}
+    return (_converted(name, path, to, targets[name], config) for name, path in parses.items())
+
+
+def find_sources(source: Path) -> dict[str, Path]:
+    """The parse.json files that a path stands for, by the name of their folder.
+
+    Raises:
+        DataError: there is none, or two of one name.
+    """
+    if source.is_file():
+        return {source.resolve().parent.name: source}
+    if (source / PARSE_FILE).is_file():
+        return {source.resolve().name: source / PARSE_FILE}
+    parses = find_parses(source)
+    if not parses:
+        raise DataError(f"{source}: needs a {PARSE_FILE} or folders that hold one, got none")
+    return parses
+
+
+def _target(parse: Path, name: str, file: str, out: Path | None, num_parses: int) -> Path:
+    if out is None:
+        return parse.with_name(file)
+    if num_parses == 1 and out.suffix and out.suffix.lower() == Path(file).suffix:
+        return out
+    return out / name / file
+
+
+def _converted(name: str, parse: Path, to: str, target: Path, config: ExportConfig) -> ConversionOutcome:
+    try:
+        return ConversionOutcome(name, tuple(export_parse(load_parse(parse), to, target, config)))
+    except ActparseError as error:
+        return ConversionOutcome(name, error=named(parse, error))

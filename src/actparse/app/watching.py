@@ -1,0 +1,185 @@
+"""A live source parsed as it comes: no end and no length are known, and what comes too fast is left out."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from actparse.app.outputs import OVERLAY_FILE
+from actparse.core.errors import ConfigError, OutputError
+from actparse.core.structures import FrameParse, Verdict, verdict_text
+from actparse.parser import Parser
+from actparse.report.overlay import MIN_PERSON_SCORE, MIN_SHORT_SIDE, QUALITY, draw_frame, picture_size
+from actparse.report.tracks import TrackLines
+from actparse.stages.actions.tracks import FollowedTracks
+from actparse.stages.together.integrate import calibrated_scores, find_verdict
+from actparse.stages.tracking import Tracker, TrackerConfig
+from actparse.video.decode import DecodedFrame
+from actparse.video.encode import VideoWriter
+from actparse.video.live import LiveReader
+
+FRAMES_FILE = "frames.jsonl"
+
+
+@dataclass(frozen=True)
+class WatchedFrame:
+    """One frame parsed, and what the last seconds say of the action."""
+
+    parse: FrameParse
+    action: str
+    action_scores: dict[str, float]  # action -> 0..1, sums to 1
+    verdict: Verdict = "known"  # whether the action is asserted; "nobody": no person in the last seconds
+
+    @property
+    def verdict_text(self) -> str:
+        """What the last seconds show, in words and with the score; see `structures.verdict_text`."""
+        return verdict_text(self.verdict, self.action, self.action_scores[self.action])
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A watched frame, and how well the work keeps up with the source."""
+
+    watched: WatchedFrame
+    delay_seconds: float  # from the frame's arrival to its parse
+    num_read: int  # frames of the source so far
+    num_dropped: int  # of those that were to be parsed
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        watched = self.watched
+        told = {"action": watched.action, "verdict": watched.verdict, "action_scores": watched.action_scores}
+        numbers = {"delay_seconds": self.delay_seconds, "num_read": self.num_read, "num_dropped": self.num_dropped}
+        return {**told, **numbers, "frame": asdict(self.watched.parse)}
+
+
+def watch_frames(
+    parser: Parser, frames: Iterable[DecodedFrame], *, memory_seconds: float = 10.0
+) -> Iterator[WatchedFrame]:
+    """Parse frames one by one; states and action rest on what was seen so far, with little of it kept.
+
+    Both are read from the persons' tracks alone: the networks on clips would need every frame of the source.
+
+    Args:
+        parser: its weights hold a network on keypoints; the stride is the source's matter.
+        frames: in the order of their times, of one size.
+        memory_seconds: for how long a frame counts for the action.
+
+    Raises:
+        ConfigError: the weights hold no such network, or `memory_seconds` is not above 0.
+    """
+    if parser.tracks is None:
+        raise ConfigError(f"watch: needs weights with a network on keypoints (tracks), got {parser.model['weights']}")
+    if not memory_seconds > 0:
+        raise ConfigError(f"memory_seconds must be greater than 0, got {memory_seconds}")
+    tracker, actions = Tracker(TrackerConfig()), parser.tracks.actions
+    conditioned = parser.config.condition_on_action
+    followed = FollowedTracks(parser.tracks, condition_on_action=conditioned, memory_seconds=memory_seconds)
+    for frame in frames:
+        [parse] = followed.with_states(parser.parse_frames([frame], tracker))
+        evidence = followed.action_evidence
+        said = dict(zip(actions, map(float, evidence.scores()), strict=True))
+        scores = calibrated_scores(said, parser.calibration)
+        action = max(scores, key=lambda action: scores[action])
+        verdict = find_verdict(scores[action], parser.calibration, has_persons=evidence.weight > 0)
+        yield WatchedFrame(parse, action, scores, verdict)
+
+
+def watch_source(
+    parser: Parser,
+    source: str,
+    *,
+    seconds: float | None = None,
+    out: Path | None = None,
+    memory_seconds: float = 10.0,
+) -> Generator[Moment, None, None]:
+    """Parse what a live source shows, the newest of every `parser.config.stride` frames at a time.
+
+    Args:
+        parser: as for `watch_frames`.
+        source: as for `LiveReader`.
+        seconds: stop when so much of the source was seen; None goes on to its end.
+        out: a folder for frames.jsonl, which grows line by line, and overlay.mp4, which is there at the end.
+        memory_seconds: as for `watch_frames`.
+
+    Raises:
+        ConfigError: as `watch_frames`, or `seconds` is not above 0.
+        VideoError: the source cannot be opened, or fails on the way.
+        OutputError: `out` cannot be written.
+    """
+    if seconds is not None and not seconds > 0:
+        raise ConfigError(f"seconds must be greater than 0, got {seconds}")
+    with ExitStack() as stack:
+        reader = LiveReader(source, stride=parser.config.stride)
+        _warm_up(parser, reader.size)
+        stack.enter_context(reader)
+        record = None if out is None else stack.enter_context(_Record(out))
+        arrivals: list[tuple[DecodedFrame, float]] = []  # the one frame that is being parsed
+
+        def frames() -> Iterator[DecodedFrame]:
+            for live in reader:
+                if seconds is not None and live.frame.time_seconds >= seconds:
+                    return
+                arrivals[:] = [(live.frame, live.arrival_seconds)]
+                yield live.frame
+
+        for watched in watch_frames(parser, frames(), memory_seconds=memory_seconds):
+            frame, arrival_seconds = arrivals[0]
+            moment = Moment(watched, time.monotonic() - arrival_seconds, reader.num_read, reader.num_dropped)
+            if record is not None:
+                record.add(frame, moment)
+            yield moment
+
+
+def _warm_up(parser: Parser, size: tuple[int, int]) -> None:
+    """Run stage 1 once on a black frame of (height, width), as if a person filled it: a first run takes seconds."""
+    image = np.zeros((*size, 3), np.uint8)
+    boxes = np.array([[0, 0, size[1], size[0]]], np.float32)
+    parser.persons.detect([image])
+    parser.parts.detect([image], [boxes], parser.poses.estimate([image], [boxes]))
+
+
+class _Record:
+    """What a watched source leaves in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._stack = ExitStack()
+        self._writer: VideoWriter | None = None
+        self._start = 0.0
+        self._sides: dict[int, int] = {}  # of labels, by track
+
+    def add(self, frame: DecodedFrame, moment: Moment) -> None:
+        """Write a line, and draw the frame."""
+        parse = moment.watched.parse
+        self._lines.write(json.dumps(moment.to_dict(), ensure_ascii=False, allow_nan=False) + "\n")
+        self._lines.flush()
+        size = (frame.image.shape[0], frame.image.shape[1])
+        factor = max(1, -(-MIN_SHORT_SIDE // min(size)))
+        if self._writer is None:
+            self._start = frame.time_seconds
+            path = self._folder / OVERLAY_FILE
+            writer = VideoWriter(path, size=picture_size(size, factor), quality=QUALITY, fast=True)
+            self._writer = self._stack.enter_context(writer)
+        persons = TrackLines([parse], min_score=MIN_PERSON_SCORE).at(parse.time_seconds)
+        title = moment.watched.verdict_text
+        picture = draw_frame(frame.image, persons, title, parse.time_seconds, factor=factor, sides=self._sides)
+        self._writer.write(picture, frame.time_seconds - self._start)
+
+    def __enter__(self) -> _Record:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._lines = self._stack.enter_context((self._folder / FRAMES_FILE).open("w", encoding="utf-8"))
+        except OSError as error:
+            raise OutputError(f"{self._folder}: cannot be written: {error.strerror}") from None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()  # also where a person interrupts: what was seen so far is kept

@@ -1,0 +1,1 @@
+"""What every room may use: words, result types, errors, files, processes, progress."""

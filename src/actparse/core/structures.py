@@ -1,0 +1,282 @@
+"""The result types. Boxes are float xyxy in pixels of the original frame; time is presentation time in seconds."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actparse.core.errors import DataError
+from actparse.core.vocabulary import NUM_KEYPOINTS, PART_INDEX
+
+SCHEMA_VERSION = "1.2"  # 1.1 came with reasons and explanation, 1.2 with verdict
+SCHEMA_MAJOR = "1"  # a reader accepts any minor version of it
+
+Verdict = Literal["known", "unknown", "nobody"]  # an action is asserted; none is; no person was found in any frame
+
+
+@dataclass(frozen=True)
+class Detections:
+    """Boxes of one image: `boxes` (N, 4) xyxy, pixels; `scores` (N,) in [0, 1]; `labels` (N,) int64. N may be 0."""
+
+    boxes: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    labels: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def above(self, min_score: float) -> Detections:
+        """The rows whose score is at least `min_score`."""
+        keep = self.scores >= min_score  # (N,) bool
+        return Detections(self.boxes[keep], self.scores[keep], self.labels[keep])
+
+    def top(self, max_boxes: int) -> Detections:
+        """The `max_boxes` rows of highest score, best first."""
+        keep = np.argsort(-self.scores, kind="stable")[:max_boxes]
+        return Detections(self.boxes[keep], self.scores[keep], self.labels[keep])
+
+
+@dataclass(frozen=True)
+class PartParse:
+    """One body part in one frame. `state` is None until the states of its segment are known."""
+
+    name: str  # one of vocabulary.PARTS
+    box: tuple[float, float, float, float]  # xyxy, pixels
+    score: float  # of the box, 0..1
+    state: str | None = None
+    state_score: float | None = None  # 0..1
+
+
+@dataclass(frozen=True)
+class PersonParse:
+    """One person in one frame; `track_id` is unique in the video."""
+
+    track_id: int
+    box: tuple[float, float, float, float]  # xyxy, pixels
+    score: float  # 0..1
+    keypoints: tuple[tuple[float, float, float], ...]  # 17 rows x, y, confidence, COCO order
+    parts: tuple[PartParse, ...] = ()
+
+    def part(self, name: str) -> PartParse | None:
+        """The part of that name, or None where it was not found."""
+        return next((part for part in self.parts if part.name == name), None)
+
+    def keypoint_array(self) -> NDArray[np.float32]:
+        """(17, 3) x, y in pixels, confidence in [0, 1]."""
+        return np.asarray(self.keypoints, np.float32).reshape(NUM_KEYPOINTS, 3)
+
+
+@dataclass(frozen=True)
+class FrameParse:
+    """One sampled frame: its number (from 0) among all frames of the video, its presentation time, and who is in it."""
+
+    index: int
+    time_seconds: float
+    persons: tuple[PersonParse, ...] = ()
+
+
+@dataclass(frozen=True)
+class SegmentParse:
+    """One stretch of the video, [first_frame, end_frame), with the states that its networks gave each part."""
+
+    start_seconds: float
+    end_seconds: float
+    first_frame: int
+    end_frame: int
+    states: dict[str, str] = field(default_factory=dict)  # part -> state
+    state_scores: dict[str, float] = field(default_factory=dict)  # part -> 0..1
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A body part in a state, and how far it moves the video's action. A person's part and state stand once."""
+
+    part: str  # one of vocabulary.PARTS
+    state: str
+    weight: float  # log odds of the action with it, less those without it: above 0 speaks for, below 0 against
+    start_seconds: float  # of the stretch in which it weighs most
+    end_seconds: float
+    track_id: int | None = None  # whose part; None where all persons of a segment share their states
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What the container said, after rotation: `width` and `height` are those of the upright frame."""
+
+    path: str
+    width: int
+    height: int
+    num_frames: int  # decoded, within the asked time range
+    duration_seconds: float
+    mean_fps: float  # num_frames / duration; time comes from each frame's own stamp
+    rotation_degrees: int = 0
+    has_audio: bool = False
+
+
+@dataclass(frozen=True)
+class VideoParse:
+    """What the video shows, who is where, and what each body part does."""
+
+    video: VideoInfo
+    action: str
+    action_scores: dict[str, float]  # action -> 0..1, sums to 1
+    frames: tuple[FrameParse, ...]
+    segments: tuple[SegmentParse, ...]
+    model: dict[str, str] = field(default_factory=dict)  # name and hash of the weights, version of the program
+    warnings: tuple[str, ...] = ()
+    schema_version: str = SCHEMA_VERSION
+    reasons: tuple[Reason, ...] = ()  # for and against `action`, the weightiest first
+    explanation: str = ""  # the same in a sentence
+    verdict: Verdict = "known"  # whether `action`, which has the largest score, is asserted
+
+    @property
+    def verdict_text(self) -> str:
+        """What the video shows, in words and with the score; see the function of this name."""
+        return verdict_text(self.verdict, self.action, self.action_scores.get(self.action, 0.0))
+
+    def to_json(self, *, indent: int | None = None) -> str:
+        """The parse as JSON text that `json_schema()` describes."""
+        return json.dumps(
+            self, default=vars, indent=indent, ensure_ascii=False, allow_nan=False
+        )  # asdict copies it all
+
+    @classmethod
+    def from_json(cls, text: str) -> VideoParse:
+        """Read what `to_json` wrote.
+
+        Raises:
+            DataError: the text is not JSON, is of another major schema version, or misses a field.
+        """
+        try:
+            raw = json.loads(text, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"parse: needs JSON text, got {error}") from None
+        version = str(raw.get("schema_version")) if isinstance(raw, dict) else "none"
+        if version.partition(".")[0] != SCHEMA_MAJOR:
+            raise DataError(f"parse: schema_version must be {SCHEMA_MAJOR}.x, got {version}")
+        try:
+            return _video_from_dict(raw)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise DataError(f"parse: a field is missing or of another type: {error}") from None
+
+
+def verdict_text(verdict: Verdict, action: str, score: float | None = None) -> str:
+    """Return what may be said of a video's action, for a person to read.
+
+    Args:
+        verdict: whether the action is asserted.
+        action: the one with the largest score.
+        score: of the action, 0..1; None leaves it out.
+
+    Returns:
+        "push up 93 %", "no known action (closest: push up 31 %)" or "nobody found".
+    """
+    if verdict == "nobody":
+        return "nobody found"
+    text = action.replace("_", " ") + ("" if score is None else f" {100 * score:.0f} %")
+    return text if verdict == "known" else f"no known action (closest: {text})"
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of `VideoParse.to_json`."""
+    text = files("actparse").joinpath("parse.schema.json").read_text(encoding="utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name}, which is no number")
+
+
+def _box_from_list(values: list[float]) -> tuple[float, float, float, float]:
+    x1, y1, x2, y2 = (float(value) for value in values)
+    return (x1, y1, x2, y2)
+
+
+def _part_from_dict(raw: dict[str, Any]) -> PartParse:
+    if raw["name"] not in PART_INDEX:
+        raise ValueError(f"unknown part {raw['name']!r}")
+    state, score = raw["state"], raw["state_score"]
+    return PartParse(
+        name=raw["name"],
+        box=_box_from_list(raw["box"]),
+        score=float(raw["score"]),
+        state=None if state is None else str(state),
+        state_score=None if score is None else float(score),
+    )
+
+
+def _person_from_dict(raw: dict[str, Any]) -> PersonParse:
+    keypoints = tuple((float(x), float(y), float(c)) for x, y, c in raw["keypoints"])
+    if len(keypoints) != NUM_KEYPOINTS:
+        raise ValueError(f"keypoints must have {NUM_KEYPOINTS} rows, got {len(keypoints)}")
+    parts = tuple(_part_from_dict(part) for part in raw["parts"])
+    return PersonParse(int(raw["track_id"]), _box_from_list(raw["box"]), float(raw["score"]), keypoints, parts)
+
+
+def _frame_from_dict(raw: dict[str, Any]) -> FrameParse:
+    return FrameParse(int(raw["index"]), float(raw["time_seconds"]), tuple(map(_person_from_dict, raw["persons"])))
+
+
+def _reason_from_dict(raw: dict[str, Any]) -> Reason:
+    if raw["part"] not in PART_INDEX:
+        raise ValueError(f"unknown part {raw['part']!r}")
+    track = None if raw["track_id"] is None else int(raw["track_id"])
+    start, end = float(raw["start_seconds"]), float(raw["end_seconds"])
+    return Reason(raw["part"], str(raw["state"]), float(raw["weight"]), start, end, track)
+
+
+def _segment_from_dict(raw: dict[str, Any]) -> SegmentParse:
+    return SegmentParse(
+        start_seconds=float(raw["start_seconds"]),
+        end_seconds=float(raw["end_seconds"]),
+        first_frame=int(raw["first_frame"]),
+        end_frame=int(raw["end_frame"]),
+        states={str(part): str(state) for part, state in raw["states"].items()},
+        state_scores={str(part): float(score) for part, score in raw["state_scores"].items()},
+    )
+
+
+def _info_from_dict(raw: dict[str, Any]) -> VideoInfo:
+    return VideoInfo(
+        path=str(raw["path"]),
+        width=int(raw["width"]),
+        height=int(raw["height"]),
+        num_frames=int(raw["num_frames"]),
+        duration_seconds=float(raw["duration_seconds"]),
+        mean_fps=float(raw["mean_fps"]),
+        rotation_degrees=int(raw["rotation_degrees"]),
+        has_audio=bool(raw["has_audio"]),
+    )
+
+
+def _verdict_of(raw: dict[str, Any]) -> Verdict:
+    """The verdict; files of 1.0 and 1.1 have none and assert their action."""
+    verdict: Verdict = raw.get("verdict", "known")
+    if verdict not in get_args(Verdict):
+        raise ValueError(f"unknown verdict {verdict!r}")
+    return verdict
+
+
+def _video_from_dict(raw: dict[str, Any]) -> VideoParse:
+    action_scores = {str(name): float(score) for name, score in raw["action_scores"].items()}
+    if raw["action"] not in action_scores:
+        raise ValueError(f"the action {raw['action']!r} has no score")
+    return VideoParse(
+        video=_info_from_dict(raw["video"]),
+        action=str(raw["action"]),
+        action_scores=action_scores,
+        frames=tuple(map(_frame_from_dict, raw["frames"])),
+        segments=tuple(map(_segment_from_dict, raw["segments"])),
+        model={str(name): str(text) for name, text in raw["model"].items()},
+        warnings=tuple(map(str, raw["warnings"])),
+        schema_version=str(raw["schema_version"]),
+        reasons=tuple(map(_reason_from_dict, raw.get("reasons", ()))),  # files of 1.0 have none
+        explanation=str(raw.get("explanation", "")),
+        verdict=_verdict_of(raw),
+    )

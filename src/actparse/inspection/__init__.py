@@ -1,0 +1,1 @@
+"""What measures a parse, a bundle or this machine."""

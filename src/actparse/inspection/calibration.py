@@ -1,0 +1,172 @@
+"""Fit a bundle's calibration on parses of videos that show its actions, and of videos that show none of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actparse.core.errors import ConfigError, DataError
+from actparse.core.structures import VideoParse
+from actparse.data.parses import find_parses, load_parse
+from actparse.metrics.calibration import (
+    MAX_RIGHT_REJECTED,
+    Calibration,
+    FittedCalibration,
+    fit_calibration,
+    with_temperature,
+)
+from actparse.metrics.figures import without_nan
+from actparse.stages.loading import bundle_folder, bundle_name, bundled_names, write_calibration
+from actparse.weights.bundle import config_from_dict
+
+
+@dataclass(frozen=True)
+class BundleCalibration:
+    """What was fitted for a bundle, and how many parses were left out because nobody was found in them."""
+
+    weights: str
+    fitted: FittedCalibration
+    num_nobody: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON has it; shares of no video are None."""
+        counts: dict[str, Any] = without_nan(asdict(self.fitted))
+        return {"weights": self.weights, **counts, "num_nobody": self.num_nobody}
+
+    def to_text(self) -> str:
+        """Return it for a person to read."""
+        fitted, calibration = self.fitted, self.fitted.calibration
+        rows = [("right", "num_right", "right_rejected"), ("wrong", "num_wrong", "wrong_rejected")]
+        rows.append(("unknown", "num_unknown", "unknown_rejected"))
+        lines = [f"{'videos':10}{'number':>8}{'called unknown, %':>20}"]
+        for name, number, share in rows:
+            lines.append(f"{name:10}{getattr(fitted, number):8}{100 * getattr(fitted, share):20.1f}")
+        lines.append(f"{'nobody':10}{self.num_nobody:8}{'left out':>20}")
+        lines.append(f"temperature {calibration.temperature:.3f}, min_probability {calibration.min_probability:.3f}")
+        lines.append(f"mean negative log probability {fitted.loss_before:.3f} before, {fitted.loss_after:.3f} after")
+        return "\n".join(lines)
+
+
+def calibrate(
+    weights: str | Path,
+    known: Path,
+    unknown: Path,
+    *,
+    truth: Mapping[str, str] | None = None,
+    max_right_rejected: float = MAX_RIGHT_REJECTED,
+) -> BundleCalibration:
+    """Fit a bundle's temperature and threshold on folders of its parses.
+
+    Args:
+        weights: a bundled name or the path of a bundle's folder.
+        known: a folder of parses of videos that show one of the bundle's actions.
+        unknown: a folder of parses of videos that show none of them.
+        truth: true action of each known video by its name; None takes it from the names, see `action_of_name`.
+        max_right_rejected: share of the rightly named videos that may be called unknown, 0..1.
+
+    Raises:
+        WeightsError: there is no such bundle.
+        DataError: a folder holds no parse, a parse is broken or of other weights, or a true action is not known.
+    """
+    name = bundle_name(bundle_folder(weights))
+    of_known, of_unknown = _load(known, name), _load(unknown, name)
+    with_persons = {path: parse for path, parse in of_known.items() if parse.verdict != "nobody"}
+    strangers = [parse for parse in of_unknown.values() if parse.verdict != "nobody"]
+    num_nobody = len(of_known) + len(of_unknown) - len(with_persons) - len(strangers)
+    actions = _actions([*of_known.values(), *of_unknown.values()])
+    labels = [_label(path, actions, truth) for path in with_persons]
+    fitted = fit_calibration(
+        _scores(list(with_persons.values()), actions),
+        np.array(labels, np.int64),
+        _scores(strangers, actions),
+        max_right_rejected=max_right_rejected,
+    )
+    return BundleCalibration(name, fitted, num_nobody)
+
+
+def store(weights: str | Path, found: BundleCalibration) -> Path:
+    """Write a calibration into the bundle's own folder.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ConfigError: `weights` is the name of a bundle that the package ships.
+        WeightsError: there is no such bundle.
+        OutputError: the file cannot be written.
+    """
+    if str(weights) in bundled_names():
+        raise ConfigError(f"--write: needs the path of a bundle's folder, got the shipped bundle {str(weights)!r}")
+    folder = bundle_folder(weights)
+    measured = {key: value for key, value in found.to_dict().items() if key not in ("weights", "calibration")}
+    write_calibration(folder, found.fitted.calibration, measured)
+    return folder
+
+
+def action_of_name(path: Path, actions: Sequence[str]) -> str | None:
+    """Return the action that a parse's folder is named after, or the folder above it.
+
+    Args:
+        path: of a parse.json.
+        actions: those that are possible.
+
+    Returns:
+        The longest action that the folder's name begins with ("push_up_3"), else the name of the folder above it
+        ("push_up/v123"); None where neither is an action.
+    """
+    name = path.parent.name
+    found = [action for action in actions if name == action or name.startswith(f"{action}_")]
+    if found:
+        return max(found, key=len)
+    above = path.parent.parent.name
+    return above if above in actions else None
+
+
+def _load(folder: Path, weights: str) -> dict[Path, VideoParse]:
+    """The parses below a folder, by path; all of them of these weights."""
+    parses = {path: load_parse(path) for path in find_parses(folder).values()}
+    if not parses:
+        raise DataError(f"{folder}: needs folders with parse.json, got none")
+    for path, parse in parses.items():
+        if parse.model.get("weights") != weights:
+            raise DataError(f"{path}: needs a parse with the weights {weights!r}, got {parse.model.get('weights')!r}")
+    return parses
+
+
+def _actions(parses: Sequence[VideoParse]) -> list[str]:
+    actions = sorted(parses[0].action_scores)
+    for parse in parses:
+        if sorted(parse.action_scores) != actions:
+            raise DataError(f"{parse.video.path}: needs scores of the same actions as the other parses, got others")
+    return actions
+
+
+def _label(path: Path, actions: Sequence[str], truth: Mapping[str, str] | None) -> int:
+    action = action_of_name(path, actions) if truth is None else truth.get(path.parent.name)
+    if action not in actions:
+        needs = (
+            "needs its true action in the name of its folder or of the one above" if truth is None else "needs a truth"
+        )
+        raise DataError(f"{path}: {needs}, one of {', '.join(actions)}; got {action or path.parent.name!r}")
+    return actions.index(action)
+
+
+def _scores(parses: Sequence[VideoParse], actions: Sequence[str]) -> NDArray[np.float64]:
+    """(N, A) probabilities before any temperature: that of the calibration that a parse was made with is taken back."""
+    rows = [_uncalibrated(np.array([parse.action_scores[action] for action in actions]), parse) for parse in parses]
+    return np.array(rows, np.float64).reshape(len(parses), len(actions))
+
+
+def _uncalibrated(scores: NDArray[np.float64], parse: VideoParse) -> NDArray[np.float64]:
+    text = parse.model.get("calibration", "{}")
+    try:
+        calibration = config_from_dict(Calibration, json.loads(text))
+    except (ValueError, TypeError, AttributeError):
+        raise DataError(f"{parse.video.path}: model.calibration must be a calibration as JSON, got {text!r}") from None
+    return with_temperature(scores, 1 / calibration.temperature)

@@ -1,0 +1,250 @@
+"""How much a parse computes: multiply-accumulates (MAC) of every network, for one input and for a whole video.
+
+Convolutions and matrix products alone are counted, as the published figures count them; a FLOP count is twice the MACs.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from actparse.core.errors import ConfigError
+from actparse.core.vocabulary import GROUPS, PARTS
+from actparse.nets import csn, hrnet, yolof
+from actparse.nets.baseline import Baseline, FrameBoxes
+from actparse.nets.detector_input import detector_resize_size
+from actparse.nets.tsn import Tsn
+from actparse.nets.yolof import Yolof
+from actparse.stages.actions.classifier import Classifier, ClipConfig, StateRecognizer
+from actparse.stages.loading import StageBundle
+from actparse.stages.people.part_fusion import PartFusion
+from actparse.stages.people.parts import PartDetector
+from actparse.stages.people.persons import PersonsConfig
+from actparse.stages.people.poses import PosesConfig
+from actparse.training.paper.parts import PartsNumbers
+from actparse.training.paper.persons import PersonsNumbers
+from actparse.video.flow import small_size
+from actparse.video.segments import expect_segment_seconds
+
+MAX_SECONDS = 86_400.0  # of a video: a day
+MAX_FRAME_RATE = 10_000.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoShape:
+    """What a video asks of the networks."""
+
+    seconds: float = 10.0
+    frame_rate: float = 30.0  # frames a second
+    size: tuple[int, int] = (240, 320)  # (height, width), pixels
+    persons_per_frame: float = 2.0
+    stride: int = 5  # every so many frames persons and parts are looked for
+    segment_seconds: float = 3.0  # about; the video is divided equally
+    level: Literal["segment", "frame"] = "segment"  # what has states: segments, or sampled frames with one clip around
+
+    def __post_init__(self) -> None:
+        for name in ("seconds", "frame_rate", "stride", "segment_seconds"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"video.{name} must be greater than 0, got {getattr(self, name)}")
+        if self.seconds > MAX_SECONDS:
+            raise ConfigError(f"video.seconds must be at most {MAX_SECONDS:g}, a day, got {self.seconds}")
+        if self.frame_rate > MAX_FRAME_RATE:
+            raise ConfigError(f"video.frame_rate must be at most {MAX_FRAME_RATE:g}, got {self.frame_rate}")
+        expect_segment_seconds(self.segment_seconds, "video.segment_seconds")
+        if self.level not in ("segment", "frame"):
+            raise ConfigError(f"video.level must be segment or frame, got {self.level!r}")
+        if min(self.size) < 1:
+            height, width = self.size
+            raise ConfigError(f"video.size must be at least 1x1 pixel, got {width}x{height}")
+        if not 0 <= self.persons_per_frame < math.inf:  # not a number is not, either
+            raise ConfigError(f"video.persons_per_frame must be at least 0 and finite, got {self.persons_per_frame}")
+
+    @property
+    def num_frames(self) -> int:
+        """Frames in which persons are looked for."""
+        return -(-max(1, round(self.seconds * self.frame_rate)) // self.stride)
+
+    @property
+    def num_segments(self) -> int:
+        """Segments of equal length."""
+        return max(1, round(self.seconds / self.segment_seconds))
+
+    def num_state_clips(self, of_segment: int) -> int:
+        """Clips that a state network sees, where it sees `of_segment` of a segment."""
+        return self.num_frames if self.level == "frame" else of_segment * self.num_segments
+
+
+@dataclass(frozen=True)
+class NetworkCost:
+    """One network's share of a parse."""
+
+    name: str  # "persons", "poses", "parts", "action", "states-head", ...
+    input_shape: tuple[int, ...]  # of one forward pass, without the batch
+    macs: int  # of one forward pass
+    passes: float  # forward passes for the video
+
+    @property
+    def total_macs(self) -> float:
+        """Of the whole video."""
+        return self.macs * self.passes
+
+
+def forward_macs(net: nn.Module, shape: Sequence[int]) -> int:
+    """Multiply-accumulates of one forward pass.
+
+    Args:
+        net: is not changed; nothing is computed, so that a network of any size is counted at once.
+        shape: of its input, batch first.
+    """
+    twin = copy.deepcopy(net).eval().to("meta")
+    counter = FlopCounterMode(display=False)
+    with counter, torch.no_grad():
+        twin(torch.empty(*shape, device="meta"))
+    return int(counter.get_total_flops()) // 2
+
+
+def bundle_costs(bundle: StageBundle, video: VideoShape) -> tuple[NetworkCost, ...]:
+    """Every network of a bundle on a video, in the order of the stages."""
+    persons, poses = bundle.persons, bundle.poses
+    parts = bundle.parts.detector if isinstance(bundle.parts, PartFusion) else bundle.parts
+    boxes = video.num_frames * video.persons_per_frame
+    costs = [
+        _cost("persons", persons.net, persons.input_shape(video.size), video.num_frames),
+        _cost("poses", poses.net, poses.input_shape, boxes * poses.num_passes),
+    ]
+    if isinstance(parts, PartDetector):
+        costs.append(_cost("parts", parts.net, (3, parts.config.size, parts.config.size), boxes))
+    if bundle.baseline is not None:
+        costs += _baseline_costs(bundle.baseline.net, bundle.baseline.settings.resized(video.size), video)
+    if bundle.action is not None:
+        costs += _clip_costs("action", bundle.action, video, lambda num_clips: num_clips)
+    for group, classifier in bundle.states.classifiers.items() if bundle.states is not None else ():
+        costs += _clip_costs(f"states-{group}", classifier, video, video.num_state_clips)
+    return tuple(costs)
+
+
+def states_macs(states: StateRecognizer, video: VideoShape, *, crop: int | None = None) -> float:
+    """Multiply-accumulates of the state networks on a video, Table III's measure.
+
+    Args:
+        states: the networks of all part groups.
+        video: the video.
+        crop: side of square clips, pixels; None takes the size that the networks see.
+    """
+    total = 0.0
+    for member, _ in (member for classifier in states.classifiers.values() for member in classifier.members):
+        config = member.config if crop is None else replace(member.config, short_side=crop, crop=crop)
+        shape = clip_shape(config, video.size, frames_first=isinstance(member.net, Tsn))
+        total += forward_macs(member.net, (1, *shape)) * video.num_state_clips(config.num_clips)
+    return total
+
+
+def _cost(name: str, net: nn.Module, shape: tuple[int, ...], passes: float) -> NetworkCost:
+    return NetworkCost(name, shape, forward_macs(net, (1, *shape)), passes)
+
+
+def _detector_input(size: tuple[int, int], config: PersonsConfig, net: Yolof) -> tuple[int, ...]:
+    """(3, H, W) of a resized frame, padded to the detector's stride."""
+    width, height = detector_resize_size(size[1], size[0], long_side=config.long_side, short_side=config.short_side)
+    stride = net.config.stride
+    return 3, -(-height // stride) * stride, -(-width // stride) * stride
+
+
+def _clip_costs(
+    name: str, classifier: Classifier, video: VideoShape, passes: Callable[[int], int]
+) -> list[NetworkCost]:
+    """Of each network of an ensemble; the second and later ones have their number behind the name.
+
+    `passes` says how many clips of the video a network sees that sees so many of a segment.
+    """
+    costs = []
+    for number, (member, _) in enumerate(classifier.members, start=1):
+        shape = clip_shape(member.config, video.size, frames_first=isinstance(member.net, Tsn))
+        own_name = name if number == 1 else f"{name} ({number})"
+        costs.append(_cost(own_name, member.net, shape, passes(member.config.num_clips)))
+    return costs
+
+
+def _baseline_costs(net: Baseline, size: tuple[int, int], video: VideoShape) -> list[NetworkCost]:
+    """Of its frames, and of the boxes of each person in them."""
+    frame, with_person = (_baseline_macs(net, size, num_persons) for num_persons in (0, 1))
+    persons = video.num_frames * video.persons_per_frame
+    return [
+        NetworkCost("baseline", (3, *size), frame, video.num_frames),
+        NetworkCost("baseline, person", (1 + len(PARTS), 4), with_person - frame, persons),
+    ]
+
+
+def _baseline_macs(net: Baseline, size: tuple[int, int], num_persons: int) -> int:
+    """Of one frame of (height, width) with some persons; it is computed, for boxes have to be somewhere."""
+    twin = copy.deepcopy(net).eval().cpu()
+    box = torch.tensor([0.0, 0.0, size[1], size[0]])
+    persons = box.expand(num_persons, 4)
+    parts = box.expand(num_persons, len(PARTS), 4)
+    boxes = FrameBoxes.without_objects(persons, parts, torch.zeros(num_persons, dtype=torch.int64))
+    counter = FlopCounterMode(display=False)
+    with counter, torch.no_grad():
+        twin.frame_features(torch.zeros(1, 3, *size), boxes)
+    return int(counter.get_total_flops()) // 2
+
+
+def clip_shape(config: ClipConfig, size: tuple[int, int], *, frames_first: bool = False) -> tuple[int, ...]:
+    """What a clip of a video whose frames are `size` becomes for its network.
+
+    Returns:
+        (3, T, H, W), with `frames_first` (T, 3, H, W); with flow S stacks of it (S, 2 * num_fields, h, w).
+    """
+    scale = config.short_side / min(size)
+    height, width = (config.crop,) * 2 if config.crop else (int(side * scale + 0.5) for side in size)
+    if config.flow is not None:
+        small = small_size((height, width), config.flow.tvl1.short_side)
+        return config.num_frames // config.flow.run, 2 * config.flow.num_fields, *small
+    return (config.num_frames, 3, height, width) if frames_first else (3, config.num_frames, height, width)
+
+
+def paper_costs(video: VideoShape, *, crop: int = 224, num_clips: int = 7) -> tuple[NetworkCost, ...]:
+    """The full-size networks on a video: YOLOF-R101, HRNet-W48 at 384x288 with flip test, seven ip-CSN-152.
+
+    Args:
+        video: the video.
+        crop: side of the clips; 224 is the reading that fits Table III best, see docs/compute.md.
+        num_clips: in the video, and in each of its segments.
+    """
+    persons, parts = PersonsNumbers().stage(), PartsNumbers().stage()
+    with torch.device("meta"):
+        detector, part_detector, pose_net, clip_net = yolof(101, 1), yolof(101, len(PARTS)), hrnet(48), csn(152)
+    boxes = video.num_frames * video.persons_per_frame
+    clip = (3, 32, crop, crop)
+    one_clip = forward_macs(clip_net, (1, *clip))
+    return (
+        _cost("persons", detector, _detector_input(video.size, persons, detector), video.num_frames),
+        _cost("poses", pose_net, (3, *PosesConfig().size), 2 * boxes),  # with the flip test
+        _cost("parts", part_detector, (3, parts.size, parts.size), boxes),
+        NetworkCost("action", clip, one_clip, num_clips),
+        *(NetworkCost(f"states-{group}", clip, one_clip, video.num_state_clips(num_clips)) for group in GROUPS),
+    )
+
+
+def costs_as_text(costs: Sequence[NetworkCost]) -> str:
+    """A table for a terminal, in G MAC and T FLOP."""
+    lines = [f"{'network':14} {'input':>16} {'G MAC':>10} {'passes':>8} {'T MAC':>10} {'T FLOP':>10}"]
+    for cost in costs:
+        shape = "x".join(map(str, cost.input_shape))
+        lines.append(
+            f"{cost.name:14} {shape:>16} {cost.macs / 1e9:10.3f} {cost.passes:8.1f} {_in_tera(cost.total_macs)}"
+        )
+    total = sum(cost.total_macs for cost in costs)
+    of_states = sum(cost.total_macs for cost in costs if cost.name.startswith("states-"))
+    lines += [f"{'all states':51} {_in_tera(of_states)}", f"{'all':51} {_in_tera(total)}"]
+    return "\n".join(lines)
+
+
+def _in_tera(macs: float) -> str:
+    return f"{macs / 1e12:10.4f} {2 * macs / 1e12:10.4f}"

@@ -1,0 +1,262 @@
+"""Every stage measured on a dataset with truth, and the score with each stage replaced by the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from actparse.core.errors import ConfigError, DataError
+from actparse.core.structures import VideoParse
+from actparse.core.vocabulary import GROUPS, KEYPOINT_PAIRS, PARTS
+from actparse.data.kinetics_tps import KineticsTps
+from actparse.data.prior import prior_states
+from actparse.data.submission import EVALUATED_STRIDE, TpsFiles
+from actparse.inspection.diagnosis_video import Variant, VideoFindings, examine_video
+from actparse.metrics import tps_score
+from actparse.metrics.coco import average_precision, keypoint_average_precision
+from actparse.metrics.figures import without_nan
+from actparse.metrics.identity import identity_switches
+from actparse.metrics.keypoints import oks, pck, swap_rate
+from actparse.metrics.ranks import Hits
+from actparse.metrics.states import StateAccuracy, shared_states
+from actparse.parser import Parser
+from actparse.stages.loading import load_parts_without_dots
+from actparse.stages.together.reasons import group_weights
+from actparse.synth.causes import PERFORMER, rank_causes, usual_causes
+from actparse.synth.dataset import is_synthetic
+
+Progress = Callable[[int, int], None]
+MIN_PAIR_SHARE = 0.06  # of the box's longer side that a left and a right joint must lie apart to be told apart
+AREA_SHARE = 0.53  # of its box that a person covers, for OKS
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Percent, but for the ROC scores (0..1), OKS (0..1) and switches (per 100 tracks); NaN where the data lack it."""
+
+    num_videos: int
+    num_persons: int
+    prior_from: str  # the split that the commonest states were counted in
+    stages: dict[str, float]
+    parts_by_class: dict[str, dict[str, float]]  # AP50 of each part, by way of finding it
+    states: dict[str, dict[str, float]]  # accuracy by group: predicted, the prior, the ceiling of shared labels
+    scores: dict[str, dict[str, float]]  # variant -> ROC score, video accuracy, mean correctness
+    causes: dict[str, dict[str, float]]  # how often the planted cause is first, and among two; SynthTPS alone
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; a figure that is not there is null."""
+        return {key: without_nan(value) for key, value in asdict(self).items()}
+
+    def to_text(self) -> str:
+        """A table for a terminal."""
+        lines = [f"{self.num_videos} videos, {self.num_persons} persons in evaluated frames", ""]
+        lines += [f"{name:44} {value:8.2f}" for name, value in self.stages.items()]
+        lines += ["", _row("state accuracy, %", GROUPS)]
+        lines += [_row(name, [f"{figures[g]:.1f}" for g in GROUPS]) for name, figures in self.states.items()]
+        lines += [f"  (the commonest states were counted in the split {self.prior_from})", ""]
+        lines += [_row("score", ("ROC", "video %", "mean PSC"))]
+        for name, figures in self.scores.items():
+            values = (figures["roc_score"], 100 * figures["video_accuracy"], figures["mean_correctness"])
+            lines.append(_row(name, [f"{values[0]:.4f}", f"{values[1]:.1f}", f"{values[2]:.4f}"]))
+        if self.causes:
+            lines += ["", _row("planted cause of videos with the right action, %", ("videos", "first", "of two"))]
+        for name, figures in self.causes.items():
+            cells = [f"{figures['videos']:.0f}", f"{figures['first']:.1f}", f"{figures['first_two']:.1f}"]
+            lines.append(_row(name, cells))
+        return "\n".join(lines)
+
+
+def _row(name: str, cells: Sequence[str]) -> str:
+    return f"{name:44}" + "".join(f"{cell:>10}" for cell in cells)
+
+
+def diagnose(
+    parser: Parser,
+    root: Path,
+    *,
+    split: str = "test",
+    weights: str | Path = "tiny",
+    limit: int | None = None,
+    progress: Progress | None = None,
+) -> Diagnosis:
+    """Parse a split and measure every stage.
+
+    Args:
+        parser: what is measured.
+        root: a dataset in Kinetics-TPS's folders.
+        split: one of its splits.
+        weights: the parser's bundle, where the part detector without dots may lie.
+        limit: the first so many videos alone.
+        progress: called with the videos done and the videos in all.
+
+    Raises:
+        ConfigError: the parser passes over frames that are evaluated.
+        DataError: the dataset is not there, or the split holds no video.
+    """
+    if EVALUATED_STRIDE % parser.config.stride:
+        raise ConfigError(f"diagnose: stride must divide {EVALUATED_STRIDE}, got {parser.config.stride}")
+    dataset = KineticsTps(root)
+    records = dataset.videos(split)[:limit]
+    if not records:
+        raise DataError(f"{root}: the split {split} must hold at least one video, got none")
+    without_dots = load_parts_without_dots(weights, device=str(parser.parts.device))
+    findings = []
+    for number, record in enumerate(records, start=1):
+        findings.append(examine_video(parser, record, without_dots))
+        if progress:
+            progress(number, len(records))
+    prior_split = "train" if "train" in dataset.splits else split
+    prior = prior_states(dataset.videos(prior_split))
+    return Diagnosis(
+        num_videos=len(findings),
+        num_persons=sum(len(frame.persons) for video in findings for frame in video.truth),
+        prior_from=prior_split,
+        stages=_stage_figures(findings),
+        parts_by_class={name: _parts(findings, name).ap50_by_class for name in _part_ways(findings)},
+        states=_state_figures(findings, prior),
+        scores=_score_figures(findings, prior),
+        causes=_cause_figures(findings) if is_synthetic(root) else {},
+    )
+
+
+def _part_ways(findings: Sequence[VideoFindings]) -> list[str]:
+    return [name for name in ("dots", "no dots", "true dots") if all(name in video.parts for video in findings)]
+
+
+def _parts(findings: Sequence[VideoFindings], way: str) -> Any:
+    truth = [frame for video in findings for frame in video.true_parts]
+    return average_precision(truth, [frame for video in findings for frame in video.parts[way]], PARTS)
+
+
+def _stage_figures(findings: Sequence[VideoFindings]) -> dict[str, float]:
+    persons = average_precision(
+        [frame for video in findings for frame in video.true_persons],
+        [frame for video in findings for frame in video.persons],
+        ("person",),
+    )
+    figures = {"persons AP50": persons.ap50, "persons AP": persons.ap, **_pose_figures(findings)}
+    names = {"dots": "parts AP50, dots", "no dots": "parts AP50, no dots", "true dots": "parts AP50, dots of the truth"}
+    for way in _part_ways(findings):
+        figures[f"{names[way]} (true person boxes)"] = _parts(findings, way).ap50
+    switches = [identity_switches(video.tracked) for video in findings]
+    tracks = sum(found.tracks for found in switches)
+    figures["identity switches per 100 tracks"] = 100 * sum(found.switches for found in switches) / max(tracks, 1)
+    figures["video accuracy"] = _accuracy([video.parse for video in findings], findings)
+    of_clips = [video.pcf_parse for video in findings if video.pcf_parse is not None]
+    if of_clips:
+        figures["video accuracy, clips alone (PCF)"] = _accuracy(of_clips, findings)
+    return figures
+
+
+def _accuracy(parses: Sequence[VideoParse], findings: Sequence[VideoFindings]) -> float:
+    pairs = zip(parses, findings, strict=True)
+    return 100 * float(np.mean([parse.action == video.record.action for parse, video in pairs]))
+
+
+def _pose_figures(findings: Sequence[VideoFindings]) -> dict[str, float]:
+    poses = [frame for video in findings for frame in video.true_poses]
+    if not any((keypoints[..., 2] > 0).any() for keypoints, _ in poses):
+        return {}
+    end_to_end = keypoint_average_precision(poses, [frame for video in findings for frame in video.poses])
+    true = np.concatenate([keypoints for keypoints, _ in poses])  # (N, 17, 3)
+    boxes = np.concatenate([box for _, box in poses])  # (N, 4)
+    found = np.concatenate([keypoints for video in findings for keypoints in video.poses_on_truth])
+    sides = boxes[:, 2:] - boxes[:, :2]
+    tellable = true.copy()
+    for left, right in KEYPOINT_PAIRS:
+        apart = np.hypot(*(true[:, left, :2] - true[:, right, :2]).T) >= MIN_PAIR_SHARE * sides.max(axis=1)
+        tellable[~apart, left, 2] = 0
+        tellable[~apart, right, 2] = 0
+    return {
+        "keypoints OKS AP": end_to_end.ap,
+        "keypoints OKS AP50": end_to_end.ap50,
+        "keypoints mean OKS (true person boxes)": float(np.nanmean(oks(found, true, AREA_SHARE * sides.prod(axis=1)))),
+        "keypoints PCK .05 (true person boxes)": 100 * pck(found, true, sides.max(axis=1)),
+        "left/right swap rate (true person boxes)": 100 * swap_rate(found, tellable),
+    }
+
+
+def _state_figures(
+    findings: Sequence[VideoFindings], prior: Mapping[str, Mapping[str, str]]
+) -> dict[str, dict[str, float]]:
+    predicted, alike = "predicted, each person", "predicted, shared by all (PCF)"
+    commonest, best = "commonest of the predicted action", "best label shared by all"
+    reads_clips = all(video.pcf_parse is not None for video in findings)
+    counted = {name: StateAccuracy() for name in (predicted, alike, commonest, best) if name != alike or reads_clips}
+    for video in findings:
+        for row in video.predicted_states(Variant.PREDICTED):
+            counted[predicted].add(*row)
+        for row in video.predicted_states(Variant.SEGMENT_STATES) if reads_clips else ():
+            counted[alike].add(*row)
+        shared = shared_states(video.state_rows())
+        known = prior.get(video.parse.action, {})
+        for segment, part, state in video.state_rows():
+            counted[commonest].add(part, state, known.get(part))
+            counted[best].add(part, state, shared[segment][part])
+    return {name: accuracy.by_group() for name, accuracy in counted.items()}
+
+
+def _score_figures(
+    findings: Sequence[VideoFindings], prior: Mapping[str, Mapping[str, str]]
+) -> dict[str, dict[str, float]]:
+    truth = TpsFiles(
+        {video.record.name: video.record.action for video in findings},
+        {video.record.name: video.true_frames() for video in findings},
+    )
+    return {variant.value: _score(findings, truth, variant, prior) for variant in _variants(findings)}
+
+
+def _variants(findings: Sequence[VideoFindings]) -> list[Variant]:
+    needed = {Variant.NO_DOTS: "no dots", Variant.TRUE_DOTS: "true dots"}
+    ways = _part_ways(findings)
+    left_out = set() if all(video.pcf_parse is not None for video in findings) else {Variant.SEGMENT_STATES}
+    return [v for v in Variant if v not in left_out and (v not in needed or needed[v] in ways)]
+
+
+def _score(
+    findings: Sequence[VideoFindings], truth: TpsFiles, variant: Variant, prior: Mapping[str, Mapping[str, str]]
+) -> dict[str, float]:
+    actions = {video.record.name: _action(video, variant) for video in findings}
+    frames = {video.record.name: video.frames(variant, prior.get(video.parse.action, {})) for video in findings}
+    score = tps_score(truth, TpsFiles(actions, frames))
+    mean = float(np.mean(list(score.part_state_correctness.values())))
+    return {"roc_score": score.roc_score, "video_accuracy": score.video_accuracy, "mean_correctness": mean}
+
+
+def _action(video: VideoFindings, variant: Variant) -> str:
+    if variant is Variant.TRUE_ACTION:
+        return video.record.action
+    if variant is Variant.SEGMENT_STATES and video.pcf_parse is not None:
+        return video.pcf_parse.action
+    return video.parse.action
+
+
+def _cause_figures(findings: Sequence[VideoFindings]) -> dict[str, dict[str, float]]:
+    """How often the cause that the generator planted is ranked first, and first or second, by way of ranking it."""
+    ours, pcf, usual = Hits(), Hits(), Hits()
+    for video in findings:
+        cause = rank_causes(video.record.action, _performer_states(video))[0]
+        for hits, parse in ((ours, video.parse), (pcf, video.pcf_parse)):
+            if parse is not None and parse.action == video.record.action and parse.reasons:
+                weights = group_weights(parse.reasons)
+                hits.add(cause, sorted(GROUPS, key=lambda group: -weights[group]))
+        if video.parse.action == video.record.action:
+            usual.add(cause, usual_causes(video.record.action))
+    by_chance = {"videos": ours.figures()["videos"], "first": 100 / len(GROUPS), "first_two": 200 / len(GROUPS)}
+    reads_clips = all(video.pcf_parse is not None for video in findings)
+    return {
+        "reasons of the parse": ours.figures(),
+        **({"reasons of the group networks (PCF)": pcf.figures()} if reads_clips else {}),
+        "usual cause of the action, video unseen": usual.figures(),
+        "any order (chance)": by_chance,
+    }
+
+
+def _performer_states(video: VideoFindings) -> list[dict[str, str]]:
+    """Part -> state of the person whom the scene was made about, in the evaluated frames."""
+    persons = (person for frame in video.truth for person in frame.persons if person.identity == PERFORMER)
+    return [{name: part.state for name, part in person.parts.items()} for person in persons]

@@ -1,0 +1,160 @@
+"""How well a parser finds people and their keypoints in images that someone has annotated in COCO's format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actparse.core.errors import DataError
+from actparse.core.structures import Detections, PersonParse
+from actparse.core.vocabulary import NUM_KEYPOINTS
+from actparse.data.coco_people import LabelledImage, load_coco_people
+from actparse.metrics.coco import average_precision, keypoint_average_precision
+from actparse.metrics.figures import without_nan
+from actparse.metrics.people import PeopleCounts, TruePeople, count_people
+from actparse.parser import Parser
+
+Progress = Callable[[int, int], None]  # images done, images in all
+
+
+@dataclass(frozen=True)
+class PoseEvaluation:
+    """What was measured on the images of a COCO file. Percent, but for boxes an image; NaN where there is no truth."""
+
+    num_images: int
+    num_persons: int  # annotated, without crowds
+    num_crowds: int
+    num_keypoints: int  # labelled, of persons whose torso can be measured
+    person_ap: float
+    person_ap50: float
+    persons_found: float  # with a box at IoU 0.5
+    boxes_per_image: float
+    false_boxes_per_image: float  # that find nobody and are in no crowd
+    keypoint_ap: float  # by object keypoint similarity
+    keypoint_ap50: float
+    pck: float  # of all labelled keypoints, within 0.2 of the torso; a person who is not found counts as wrong
+
+    def to_dict(self) -> dict[str, float | None]:
+        """Plain values for JSON; a figure that could not be measured is null."""
+        return {name: without_nan(value) for name, value in vars(self).items()}
+
+    def to_text(self) -> str:
+        """A table for a terminal."""
+        rows = {
+            "persons AP": self.person_ap,
+            "persons AP50": self.person_ap50,
+            "persons found at IoU 0.5, %": self.persons_found,
+            "boxes an image": self.boxes_per_image,
+            "false boxes an image": self.false_boxes_per_image,
+            "keypoints OKS AP": self.keypoint_ap,
+            "keypoints OKS AP50": self.keypoint_ap50,
+            "keypoints PCK@0.2 of the torso, %": self.pck,
+        }
+        counts = f"{self.num_images} images, {self.num_persons} persons, {self.num_crowds} crowds"
+        head = f"{counts}, {self.num_keypoints} keypoints"
+        return "\n".join([head, "", *(f"{name:36}{value:8.2f}" for name, value in rows.items())])
+
+
+def evaluate_poses(
+    parser: Parser, images: Path, annotations: Path, *, limit: int | None = None, progress: Progress | None = None
+) -> PoseEvaluation:
+    """Parse the images of a COCO keypoints file and measure the persons and keypoints that are found.
+
+    Args:
+        parser: what is measured, with every person that it returns.
+        images: the folder that the file's `file_name`s are relative to.
+        annotations: the COCO file.
+        limit: the first so many images only.
+        progress: called with the images done and the images in all.
+
+    Raises:
+        DataError: the file is not as COCO has it, an image is missing, or one has another size than the file says.
+        ConfigError: `limit` is less than 1.
+        VideoError: an image cannot be read.
+    """
+    labelled = load_coco_people(annotations, limit=limit)
+    _expect_files(images, labelled, annotations)
+    found = []
+    for number, image in enumerate(labelled, start=1):
+        found.append(_persons(parser, images / image.file, image, annotations))
+        if progress:
+            progress(number, len(labelled))
+    return measure_poses(labelled, found)
+
+
+def _expect_files(images: Path, labelled: Sequence[LabelledImage], annotations: Path) -> None:
+    """Check that every image is there, before the first one is parsed."""
+    if not images.is_dir():
+        raise DataError(f"{images}: needs a folder with the images of {annotations}, got no folder")
+    missing = [image.file for image in labelled if not (images / image.file).is_file()]
+    if missing:
+        more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+        raise DataError(f"{images / missing[0]}: needs an image, which {annotations} names, got no file{more}")
+
+
+def _persons(parser: Parser, path: Path, image: LabelledImage, annotations: Path) -> tuple[PersonParse, ...]:
+    parse = parser.parse(path)
+    if image.size is not None and image.size != (parse.video.height, parse.video.width):
+        height, width = image.size
+        got = f"{parse.video.width} x {parse.video.height}"
+        raise DataError(f"{path}: needs {width} x {height} pixels, as {annotations} says, got {got}")
+    return parse.frames[0].persons
+
+
+def measure_poses(labelled: Sequence[LabelledImage], found: Sequence[Sequence[PersonParse]]) -> PoseEvaluation:
+    """Measure the persons found in each image against the annotated ones.
+
+    Args:
+        labelled: the images.
+        found: the persons of each, in the same order.
+    """
+    truths = [TruePeople(image.boxes, image.keypoints, crowds=image.crowds) for image in labelled]
+    counts = sum(map(count_people, truths, found), PeopleCounts())
+    predicted = [_detections(persons) for persons in found]
+    boxes = average_precision(
+        [_unscored(image.boxes) for image in labelled],
+        predicted,
+        ("person",),
+        [_unscored(image.crowds) for image in labelled],
+    )
+    poses = keypoint_average_precision(
+        [(image.keypoints, image.boxes) for image in labelled],
+        [(_keypoints(persons), rows.scores) for persons, rows in zip(found, predicted, strict=True)],
+        areas=[image.areas for image in labelled],
+        crowds=[image.crowds for image in labelled],
+    )
+    return PoseEvaluation(
+        num_images=counts.images,
+        num_persons=counts.persons,
+        num_crowds=sum(len(image.crowds) for image in labelled),
+        num_keypoints=counts.keypoints,
+        person_ap=boxes.ap,
+        person_ap50=boxes.ap50,
+        persons_found=counts.persons_found(),
+        boxes_per_image=counts.boxes_per_image(),
+        false_boxes_per_image=counts.false_boxes_per_image(),
+        keypoint_ap=poses.ap,
+        keypoint_ap50=poses.ap50,
+        pck=counts.pck(),
+    )
+
+
+def _unscored(boxes: NDArray[np.float32]) -> Detections:
+    return Detections(boxes, np.ones(len(boxes), np.float32), np.zeros(len(boxes), np.int64))
+
+
+def _detections(persons: Sequence[PersonParse]) -> Detections:
+    return Detections(
+        np.array([person.box for person in persons], np.float32).reshape(-1, 4),
+        np.array([person.score for person in persons], np.float32),
+        np.zeros(len(persons), np.int64),
+    )
+
+
+def _keypoints(persons: Sequence[PersonParse]) -> NDArray[np.float32]:
+    """(N, 17, 3) x, y, confidence."""
+    return np.array([person.keypoints for person in persons], np.float32).reshape(-1, NUM_KEYPOINTS, 3)

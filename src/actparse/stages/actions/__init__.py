@@ -1,0 +1,1 @@
+"""Stage 2: actions and states, from clips, frames or tracks."""

@@ -1,0 +1,207 @@
+"""The official baseline at test time: frames with the boxes found in them in; the action and all parts' states out.
+
+It stands in the place of stage 2: persons, poses and parts are found as always, and no clip network is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from actparse.core.errors import ConfigError, ShapeError, WeightsError
+from actparse.core.structures import FrameParse, PartParse, PersonParse
+from actparse.core.vocabulary import PART_INDEX, PARTS
+from actparse.nets.baseline import Baseline, FrameBoxes, FrameFeatures
+from actparse.stages.inputs import InputNorm, stack_images
+from actparse.stages.people.persons import resize
+from actparse.stages.precision import inference
+from actparse.weights.bundle import NetworkFile, config_from_dict
+
+Image = NDArray[np.uint8]  # (H, W, 3) RGB
+Boxes = NDArray[np.float32]  # (N, 4) xyxy, pixels of the original frame
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaselineSettings:
+    """How frames come to the network."""
+
+    short_side: int = 256  # pixels of the resized frame
+    max_frames: int = 8  # of one forward pass
+    norm: InputNorm = field(default_factory=InputNorm)
+
+    def __post_init__(self) -> None:
+        for name in ("short_side", "max_frames"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"baseline.{name} must be at least 1, got {getattr(self, name)}")
+
+    def resized(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(height, width) of a frame of (height, width) as the network sees it."""
+        factor = self.short_side / min(size)
+        return max(1, int(size[0] * factor + 0.5)), max(1, int(size[1] * factor + 0.5))
+
+
+@dataclass(frozen=True)
+class SeenFrames:
+    """What the action rests on: features summed over the frames seen so far, and over those with people in them."""
+
+    scene: NDArray[np.float64]  # (C,)
+    people: NDArray[np.float64]  # (width,)
+    num_frames: int
+    num_peopled: int
+
+    def __add__(self, other: SeenFrames) -> SeenFrames:
+        return SeenFrames(
+            self.scene + other.scene,
+            self.people + other.people,
+            self.num_frames + other.num_frames,
+            self.num_peopled + other.num_peopled,
+        )
+
+
+class BaselineRecognizer:
+    """The network with its labels."""
+
+    def __init__(
+        self, net: Baseline, actions: Sequence[str], states: Sequence[Sequence[str]], settings: BaselineSettings
+    ) -> None:
+        """`states`: of each of the ten parts, in the order of the network's outputs."""
+        self.net = net
+        self.actions = tuple(actions)
+        self.states = tuple(map(tuple, states))
+        self.settings = settings
+        self.device = next(net.parameters()).device
+
+    def recognize(
+        self, images: Sequence[Image], frames: Sequence[FrameParse], *, objects: Sequence[Boxes] | None = None
+    ) -> tuple[dict[str, float], list[FrameParse]]:
+        """Name the action of a video and the state of every part in it.
+
+        Args:
+            images: the sampled frames, all of one size.
+            frames: the persons of each, with the boxes of their parts.
+            objects: boxes of the objects in each; None where nobody looked for any.
+
+        Returns:
+            The score of every action, which sum to 1, and the frames with a state on every part.
+
+        Raises:
+            ShapeError: there are not as many images as frames, or they differ in size.
+        """
+        seen, parsed = self.look(images, frames, objects=objects)
+        return dict(zip(self.actions, map(float, self.action_scores(seen)), strict=True)), parsed
+
+    def look(
+        self, images: Sequence[Image], frames: Sequence[FrameParse], *, objects: Sequence[Boxes] | None = None
+    ) -> tuple[SeenFrames, list[FrameParse]]:
+        """Some frames of a video, as `recognize` takes them: what they add to the action, and their parts' states."""
+        _expect_alike(images, frames, objects)
+        net = self.net
+        seen = SeenFrames(np.zeros(net.backbone.config.out_channels), np.zeros(net.config.width), 0, 0)
+        parsed: list[FrameParse] = []
+        for batch, found in self._features(images, frames, objects):
+            seen += SeenFrames(
+                found.scene.double().sum(dim=0).cpu().numpy(),
+                found.people.double().sum(dim=0).cpu().numpy(),
+                len(batch),
+                int(found.peopled.sum()),
+            )
+            scores = [part.float().softmax(dim=1).cpu().numpy() for part in found.states]  # ten times (P, S)
+            parsed += self._named(batch, scores)
+        return seen, parsed
+
+    def action_scores(self, seen: SeenFrames) -> NDArray[np.float32]:
+        """Probabilities (A,) of the actions after these frames; all alike where there is none."""
+        if not seen.num_frames:
+            return np.full(len(self.actions), 1 / len(self.actions), np.float32)
+        scene = torch.from_numpy(seen.scene / seen.num_frames).float().to(self.device)  # (C,)
+        people = torch.from_numpy(seen.people / max(seen.num_peopled, 1)).float().to(self.device)  # (width,)
+        with inference(self.device, full_precision=True):
+            scores = self.net.action_logits(scene[None], people[None]).softmax(dim=1)[0]
+        return np.asarray(scores.cpu().numpy(), np.float32)
+
+    def _features(
+        self, images: Sequence[Image], frames: Sequence[FrameParse], objects: Sequence[Boxes] | None
+    ) -> Iterator[tuple[Sequence[FrameParse], FrameFeatures]]:
+        """The frames in batches, with what the network sees in them."""
+        for start in range(0, len(frames), self.settings.max_frames):
+            rows = slice(start, start + self.settings.max_frames)
+            size = (images[start].shape[0], images[start].shape[1])
+            height, width = self.settings.resized(size)
+            inputs = stack_images([resize(image, (width, height)) for image in images[rows]], self.device)
+            scale = np.array([width / size[1], height / size[0]] * 2, np.float32)
+            boxes = frame_boxes(frames[rows], None if objects is None else objects[rows], scale).to(self.device)
+            with inference(self.device):
+                found = self.net.frame_features(self.settings.norm(inputs), boxes)
+            yield frames[rows], found
+
+    def _named(self, frames: Sequence[FrameParse], scores: Sequence[NDArray[np.float32]]) -> list[FrameParse]:
+        """The frames, whose persons are the rows of `scores`, with states."""
+        rows = iter(range(sum(len(frame.persons) for frame in frames)))
+        return [
+            replace(frame, persons=tuple(self._with_states(p, next(rows), scores) for p in frame.persons))
+            for frame in frames
+        ]
+
+    def _with_states(self, person: PersonParse, row: int, scores: Sequence[NDArray[np.float32]]) -> PersonParse:
+        def named(part: PartParse) -> PartParse:
+            number = PART_INDEX[part.name]
+            best = int(scores[number][row].argmax())
+            return replace(part, state=self.states[number][best], state_score=float(scores[number][row, best]))
+
+        return replace(person, parts=tuple(map(named, person.parts)))
+
+
+def frame_boxes(
+    frames: Sequence[FrameParse], objects: Sequence[Boxes] | None, scale: NDArray[np.float32]
+) -> FrameBoxes:
+    """The boxes of some frames for the network, times `scale` (4,); parts that were not found are zeros."""
+    persons = [person for frame in frames for person in frame.persons]
+    parts = np.zeros((len(persons), len(PARTS), 4), np.float32)
+    for row, person in enumerate(persons):
+        for part in person.parts:
+            parts[row, PART_INDEX[part.name]] = part.box
+    things = [np.asarray(each, np.float32).reshape(-1, 4) for each in objects or ()]
+    return FrameBoxes(
+        persons=torch.from_numpy(np.array([p.box for p in persons], np.float32).reshape(-1, 4) * scale),
+        parts=torch.from_numpy(parts * scale),
+        person_frames=_numbered([len(frame.persons) for frame in frames]),
+        objects=torch.from_numpy(np.concatenate([np.zeros((0, 4), np.float32), *things]) * scale),
+        object_frames=_numbered([len(each) for each in things]),
+    )
+
+
+def _numbered(counts: Sequence[int]) -> torch.Tensor:
+    """0 as often as the first count says, then 1 ... (sum of counts,) int64."""
+    return torch.from_numpy(np.repeat(np.arange(len(counts), dtype=np.int64), counts))
+
+
+def _expect_alike(images: Sequence[Image], frames: Sequence[FrameParse], objects: Sequence[Boxes] | None) -> None:
+    given = {"images": len(images), **({} if objects is None else {"objects": len(objects)})}
+    for name, count in given.items():
+        if count != len(frames):
+            raise ShapeError(f"{name} must be {len(frames)}, one for each frame, got {count}")
+    shapes = {image.shape for image in images}
+    if len(shapes) > 1:
+        raise ShapeError(f"images must be of one size, got {', '.join(map(str, sorted(shapes)))}")
+
+
+def build_recognizer(file: NetworkFile) -> BaselineRecognizer:
+    """The recogniser of a stored network.
+
+    Raises:
+        WeightsError: the file holds another network, or its labels do not fit it.
+    """
+    net = file.net
+    if not isinstance(net, Baseline):
+        raise WeightsError(f"{file.kind}: needs a Baseline, got a {type(net).__name__}")
+    actions, states = file.labels.get("actions"), file.labels.get("states")
+    if not isinstance(actions, list) or len(actions) != net.config.num_actions:
+        raise WeightsError(f"{file.kind}: labels.actions must be {net.config.num_actions} names, got {actions!r}")
+    if not isinstance(states, list) or tuple(map(len, states)) != net.config.num_states:
+        raise WeightsError(f"{file.kind}: labels.states must be a list for each part, got {states!r}")
+    settings = config_from_dict(BaselineSettings, file.settings, name=f"{file.kind}: settings")
+    return BaselineRecognizer(net, actions, states, settings)

@@ -1,0 +1,1 @@
+"""Stage 1: persons, their poses and their body parts, per sampled frame."""

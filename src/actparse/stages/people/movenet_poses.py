@@ -1,0 +1,111 @@
+"""Stage 1b, poses, with a small public network that knows real people: MoveNet on a crop of each person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from actparse.core.errors import ConfigError
+from actparse.core.structures import Detections
+from actparse.core.vocabulary import NUM_KEYPOINTS
+from actparse.nets.movenet import INPUT_MULTIPLE, Movenet, decode_person
+from actparse.stages.inputs import stack_images
+from actparse.stages.people.person_crops import PersonCrops, fitted_crops
+from actparse.stages.people.poses import distinct_persons
+from actparse.stages.precision import inference
+
+
+@dataclass(frozen=True, kw_only=True)
+class MovenetPosesConfig:
+    """The crop, and which boxes hold a person."""
+
+    padding: float = 1.2  # longer side of the crop over that of the box
+    max_oks: float = 0.7  # of two persons whose poses are more alike, the better box stays
+    min_score: float = 0.15  # the box's score times the root of the mean confidence; below it there is no person
+
+    def __post_init__(self) -> None:
+        if self.padding <= 0:
+            raise ConfigError(f"poses.padding must be greater than 0, got {self.padding}")
+        for name in ("max_oks", "min_score"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"poses.{name} must be 0..1, got {getattr(self, name)}")
+
+
+class MovenetPoses:
+    """Finds the keypoints of persons with MoveNet."""
+
+    def __init__(self, net: Movenet, config: MovenetPosesConfig, *, max_batch: int = 16) -> None:
+        self.net = net
+        self.config = config
+        self.max_batch = max_batch
+        self.device = next(net.parameters()).device
+
+    def estimate(
+        self, images: Sequence[NDArray[np.uint8]], boxes: Sequence[NDArray[np.float32]]
+    ) -> list[NDArray[np.float32]]:
+        """Return the keypoints of every box.
+
+        Args:
+            images: frames (H, W, 3) uint8 RGB.
+            boxes: per frame (n, 4) person boxes xyxy, frame pixels; n may be 0.
+
+        Returns:
+            Per frame (n, 17, 3) x, y in frame pixels and confidence in [0, 1].
+        """
+        size, padding = self.net.config.size, self.config.padding
+        windows = [fitted_crops(b, size=size, padding=padding, multiple=INPUT_MULTIPLE) for b in boxes]
+        crops = [crop for w, image in zip(windows, images, strict=True) for crop in w.cut(image)]
+        in_crops = [_boxes_to_crop(w, b) for w, b in zip(windows, boxes, strict=True)]
+        points = self._run(crops, np.concatenate(in_crops) if in_crops else np.zeros((0, 4), np.float32))
+        splits = np.split(points, np.cumsum([len(b) for b in boxes])[:-1]) if boxes else []
+        return [_points_to_frame(w, p) for w, p in zip(windows, splits, strict=True)]
+
+    def select(self, persons: Detections, keypoints: NDArray[np.float32]) -> tuple[Detections, NDArray[np.float32]]:
+        """Score each person by box and pose, and drop the unsure and those that hold the pose of a better one.
+
+        The root of the mean confidence keeps close-ups, most of whose keypoints are outside the frame.
+        """
+        confidence = keypoints[..., 2].mean(axis=1)  # (N,)
+        scores = np.asarray(persons.scores * np.sqrt(confidence), np.float32)
+        rescored = Detections(persons.boxes, scores, persons.labels)
+        distinct, points = distinct_persons(rescored, keypoints, self.config.max_oks)
+        keep = distinct.scores >= self.config.min_score  # (n,)
+        return Detections(distinct.boxes[keep], distinct.scores[keep], distinct.labels[keep]), points[keep]
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """(3, H, W) of the largest crop."""
+        return 3, self.net.config.size, self.net.config.size
+
+    @property
+    def num_passes(self) -> int:
+        """How often the network runs for a crop."""
+        return 1
+
+    def _run(self, crops: list[NDArray[np.uint8]], boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Keypoints (N, 17, 3) in crop pixels, of N crops with the persons' boxes (N, 4) in them."""
+        points = np.zeros((len(crops), NUM_KEYPOINTS, 3), np.float32)
+        for shape in sorted({crop.shape for crop in crops}):
+            rows = [row for row, crop in enumerate(crops) if crop.shape == shape]
+            for start in range(0, len(rows), self.max_batch):
+                of_batch = rows[start : start + self.max_batch]
+                batch = stack_images([crops[row] for row in of_batch], self.device).float()  # (n, 3, H, W)
+                with inference(self.device):
+                    heads = self.net(batch.contiguous(memory_format=torch.channels_last))
+                in_batch = torch.from_numpy(boxes[of_batch]).to(self.device)
+                points[of_batch] = decode_person(heads, in_batch).cpu().numpy()
+        return points
+
+
+def _boxes_to_crop(windows: PersonCrops, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Boxes (n, 4), one in each window, in crop pixels."""
+    return windows.points_to_crop(boxes.reshape(-1, 2, 2)).reshape(-1, 4).astype(np.float32)
+
+
+def _points_to_frame(windows: PersonCrops, points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Keypoints (n, 17, 3) in crop pixels, in frame pixels."""
+    return np.concatenate((windows.points_to_frame(points[..., :2]), points[..., 2:]), axis=2).astype(np.float32)

@@ -1,0 +1,160 @@
+"""Stage 1b, poses: person boxes in, 17 keypoints each out. Source: PCF, section II-B, equation 2."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from actparse.core.errors import ConfigError
+from actparse.core.structures import Detections
+from actparse.core.vocabulary import NUM_KEYPOINTS
+from actparse.metrics.keypoints import oks_nms
+from actparse.nets.crops import box_to_center_scale, points_to_image, warp_crops
+from actparse.nets.heatmaps import DecodeCodec, average_flipped, decode
+from actparse.nets.hrnet import Hrnet
+from actparse.stages.inputs import InputNorm, stack_images
+from actparse.stages.precision import inference
+
+
+@dataclass(frozen=True, kw_only=True)
+class PosesConfig:
+    """The crop and how heat maps are read. The defaults are HRNet's at its larger size."""
+
+    size: tuple[int, int] = (384, 288)  # (height, width) of the crop, pixels
+    padding: float = 1.25  # side of the crop over the side of the box, before the aspect is mended
+    decoding: DecodeCodec = "standard"  # "standard", "dark" or "udp"
+    blur_kernel: int = 11  # of "dark" and "udp", heat-map pixels
+    flip_test: bool = True  # average with the mirrored crop's heat maps
+    max_oks: float = 0.9  # of two persons whose poses are more alike, the better box stays
+    norm: InputNorm = field(default_factory=InputNorm)
+
+    def __post_init__(self) -> None:
+        if any(side < 32 or side % 32 for side in self.size):
+            raise ConfigError(f"poses.size must be multiples of 32, got {self.size}")
+        if self.padding <= 0:
+            raise ConfigError(f"poses.padding must be greater than 0, got {self.padding}")
+        if self.decoding not in ("standard", "dark", "udp"):
+            raise ConfigError(f"poses.decoding must be 'standard', 'dark' or 'udp', got {self.decoding!r}")
+        if not 0 <= self.max_oks <= 1:
+            raise ConfigError(f"poses.max_oks must be 0..1, got {self.max_oks}")
+        if self.blur_kernel < 1 or self.blur_kernel % 2 == 0:
+            raise ConfigError(f"poses.blur_kernel must be odd and at least 1, got {self.blur_kernel}")
+
+
+class PoseEstimator(Protocol):
+    """What stage 1 needs of a pose estimator: `HrnetPoses` or `MovenetPoses`."""
+
+    @property
+    def net(self) -> nn.Module:
+        """The network, for its size and cost."""
+        ...
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """(3, H, W) of a crop."""
+        ...
+
+    @property
+    def num_passes(self) -> int:
+        """How often the network runs for a crop."""
+        ...
+
+    def estimate(
+        self, images: Sequence[NDArray[np.uint8]], boxes: Sequence[NDArray[np.float32]]
+    ) -> list[NDArray[np.float32]]:
+        """Return the keypoints (n, 17, 3) of each image's boxes (n, 4) xyxy, frame pixels."""
+        ...
+
+    def select(self, persons: Detections, keypoints: NDArray[np.float32]) -> tuple[Detections, NDArray[np.float32]]:
+        """Return the N detections of an image that are one person each, with their keypoints (N, 17, 3), best first."""
+        ...
+
+
+class HrnetPoses:
+    """Finds the keypoints of persons with HRNet, the paper's pose network."""
+
+    def __init__(self, net: Hrnet, config: PosesConfig, *, max_batch: int = 32) -> None:
+        self.net = net
+        self.config = config
+        self.max_batch = max_batch
+        self.device = next(net.parameters()).device
+
+    def estimate(
+        self, images: Sequence[NDArray[np.uint8]], boxes: Sequence[NDArray[np.float32]]
+    ) -> list[NDArray[np.float32]]:
+        """Keypoints of every box.
+
+        Args:
+            images: frames (H, W, 3) uint8 RGB.
+            boxes: per frame (n, 4) person boxes xyxy, frame pixels; n may be 0.
+
+        Returns:
+            Per frame (n, 17, 3) x, y in frame pixels and confidence in [0, 1], the height of the heat map's peak.
+        """
+        placed = [box_to_center_scale(b, self.config.size, self.config.padding) for b in boxes]
+        udp = self.config.decoding == "udp"
+        crops = [
+            crop
+            for image, (centers, scales) in zip(images, placed, strict=True)
+            for crop in warp_crops(image, centers, scales, self.config.size, udp)
+        ]
+        found = [np.zeros((0, NUM_KEYPOINTS, 3), np.float32)]
+        for start in range(0, len(crops), self.max_batch):
+            found.append(self._run(crops[start : start + self.max_batch]))
+        in_crops = np.concatenate(found)  # (all n, 17, 3)
+        splits = np.split(in_crops, np.cumsum([len(b) for b in boxes])[:-1]) if boxes else []
+        return [
+            points_to_image(points, centers, scales, self.config.size)
+            for points, (centers, scales) in zip(splits, placed, strict=True)
+        ]
+
+    def select(self, persons: Detections, keypoints: NDArray[np.float32]) -> tuple[Detections, NDArray[np.float32]]:
+        """Drop boxes that hold the pose of a better box."""
+        return distinct_persons(persons, keypoints, self.config.max_oks)
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """(3, H, W) of a crop."""
+        return (3, *self.config.size)
+
+    @property
+    def num_passes(self) -> int:
+        """How often the network runs for a crop."""
+        return 2 if self.config.flip_test else 1
+
+    def _run(self, crops: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        batch = self.config.norm(stack_images(crops, self.device)).contiguous(memory_format=torch.channels_last)
+        with inference(self.device):
+            heatmaps = self.net(batch).float()  # (n, 17, h, w)
+            if self.config.flip_test:
+                mirrored = self.net(batch.flip(3)).float()
+                heatmaps = average_flipped(heatmaps, mirrored, shift=self.config.decoding != "udp")
+        points = decode(
+            heatmaps, input_size=self.config.size, codec=self.config.decoding, blur_kernel=self.config.blur_kernel
+        )
+        points[..., 2].clamp_(0, 1)
+        return points.cpu().numpy()
+
+
+def distinct_persons(
+    persons: Detections, keypoints: NDArray[np.float32], max_oks: float
+) -> tuple[Detections, NDArray[np.float32]]:
+    """Drop boxes that hold the pose of a better box: two boxes of one person. Source: HRNet's evaluation on COCO.
+
+    Args:
+        persons: N boxes with their scores.
+        keypoints: (N, 17, 3) of each box.
+        max_oks: similarity of two poses, with the mean area of their boxes, above which they are one person's.
+
+    Returns:
+        What stays of both, best first.
+    """
+    areas = (persons.boxes[:, 2:] - persons.boxes[:, :2]).prod(axis=1)  # (N,)
+    rows = oks_nms(keypoints, persons.scores, areas, max_oks)
+    return Detections(persons.boxes[rows], persons.scores[rows], persons.labels[rows]), keypoints[rows]

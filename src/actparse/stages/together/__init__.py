@@ -1,0 +1,1 @@
+"""Stage 3: one action and the states together, and why."""

@@ -1,0 +1,106 @@
+"""Stage 3: the boxes of stage 1 and the states of the segment a frame lies in, put together.
+
+Source: PCF, section II-A, last stage.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from actparse.core.structures import FrameParse, PartParse, PersonParse, SegmentParse, Verdict, VideoParse
+from actparse.metrics.calibration import Calibration, with_temperature
+
+
+def with_states(frame: FrameParse, segment: SegmentParse) -> FrameParse:
+    """The frame with the segment's states on every part of every person."""
+    return replace(frame, persons=tuple(_person_with_states(person, segment) for person in frame.persons))
+
+
+def _person_with_states(person: PersonParse, segment: SegmentParse) -> PersonParse:
+    return replace(person, parts=tuple(_part_with_state(part, segment) for part in person.parts))
+
+
+def _part_with_state(part: PartParse, segment: SegmentParse) -> PartParse:
+    return replace(part, state=segment.states.get(part.name), state_score=segment.state_scores.get(part.name))
+
+
+def with_prior_states(parse: VideoParse, prior: Mapping[str, Mapping[str, str]]) -> VideoParse:
+    """The parse with the states that parts mostly are in when the predicted action is shown, for all persons alike.
+
+    Reasons are those of other states, so there are none.
+
+    Args:
+        parse: with or without states.
+        prior: action -> part -> state; parts of an action that is not in it have no state.
+    """
+    states = dict(prior.get(parse.action, {}))
+    segments = tuple(replace(segment, states=states, state_scores={}) for segment in parse.segments)
+    frames = tuple(with_states(frame, segments[segment_number(frame.index, segments)]) for frame in parse.frames)
+    return replace(parse, frames=frames, segments=segments, reasons=(), explanation="")
+
+
+def with_commonest_states(segment: SegmentParse, frames: Sequence[FrameParse]) -> SegmentParse:
+    """The segment with the state that each part is in most often over the persons of its frames, and how often (0..1).
+
+    Ties go to the first in sorted order; a part that nobody shows has no state.
+    """
+    inside = [frame for frame in frames if segment.first_frame <= frame.index < segment.end_frame]
+    parts = [part for frame in inside for person in frame.persons for part in person.parts]
+    states: dict[str, str] = {}
+    scores: dict[str, float] = {}
+    for name in dict.fromkeys(part.name for part in parts):
+        seen = Counter(part.state for part in parts if part.name == name and part.state is not None)
+        if seen:
+            states[name] = min(seen, key=lambda state: (-seen[state], state))
+            scores[name] = seen[states[name]] / seen.total()
+    return replace(segment, states=states, state_scores=scores)
+
+
+def segment_number(index: int, segments: Sequence[SegmentParse]) -> int:
+    """Which segment holds frame `index`; a frame past the last one belongs to the last one.
+
+    Raises:
+        ValueError: there is no segment.
+    """
+    if not segments:
+        raise ValueError("segments must hold at least one, got none")
+    return min(bisect_right(segments, index, key=lambda segment: segment.end_frame), len(segments) - 1)
+
+
+def joined_scores(clips: Mapping[str, float], tracks: Mapping[str, float], share: float) -> dict[str, float]:
+    """Return the weighted mean of two networks' probabilities of each action.
+
+    Args:
+        clips: action -> 0..1; empty where no network looks at clips, and then the result is `tracks`.
+        tracks: the same actions.
+        share: of `tracks`, 0..1.
+    """
+    if not clips:
+        return dict(tracks)
+    return {action: (1 - share) * score + share * tracks[action] for action, score in clips.items()}
+
+
+def calibrated_scores(scores: Mapping[str, float], calibration: Calibration) -> dict[str, float]:
+    """Apply a calibration's temperature to the probabilities of each action, 0..1."""
+    if calibration.temperature == 1:
+        return dict(scores)
+    values = with_temperature(np.array(list(scores.values()), np.float64), calibration.temperature)
+    return dict(zip(scores, map(float, values), strict=True))
+
+
+def find_verdict(score: float, calibration: Calibration, *, has_persons: bool) -> Verdict:
+    """Decide whether an action is asserted.
+
+    Args:
+        score: of the best action, calibrated, 0..1.
+        calibration: holds the threshold.
+        has_persons: whether anybody was found.
+    """
+    if not has_persons:
+        return "nobody"
+    return "known" if score >= calibration.min_probability else "unknown"

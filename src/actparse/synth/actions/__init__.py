@@ -1,0 +1,1 @@
+"""What people in SynthTPS do, one module a kind."""

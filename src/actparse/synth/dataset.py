@@ -1,0 +1,277 @@
+"""SynthTPS on disk: videos and annotation in the folders of Kinetics-TPS, each video a function of its seed alone.
+
+<root>/<split>_videos/<action>/<video>.mp4
+<root>/<split>_annotations/<action>/<video>/<video>/img_00001.json ...
+<root>/<split>_truth/gt_vid_result.json, gt_part_result.json
+<root>/list/body_part.txt, part_stat.txt, object.txt, video_<split>_flist.csv
+<root>/manifest.json
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from actparse.core.errors import ConfigError, DataError
+from actparse.core.files import write_text
+from actparse.core.pools import in_order
+from actparse.core.vocabulary import PARTS
+from actparse.data.kinetics_tps import frame_name
+from actparse.data.submission import EVALUATED_STRIDE
+from actparse.synth.actions.registry import ACTIONS
+from actparse.synth.annotate import PersonTruth
+from actparse.synth.scene import SceneConfig, build_scene
+from actparse.video.encode import VideoWriter
+
+GENERATOR = "SynthTPS-1.1"  # changes when the same seed gives another video
+PLAN_FILE = "plan.json"
+MIN_FRAMES, MAX_FRAMES = 100, 120  # of a video, 10 to 12 s
+OBJECTS = ("barbell", "dumbbell", "bat", "ball", "rope", "discus", "hammer", "bar", "punching_bag", "bench")
+SPLIT_CODES = {"train": 0, "val": 1, "test": 2}
+
+
+@dataclass(frozen=True)
+class SplitPlan:
+    """The videos of one split: `count` of them, numbered from 0, all from one `seed`."""
+
+    name: str  # "train", "val" or "test"
+    count: int
+    seed: int
+
+
+SPLITS_V1: tuple[SplitPlan, ...] = (  # SynthTPS-v1
+    SplitPlan("train", 640, 1001),
+    SplitPlan("val", 64, 1001),
+    SplitPlan("test", 128, 1001),
+)
+
+
+@dataclass(frozen=True)
+class VideoPlan:
+    """One video to make: where it goes, what it shows, and the seed that says everything else."""
+
+    split: str
+    name: str
+    action: str
+    seed: int
+    num_frames: int
+
+
+def plan_splits(num_videos: int, *, seed: int, test_share: float = 0.2) -> tuple[SplitPlan, ...]:
+    """Divide a number of videos between train and test; a split that would be empty is left out.
+
+    Raises:
+        ConfigError: the number is less than 1, or the share not in 0..1.
+    """
+    if num_videos < 1:
+        raise ConfigError(f"videos must be at least 1, got {num_videos}")
+    if not 0 <= test_share <= 1:
+        raise ConfigError(f"test_share must be 0..1, got {test_share}")
+    num_test = round(num_videos * test_share)
+    plans = (SplitPlan("train", num_videos - num_test, seed), SplitPlan("test", num_test, seed))
+    return tuple(plan for plan in plans if plan.count)
+
+
+def plan_videos(plan: SplitPlan) -> list[VideoPlan]:
+    """The videos of a split: actions in turn, seeds of their own, so that any one can be made alone."""
+    videos = []
+    for number in range(plan.count):
+        sequence = np.random.SeedSequence([plan.seed, SPLIT_CODES[plan.name], number])
+        seed, draw = (int(value) for value in sequence.generate_state(2, np.uint64))
+        name = f"s{plan.seed}_{plan.name}_{number:05d}"
+        num_frames = MIN_FRAMES + draw % (MAX_FRAMES - MIN_FRAMES + 1)
+        videos.append(VideoPlan(plan.name, name, ACTIONS[number % len(ACTIONS)], seed, num_frames))
+    return videos
+
+
+def is_synthetic(root: Path) -> bool:
+    """Whether a dataset's folder was made by this generator."""
+    try:
+        plan = json.loads((root / PLAN_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(plan, dict) and plan.get("generator") == GENERATOR
+
+
+def write_dataset(
+    root: Path,
+    plans: Sequence[SplitPlan],
+    *,
+    look: str = "plain",
+    processes: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Make a dataset; videos that are there already, made by this generator, are kept.
+
+    Args:
+        root: the dataset's folder, made where it is missing.
+        plans: what goes into each split.
+        look: of the scenes, "plain" or "varied"; see `SceneConfig`.
+        processes: how many videos are made at a time.
+        progress: called with the videos done and the videos in all.
+
+    Returns:
+        The path of manifest.json, which is written last.
+
+    Raises:
+        ConfigError: there is no such look.
+        DataError: the folder holds a dataset of other seeds, of another look or of another generator.
+        OutputError: a file cannot be written.
+    """
+    config = SceneConfig(look=look)
+    videos = [video for plan in plans for video in plan_videos(plan)]
+    record = _plan_record(plans, look)
+    _expect_same_plan(root, record)
+    hashes = {}
+    for name, sha256 in _written(root, videos, config, processes):
+        hashes[name] = sha256
+        if progress:
+            progress(len(hashes), len(videos))
+    for plan in plans:
+        _write_truth(root, plan.name, [video for video in videos if video.split == plan.name])
+    _write_lists(root, plans, videos)
+    manifest = {"plan": record, "videos": {v.name: _record(v, hashes[v.name]) for v in videos}}
+    write_text(root / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True))
+    return root / "manifest.json"
+
+
+def _written(root: Path, videos: Sequence[VideoPlan], config: SceneConfig, processes: int) -> Iterator[tuple[str, str]]:
+    """Make the videos; yields the name of each that is done, and the hash of its annotation."""
+    if processes <= 1:
+        yield from ((video.name, write_video(root, video, config=config)) for video in videos)
+        return
+    jobs = [(root, video, config) for video in videos]
+    hashes = in_order(_write_on_one_core, jobs, processes=processes)
+    yield from zip((video.name for video in videos), hashes, strict=True)
+
+
+def _write_on_one_core(root: Path, video: VideoPlan, config: SceneConfig) -> str:
+    """In a process of its own: make a video; returns the hash of its annotation."""
+    cv2.setNumThreads(1)
+    return write_video(root, video, config=config)
+
+
+def _plan_record(plans: Sequence[SplitPlan], look: str) -> dict[str, Any]:
+    splits = {plan.name: {"count": plan.count, "seed": plan.seed} for plan in plans}
+    plain = look == "plain"
+    record = {"generator": GENERATOR, "splits": splits, "v1": plain and tuple(plans) == SPLITS_V1}
+    return record if plain else {**record, "look": look}
+
+
+def _record(video: VideoPlan, sha256: str) -> dict[str, Any]:
+    return {
+        "split": video.split,
+        "action": video.action,
+        "seed": video.seed,
+        "num_frames": video.num_frames,
+        "annotation_sha256": sha256,
+    }
+
+
+def _expect_same_plan(root: Path, record: dict[str, Any]) -> None:
+    path = root / PLAN_FILE
+    if not path.exists():
+        write_text(path, json.dumps(record, indent=1, sort_keys=True))
+        return
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"{path}: needs JSON, got {error}") from None
+    if found != record:
+        raise DataError(f"{path}: needs the plan {json.dumps(record)}, got {json.dumps(found)}; choose another folder")
+
+
+def write_video(root: Path, video: VideoPlan, *, config: SceneConfig | None = None) -> str:
+    """Make one video and its annotation unless both are there; None is the plain look.
+
+    Returns:
+        SHA-256 of the annotation, as hexadecimal text.
+    """
+    path = root / f"{video.split}_videos" / video.action / f"{video.name}.mp4"
+    folder = annotation_folder(root, video)
+    if path.exists() and folder.is_dir():
+        return _annotation_hash(folder)
+    config = config or SceneConfig()
+    scene = build_scene(video.seed, video.action, config=config)
+    part = folder.with_name(folder.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    with VideoWriter(path, size=config.size, quality=20) as writer:
+        for index in range(video.num_frames):
+            rendered = scene.render(index / config.fps)
+            writer.write(rendered.image, index / config.fps)
+            text = json.dumps(frame_annotation(rendered.persons), separators=(",", ":"))
+            (part / frame_name(index)).write_text(text, encoding="ascii")
+    shutil.rmtree(folder, ignore_errors=True)
+    part.replace(folder)
+    return _annotation_hash(folder)
+
+
+def annotation_folder(root: Path, video: VideoPlan) -> Path:
+    """Where a video's annotation lies; its name stands twice, as in Kinetics-TPS."""
+    return root / f"{video.split}_annotations" / video.action / video.name / video.name
+
+
+def _annotation_hash(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def frame_annotation(persons: Sequence[PersonTruth]) -> dict[str, Any]:
+    """One frame's truth in Kinetics-TPS's form, with keypoints (x, y, visibility) and identity as extra keys."""
+    return {"humans": [_human(number, person) for number, person in enumerate(persons, start=1)]}
+
+
+def _human(number: int, person: PersonTruth) -> dict[str, Any]:
+    parts = {
+        name: {"number": number, "box": _rounded(person.parts[name]), "verb": person.states[name], "name": name}
+        for name in PARTS
+        if name in person.parts
+    }
+    keypoints = [[round(float(x), 2), round(float(y), 2), int(v)] for x, y, v in person.keypoints]
+    box = _rounded(person.box)
+    return {"number": number, "box": box, "parts": parts, "keypoints": keypoints, "identity": person.identity}
+
+
+def _rounded(box: Sequence[float] | np.ndarray[Any, Any]) -> list[float]:
+    return [round(float(value), 2) for value in box]
+
+
+def _write_truth(root: Path, split: str, videos: Sequence[VideoPlan]) -> None:
+    parts = {}
+    for video in videos:
+        names = [frame_name(index) for index in range(0, video.num_frames, EVALUATED_STRIDE)]
+        folder = annotation_folder(root, video)
+        parts[video.name] = {name: _evaluated(json.loads((folder / name).read_text("ascii"))) for name in names}
+    truth = root / f"{split}_truth"
+    write_text(truth / "gt_vid_result.json", json.dumps({video.name: video.action for video in videos}))
+    write_text(truth / "gt_part_result.json", json.dumps(parts))
+
+
+def _evaluated(frame: dict[str, Any]) -> dict[str, Any]:
+    kept = ("number", "box", "parts")
+    return {"humans": [{key: human[key] for key in kept} for human in frame["humans"]]}
+
+
+def _write_lists(root: Path, plans: Sequence[SplitPlan], videos: Sequence[VideoPlan]) -> None:
+    lists = root / "list"
+    write_text(lists / "body_part.txt", "\n".join(PARTS) + "\n")
+    write_text(lists / "object.txt", "\n".join(OBJECTS) + "\n")
+    states: set[str] = set()
+    for plan in plans:
+        truth = json.loads((root / f"{plan.name}_truth" / "gt_part_result.json").read_text(encoding="utf-8"))
+        humans = (human for frames in truth.values() for frame in frames.values() for human in frame["humans"])
+        states |= {part["verb"] for human in humans for part in human["parts"].values()}
+        rows = [f"{video.name},{video.num_frames}" for video in videos if video.split == plan.name]
+        write_text(lists / f"video_{plan.name}_flist.csv", "\n".join(rows) + "\n")
+    write_text(lists / "part_stat.txt", "\n".join(sorted(states)) + "\n")

@@ -1,0 +1,1 @@
+"""Cameras, surroundings and pictures of SynthTPS."""

@@ -1,0 +1,120 @@
+"""The camera of a scene: where it stands, how it moves, what it projects where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actparse.synth.drawing.mesh import Floats, cross, normalised
+
+UP = np.array([0.0, 1.0, 0.0])
+NEAR = 0.25  # metres; nearer quads are not drawn
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole camera: metres in the world (y up, floor at 0), pixels in the image (y down)."""
+
+    eye: Floats  # (3,)
+    target: Floats  # (3,)
+    focal: float  # pixels
+    roll: float  # radians
+    center: Floats  # (2,) pixels
+
+    def axes(self) -> Floats:
+        """Right, down and forward as rows (3, 3)."""
+        forward = normalised(self.target - self.eye)
+        right = normalised(cross(forward, UP))
+        down = -cross(right, forward)
+        cos, sin = np.cos(self.roll), np.sin(self.roll)
+        return np.stack((cos * right - sin * down, sin * right + cos * down, forward))
+
+    def project(self, points: Floats) -> tuple[Floats, Floats]:
+        """World points (..., 3) -> pixels (..., 2) and depths (...) in metres."""
+        seen = (points - self.eye) @ self.axes().T
+        depth = seen[..., 2]
+        return seen[..., :2] * (self.focal / np.maximum(depth, NEAR))[..., None] + self.center, depth
+
+    def matrix(self) -> Floats:
+        """The projection (3, 4) of homogeneous world points."""
+        intrinsic = np.array([[self.focal, 0, self.center[0]], [0, self.focal, self.center[1]], [0, 0, 1.0]])
+        axes = self.axes()
+        return intrinsic @ np.concatenate((axes, -(axes @ self.eye)[:, None]), axis=1)
+
+    def rays(self, size: tuple[int, int]) -> NDArray[np.float32]:
+        """Directions (3, H, W) in the world of the pixels' centres, not normalised."""
+        height, width = size
+        x = ((np.arange(width) + 0.5 - self.center[0]) / self.focal).astype(np.float32)
+        y = ((np.arange(height) + 0.5 - self.center[1]) / self.focal).astype(np.float32)
+        right, down, forward = self.axes().astype(np.float32)
+        rays: NDArray[np.float32] = (forward[:, None] + right[:, None] * x)[:, None] + (down[:, None] * y)[:, :, None]
+        return rays
+
+    def scaled(self, factor: float) -> Camera:
+        """The same view in an image `factor` times as large."""
+        return Camera(self.eye, self.target, self.focal * factor, self.roll, self.center * factor)
+
+
+@dataclass(frozen=True)
+class Framing:
+    """Which shares of a performer are outside the picture, 0..1: 0 cuts nothing."""
+
+    bottom: float = 0.0  # of the height
+    top: float = 0.0  # of the height; 0 if the bottom is cut
+    left: float = 0.0  # of the width, beyond the left border
+    right: float = 0.0
+
+
+def draw_framing(rng: np.random.Generator, *, bottom: float, side: float, top: float, lying: bool) -> Framing:
+    """Draw which borders of the picture cut a performer.
+
+    Half of those who are cut at the bottom are seen from the waist up, the others from the shins to the thighs.
+
+    Args:
+        rng: six values are drawn from it in any case.
+        bottom: probability of a cut at the bottom.
+        side: probability of a cut at the left or the right.
+        top: probability of a cut at the top, if none at the bottom.
+        lying: of somebody near the floor, less is cut.
+    """
+    chances, amounts = rng.random(3), rng.random(3)
+    waist_up, share = amounts[0] < 0.5, float((2 * amounts[0]) % 1)
+    cut = 0.47 + 0.13 * share if waist_up else 0.1 + 0.35 * share
+    is_cut = chances < (bottom, side, top)
+    beyond = 0.15 + 0.4 * float((2 * amounts[1]) % 1) if is_cut[1] else 0.0
+    return Framing(
+        bottom=(0.3 * cut if lying else cut) if is_cut[0] else 0.0,
+        top=0.04 + 0.2 * float(amounts[2]) if is_cut[2] and not is_cut[0] else 0.0,
+        left=beyond if amounts[1] < 0.5 else 0.0,
+        right=0.0 if amounts[1] < 0.5 else beyond,
+    )
+
+
+@dataclass(frozen=True)
+class CameraPath:
+    """How a camera moves over time: drifts sideways, pans, zooms, and trembles in a hand."""
+
+    start: Camera
+    drift: Floats  # (3,) metres per second
+    pan: Floats  # (3,) metres per second of the target
+    zoom: float  # change of the focal length per second, as a share
+    sway: float  # metres
+    sway_phase: NDArray[np.float64]  # (6,) radians
+    shake: float  # pixels
+    tempo: float  # radians per second
+
+    def at(self, time_seconds: float) -> Camera:
+        """The camera at a time; sway and drift are bounded, whatever the time."""
+        t, phase = time_seconds, self.sway_phase
+        slow = np.sin(self.tempo * t + phase[:3])
+        fast = np.sin(2.3 * t + phase[:2]) + 0.5 * np.sin(5.7 * t + phase[2:4])
+        travel = 6 * np.sin(t / 6)  # seconds' worth of drift, there and back
+        return Camera(
+            eye=self.start.eye + self.drift * travel + self.sway * slow,
+            target=self.start.target + self.pan * travel,
+            focal=self.start.focal * (1 + self.zoom * travel),
+            roll=self.start.roll + 0.002 * self.shake * float(np.sin(1.1 * t + phase[4])),
+            center=self.start.center + self.shake * fast,
+        )

@@ -1,0 +1,170 @@
+"""What lies over the picture in the look "varied": things close to the camera, captions, bars of a letterbox."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from actparse.synth.drawing.mesh import NO_PERSON, Floats
+from actparse.synth.drawing.texture import any_color, draw_limb, surface
+
+Image = NDArray[np.uint8]
+Size = tuple[int, int]
+MAX_COVERED = 0.45  # share of the frame that a layer may hide; what hides more is left out
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """A picture (H, W, 3) and where it is opaque (H, W) bool; it slides by up to `slide` (2,) pixels in `seconds`."""
+
+    image: Image
+    opaque: NDArray[np.bool_]
+    slide: Floats
+    seconds: float = 5.0
+
+    def put(self, image: Image, ids: Image, time_seconds: float) -> None:
+        """Draw it over an image (H, W, 3) and hide what it covers in the id plane (H, W), both in place."""
+        shift = np.round(self.slide * np.sin(time_seconds / self.seconds * 2 * np.pi)).astype(int)
+        source, target = zip(*(_shifted(int(by)) for by in shift[::-1]), strict=True)  # rows, columns
+        opaque = self.opaque[source]
+        image[target][opaque] = self.image[source][opaque]
+        ids[target][opaque] = NO_PERSON
+
+
+def _shifted(by: int) -> tuple[slice, slice]:
+    """The part of an axis that is still inside after a shift, and where it comes to."""
+    if by >= 0:
+        return slice(None, -by or None), slice(by, None)
+    return slice(-by, None), slice(None, by)
+
+
+def draw_overlays(rng: np.random.Generator, size: Size, people: Floats, *, occluder_share: float) -> list[Overlay]:
+    """Choose what hides people and what is written over them.
+
+    Args:
+        rng: where it comes from.
+        size: (height, width), pixels.
+        people: (K, 2) keypoints of the people, pixels: occluders are put near one of them.
+        occluder_share: probability of an occluder.
+    """
+    overlays = []
+    inside = people[(people >= 0).all(axis=1) & (people < np.array(size[::-1])).all(axis=1)]
+    if len(inside) and rng.random() < occluder_share:
+        for _ in range(int(rng.integers(1, 3))):
+            build = OCCLUDERS[rng.integers(len(OCCLUDERS))]
+            slide = rng.normal(0, 0.08 * min(size), 2) if rng.random() < 0.5 else np.zeros(2)
+            overlays.append(_overlay(rng, size, build, inside[rng.integers(len(inside))], slide))
+    for build, share in ((_caption, 0.15), (_letterbox, 0.08)):
+        if rng.random() < share:
+            overlays.append(_overlay(rng, size, build, np.zeros(2), np.zeros(2)))
+    return [overlay for overlay in overlays if 0 < overlay.opaque.mean() < MAX_COVERED]
+
+
+Draw = Callable[[np.random.Generator, Image, Image, Floats], None]  # rng, image, mask (H, W) 0 or 255, where
+
+
+def _overlay(rng: np.random.Generator, size: Size, draw: Draw, at: Floats, slide: Floats) -> Overlay:
+    image = np.zeros((*size, 3), np.uint8)
+    mask = np.zeros(size, np.uint8)
+    draw(rng, image, mask, at)
+    return Overlay(image, mask > 0, slide)
+
+
+def _box(rng: np.random.Generator, image: Image, mask: Image, at: Floats) -> None:
+    """Furniture, a wall's edge, a sign: a turned rectangle beside or over the point."""
+    reach = min(mask.shape) * rng.uniform(0.06, 0.5, 2)
+    center = at + rng.normal(0, 0.5, 2) * reach
+    angle = 0.0 if rng.random() < 0.6 else float(rng.uniform(0, 90))
+    corners = cv2.boxPoints((tuple(center.tolist()), tuple(reach.tolist()), angle))
+    cv2.fillConvexPoly(mask, np.round(corners).astype(np.int32), 255)
+    image[:] = surface(rng, mask.shape)
+
+
+def _bars(rng: np.random.Generator, image: Image, mask: Image, at: Floats) -> None:
+    """A fence, a cage, a rail or a pole in front."""
+    reach = 2 * max(mask.shape)
+    angle = rng.choice([0.0, np.pi / 2, rng.uniform(0, np.pi)]) + rng.normal(0, 0.03)
+    along, across = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
+    width = int(rng.integers(1, max(3, min(mask.shape) // 14)))
+    count = int(rng.choice([1, 1, 2, 5]))
+    gap = width + rng.uniform(0.05, 0.3) * min(mask.shape)
+    color = any_color(rng)
+    for number in range(count):
+        middle = at + across * gap * (number - count // 2)
+        start, end = (np.round(middle + sign * reach * along).astype(int).tolist() for sign in (-1, 1))
+        for plane, ink in ((mask, 255), (image, np.clip(color * rng.uniform(0.8, 1.2), 0, 255).tolist())):
+            cv2.line(plane, start, end, ink, width)
+
+
+def _foliage(rng: np.random.Generator, image: Image, mask: Image, at: Floats) -> None:
+    reach = min(mask.shape) * rng.uniform(0.08, 0.25)
+    base = np.array([rng.uniform(40, 130), rng.uniform(70, 160), rng.uniform(30, 90)])
+    for _ in range(int(rng.integers(15, 90))):
+        place = np.round(at + rng.normal(0, reach, 2)).astype(int).tolist()
+        axes = (int(rng.integers(2, 12)), int(rng.integers(1, 6)))
+        angle = float(rng.uniform(0, 180))
+        leaf = np.clip(base * rng.uniform(0.5, 1.5), 0, 255).tolist()
+        for plane, ink in ((mask, 255), (image, leaf)):
+            cv2.ellipse(plane, place, axes, angle, 0.0, 360.0, ink, -1)
+
+
+def _limb(rng: np.random.Generator, image: Image, mask: Image, at: Floats) -> None:
+    """An arm or a leg of somebody close to the camera."""
+    for _ in range(int(rng.integers(1, 3))):
+        drawn = np.zeros_like(image)
+        draw_limb(rng, drawn, at + rng.normal(0, 0.15, 2) * min(mask.shape), min(mask.shape) * rng.uniform(0.25, 0.8))
+        shown = drawn.any(axis=2)
+        image[shown] = drawn[shown]
+        mask[shown] = 255
+
+
+def _blob(rng: np.random.Generator, image: Image, mask: Image, at: Floats) -> None:
+    """Somebody's head or shoulder, a ball, a pot: an ellipse."""
+    axes = np.maximum(2, np.round(min(mask.shape) * rng.uniform(0.04, 0.22, 2))).astype(int).tolist()
+    center = np.round(at + rng.normal(0, 12, 2)).astype(int).tolist()
+    cv2.ellipse(mask, center, axes, float(rng.uniform(0, 180)), 0.0, 360.0, 255, -1)
+    image[:] = surface(rng, mask.shape)
+
+
+def _words(rng: np.random.Generator) -> str:
+    letters = [chr(int(code)) for code in rng.integers(65, 91, int(rng.integers(4, 22)))]
+    return "".join(" " if rng.random() < 0.15 else letter for letter in letters)
+
+
+def _caption(rng: np.random.Generator, image: Image, mask: Image, at: Floats) -> None:
+    """A line of text somewhere, with or without a box behind it, or a logo in a corner."""
+    height, width = mask.shape
+    scale = float(rng.uniform(0.35, 1.1) * height / 240)
+    thick = int(rng.integers(1, 3))
+    font = int(rng.choice([cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_COMPLEX]))
+    for _ in range(int(rng.integers(1, 3))):
+        text = _words(rng)
+        (wide, tall), below = cv2.getTextSize(text, font, scale, thick)
+        x = int(rng.integers(0, max(1, width - min(wide, width // 2))))
+        y = int(rng.choice([tall + 4, height - below - 4, rng.integers(tall, height)]))
+        ink, paper = any_color(rng).tolist(), any_color(rng).tolist()
+        if rng.random() < 0.4:
+            corners = (x - 4, y - tall - 4), (x + wide + 4, y + below + 2)
+            for plane, color in ((mask, 255), (image, paper)):
+                cv2.rectangle(plane, *corners, color, -1)
+        for plane, color in ((mask, 255), (image, ink)):
+            cv2.putText(plane, text, (x, y), font, scale, color, thick)
+
+
+def _letterbox(rng: np.random.Generator, image: Image, mask: Image, at: Floats) -> None:
+    """Bars of one colour above and below, or left and right."""
+    share = rng.uniform(0.05, 0.17)
+    if rng.random() < 0.5:
+        bar = max(1, round(mask.shape[0] * share))
+        mask[:bar] = mask[-bar:] = 255
+    else:
+        bar = max(1, round(mask.shape[1] * share))
+        mask[:, :bar] = mask[:, -bar:] = 255
+    image[:] = 0 if rng.random() < 0.8 else any_color(rng)
+
+
+OCCLUDERS: tuple[Draw, ...] = (_box, _box, _bars, _bars, _foliage, _limb, _limb, _blob)

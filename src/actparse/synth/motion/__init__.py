@@ -1,0 +1,1 @@
+"""How motions are written down: key poses, phases, reaching, style, props."""

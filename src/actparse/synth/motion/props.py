@@ -1,0 +1,80 @@
+"""Things in hands and on floors, as tubes: bars, plates, dumbbells, bats, balls, ropes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actparse.synth.motion.figure import HeldTube, Side, Tube, Vector
+from actparse.synth.motion.reach import unit
+
+Color = tuple[float, float, float]
+STEEL: Color = (150.0, 150.0, 155.0)
+DARK: Color = (60.0, 60.0, 64.0)
+WOOD: Color = (170.0, 125.0, 80.0)
+WHITE: Color = (230.0, 228.0, 220.0)
+PLATES: tuple[Color, ...] = ((48, 48, 50), (170, 45, 45), (45, 65, 150), (60, 115, 65), (190, 165, 60))
+
+
+def rod(start: Vector, end: Vector, radius: float, color: Color, sides: int = 6) -> Tube:
+    """A closed bar between two points."""
+    steps = np.array([0.0, 0.0, 0.5, 1.0, 1.0])[:, None]
+    return Tube(start + steps * (end - start), np.array([1e-3, radius, radius, radius, 1e-3]), color, sides)
+
+
+def disc(center: Vector, axis: Vector, radius: float, width: float, color: Color, sides: int = 14) -> Tube:
+    """A flat round plate about an axis."""
+    steps = np.array([-0.5, -0.5, 0.5, 0.5])[:, None] * width
+    return Tube(center + steps * unit(axis), np.array([1e-3, radius, radius, 1e-3]), color, sides)
+
+
+def ball(center: Vector, radius: float, color: Color) -> Tube:
+    """A ball."""
+    steps = np.array([-1.0, -0.7, 0.0, 0.7, 1.0])
+    path = center + steps[:, None] * np.array([0.0, radius, 0.0])
+    return Tube(path, radius * np.sqrt(np.maximum(1 - steps**2, 1e-3)), color, 8)
+
+
+def line(path: NDArray[np.float64], radius: float, color: Color, sides: int = 4) -> Tube:
+    """A rope or a cable along a path (K, 3)."""
+    return Tube(path, np.full(len(path), radius), color, sides)
+
+
+def barbell(center: Vector, axis: Vector, plate_radius: float, color: Color) -> list[Tube]:
+    """A long bar with two plates an end."""
+    along = unit(axis)
+    parts = [rod(center - 0.9 * along, center + 0.9 * along, 0.016, STEEL)]
+    for sign in (-1.0, 1.0):
+        parts.append(disc(center + sign * 0.68 * along, along, plate_radius, 0.05, color))
+        parts.append(disc(center + sign * 0.74 * along, along, 0.8 * plate_radius, 0.04, DARK))
+    return parts
+
+
+def held_rod(
+    grip: Literal["both", "left", "right"],
+    half_length: float,
+    radius: float,
+    color: Color,
+    *,
+    weight_radius: float = 0.0,
+) -> list[HeldTube]:
+    """A bar across the palm, or through both hands, with an optional weight at each end."""
+    axis, drop = np.array([1.0, 0.0, 0.0]), np.array([0.0, -0.02, 0.0]) if grip == "both" else np.array([0.0, 0.0, 0.0])
+    shaft = rod(drop - half_length * axis, drop + half_length * axis, radius, color)
+    parts = [HeldTube(grip, shaft.path, shaft.radii, color, shaft.sides)]
+    for sign in (-1.0, 1.0) if weight_radius else ():
+        end = disc(drop + sign * half_length * axis, axis, weight_radius, 0.07, DARK, 10)
+        parts.append(HeldTube(grip, end.path, end.radii, DARK, end.sides))
+    return parts
+
+
+def dumbbell(side: Side) -> list[HeldTube]:
+    """A dumbbell in one hand."""
+    return held_rod(side, 0.1, 0.015, STEEL, weight_radius=0.05)
+
+
+def palm(wrist: Vector, direction: Vector, reach: float = 0.08) -> Vector:
+    """The middle of a closed hand, metres from its wrist along the fingers."""
+    return wrist + reach * direction

@@ -1,0 +1,1 @@
+"""Bodies and clothes of the people in SynthTPS."""

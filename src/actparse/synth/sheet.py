@@ -1,0 +1,63 @@
+"""A contact sheet of SynthTPS: every action, a few moments each, with part boxes on the last one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from actparse.core.errors import OutputError
+from actparse.core.files import written_beside
+from actparse.synth.actions.registry import ACTIONS
+from actparse.synth.scene import Rendered, SceneConfig, build_scene
+
+Image = NDArray[np.uint8]
+TIMES = (1.0, 3.5, 6.5)  # seconds
+ACTIONS_PER_ROW = 2
+SHEET_FILE = "synth-sheet.jpg"
+CAPTION = 16  # pixels
+WARM, COLD, MIDDLE = (255, 150, 40), (60, 160, 255), (150, 225, 110)  # RGB
+
+
+def write_sheet(path: Path, *, seed: int = 0, look: str = "plain") -> None:
+    """Render the sheet as a JPEG file.
+
+    Raises:
+        ConfigError: there is no such look.
+        OutputError: the file cannot be written.
+    """
+    config = SceneConfig(look=look)
+    strips = [action_strip(action, seed + number, config) for number, action in enumerate(ACTIONS)]
+    strips += [np.zeros_like(strips[0])] * (-len(strips) % ACTIONS_PER_ROW)
+    rows = [np.hstack(strips[n : n + ACTIONS_PER_ROW]) for n in range(0, len(strips), ACTIONS_PER_ROW)]
+    sheet = np.vstack(rows)
+    done, data = cv2.imencode(".jpg", np.ascontiguousarray(sheet[..., ::-1]), (cv2.IMWRITE_JPEG_QUALITY, 88))
+    if not done:
+        raise OutputError(f"{path}: the sheet cannot be encoded")
+    with written_beside(path) as beside:
+        beside.write_bytes(data.tobytes())
+
+
+def action_strip(action: str, seed: int, config: SceneConfig | None = None) -> Image:
+    """Moments of one scene side by side below the action's name; the last one shows its truth."""
+    scene = build_scene(seed, action, config=config)
+    moments = [scene.render(time) for time in TIMES]
+    pictures = [moment.image for moment in moments[:-1]] + [with_truth(moments[-1])]
+    strip = np.hstack(pictures)
+    title = np.full((CAPTION, strip.shape[1], 3), 24, np.uint8)
+    text = action.replace("_", " ")
+    cv2.putText(title, text, (4, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (240, 240, 235), 1, cv2.LINE_AA)
+    return np.vstack((title, strip))
+
+
+def with_truth(moment: Rendered) -> Image:
+    """The frame with part boxes: left warm, right cold."""
+    picture: Image = moment.image.copy()
+    for person in moment.persons:
+        for name, box in person.parts.items():
+            color = WARM if name.startswith("left") else COLD if name.startswith("right") else MIDDLE
+            x1, y1, x2, y2 = (round(value) for value in box)
+            cv2.rectangle(picture, (x1, y1), (x2 - 1, y2 - 1), color, 1)
+    return picture

@@ -1,0 +1,123 @@
+"""One network trained by its recipe: from a task to the run's files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from actparse.core.errors import TrainingError
+from actparse.training import ranks
+from actparse.training.builders import build_task, num_rendered_clips
+from actparse.training.loop import choose_hardware, train
+from actparse.training.network_files import load_best, load_initial, load_starts, save_trained
+from actparse.training.options import TrainOptions, say_nothing
+from actparse.training.recipes import RECIPES
+from actparse.training.runs import RunFolder, read_json
+from actparse.training.task import Task
+from actparse.training.tiny_changes import expect_same_changes, rate_from_text
+
+CLIPS_FIGURE = "rendered_clips"  # beside the figures of a network that trained on some
+
+
+def run_network(name: str, data: Path, out: Path, options: TrainOptions) -> dict[str, Any]:
+    """Train one tiny network; arguments, files and errors as `start.run_recipe`."""
+    run = RunFolder(out, name)
+    if options.resume and run.is_finished:
+        expect_same_changes(run.metrics, read_json(run.metrics).get("changes", {}), options.changes)
+        return finished_figures(run, options)
+    for needed in RECIPES[name].needs:
+        if not RunFolder(out, needed).weights.is_file():
+            raise TrainingError(f"{name} needs {RunFolder(out, needed).weights}: run the recipe {needed} first")
+    if options.minutes is None and options.epochs is None and options.steps is None:
+        options = replace(options, steps=RECIPES[name].steps)
+    return _train_network(name, data, run, options)
+
+
+def finished_figures(run: RunFolder, options: TrainOptions) -> dict[str, Any]:
+    """The figures of a run that is finished, and a word that nothing is trained again."""
+    figures = read_json(run.metrics)
+    if ranks.rank() == 0:
+        steps = f" in {figures['steps']} steps" if "steps" in figures else ""
+        options.report(f"{run.name}: is finished already{steps}; another --out trains it anew")
+    return figures
+
+
+def _train_network(name: str, data: Path, run: RunFolder, options: TrainOptions) -> dict[str, Any]:
+    def build(options: TrainOptions) -> tuple[Task, TrainOptions]:
+        task = build_task(name, data, run, options)
+        rate, initial = rate_from_text(options.changes), _initial_weights(name, run, options)
+        if rate is not None:
+            task.settings = replace(task.settings, learning_rate=rate)
+        if initial is not None:
+            load_initial(task.net, initial, labels=task.labels())
+            adopted = task.adopt(load_starts(RunFolder(initial.parent, initial.stem)))
+            options.report(f"{name}: starts from {initial}" + "".join(f", {layer}" for layer in adopted))
+        return task, replace(options, init=initial)
+
+    clips = num_rendered_clips(name, data, options)
+    return train_and_save(build, run, options, notes={CLIPS_FIGURE: clips} if clips else {})
+
+
+def train_and_save(
+    build: Callable[[TrainOptions], tuple[Task, TrainOptions]],
+    run: RunFolder,
+    options: TrainOptions,
+    *,
+    notes: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Build a task, train it, measure it and write its files; of several processes the first one measures and writes.
+
+    Args:
+        build: makes the task from the options, and may settle some of them.
+        run: the run's folder.
+        options: of the run.
+        notes: what stands beside the figures, JSON values.
+
+    Returns:
+        The held-out figures.
+    """
+    hardware = choose_hardware(options.device, options.precision)
+    ranks.join_group(hardware.device.type)
+    if ranks.rank() == 0:
+        run.folder.mkdir(parents=True, exist_ok=True)
+    else:
+        options = replace(options, report=say_nothing)
+    torch.manual_seed(options.seed)
+    task, options = build(options)
+    plan = train(task, run, options, hardware)
+    figures: dict[str, Any] = {}
+    if ranks.rank() == 0 and not options.only_estimate:
+        if options.keep == "best":
+            load_best(task, run)
+        options.report(f"{run.name}: measuring on held-out data")
+        task.net.to(task.stored_as).float()  # as the weights are stored
+        figures = {
+            **task.evaluate(task.net, hardware.device),
+            "steps": plan.num_steps,
+            "seed": plan.seed,
+            **(notes or {}),
+        }
+        if options.changes:
+            figures["changes"] = dict(options.changes)
+        if plan.start is not None:
+            figures["start"] = plan.start
+        figures = save_trained(task, run, figures)
+        options.report(f"{run.name}: finished, {_in_short(figures)}")
+    ranks.wait_for_all()
+    return figures
+
+
+def _initial_weights(name: str, run: RunFolder, options: TrainOptions) -> Path | None:
+    """What training starts from: the file that was asked for, or for states the action network of the same run."""
+    if options.init is not None or not name.startswith("states-"):
+        return options.init
+    action = RunFolder(run.out, "action")
+    return next((path for path in (action.start_of(name), action.weights) if path.is_file()), None)
+
+
+def _in_short(figures: dict[str, Any]) -> str:
+    return ", ".join(f"{key} {value:.4g}" for key, value in figures.items() if isinstance(value, int | float))

@@ -1,0 +1,186 @@
+"""Live sources, the real way: another process sends a stream over the network in real time."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from actparse.app.watching import Moment, watch_frames, watch_source
+from actparse.cli import main
+from actparse.commands.options import EXIT_USER_ERROR
+from actparse.core.errors import ConfigError, VideoError
+from actparse.core.structures import FrameParse
+from actparse.metrics.calibration import Calibration
+from actparse.parser import Parser, ParserConfig
+from actparse.stages.actions.tracks import FollowedTracks
+from actparse.video.decode import read_frames
+from actparse.video.live import LiveReader
+
+PUBLISHER = Path(__file__).parents[1] / "publisher.py"
+
+
+@contextmanager
+def stream(num_frames: int, rate: int) -> Iterator[str]:
+    """The address at which a reader is to listen; a process sends to it as soon as it does."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{probe.getsockname()[1]}"
+    sender = subprocess.Popen([sys.executable, PUBLISHER, address, str(num_frames), str(rate)])
+    try:
+        yield f"{address}?listen=1"
+    finally:
+        sender.kill()
+        sender.wait()
+
+
+@pytest.fixture(scope="module")
+def parser(random_bundle: Path) -> Parser:
+    return Parser.load(random_bundle, device="cpu", config=ParserConfig(stride=1))
+
+
+def test_what_is_not_taken_in_time_is_dropped_and_counted() -> None:
+    taken = []
+    with stream(60, 40) as address, LiveReader(address, stride=2) as reader:
+        for live in reader:
+            taken.append(live.frame)
+            time.sleep(0.2)  # four times as long as the source takes to offer the next
+    assert reader.num_read == 60
+    assert len(taken) + reader.num_dropped == 30
+    assert reader.num_dropped > 0
+    assert taken[0].index == 0
+    assert taken[-1].index == 58  # the newest of all, however slow the reader was
+    for frame in taken:
+        assert frame.index % 2 == 0
+        assert frame.image.shape == (96, 128, 3)
+        assert frame.time_seconds == pytest.approx(frame.index / 40, abs=1e-3)
+
+
+def test_a_file_plays_no_faster_than_it_is_seen(small_video: Path) -> None:
+    start = time.monotonic()
+    with LiveReader(str(small_video), stride=1) as reader:
+        for live in reader:
+            if live.frame.time_seconds >= 1:
+                break
+    assert live.arrival_seconds - start >= 1
+    assert reader.num_read <= 12
+
+
+def test_a_stream_is_parsed_as_it_comes(parser: Parser, tmp_path: Path) -> None:
+    with stream(50, 25) as address:
+        moments = list(watch_source(parser, address, out=tmp_path / "out"))
+    last = moments[-1]
+    assert last.num_read == 50
+    assert len(moments) + last.num_dropped == 50
+    assert last.watched.parse.index == 49
+    assert all(moment.delay_seconds > 0 for moment in moments)
+    assert sum(last.watched.action_scores.values()) == pytest.approx(1, abs=1e-5)
+    persons = [person for moment in moments for person in moment.watched.parse.persons]
+    assert persons
+    assert all(part.state is not None for person in persons for part in person.parts)
+    lines = (tmp_path / "out" / "frames.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["frame"]["index"] for line in lines] == [m.watched.parse.index for m in moments]
+    assert len(list(read_frames(tmp_path / "out" / "overlay.mp4"))) == len(moments)
+
+
+def test_watching_frame_by_frame_finds_what_streaming_does(parser: Parser, small_video: Path) -> None:
+    frames = list(read_frames(small_video, time_range=(0, 1)))
+    watched = [found.parse for found in watch_frames(parser, frames)]
+    streamed = list(parser.stream(small_video, time_range=(0, 1)))
+    assert [frame.index for frame in watched] == [frame.index for frame in streamed]
+    for a, b in zip(watched, streamed, strict=True):
+        assert [person.track_id for person in a.persons] == [person.track_id for person in b.persons]
+        for one, other in zip(a.persons, b.persons, strict=True):
+            assert one.box == pytest.approx(other.box, abs=1e-2)
+
+
+def test_the_action_rests_on_the_last_seconds_alone(parser: Parser, small_video: Path) -> None:
+    assert parser.tracks is not None
+    frames = list(parser.stream(small_video, time_range=(0, 1)))  # ten, 0.1 s apart
+    whole, short = FollowedTracks(parser.tracks), FollowedTracks(parser.tracks, memory_seconds=0.35)
+    last = FollowedTracks(parser.tracks)
+    for number, frame in enumerate(frames):
+        for followed in (whole, short) if number < 6 else (whole, short, last):
+            followed.with_states([frame])
+    assert short.action_evidence.weight == pytest.approx(last.action_evidence.weight)
+    assert short.action_evidence.weight < whole.action_evidence.weight
+
+
+def test_the_verdict_follows_the_threshold_and_the_persons(parser: Parser, small_video: Path) -> None:
+    frames = list(read_frames(small_video, time_range=(0, 0.3)))
+    calibrated = copy.copy(parser)
+    calibrated.calibration = Calibration(min_probability=0.999)
+    assert [watched.verdict for watched in watch_frames(parser, frames)] == ["known"] * 3
+    watched = list(watch_frames(calibrated, frames))
+    assert all(found.verdict_text.startswith("no known action (closest: ") for found in watched)
+    moment = Moment(watched[0], 0.1, 1, 0)
+    assert moment.to_dict()["verdict"] == "unknown"
+    calibrated.parse_frames = lambda frames, _: [FrameParse(f.index, f.time_seconds) for f in frames]  # type: ignore[method-assign]
+    assert [found.verdict_text for found in watch_frames(calibrated, frames)] == ["nobody found"] * 3
+
+
+def test_watch_prints_lines_and_a_summary(
+    capsys: pytest.CaptureFixture[str], random_bundle: Path, small_video: Path
+) -> None:
+    options = ["--weights", str(random_bundle), "--seconds", "2.5", "--stride", "2"]
+    assert main(["watch", str(small_video), *options]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    *lines, summary = out.splitlines()
+    assert lines
+    assert all("frames/s, delay " in line and line.endswith("dropped") for line in lines)
+    assert summary.startswith(f"{small_video}: ")
+    assert "dropped; delay" in summary
+
+
+def test_an_interrupt_ends_a_watch_cleanly(random_bundle: Path, small_video: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "actparse.cli", "watch", small_video, "--weights", random_bundle, "--json"]
+    command += ["--out", tmp_path / "out"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert "action_scores" in json.loads(process.stdout.readline())
+        os.kill(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "dropped; delay" in err
+    assert err.count("\n") == 1
+    assert list(read_frames(tmp_path / "out" / "overlay.mp4"))
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("nothing", "needs a camera's number, an address with ://, - or a file"),
+        ("tcp://127.0.0.1:9", "needs a camera, stream or video, got:"),
+        ("97", "needs a"),
+    ],
+)
+def test_what_cannot_be_watched_is_one_line(
+    capsys: pytest.CaptureFixture[str], random_bundle: Path, source: str, message: str
+) -> None:
+    assert main(["watch", source, "--weights", str(random_bundle)]) == EXIT_USER_ERROR
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_what_watching_needs_is_said(parser: Parser, random_bundle: Path, small_video: Path, tmp_path: Path) -> None:
+    shutil.copytree(random_bundle, tmp_path / "bundle", ignore=shutil.ignore_patterns("tracks.*"))
+    with pytest.raises(ConfigError, match="needs weights with a network on keypoints"):
+        next(watch_frames(Parser.load(tmp_path / "bundle", device="cpu"), []))
+    with pytest.raises(ConfigError, match="seconds must be greater than 0"):
+        next(watch_source(parser, str(small_video), seconds=0))
+    (tmp_path / "text.mp4").write_text("no video\n" * 50)
+    with pytest.raises(VideoError), LiveReader(str(tmp_path / "text.mp4")) as reader:
+        list(reader)

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from actparse.core.errors import ConfigError
+from actparse.core.vocabulary import LabelSpace
+from actparse.nets.csn import Csn, CsnConfig
+from actparse.stages.actions.classifier import (
+    ClipClassifier,
+    ClipConfig,
+    StateRecognizer,
+    best_states,
+    clip_frame_indices,
+    clip_image,
+    time_line,
+)
+from actparse.stages.actions.clips import FrameClips, SegmentClips, VideoClips
+
+LINE = ClipConfig(num_frames=4, frame_stride=1, num_clips=3, frame_rate=10.0, short_side=8)
+
+
+def gray(value: int, size: tuple[int, int] = (8, 10)) -> np.ndarray:
+    return np.full((*size, 3), value, np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("times", "rate", "frames"),
+    [
+        pytest.param([0.0, 0.1, 0.2], 10.0, [0, 1, 2], id="the line's own rate"),
+        pytest.param([k / 30 for k in range(9)], 10.0, [0, 3, 6], id="three times as many"),
+        pytest.param([0.0, 0.2, 0.4], 10.0, [0, 0, 1, 1, 2, 2], id="half as many"),
+        pytest.param([0.0, 0.05, 0.5, 0.55], 10.0, [0, 1, 1, 1, 1, 2, 3], id="a pause"),
+        pytest.param([5.0], 10.0, [0], id="one frame"),
+        pytest.param([0.0, 0.7], None, [0, 1], id="native frames"),
+    ],
+)
+def test_time_line(times: list[float], rate: float | None, frames: list[int]) -> None:
+    assert time_line(np.array(times), rate).tolist() == frames
+
+
+def test_clips_hold_frames_of_their_time() -> None:
+    indices = clip_frame_indices(np.arange(60) / 30, LINE)
+    assert indices.shape == (3, 4)
+    assert (np.diff(indices, axis=1) == 3).all()
+    assert indices[0, 0] < indices[1, 0] < indices[2, 0]
+
+
+def test_clip_image_keeps_the_shape_and_crops_the_centre() -> None:
+    assert clip_image(gray(1, (240, 320)), ClipConfig(short_side=96)).shape == (96, 128, 3)
+    assert clip_image(gray(1, (320, 240)), ClipConfig(short_side=96, crop=80)).shape == (80, 80, 3)
+
+
+def test_segment_and_video_agree_on_a_video_of_one_segment() -> None:
+    segment, video = SegmentClips(LINE), VideoClips(LINE, duration_seconds=2.0, num_frames=40)
+    for k in range(40):
+        segment.add(gray(k), 3 + k / 20)
+        video.add(gray(k), 3 + k / 20)
+    assert len(segment) == 40
+    assert np.array_equal(segment.clips(), video.clips())
+
+
+@pytest.mark.parametrize(
+    ("rate", "fps", "frame", "shown"),
+    [
+        pytest.param(None, 30, 10, [6, 8, 10, 12], id="native: as training has it"),
+        pytest.param(None, 30, 0, [0, 0, 0, 2], id="before the first frame it stays"),
+        pytest.param(None, 30, 39, [35, 37, 39, 39], id="after the last one it stays"),
+        pytest.param(10.0, 10, 20, [16, 18, 20, 22], id="the line's own rate"),
+        pytest.param(10.0, 30, 15, [3, 9, 15, 21], id="three times as many"),
+        pytest.param(10.0, 5, 10, [8, 9, 10, 11], id="half as many"),
+        pytest.param(10.0, 32.2, 39, [29, 35, 35, 35], id="a line that ends before the frame's own step"),
+    ],
+)
+def test_a_clip_has_the_asked_frame_in_its_middle(rate: float | None, fps: float, frame: int, shown: list[int]) -> None:
+    clips = FrameClips(replace(LINE, frame_stride=2, frame_rate=rate))
+    found = []
+    for k in range(40):
+        found += clips.add(gray(k), 3 + k / fps, asked=k == frame)
+        assert len(clips._steps) <= 12
+    found += clips.rest()
+    assert [clip[:, 0, 0, 0].tolist() for clip in found] == [shown]
+
+
+def test_clips_of_frames_come_in_order_when_they_are_whole() -> None:
+    clips = FrameClips(replace(LINE, frame_rate=None))
+    given = [len(clips.add(gray(k), k / 10, asked=k % 3 == 0)) for k in range(9)]
+    assert given == [0, 0, 0, 1, 0, 0, 1, 0, 0]
+    assert [int(clip[2, 0, 0, 0]) for clip in clips.rest()] == [6]
+
+
+def test_a_video_that_ends_early_repeats_its_last_frame() -> None:
+    video = VideoClips(LINE, duration_seconds=4.0, num_frames=40)
+    for k in range(10):
+        video.add(gray(k), k / 10)
+    assert video.clips().shape == (3, 4, 8, 10, 3)
+    assert (video.clips()[-1] == 9).all()
+
+
+def test_probabilities_are_averaged_over_clips() -> None:
+    torch.manual_seed(0)
+    config = CsnConfig(num_classes=3, num_blocks=(1, 1, 1, 1), widths=(8,) * 4, mid_widths=(4,) * 4, stem_width=4)
+    classifier = ClipClassifier(Csn(config).eval(), [("a",), ("b",), ("c",)], LINE, max_batch=2)
+    clips = np.random.default_rng(0).integers(0, 255, (3, 4, 32, 32, 3), dtype=np.uint8)
+    together = classifier.scores(classifier.inputs(clips))
+    alone = np.mean([classifier.scores(classifier.inputs(clips[n : n + 1])) for n in range(3)], axis=0)
+    assert together.sum() == pytest.approx(1, abs=1e-5)
+    assert np.allclose(together, alone, atol=2e-2)  # bfloat16 where the processor has it
+    scores = StateRecognizer({"head": classifier}).scores({LINE: clips})
+    assert np.allclose(scores["head"], together, atol=1e-6)
+
+
+LABELS = LabelSpace(
+    ("lunge", "push_up"),
+    ("bend", "hold", "none"),
+    {
+        "leg": (("lunge", "bend", "none"), ("push_up", "none", "none"), ("lunge", "none", "none")),
+        "head": (("lunge", "none"), ("push_up", "hold")),
+    },
+)
+SCORES = {"leg": np.array([0.5, 0.3, 0.1], np.float32) / 0.9, "head": np.array([0.4, 0.6], np.float32)}
+
+
+def test_states_without_an_action_take_the_likeliest_label() -> None:
+    states, scores = best_states(SCORES, LABELS)
+    assert states == {"left_leg": "bend", "right_leg": "none", "head": "hold"}
+    assert scores == pytest.approx({"left_leg": 0.5 / 0.9, "right_leg": 0.5 / 0.9, "head": 0.6})
+
+
+def test_states_follow_the_action() -> None:
+    states, scores = best_states(SCORES, LABELS, action="lunge")
+    assert states == {"left_leg": "bend", "right_leg": "none", "head": "none"}
+    assert scores == pytest.approx({"left_leg": 0.5 / 0.6, "right_leg": 0.5 / 0.6, "head": 1.0})
+    states, _ = best_states(SCORES, LABELS, action="push_up")
+    assert states == {"left_leg": "none", "right_leg": "none", "head": "hold"}
+    assert best_states(SCORES, LABELS, action="of another dataset") == best_states(SCORES, LABELS)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("num_frames", 0), ("rule", "other"), ("frame_rate", 0.0), ("crop", 999), ("short_side", 0)]
+)
+def test_a_wrong_field_is_named(field: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=rf"clip\.{field} must be"):
+        ClipConfig(**{field: value})

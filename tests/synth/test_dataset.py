@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from actparse.core.errors import ConfigError, DataError
+from actparse.data.evaluation import evaluate
+from actparse.data.kinetics_tps import KineticsTps, read_frame_truth
+from actparse.synth import dataset
+from actparse.synth.actions.registry import ACTIONS
+from actparse.synth.dataset import SPLITS_V1, SplitPlan, plan_splits, plan_videos, write_dataset, write_video
+from actparse.video.decode import probe
+
+PLANS = [SplitPlan("train", 1, 3), SplitPlan("test", 1, 3)]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("synth")
+    with pytest.MonkeyPatch.context() as patch:  # short videos: the rest is the same
+        patch.setattr(dataset, "MIN_FRAMES", 12)
+        patch.setattr(dataset, "MAX_FRAMES", 14)
+        write_dataset(root, PLANS)
+    return root
+
+
+def test_the_folders_are_those_of_kinetics_tps(made: Path) -> None:
+    data = KineticsTps(made)
+    assert data.splits == ("train", "test")
+    (record,) = data.videos("train")
+    assert record.action == ACTIONS[0]
+    info = probe(record.path)
+    assert (info.width, info.height, info.mean_fps) == (320, 240, pytest.approx(10.0))
+    assert len(list(record.annotation_dir.iterdir())) == info.num_frames
+    for person in read_frame_truth(record.frame_path(0)).persons:
+        assert person.keypoints is not None
+        assert person.identity is not None
+    assert {"none", "step_on"} & set(data.states)
+
+
+def test_the_truth_scores_itself_perfectly(made: Path) -> None:
+    for split in ("train", "test"):
+        assert evaluate(made, made / f"{split}_truth", split=split).roc_score == pytest.approx(0.9999)
+
+
+def test_a_video_can_be_made_alone(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataset, "MIN_FRAMES", 12)
+    monkeypatch.setattr(dataset, "MAX_FRAMES", 14)
+    video = plan_videos(PLANS[1])[0]
+    manifest = json.loads((made / "manifest.json").read_text())
+    assert write_video(tmp_path, video) == manifest["videos"][video.name]["annotation_sha256"]
+
+
+def test_another_plan_needs_another_folder(made: Path) -> None:
+    with pytest.raises(DataError, match=r"plan\.json: needs the plan"):
+        write_dataset(made, [SplitPlan("train", 1, 4)])
+
+
+def test_plans() -> None:
+    assert plan_splits(10, seed=1) == (SplitPlan("train", 8, 1), SplitPlan("test", 2, 1))
+    assert plan_splits(3, seed=1, test_share=1.0) == (SplitPlan("test", 3, 1),)
+    names = [video.name for plan in SPLITS_V1 for video in plan_videos(plan)]
+    seeds = [video.seed for plan in SPLITS_V1 for video in plan_videos(plan)]
+    assert len(set(names)) == len(set(seeds)) == sum(plan.count for plan in SPLITS_V1)
+    longer = plan_videos(SplitPlan("train", 5, 1))
+    assert longer[:3] == plan_videos(SplitPlan("train", 3, 1))
+    with pytest.raises(ConfigError, match="videos must be at least 1"):
+        plan_splits(0, seed=1)
+    with pytest.raises(ConfigError, match=r"test_share must be 0\.\.1"):
+        plan_splits(1, seed=1, test_share=2)
+
+
+def test_another_look_is_another_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataset, "MIN_FRAMES", 2)
+    monkeypatch.setattr(dataset, "MAX_FRAMES", 2)
+    manifest = write_dataset(tmp_path, [PLANS[0]], look="varied")
+    assert json.loads(manifest.read_text())["plan"]["look"] == "varied"
+    with pytest.raises(DataError, match=r"plan\.json: needs the plan"):
+        write_dataset(tmp_path, [PLANS[0]])
+    with pytest.raises(ConfigError, match=r"scene\.look must be one of plain, varied"):
+        write_dataset(tmp_path / "other", PLANS, look="odd")
