@@ -1,4 +1,4 @@
-"""What mkdocs does beside its own: pages of the commands' help and of public checkpoints, and files outside docs/ that pages link to.
+"""Add pages to the site: the help of every command, the public checkpoints, and files outside docs/ that pages link to.
 
 A link that leaves docs/ leads to a file of the repository. The site has no repository around it: such files go along,
 Markdown as pages.
