@@ -84,18 +84,29 @@ def repeated(source: Path, path: Path, seconds: float) -> Path:
 def run_parse(video: Path, options: list[str]) -> tuple[float, dict[str, float], float]:
     """Wall seconds of the whole command, seconds by stage, and peak resident MiB."""
     with tempfile.TemporaryDirectory() as out:
-        command = [sys.executable, "-m", "actparse", "parse", str(video), "--out", out, "--timings", "--json", *options]
+        command = [
+            sys.executable,
+            "-m",
+            "actparse",
+            "parse",
+            str(video),
+            "--out",
+            out,
+            "--timings",
+            "--json",
+            "--quiet",
+            *options,
+        ]
         start = time.perf_counter()
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         assert process.stdout is not None
         text = process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.perf_counter() - start
-    result = json.loads(text)
     if process.returncode != 0:
-        raise SystemExit(f"parse_speed: {result}")
-    return seconds, result["timings"], usage.ru_maxrss / 1024
+        raise SystemExit(f"parse_speed: {text}")
+    return seconds, json.loads(text)["timings"], usage.ru_maxrss / 1024
 
 
 def measure_speed(clip: Path, options: list[str], repeats: int) -> dict[str, object]:

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actparse.core.vocabulary import GROUP_PARTS, PARTS
+from actparse.metrics.tps import match_persons
 from actparse.stages.loading import bundle_folder, load_bundle, load_part_fusion, load_parts
 from actparse.stages.people.part_fusion import PartFusion, PartFusionConfig, PartSource, fuse, regressed, row_ious
 from actparse.stages.people.part_geometry import rule_boxes
@@ -85,34 +86,39 @@ def true_people(truth: list[dict[str, Any]]) -> dict[str, tuple[Floats, Floats]]
     """The annotated persons, their visibilities as confidences."""
     people = {}
     for entry in truth:
-        boxes, keypoints = people_of(*zip(*((p["box"], p["keypoints"]) for p in entry["persons"]), strict=True))
+        persons = entry["persons"]
+        boxes, keypoints = people_of([p["box"] for p in persons], [p["keypoints"] for p in persons])
         keypoints[..., 2] = np.array(CONFIDENCES)[keypoints[..., 2].astype(int)]
         people[entry["image"]] = (boxes, keypoints)
     return people
 
 
 def detected_people(images: Mapping[str, NDArray[np.uint8]], weights: str) -> dict[str, tuple[Floats, Floats]]:
-    """What a bundle's first two stages find."""
+    """Detect persons and keypoints with a bundle's first two stages, as `parse` does."""
     bundle = load_bundle(weights)
     people = {}
     for name, image in images.items():
-        boxes = bundle.persons.detect([image])[0].boxes
-        people[name] = (boxes, bundle.poses.estimate([image], [boxes])[0])
+        persons = bundle.persons.detect([image])[0]
+        persons, keypoints = bundle.poses.select(persons, bundle.poses.estimate([image], [persons.boxes])[0])
+        people[name] = (persons.boxes, keypoints)
     return people
 
 
 def match(entry: dict[str, Any], image: NDArray[np.uint8], found: Mapping[str, tuple[Floats, Floats]]) -> list[Person]:
-    """Of each true person of an image the found one whose box fits best."""
+    """Match the true persons of an image with detections; each detection matches one person."""
+    if entry["image"] not in found:
+        raise SystemExit(f"{entry['image']}: needs boxes and keypoints in the file of --keypoints, got none")
     boxes, keypoints = found[entry["image"]]
+    true_boxes = [tuple(person["box"]) for person in entry["persons"]]
+    pairs = match_persons(true_boxes, [tuple(box) for box in boxes.tolist()], MIN_PERSON_IOU)
     persons = []
-    for true in entry["persons"]:
-        parts = np.array([true["parts"].get(part) or [np.nan] * 4 for part in PARTS], np.float32)
-        ious = row_ious(boxes, np.broadcast_to(np.array(true["box"], np.float32), boxes.shape))
-        best = int(ious.argmax()) if len(ious) else -1
-        if best < 0 or ious[best] < MIN_PERSON_IOU:
-            persons.append(Person(image, parts, None, None))
-        else:
-            persons.append(Person(image, parts, boxes[best], keypoints[best]))
+    for index, person in enumerate(entry["persons"]):
+        parts = np.array([person["parts"].get(part) or [np.nan] * 4 for part in PARTS], np.float32)
+        match = pairs.get(index)
+        is_detected = match is not None
+        persons.append(
+            Person(image, parts, boxes[match] if is_detected else None, keypoints[match] if is_detected else None)
+        )
     return persons
 
 

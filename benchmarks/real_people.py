@@ -43,6 +43,8 @@ def main(words: Sequence[str] | None = None) -> int:
     arguments.add_argument("--json", type=Path, metavar="FILE", help="write the figures, null where there are none")
     arguments.add_argument("-v", "--verbose", action="store_true", help="a row for each photo and clip, too")
     args = arguments.parse_args(words)
+    if not args.folders and not args.other:
+        arguments.error("needs a FOLDER or --other FOLDER")
     try:
         parser = Parser.load(args.weights, device="cpu")
         measured = {}
@@ -170,11 +172,11 @@ def measure_other(parser: Parser, folder: Path, *, verbose: bool) -> dict[str, A
 def name_action(parser: Parser, clip: Path, true: str | None, verbose: bool) -> NamedAction:
     """Parse a clip."""
     parse = parser.parse(clip)
-    named = NamedAction(parse.action_scores, true, getattr(parse, "verdict", None))
+    named = NamedAction(parse.action_scores, true, parse.verdict)
     if verbose:
-        told = f"{named.best} {parse.action_scores[named.best]:.0%}" + (f", {named.verdict}" if named.verdict else "")
-        place = f", the true one {named.true_score:.0%} at rank {named.rank}" if true is not None else ""
-        print(f"{clip.name:36} {told}{place}", flush=True)
+        prediction = f"{named.best} {parse.action_scores[named.best]:.0%}, {named.verdict}"
+        rank = f", the true one {named.true_score:.0%} at rank {named.rank}" if true is not None else ""
+        print(f"{clip.name:36} {prediction}{rank}", flush=True)
     return named
 
 

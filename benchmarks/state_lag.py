@@ -17,6 +17,7 @@ import numpy as np
 
 from actparse.core.vocabulary import PARTS
 from actparse.data.kinetics_tps import KineticsTps, VideoRecord, read_frame_truth
+from actparse.metrics.figures import without_nan
 from actparse.metrics.state_lag import PoseTrack, best_lag
 from actparse.metrics.tps import match_persons
 from actparse.parser import Parser
@@ -25,6 +26,7 @@ from actparse.synth.scene import SceneConfig, build_cast
 
 STEP_SECONDS = 0.05
 SECONDS = 22.0
+FRAME_SECONDS = 0.1  # of SynthTPS's videos
 FIRST_SEED = 77_000
 HUMAN_IOU = 0.5  # of a found and a true person that are the same
 
@@ -47,7 +49,8 @@ def main() -> None:
     worst = max((abs(lag) for lag in lags.values() if not math.isnan(lag)), default=math.nan)
     print(f"{'largest':24s}{worst:7.2f}")
     if args.json:
-        args.json.write_text(json.dumps({action: round(lag, 3) for action, lag in lags.items()}, indent=1))
+        metrics = {action: without_nan(round(lag, 3)) for action, lag in lags.items()}
+        args.json.write_text(json.dumps(metrics, indent=1))
 
 
 def of_generator(num_scenes: int, actions: tuple[str, ...] = ACTIONS) -> dict[str, float]:
@@ -76,7 +79,7 @@ def of_parses(weights: str, root: Path, split: str) -> dict[str, float]:
         tracks[video.action] += parsed_tracks(parser, video)
         print(f"\r{sum(map(len, tracks.values()))} people", end="", file=sys.stderr)
     print(file=sys.stderr)
-    return {action: best_lag(found, 0.1) for action, found in sorted(tracks.items())}
+    return {action: best_lag(found, FRAME_SECONDS) for action, found in sorted(tracks.items())}
 
 
 def parsed_tracks(parser: Parser, video: VideoRecord) -> list[PoseTrack]:
