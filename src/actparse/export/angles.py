@@ -65,7 +65,10 @@ def person_angles(persons: Sequence[PersonParse], *, min_confidence: float = MIN
 
 
 def _between_limbs(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the angle at the middle of three points, (..., 3, 2) -> (...,) degrees 0..180; NaN if a limb has no length."""
+    """Return the angle at the middle of three points, (..., 3, 2) -> (...,) degrees 0..180.
+
+    NaN if a limb has no length.
+    """
     first = points[..., 0, :] - points[..., 1, :]
     second = points[..., 2, :] - points[..., 1, :]
     across = first[..., 0] * second[..., 1] - first[..., 1] * second[..., 0]
