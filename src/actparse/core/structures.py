@@ -16,9 +16,7 @@ from actparse.core.vocabulary import NUM_KEYPOINTS, PART_INDEX
 SCHEMA_VERSION = "1.2"  # 1.1 added reasons and explanation, 1.2 verdict
 SCHEMA_MAJOR = "1"  # a reader accepts all of its minor versions
 
-Verdict = Literal[
-    "known", "unknown", "nobody"
-]  # an action is asserted; no action is; no person was detected in any frame
+Verdict = Literal["known", "unknown", "nobody"]  # an action is asserted; none is; no person was detected
 
 
 @dataclass(frozen=True)
@@ -143,9 +141,8 @@ class VideoParse:
 
     def to_json(self, *, indent: int | None = None) -> str:
         """Return the parse as JSON text that `json_schema()` describes."""
-        return json.dumps(
-            self, default=vars, indent=indent, ensure_ascii=False, allow_nan=False
-        )  # `vars`, because `asdict` would copy everything
+        # `vars`, because `asdict` would copy everything
+        return json.dumps(self, default=vars, indent=indent, ensure_ascii=False, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> VideoParse:

@@ -114,7 +114,7 @@ def _list_faults(root: Path) -> Iterator[Fault]:
             for part in sorted(set(PARTS) - set(word_list.words)):
                 yield Fault("list", word_list.where, f"the ten body parts, {part} too", "a list without it")
             for part in sorted(set(word_list.words) - set(PARTS)):
-                yield Fault("list", word_list.where, "the ten body parts alone", repr(part[:80]))
+                yield Fault("list", word_list.where, "only the ten body parts", repr(part[:80]))
 
 
 def _duplicate_names(listings: Mapping[str, VideoListing]) -> Iterator[Fault]:

@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 from actparse.data.faults import Fault, likewise
 from actparse.data.scan import EMPTY, INVERTED, MISSING
 
-ROUNDING_PIXELS = (
-    1.0  # by which a box may leave the image: corners are rounded, and some datasets include the last pixel
-)
+ROUNDING_PIXELS = 1.0  # a box may leave the image by this: corners are rounded, some include the last pixel
 NULL = -1
 
 Mask = NDArray[np.bool_]

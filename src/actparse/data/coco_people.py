@@ -125,13 +125,12 @@ def _xywh(raw: Any, where: str) -> tuple[float, float, float, float]:
 
 def _labelled(file: str, size: tuple[int, int] | None, annotations: Sequence[_Annotation]) -> LabelledImage:
     persons = [annotation for annotation in annotations if not annotation.is_crowd]
+    crowds = [annotation for annotation in annotations if annotation.is_crowd]
     return LabelledImage(
         file=file,
         size=size,
         boxes=np.array([person.box for person in persons], np.float32).reshape(-1, 4),
         keypoints=np.array([person.keypoints for person in persons], np.float32).reshape(-1, NUM_KEYPOINTS, 3),
         areas=np.array([person.area for person in persons], np.float32),
-        crowds=np.array([annotation.box for annotation in annotations if annotation.is_crowd], np.float32).reshape(
-            -1, 4
-        ),
+        crowds=np.array([crowd.box for crowd in crowds], np.float32).reshape(-1, 4),
     )

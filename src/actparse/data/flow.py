@@ -82,7 +82,7 @@ class FlowPlan:
         """Return the plan as one line of text."""
         done = f"{self.num_done} videos have their flow"
         if not self.jobs:
-            return f"{self.out}: {done}, nothing is to be done"
+            return f"{self.out}: {done}, nothing to do"
         fields, files = self.num_fields, 2 * self.num_fields
         line = (
             f"{self.out}: flow of {len(self.jobs)} videos: {fields} fields in {files} files, about "
@@ -91,9 +91,9 @@ class FlowPlan:
         if self.num_done:
             line += f"; {done}"
         if self.num_bytes > self.free_bytes:
-            line += "; the disk will not hold it: --short-side or --out"
+            line += "; the disk is too small: use a smaller --short-side or another --out"
         elif self.free_files is not None and files > self.free_files:
-            line += f"; the disk has room for {self.free_files} more files alone: --out"
+            line += f"; the disk only has room for {self.free_files} more files: use another --out"
         return line
 
 
@@ -189,9 +189,8 @@ def _estimated_bytes(jobs: Sequence[FlowJob], flow_format: FlowFormat, block: in
     pixels = sum(math.prod(jobs[index].size) for index, size in zip(chosen, sizes, strict=True) if size)
     bytes_per_pixel: float = sum(sizes) / max(pixels, 1) / 2  # of one of the two files
     files = ((2 * job.num_fields, bytes_per_pixel * math.prod(job.size)) for job in jobs)
-    return round(
-        sum(count * max(size + block / 2, block) for count, size in files)
-    )  # half of the last block is empty on average
+    # of each file, half of the last block is empty on average
+    return round(sum(count * max(size + block / 2, block) for count, size in files))
 
 
 def sample_bytes(job: FlowJob, flow_format: FlowFormat) -> int:

@@ -94,7 +94,9 @@ def expect_format(folder: Path, flow_format: FlowFormat) -> None:
         raise DataError(f"{path}: needs the settings of the flow beside it, got a file that cannot be read") from None
     for name, value in flow_format.to_dict().items():
         if existing.get(name) != value:
-            raise DataError(f"{path}: the flow there has {name} {existing.get(name)}, got {value}: another folder?")
+            raise DataError(
+                f"{path}: the existing flow has {name} {existing.get(name)}, got {value}: use another folder"
+            )
 
 
 def has_flow(folder: Path, video: Path) -> bool:

@@ -65,9 +65,7 @@ def list_annotations(root: Path, split: str) -> AnnotationListing:
 
 
 def _nested_first(file: tuple[str, int, int]) -> tuple[bool, str]:
-    return "/" not in file[0], file[
-        0
-    ]  # nested folders of the same name come first: KineticsTps uses them if they exist
+    return "/" not in file[0], file[0]  # nested files come first: KineticsTps uses the nested folder if it exists
 
 
 def list_videos(root: Path, split: str) -> VideoListing:

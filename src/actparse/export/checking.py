@@ -31,13 +31,13 @@ def _check_persons(frame: FrameParse) -> None:
     for person in frame.persons:
         where = f"parse: frame {frame.index}, track {person.track_id}"
         if person.track_id in tracks:
-            raise DataError(f"{where}: a person must stand once in a frame, got a second")
+            raise DataError(f"{where}: a person must occur once in a frame, got a second")
         tracks.add(person.track_id)
         _expect_finite(where, _float_fields(person))
         names = [part.name for part in person.parts]
         duplicate = next((name for name in names if names.count(name) > 1), None)
         if duplicate:
-            raise DataError(f"{where}: a part must stand once, got {duplicate} twice")
+            raise DataError(f"{where}: a part must occur once, got {duplicate} twice")
 
 
 def _float_fields(person: PersonParse) -> Iterator[float]:

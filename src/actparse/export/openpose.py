@@ -105,7 +105,7 @@ def _expect_replaceable(folder: Path) -> None:
         raise OutputError(f"{folder}: needs a folder, got a file")
     other = next((path for path in folder.glob("*") if not path.name.endswith("_keypoints.json")), None)
     if other is not None:
-        raise OutputError(f"{folder}: needs a new folder or one of *_keypoints.json alone, got {other.name} in it")
+        raise OutputError(f"{folder}: needs a new folder or one with only *_keypoints.json, got {other.name} in it")
 
 
 def _person(person: PersonParse) -> dict[str, Any]:

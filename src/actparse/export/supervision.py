@@ -35,7 +35,7 @@ def to_supervision(frame: FrameParse) -> SupervisionFrame:
     except ModuleNotFoundError:
         raise ConfigError("to_supervision needs supervision: pip install 'actparse[export]'") from None
     persons = frame.persons
-    part_pairs = [(person, part) for person in persons for part in person.parts]
+    pairs = [(person, part) for person in persons for part in person.parts]
     points = np.asarray([person.keypoints for person in persons], np.float32).reshape(-1, NUM_KEYPOINTS, 3)
     scores = np.array([person.score for person in persons], np.float32)
     return SupervisionFrame(
@@ -47,16 +47,14 @@ def to_supervision(frame: FrameParse) -> SupervisionFrame:
             data={"class_name": np.array(["person"] * len(persons), object)},
         ),
         parts=sv.Detections(
-            xyxy=np.array([part.box for _, part in part_pairs], np.float32).reshape(-1, 4),
-            confidence=np.array([part.score for _, part in part_pairs], np.float32),
-            class_id=np.array([PART_INDEX[part.name] for _, part in part_pairs], int),
-            tracker_id=np.array([person.track_id for person, _ in part_pairs], int),
+            xyxy=np.array([part.box for _, part in pairs], np.float32).reshape(-1, 4),
+            confidence=np.array([part.score for _, part in pairs], np.float32),
+            class_id=np.array([PART_INDEX[part.name] for _, part in pairs], int),
+            tracker_id=np.array([person.track_id for person, _ in pairs], int),
             data={
-                "class_name": np.array([part.name for _, part in part_pairs], object),
-                "state": np.array([part.state for _, part in part_pairs], object),
-                "state_score": np.array(
-                    [part.state_score for _, part in part_pairs], np.float32
-                ),  # NaN without a state
+                "class_name": np.array([part.name for _, part in pairs], object),
+                "state": np.array([part.state for _, part in pairs], object),
+                "state_score": np.array([part.state_score for _, part in pairs], np.float32),  # NaN without a state
             },
         ),
         keypoints=sv.KeyPoints(

@@ -235,9 +235,7 @@ class _Reader:
             self._track = None
         elif name in ("box", "skeleton"):
             if name == "skeleton" and self._shape is not None:
-                self._shape.outside = not (
-                    self._shape.values[:, 2] > OUTSIDE
-                ).any()  # a skeleton itself has no flag "outside"
+                self._shape.outside = not (self._shape.values[:, 2] > OUTSIDE).any()  # a skeleton has no such flag
             self._shape = None
         elif name == "attribute" and self._shape is not None:
             self._shape.attributes.setdefault(self._attribute, self._text)

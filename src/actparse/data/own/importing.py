@@ -307,7 +307,7 @@ def _warnings(config: OwnConfig, videos: Sequence[OwnVideo], files: Mapping[str,
     for video in videos:
         if video.split != TRAIN and not any(frame % EVALUATED_STRIDE == 0 for frame in video.frames):
             needs = f"one of the frames 0, {EVALUATED_STRIDE}, {2 * EVALUATED_STRIDE}, ... must be labelled"
-            yield f"{video.name}: its parts cannot be judged: {needs}, got frame {min(video.frames)} first"
+            yield f"{video.name}: its parts cannot be evaluated: {needs}, got frame {min(video.frames)} first"
     trained_actions = {video.action for video in videos if video.split == TRAIN}
     for action in config.actions:
         if action not in trained_actions:
