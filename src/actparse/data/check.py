@@ -235,17 +235,14 @@ def _gaps(video: AnnotatedVideo, frames: Sequence[int], length: int | None) -> I
         (first, last), *others = missing
         rest = [(first + step, last), *others] if first < last else others
         got = "no file" + likewise(_run_name(*run) for run in rest)
-        yield Fault("frame-missing", _file(video, first), f"annotation of {_every(step)} frame", got)
+        every = "every" if step == 1 else f"every {step}th"
+        yield Fault("frame-missing", _file(video, first), f"annotation of {every} frame", got)
 
 
 def _file(video: AnnotatedVideo, frame: int) -> str:
     """Return the path of a frame's annotation; if it does not exist, the path that it would have."""
     below = video.files[0][0].rpartition("/")[0]
     return "/".join(filter(None, (video.folder, below, frame_name(frame))))
-
-
-def _every(step: int) -> str:
-    return "every" if step == 1 else f"every {step}th"
 
 
 def _run_name(first: int, last: int) -> str:

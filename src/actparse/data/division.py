@@ -22,10 +22,6 @@ def held_out_names(names: Iterable[str], *, seed: int = 0) -> frozenset[str]:
         names: of the videos; duplicates count once.
         seed: any integer; each seed chooses other videos.
     """
-    ranked = sorted(set(names), key=lambda name: _rank(name, seed))
+    prefix = f"{seed}/" if seed else ""
+    ranked = sorted(set(names), key=lambda name: hashlib.sha256(f"{prefix}{name}".encode()).hexdigest())
     return frozenset(ranked[: round(len(ranked) * HELD_OUT / IN_ALL)])
-
-
-def _rank(name: str, seed: int) -> str:
-    text = f"{seed}/{name}" if seed else name
-    return hashlib.sha256(text.encode()).hexdigest()

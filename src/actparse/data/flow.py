@@ -27,7 +27,6 @@ from actparse.core.pools import in_order
 from actparse.data.flow_files import (
     SETTINGS_FILE,
     FlowFormat,
-    WrittenFlow,
     expect_format,
     has_flow,
     num_fields,
@@ -227,10 +226,6 @@ def write_flow(plan: FlowPlan, *, processes: int | None = None, progress: Progre
         jobs = [(job.path, plan.out / job.name, work, plan.format) for job in plan.jobs]
         with _progress_reported(plan, work, progress):
             results = list(in_order(write_video_flow, jobs, processes=processes or os.cpu_count(), end_running=True))
-    return _outcome(results)
-
-
-def _outcome(results: Sequence[WrittenFlow]) -> FlowOutcome:
     failures = tuple(result.error for result in results if result.error is not None)
     warnings = tuple(warning for result in results for warning in result.warnings)
     return FlowOutcome(len(results) - len(failures), failures, warnings)

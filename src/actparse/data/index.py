@@ -286,12 +286,9 @@ def _box_table(video: AnnotatedVideo, boxes: BoxRows) -> pa.Table:
         **{name: getattr(boxes, name) for name in ("frame", "person", "part", "object", "state", "validity")},
         **dict(zip(("x1", "y1", "x2", "y2"), corners, strict=True)),
     }
-    arrays = [pa.array(columns[field.name], _without_dictionary(field.type)).cast(field.type) for field in BOX_COLUMNS]
+    plain_types = {field.name: pa.string() if field.type == _WORD else field.type for field in BOX_COLUMNS}
+    arrays = [pa.array(columns[field.name], plain_types[field.name]).cast(field.type) for field in BOX_COLUMNS]
     return pa.Table.from_arrays(arrays, schema=BOX_COLUMNS)
-
-
-def _without_dictionary(kind: pa.DataType) -> pa.DataType:
-    return pa.string() if kind == _WORD else kind
 
 
 def _write_table(path: Path, table: pa.Table) -> None:

@@ -60,12 +60,10 @@ def list_annotations(root: Path, split: str) -> AnnotationListing:
         for name in _folders(root, f"{top}/{action}", unexpected):
             folder = f"{top}/{action}/{name}"
             files = list(_files(root, folder, "", unexpected, may_nest=name))
-            videos.append(AnnotatedVideo(split, action, name, folder, tuple(sorted(files, key=_nested_first))))
+            # nested files come first: KineticsTps uses the nested folder if it exists
+            files.sort(key=lambda file: ("/" not in file[0], file[0]))
+            videos.append(AnnotatedVideo(split, action, name, folder, tuple(files)))
     return AnnotationListing(tuple(videos), tuple(unexpected))
-
-
-def _nested_first(file: tuple[str, int, int]) -> tuple[bool, str]:
-    return "/" not in file[0], file[0]  # nested files come first: KineticsTps uses the nested folder if it exists
 
 
 def list_videos(root: Path, split: str) -> VideoListing:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from actparse.core.errors import DataError
-from actparse.core.structures import Detections, FrameParse, VideoParse
+from actparse.core.structures import Detections, FrameParse
 from actparse.core.vocabulary import PART_INDEX
 from actparse.data.kinetics_tps import frame_name
 from actparse.data.parses import find_parses, load_parse
@@ -73,13 +73,9 @@ def _run_of_parses(name: str, parses: Mapping[str, Path], truth: TpsFiles) -> Pr
         parse = load_parse(parses[video])
         files = parses_to_predictions({video: parse})
         actions[video], parts[video] = files.videos[video], files.parts[video]
-        boxes[video] = _frame_boxes(parse, files.parts[video])
+        frames = {frame_name(frame.index): frame for frame in parse.frames}
+        boxes[video] = {name: _detected_boxes(frame) for name, frame in frames.items() if name in files.parts[video]}
     return PredictionRun(name, TpsFiles(actions, parts), boxes, {video: parses[video].parent for video in truth.videos})
-
-
-def _frame_boxes(parse: VideoParse, evaluated: Mapping[str, Any]) -> dict[str, FrameBoxes]:
-    frames_by_name = ((frame_name(frame.index), frame) for frame in parse.frames)
-    return {name: _detected_boxes(frame) for name, frame in frames_by_name if name in evaluated}
 
 
 def _detected_boxes(frame: FrameParse) -> FrameBoxes:

@@ -79,12 +79,13 @@ def cvat_labels(parse: VideoParse) -> tuple[Label, ...]:
     """Return the labels that the annotations of a parse use; the states are those that occur in the parse."""
     score = Attribute("score", "text", True, "", ())
     action = Attribute("action", "select", False, UNDEFINED, (UNDEFINED, parse.action))
+    state_score = Attribute("state_score", "text", True, "", ())
     states = _states(parse)
     return (
         Label("person", "rectangle", (PERSON_NUMBER, action, score)),
         Label("skeleton", "skeleton", (PERSON_NUMBER,), skeleton_svg(), sublabels=KEYPOINTS),
         *(
-            Label(part, "rectangle", (PERSON_NUMBER, _state(states[PART_GROUP[part]]), score, _state_score()))
+            Label(part, "rectangle", (PERSON_NUMBER, _state(states[PART_GROUP[part]]), score, state_score))
             for part in PARTS
         ),
     )
@@ -127,7 +128,3 @@ def _states(parse: VideoParse) -> dict[str, tuple[str, ...]]:
 
 def _state(states: tuple[str, ...]) -> Attribute:
     return Attribute("state", "select", True, UNDEFINED, (UNDEFINED, *states))
-
-
-def _state_score() -> Attribute:
-    return Attribute("state_score", "text", True, "", ())
