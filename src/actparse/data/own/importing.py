@@ -45,7 +45,7 @@ def dataset_root(path: Path) -> tuple[Path, ImportReport | None]:
     """Return the root of a dataset: the folder itself, or the tree of a YAML file, which is imported if necessary.
 
     Args:
-        path: a dataset's folder, or a YAML file; its tree lies beside it, in .cache/<the file's stem>.
+        path: a dataset's folder, or a YAML file; its tree is written beside it, to .cache/<the file's stem>.
 
     Returns:
         The root, and the report of an import, None if none was necessary.
