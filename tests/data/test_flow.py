@@ -126,7 +126,7 @@ def test_the_command_goes_on_and_skips(root: Path, capsys: pytest.CaptureFixture
     assert "2 videos have their flow" in out
     assert {name: files_of(root / "flow" / name) for name in ("a", "b")} == before
     assert main(["data", "flow", str(root), *COMMAND]) == 0
-    assert "3 videos have their flow, nothing is to be done" in capsys.readouterr().out
+    assert "3 videos have their flow, nothing to do" in capsys.readouterr().out
 
 
 def test_what_does_not_decode_is_named_and_stops_nothing(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -216,9 +216,9 @@ def test_a_disk_that_is_too_small_is_said() -> None:
     plan = FlowPlan(Path("flow"), FAST, (job,), 2, (), int(3e9), int(1e6), 5)
     assert plan.to_text() == (
         "flow: flow of 1 videos: 10 fields in 20 files, about 3.0 GB; 1.0 MB are free; 2 videos have their flow; "
-        "the disk will not hold it: --short-side or --out"
+        "the disk is too small: use a smaller --short-side or another --out"
     )
-    assert "room for 5 more files alone" in replace(plan, num_bytes=5).to_text()
+    assert "only has room for 5 more files" in replace(plan, num_bytes=5).to_text()
 
 
 def test_progress_counts_fields_on_the_disk(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,7 +256,9 @@ def test_what_cannot_be_is_said(root: Path, tmp_path: Path, capsys: pytest.Captu
 def test_one_folder_holds_one_kind_of_flow(root: Path, tmp_path: Path) -> None:
     out = tmp_path / "flow"
     write_flow(plan_flow(root, out, splits=["test"], flow_format=FAST, processes=1), processes=1)
-    with pytest.raises(DataError, match=r"flow\.json: the flow there has suffix \.jpg, got \.png: another folder\?"):
+    with pytest.raises(
+        DataError, match=r"flow\.json: the existing flow has suffix \.jpg, got \.png: use another folder"
+    ):
         plan_flow(root, out, flow_format=LOSSLESS)
     (out / "flow.json").write_text("[1]")
     with pytest.raises(DataError, match=r"flow\.json: needs the settings"):

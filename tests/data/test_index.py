@@ -108,7 +108,7 @@ def test_a_damaged_index_is_named(tree: Path) -> None:
     index, _ = open_here(tree)
     path = index.shards[0].path(index.folder, "boxes")
     path.write_bytes(path.read_bytes()[:50])
-    with pytest.raises(DataError, match="a damaged index, remove it to make it anew"):
+    with pytest.raises(DataError, match="a damaged index, remove it to build it again"):
         index.boxes("train")
 
 

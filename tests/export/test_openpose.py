@@ -73,7 +73,7 @@ def test_a_folder_of_such_files_is_replaced_and_any_other_is_left_alone(tmp_path
     write_openpose(replace(example_parse(), frames=()), folder)
     assert list(folder.iterdir()) == []
     (folder / "notes.txt").write_text("mine")
-    with pytest.raises(OutputError, match=r"keypoints.json alone, got notes.txt in it"):
+    with pytest.raises(OutputError, match=r"keypoints.json, got notes.txt in it"):
         write_openpose(example_parse(), folder)
     assert (folder / "notes.txt").read_text() == "mine"
     with pytest.raises(OutputError, match="needs a folder, got a file"):

@@ -152,8 +152,8 @@ def broken(change: str):
     ("change", "message"),
     [
         ("order", "frames must ascend, got frame 0 after frame 5"),
-        ("twice", "frame 0, track 1: a person must stand once"),
-        ("part", "frame 0, track 1: a part must stand once, got head twice"),
+        ("twice", "frame 0, track 1: a person must occur once"),
+        ("part", "frame 0, track 1: a part must occur once, got head twice"),
         ("nan", "frame 0, track 1: needs finite numbers, got nan"),
     ],
 )

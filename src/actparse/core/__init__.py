@@ -1,1 +1,1 @@
-"""What every room may use: words, result types, errors, files, processes, progress."""
+"""Shared modules that every package may import: vocabulary, result types, errors, files, processes, progress."""

@@ -1,4 +1,4 @@
-"""What a user can get wrong. Each message is one line: the file or field, what it needs, what it got."""
+"""Errors that a user can fix. Each message is one line: the file or field, what it needs, what it got."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Protocol
 
 
 class ActparseError(ValueError):
-    """Base of every error that the person at the keyboard can mend; the command shows it as one line, exit code 2."""
+    """Base class for errors that the user can fix; the command prints it as one line and exits with code 2."""
 
 
 class ConfigError(ActparseError):
-    """A field of a config or an option of a command is out of its range."""
+    """A field of a config or an option of a command is invalid."""
 
 
 class ShapeError(ActparseError):
@@ -23,7 +23,7 @@ class VideoError(ActparseError):
 
 
 class DataError(ActparseError):
-    """A dataset, an annotation, a parse or a submission is not what its format says."""
+    """A dataset, an annotation, a parse or a submission does not follow its format."""
 
 
 class WeightsError(ActparseError):
@@ -31,15 +31,15 @@ class WeightsError(ActparseError):
 
 
 class TrainingError(ActparseError):
-    """A training run cannot start, go on, or be resumed."""
+    """A training run cannot start, continue or resume."""
 
 
 class OutputError(ActparseError):
-    """A result cannot be written where it should go."""
+    """A result cannot be written to its destination."""
 
 
 def named(where: object, error: ActparseError) -> str:
-    """An error's line, beginning with the file or folder that it is about."""
+    """Return an error's message, beginning with the file or folder that it is about."""
     line = str(error)
     return line if line.startswith(str(where)) else f"{where}: {line}"
 
@@ -52,12 +52,12 @@ class Shaped(Protocol):
 
 
 def expect_shape(name: str, array: Shaped, shape: tuple[int | None, ...]) -> None:
-    """Check an array's shape; None stands for any length.
+    """Check an array's shape; None matches any length.
 
     Raises:
-        ShapeError: the number of axes or the length of one differs.
+        ShapeError: the number of axes or the length of an axis differs.
     """
     got = tuple(array.shape)
-    if len(got) != len(shape) or any(want is not None and want != have for want, have in zip(shape, got, strict=True)):
-        wanted = ", ".join("any" if n is None else str(n) for n in shape)
-        raise ShapeError(f"{name} must have shape ({wanted}), got {got}")
+    if len(got) != len(shape) or any(n is not None and n != length for n, length in zip(shape, got, strict=True)):
+        expected = ", ".join("any" if n is None else str(n) for n in shape)
+        raise ShapeError(f"{name} must have shape ({expected}), got {got}")

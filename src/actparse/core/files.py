@@ -1,4 +1,4 @@
-"""Files that are either whole or not there: written beside their place, then renamed."""
+"""Atomic file writing: a file is written under a temporary name in its folder, then renamed."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from actparse.core.errors import OutputError
 
 @contextmanager
 def written_beside(path: Path) -> Iterator[Path]:
-    """A temporary path in the same folder, which takes `path`'s place when the body ends well and is removed when not.
+    """Yield a temporary path in the folder of `path`; it replaces `path` if the body succeeds, else it is removed.
 
     Raises:
-        OutputError: the folder cannot be made or written, or the disk is full.
+        OutputError: the folder cannot be created or written, or the disk is full.
     """
-    made = [folder for folder in (path.parent, *path.parent.parents) if not folder.exists()]  # the innermost first
+    new_folders = [folder for folder in (path.parent, *path.parent.parents) if not folder.exists()]  # innermost first
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem[:40]}-", suffix=path.suffix)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror}") from None
     os.close(handle)
-    beside = Path(name)
+    temporary = Path(name)
     try:
-        yield beside
-        beside.chmod(0o666 & ~_umask())
-        beside.replace(path)
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from None
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         if not path.exists():
-            _remove_empty(made)
+            _remove_empty(new_folders)
 
 
 def _remove_empty(folders: list[Path]) -> None:
@@ -44,7 +44,7 @@ def _remove_empty(folders: list[Path]) -> None:
         try:
             folder.rmdir()
         except OSError:
-            return  # it holds something, or is gone
+            return  # it is not empty, or does not exist
 
 
 def _umask() -> int:
@@ -54,20 +54,20 @@ def _umask() -> int:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text, whole or not at all.
+    """Write UTF-8 text, completely or not at all.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    with written_beside(path) as beside:
-        beside.write_text(text, encoding="utf-8")
+    with written_beside(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def copy_file(source: Path, path: Path) -> None:
-    """Copy a file, whole or not at all.
+    """Copy a file, completely or not at all.
 
     Raises:
         OutputError: the file cannot be read or written.
     """
-    with written_beside(path) as beside:
-        shutil.copyfile(source, beside)
+    with written_beside(path) as temporary:
+        shutil.copyfile(source, temporary)

@@ -1,4 +1,4 @@
-"""Work over several processes, spawned and not forked: a fork of a process whose libraries run threads may hang."""
+"""Work in several processes. They are spawned, not forked: forking a process whose libraries run threads may hang."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 from actparse.core.errors import DataError
 
 Result = TypeVar("Result")
-FEW_JOBS = 8  # done here: to start processes takes longer
-JOBS_AHEAD = 4  # of each process, so that results wait in little memory
+FEW_JOBS = 8  # up to this many jobs run in this process: starting others takes longer
+JOBS_AHEAD = 4  # jobs submitted ahead for each process; a limit keeps the waiting results small
 
 
 def in_order(
@@ -26,14 +26,15 @@ def in_order(
     processes: int | None = None,
     end_running: bool = False,
 ) -> Iterator[Result]:
-    """Results of `work(*job)` one by one in the order of the jobs, made ahead by other processes.
+    """Yield the results of `work(*job)` in the order of the jobs; other processes compute them ahead.
 
     Args:
-        work: a module's function; it and its arguments travel to the processes.
+        work: a function of a module; it and its arguments are pickled and sent to the processes.
         jobs: arguments of each call.
-        processes: None is one for each core; 1 stays in this process, as a few jobs do.
-        end_running: where the caller stops early, as by Ctrl-C, end what runs, for jobs that take minutes; what they
-            leave on the disk is the caller's to remove. Else it is waited for.
+        processes: number of processes. None is one for each core, and this process for FEW_JOBS or fewer; 1 is this
+            process.
+        end_running: if the caller stops early, for example by Ctrl-C, end the running jobs instead of waiting for
+            them. For jobs that take minutes; the caller must remove what they leave on the disk.
 
     Raises:
         DataError: a process was killed from outside.
@@ -65,18 +66,18 @@ def in_order(
 
 
 def _follow_parent(stop: Event) -> None:
-    """End when the parent does or says so, and not before.
+    """End this process when the parent ends or requests it, and ignore Ctrl-C.
 
-    Ctrl-C reaches every process of a terminal: the parent ends the others, without their traces. A parent that is
-    killed ends nobody, and the others would wait for work for ever.
+    Ctrl-C reaches every process of a terminal: the parent ends the others, without their tracebacks. A parent that is
+    killed cannot end the others, which would wait for work forever.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
-    threading.Thread(target=_end_when_told, args=(stop,), daemon=True).start()
+    threading.Thread(target=_end_on_request, args=(stop,), daemon=True).start()
 
 
 def end_with_parent() -> None:
-    """From now on, end this process when the one that started it does, however that ends."""
+    """End this process as soon as its parent process ends, for whatever reason."""
     threading.Thread(target=_wait_for_parent, daemon=True).start()
 
 
@@ -87,6 +88,6 @@ def _wait_for_parent() -> None:
         os._exit(1)
 
 
-def _end_when_told(stop: Event) -> None:
+def _end_on_request(stop: Event) -> None:
     stop.wait()
     os._exit(1)

@@ -1,4 +1,4 @@
-"""Progress of long work: bars on a terminal, plain lines elsewhere, both with a rate and the time that is left."""
+"""Progress of long operations: bars on a terminal, else plain lines; both with a rate and the remaining time."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-LINE_SECONDS = 10.0  # between two lines where there is no terminal
+LINE_SECONDS = 10.0  # between two lines, if there is no terminal
 TERMINAL_HZ = 5.0  # updates of a bar
-Update = Callable[[int, int], None]  # units done, units in all
+Update = Callable[[int, int], None]  # units done, units in total
 
-_is_silent = False  # of the whole process, as standard error is
+_is_silent = False  # for the whole process, like standard error
 
 
 @contextmanager
 def silent() -> Iterator[None]:
-    """While the body runs no progress is shown."""
+    """Show no progress while the body runs."""
     global _is_silent  # noqa: PLW0603
-    before, _is_silent = _is_silent, True
+    previous, _is_silent = _is_silent, True
     try:
         yield
     finally:
-        _is_silent = before
+        _is_silent = previous
 
 
 class Lines:
-    """Says every few seconds, on standard error, how far a piece of work is; `update` may be called at any rate."""
+    """Progress lines on standard error, one every few seconds; `update` may be called at any rate."""
 
     def __init__(self, name: str, unit: str) -> None:
         self.name, self.unit = name, unit
@@ -40,12 +40,12 @@ class Lines:
         self._next = self._start + LINE_SECONDS
 
     def update(self, done: int, total: int) -> None:
-        """Say that `done` of `total` units are finished."""
-        now = time.monotonic()
-        if now < self._next or _is_silent:
+        """Report that `done` of `total` units are finished."""
+        seconds = time.monotonic()
+        if seconds < self._next or _is_silent:
             return
-        self._next = now + LINE_SECONDS
-        sys.stderr.write(self._line(done, total, now - self._start) + "\n")
+        self._next = seconds + LINE_SECONDS
+        sys.stderr.write(self._line(done, total, seconds - self._start) + "\n")
         sys.stderr.flush()
 
     def _line(self, done: int, total: int, seconds: float) -> str:
@@ -65,7 +65,7 @@ def _shows_bars() -> bool:
 
 
 def _bars() -> Progress:
-    """Bars on the terminal of standard error; what is printed meanwhile to the same terminal goes above them."""
+    """Build the bars for the terminal of standard error; other output to this terminal appears above them."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -78,7 +78,7 @@ def _bars() -> Progress:
         console=Console(stderr=True),
         transient=True,
         refresh_per_second=TERMINAL_HZ,
-        redirect_stdout=sys.stdout.isatty(),  # else rich would take what is for a pipe
+        redirect_stdout=sys.stdout.isatty(),  # else rich would capture output meant for a pipe
     )
 
 
@@ -100,7 +100,7 @@ class _Bar:
 
 @contextmanager
 def counted(unit: str, name: str = "done") -> Iterator[Update]:
-    """A function that takes (done, total) and shows it."""
+    """Yield a function that takes (done, total) and shows the progress."""
     if not _shows_bars():
         yield Lines(name, unit).update
         return
@@ -109,22 +109,22 @@ def counted(unit: str, name: str = "done") -> Iterator[Update]:
 
 
 class VideoProgress:
-    """The progress of several videos: a bar for all and one for the video at hand, or lines."""
+    """Progress of several videos: a bar for all and one for the current video, or lines."""
 
     def __init__(self, num_videos: int) -> None:
         self._num_videos = num_videos
-        self._number = 0
+        self._index = 0
         self._bars = _bars() if _shows_bars() else None
         self._all: _Bar | None = None
         self._one: _Bar | None = None
 
     def start(self, video: Path) -> Update:
-        """Begin the next video; returns the function that takes (frames read, frames expected)."""
-        self._number += 1
+        """Begin the next video; return the function that takes (frames read, frames expected)."""
+        self._index += 1
         if self._bars is None:
-            return Lines(f"[{self._number}/{self._num_videos}] {video.name}", "frames").update
+            return Lines(f"[{self._index}/{self._num_videos}] {video.name}", "frames").update
         if self._all is not None:
-            self._all.update(self._number - 1, self._num_videos)
+            self._all.update(self._index - 1, self._num_videos)
         if self._one is not None:
             self._one.remove()
         self._one = _Bar(self._bars, video.name, "frames")

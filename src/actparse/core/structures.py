@@ -1,4 +1,4 @@
-"""The result types. Boxes are float xyxy in pixels of the original frame; time is presentation time in seconds."""
+"""Result types. Boxes are float xyxy in pixels of the original frame; time is presentation time in seconds."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from actparse.core.errors import DataError
 from actparse.core.vocabulary import NUM_KEYPOINTS, PART_INDEX
 
-SCHEMA_VERSION = "1.2"  # 1.1 came with reasons and explanation, 1.2 with verdict
-SCHEMA_MAJOR = "1"  # a reader accepts any minor version of it
+SCHEMA_VERSION = "1.2"  # 1.1 added reasons and explanation, 1.2 verdict
+SCHEMA_MAJOR = "1"  # a reader accepts all of its minor versions
 
-Verdict = Literal["known", "unknown", "nobody"]  # an action is asserted; none is; no person was found in any frame
+Verdict = Literal["known", "unknown", "nobody"]  # an action is asserted; none is; no person was detected
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,12 @@ class Detections:
         return len(self.boxes)
 
     def above(self, min_score: float) -> Detections:
-        """The rows whose score is at least `min_score`."""
+        """Return the boxes whose score is at least `min_score`."""
         keep = self.scores >= min_score  # (N,) bool
         return Detections(self.boxes[keep], self.scores[keep], self.labels[keep])
 
     def top(self, max_boxes: int) -> Detections:
-        """The `max_boxes` rows of highest score, best first."""
+        """Return the `max_boxes` boxes of highest score, best first."""
         keep = np.argsort(-self.scores, kind="stable")[:max_boxes]
         return Detections(self.boxes[keep], self.scores[keep], self.labels[keep])
 
@@ -63,17 +63,17 @@ class PersonParse:
     parts: tuple[PartParse, ...] = ()
 
     def part(self, name: str) -> PartParse | None:
-        """The part of that name, or None where it was not found."""
+        """Return the part with this name, or None if it was not detected."""
         return next((part for part in self.parts if part.name == name), None)
 
     def keypoint_array(self) -> NDArray[np.float32]:
-        """(17, 3) x, y in pixels, confidence in [0, 1]."""
+        """Return the keypoints as (17, 3): x, y in pixels, confidence in [0, 1]."""
         return np.asarray(self.keypoints, np.float32).reshape(NUM_KEYPOINTS, 3)
 
 
 @dataclass(frozen=True)
 class FrameParse:
-    """One sampled frame: its number (from 0) among all frames of the video, its presentation time, and who is in it."""
+    """One sampled frame: its index (from 0) among all frames of the video, its presentation time, and its persons."""
 
     index: int
     time_seconds: float
@@ -82,7 +82,7 @@ class FrameParse:
 
 @dataclass(frozen=True)
 class SegmentParse:
-    """One stretch of the video, [first_frame, end_frame), with the states that its networks gave each part."""
+    """One segment of the video, [first_frame, end_frame), with the predicted state of each part."""
 
     start_seconds: float
     end_seconds: float
@@ -94,33 +94,33 @@ class SegmentParse:
 
 @dataclass(frozen=True)
 class Reason:
-    """A body part in a state, and how far it moves the video's action. A person's part and state stand once."""
+    """A body part in a state, and its weight for the video's action. A person's part and state occur only once."""
 
     part: str  # one of vocabulary.PARTS
     state: str
-    weight: float  # log odds of the action with it, less those without it: above 0 speaks for, below 0 against
-    start_seconds: float  # of the stretch in which it weighs most
+    weight: float  # log odds of the action with it minus those without it: above 0 is for the action, below 0 against
+    start_seconds: float  # of the interval in which its weight is largest
     end_seconds: float
-    track_id: int | None = None  # whose part; None where all persons of a segment share their states
+    track_id: int | None = None  # of the person; None if all persons of a segment share their states
 
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What the container said, after rotation: `width` and `height` are those of the upright frame."""
+    """Properties of the video file, after rotation: `width` and `height` are those of the upright frame."""
 
     path: str
     width: int
     height: int
-    num_frames: int  # decoded, within the asked time range
+    num_frames: int  # decoded, within the requested time range
     duration_seconds: float
-    mean_fps: float  # num_frames / duration; time comes from each frame's own stamp
+    mean_fps: float  # num_frames / duration; times come from the timestamp of each frame
     rotation_degrees: int = 0
     has_audio: bool = False
 
 
 @dataclass(frozen=True)
 class VideoParse:
-    """What the video shows, who is where, and what each body part does."""
+    """The parse of a video: its action, the persons in each frame, and the states of their body parts."""
 
     video: VideoInfo
     action: str
@@ -130,27 +130,26 @@ class VideoParse:
     model: dict[str, str] = field(default_factory=dict)  # name and hash of the weights, version of the program
     warnings: tuple[str, ...] = ()
     schema_version: str = SCHEMA_VERSION
-    reasons: tuple[Reason, ...] = ()  # for and against `action`, the weightiest first
-    explanation: str = ""  # the same in a sentence
+    reasons: tuple[Reason, ...] = ()  # for and against `action`, largest weight first
+    explanation: str = ""  # the reasons as a sentence
     verdict: Verdict = "known"  # whether `action`, which has the largest score, is asserted
 
     @property
     def verdict_text(self) -> str:
-        """What the video shows, in words and with the score; see the function of this name."""
+        """Return the verdict as text with the score; see the function of this name."""
         return verdict_text(self.verdict, self.action, self.action_scores.get(self.action, 0.0))
 
     def to_json(self, *, indent: int | None = None) -> str:
-        """The parse as JSON text that `json_schema()` describes."""
-        return json.dumps(
-            self, default=vars, indent=indent, ensure_ascii=False, allow_nan=False
-        )  # asdict copies it all
+        """Return the parse as JSON text that `json_schema()` describes."""
+        # `vars`, because `asdict` would copy everything
+        return json.dumps(self, default=vars, indent=indent, ensure_ascii=False, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> VideoParse:
-        """Read what `to_json` wrote.
+        """Read the JSON text that `to_json` writes.
 
         Raises:
-            DataError: the text is not JSON, is of another major schema version, or misses a field.
+            DataError: the text is not JSON, is of another major schema version, or lacks a field.
         """
         try:
             raw = json.loads(text, parse_constant=_refuse_constant)
@@ -166,11 +165,11 @@ class VideoParse:
 
 
 def verdict_text(verdict: Verdict, action: str, score: float | None = None) -> str:
-    """Return what may be said of a video's action, for a person to read.
+    """Return the verdict on a video's action as text for a reader.
 
     Args:
         verdict: whether the action is asserted.
-        action: the one with the largest score.
+        action: the action with the largest score.
         score: of the action, 0..1; None leaves it out.
 
     Returns:
@@ -183,7 +182,7 @@ def verdict_text(verdict: Verdict, action: str, score: float | None = None) -> s
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of `VideoParse.to_json`."""
+    """Return the JSON Schema (draft 2020-12) of `VideoParse.to_json`."""
     text = files("actparse").joinpath("parse.schema.json").read_text(encoding="utf-8")
     schema: dict[str, Any] = json.loads(text)
     return schema
@@ -255,8 +254,8 @@ def _info_from_dict(raw: dict[str, Any]) -> VideoInfo:
     )
 
 
-def _verdict_of(raw: dict[str, Any]) -> Verdict:
-    """The verdict; files of 1.0 and 1.1 have none and assert their action."""
+def _verdict_from_dict(raw: dict[str, Any]) -> Verdict:
+    """Return the verdict; files of 1.0 and 1.1 have none and assert their action."""
     verdict: Verdict = raw.get("verdict", "known")
     if verdict not in get_args(Verdict):
         raise ValueError(f"unknown verdict {verdict!r}")
@@ -278,5 +277,5 @@ def _video_from_dict(raw: dict[str, Any]) -> VideoParse:
         schema_version=str(raw["schema_version"]),
         reasons=tuple(map(_reason_from_dict, raw.get("reasons", ()))),  # files of 1.0 have none
         explanation=str(raw.get("explanation", "")),
-        verdict=_verdict_of(raw),
+        verdict=_verdict_from_dict(raw),
     )

@@ -1,4 +1,4 @@
-"""The words of part-level action parsing: body parts, part groups, keypoints, skeleton, and who mirrors whom.
+"""Vocabulary of part-level action parsing: body parts, part groups, keypoints, skeleton, left/right pairs.
 
 Parts, groups and keypoints are fixed by the task; actions and states are read from a dataset or a checkpoint
 (`LabelSpace`).
@@ -110,7 +110,10 @@ GroupLabel = tuple[str, ...]  # (action, state) for head and hip, (action, left 
 
 @dataclass(frozen=True)
 class LabelSpace:
-    """What a set of networks can say: actions, states, and per group the labels that training saw, in index order."""
+    """Labels that a set of networks can output: actions, states, and for each group the labels of its training data.
+
+    All are in index order.
+    """
 
     actions: tuple[str, ...]
     states: tuple[str, ...]
@@ -118,10 +121,10 @@ class LabelSpace:
 
 
 def states_by_part(group: str, label: GroupLabel) -> dict[str, str]:
-    """Spread one group label over its parts: ("lunge", "bend", "none") of "leg" -> left "bend", right "none"."""
+    """Return the state of each part of a group: ("lunge", "bend", "none") of "leg" -> left "bend", right "none"."""
     return dict(zip(GROUP_PARTS[group], label[1:], strict=True))
 
 
 def mirror_label(label: GroupLabel) -> GroupLabel:
-    """The same label seen in a mirror: the states of the two sides change places."""
+    """Return the label of the mirrored image: the states of the two sides are swapped."""
     return (label[0], *reversed(label[1:]))

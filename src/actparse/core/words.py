@@ -1,4 +1,4 @@
-"""Words that a person wrote, held against a list: one that is not there is an error that names the likeliest."""
+"""Checks of words that a user wrote against a list; the error for an unknown word suggests the closest one."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ from collections.abc import Iterable
 
 from actparse.core.errors import DataError
 
-CUTOFF = 0.6  # of difflib, for a word to be like another
-MAX_WORD = 200  # characters of a word that a message shows
-MAX_LISTED = 12  # words of a list that a message names
+CUTOFF = 0.6  # similarity, as in difflib, from which a word is suggested
+MAX_WORD = 200  # characters of a word in a message
+MAX_LISTED = 12  # words of a list in a message
 
 
-def expect_word(word: str, known: Iterable[str], where: str, *, error: type[ValueError] = DataError) -> str:
-    """The word itself, where it is one of `known`.
+def expect_word(word: str, choices: Iterable[str], where: str, *, error: type[ValueError] = DataError) -> str:
+    """Return the word if it is one of `choices`.
 
     Args:
-        word: what was written.
-        known: the list.
-        where: begins the message: the file and the field, or what the word stands for.
-        error: raised.
+        word: the word that the user wrote.
+        choices: the allowed words.
+        where: start of the message: the file and the field, or the meaning of the word.
+        error: class of the error that is raised.
 
     Raises:
         DataError: or `error`: the word is not in the list.
     """
-    words = list(known)
+    words = list(choices)
     if word in words:
         return word
     raise error(f"{where}: needs one of {_listed(words)}, got {readable(word)!r}{suggestion(word, words)}")
 
 
-def suggestion(word: str, known: Iterable[str]) -> str:
-    """ "; did you mean 'lunge'?", or nothing where no word is like it."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=CUTOFF)
+def suggestion(word: str, choices: Iterable[str]) -> str:
+    """Return "; did you mean 'lunge'?", or nothing if no word is similar."""
+    close = difflib.get_close_matches(word, list(choices), n=1, cutoff=CUTOFF)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
@@ -42,6 +42,6 @@ def _listed(words: list[str]) -> str:
 
 
 def readable(text: str) -> str:
-    """The text as UTF-8 can hold it, cut at MAX_WORD: half a surrogate pair becomes a question mark."""
+    """Return the text cut at MAX_WORD and encodable as UTF-8: half a surrogate pair becomes a question mark."""
     text = text[:MAX_WORD]
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

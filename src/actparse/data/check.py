@@ -1,4 +1,4 @@
-"""A dataset looked through: lists, folders, annotation and videos held against each other; every fault is named."""
+"""Check of a dataset: lists, folders, annotations and videos are compared; every fault is reported."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from actparse.data.lists import BODY_PARTS, OBJECTS, PART_STATES, FrameList, rea
 from actparse.data.own.tree import read_manifest
 from actparse.data.scan import NOTHING
 
-NOT_ANNOTATED = ("test",)  # the challenge keeps its truth
-HASH_BYTES = 1 << 20  # read at a time
+NOT_ANNOTATED = ("test",)  # the challenge does not publish its truth
+HASH_BYTES = 1 << 20  # read at once
 
 VideoKey = tuple[str, str]  # action and name
 Facts = Mapping[str, Mapping[str, VideoFacts]]  # split -> path below the root -> facts
@@ -29,22 +29,22 @@ Facts = Mapping[str, Mapping[str, VideoFacts]]  # split -> path below the root -
 
 @dataclass(frozen=True)
 class _Split:
-    """What is known of one split."""
+    """Contents of one split."""
 
     name: str
     annotated: tuple[AnnotatedVideo, ...]
-    odd: tuple[str, ...]
+    unexpected: tuple[str, ...]  # paths below the root that do not belong there
     videos: dict[VideoKey, Path]  # path below the root
     frames: FrameList
-    facts: dict[VideoKey, VideoFacts]  # empty where the videos were not decoded
+    facts: dict[VideoKey, VideoFacts]  # empty if the videos were not decoded
 
 
 def check_dataset(index: AnnotationIndex, facts: Facts | None) -> FaultReport:
     """Find all faults of a dataset.
 
     Args:
-        index: of its annotation, all splits.
-        facts: of `decode_videos` for each split; None leaves out what only decoded videos show.
+        index: of its annotations, all splits.
+        facts: of `decode_videos` for each split; None leaves out the checks that need decoded videos.
 
     Raises:
         DataError: the index is damaged.
@@ -53,24 +53,24 @@ def check_dataset(index: AnnotationIndex, facts: Facts | None) -> FaultReport:
     splits = [_split(index, name, listings[name], facts) for name in index.splits]
     faults = [
         *_list_faults(index.root),
-        *_names_twice(listings),
-        *_contents_twice(index.root, listings),
+        *_duplicate_names(listings),
+        *_duplicate_contents(index.root, listings),
         *(fault for split in splits for fault in _split_faults(index, split)),
     ]
     if read_manifest(index.root) is not None:
-        faults = [fault for fault in faults if not _is_left_open(fault)]
-    looked_at = {
+        faults = [fault for fault in faults if not _is_optional_in_custom_data(fault)]
+    checked = {
         split.name: {
             "videos": len(split.videos),
             "annotation files": sum(len(video.files) for video in split.annotated),
         }
         for split in splits
     }
-    return FaultReport(str(index.root), looked_at, facts is not None, tuple(faults))
+    return FaultReport(str(index.root), checked, facts is not None, tuple(faults))
 
 
-def _is_left_open(fault: Fault) -> bool:
-    """What a dataset of one's own may leave open: frames here and there, a part's state, objects."""
+def _is_optional_in_custom_data(fault: Fault) -> bool:
+    """Tell whether a custom dataset may lack this: annotation of some frames, a part's state, objects."""
     is_state = fault.kind == "field" and fault.where.endswith(".verb") and fault.got == NOTHING
     is_list = fault.kind == "list" and fault.where.endswith(OBJECTS)
     return fault.kind == "frame-missing" or is_state or is_list
@@ -81,15 +81,15 @@ def _split(index: AnnotationIndex, name: str, listing: VideoListing, facts: Fact
     videos: dict[VideoKey, Path] = {}
     for path in listing.paths:
         videos.setdefault((path.parent.name, path.stem), path)
-    known = (facts or {}).get(name, {})
-    found = {key: known[path.as_posix()] for key, path in videos.items() if path.as_posix() in known}
-    odd = (*listing.odd, *annotations.odd)
-    return _Split(name, annotations.videos, odd, videos, read_frame_list(index.root, name), found)
+    by_path = (facts or {}).get(name, {})
+    by_key = {key: by_path[path.as_posix()] for key, path in videos.items() if path.as_posix() in by_path}
+    unexpected = (*listing.odd, *annotations.odd)
+    return _Split(name, annotations.videos, unexpected, videos, read_frame_list(index.root, name), by_key)
 
 
 def _split_faults(index: AnnotationIndex, split: _Split) -> Iterator[Fault]:
     yield from _frame_list_faults(split)
-    for path in split.odd:
+    for path in split.unexpected:
         yield Fault("odd-file", path, "a folder of an action or a video, or a file of its kind", "something else")
     yield from _pair_faults(split)
     yield from index.faults(split.name)
@@ -108,17 +108,17 @@ def _words(root: Path, name: str) -> frozenset[str] | None:
 
 def _list_faults(root: Path) -> Iterator[Fault]:
     for name in (BODY_PARTS, PART_STATES, OBJECTS):
-        found = read_word_list(root, name)
-        yield from found.faults
-        if name == BODY_PARTS and found.words is not None:
-            for part in sorted(set(PARTS) - set(found.words)):
-                yield Fault("list", found.where, f"the ten body parts, {part} too", "a list without it")
-            for part in sorted(set(found.words) - set(PARTS)):
-                yield Fault("list", found.where, "the ten body parts alone", repr(part[:80]))
+        word_list = read_word_list(root, name)
+        yield from word_list.faults
+        if name == BODY_PARTS and word_list.words is not None:
+            for part in sorted(set(PARTS) - set(word_list.words)):
+                yield Fault("list", word_list.where, f"the ten body parts, {part} too", "a list without it")
+            for part in sorted(set(word_list.words) - set(PARTS)):
+                yield Fault("list", word_list.where, "only the ten body parts", repr(part[:80]))
 
 
-def _names_twice(listings: Mapping[str, VideoListing]) -> Iterator[Fault]:
-    """Videos of one name, in any action or split: results go by the name alone."""
+def _duplicate_names(listings: Mapping[str, VideoListing]) -> Iterator[Fault]:
+    """Yield a fault for each name that several videos have, in any action or split: results only contain the name."""
     first: dict[str, Path] = {}
     for path in (path for split in SPLITS if split in listings for path in listings[split].paths):
         if path.stem in first:
@@ -128,8 +128,8 @@ def _names_twice(listings: Mapping[str, VideoListing]) -> Iterator[Fault]:
             first[path.stem] = path
 
 
-def _contents_twice(root: Path, listings: Mapping[str, VideoListing]) -> Iterator[Fault]:
-    """Videos of the same bytes; only those of one size are read."""
+def _duplicate_contents(root: Path, listings: Mapping[str, VideoListing]) -> Iterator[Fault]:
+    """Yield a fault for each copy of a video; only files of equal size are read."""
     by_size: dict[int, list[Path]] = defaultdict(list)
     for path in (path for listing in listings.values() for path in listing.paths):
         by_size[(root / path).stat().st_size].append(path)
@@ -145,7 +145,7 @@ def _contents_twice(root: Path, listings: Mapping[str, VideoListing]) -> Iterato
 
 
 def _sha256(path: Path) -> str:
-    """Of a file's bytes; empty where it cannot be read, which decoding tells."""
+    """Return the digest of a file; empty if it cannot be read, which decoding reports."""
     digest = hashlib.sha256()
     try:
         with path.open("rb") as file:
@@ -172,12 +172,12 @@ def _frame_list_faults(split: _Split) -> Iterator[Fault]:
 
 
 def _pair_faults(split: _Split) -> Iterator[Fault]:
-    """Videos without annotation, and annotation without a video."""
+    """Yield a fault for each video without annotation and each annotation without a video."""
     annotated = {(video.action, video.name): video for video in split.annotated}
-    elsewhere = {name: path.as_posix() for (_, name), path in split.videos.items()}
+    path_by_name = {name: path.as_posix() for (_, name), path in split.videos.items()}
     for key in sorted(set(annotated) - set(split.videos)):
         needs = f"a video {split.name}_videos/{key[0]}/{key[1]}.mp4"
-        yield Fault("no-video", annotated[key].folder, needs, elsewhere.get(key[1], "none"))
+        yield Fault("no-video", annotated[key].folder, needs, path_by_name.get(key[1], "none"))
     top = f"{split.name}_annotations"
     if not annotated:
         if split.name not in NOT_ANNOTATED:
@@ -192,14 +192,14 @@ def _pair_faults(split: _Split) -> Iterator[Fault]:
 
 def _video_faults(split: _Split) -> Iterator[Fault]:
     for key, facts in sorted(split.facts.items()):
-        listed = split.frames.counts.get(key[1])
+        num_listed = split.frames.counts.get(key[1])
         if facts.error is not None:
             yield Fault("video-unreadable", facts.path, "a video that decodes", facts.error)
             continue
         if facts.damage is not None:
             yield Fault("video-damaged", facts.path, "a video that decodes to its end", facts.damage)
-        if listed is not None and listed != facts.num_frames:
-            needs = f"{listed} frames, as {split.frames.where} has it"
+        if num_listed is not None and num_listed != facts.num_frames:
+            needs = f"{num_listed} frames, as {split.frames.where} has it"
             yield Fault("frame-count", facts.path, needs, f"{facts.num_frames} that decode")
 
 
@@ -218,36 +218,33 @@ def _frame_faults(index: AnnotationIndex, split: _Split) -> Iterator[Fault]:
 
 
 def _gaps(video: AnnotatedVideo, frames: Sequence[int], length: int | None) -> Iterator[Fault]:
-    """Frames past the end, and frames left out of an even row: every one, or every other where that is the rule."""
+    """Yield a fault for frames past the end and one for frames missing from the regular steps between frames."""
     end = max(frames) + 1 if length is None else length
     beyond = [frame for frame in frames if frame >= end]
     if beyond:
         got = "a later one" + likewise(map(frame_name, beyond[1:]))
         yield Fault("frame-beyond", _file(video, beyond[0]), f"a frame of the video's {end}", got)
-    steps = Counter(after - before for before, after in pairwise(frames))
+    steps = Counter(second - first for first, second in pairwise(frames))
     step = min(steps, key=lambda gap: (-steps[gap], gap)) if steps else 1
     start = frames[0] % step
-    there = [frame for frame in frames if frame < end and frame % step == start]
-    after = start + step * len(range(start, end, step))
-    gaps = [(before + step, behind - step) for before, behind in pairwise([start - step, *there, after])]
+    annotated = [frame for frame in frames if frame < end and frame % step == start]
+    stop = start + step * len(range(start, end, step))
+    gaps = [(first + step, second - step) for first, second in pairwise([start - step, *annotated, stop])]
     missing = [(first, last) for first, last in gaps if first <= last]
     if missing:
         (first, last), *others = missing
         rest = [(first + step, last), *others] if first < last else others
         got = "no file" + likewise(_run_name(*run) for run in rest)
-        yield Fault("frame-missing", _file(video, first), f"annotation of {_every(step)} frame", got)
+        every = "every" if step == 1 else f"every {step}th"
+        yield Fault("frame-missing", _file(video, first), f"annotation of {every} frame", got)
 
 
 def _file(video: AnnotatedVideo, frame: int) -> str:
-    """Where a frame's annotation is, or would be beside the others."""
+    """Return the path of a frame's annotation; if it does not exist, the path that it would have."""
     below = video.files[0][0].rpartition("/")[0]
     return "/".join(filter(None, (video.folder, below, frame_name(frame))))
 
 
-def _every(step: int) -> str:
-    return "every" if step == 1 else f"every {step}th"
-
-
 def _run_name(first: int, last: int) -> str:
-    """Of a run of frames."""
+    """Return the name of a run of frames."""
     return frame_name(first) if first == last else f"{frame_name(first)} to {frame_name(last)}"

@@ -1,4 +1,4 @@
-"""The fields of COCO JSON files, read one by one; what is wrong with one is one line that names it."""
+"""Fields of COCO JSON files, read one by one; an error is one line that names the field."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ MAX_BYTES = 1 << 30  # of a label file
 
 
 def read_coco_json(path: Path) -> dict[str, Any]:
-    """Read the object that a COCO file holds.
+    """Read the object in a COCO file.
 
     Raises:
-        DataError: the file is missing, too large, no JSON, or no object.
+        DataError: the file is missing, too large, not JSON, or not an object.
     """
     try:
         if path.stat().st_size > MAX_BYTES:
@@ -39,50 +39,50 @@ def read_coco_json(path: Path) -> dict[str, Any]:
 
 
 def coco_entries(raw: Mapping[str, Any], name: str, where: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the objects of one of its lists, each with its place for messages.
+    """Yield the objects of one of the file's lists, each with its location for messages.
 
     Raises:
-        DataError: there is no such list, or an entry is no object.
+        DataError: there is no such list, or an entry is not an object.
     """
-    found = raw.get(name)
-    if not isinstance(found, list):
-        raise DataError(f"{where}: {name} must be a list, got {shown(found)}")
-    for number, content in enumerate(found):
-        place = f"{where}: {name}[{number}]"
+    entries = raw.get(name)
+    if not isinstance(entries, list):
+        raise DataError(f"{where}: {name} must be a list, got {shown(entries)}")
+    for index, content in enumerate(entries):
+        location = f"{where}: {name}[{index}]"
         if not isinstance(content, dict):
-            raise DataError(f"{place} must be an object, got {shown(content)}")
-        yield place, content
+            raise DataError(f"{location} must be an object, got {shown(content)}")
+        yield location, content
 
 
 def whole_field(value: Any, where: str) -> int:
-    """Return a whole number from 0 on; `where` is its place for messages.
+    """Return a value that must be an integer from 0 on; `where` is its location for messages.
 
     Raises:
-        DataError: it is none.
+        DataError: it is not.
     """
     if type(value) is not int or not 0 <= value <= 10**12:
         raise DataError(f"{where} must be a whole number from 0 on, got {shown(value)}")
     return value
 
 
-def id_field(content: Mapping[str, Any], key: str, known: Mapping[int, object], place: str) -> int:
-    """Return the id of something that the file has.
+def id_field(content: Mapping[str, Any], key: str, by_id: Mapping[int, object], where: str) -> int:
+    """Return an id that must be in `by_id`; `where` is the entry's location for messages.
 
     Raises:
-        DataError: `known` does not have it.
+        DataError: it is not.
     """
-    number = content.get(key)
-    if type(number) is not int or number not in known:
+    value = content.get(key)
+    if type(value) is not int or value not in by_id:
         needs = f"the id of one {key.removesuffix('_id')} of the file"
-        raise DataError(f"{place}.{key} must be {needs}, got {shown(number)}")
-    return number
+        raise DataError(f"{where}.{key} must be {needs}, got {shown(value)}")
+    return value
 
 
 def text_field(value: Any, where: str) -> str:
-    """Return text that is not empty.
+    """Return a value that must be text and not empty.
 
     Raises:
-        DataError: it is none.
+        DataError: it is not.
     """
     if not isinstance(value, str) or not value:
         raise DataError(f"{where} must be text, got {shown(value)}")
@@ -90,7 +90,7 @@ def text_field(value: Any, where: str) -> str:
 
 
 def keypoints_field(raw: Any, where: str) -> NDArray[np.float32]:
-    """Return keypoints (17, 3) x, y, visibility of COCO's flat list.
+    """Return keypoints (17, 3) x, y, visibility from COCO's flat list.
 
     Raises:
         DataError: it is not 51 finite numbers.

@@ -1,8 +1,8 @@
-"""What a dataset's videos are when they are decoded to the end: size, number of frames, what does not decode.
+"""Facts of a dataset's videos from decoding them completely: size, number of frames, damage.
 
-    <cache>/videos/<split>/<key>.json    of one video; the key is a hash of its path, size and time
+    <cache>/videos/<split>/<key>.json    facts of one video; the key is a hash of its path, size and time
 
-so a pass that was stopped goes on where it was, and a video that changes is read anew.
+so an interrupted pass resumes, and a video that changes is decoded again.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from actparse.core.pools import in_order
 from actparse.data.listing import list_videos
 from actparse.video.decode import read_frames
 
-FORMAT = 1  # of the files; another number makes new ones
+FORMAT = 1  # of the files; increase it to decode all videos again
 FOLDER = "videos"
-FIRST_ALONE = 1 << 40  # a stride: all frames are decoded, one becomes an image
-Progress = Callable[[int, int], None]  # takes (videos read, videos to read)
+FIRST_ALONE = 1 << 40  # stride with which all frames are decoded but only the first becomes an image
+Progress = Callable[[int, int], None]  # takes (videos decoded, videos to decode)
 
 
 @dataclass(frozen=True)
 class VideoFacts:
-    """One video: `path` below the dataset's root; upright height and width, pixels, 0 where `error` says why not."""
+    """One video: `path` below the dataset's root; upright height and width, pixels, 0 if there is an `error`."""
 
     path: str
     num_bytes: int
     num_frames: int = 0
     height: int = 0
     width: int = 0
-    error: str | None = None  # it cannot be opened, or not one frame decodes
-    damage: str | None = None  # places that do not decode, or an end that is missing
+    error: str | None = None  # why the video cannot be opened or no frame decodes
+    damage: str | None = None  # frames that do not decode, or a missing end
 
 
 def decode_videos(
@@ -46,41 +46,41 @@ def decode_videos(
     processes: int | None = None,
     progress: Progress | None = None,
 ) -> dict[str, VideoFacts]:
-    """Facts of each video of a split by its path below the root; what is not known is decoded.
+    """Return the facts of each video of a split, by path below the root; videos without stored facts are decoded.
 
     Args:
         root: of the dataset.
         split: "train", "val" or "test".
-        cache: where facts lie; None is `root`/.cache.
-        processes: that decode; None is one for each core.
-        progress: is called while videos are decoded, with the videos decoded now and those to decode.
+        cache: folder of the stored facts; None is `root`/.cache.
+        processes: number of processes; None is one for each core.
+        progress: called during decoding with the number of decoded videos and of those to decode.
 
     Raises:
         OutputError: the facts cannot be written.
     """
     folder = (cache or root / ".cache") / FOLDER / split
-    places = {path.as_posix(): folder / f"{_key(root, path)}.json" for path in list_videos(root, split).paths}
-    facts = {path: found for path, place in places.items() if (found := _load(place)) is not None}
-    missing = [path for path in places if path not in facts]
-    jobs = [(root, path, places[path]) for path in missing]
-    for done, found in enumerate(in_order(decode_to, jobs, processes=processes), start=1):
-        facts[found.path] = found
+    files = {path.as_posix(): folder / f"{_key(root, path)}.json" for path in list_videos(root, split).paths}
+    facts = {path: stored for path, file in files.items() if (stored := _load(file)) is not None}
+    missing = [path for path in files if path not in facts]
+    jobs = [(root, path, files[path]) for path in missing]
+    for done, decoded in enumerate(in_order(decode_to, jobs, processes=processes), start=1):
+        facts[decoded.path] = decoded
         if progress:
             progress(done, len(missing))
-    for stale in set(folder.glob("[!.]*.json")) - set(places.values()):
+    for stale in set(folder.glob("[!.]*.json")) - set(files.values()):
         stale.unlink(missing_ok=True)
-    return {path: facts[path] for path in places}
+    return {path: facts[path] for path in files}
 
 
-def decode_to(root: Path, path: str, place: Path) -> VideoFacts:
-    """Decode a video and write what it is to `place`."""
+def decode_to(root: Path, path: str, file: Path) -> VideoFacts:
+    """Decode a video and write its facts to `file`."""
     facts = decode_video(root, path)
-    write_text(place, json.dumps(asdict(facts)))
+    write_text(file, json.dumps(asdict(facts)))
     return facts
 
 
 def decode_video(root: Path, path: str) -> VideoFacts:
-    """Decode a video to its end."""
+    """Decode a video completely and return its facts."""
     full = root / path
     try:
         num_bytes = full.stat().st_size
@@ -104,9 +104,9 @@ def _key(root: Path, path: Path) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:20]
 
 
-def _load(place: Path) -> VideoFacts | None:
-    """Facts of an earlier pass; None where there are none that can be read."""
+def _load(file: Path) -> VideoFacts | None:
+    """Return the facts that an earlier pass stored; None if they are missing or unreadable."""
     try:
-        return VideoFacts(**json.loads(place.read_text(encoding="utf-8")))
+        return VideoFacts(**json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None

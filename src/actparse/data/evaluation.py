@@ -1,4 +1,4 @@
-"""The official score of files on disk."""
+"""Official score of files on disk."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from actparse.data.runs import PredictionRun, load_run
 from actparse.data.submission import TpsFiles, load_truth
 from actparse.metrics import TpsScore, tps_score
 
-THRESHOLDS = tuple(number / 10 for number in range(1, 10))  # whose accuracies are written
+THRESHOLDS = tuple(tenths / 10 for tenths in range(1, 10))  # of part state correctness, for accuracies in the output
 
 
 def evaluate(
@@ -31,14 +31,14 @@ def evaluate(
         part_iou: as in `tps_score`.
 
     Raises:
-        DataError: a file is missing or not as it should be, or the predictions break a rule of the challenge.
+        DataError: a file is missing or invalid, or the predictions break a rule of the challenge.
     """
-    true = load_truth(truth_folder(truth, split))
-    return tps_score(true, load_run(predictions, true).files, human_iou, part_iou)
+    truth_files = load_truth(truth_folder(truth, split))
+    return tps_score(truth_files, load_run(predictions, truth_files).files, human_iou, part_iou)
 
 
 def truth_folder(path: Path, split: str | None) -> Path:
-    """Where gt_*.json lie.
+    """Return the folder of gt_*.json.
 
     Raises:
         DataError: they are neither in `path` nor in its <split>_truth.
@@ -57,25 +57,25 @@ def truth_folder(path: Path, split: str | None) -> Path:
 
 
 def load_runs(paths: Sequence[Path], truth: TpsFiles, names: Sequence[str]) -> list[PredictionRun]:
-    """Read one run or two; where names are not given, runs of the same name are told apart by their paths.
+    """Read one run or two; without given names, runs of the same name are distinguished by their paths.
 
     Raises:
-        ConfigError: there are more names than runs, or a name is empty or stands twice.
+        ConfigError: there are more names than runs, or a name is empty or a duplicate.
         DataError: as `load_run`.
     """
     if len(names) > len(paths):
         raise ConfigError(f"--name must be given at most once for each of {len(paths)} predictions, got {len(names)}")
     runs = [load_run(path, truth, name=name) for path, name in zip_longest(paths, names)]
-    used = [run.name for run in runs]
-    if len(set(used)) < len(used):
+    run_names = [run.name for run in runs]
+    if len(set(run_names)) < len(run_names):
         if names:
-            raise ConfigError(f"--name must differ from one run to the other, got {used[0]!r} twice")
+            raise ConfigError(f"--name must differ from one run to the other, got {run_names[0]!r} twice")
         runs = [replace(run, name=str(path)) for run, path in zip(runs, paths, strict=True)]
     return runs
 
 
 def videos_of_truth(folder: Path) -> dict[str, Path]:
-    """The videos beside a dataset's <split>_truth, by name; none where it is no dataset's folder.
+    """Return the videos beside a dataset's <split>_truth, by name; none if it is not a dataset's folder.
 
     Raises:
         DataError: two videos share a name.
@@ -87,23 +87,23 @@ def videos_of_truth(folder: Path) -> dict[str, Path]:
 
 
 def videos_in(folder: Path) -> dict[str, Path]:
-    """Every video below a folder, by its stem.
+    """Return all videos below a folder, by stem.
 
     Raises:
         DataError: it is no folder, or two videos share a name.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: needs a folder of videos, got no folder")
-    found: dict[str, Path] = {}
+    videos: dict[str, Path] = {}
     for path in sorted(path for path in folder.glob("**/*") if path.suffix.lower() in VIDEO_SUFFIXES):
-        if path.stem in found:
-            raise DataError(f"{path}: a video's name must be unique, got it also in {found[path.stem].parent}")
-        found[path.stem] = path
-    return found
+        if path.stem in videos:
+            raise DataError(f"{path}: a video's name must be unique, got it also in {videos[path.stem].parent}")
+        videos[path.stem] = path
+    return videos
 
 
 def score_to_dict(score: TpsScore) -> dict[str, Any]:
-    """The figures of the official score, for JSON."""
+    """Return the metrics of the official score, for JSON."""
     return {
         "roc_score": score.roc_score,
         "video_accuracy": score.video_accuracy,
@@ -113,5 +113,5 @@ def score_to_dict(score: TpsScore) -> dict[str, Any]:
 
 
 def score_to_json(score: TpsScore) -> str:
-    """The same as text, in full precision."""
+    """Return the metrics of the official score as JSON text, in full precision."""
     return json.dumps(score_to_dict(score), indent=1)

@@ -1,4 +1,4 @@
-"""A short name for what some videos and their annotations are now, for what is computed from them and kept."""
+"""Fingerprint of videos and their annotations, a key for cached results that are computed from them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ LENGTH = 12  # hexadecimal digits
 
 
 def fingerprint(records: Sequence[VideoRecord], *more: Any) -> str:
-    """Another one where a video has another name, action or size, or an annotation file another size or time.
+    """Return a hash of the name, action and size of each video and the size and time of each annotation file.
 
     Args:
         records: the videos.
-        more: JSON values that what is kept depends on, too.
+        more: JSON values that the cached results depend on, too.
     """
     digest = hashlib.sha256(json.dumps(more).encode())
     for record in records:

@@ -1,7 +1,7 @@
-"""TV-L1 optical flow of all videos of a dataset, by many processes: looked at first, then written, stopped at will.
+"""TV-L1 optical flow of all videos of a dataset, in several processes: planned first, then written, resumable.
 
-Each video is computed in a hidden folder of the run and then moved to its name, so that what stands there is whole, and
-a run that was stopped, however roughly, loses the videos that it had in hand.
+The flow of each video is computed in a hidden folder of the run and then moved to its final name, so a folder with this
+name is always complete. A run that is interrupted or killed only loses the videos that were in progress.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from actparse.core.pools import in_order
 from actparse.data.flow_files import (
     SETTINGS_FILE,
     FlowFormat,
-    WrittenFlow,
     expect_format,
     has_flow,
     num_fields,
@@ -38,9 +37,9 @@ from actparse.data.kinetics_tps import KineticsTps, VideoRecord
 from actparse.video.decode import probe, read_frames
 from actparse.video.flow import TvL1
 
-SAMPLES = 8  # videos of which one field is computed to know the files' size
-WATCH_SECONDS = 1.0  # between two counts of what is done
-RUN, STALE, OUTDATED = ".run-", ".stale-", ".outdated"  # folders that no video is named as
+SAMPLES = 8  # videos of which one field is computed to estimate the file sizes
+WATCH_SECONDS = 1.0  # between two counts of the written fields
+RUN, STALE, OUTDATED = ".run-", ".stale-", ".outdated"  # prefixes of folders; no video has such a name
 MEGA, GIGA = 1e6, 1e9
 Progress = Callable[[int, int], None]
 
@@ -51,38 +50,38 @@ class FlowJob:
 
     name: str
     path: Path
-    num_frames: int  # as its container has them
+    num_frames: int  # according to its container
     size: tuple[int, int]  # (height, width) of a field, pixels
 
     @property
     def num_fields(self) -> int:
-        """Fields that it will have."""
+        """Number of fields of its flow."""
         return num_fields(self.num_frames)
 
 
 @dataclass(frozen=True)
 class FlowPlan:
-    """What is to be done, and what it takes."""
+    """The videos whose flow is missing, and the required disk space."""
 
     out: Path
     format: FlowFormat
     jobs: tuple[FlowJob, ...]
-    num_done: int  # videos whose flow is there
+    num_done: int  # videos whose flow exists
     failures: tuple[str, ...]  # a line for each video that cannot be read
-    num_bytes: int  # on the disk, estimated
+    num_bytes: int  # estimated size on the disk
     free_bytes: int
-    free_files: int | None  # None where the disk has no limit
+    free_files: int | None  # None if the disk has no limit
 
     @property
     def num_fields(self) -> int:
-        """Fields of all jobs."""
+        """Number of fields of all jobs."""
         return sum(job.num_fields for job in self.jobs)
 
     def to_text(self) -> str:
-        """One line for a person."""
+        """Return the plan as one line of text."""
         done = f"{self.num_done} videos have their flow"
         if not self.jobs:
-            return f"{self.out}: {done}, nothing is to be done"
+            return f"{self.out}: {done}, nothing to do"
         fields, files = self.num_fields, 2 * self.num_fields
         line = (
             f"{self.out}: flow of {len(self.jobs)} videos: {fields} fields in {files} files, about "
@@ -91,15 +90,15 @@ class FlowPlan:
         if self.num_done:
             line += f"; {done}"
         if self.num_bytes > self.free_bytes:
-            line += "; the disk will not hold it: --short-side or --out"
+            line += "; the disk is too small: use a smaller --short-side or another --out"
         elif self.free_files is not None and files > self.free_files:
-            line += f"; the disk has room for {self.free_files} more files alone: --out"
+            line += f"; the disk only has room for {self.free_files} more files: use another --out"
         return line
 
 
 @dataclass(frozen=True)
 class FlowOutcome:
-    """What was done: videos written, a line for each that could not be, and for each that is damaged."""
+    """Result of a run: number of videos written, a line for each failure, and a line for each damaged video."""
 
     num_videos: int = 0
     failures: tuple[str, ...] = ()
@@ -115,34 +114,34 @@ def plan_flow(
     processes: int | None = None,
     progress: Progress | None = None,
 ) -> FlowPlan:
-    """Find the videos without flow, how long they are, and how large their flow will be; nothing is written.
+    """Find the videos without flow, their lengths, and the size of their flow; nothing is written.
 
     Args:
         root: of the dataset.
         out: the folder of the flow.
-        splits: none of them is all.
-        flow_format: how flow is computed and coded; None is as published, at the recipes' short side.
-        processes: that read videos; None is one for each core.
-        progress: is called with the videos looked at and those to look at.
+        splits: names of splits; empty is all.
+        flow_format: how flow is computed and coded; None is the published format, at the recipes' short side.
+        processes: number of processes that read videos; None is one for each core.
+        progress: called with the number of videos read and of those to read.
 
     Raises:
-        DataError: there is no dataset, or no video in it; two videos share a name; `out` holds flow of another format.
+        DataError: there is no dataset, or no video in it; two videos share a name; `out` has flow of another format.
     """
     flow_format = flow_format or FlowFormat()
     records = _videos(root, splits)
     expect_format(out, flow_format)
     missing = [record for record in records if not has_flow(out / record.name, record.path)]
-    looked = in_order(look_at, [(record, flow_format) for record in missing], processes=processes)
+    results = in_order(look_at, [(record, flow_format) for record in missing], processes=processes)
     jobs, failures = [], []
-    for number, found in enumerate(looked, start=1):
-        if isinstance(found, FlowJob):
-            jobs.append(found)
+    for done, result in enumerate(results, start=1):
+        if isinstance(result, FlowJob):
+            jobs.append(result)
         else:
-            failures.append(found)
+            failures.append(result)
         if progress:
-            progress(number, len(missing))
-    place = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists())
-    disk = os.statvfs(place)
+            progress(done, len(missing))
+    existing = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists())
+    disk = os.statvfs(existing)
     return FlowPlan(
         out=out,
         format=flow_format,
@@ -156,15 +155,15 @@ def plan_flow(
 
 
 def _videos(root: Path, splits: Sequence[str]) -> list[VideoRecord]:
-    """The videos of some splits; their folders of flow have their names, so these must differ in the whole dataset."""
+    """Return the videos of some splits. Names must be unique in the dataset: they are the names of the flow folders."""
     data = KineticsTps(root)
-    found: dict[str, VideoRecord] = {}
+    by_name: dict[str, VideoRecord] = {}
     for split in data.splits:
         for record in data.videos(split):
-            if record.name in found:
-                also = found[record.name].path.parent
-                raise DataError(f"{record.path}: a video's name must be unique, got it also in {also}")
-            found[record.name] = record
+            if record.name in by_name:
+                other = by_name[record.name].path.parent
+                raise DataError(f"{record.path}: a video's name must be unique, got it also in {other}")
+            by_name[record.name] = record
     chosen = [record for split in dict.fromkeys(splits or data.splits) for record in data.videos(split)]
     if not chosen:
         raise DataError(f"{root}: needs videos of {', '.join(splits or data.splits)}, got none")
@@ -172,7 +171,7 @@ def _videos(root: Path, splits: Sequence[str]) -> list[VideoRecord]:
 
 
 def look_at(record: VideoRecord, flow_format: FlowFormat) -> FlowJob | str:
-    """A video's length and the size of its fields; a line where it cannot be read."""
+    """Return a video's length and the size of its fields; an error message if it cannot be read."""
     try:
         info = probe(record.path)
     except VideoError as error:
@@ -182,18 +181,19 @@ def look_at(record: VideoRecord, flow_format: FlowFormat) -> FlowJob | str:
 
 
 def _estimated_bytes(jobs: Sequence[FlowJob], flow_format: FlowFormat, block: int, processes: int | None) -> int:
-    """What the files will take in whole blocks of the disk, from one field of a few videos."""
+    """Estimate the size of all files in whole blocks of the disk, from one field of a few videos."""
     chosen: list[int] = np.linspace(0, len(jobs) - 1, min(len(jobs), SAMPLES)).round().astype(int).tolist()
-    samples = [(jobs[number], flow_format) for number in chosen]
+    samples = [(jobs[index], flow_format) for index in chosen]
     sizes = list(in_order(sample_bytes, samples, processes=processes or os.cpu_count()))
-    pixels = sum(math.prod(jobs[number].size) for number, size in zip(chosen, sizes, strict=True) if size)
-    of_pixel: float = sum(sizes) / max(pixels, 1) / 2  # bytes of a file
-    files = ((2 * job.num_fields, of_pixel * math.prod(job.size)) for job in jobs)
-    return round(sum(count * max(size + block / 2, block) for count, size in files))  # half of a last block is empty
+    pixels = sum(math.prod(jobs[index].size) for index, size in zip(chosen, sizes, strict=True) if size)
+    bytes_per_pixel: float = sum(sizes) / max(pixels, 1) / 2  # of one of the two files
+    files = ((2 * job.num_fields, bytes_per_pixel * math.prod(job.size)) for job in jobs)
+    # of each file, half of the last block is empty on average
+    return round(sum(count * max(size + block / 2, block) for count, size in files))
 
 
 def sample_bytes(job: FlowJob, flow_format: FlowFormat) -> int:
-    """Bytes of both files of the field in the middle of a video; 0 where it does not decode."""
+    """Return the size in bytes of both files of the field in the middle of a video; 0 if it does not decode."""
     cv2.setNumThreads(1)
     middle = job.num_fields // 2
     try:
@@ -206,38 +206,34 @@ def sample_bytes(job: FlowJob, flow_format: FlowFormat) -> int:
 
 
 def write_flow(plan: FlowPlan, *, processes: int | None = None, progress: Progress | None = None) -> FlowOutcome:
-    """Write the flow of a plan's videos; what does not decode is left out and named.
+    """Write the flow of a plan's videos; videos that do not decode are left out and reported.
 
     Args:
         plan: of `plan_flow`.
-        processes: that compute; None is one for each core.
-        progress: is called every second with the fields written and those to write, from another thread.
+        processes: number of processes that compute; None is one for each core.
+        progress: called every second, from another thread, with the number of fields written and of those to write.
 
     Raises:
-        DataError: the folder got flow of another format since, or a process was killed.
-        OutputError: a file cannot be written, the disk is full, or another run writes to the folder now.
+        DataError: the folder has received flow of another format since the plan, or a process was killed.
+        OutputError: a file cannot be written, the disk is full, or another run is writing to the folder.
     """
     if not plan.jobs:
         return FlowOutcome()
-    with _alone(plan.out), _run_folder(plan.out) as work:
+    with _locked(plan.out), _run_folder(plan.out) as work:
         expect_format(plan.out, plan.format)
         write_text(plan.out / SETTINGS_FILE, json.dumps(plan.format.to_dict(), indent=1))
-        _put_outdated_away(plan, work)
+        _move_outdated(plan, work)
         jobs = [(job.path, plan.out / job.name, work, plan.format) for job in plan.jobs]
-        with _watched(plan, work, progress):
-            found = list(in_order(write_video_flow, jobs, processes=processes or os.cpu_count(), end_running=True))
-    return _outcome(found)
-
-
-def _outcome(found: Sequence[WrittenFlow]) -> FlowOutcome:
-    failures = tuple(written.error for written in found if written.error is not None)
-    warnings = tuple(warning for written in found for warning in written.warnings)
-    return FlowOutcome(len(found) - len(failures), failures, warnings)
+        with _progress_reported(plan, work, progress):
+            results = list(in_order(write_video_flow, jobs, processes=processes or os.cpu_count(), end_running=True))
+    failures = tuple(result.error for result in results if result.error is not None)
+    warnings = tuple(warning for result in results for warning in result.warnings)
+    return FlowOutcome(len(results) - len(failures), failures, warnings)
 
 
 @contextmanager
-def _alone(out: Path) -> Iterator[None]:
-    """Let one run at a time write to a folder, where the system knows such locks; a killed run's lock is gone."""
+def _locked(out: Path) -> Iterator[None]:
+    """Let one run at a time write to a folder, if the system has file locks; the lock of a killed run disappears."""
     try:
         out.mkdir(parents=True, exist_ok=True)
         file = (out / ".lock").open("w", encoding="ascii")
@@ -251,13 +247,13 @@ def _alone(out: Path) -> Iterator[None]:
         except BlockingIOError:
             raise OutputError(f"{out}: needs a folder that no other run writes to, got one in use") from None
         except (ImportError, OSError):
-            pass  # a system, or a disk, without locks
+            pass  # the system or the disk has no locks
         yield
 
 
 @contextmanager
 def _run_folder(out: Path) -> Iterator[Path]:
-    """A hidden folder for what is not finished; those of runs that were killed are removed."""
+    """Yield a hidden folder for unfinished videos; those of killed runs are removed."""
     try:
         _clear(out)
         work = Path(tempfile.mkdtemp(prefix=RUN, dir=out))
@@ -270,15 +266,15 @@ def _run_folder(out: Path) -> Iterator[Path]:
 
 
 def _clear(out: Path) -> None:
-    """Remove the folders of runs; a process that is left of one finds its place gone, and cannot finish half of it."""
+    """Remove the folders of runs. They are renamed first, so that a remaining process of a run cannot finish in one."""
     for folder in out.glob(f"{RUN}*"):
         folder.rename(out / f"{STALE}{folder.name.removeprefix(RUN)}")
     for folder in out.glob(f"{STALE}*"):
         shutil.rmtree(folder)
 
 
-def _put_outdated_away(plan: FlowPlan, work: Path) -> None:
-    """Flow of a video that has changed since goes with the run's folder."""
+def _move_outdated(plan: FlowPlan, work: Path) -> None:
+    """Move the flow of videos that have changed since to the run's folder, which is removed at the end."""
     (work / OUTDATED).mkdir()
     for job in plan.jobs:
         folder = plan.out / job.name
@@ -289,18 +285,18 @@ def _put_outdated_away(plan: FlowPlan, work: Path) -> None:
 
 
 @contextmanager
-def _watched(plan: FlowPlan, work: Path, progress: Progress | None) -> Iterator[None]:
-    """Tell every second how many fields are on the disk, whichever process has written them."""
+def _progress_reported(plan: FlowPlan, work: Path, progress: Progress | None) -> Iterator[None]:
+    """Report every second how many fields are on the disk, from all processes."""
     if progress is None:
         yield
         return
-    tell, ended = progress, threading.Event()
+    report, ended = progress, threading.Event()
 
     def watch() -> None:
-        most = 0  # a folder that is renamed while it is counted is missed once
+        most = 0  # a folder that is renamed during the count may be missed
         while not ended.wait(WATCH_SECONDS):
             most = max(most, _num_written(plan, work))
-            tell(most, plan.num_fields)
+            report(most, plan.num_fields)
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
@@ -318,7 +314,7 @@ def _num_written(plan: FlowPlan, work: Path) -> int:
         if job.name in finished:
             written += job.num_fields
         elif job.name in started:
-            with suppress(FileNotFoundError):  # it has just been finished
+            with suppress(FileNotFoundError):  # its folder has just been moved
                 written += sum(name.startswith("flow_y_") for name in _names(work / job.name))
     return min(written, plan.num_fields)
 

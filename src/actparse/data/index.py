@@ -1,10 +1,10 @@
-"""An index of a dataset's annotation files: half a million small JSON files once, and then a few hundred of Parquet.
+"""Index of a dataset's annotation files: half a million small JSON files are read once, into a few hundred of Parquet.
 
     <cache>/annotations/<split>/<key>.boxes.parquet    a row for each person, body part and object
-    <cache>/annotations/<split>/<key>.files.parquet    a row for each file, with what is wrong in it
+    <cache>/annotations/<split>/<key>.files.parquet    a row for each file, with its faults
 
-A shard's key is a hash of the names, sizes and times of the files it was made from, so a shard that is there is never
-stale: a build that was stopped goes on where it was, and after a change of the dataset only what it touched is read.
+A shard's key is a hash of the names, sizes and times of its annotation files, so an existing shard is never stale: an
+interrupted build resumes, and after a change of the dataset only the shards with changed files are read again.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from actparse.data.kinetics_tps import FrameTruth, PartTruth, PersonTruth, frame
 from actparse.data.listing import AnnotatedVideo, AnnotationListing, find_splits, list_annotations
 from actparse.data.scan import MISSING, BoxRows, FrameScan
 
-FORMAT = 1  # of the tables; another number makes new ones
+FORMAT = 1  # of the tables; increase it to build all tables again
 FOLDER = "annotations"
-SHARD_FILES = 2048  # annotation files that a shard is made of, about
+SHARD_FILES = 2048  # approximate number of annotation files in a shard
 Progress = Callable[[int, int], None]  # takes (files read, files to read)
 
 _WORD = pa.dictionary(pa.int32(), pa.string())
@@ -42,10 +42,10 @@ BOX_COLUMNS = pa.schema(
         ("action", _WORD),
         ("video", _WORD),
         ("frame", pa.int32()),  # from 0
-        ("person", pa.int32()),  # place in the file's "humans", from 0; null for an object of the whole frame
-        ("part", _WORD),  # as the file has it; null for a person's own box, and for an object
+        ("person", pa.int32()),  # index in the file's "humans", from 0; null for an object of the whole frame
+        ("part", _WORD),  # as in the file; null for the box of a person or an object
         ("object", _WORD),  # null for persons and parts
-        ("x1", pa.float32()),  # pixels; null where the box is "missing"
+        ("x1", pa.float32()),  # pixels; null if the box is "missing"
         ("y1", pa.float32()),
         ("x2", pa.float32()),
         ("y2", pa.float32()),
@@ -59,10 +59,10 @@ FILE_COLUMNS = pa.schema(
         ("action", _WORD),
         ("video", _WORD),
         ("file", pa.string()),  # below the dataset's root
-        ("frame", pa.int32()),  # from 0; null where the name is not a frame's
+        ("frame", pa.int32()),  # from 0; null if the file name is not that of a frame
         ("size", pa.int64()),  # bytes
         ("mtime_ns", pa.int64()),
-        ("persons", pa.int32()),  # null where the file was not read
+        ("persons", pa.int32()),  # number of persons; null if the file was not read
         ("faults", pa.list_(pa.struct([(name, pa.string()) for name in ("kind", "where", "needs", "got")]))),
     ]
 )
@@ -70,7 +70,7 @@ FILE_COLUMNS = pa.schema(
 
 @dataclass(frozen=True)
 class Shard:
-    """Some videos of one action, about SHARD_FILES files together; `key` changes with any of them."""
+    """Some videos of one action, with about SHARD_FILES files in total; `key` changes with any of the files."""
 
     key: str
     split: str
@@ -78,87 +78,91 @@ class Shard:
 
     @property
     def num_files(self) -> int:
-        """Annotation files."""
+        """Number of annotation files."""
         return sum(len(video.files) for video in self.videos)
 
     def path(self, folder: Path, table: str) -> Path:
-        """Where a table of it lies, "boxes" or "files"."""
+        """Return the path of one of the shard's tables, "boxes" or "files"."""
         return folder / self.split / f"{self.key}.{table}.parquet"
 
 
 @dataclass(frozen=True)
 class AnnotationIndex:
-    """A dataset's annotations as tables; made by `open_annotations`."""
+    """A dataset's annotations as tables; built by `open_annotations`."""
 
     root: Path
     folder: Path
     splits: tuple[str, ...]
-    listings: dict[str, AnnotationListing]  # of each split, as the files lie now
+    listings: dict[str, AnnotationListing]  # of each split, with the current files
     shards: tuple[Shard, ...]
 
     @property
     def num_files(self) -> int:
-        """Annotation files of all splits."""
+        """Number of annotation files of all splits."""
         return sum(shard.num_files for shard in self.shards)
 
     def boxes(self, split: str, columns: Sequence[str] | None = None) -> pa.Table:
-        """The rows of a split, by action, video and frame; columns as in BOX_COLUMNS."""
-        return self._read("boxes", BOX_COLUMNS, self._of(split), columns)
+        """Return the boxes of a split, by action, video and frame; columns as in BOX_COLUMNS."""
+        return self._read("boxes", BOX_COLUMNS, self._shards_of(split), columns)
 
     def files(self, split: str, columns: Sequence[str] | None = None) -> pa.Table:
-        """A row for each annotation file of a split; columns as in FILE_COLUMNS."""
-        return self._read("files", FILE_COLUMNS, self._of(split), columns)
+        """Return a row for each annotation file of a split; columns as in FILE_COLUMNS."""
+        return self._read("files", FILE_COLUMNS, self._shards_of(split), columns)
 
     def faults(self, split: str) -> Iterator[Fault]:
-        """What is wrong inside the files of a split, file by file."""
+        """Yield the faults inside the files of a split, file by file."""
         faults = self.files(split, ["faults"])["faults"]
         for chunk in faults.filter(pc.greater(pc.list_value_length(faults), 0)).to_pylist():
             yield from (Fault(**fault) for fault in chunk)
 
     def tables(self, split: str) -> Iterator[tuple[pa.Table, pa.Table]]:
-        """The rows of boxes and of files of a split, some videos at a time."""
-        for shard in self._of(split):
+        """Yield the tables of boxes and of files of a split, some videos at a time."""
+        for shard in self._shards_of(split):
             yield self._read("boxes", BOX_COLUMNS, [shard], None), self._read("files", FILE_COLUMNS, [shard], None)
 
     def truths(self, split: str, action: str, video: str) -> dict[int, FrameTruth]:
-        """The annotated frames of a video by number, from 0, without what could not be read.
+        """Return the annotated frames of a video by index, from 0, without unreadable files and boxes.
 
         Raises:
             DataError: the index has no such video.
         """
-        wanted = [
-            shard for shard in self._of(split) if any((v.action, v.name) == (action, video) for v in shard.videos)
+        shards = [
+            shard
+            for shard in self._shards_of(split)
+            if any((v.action, v.name) == (action, video) for v in shard.videos)
         ]
-        if not wanted:
+        if not shards:
             raise DataError(f"{self.root}: the annotation of {split} needs {action}/{video}, got no such folder")
-        is_it = (pc.field("action") == action) & (pc.field("video") == video)
-        files = self._read("files", FILE_COLUMNS, wanted, None).filter(is_it & pc.field("persons").is_valid())
-        boxes = self._read("boxes", BOX_COLUMNS, wanted, None).filter(is_it & pc.field("object").is_null())
+        is_of_video = (pc.field("action") == action) & (pc.field("video") == video)
+        files = self._read("files", FILE_COLUMNS, shards, None).filter(is_of_video & pc.field("persons").is_valid())
+        boxes = self._read("boxes", BOX_COLUMNS, shards, None).filter(is_of_video & pc.field("object").is_null())
         rows = boxes.sort_by([("frame", "ascending"), ("person", "ascending")]).to_pylist()
-        found = {frame: _persons(frame_rows) for frame, frame_rows in groupby(rows, key=lambda row: int(row["frame"]))}
-        return {frame: FrameTruth(found.get(frame, ())) for frame in sorted(files["frame"].to_pylist())}
+        persons = {
+            frame: _persons(frame_rows) for frame, frame_rows in groupby(rows, key=lambda row: int(row["frame"]))
+        }
+        return {frame: FrameTruth(persons.get(frame, ())) for frame in sorted(files["frame"].to_pylist())}
 
-    def _of(self, split: str) -> list[Shard]:
+    def _shards_of(self, split: str) -> list[Shard]:
         if split not in self.splits:
             raise DataError(f"{self.root}: split must be one of {', '.join(self.splits)}, got {split!r}")
         return [shard for shard in self.shards if shard.split == split]
 
     def _read(self, table: str, schema: pa.Schema, shards: Iterable[Shard], columns: Sequence[str] | None) -> pa.Table:
         names = list(columns) if columns is not None else schema.names
-        wanted = pa.schema([schema.field(name) for name in names])
-        tables = [wanted.empty_table()]
+        selected = pa.schema([schema.field(name) for name in names])
+        tables = [selected.empty_table()]
         for shard in shards:
             path = shard.path(self.folder, table)
             try:
-                tables.append(pq.read_table(path, columns=names).select(names).cast(wanted))
+                tables.append(pq.read_table(path, columns=names).select(names).cast(selected))
             except (OSError, pa.ArrowException) as error:
                 text = str(error).splitlines()[0]
-                raise DataError(f"{path}: a damaged index, remove it to make it anew: {text}") from None
+                raise DataError(f"{path}: a damaged index, remove it to build it again: {text}") from None
         return pa.concat_tables(tables).unify_dictionaries().combine_chunks()
 
 
 def _persons(rows: Iterable[dict[str, Any]]) -> tuple[PersonTruth, ...]:
-    """Persons of one frame from their rows; a box that is missing leaves its part or person out."""
+    """Build the persons of one frame from their rows; a part or person without a box is left out."""
     persons: dict[int, PersonTruth] = {}
     parts: dict[int, dict[str, PartTruth]] = {}
     for row in rows:
@@ -180,24 +184,24 @@ def open_annotations(
     processes: int | None = None,
     progress: Progress | None = None,
 ) -> AnnotationIndex:
-    """The index of a dataset; what it lacks is read first.
+    """Open the index of a dataset; annotation files that it lacks are read first.
 
     Args:
         root: of the dataset.
-        splits: None is all that it has.
-        cache: where the index lies; None is `root`/.cache.
-        processes: that read; None is one for each core.
-        progress: is called while files are read, with the files read now and those to read.
+        splits: names of splits; None is all that the dataset has.
+        cache: folder of the index; None is `root`/.cache.
+        processes: number of processes; None is one for each core.
+        progress: called while files are read, with the number of files read and of those to read.
 
     Raises:
-        DataError: `root` is no dataset, or has no such split.
+        DataError: `root` is not a dataset, or has no such split.
         OutputError: the index cannot be written.
     """
-    known = find_splits(root)
+    available = find_splits(root)
     for split in splits or ():
-        if split not in known:
-            raise DataError(f"{root}: split must be one of {', '.join(known)}, got {split!r}")
-    chosen = tuple(splits or known)
+        if split not in available:
+            raise DataError(f"{root}: split must be one of {', '.join(available)}, got {split!r}")
+    chosen = tuple(splits or available)
     listings = {split: list_annotations(root, split) for split in chosen}
     shards = tuple(shard for listing in listings.values() for shard in _shards(listing.videos))
     index = AnnotationIndex(root, (cache or root / ".cache") / FOLDER, chosen, listings, shards)
@@ -206,12 +210,12 @@ def open_annotations(
 
 
 def _shards(videos: Sequence[AnnotatedVideo]) -> Iterator[Shard]:
-    """Videos in shards, in their order; no shard holds two actions, so that a change reaches no further than one."""
+    """Yield the videos in shards, in their order; each has one action, so that a change affects no other action."""
     for (split, _), group in groupby(videos, key=lambda video: (video.split, video.action)):
         waiting: list[AnnotatedVideo] = []
         for video in group:
             waiting.append(video)
-            if sum(len(waited.files) for waited in waiting) >= SHARD_FILES:
+            if sum(len(entry.files) for entry in waiting) >= SHARD_FILES:
                 yield _shard(split, waiting)
                 waiting = []
         if waiting:
@@ -224,7 +228,7 @@ def _shard(split: str, videos: Sequence[AnnotatedVideo]) -> Shard:
 
 
 def _complete(index: AnnotationIndex, processes: int | None, progress: Progress | None) -> None:
-    """Write the shards that are not there, then remove those of files that have changed."""
+    """Write the missing shards, then remove the outdated ones."""
     missing = [shard for shard in index.shards if not shard.path(index.folder, "files").is_file()]
     done, total = 0, sum(shard.num_files for shard in missing)
     jobs = [(index.root, index.folder, shard) for shard in missing]
@@ -232,39 +236,39 @@ def _complete(index: AnnotationIndex, processes: int | None, progress: Progress 
         done += shard.num_files
         if progress:
             progress(done, total)
-    wanted = {shard.path(index.folder, table) for shard in index.shards for table in ("boxes", "files")}
+    current = {shard.path(index.folder, table) for shard in index.shards for table in ("boxes", "files")}
     for split in index.splits:
         for path in (index.folder / split).glob("[!.]*.parquet"):
-            if path not in wanted:
+            if path not in current:
                 path.unlink(missing_ok=True)
 
 
 def write_shard(root: Path, folder: Path, shard: Shard) -> None:
-    """Read a shard's files and write its two tables; "files" comes last, so where it is there the other is too."""
+    """Read a shard's files and write its two tables; "files" is written last, so its existence implies the other."""
     boxes = [BOX_COLUMNS.empty_table()]
     files: list[dict[str, Any]] = []
     for video in shard.videos:
-        rows = BoxRows()
-        files += _read_video(root, video, rows)
-        boxes.append(_box_table(video, rows))
+        video_boxes = BoxRows()
+        files += _read_video(root, video, video_boxes)
+        boxes.append(_box_table(video, video_boxes))
     _write_table(shard.path(folder, "boxes"), pa.concat_tables(boxes))
     _write_table(shard.path(folder, "files"), pa.Table.from_pylist(files, schema=FILE_COLUMNS))
 
 
-def _read_video(root: Path, video: AnnotatedVideo, rows: BoxRows) -> Iterator[dict[str, Any]]:
-    """Rows of the table of files; those of the boxes are added to `rows`. A frame's second file is not read."""
-    seen: dict[int, str] = {}
+def _read_video(root: Path, video: AnnotatedVideo, boxes: BoxRows) -> Iterator[dict[str, Any]]:
+    """Yield the rows of the table of files and add the boxes to `boxes`. A frame's second file is not read."""
+    file_by_frame: dict[int, str] = {}
     for name, size, mtime_ns in video.files:
         frame, where = frame_of(name), f"{video.folder}/{name}"
         faults: list[Fault] = []
         persons = None
         if frame is None:
             faults = [Fault("odd-file", where, "a name like img_00001.json", "another")]
-        elif frame in seen:
-            faults = [Fault("duplicate", where, "one file for each frame", f"{seen[frame]} too")]
+        elif frame in file_by_frame:
+            faults = [Fault("duplicate", where, "one file for each frame", f"{file_by_frame[frame]} too")]
         else:
-            seen[frame] = where
-            scan = FrameScan(rows, frame, where)
+            file_by_frame[frame] = where
+            scan = FrameScan(boxes, frame, where)
             scan.read(root / where)
             faults, persons = scan.faults, scan.num_persons
         yield {
@@ -273,23 +277,20 @@ def _read_video(root: Path, video: AnnotatedVideo, rows: BoxRows) -> Iterator[di
         }
 
 
-def _box_table(video: AnnotatedVideo, rows: BoxRows) -> pa.Table:
-    corners = list(zip(*rows.box, strict=True)) or [()] * 4
+def _box_table(video: AnnotatedVideo, boxes: BoxRows) -> pa.Table:
+    corners = list(zip(*boxes.box, strict=True)) or [()] * 4
     columns: dict[str, Any] = {
-        "split": [video.split] * len(rows),
-        "action": [video.action] * len(rows),
-        "video": [video.name] * len(rows),
-        **{name: getattr(rows, name) for name in ("frame", "person", "part", "object", "state", "validity")},
+        "split": [video.split] * len(boxes),
+        "action": [video.action] * len(boxes),
+        "video": [video.name] * len(boxes),
+        **{name: getattr(boxes, name) for name in ("frame", "person", "part", "object", "state", "validity")},
         **dict(zip(("x1", "y1", "x2", "y2"), corners, strict=True)),
     }
-    arrays = [pa.array(columns[field.name], _plain(field.type)).cast(field.type) for field in BOX_COLUMNS]
+    plain_types = {field.name: pa.string() if field.type == _WORD else field.type for field in BOX_COLUMNS}
+    arrays = [pa.array(columns[field.name], plain_types[field.name]).cast(field.type) for field in BOX_COLUMNS]
     return pa.Table.from_arrays(arrays, schema=BOX_COLUMNS)
 
 
-def _plain(kind: pa.DataType) -> pa.DataType:
-    return pa.string() if kind == _WORD else kind
-
-
 def _write_table(path: Path, table: pa.Table) -> None:
-    with written_beside(path) as beside:
-        pq.write_table(table.unify_dictionaries(), beside, compression="zstd")
+    with written_beside(path) as temporary:
+        pq.write_table(table.unify_dictionaries(), temporary, compression="zstd")

@@ -1,7 +1,7 @@
-"""Kinetics-TPS on disk, and what is laid out like it: videos by split and action, one annotation file for each frame.
+"""Kinetics-TPS on disk, and datasets in its layout: videos by split and action, one annotation file per frame.
 
-Read leniently: unknown keys are ignored, a video's name may stand once or twice in the tree, objects may stand beside
-the humans. Source: the dataset's README and its evaluator.
+Reading is lenient: unknown keys are ignored, the tree may have one or two nested folders with a video's name, and files
+may have objects beside the humans. Source: the dataset's README and its evaluator.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from actparse.data.scan import MAX_PIXEL, shown
 Box = tuple[float, float, float, float]
 SPLITS = ("train", "val", "test")
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".webm", ".avi", ".mov")
-MAX_NUMBER = 2**63 - 1  # of a person; arrays keep them in 64 bits
+MAX_NUMBER = 2**63 - 1  # of a person; arrays store it in 64 bits
 FRAME_FILE = re.compile(r"img_(\d{5,9})\.json")  # counted from 1
 
 
 def frame_name(index: int) -> str:
-    """Kinetics-TPS's name of frame `index`, counted from 0."""
+    """Return Kinetics-TPS's file name of frame `index`, counted from 0."""
     return f"img_{index + 1:05d}.json"
 
 
 @dataclass(frozen=True)
 class VideoRecord:
-    """One video: its name is unique in the dataset; `annotation_dir` holds img_00001.json ... and may be missing."""
+    """One video: its name is unique in the dataset; `annotation_dir` has img_00001.json ... and may be missing."""
 
     name: str
     action: str
@@ -43,13 +43,13 @@ class VideoRecord:
     annotation_dir: Path
 
     def frame_path(self, index: int) -> Path:
-        """The annotation of frame `index`, counted from 0."""
+        """Return the path of the annotation of frame `index`, counted from 0."""
         return self.annotation_dir / frame_name(index)
 
     def annotations(self) -> dict[int, Path]:
-        """Its annotation files by their frames, from 0, ascending; files of other names are not looked at."""
-        found = ((frame_of(path.name), path) for path in self.annotation_dir.glob("img_*.json"))
-        return dict(sorted((frame, path) for frame, path in found if frame is not None))
+        """Return the annotation files by frame index, from 0, ascending; files with other names are ignored."""
+        files = ((frame_of(path.name), path) for path in self.annotation_dir.glob("img_*.json"))
+        return dict(sorted((frame, path) for frame, path in files if frame is not None))
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class PartTruth:
 
 @dataclass(frozen=True)
 class PersonTruth:
-    """One annotated person; keypoints (17, 3) x, y, visibility 0..2 and identity where the dataset has them."""
+    """One annotated person; keypoints (17, 3) x, y, visibility 0..2 and identity if the dataset has them."""
 
     number: int
     box: Box
@@ -72,7 +72,7 @@ class PersonTruth:
     unstated: dict[str, Box] = field(default_factory=dict)  # parts whose state is not annotated: "verb" is null
 
     def part_boxes(self) -> dict[str, Box]:
-        """The boxes of all annotated parts, with a state or without."""
+        """Return the boxes of all annotated parts, with or without a state."""
         return {**{name: part.box for name, part in self.parts.items()}, **self.unstated}
 
 
@@ -84,10 +84,10 @@ class FrameTruth:
 
 
 class KineticsTps:
-    """A dataset's root."""
+    """A dataset in the layout of Kinetics-TPS, by its root folder."""
 
     def __init__(self, root: Path) -> None:
-        """Open it.
+        """Open the dataset.
 
         Raises:
             DataError: there is no <split>_videos folder below `root`.
@@ -99,13 +99,13 @@ class KineticsTps:
 
     @cached_property
     def actions(self) -> tuple[str, ...]:
-        """The names of the action folders of all splits, sorted."""
+        """Names of the action folders of all splits, sorted."""
         folders = (path for split in self.splits for path in (self.root / f"{split}_videos").iterdir())
         return tuple(sorted({path.name for path in folders if path.is_dir()}))
 
     @cached_property
     def states(self) -> tuple[str, ...]:
-        """The part states of list/part_stat.txt, in its order.
+        """Part states of list/part_stat.txt, in its order.
 
         Raises:
             DataError: the list is missing.
@@ -116,7 +116,7 @@ class KineticsTps:
         return tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
 
     def videos(self, split: str) -> tuple[VideoRecord, ...]:
-        """The videos of a split, sorted by name.
+        """Return the videos of a split, sorted by name.
 
         Raises:
             DataError: the dataset has no such split, or two of its videos share a name.
@@ -126,7 +126,7 @@ class KineticsTps:
         records: dict[str, VideoRecord] = {}
         for path in sorted((self.root / f"{split}_videos").glob("*/*")):
             if path.suffix.lower() not in VIDEO_SUFFIXES or path.name.startswith("."):
-                continue  # a name with a dot in front is of a file that is still being written
+                continue  # a name with a leading dot is a file that is still being written
             if path.stem in records:
                 raise DataError(
                     f"{path}: a video's name must be unique, got it also in {records[path.stem].path.parent}"
@@ -138,14 +138,14 @@ class KineticsTps:
 
 
 def frame_of(file: str) -> int | None:
-    """The frame, from 0, that an annotation file is of; None where its name is not img_ and at least five digits."""
+    """Return the frame index, from 0, of an annotation file; None if its name is not img_ and at least five digits."""
     match = FRAME_FILE.fullmatch(file.rpartition("/")[2])
-    number = int(match.group(1)) if match else 0
-    return number - 1 if number > 0 else None
+    position = int(match.group(1)) if match else 0  # from 1
+    return position - 1 if position > 0 else None
 
 
 def annotated_persons(records: Iterable[VideoRecord], *, stride: int) -> Iterator[tuple[str, PersonTruth]]:
-    """(action, person) of the annotated frames of some videos, each at least `stride` frames after the one before.
+    """Yield (action, person) of annotated frames of some videos, each at least `stride` frames after the previous.
 
     Raises:
         DataError: an annotation cannot be read.
@@ -162,7 +162,7 @@ def read_frame_truth(path: Path) -> FrameTruth:
     """Read one frame's annotation.
 
     Raises:
-        DataError: the file is missing or no JSON, or a field is not what the format says.
+        DataError: the file is missing or not JSON, or a field does not follow the format.
     """
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
@@ -172,7 +172,7 @@ def read_frame_truth(path: Path) -> FrameTruth:
 
 
 def frame_truth_from_dict(raw: Any, where: str) -> FrameTruth:
-    """Check one frame's {"humans": [...]}; `where` begins the error's line.
+    """Convert one frame's {"humans": [...]}; `where` is the start of the error message.
 
     Raises:
         DataError: a field is missing or of another type.
@@ -180,32 +180,34 @@ def frame_truth_from_dict(raw: Any, where: str) -> FrameTruth:
     humans = raw.get("humans") if isinstance(raw, dict) else None
     if not isinstance(humans, list):
         raise DataError(f"{where}: humans must be a list, got {type(humans).__name__}")
-    return FrameTruth(tuple(_person(human, f"{where}: humans[{n}]", n + 1) for n, human in enumerate(humans)))
+    return FrameTruth(
+        tuple(_person(human, f"{where}: humans[{index}]", index + 1) for index, human in enumerate(humans))
+    )
 
 
-def _person(raw: Any, where: str, number: int) -> PersonTruth:
+def _person(raw: Any, where: str, default_number: int) -> PersonTruth:
     if not isinstance(raw, dict):
         raise DataError(f"{where} must be an object, got {type(raw).__name__}")
     parts = raw.get("parts") or {}
     if not isinstance(parts, dict):
         raise DataError(f"{where}.parts must be an object, got {type(parts).__name__}")
-    known = {name: part for name, part in parts.items() if name in PARTS}
-    unstated = {name for name, part in known.items() if isinstance(part, dict) and part.get("verb", "") is None}
+    valid = {name: part for name, part in parts.items() if name in PARTS}
+    unstated = {name for name, part in valid.items() if isinstance(part, dict) and part.get("verb", "") is None}
     identity = raw.get("identity")
     return PersonTruth(
-        number=_number(raw.get("number", number), f"{where}.number"),
+        number=_integer(raw.get("number", default_number), f"{where}.number"),
         box=_box(raw.get("box"), f"{where}.box"),
-        parts={name: _part(known[name], f"{where}.parts.{name}") for name in known if name not in unstated},
+        parts={name: _part(valid[name], f"{where}.parts.{name}") for name in valid if name not in unstated},
         keypoints=_keypoints(raw.get("keypoints"), f"{where}.keypoints"),
-        identity=_number(identity, f"{where}.identity") if type(identity) is int else None,
+        identity=_integer(identity, f"{where}.identity") if type(identity) is int else None,
         unstated={
-            name: _box(known[name].get("box"), f"{where}.parts.{name}.box") for name in known if name in unstated
+            name: _box(valid[name].get("box"), f"{where}.parts.{name}.box") for name in valid if name in unstated
         },
     )
 
 
-def _number(raw: Any, where: str) -> int:
-    if type(raw) is not int or abs(raw) > MAX_NUMBER:  # True is an int, too
+def _integer(raw: Any, where: str) -> int:
+    if type(raw) is not int or abs(raw) > MAX_NUMBER:  # bool is a subclass of int
         raise DataError(f"{where} must be a whole number of at most 64 bits, got {shown(raw)}")
     return raw
 
@@ -217,8 +219,8 @@ def _part(raw: Any, where: str) -> PartTruth:
 
 
 def _box(raw: Any, where: str) -> Box:
-    numbers = isinstance(raw, list) and len(raw) == 4 and all(isinstance(v, int | float) for v in raw)
-    if not numbers or not all(-MAX_PIXEL < v < MAX_PIXEL for v in raw):  # NaN is not in between, either
+    has_numbers = isinstance(raw, list) and len(raw) == 4 and all(isinstance(v, int | float) for v in raw)
+    if not has_numbers or not all(-MAX_PIXEL < v < MAX_PIXEL for v in raw):  # rejects NaN, too
         raise DataError(f"{where} must be four finite numbers below {MAX_PIXEL:g}, got {shown(raw)}")
     x1, y1, x2, y2 = (float(value) for value in raw)
     return x1, y1, x2, y2

@@ -1,4 +1,4 @@
-"""The files of list/, read leniently: a list as far as it can be used, and what is wrong with it."""
+"""Files of list/, read leniently: the valid lines of a list, and its faults."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from actparse.data.kinetics_tps import VIDEO_SUFFIXES
 FOLDER = "list"
 BODY_PARTS, PART_STATES, OBJECTS = "body_part.txt", "part_stat.txt", "object.txt"
 MAX_BYTES = 16 << 20
-MAX_SHOWN = 80  # characters of a wrong line
+MAX_SHOWN = 80  # characters of an invalid line in a message
 
 
 @dataclass(frozen=True)
 class WordList:
-    """The labels of a list; `words` is None where the file cannot be read."""
+    """The labels in a list; `words` is None if the file cannot be read."""
 
     where: str
     words: tuple[str, ...] | None
@@ -27,7 +27,7 @@ class WordList:
 
 @dataclass(frozen=True)
 class FrameList:
-    """Frames of each video of a split by the video's name; empty where the file cannot be read."""
+    """Number of frames of each video of a split, by name; empty if the file cannot be read."""
 
     where: str
     counts: dict[str, int]
@@ -36,7 +36,7 @@ class FrameList:
 
 
 def read_word_list(root: Path, name: str) -> WordList:
-    """One label a line; empty lines are nothing."""
+    """Read a list with one label per line; empty lines are ignored."""
     where = f"{FOLDER}/{name}"
     text, faults = _read(root, where, "one label a line")
     if text is None:
@@ -44,23 +44,26 @@ def read_word_list(root: Path, name: str) -> WordList:
     words = [line.strip() for line in text.splitlines() if line.strip()]
     if not words:
         faults.append(Fault("list", where, "one label a line", "an empty file"))
-    twice = (word for word, count in Counter(words).items() if count > 1)
-    faults += [Fault("list", where, "each label once", f"{word[:MAX_SHOWN]!r} twice") for word in twice]
+    duplicates = (word for word, count in Counter(words).items() if count > 1)
+    faults += [Fault("list", where, "each label once", f"{word[:MAX_SHOWN]!r} twice") for word in duplicates]
     return WordList(where, tuple(dict.fromkeys(words)) if words else None, tuple(faults))
 
 
 def read_frame_list(root: Path, split: str) -> FrameList:
-    """A video and its number of frames a line; a name may have its folder and suffix, a heading may come first."""
+    """Read a list with a video and its number of frames per line.
+
+    A name may have a folder and a suffix; the first line may be a heading.
+    """
     where = f"{FOLDER}/video_{split}_flist.csv"
     text, faults = _read(root, where, "each video's number of frames")
     counts: dict[str, int] = {}
-    for number, line in enumerate((text or "").splitlines(), start=1):
+    for line_number, line in enumerate((text or "").splitlines(), start=1):
         entry = _frame_entry(line)
         if entry is None:
-            if line.strip() and number > 1:
-                faults.append(Fault("list", f"{where}: line {number}", "a video,frames", repr(line[:MAX_SHOWN])))
+            if line.strip() and line_number > 1:
+                faults.append(Fault("list", f"{where}: line {line_number}", "a video,frames", repr(line[:MAX_SHOWN])))
         elif entry[0] in counts:
-            faults.append(Fault("list", f"{where}: line {number}", "each video once", f"{entry[0]!r} again"))
+            faults.append(Fault("list", f"{where}: line {line_number}", "each video once", f"{entry[0]!r} again"))
         else:
             counts[entry[0]] = entry[1]
     return FrameList(where, counts, tuple(faults), text is not None)
@@ -70,11 +73,11 @@ def _frame_entry(line: str) -> tuple[str, int] | None:
     cells = [cell.strip().strip("\"'") for cell in re.split(r"[,;\t]", line)]
     if len(cells) == 1:
         cells = cells[0].rsplit(maxsplit=1)
-    numbers = [int(cell) for cell in cells[1:] if cell.isascii() and cell.isdigit() and len(cell) <= 9]
+    counts = [int(cell) for cell in cells[1:] if cell.isascii() and cell.isdigit() and len(cell) <= 9]
     name = cells[0].replace("\\", "/").rpartition("/")[2] if cells else ""
     for suffix in VIDEO_SUFFIXES:
         name = name.removesuffix(suffix)
-    return (name, numbers[0]) if name and numbers else None
+    return (name, counts[0]) if name and counts else None
 
 
 def _read(root: Path, where: str, needs: str) -> tuple[str | None, list[Fault]]:

@@ -1,4 +1,4 @@
-"""A folder of parses on disk: <folder>/<video's stem>/parse.json."""
+"""Folders of parses on disk: <folder>/<video's stem>/parse.json."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ PARSE_FILE = "parse.json"
 
 
 def find_parses(folder: Path) -> dict[str, Path]:
-    """Every parse.json below a folder, by the name of the folder that holds it: its video's stem.
+    """Return the path of every parse.json below a folder, by the name of its folder, which is the video's stem.
 
     Raises:
-        DataError: two of them are of the same name.
+        DataError: two of them have the same name.
     """
-    found: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     for path in sorted(folder.glob(f"**/{PARSE_FILE}")):
-        if path.parent.name in found:
-            raise DataError(f"{path}: a video must be parsed once, got it also in {found[path.parent.name].parent}")
-        found[path.parent.name] = path
-    return found
+        if path.parent.name in paths:
+            raise DataError(f"{path}: a video must be parsed once, got it also in {paths[path.parent.name].parent}")
+        paths[path.parent.name] = path
+    return paths
 
 
 def load_parse(path: Path) -> VideoParse:
     """Read one parse.json.
 
     Raises:
-        DataError: it cannot be read or is not a parse; the line begins with the file.
+        DataError: it cannot be read or is not a parse; the message begins with the file.
     """
     try:
         return VideoParse.from_json(path.read_text(encoding="utf-8"))
@@ -41,7 +41,7 @@ def load_parse(path: Path) -> VideoParse:
 
 
 def load_parses(folder: Path) -> dict[str, VideoParse]:
-    """Every parse.json below a folder, by its video's stem.
+    """Read every parse.json below a folder, by its video's stem.
 
     Raises:
         DataError: a file is not a parse, or a video was parsed twice.

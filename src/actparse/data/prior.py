@@ -1,4 +1,4 @@
-"""What a part mostly does in an action: the cheapest guess of a state, and the one that networks have to beat.
+"""Most common state of each part in each action: the simplest prediction of a state, a baseline for networks.
 
 Source: the challenge report of the paper's authors, "the commonest state of that part in the predicted action".
 """
@@ -15,10 +15,12 @@ Prior = Mapping[str, Mapping[str, str]]  # action -> part -> state
 
 
 def prior_states(records: Iterable[VideoRecord]) -> Prior:
-    """The commonest state of each part in each action, over all persons of some videos, every fifth frame or rarer.
+    """Return the most common state of each part in each action, over all persons in every fifth frame of some videos.
+
+    Videos annotated more rarely than every fifth frame count with all their annotated frames.
 
     Args:
-        records: the videos, those that training sees.
+        records: the training videos.
 
     Raises:
         DataError: an annotation cannot be read.

@@ -1,6 +1,6 @@
-"""Segment pseudo labels: what each part group mostly does in a stretch of video, with the video's action before it.
+"""Segment pseudo labels: the video's action and the most common states of each part group in a segment.
 
-Source: PCF, section II-C; the pair of both sides' states as in its authors' challenge report.
+Source: PCF, section II-C; the pair of both sides' states follows its authors' challenge report.
 """
 
 from __future__ import annotations
@@ -11,21 +11,24 @@ from collections.abc import Iterable, Sequence
 from actparse.core.vocabulary import GROUP_PARTS, GROUPS, GroupLabel, LabelSpace
 from actparse.data.kinetics_tps import FrameTruth, PersonTruth
 
-UNSEEN = "none"  # the state of a group that nobody shows
+UNSEEN = "none"  # the state of a group without annotated parts
 
 
 def person_states(person: PersonTruth, group: str) -> tuple[str, ...] | None:
-    """A person's states of a group's parts, left first; a side that is not annotated takes the other's.
+    """Return a person's states of a group's parts, left first; a side that is not annotated gets the other's state.
 
-    None where the person shows none of the group's parts.
+    None if none of the group's parts is annotated.
     """
-    found = [person.parts[part].state if part in person.parts else None for part in GROUP_PARTS[group]]
-    seen = [state for state in found if state is not None]
-    return tuple(state or seen[0] for state in found) if seen else None
+    states = [person.parts[part].state if part in person.parts else None for part in GROUP_PARTS[group]]
+    annotated = [state for state in states if state is not None]
+    return tuple(state or annotated[0] for state in states) if annotated else None
 
 
 def group_label(action: str, group: str, frames: Sequence[FrameTruth]) -> GroupLabel:
-    """The commonest states of a group over all persons and frames; ties go to the first in sorted order."""
+    """Return the action and the most common states of a group over all persons and frames.
+
+    Of equally common states the first in sorted order is used.
+    """
     counts = Counter(
         states for frame in frames for person in frame.persons if (states := person_states(person, group)) is not None
     )
@@ -34,15 +37,15 @@ def group_label(action: str, group: str, frames: Sequence[FrameTruth]) -> GroupL
     return (action, *min(counts, key=lambda states: (-counts[states], states)))
 
 
-def label_space(stretches: Iterable[tuple[str, dict[str, GroupLabel]]]) -> LabelSpace:
-    """All labels that a training split shows, sorted.
+def label_space(segments: Iterable[tuple[str, dict[str, GroupLabel]]]) -> LabelSpace:
+    """Return all labels that occur in a training split, sorted.
 
     Args:
-        stretches: for each stretch its action and its label of each group.
+        segments: of each segment its action and its label of each group.
     """
     actions: set[str] = set()
     labels: dict[str, set[GroupLabel]] = {group: set() for group in GROUPS}
-    for action, by_group in stretches:
+    for action, by_group in segments:
         actions.add(action)
         for group, label in by_group.items():
             labels[group].add(label)

@@ -1,4 +1,4 @@
-"""What one method says of a set of videos: a submission, a folder of pred_*.json, or a folder of parses."""
+"""Predictions of one method for a set of videos: a submission, a folder of pred_*.json, or a folder of parses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from actparse.core.errors import DataError
-from actparse.core.structures import Detections, FrameParse, VideoParse
+from actparse.core.structures import Detections, FrameParse
 from actparse.core.vocabulary import PART_INDEX
 from actparse.data.kinetics_tps import frame_name
 from actparse.data.parses import find_parses, load_parse
@@ -24,7 +24,7 @@ from actparse.data.submission import (
 
 @dataclass(frozen=True)
 class FrameBoxes:
-    """What was found in one frame, with confidences: persons of label 0, parts by their index in PARTS."""
+    """Detections in one frame, with confidences: persons of label 0, parts with their index in PARTS as label."""
 
     persons: Detections
     parts: Detections
@@ -32,25 +32,25 @@ class FrameBoxes:
 
 @dataclass(frozen=True)
 class PredictionRun:
-    """Predictions under a name; what the challenge's files lack is there where parses are."""
+    """Predictions with a name; `boxes` and `folders` are only available for parses."""
 
     name: str
     files: TpsFiles
-    boxes: Mapping[str, Mapping[str, FrameBoxes]] | None = None  # video -> frame -> boxes; None: no confidences
-    folders: Mapping[str, Path] = field(default_factory=dict)  # video -> where its parse lies
+    boxes: Mapping[str, Mapping[str, FrameBoxes]] | None = None  # video -> frame -> boxes; None without confidences
+    folders: Mapping[str, Path] = field(default_factory=dict)  # video -> folder of its parse
 
 
 def load_run(path: Path, truth: TpsFiles, *, name: str | None = None) -> PredictionRun:
-    """Read predictions of any form and check them against the rules of the challenge.
+    """Read predictions of any format and check them against the rules of the challenge.
 
     Args:
         path: a zip or folder with pred_*.json (or gt_*.json), or a folder of parses; parses of other videos than those
             of the truth are not read.
-        truth: names the videos that must be there.
-        name: what the run is called; the file's or folder's own name where it is None.
+        truth: its videos must have predictions.
+        name: of the run; None uses the name of the file or folder.
 
     Raises:
-        DataError: a file is missing or not as it should be, or the predictions break a rule of the challenge.
+        DataError: a file is missing or invalid, or the predictions break a rule of the challenge.
     """
     name = name or (path.stem if path.is_file() else path.resolve().name)
     parses = find_parses(path) if path.is_dir() and not _has_result_files(path) else {}
@@ -73,25 +73,21 @@ def _run_of_parses(name: str, parses: Mapping[str, Path], truth: TpsFiles) -> Pr
         parse = load_parse(parses[video])
         files = parses_to_predictions({video: parse})
         actions[video], parts[video] = files.videos[video], files.parts[video]
-        boxes[video] = _frame_boxes(parse, files.parts[video])
+        frames = {frame_name(frame.index): frame for frame in parse.frames}
+        boxes[video] = {name: _detected_boxes(frame) for name, frame in frames.items() if name in files.parts[video]}
     return PredictionRun(name, TpsFiles(actions, parts), boxes, {video: parses[video].parent for video in truth.videos})
 
 
-def _frame_boxes(parse: VideoParse, evaluated: Mapping[str, Any]) -> dict[str, FrameBoxes]:
-    named = ((frame_name(frame.index), frame) for frame in parse.frames)
-    return {name: _boxes_of(frame) for name, frame in named if name in evaluated}
-
-
-def _boxes_of(frame: FrameParse) -> FrameBoxes:
+def _detected_boxes(frame: FrameParse) -> FrameBoxes:
     persons = [(person.box, person.score, 0) for person in frame.persons]
     parts = [(part.box, part.score, PART_INDEX[part.name]) for person in frame.persons for part in person.parts]
     return FrameBoxes(detections(persons), detections(parts))
 
 
-def detections(rows: list[tuple[Any, float, int]]) -> Detections:
-    """Detections from (box, score, label)."""
+def detections(items: list[tuple[Any, float, int]]) -> Detections:
+    """Build detections from a list of (box, score, label)."""
     return Detections(
-        np.array([box for box, _, _ in rows], np.float32).reshape(-1, 4),
-        np.array([score for _, score, _ in rows], np.float32),
-        np.array([label for _, _, label in rows], np.int64),
+        np.array([box for box, _, _ in items], np.float32).reshape(-1, 4),
+        np.array([score for _, score, _ in items], np.float32),
+        np.array([label for _, _, label in items], np.int64),
     )

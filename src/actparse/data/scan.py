@@ -1,6 +1,6 @@
-"""One annotation file as rows, read to its end whatever is wrong in it; what is wrong is noted, field by field.
+"""Complete reading of one annotation file into rows; the faults of its fields are recorded.
 
-`kinetics_tps.read_frame_truth` stops at the first fault and is for use; this is for an index that a check can read.
+`kinetics_tps.read_frame_truth` stops at the first fault; this module is for the index that a check reads.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from actparse.core.words import readable
 from actparse.data.faults import Fault
 
 VALID, INVERTED, EMPTY, MISSING = "ok", "inverted", "empty", "missing"  # of a box
-MAX_PIXEL = 1e9  # no picture is larger
-MAX_BYTES = 16 << 20  # of an annotation file; one of Kinetics-TPS has a few thousand
-MAX_FAULTS = 100  # of one file; the rest are counted
-MAX_SHOWN = 80  # characters of a wrong value
-NOTHING = "nothing"  # a null as a fault says it
+MAX_PIXEL = 1e9  # no image is larger
+MAX_BYTES = 16 << 20  # of an annotation file; in Kinetics-TPS a file has a few thousand bytes
+MAX_FAULTS = 100  # reported for one file; the others are counted
+MAX_SHOWN = 80  # characters of an invalid value in a message
+NOTHING = "nothing"  # null in a message
 
 Corners = tuple[float | None, float | None, float | None, float | None]
 NO_BOX: Corners = (None, None, None, None)
@@ -30,8 +30,8 @@ class BoxRows:
     """Columns of equal length: a row for each person, body part and object of some files."""
 
     frame: list[int] = field(default_factory=list)  # from 0
-    person: list[int | None] = field(default_factory=list)  # place in "humans", from 0; None for a frame's object
-    part: list[str | None] = field(default_factory=list)  # as the file has it; None for a person's own box
+    person: list[int | None] = field(default_factory=list)  # index in "humans", from 0; None for an object of the frame
+    part: list[str | None] = field(default_factory=list)  # as in the file; None for the box of a person or an object
     object: list[str | None] = field(default_factory=list)
     state: list[str | None] = field(default_factory=list)  # of a part
     box: list[Corners] = field(default_factory=list)  # xyxy, pixels
@@ -42,7 +42,7 @@ class BoxRows:
 
 
 class FrameScan:
-    """Adds one frame's rows to `rows`; `faults` are what was found on the way, `num_persons` None where unreadable."""
+    """Reader of one frame: adds its boxes to `rows`; `faults` are its faults, `num_persons` is None if unreadable."""
 
     def __init__(self, rows: BoxRows, frame: int, where: str) -> None:
         self.faults: list[Fault] = []
@@ -50,7 +50,7 @@ class FrameScan:
         self._rows, self._frame, self._where = rows, frame, where
 
     def read(self, path: Path) -> None:
-        """Take a file in."""
+        """Read a file."""
         try:
             with path.open("rb") as file:
                 content = file.read(MAX_BYTES + 1)
@@ -72,25 +72,25 @@ class FrameScan:
             self._fault("humans", "a list", humans if isinstance(raw, dict) else raw)
             return
         self.num_persons = len(humans)
-        numbers: set[Any] = set()
+        person_numbers: set[Any] = set()
         for index, human in enumerate(humans):
-            self._person(human, index, numbers)
+            self._person(human, index, person_numbers)
         self._objects(raw.get("objects"), None, "objects")
 
-    def _person(self, raw: Any, index: int, numbers: set[Any]) -> None:
+    def _person(self, raw: Any, index: int, person_numbers: set[Any]) -> None:
         name = f"humans[{index}]"
         if not isinstance(raw, dict):
             self._fault(name, "an object", raw)
             return
         self._row(raw.get("box"), f"{name}.box", person=index)
-        number = raw.get("number")
-        if type(number) is int:
-            if number in numbers:
+        person_number = raw.get("number")
+        if type(person_number) is int:
+            if person_number in person_numbers:
                 where = f"{self._where}: {name}.number"
-                self.faults.append(Fault("duplicate", where, "a number of its own in the frame", shown(number)))
-            numbers.add(number)
+                self.faults.append(Fault("duplicate", where, "a number of its own in the frame", shown(person_number)))
+            person_numbers.add(person_number)
         elif "number" in raw:
-            self._fault(f"{name}.number", "a whole number", number)
+            self._fault(f"{name}.number", "a whole number", person_number)
         parts = raw.get("parts") or {}
         if not isinstance(parts, dict):
             self._fault(f"{name}.parts", "an object", parts)
@@ -112,13 +112,13 @@ class FrameScan:
         self._row(raw.get("box"), f"{name}.box", person=person, part=readable(part), state=state and readable(state))
 
     def _objects(self, raw: Any, person: int | None, name: str) -> None:
-        """Objects are no part of the task: a list of them, or a dict by name; what has no name is left alone."""
-        for key, content in _named(raw):
+        """Read objects, a list or a dict by name. They are not part of the task; objects without a name are ignored."""
+        for key, content in _entries(raw):
             if isinstance(content, dict):
                 label = content.get("name", key)
                 if isinstance(label, str):
                     box, where = content.get("box"), f"{name}.{readable(label)}.box"
-                    self._row(box, where, person=person, thing=readable(label), may_lack_box=True)
+                    self._row(box, where, person=person, label=readable(label), may_lack_box=True)
 
     def _row(
         self,
@@ -127,7 +127,7 @@ class FrameScan:
         *,
         person: int | None,
         part: str | None = None,
-        thing: str | None = None,
+        label: str | None = None,
         state: str | None = None,
         may_lack_box: bool = False,
     ) -> None:
@@ -138,7 +138,7 @@ class FrameScan:
         rows.frame.append(self._frame)
         rows.person.append(person)
         rows.part.append(part)
-        rows.object.append(thing)
+        rows.object.append(label)
         rows.state.append(state)
         rows.box.append(box)
         rows.validity.append(validity)
@@ -148,11 +148,11 @@ class FrameScan:
 
 
 def read_box(raw: Any) -> tuple[Corners, str]:
-    """A box and its validity: corners are None where it is MISSING, that is not four finite numbers."""
+    """Return a box and its validity: if it is MISSING, that is not four finite numbers, its corners are None."""
     if not isinstance(raw, list) or len(raw) != 4:
         return NO_BOX, MISSING
     for value in raw:
-        if type(value) not in (int, float) or not -MAX_PIXEL < value < MAX_PIXEL:  # NaN is not in between either
+        if type(value) not in (int, float) or not -MAX_PIXEL < value < MAX_PIXEL:  # rejects NaN, too
             return NO_BOX, MISSING
     x1, y1, x2, y2 = map(float, raw)
     if x2 < x1 or y2 < y1:
@@ -161,14 +161,14 @@ def read_box(raw: Any) -> tuple[Corners, str]:
 
 
 def shown(value: Any) -> str:
-    """A wrong value of a JSON file, in a few words however large or deep it is."""
+    """Describe an invalid JSON value in a few words, however large or deep it is."""
     if value is None:
         return NOTHING
     if isinstance(value, dict):
         return f"an object of {len(value)} keys"
     if isinstance(value, list):
-        plain = len(value) <= 8 and not any(isinstance(item, dict | list) for item in value)
-        return f"[{', '.join(_scalar(item) for item in value)}]"[:MAX_SHOWN] if plain else f"a list of {len(value)}"
+        is_short = len(value) <= 8 and not any(isinstance(item, dict | list) for item in value)
+        return f"[{', '.join(_scalar(item) for item in value)}]"[:MAX_SHOWN] if is_short else f"a list of {len(value)}"
     return _scalar(value)
 
 
@@ -176,7 +176,7 @@ def _scalar(value: Any) -> str:
     return json.dumps(value[:MAX_SHOWN] if isinstance(value, str) else value)[:MAX_SHOWN]
 
 
-def _named(raw: Any) -> Iterator[tuple[str | None, Any]]:
+def _entries(raw: Any) -> Iterator[tuple[str | None, Any]]:
     if isinstance(raw, dict):
         yield from raw.items()
     elif isinstance(raw, list):

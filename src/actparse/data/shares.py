@@ -1,6 +1,6 @@
-"""How often body parts are in a state in each action, and so what a state says of the action.
+"""Shares of the states of body parts in each action, and the evidence that a state gives for an action.
 
-A paired group's label is the states of both sides, sorted: which side does what is not counted.
+A paired group's label is the sorted states of both sides: which side has which state is ignored.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from actparse.core.vocabulary import GROUP_PARTS, GROUPS
 from actparse.data.kinetics_tps import KineticsTps, annotated_persons
 
 SHARES_FILE = "shares.json"  # in a bundle's folder
-COUNTED_STRIDE = 5  # frames from one that is counted to the next, at least
-LEAST_MIXED = 0.02  # of an action's labels are as those of all actions: none is impossible
+COUNTED_STRIDE = 5  # minimum number of frames from one counted frame to the next
+LEAST_MIXED = 0.02  # share of the mean of all actions that is mixed in, so that no label is impossible
 
 States = Mapping[str, str]  # part -> state, of one person at one time
 Label = tuple[str, ...]
@@ -30,72 +30,72 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class GroupShares:
-    """L labels of a part group: `counts` (A, L) says how often each was seen in each action."""
+    """L labels of a part group: `counts` (A, L) is how often each occurs in each action."""
 
     labels: tuple[Label, ...]
     counts: Floats
 
     def shares(self) -> Floats:
-        """(A, L) of each action's labels; rows sum to 1, and no number is 0. Zero labels give (A, 0)."""
+        """Return the share (A, L) of each label in each action; rows sum to 1, no share is 0. L may be 0."""
         totals = self.counts.sum(axis=1, keepdims=True)
-        own = np.divide(
+        unmixed = np.divide(
             self.counts, totals, out=np.full_like(self.counts, 1 / max(len(self.labels), 1)), where=totals > 0
         )
-        mixed: Floats = (1 - LEAST_MIXED) * own + LEAST_MIXED * own.mean(axis=0)
+        mixed: Floats = (1 - LEAST_MIXED) * unmixed + LEAST_MIXED * unmixed.mean(axis=0)
         return mixed
 
 
 @dataclass(frozen=True)
 class StateShares:
-    """What a dataset's annotation says of each part group."""
+    """Counts of the labels of each part group in a dataset's annotation."""
 
     actions: tuple[str, ...]
     groups: dict[str, GroupShares]
 
     def weights(self, group: str, action: str, probabilities: Floats) -> Floats:
-        """What a group's labels say of an action: its log odds with them, less those with the prior in their place.
+        """Return the evidence of a group's labels for an action: its log odds with them minus those with the prior.
 
-        All actions are held to be as likely before. By Bayes' rule, with soft evidence: a label's probability counts
-        as much as it exceeds the prior's.
+        The prior of all actions is equal. The rule is Bayes' with soft evidence: a label counts by the ratio of its
+        probability to its prior.
 
         Args:
-            group: of vocabulary.GROUPS.
-            action: 0 comes out for one that is not known, and where there is no other.
-            probabilities: (N, L) of the group's labels; a row of zeros says nothing and gives 0.
+            group: one of vocabulary.GROUPS.
+            action: the result is 0 if it is unknown or the only action.
+            probabilities: (N, L) of the group's labels; a row of zeros is no evidence and gives 0.
 
         Returns:
             (N,) log odds.
         """
         if action not in self.actions or len(self.actions) == 1 or not self.groups[group].labels:
             return np.zeros(len(probabilities))
-        shares, row = self.groups[group].shares(), self.actions.index(action)
-        exceeds = probabilities / shares.mean(axis=0)  # (N, L)
-        with_it = exceeds @ shares[row]  # (N,)
-        without = exceeds @ np.delete(shares, row, axis=0).mean(axis=0)  # (N,)
-        says = with_it > 0
-        return np.where(says, np.log(np.where(says, with_it, 1)) - np.log(np.where(says, without, 1)), 0)
+        shares, index = self.groups[group].shares(), self.actions.index(action)
+        ratios = probabilities / shares.mean(axis=0)  # (N, L)
+        likelihood = ratios @ shares[index]  # (N,)
+        others = ratios @ np.delete(shares, index, axis=0).mean(axis=0)  # (N,)
+        is_valid = likelihood > 0
+        return np.where(is_valid, np.log(np.where(is_valid, likelihood, 1)) - np.log(np.where(is_valid, others, 1)), 0)
 
     def weight_of_states(self, group: str, action: str, people: Iterable[States]) -> float:
-        """The mean of `weights` over people at their times whose states are known; 0 where there are none."""
+        """Return the mean of `weights` over the observations of people with known labels; 0 if there are none."""
         labels = self.groups[group].labels
-        known = (group_label(group, states) for states in people)
-        seen = [labels.index(label) for label in known if label in labels]
-        return float(self.weights(group, action, np.eye(len(labels))[seen]).mean()) if seen else 0.0
+        person_labels = (group_label(group, states) for states in people)
+        indices = [labels.index(label) for label in person_labels if label in labels]
+        return float(self.weights(group, action, np.eye(len(labels))[indices]).mean()) if indices else 0.0
 
     def to_json(self) -> str:
-        """As text that `from_json` reads."""
+        """Return the counts as text that `from_json` reads."""
         groups = {
-            group: {"labels": [list(label) for label in own.labels], "counts": np.round(own.counts, 3).tolist()}
-            for group, own in self.groups.items()
+            group: {"labels": [list(label) for label in shares.labels], "counts": np.round(shares.counts, 3).tolist()}
+            for group, shares in self.groups.items()
         }
         return json.dumps({"actions": list(self.actions), "groups": groups})
 
     @classmethod
     def from_json(cls, text: str, where: str) -> StateShares:
-        """Read what `to_json` wrote; `where` begins the error's line.
+        """Read the text that `to_json` writes; `where` is the start of the error message.
 
         Raises:
-            DataError: the text is not JSON, or a field is missing or of another form.
+            DataError: the text is not JSON, or a field is missing or invalid.
         """
         try:
             raw = json.loads(text)
@@ -116,43 +116,43 @@ def _group_shares(raw: Any, group: str, num_actions: int) -> GroupShares:
 
 
 def group_label(group: str, states: States) -> Label | None:
-    """The group's label of a person: the states of its parts, sorted; None where one of them is not known."""
+    """Return the group's label of a person: the states of its parts, sorted; None if one of them is unknown."""
     parts = GROUP_PARTS[group]
     return tuple(sorted(states[part] for part in parts)) if all(part in states for part in parts) else None
 
 
-def count_states(rows: Iterable[tuple[str, States, float]]) -> StateShares:
-    """Count rows of action, states of a person, and how much they count (times seen, or seconds)."""
+def count_states(observations: Iterable[tuple[str, States, float]]) -> StateShares:
+    """Count observations of action, states of a person, and weight (number of occurrences, or seconds)."""
     counts: dict[str, defaultdict[tuple[str, Label], float]] = {group: defaultdict(float) for group in GROUPS}
     actions = set()
-    for action, states, weight in rows:
+    for action, states, weight in observations:
         actions.add(action)
         for group in GROUPS:
             label = group_label(group, states)
             if label is not None:
                 counts[group][action, label] += weight
     names = tuple(sorted(actions))
-    return StateShares(names, {group: _tabulated(counts[group], names) for group in GROUPS})
+    return StateShares(names, {group: _to_group_shares(counts[group], names) for group in GROUPS})
 
 
-def _tabulated(counts: Mapping[tuple[str, Label], float], actions: tuple[str, ...]) -> GroupShares:
+def _to_group_shares(counts: Mapping[tuple[str, Label], float], actions: tuple[str, ...]) -> GroupShares:
     labels = tuple(sorted({label for _, label in counts}))
     table = np.array([[counts.get((action, label), 0.0) for label in labels] for action in actions], np.float64)
     return GroupShares(labels, table.reshape(len(actions), len(labels)))
 
 
 def dataset_shares(root: Path, split: str = "train") -> StateShares:
-    """The shares of a split's annotation, frames at least COUNTED_STRIDE apart.
+    """Count the states in a split's annotation, in frames at least COUNTED_STRIDE apart.
 
     Raises:
-        DataError: the dataset is not there, or an annotation is damaged.
+        DataError: the dataset does not exist, or an annotation is damaged.
     """
     persons = annotated_persons(KineticsTps(root).videos(split), stride=COUNTED_STRIDE)
     return count_states((action, {name: part.state for name, part in p.parts.items()}, 1.0) for action, p in persons)
 
 
 def load_shares(folder: Path) -> StateShares | None:
-    """The shares that a bundle's folder holds; None where it holds none.
+    """Return the shares in a bundle's folder; None if it has none.
 
     Raises:
         DataError: the file is damaged.

@@ -1,4 +1,4 @@
-"""What a split's annotation holds: counts, the long tail of states, and how far the commonest state takes one."""
+"""Statistics of a split's annotation: counts, states by frequency, and the accuracy of the most common state."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from actparse.core.vocabulary import PART_GROUP, PARTS
 from actparse.data.index import AnnotationIndex
 
 COVERED = (0.5, 0.9, 0.99)  # shares of all parts
-FEW_VIDEOS = 5  # a label that fewer videos show is rare
-SHOWN_STATES = 8  # of each end of the tail, in text
+FEW_VIDEOS = 5  # a label in fewer videos is rare
+SHOWN_STATES = 8  # most common states, and as many of the rarest, in text
 
 Label = tuple[str, str, str]  # action, part, state
 
 
 @dataclass(frozen=True)
 class StateCount:
-    """How many parts of a video show a label."""
+    """Number of parts with a label in a video."""
 
     video: str
     label: Label
@@ -31,9 +31,9 @@ class StateCount:
 
 @dataclass(frozen=True)
 class CommonestState:
-    """Share of parts whose state is the commonest of that part in that action, and among how many parts."""
+    """Share of the parts whose state is the most common one of that part in that action, and the number of parts."""
 
-    share: float | None  # None where there are no parts
+    share: float | None  # None if there are no parts
     num_parts: int
     by_part: dict[str, float]
     by_group: dict[str, float]
@@ -42,28 +42,28 @@ class CommonestState:
 
 @dataclass(frozen=True)
 class SplitStats:
-    """Figures of one split; `held_out` is None where nothing was held out."""
+    """Statistics of one split; `held_out` is None if no videos were held out."""
 
     counts: dict[str, int]
     by_action: dict[str, dict[str, int]]  # action -> videos, persons, parts
-    states: dict[str, int]  # parts of each state, the commonest first
+    states: dict[str, int]  # number of parts in each state, most common first
     states_by_part: dict[str, dict[str, int]]
-    labels: dict[str, int]  # (action, part, state) triples: all, those that few videos show, those of one video
-    commonest: CommonestState  # on the parts that it was counted on
-    held_out: CommonestState | None  # counted on some videos, asked of others
+    labels: dict[str, int]  # number of (action, part, state) triples: all, those in few videos, those in one video
+    commonest: CommonestState  # counted and evaluated on all parts
+    held_out: CommonestState | None  # counted on some videos, evaluated on others
     num_held_out: int  # videos
 
     def states_to_cover(self, share: float) -> int:
-        """How many states, the commonest first, make up `share` of all parts."""
+        """Return the number of states, most common first, that make up `share` of all parts."""
         total, covered = sum(self.states.values()), 0
-        for number, count in enumerate(self.states.values(), start=1):
+        for num_states, count in enumerate(self.states.values(), start=1):
             covered += count
             if covered >= share * total:
-                return number
+                return num_states
         return 0
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the statistics for JSON."""
         return {
             "counts": self.counts,
             "by_action": self.by_action,
@@ -78,8 +78,8 @@ class SplitStats:
         }
 
     def to_text(self) -> str:
-        """For a person."""
-        lines = [", ".join(f"{number} {what}" for what, number in self.counts.items())]
+        """Return the statistics as text."""
+        lines = [", ".join(f"{count} {name}" for name, count in self.counts.items())]
         total = sum(self.states.values())
         if not total:
             return lines[0]
@@ -89,15 +89,17 @@ class SplitStats:
         if len(shares) > 2 * SHOWN_STATES:
             shares[SHOWN_STATES:-SHOWN_STATES] = ["..."]
         lines.append(f"  {', '.join(shares)}")
-        lines.append("labels of an action's part: " + ", ".join(f"{n} {what}" for what, n in self.labels.items()))
-        lines.append(f"the commonest state of the part in the action is right: {self._rights('share')}")
+        lines.append(
+            "labels of an action's part: " + ", ".join(f"{count} {name}" for name, count in self.labels.items())
+        )
+        lines.append(f"the commonest state of the part in the action is right: {self._accuracy_text('share')}")
         for group in self.commonest.by_group:
-            lines.append(f"  {group:5} {self._rights('by_group', group)}")
+            lines.append(f"  {group:5} {self._accuracy_text('by_group', group)}")
         return "\n".join(lines)
 
-    def _rights(self, figure: str, key: str | None = None) -> str:
-        def text(found: CommonestState) -> str:
-            value = getattr(found, figure) if key is None else getattr(found, figure).get(key)
+    def _accuracy_text(self, metric: str, key: str | None = None) -> str:
+        def text(result: CommonestState) -> str:
+            value = getattr(result, metric) if key is None else getattr(result, metric).get(key)
             return "none" if value is None else f"{value:.2%}"
 
         if self.held_out is None:
@@ -106,18 +108,18 @@ class SplitStats:
 
 
 def split_stats(index: AnnotationIndex, split: str, *, held_out: Collection[str] = ()) -> SplitStats:
-    """Figures of a split.
+    """Return the statistics of a split.
 
     Args:
         index: of the dataset.
-        split: one of the index's.
-        held_out: names of its videos that the commonest state is asked of, counted on the others.
+        split: one of the splits of the index.
+        held_out: names of the videos on which the most common state is evaluated; it is counted on the others.
 
     Raises:
         DataError: the index has no such split, or is damaged.
     """
     states = _count_states(index, split)
-    asked = [count for count in states if count.video in held_out]
+    evaluated = [count for count in states if count.video in held_out]
     counted = [count for count in states if count.video not in held_out]
     by_state = _sums((count.label[2], count.count) for count in states)
     by_part = {
@@ -130,54 +132,57 @@ def split_stats(index: AnnotationIndex, split: str, *, held_out: Collection[str]
         states_by_part={part: counts for part, counts in by_part.items() if counts},
         labels=_labels(states),
         commonest=commonest_state(states, states),
-        held_out=commonest_state(counted, asked) if held_out else None,
+        held_out=commonest_state(counted, evaluated) if held_out else None,
         num_held_out=len(set(held_out)),
     )
 
 
-def commonest_state(counted: Iterable[StateCount], asked: Iterable[StateCount]) -> CommonestState:
-    """Take each part's commonest state in an action, of `counted`, for all of that part's in `asked`.
+def commonest_state(counted: Iterable[StateCount], evaluated: Iterable[StateCount]) -> CommonestState:
+    """Evaluate on `evaluated` the most common state of each part in each action of `counted`.
 
-    A part that an action of `counted` never shows is wrong; ties go to the first state in sorted order.
+    A part that does not occur in an action of `counted` counts as wrong; of equally common states the first in sorted
+    order is used.
     """
     counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-    for found in counted:
-        counts[found.label[:2]][found.label[2]] += found.count
+    for entry in counted:
+        counts[entry.label[:2]][entry.label[2]] += entry.count
     best = {key: min(states, key=lambda state: (-states[state], state)) for key, states in counts.items()}
     right: Counter[str] = Counter()
     total: Counter[str] = Counter()
-    for found in asked:
-        action, part, state = found.label
+    for entry in evaluated:
+        action, part, state = entry.label
         for key in ("all", f"part {part}", f"group {PART_GROUP[part]}", f"action {action}"):
-            total[key] += found.count
-            right[key] += found.count * (best.get((action, part)) == state)
+            total[key] += entry.count
+            right[key] += entry.count * (best.get((action, part)) == state)
     shares = {key: right[key] / count for key, count in total.items() if count}
     return CommonestState(
         share=shares.get("all"),
         num_parts=total["all"],
-        by_part=_under("part ", shares),
-        by_group=_under("group ", shares),
-        by_action=_under("action ", shares),
+        by_part=_with_prefix("part ", shares),
+        by_group=_with_prefix("group ", shares),
+        by_action=_with_prefix("action ", shares),
     )
 
 
-def _under(prefix: str, shares: Mapping[str, float]) -> dict[str, float]:
+def _with_prefix(prefix: str, shares: Mapping[str, float]) -> dict[str, float]:
     return {key.removeprefix(prefix): share for key, share in sorted(shares.items()) if key.startswith(prefix)}
 
 
 def _count_states(index: AnnotationIndex, split: str) -> list[StateCount]:
-    """Parts of each video by action, part and state; a part outside the vocabulary is left out."""
+    """Count the parts of each video by action, part and state; parts outside the vocabulary are left out."""
     columns = ["video", "action", "part", "state"]
     table = index.boxes(split, columns)
-    known = pc.and_(pc.is_in(table["part"].cast("string"), pa.array(PARTS, pa.string())), pc.is_valid(table["state"]))
-    rows = table.filter(known).group_by(columns).aggregate([([], "count_all")]).to_pylist()
-    found = (StateCount(row["video"], (row["action"], row["part"], row["state"]), row["count_all"]) for row in rows)
-    return sorted(found, key=lambda count: (count.video, count.label))
+    is_valid = pc.and_(
+        pc.is_in(table["part"].cast("string"), pa.array(PARTS, pa.string())), pc.is_valid(table["state"])
+    )
+    rows = table.filter(is_valid).group_by(columns).aggregate([([], "count_all")]).to_pylist()
+    counts = (StateCount(row["video"], (row["action"], row["part"], row["state"]), row["count_all"]) for row in rows)
+    return sorted(counts, key=lambda count: (count.video, count.label))
 
 
 def _counts(index: AnnotationIndex, split: str, states: Iterable[StateCount]) -> dict[str, int]:
     files = index.files(split, ["persons"])["persons"]
-    things = index.boxes(split, ["object"])["object"]
+    objects = index.boxes(split, ["object"])["object"]
     return {
         "videos": len(index.listings[split].videos),
         "annotation files": len(files),
@@ -185,7 +190,7 @@ def _counts(index: AnnotationIndex, split: str, states: Iterable[StateCount]) ->
         "frames with a person": pc.sum(pc.greater(files, 0), min_count=0).as_py(),
         "persons": pc.sum(files, min_count=0).as_py(),
         "parts": sum(count.count for count in states),
-        "objects": len(things) - things.null_count,
+        "objects": len(objects) - objects.null_count,
     }
 
 
@@ -201,17 +206,17 @@ def _by_action(index: AnnotationIndex, split: str, states: Iterable[StateCount])
 
 
 def _labels(states: Iterable[StateCount]) -> dict[str, int]:
-    """A label of one video cannot be learnt and judged at once."""
-    videos = Counter(count.label for count in states)  # a count for each video
+    """Count the labels; one that occurs in a single video cannot be both learnt and evaluated."""
+    videos = Counter(count.label for count in states)  # one entry for each video
     return {
         "in all": len(videos),
-        f"in fewer than {FEW_VIDEOS} videos": sum(number < FEW_VIDEOS for number in videos.values()),
-        "in one video alone": sum(number == 1 for number in videos.values()),
+        f"in fewer than {FEW_VIDEOS} videos": sum(count < FEW_VIDEOS for count in videos.values()),
+        "in one video alone": sum(count == 1 for count in videos.values()),
     }
 
 
 def _sums(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
-    """The sum of each key, the largest first."""
+    """Return the sum of each key, largest first."""
     sums: Counter[str] = Counter()
     for key, count in pairs:
         sums[key] += count

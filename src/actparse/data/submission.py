@@ -1,6 +1,6 @@
-"""The evaluator's files: gt_*.json and pred_*.json, in a folder or a zip, and the challenge's submission.
+"""Files of the evaluator: gt_*.json and pred_*.json, in a folder or a zip, and the challenge's submission.
 
-Everything here may come from elsewhere: zips are read in memory, member by member, and nothing is extracted.
+The files are not trusted: zips are read in memory, member by member, and nothing is extracted.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ EVALUATED_STRIDE = 5  # img_00001, img_00006, ...
 MAX_HUMANS = 10  # of a frame
 MAX_PROPOSALS = 5  # of a part
 MAX_MEMBER_BYTES = 2**31  # of a zip's member, unpacked
-MAX_PIXEL = 10**9  # of a whole number; no picture is larger
+MAX_PIXEL = 10**9  # limit of an integer coordinate; no image is larger
 FRAME_NAME = re.compile(r"img_\d{5}\.json")
 
 
 def frame_index(name: str) -> int:
-    """The number, from 0, of a frame of that name: the inverse of `frame_name`.
+    """Return the index, from 0, of a frame with this name: the inverse of `frame_name`.
 
     Raises:
-        DataError: the name is not of that form.
+        DataError: the name does not have this form.
     """
     if not FRAME_NAME.fullmatch(name):
         raise DataError(f"a frame's name must be img_ and five digits and .json, got {name!r}")
@@ -43,7 +43,7 @@ def frame_index(name: str) -> int:
 
 @dataclass(frozen=True)
 class TpsFiles:
-    """The content of the evaluator's two files: {video: action} and {video: {frame: {"humans": [...]}}}."""
+    """Content of the evaluator's two files: {video: action} and {video: {frame: {"humans": [...]}}}."""
 
     videos: dict[str, str]
     parts: dict[str, dict[str, Any]]
@@ -53,18 +53,18 @@ def load_truth(folder: Path) -> TpsFiles:
     """Read gt_vid_result.json and gt_part_result.json.
 
     Raises:
-        DataError: a file is missing, no JSON, or not of the evaluator's form.
+        DataError: a file is missing, not JSON, or not in the evaluator's format.
     """
     truth = _load(folder, "gt")
     for video, frames in truth.parts.items():
         for frame, annotation in frames.items():
-            for number, human in enumerate(annotation["humans"], start=1):
-                _check_true_human(human, f"{folder}: video {video}, {frame}, person {number}")
+            for index, human in enumerate(annotation["humans"], start=1):
+                _check_true_human(human, f"{folder}: video {video}, {frame}, person {index}")
     return truth
 
 
 def _check_true_human(human: Any, where: str) -> None:
-    """Whether the evaluator can read it; boxes may be turned over, as some of Kinetics-TPS's are."""
+    """Check that the evaluator can read a person; boxes may be inverted, as some in Kinetics-TPS are."""
     parts = human.get("parts", {}) if isinstance(human, dict) else None
     if not isinstance(parts, dict) or not _is_four_numbers(human.get("box")):
         raise DataError(f"{where}: needs an object with a box of four finite numbers and parts, got {human!r:.80}")
@@ -76,7 +76,7 @@ def _check_true_human(human: Any, where: str) -> None:
 def load_predictions(path: Path) -> TpsFiles:
     """Read pred_vid_result.json and pred_part_result.json from a folder or a zip.
 
-    A folder of truth may be scored too: gt_*.json stand in where there is no pred_*.json.
+    A folder of truth may be scored too: gt_*.json are used if there is no pred_*.json.
 
     Raises:
         DataError: as `load_truth`, or the zip is damaged.
@@ -86,15 +86,17 @@ def load_predictions(path: Path) -> TpsFiles:
 
 
 def _as_proposals(truth: TpsFiles) -> TpsFiles:
-    """The truth in the form of predictions: lists of one box and one state."""
+    """Convert the truth to the format of predictions: lists of one box and one state."""
     parts = {
-        video: {frame: {"humans": [_listed(human) for human in content["humans"]]} for frame, content in frames.items()}
+        video: {
+            frame: {"humans": [_as_proposal(human) for human in content["humans"]]} for frame, content in frames.items()
+        }
         for video, frames in truth.parts.items()
     }
     return TpsFiles(truth.videos, parts)
 
 
-def _listed(human: Any) -> Any:
+def _as_proposal(human: Any) -> Any:
     if not isinstance(human, dict) or not isinstance(human.get("parts"), dict):
         return human
     parts = {
@@ -158,7 +160,7 @@ def _text_of_member(path: Path, name: str) -> str:
 
 
 def true_humans(frame: FrameTruth) -> dict[str, Any]:
-    """One frame's annotation in the evaluator's form."""
+    """Return one frame's annotation in the evaluator's format."""
     return {
         "humans": [
             {"box": list(p.box), "parts": {n: {"box": list(q.box), "verb": q.state} for n, q in p.parts.items()}}
@@ -168,10 +170,10 @@ def true_humans(frame: FrameTruth) -> dict[str, Any]:
 
 
 def parses_to_predictions(parses: Mapping[str, VideoParse]) -> TpsFiles:
-    """The evaluator's form of parses: every fifth frame, the ten likeliest persons, one proposal for each part.
+    """Convert parses to the evaluator's format: every fifth frame, the ten best persons, one proposal for each part.
 
     Args:
-        parses: by the video's name.
+        parses: by the name of the video.
     """
     parts = {
         name: {
@@ -186,23 +188,23 @@ def parses_to_predictions(parses: Mapping[str, VideoParse]) -> TpsFiles:
 
 def _humans(frame: FrameParse) -> list[dict[str, Any]]:
     best = sorted(frame.persons, key=lambda person: -person.score)[:MAX_HUMANS]
-    return [_human(number, person) for number, person in enumerate(best, start=1)]
+    return [_human(person, index) for index, person in enumerate(best, start=1)]
 
 
-def _human(number: int, person: PersonParse) -> dict[str, Any]:
+def _human(person: PersonParse, index: int) -> dict[str, Any]:
     parts = {
-        part.name: {"number": number, "box": [list(part.box)], "verb": [part.state], "name": part.name}
+        part.name: {"number": index, "box": [list(part.box)], "verb": [part.state], "name": part.name}
         for part in person.parts
         if part.state is not None
     }
-    return {"number": number, "box": list(person.box), "parts": parts}
+    return {"number": index, "box": list(person.box), "parts": parts}
 
 
 def validate_predictions(predictions: TpsFiles, truth: TpsFiles | None = None) -> None:
-    """Refuse what the rules of the challenge forbid.
+    """Check predictions against the rules of the challenge.
 
     Raises:
-        DataError: names the video, and where it applies the frame, the person and the part.
+        DataError: a rule is broken; the message names the video and, if it applies, the frame, the person and the part.
     """
     for video in truth.videos if truth is not None else ():
         if video not in predictions.videos:
@@ -227,8 +229,8 @@ def _check_frame(name: str, content: Any, where: str) -> None:
         raise DataError(f"{where}: needs a list of humans")
     if len(humans) > MAX_HUMANS:
         raise DataError(f"{where}: at most {MAX_HUMANS} persons are allowed, got {len(humans)}")
-    for number, human in enumerate(humans, start=1):
-        _check_human(human, f"{where}, person {number}")
+    for index, human in enumerate(humans, start=1):
+        _check_human(human, f"{where}, person {index}")
 
 
 def _check_human(human: Any, where: str) -> None:
@@ -273,11 +275,11 @@ def _is_finite(value: Any) -> bool:
 
 
 def write_submission(path: Path, files: TpsFiles) -> None:
-    """Write the challenge's zip, whole or not at all.
+    """Write the challenge's zip, completely or not at all.
 
     Raises:
         OutputError: it cannot be written.
     """
-    with written_beside(path) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
+    with written_beside(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in (("pred_vid_result.json", files.videos), ("pred_part_result.json", files.parts)):
             archive.writestr(name, json.dumps(content, ensure_ascii=False, allow_nan=False))

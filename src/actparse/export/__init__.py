@@ -1,4 +1,4 @@
-"""A parse in the forms that other programs read: tables, annotation files, viewers. Structures in, files out.
+"""Export of a parse to the formats of other programs: tables, annotation files, viewers.
 
 from actparse.export import export_parse, frames_table, joint_angles, state_intervals, to_supervision
 """

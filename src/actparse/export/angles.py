@@ -1,6 +1,6 @@
-"""Joint angles in degrees, in the plane of the image: what the camera sees, not the angle in space.
+"""Joint angles in degrees, in the plane of the image, not in space.
 
-An angle at a joint lies between the two limbs that meet there, 0 (folded) to 180 (straight), without a sign.
+The angle of a joint is the angle between its two limbs, 0 (folded) to 180 (straight), without a sign.
 `trunk_lean` is the direction from the middle of the hips to the middle of the shoulders: 0 upright, positive towards
 the right edge of the image, negative towards the left, 180 upside down; more than -180 to 180.
 """
@@ -16,8 +16,8 @@ from actparse.core.errors import ConfigError, expect_shape
 from actparse.core.structures import PersonParse
 from actparse.core.vocabulary import KEYPOINTS, NUM_KEYPOINTS
 
-MIN_CONFIDENCE = 0.25  # of a keypoint, as the parser has it
-JOINT_POINTS: dict[str, tuple[str, str, str]] = {  # the joint stands in the middle
+MIN_CONFIDENCE = 0.25  # of a keypoint, as in the parser
+JOINT_POINTS: dict[str, tuple[str, str, str]] = {  # the joint is the middle one
     "left_elbow": ("left_shoulder", "left_elbow", "left_wrist"),
     "right_elbow": ("right_shoulder", "right_elbow", "right_wrist"),
     "left_shoulder": ("left_hip", "left_shoulder", "left_elbow"),
@@ -30,19 +30,19 @@ JOINT_POINTS: dict[str, tuple[str, str, str]] = {  # the joint stands in the mid
 TRUNK_POINTS = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
 ANGLES: tuple[str, ...] = (*JOINT_POINTS, "trunk_lean")
 
-_JOINT_ROWS = np.array([[KEYPOINTS.index(name) for name in names] for names in JOINT_POINTS.values()])  # (8, 3)
-_TRUNK_ROWS = np.array([KEYPOINTS.index(name) for name in TRUNK_POINTS])  # (4,)
+_JOINT_INDICES = np.array([[KEYPOINTS.index(name) for name in names] for names in JOINT_POINTS.values()])  # (8, 3)
+_TRUNK_INDICES = np.array([KEYPOINTS.index(name) for name in TRUNK_POINTS])  # (4,)
 
 
 def joint_angles(keypoints: NDArray[np.float32], *, min_confidence: float = MIN_CONFIDENCE) -> NDArray[np.float64]:
-    """The angles of N poses.
+    """Return the joint angles of N poses.
 
     Args:
         keypoints: (N, 17, 3) x, y in pixels, confidence; N may be 0.
-        min_confidence: an angle is unknown where one of its keypoints has less, 0..1.
+        min_confidence: an angle is unknown if one of its keypoints has less, 0..1.
 
     Returns:
-        (N, 9) degrees in the order of ANGLES; NaN where an angle is unknown or a limb has no length.
+        (N, 9) degrees in the order of ANGLES; NaN if an angle is unknown or a limb has no length.
 
     Raises:
         ShapeError: `keypoints` is not (N, 17, 3).
@@ -52,20 +52,23 @@ def joint_angles(keypoints: NDArray[np.float32], *, min_confidence: float = MIN_
     if not 0 <= min_confidence <= 1:
         raise ConfigError(f"min_confidence must be between 0 and 1, got {min_confidence}")
     points = np.asarray(keypoints[..., :2], np.float64)  # (N, 17, 2)
-    sure = keypoints[..., 2] >= min_confidence  # (N, 17)
-    points = np.where(sure[..., None], points, np.nan)
-    lean = _trunk_lean(points[:, _TRUNK_ROWS])  # (N,)
-    return np.concatenate((_between_limbs(points[:, _JOINT_ROWS]), lean[:, None]), axis=1)  # (N, 9)
+    is_confident = keypoints[..., 2] >= min_confidence  # (N, 17)
+    points = np.where(is_confident[..., None], points, np.nan)
+    lean = _trunk_lean(points[:, _TRUNK_INDICES])  # (N,)
+    return np.concatenate((_between_limbs(points[:, _JOINT_INDICES]), lean[:, None]), axis=1)  # (N, 9)
 
 
 def person_angles(persons: Sequence[PersonParse], *, min_confidence: float = MIN_CONFIDENCE) -> NDArray[np.float64]:
-    """The angles of N persons; as `joint_angles`."""
+    """Return the joint angles of N persons, as `joint_angles` does."""
     keypoints = np.asarray([person.keypoints for person in persons], np.float32)
     return joint_angles(keypoints.reshape(len(persons), NUM_KEYPOINTS, 3), min_confidence=min_confidence)
 
 
 def _between_limbs(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The angle at the middle of three points, (..., 3, 2) -> (...,) degrees 0..180; NaN for a limb without length."""
+    """Return the angle at the middle of three points, (..., 3, 2) -> (...,) degrees 0..180.
+
+    NaN if a limb has no length.
+    """
     first = points[..., 0, :] - points[..., 1, :]
     second = points[..., 2, :] - points[..., 1, :]
     across = first[..., 0] * second[..., 1] - first[..., 1] * second[..., 0]
@@ -75,7 +78,7 @@ def _between_limbs(points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _trunk_lean(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Shoulders and hips (N, 4, 2), y downwards -> (N,) degrees from upright."""
+    """Return the lean of the trunk: shoulders and hips (N, 4, 2), y downwards -> (N,) degrees from upright."""
     trunk = points[:, :2].mean(axis=1) - points[:, 2:].mean(axis=1)  # (N, 2) from the hips to the shoulders
     degrees = np.degrees(np.arctan2(trunk[:, 0], -trunk[:, 1]))
     return np.where((trunk == 0).all(axis=1), np.nan, degrees)

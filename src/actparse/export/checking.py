@@ -1,4 +1,4 @@
-"""What a parse from elsewhere must hold before it is written in another form."""
+"""Validation of a parse before its export to another format."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from actparse.core.structures import FrameParse, PersonParse, VideoParse
 
 
 def expect_exportable(parse: VideoParse) -> None:
-    """Check that numbers are finite, frames ascend, and a person or a part stands once in a frame.
+    """Check that numbers are finite, frames ascend, and each person and part occurs only once in a frame.
 
     Raises:
-        DataError: names the frame, and where it applies the track and the part.
+        DataError: a check fails; the message names the frame and, if it applies, the track and the part.
     """
-    for before, after in pairwise(parse.frames):
-        if after.index <= before.index or after.time_seconds < before.time_seconds:
-            raise DataError(f"parse: frames must ascend, got frame {after.index} after frame {before.index}")
+    for first, second in pairwise(parse.frames):
+        if second.index <= first.index or second.time_seconds < first.time_seconds:
+            raise DataError(f"parse: frames must ascend, got frame {second.index} after frame {first.index}")
     for frame in parse.frames:
         _expect_finite(f"parse: frame {frame.index}: time_seconds", [frame.time_seconds])
         _check_persons(frame)
@@ -31,16 +31,16 @@ def _check_persons(frame: FrameParse) -> None:
     for person in frame.persons:
         where = f"parse: frame {frame.index}, track {person.track_id}"
         if person.track_id in tracks:
-            raise DataError(f"{where}: a person must stand once in a frame, got a second")
+            raise DataError(f"{where}: a person must occur once in a frame, got a second")
         tracks.add(person.track_id)
-        _expect_finite(where, _numbers(person))
+        _expect_finite(where, _float_fields(person))
         names = [part.name for part in person.parts]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice:
-            raise DataError(f"{where}: a part must stand once, got {twice} twice")
+        duplicate = next((name for name in names if names.count(name) > 1), None)
+        if duplicate:
+            raise DataError(f"{where}: a part must occur once, got {duplicate} twice")
 
 
-def _numbers(person: PersonParse) -> Iterator[float]:
+def _float_fields(person: PersonParse) -> Iterator[float]:
     yield from (*person.box, person.score)
     for point in person.keypoints:
         yield from point

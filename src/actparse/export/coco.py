@@ -1,9 +1,9 @@
-"""COCO JSON: persons and body parts as annotations, and the same as a list of results that evaluators take.
+"""COCO JSON: persons and body parts as annotations, and as a list of results for evaluators.
 
-Images are the sampled frames, named <video>/frame_000005.jpg after the frame's number from 0; keys beside COCO's own
-tell the video, `frame_index`, `time_seconds`, `track_id`, `state`. Boxes are [x, y, width, height] in pixels. In
-annotations a keypoint that is not confident is not labelled (0, 0, 0), any other is visible (x, y, 2); in results
-stand all keypoints with their confidence.
+Images are the sampled frames, named <video>/frame_000005.jpg after the frame's index from 0. Keys in addition to those
+of COCO contain the video, `frame_index`, `time_seconds`, `track_id`, `state`. Boxes are [x, y, width, height] in
+pixels. In annotations a keypoint that is not confident is not labelled (0, 0, 0), any other is visible (x, y, 2);
+results contain all keypoints with their confidence.
 Source: the COCO data and result formats; videos as in COCO-VID.
 """
 
@@ -20,27 +20,27 @@ from actparse.core.vocabulary import KEYPOINTS, PART_INDEX, PARTS, SKELETON
 from actparse.export.angles import MIN_CONFIDENCE
 from actparse.export.tables import video_name
 
-PERSON_ID = 1  # of the category; parts follow in their own order
+PERSON_ID = 1  # of the category; the parts follow in the order of PARTS
 CATEGORY_IDS = {"person": PERSON_ID} | {part: PERSON_ID + 1 + index for part, index in PART_INDEX.items()}
 
 Json = dict[str, Any]
 
 
 def coco_dataset(parse: VideoParse, *, parts: bool = True, min_confidence: float = MIN_CONFIDENCE) -> Json:
-    """Images, categories and annotations; persons have keypoints.
+    """Return a COCO dataset with images, categories and annotations; persons have keypoints.
 
     Args:
         parse: of one video.
-        parts: False leaves persons alone, as evaluators of keypoints need it.
+        parts: False leaves out the body parts, as evaluators of keypoints need it.
         min_confidence: a keypoint below it is not labelled, 0..1.
     """
     annotations: list[Json] = []
     for image_id, frame in enumerate(parse.frames, start=1):
         for person in frame.persons:
-            whole = _base(CATEGORY_IDS["person"], image_id, person)
-            annotations.append(whole | {"track_id": person.track_id} | _labelled(person, min_confidence))
+            annotation = _annotation(CATEGORY_IDS["person"], image_id, person)
+            annotations.append(annotation | {"track_id": person.track_id} | _keypoint_fields(person, min_confidence))
             for part in person.parts if parts else ():
-                annotations.append(_base(CATEGORY_IDS[part.name], image_id, part) | _of_part(person, part))
+                annotations.append(_annotation(CATEGORY_IDS[part.name], image_id, part) | _part_fields(person, part))
     return {
         "info": {
             "description": parse.video.path,
@@ -52,28 +52,28 @@ def coco_dataset(parse: VideoParse, *, parts: bool = True, min_confidence: float
         "videos": [{"id": 1, "name": video_name(parse), "width": parse.video.width, "height": parse.video.height}],
         "images": [_image(parse, image_id, frame) for image_id, frame in enumerate(parse.frames, start=1)],
         "categories": _categories(parts=parts),
-        "annotations": [{"id": number} | content for number, content in enumerate(annotations, start=1)],
+        "annotations": [{"id": index} | content for index, content in enumerate(annotations, start=1)],
     }
 
 
 def coco_results(parse: VideoParse) -> list[Json]:
-    """Boxes of persons and parts with their scores, for an evaluator of boxes."""
+    """Return the boxes of persons and parts with their scores, for an evaluator of boxes."""
     return [
-        {"image_id": image_id, "category_id": CATEGORY_IDS[name], "bbox": _xywh(found), "score": _short(found.score, 4)}
+        {"image_id": image_id, "category_id": CATEGORY_IDS[name], "bbox": _xywh(item), "score": _rounded(item.score, 4)}
         for image_id, frame in enumerate(parse.frames, start=1)
-        for name, found in _boxes(frame)
+        for name, item in _persons_and_parts(frame)
     ]
 
 
 def coco_keypoint_results(parse: VideoParse) -> list[Json]:
-    """Poses with their scores, for an evaluator of keypoints; the third of each keypoint is its confidence."""
+    """Return the poses with their scores, for an evaluator of keypoints, each keypoint as x, y, confidence."""
     return [
         {
             "image_id": image_id,
             "category_id": PERSON_ID,
-            "keypoints": [_short(value, 4) for point in person.keypoints for value in point],
+            "keypoints": [_rounded(value, 4) for point in person.keypoints for value in point],
             "bbox": _xywh(person),
-            "score": _short(person.score, 4),
+            "score": _rounded(person.score, 4),
         }
         for image_id, frame in enumerate(parse.frames, start=1)
         for person in frame.persons
@@ -84,7 +84,7 @@ def write_coco(parse: VideoParse, path: Path, *, parts: bool = True, min_confide
     """Write the dataset to `path` and the results beside it, <stem>_results.json.
 
     Returns:
-        Where the results lie.
+        The path of the results.
 
     Raises:
         OutputError: a file cannot be written.
@@ -107,8 +107,8 @@ def _categories(*, parts: bool) -> list[Json]:
         "keypoints": list(KEYPOINTS),
         "skeleton": [[first + 1, second + 1] for first, second in SKELETON],  # COCO counts from 1
     }
-    of_parts = [{"id": CATEGORY_IDS[part], "name": part, "supercategory": "body part"} for part in PARTS]
-    return [person, *(of_parts if parts else [])]
+    part_categories = [{"id": CATEGORY_IDS[part], "name": part, "supercategory": "body part"} for part in PARTS]
+    return [person, *(part_categories if parts else [])]
 
 
 def _image(parse: VideoParse, image_id: int, frame: FrameParse) -> Json:
@@ -123,44 +123,44 @@ def _image(parse: VideoParse, image_id: int, frame: FrameParse) -> Json:
     }
 
 
-def _boxes(frame: FrameParse) -> Iterator[tuple[str, PersonParse | PartParse]]:
+def _persons_and_parts(frame: FrameParse) -> Iterator[tuple[str, PersonParse | PartParse]]:
     for person in frame.persons:
         yield "person", person
         for part in person.parts:
             yield part.name, part
 
 
-def _base(category_id: int, image_id: int, found: PersonParse | PartParse) -> Json:
-    xywh = _xywh(found)
+def _annotation(category_id: int, image_id: int, item: PersonParse | PartParse) -> Json:
+    xywh = _xywh(item)
     return {
         "image_id": image_id,
         "category_id": category_id,
         "bbox": xywh,
-        "area": _short(xywh[2] * xywh[3], 2),
+        "area": _rounded(xywh[2] * xywh[3], 2),
         "iscrowd": 0,
-        "score": _short(found.score, 4),
+        "score": _rounded(item.score, 4),
     }
 
 
-def _labelled(person: PersonParse, min_confidence: float) -> Json:
-    sure = [confidence >= min_confidence for _, _, confidence in person.keypoints]
+def _keypoint_fields(person: PersonParse, min_confidence: float) -> Json:
+    is_confident = [confidence >= min_confidence for _, _, confidence in person.keypoints]
     keypoints = [
         value
-        for (x, y, _), labelled in zip(person.keypoints, sure, strict=True)
-        for value in ((_short(x, 2), _short(y, 2), 2) if labelled else (0, 0, 0))
+        for (x, y, _), is_labelled in zip(person.keypoints, is_confident, strict=True)
+        for value in ((_rounded(x, 2), _rounded(y, 2), 2) if is_labelled else (0, 0, 0))
     ]
-    return {"keypoints": keypoints, "num_keypoints": sum(sure)}
+    return {"keypoints": keypoints, "num_keypoints": sum(is_confident)}
 
 
-def _of_part(person: PersonParse, part: PartParse) -> Json:
-    score = None if part.state_score is None else _short(part.state_score, 4)
+def _part_fields(person: PersonParse, part: PartParse) -> Json:
+    score = None if part.state_score is None else _rounded(part.state_score, 4)
     return {"track_id": person.track_id, "state": part.state, "state_score": score}
 
 
-def _xywh(found: PersonParse | PartParse) -> list[float]:
-    x1, y1, x2, y2 = found.box
-    return [_short(value, 2) for value in (x1, y1, x2 - x1, y2 - y1)]
+def _xywh(item: PersonParse | PartParse) -> list[float]:
+    x1, y1, x2, y2 = item.box
+    return [_rounded(value, 2) for value in (x1, y1, x2 - x1, y2 - y1)]
 
 
-def _short(value: float, decimals: int) -> float:
+def _rounded(value: float, decimals: int) -> float:
     return round(float(value), decimals) + 0.0  # no -0

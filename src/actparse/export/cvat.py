@@ -1,9 +1,10 @@
-"""CVAT for video 1.1: a track for each person, their skeleton and each body part, to be corrected in CVAT.
+"""CVAT for video 1.1: a track for each person, skeleton and body part, to be corrected in CVAT.
 
-Every sampled frame is a keyframe; CVAT draws straight lines between them. Where a sampled frame lacks what the one
-before has, a keyframe "outside" ends it. Labels and attributes are those of docs/own-data.md, so that corrected files
-train: `person` (with the attributes person, action), `skeleton`, and the ten parts (person, state). A keypoint that is
-not confident is "outside", with its place kept; a box without area at two decimals is left out.
+Every sampled frame is a keyframe; CVAT interpolates linearly between them. If a sampled frame lacks an object of the
+frame before, a keyframe "outside" ends the object. Labels and attributes are those of docs/own-data.md, so that
+corrected files can be used for training: `person` (with the attributes person, action), `skeleton`, and the ten parts
+(person, state). A keypoint that is not confident is "outside", but keeps its position; a box without area at two
+decimals is left out.
 Source: CVAT's documentation "XML annotation format", version 1.1 (docs.cvat.ai/docs/other/xml_format), and its reader.
 """
 
@@ -35,12 +36,12 @@ Box = tuple[float, float, float, float]
 class _Shape:
     frame: int
     person: PersonParse
-    box: Box | None  # of a skeleton None
+    box: Box | None  # None for a skeleton
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 def write_cvat(parse: VideoParse, path: Path, *, min_confidence: float = MIN_CONFIDENCE) -> Path:
-    """Write the annotations to `path`, and the labels that a CVAT task needs beside it, <stem>_labels.json.
+    """Write the annotations to `path`, and the labels of the CVAT task beside it, <stem>_labels.json.
 
     Args:
         parse: of one video.
@@ -48,47 +49,48 @@ def write_cvat(parse: VideoParse, path: Path, *, min_confidence: float = MIN_CON
         min_confidence: a keypoint below it is "outside", 0..1.
 
     Returns:
-        Where the labels lie: the text for CVAT's "Raw" label constructor.
+        The path of the labels: the text for CVAT's "Raw" label constructor.
 
     Raises:
         DataError: a name has a character that XML cannot hold.
         OutputError: a file cannot be written.
     """
     labels = cvat_labels(parse)
-    with written_beside(path) as beside, beside.open("w", encoding="utf-8", newline="\n") as file:
+    with written_beside(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(line + "\n" for line in cvat_lines(parse, min_confidence=min_confidence))
-    beside_it = path.with_name(f"{path.stem}_labels.json")
-    write_text(beside_it, json.dumps([label.to_raw() for label in labels], ensure_ascii=False, indent=2))
-    return beside_it
+    labels_path = path.with_name(f"{path.stem}_labels.json")
+    write_text(labels_path, json.dumps([label.to_raw() for label in labels], ensure_ascii=False, indent=2))
+    return labels_path
 
 
 def cvat_lines(parse: VideoParse, *, min_confidence: float = MIN_CONFIDENCE) -> Lines:
-    """The XML file line by line; arguments and errors as for `write_cvat`."""
+    """Yield the lines of the XML file; arguments and errors as for `write_cvat`."""
     yield '<?xml version="1.0" encoding="utf-8"?>'
     yield "<annotations>"
     yield "  <version>1.1</version>"
     yield from _element("meta", _meta(parse), "  ")
-    number = 0
+    track_index = 0
     for track_id in sorted({person.track_id for frame in parse.frames for person in frame.persons}):
         for label, shapes in _tracks(parse, track_id):
             if any(shape is not None for shape in shapes):
-                yield f'  <track id="{number}" label="{label}" source="auto" group_id="{track_id}">'
+                yield f'  <track id="{track_index}" label="{label}" source="auto" group_id="{track_id}">'
                 yield from _track_lines(parse, shapes, min_confidence)
                 yield "  </track>"
-                number += 1
+                track_index += 1
     yield "</annotations>"
 
 
 def _tracks(parse: VideoParse, track_id: int) -> Iterator[tuple[str, list[_Shape | None]]]:
-    """Label, and what each sampled frame has of it."""
-    found = [next((p for p in frame.persons if p.track_id == track_id), None) for frame in parse.frames]
-    numbers = [frame.index for frame in parse.frames]
-    persons = list(zip(numbers, found, strict=True))
+    """Yield the label and the shapes of each track of a person; None for a sampled frame without the shape."""
+    persons = [
+        (frame.index, next((person for person in frame.persons if person.track_id == track_id), None))
+        for frame in parse.frames
+    ]
     action = parse.action if parse.verdict == "known" else UNDEFINED
-    yield "person", [_person_shape(number, person, action) for number, person in persons]
-    yield "skeleton", [_skeleton_shape(number, person) for number, person in persons]
+    yield "person", [_person_shape(frame_index, person, action) for frame_index, person in persons]
+    yield "skeleton", [_skeleton_shape(frame_index, person) for frame_index, person in persons]
     for part in PARTS:
-        yield part, [_part_shape(number, person, part) for number, person in persons]
+        yield part, [_part_shape(frame_index, person, part) for frame_index, person in persons]
 
 
 def _person_shape(frame: int, person: PersonParse | None, action: str) -> _Shape | None:
@@ -118,13 +120,13 @@ def _has_area(box: Box) -> bool:
 
 
 def _track_lines(parse: VideoParse, shapes: list[_Shape | None], min_confidence: float) -> Lines:
-    before: _Shape | None = None
+    previous: _Shape | None = None
     for frame, shape in zip(parse.frames, shapes, strict=True):
         if shape is not None:
             yield from _shape_lines(shape, shape.frame, False, min_confidence)
-        elif before is not None:
-            yield from _shape_lines(before, frame.index, True, min_confidence)
-        before = shape
+        elif previous is not None:
+            yield from _shape_lines(previous, frame.index, True, min_confidence)
+        previous = shape
 
 
 def _shape_lines(shape: _Shape, frame: int, outside: bool, min_confidence: float) -> Lines:
@@ -185,7 +187,7 @@ def _attribute(attribute: Attribute) -> list[tuple[str, str]]:
 
 
 def _element(name: str, content: Any, indent: str) -> Lines:
-    """An element of text, or of a list of (name, content)."""
+    """Yield the lines of an element whose content is text or a list of (name, content)."""
     if isinstance(content, str):
         yield f"{indent}<{name}>{_text(content)}</{name}>"
         return
@@ -196,7 +198,7 @@ def _element(name: str, content: Any, indent: str) -> Lines:
 
 
 def _text(value: str) -> str:
-    found = NO_XML.search(value)
-    if found:
-        raise DataError(f"parse: XML cannot hold the character {found[0]!r} of {value!r}")
+    invalid = NO_XML.search(value)
+    if invalid:
+        raise DataError(f"parse: XML cannot hold the character {invalid[0]!r} of {value!r}")
     return escape(value)

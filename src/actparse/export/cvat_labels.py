@@ -1,4 +1,4 @@
-"""The labels of a CVAT task: persons, the skeleton of the 17 keypoints, body parts with their states."""
+"""Labels of a CVAT task: persons, the skeleton of the 17 keypoints, body parts with their states."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 from actparse.core.structures import VideoParse
 from actparse.core.vocabulary import GROUP_PARTS, KEYPOINTS, PART_GROUP, PARTS, SKELETON
 
-UNDEFINED = "__undefined__"  # CVAT's word for an attribute that says nothing
+UNDEFINED = "__undefined__"  # CVAT's value of an attribute that is not set
 MAX_PERSON = 10_000
-FIGURE: tuple[tuple[float, float], ...] = (  # where the keypoints stand in CVAT's picture of the skeleton, 0..100
+FIGURE: tuple[tuple[float, float], ...] = (  # positions of the keypoints in CVAT's drawing of the skeleton, 0..100
     (50, 12),
     (53, 9),
     (47, 9),
@@ -33,7 +33,7 @@ FIGURE: tuple[tuple[float, float], ...] = (  # where the keypoints stand in CVAT
 
 @dataclass(frozen=True)
 class Attribute:
-    """Of a label; `values` are the choices of a select, or smallest, largest and step of a number."""
+    """An attribute of a label; `values` are the choices of a select, or minimum, maximum and step of a number."""
 
     name: str
     input_type: str  # select, number or text
@@ -42,7 +42,7 @@ class Attribute:
     values: tuple[str, ...]
 
     def to_raw(self) -> dict[str, Any]:
-        """As CVAT's "Raw" label constructor has it."""
+        """Return the attribute as JSON for CVAT's "Raw" label constructor."""
         return {
             "name": self.name,
             "input_type": self.input_type,
@@ -54,7 +54,7 @@ class Attribute:
 
 @dataclass(frozen=True)
 class Label:
-    """A label; of the skeleton with its picture, of a keypoint with its parent."""
+    """A label; a skeleton has its drawing in `svg`, a keypoint its skeleton in `parent`."""
 
     name: str
     type: str  # rectangle, skeleton or points
@@ -64,7 +64,7 @@ class Label:
     sublabels: tuple[str, ...] = ()
 
     def to_raw(self) -> dict[str, Any]:
-        """As CVAT's "Raw" label constructor has it."""
+        """Return the label as JSON for CVAT's "Raw" label constructor."""
         attributes = [attribute.to_raw() for attribute in self.attributes]
         raw: dict[str, Any] = {"name": self.name, "type": self.type, "attributes": attributes}
         if self.type == "skeleton":
@@ -76,31 +76,32 @@ PERSON_NUMBER = Attribute("person", "number", False, "1", ("0", str(MAX_PERSON),
 
 
 def cvat_labels(parse: VideoParse) -> tuple[Label, ...]:
-    """The labels that the annotations of a parse use; the states are those that the parse has."""
+    """Return the labels that the annotations of a parse use; the states are those that occur in the parse."""
     score = Attribute("score", "text", True, "", ())
     action = Attribute("action", "select", False, UNDEFINED, (UNDEFINED, parse.action))
+    state_score = Attribute("state_score", "text", True, "", ())
     states = _states(parse)
     return (
         Label("person", "rectangle", (PERSON_NUMBER, action, score)),
         Label("skeleton", "skeleton", (PERSON_NUMBER,), skeleton_svg(), sublabels=KEYPOINTS),
         *(
-            Label(part, "rectangle", (PERSON_NUMBER, _state(states[PART_GROUP[part]]), score, _state_score()))
+            Label(part, "rectangle", (PERSON_NUMBER, _state(states[PART_GROUP[part]]), score, state_score))
             for part in PARTS
         ),
     )
 
 
 def with_sublabels(labels: tuple[Label, ...]) -> list[Label]:
-    """As the XML file lists them: a skeleton is followed by its keypoints, which name it as their parent."""
+    """Return the labels as the XML file lists them: after a skeleton its keypoints, with the skeleton as parent."""
     return [
-        listed
+        entry
         for label in labels
-        for listed in (label, *(Label(name, "points", parent=label.name) for name in label.sublabels))
+        for entry in (label, *(Label(name, "points", parent=label.name) for name in label.sublabels))
     ]
 
 
 def skeleton_svg() -> str:
-    """The keypoints and their edges in the form of CVAT's skeleton editor."""
+    """Return the keypoints and their edges as SVG in the format of CVAT's skeleton editor."""
     lines = [
         f'<line x1="{FIGURE[a][0]}" y1="{FIGURE[a][1]}" x2="{FIGURE[b][0]}" y2="{FIGURE[b][1]}" stroke="black" '
         f'data-type="edge" data-node-from="{a + 1}" stroke-width="0.5" data-node-to="{b + 1}"></line>'
@@ -108,26 +109,22 @@ def skeleton_svg() -> str:
     ]
     circles = [
         f'<circle r="1.5" stroke="black" fill="#b3b3b3" cx="{x}" cy="{y}" stroke-width="0.1" data-type="element node" '
-        f'data-element-id="{number}" data-node-id="{number}" data-label-name="{name}"></circle>'
-        for number, (name, (x, y)) in enumerate(zip(KEYPOINTS, FIGURE, strict=True), start=1)
+        f'data-element-id="{index}" data-node-id="{index}" data-label-name="{name}"></circle>'
+        for index, (name, (x, y)) in enumerate(zip(KEYPOINTS, FIGURE, strict=True), start=1)
     ]
     return "".join(lines + circles)
 
 
 def _states(parse: VideoParse) -> dict[str, tuple[str, ...]]:
-    """The states that occur, by part group, sorted."""
-    found: dict[str, set[str]] = {group: set() for group in GROUP_PARTS}
+    """Return the states that occur, by part group, sorted."""
+    states_by_group: dict[str, set[str]] = {group: set() for group in GROUP_PARTS}
     for frame in parse.frames:
         for person in frame.persons:
             for part in person.parts:
                 if part.state is not None:
-                    found[PART_GROUP[part.name]].add(part.state)
-    return {group: tuple(sorted(states)) for group, states in found.items()}
+                    states_by_group[PART_GROUP[part.name]].add(part.state)
+    return {group: tuple(sorted(states)) for group, states in states_by_group.items()}
 
 
 def _state(states: tuple[str, ...]) -> Attribute:
     return Attribute("state", "select", True, UNDEFINED, (UNDEFINED, *states))
-
-
-def _state_score() -> Attribute:
-    return Attribute("state_score", "text", True, "", ())

@@ -1,4 +1,4 @@
-"""The forms that a parse can be written in, by name."""
+"""Export formats of a parse, by name."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from actparse.export.tables import frames_table, parts_table, segments_table
 
 @dataclass(frozen=True, kw_only=True)
 class ExportConfig:
-    """How a parse is written."""
+    """Settings for the export of a parse."""
 
     table_format: str = "csv"  # one of table_files.WRITERS
-    min_confidence: float = MIN_CONFIDENCE  # a keypoint below it counts as not seen, 0..1
-    video: Path | None = None  # for a viewer to show beneath; the path within a parse is never followed
+    min_confidence: float = MIN_CONFIDENCE  # a keypoint below it counts as not detected, 0..1
+    video: Path | None = None  # shown by a viewer behind the results; the path in the parse is never used
 
     def __post_init__(self) -> None:
         if self.table_format not in WRITERS:
@@ -34,7 +34,7 @@ class ExportConfig:
 
 @dataclass(frozen=True)
 class ExportFormat:
-    """One form: `file` is the name it gets by default, `write` puts it there and says what it wrote."""
+    """One format: `file` is its default file name, `write` writes it and returns the written paths."""
 
     file: str
     write: Callable[[VideoParse, Path, ExportConfig], list[Path]]
@@ -92,7 +92,7 @@ TABLE_FORMATS = ("segments", "frames", "parts")
 
 
 def default_file(name: str, config: ExportConfig) -> str:
-    """The file or folder that a form gets beside the parse."""
+    """Return the default name of a format's file or folder, which is written beside the parse."""
     file = FORMATS[name].file
     return f"{Path(file).stem}.{config.table_format}" if name in TABLE_FORMATS else file
 
@@ -102,15 +102,15 @@ def export_parse(parse: VideoParse, name: str, path: Path, config: ExportConfig 
 
     Args:
         parse: of one video.
-        name: of the form.
-        path: of the file, or of the folder for a form that is several files of one kind.
+        name: of the format.
+        path: of the file, or of the folder if the format consists of several files.
         config: None for the defaults.
 
     Returns:
-        The files that were written, the first one `path` itself.
+        The files that were written; the first one is `path`.
 
     Raises:
-        ConfigError: there is no such form, or it needs what is not installed.
+        ConfigError: there is no such format, or it needs a package that is not installed.
         DataError: the parse is broken.
         OutputError: a file cannot be written.
     """

@@ -1,9 +1,9 @@
 """OpenPose's JSON, one file for each sampled frame, in the layout BODY_25.
 
-A file is named as OpenPose names it, <video>_<frame, twelve digits>_keypoints.json, after the frame's number from 0;
-frames that were not sampled have none. The neck is the middle of the shoulders, MidHip that of the hips, each as
-confident as the less confident of the two. Toes and heels, which COCO's 17
-keypoints lack, are 0, 0, 0: OpenPose's word for "not found". `person_id` is the track.
+A file is named as OpenPose names it, <video>_<frame, twelve digits>_keypoints.json, after the frame's index from 0;
+frames that were not sampled have no file. The neck is the middle of the shoulders, MidHip the middle of the hips, each
+with the lower confidence of the two. Toes and heels, which COCO's 17 keypoints lack, are 0, 0, 0: OpenPose's value for
+"not detected". `person_id` is the track.
 Source: OpenPose, doc/02_output.md.
 """
 
@@ -23,9 +23,9 @@ from actparse.core.structures import FrameParse, PersonParse, VideoParse
 from actparse.core.vocabulary import KEYPOINTS
 from actparse.export.tables import video_name
 
-JSON_VERSION = 1.3  # of the files that OpenPose 1.3 and later write
+JSON_VERSION = 1.3  # version of the files that OpenPose 1.3 and later write
 MIDDLES = {"Neck": ("left_shoulder", "right_shoulder"), "MidHip": ("left_hip", "right_hip")}
-BODY_25: tuple[tuple[str, str | None], ...] = (  # OpenPose's name, and the keypoint that it is
+BODY_25: tuple[tuple[str, str | None], ...] = (  # OpenPose's name, and the name of the COCO keypoint
     ("Nose", "nose"),
     ("Neck", None),
     ("RShoulder", "right_shoulder"),
@@ -53,48 +53,48 @@ BODY_25: tuple[tuple[str, str | None], ...] = (  # OpenPose's name, and the keyp
     ("RHeel", None),
 )
 EMPTY_LISTS = ("face_keypoints_2d", "hand_left_keypoints_2d", "hand_right_keypoints_2d") + tuple(
-    f"{what}_keypoints_3d" for what in ("pose", "face", "hand_left", "hand_right")
+    f"{kind}_keypoints_3d" for kind in ("pose", "face", "hand_left", "hand_right")
 )
 
 
 def body_25(keypoints: NDArray[np.float32]) -> NDArray[np.float64]:
-    """COCO's keypoints (17, 3) as OpenPose's (25, 3): x, y in pixels, confidence."""
-    found = np.zeros((len(BODY_25), 3))
-    for row, (name, keypoint) in enumerate(BODY_25):
+    """Convert COCO's keypoints (17, 3) to OpenPose's (25, 3): x, y in pixels, confidence."""
+    converted = np.zeros((len(BODY_25), 3))
+    for index, (name, keypoint) in enumerate(BODY_25):
         if keypoint is not None:
-            found[row] = keypoints[KEYPOINTS.index(keypoint)]
+            converted[index] = keypoints[KEYPOINTS.index(keypoint)]
         elif name in MIDDLES:
             left, right = (keypoints[KEYPOINTS.index(side)].astype(np.float64) for side in MIDDLES[name])
-            found[row] = (*(left[:2] + right[:2]) / 2, min(left[2], right[2]))
-    return found
+            converted[index] = (*(left[:2] + right[:2]) / 2, min(left[2], right[2]))
+    return converted
 
 
 def openpose_frame(frame: FrameParse) -> dict[str, Any]:
-    """What OpenPose writes for one frame."""
+    """Return the JSON that OpenPose writes for one frame."""
     return {"version": JSON_VERSION, "people": [_person(person) for person in frame.persons]}
 
 
 def write_openpose(parse: VideoParse, folder: Path) -> Path:
-    """Write a folder of files; one that is there and holds nothing but such files is replaced.
+    """Write a folder of files; an existing folder is replaced if it contains only such files.
 
     Returns:
         The folder.
 
     Raises:
-        OutputError: it holds something else, or cannot be written.
+        OutputError: the folder contains other files, or cannot be written.
     """
     _expect_replaceable(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name[:40]}-") as name:
-            made = Path(name) / "made"
-            made.mkdir()
+            new_folder = Path(name) / "made"
+            new_folder.mkdir()
             for frame in parse.frames:
-                file = made / f"{video_name(parse)}_{frame.index:012d}_keypoints.json"
+                file = new_folder / f"{video_name(parse)}_{frame.index:012d}_keypoints.json"
                 file.write_text(json.dumps(openpose_frame(frame), allow_nan=False), encoding="utf-8")
             if folder.exists():
                 shutil.rmtree(folder)
-            made.rename(folder)
+            new_folder.rename(folder)
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written: {error.strerror or error}") from None
     return folder
@@ -105,10 +105,10 @@ def _expect_replaceable(folder: Path) -> None:
         raise OutputError(f"{folder}: needs a folder, got a file")
     other = next((path for path in folder.glob("*") if not path.name.endswith("_keypoints.json")), None)
     if other is not None:
-        raise OutputError(f"{folder}: needs a new folder or one of *_keypoints.json alone, got {other.name} in it")
+        raise OutputError(f"{folder}: needs a new folder or one with only *_keypoints.json, got {other.name} in it")
 
 
 def _person(person: PersonParse) -> dict[str, Any]:
-    rows = body_25(person.keypoint_array()).round(4) + 0.0
+    keypoints = body_25(person.keypoint_array()).round(4) + 0.0
     lists: dict[str, list[float]] = {name: [] for name in EMPTY_LISTS}
-    return {"person_id": [person.track_id], "pose_keypoints_2d": rows.reshape(-1).tolist()} | lists
+    return {"person_id": [person.track_id], "pose_keypoints_2d": keypoints.reshape(-1).tolist()} | lists

@@ -1,12 +1,12 @@
-"""A recording for the Rerun viewer (the extra "rerun"): video, boxes, skeletons, lanes of states, lines of angles.
+"""A recording for the Rerun viewer (the extra "rerun"): video, boxes, skeletons, lanes of states, curves of angles.
 
-Timelines are `time`, presentation time, and `frame`, the frame's number from 0. Entities:
+Timelines are `time`, presentation time, and `frame`, the frame's index from 0. Entities:
 
-    video                            the video itself, where one is given
+    video                            the video itself, if one is given
     video/persons, video/parts       boxes of each sampled frame
     video/keypoints/<track>          skeletons; keypoints that are not confident are left out
     states/<track>/<part>            a lane of states
-    angles/<track>/<angle>_deg       a line of degrees
+    angles/<track>/<angle>_deg       a curve in degrees
 """
 
 from __future__ import annotations
@@ -41,18 +41,18 @@ def write_rerun(
     Args:
         parse: of one video.
         path: of the recording.
-        video: an MP4 that goes into the recording; None leaves it out.
+        video: an MP4 to embed in the recording; None leaves it out.
         min_confidence: of keypoints, 0..1.
 
     Raises:
         VideoError: the video is no MP4 that Rerun reads.
         OutputError: the file cannot be written.
     """
-    with written_beside(path) as beside:
+    with written_beside(path) as temporary:
         stream = rr.RecordingStream(APPLICATION)
-        stream.save(beside)
+        stream.save(temporary)
         stream.send_recording_name(video_name(parse))
-        stream.set_log_time_enabled(False)  # the clock of this machine says nothing of the video
+        stream.set_log_time_enabled(False)  # this machine's clock has no meaning for the video
         if video is not None:
             _log_video(stream, video)
         _log_frames(stream, parse, min_confidence)
@@ -76,24 +76,24 @@ def _log_video(stream: rr.RecordingStream, video: Path) -> None:
 
 
 def _log_frames(stream: rr.RecordingStream, parse: VideoParse, min_confidence: float) -> None:
-    points = [rr.AnnotationInfo(id=number, label=name) for number, name in enumerate(KEYPOINTS)]
-    person = rr.ClassDescription(
+    points = [rr.AnnotationInfo(id=index, label=name) for index, name in enumerate(KEYPOINTS)]
+    person_class = rr.ClassDescription(
         info=rr.AnnotationInfo(id=PERSON_CLASS, label="person"),
         keypoint_annotations=points,
         keypoint_connections=SKELETON,
     )
-    stream.log("video", rr.AnnotationContext([person]), static=True)
-    before: set[int] = set()
+    stream.log("video", rr.AnnotationContext([person_class]), static=True)
+    previous_tracks: set[int] = set()
     for frame in parse.frames:
         stream.set_time("time", duration=frame.time_seconds)
         stream.set_time("frame", sequence=frame.index)
         _log_boxes(stream, frame)
-        for found in frame.persons:
-            stream.log(f"video/keypoints/{found.track_id}", _points(found, min_confidence))
-        here = {found.track_id for found in frame.persons}
-        for track_id in before - here:
+        for person in frame.persons:
+            stream.log(f"video/keypoints/{person.track_id}", _points(person, min_confidence))
+        tracks = {person.track_id for person in frame.persons}
+        for track_id in previous_tracks - tracks:
             stream.log(f"video/keypoints/{track_id}", rr.Clear(recursive=False))
-        before = here
+        previous_tracks = tracks
     stream.reset_time()
 
 
@@ -122,16 +122,18 @@ def _log_boxes(stream: rr.RecordingStream, frame: FrameParse) -> None:
 
 def _points(person: PersonParse, min_confidence: float) -> rr.Points2D:
     keypoints = person.keypoint_array()
-    sure = np.flatnonzero(keypoints[:, 2] >= min_confidence)
-    return rr.Points2D(keypoints[sure, :2], class_ids=PERSON_CLASS, keypoint_ids=sure)
+    confident_indices = np.flatnonzero(keypoints[:, 2] >= min_confidence)
+    return rr.Points2D(keypoints[confident_indices, :2], class_ids=PERSON_CLASS, keypoint_ids=confident_indices)
 
 
 def _log_states(stream: rr.RecordingStream, parse: VideoParse) -> None:
-    for (track_id, part), intervals in groupby(state_intervals(parse), key=lambda row: (row.track_id, row.part)):
+    for (track_id, part), intervals in groupby(
+        state_intervals(parse), key=lambda interval: (interval.track_id, interval.part)
+    ):
         changes: dict[float, str] = {}
         for interval in intervals:
             changes[interval.start_seconds] = interval.state
-            changes.setdefault(interval.end_seconds, "")  # no state, until the next interval takes its place
+            changes.setdefault(interval.end_seconds, "")  # no state, unless the next interval starts here
         stream.send_columns(
             f"states/{track_id}/{part}",
             indexes=[rr.TimeColumn("time", duration=list(changes))],
@@ -140,18 +142,18 @@ def _log_states(stream: rr.RecordingStream, parse: VideoParse) -> None:
 
 
 def _log_angles(stream: rr.RecordingStream, parse: VideoParse, min_confidence: float) -> None:
-    rows: dict[int, list[tuple[float, PersonParse]]] = {}
+    persons_by_track: dict[int, list[tuple[float, PersonParse]]] = {}
     for frame in parse.frames:
         for person in frame.persons:
-            rows.setdefault(person.track_id, []).append((frame.time_seconds, person))
-    for track_id, seen in rows.items():
-        times = np.array([time for time, _ in seen])
-        angles = person_angles([person for _, person in seen], min_confidence=min_confidence)  # (N, 9)
+            persons_by_track.setdefault(person.track_id, []).append((frame.time_seconds, person))
+    for track_id, timed_persons in persons_by_track.items():
+        times = np.array([time for time, _ in timed_persons])
+        angles = person_angles([person for _, person in timed_persons], min_confidence=min_confidence)  # (N, 9)
         for name, values in zip(ANGLES, angles.T, strict=True):
-            known = ~np.isnan(values)
-            if known.any():
+            is_known = ~np.isnan(values)
+            if is_known.any():
                 stream.send_columns(
                     f"angles/{track_id}/{name}_deg",
-                    indexes=[rr.TimeColumn("time", duration=times[known])],
-                    columns=rr.Scalars.columns(scalars=values[known]),
+                    indexes=[rr.TimeColumn("time", duration=times[is_known])],
+                    columns=rr.Scalars.columns(scalars=values[is_known]),
                 )

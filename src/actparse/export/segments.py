@@ -1,9 +1,9 @@
-"""What each body part of each person did from when to when: runs of equal state, in seconds.
+"""State intervals: the start, end and state of each interval of a body part of a person, in seconds.
 
-A sampled frame speaks for the time from its own presentation stamp to that of the next sampled frame, the last one for
-the time to the end of what was parsed. Sampled frames that follow each other and give a part the same state are one
-interval: it starts at the stamp of its first frame and ends where its last frame stops speaking. Where a sampled frame
-does not have the person, the part or a state of it, the interval ends at that frame's stamp.
+A sampled frame covers the time from its timestamp to that of the next sampled frame; the last one covers the time to
+the end of the parsed range. Consecutive sampled frames in which a part has the same state are one interval: it starts
+at the timestamp of its first frame and ends at the end of the time that its last frame covers. If a sampled frame lacks
+the person, the part or its state, the interval ends at the timestamp of that frame.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from actparse.core.vocabulary import PART_INDEX
 
 @dataclass(frozen=True)
 class StateInterval:
-    """One part of one person in one state; `mean_score` is None where no frame of it has a score."""
+    """One part of one person in one state; `mean_score` is None if none of its frames has a score."""
 
     track_id: int
     part: str
@@ -26,26 +26,26 @@ class StateInterval:
     start_seconds: float
     end_seconds: float
     mean_score: float | None  # of the state, over its sampled frames, 0..1
-    num_frames: int  # sampled frames that say so
+    num_frames: int  # sampled frames with this state
 
 
 @dataclass
 class _Run:
     state: str
-    first: int  # places among the sampled frames
-    last: int
+    first: int  # index among the sampled frames
+    last: int  # index among the sampled frames, inclusive
     scores: list[float] = field(default_factory=list)
 
 
 def sample_ends(parse: VideoParse) -> tuple[float, ...]:
-    """Until when each sampled frame speaks, in seconds."""
+    """Return the end of the time that each sampled frame covers, in seconds."""
     times = [frame.time_seconds for frame in parse.frames]
     video_end = max((segment.end_seconds for segment in parse.segments), default=0.0)
-    return (*(after for _, after in pairwise(times)), *(max(time, video_end) for time in times[-1:]))
+    return (*(next_time for _, next_time in pairwise(times)), *(max(time, video_end) for time in times[-1:]))
 
 
 def state_intervals(parse: VideoParse) -> tuple[StateInterval, ...]:
-    """The intervals of a parse, by track, then part, then time."""
+    """Return the intervals of a parse, sorted by track, then part, then time."""
     ends = sample_ends(parse)
     runs = _runs(parse)
     return tuple(
@@ -64,20 +64,20 @@ def state_intervals(parse: VideoParse) -> tuple[StateInterval, ...]:
 
 
 def _runs(parse: VideoParse) -> dict[tuple[int, str], list[_Run]]:
-    """By track and part, in the order of time."""
+    """Return the runs of equal state by track and part, in the order of time."""
     runs: dict[tuple[int, str], list[_Run]] = {}
-    for number, frame in enumerate(parse.frames):
+    for index, frame in enumerate(parse.frames):
         for person in frame.persons:
             for part in person.parts:
                 if part.state is not None:
-                    of_part = runs.setdefault((person.track_id, part.name), [])
-                    _extend(of_part, number, part.state, part.state_score)
+                    part_runs = runs.setdefault((person.track_id, part.name), [])
+                    _extend(part_runs, index, part.state, part.state_score)
     return runs
 
 
-def _extend(runs: list[_Run], number: int, state: str, score: float | None) -> None:
-    if not runs or runs[-1].state != state or runs[-1].last != number - 1:
-        runs.append(_Run(state, number, number))
-    runs[-1].last = number
+def _extend(runs: list[_Run], index: int, state: str, score: float | None) -> None:
+    if not runs or runs[-1].state != state or runs[-1].last != index - 1:
+        runs.append(_Run(state, index, index))
+    runs[-1].last = index
     if score is not None:
         runs[-1].scores.append(score)

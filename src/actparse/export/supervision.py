@@ -1,4 +1,4 @@
-"""Frames as objects of supervision (the extra "export"): boxes with tracks, and keypoints."""
+"""Conversion of frames to objects of supervision (the extra "export"): boxes with tracks, and keypoints."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SupervisionFrame:
-    """One frame: N persons with their poses, and M parts, of whom `tracker_id` says whose they are."""
+    """One frame: N persons with their poses, and M parts, whose `tracker_id` is that of their person."""
 
     persons: sv.Detections  # class 0; tracker_id, data["class_name"]
     parts: sv.Detections  # classes as in vocabulary.PARTS; tracker_id, data["class_name" | "state" | "state_score"]
@@ -25,7 +25,7 @@ class SupervisionFrame:
 
 
 def to_supervision(frame: FrameParse) -> SupervisionFrame:
-    """A frame for supervision's annotators, zones and trackers.
+    """Convert a frame for supervision's annotators, zones and trackers.
 
     Raises:
         ConfigError: supervision is not installed.
@@ -35,7 +35,7 @@ def to_supervision(frame: FrameParse) -> SupervisionFrame:
     except ModuleNotFoundError:
         raise ConfigError("to_supervision needs supervision: pip install 'actparse[export]'") from None
     persons = frame.persons
-    owned = [(person, part) for person in persons for part in person.parts]
+    pairs = [(person, part) for person in persons for part in person.parts]
     points = np.asarray([person.keypoints for person in persons], np.float32).reshape(-1, NUM_KEYPOINTS, 3)
     scores = np.array([person.score for person in persons], np.float32)
     return SupervisionFrame(
@@ -47,14 +47,14 @@ def to_supervision(frame: FrameParse) -> SupervisionFrame:
             data={"class_name": np.array(["person"] * len(persons), object)},
         ),
         parts=sv.Detections(
-            xyxy=np.array([part.box for _, part in owned], np.float32).reshape(-1, 4),
-            confidence=np.array([part.score for _, part in owned], np.float32),
-            class_id=np.array([PART_INDEX[part.name] for _, part in owned], int),
-            tracker_id=np.array([person.track_id for person, _ in owned], int),
+            xyxy=np.array([part.box for _, part in pairs], np.float32).reshape(-1, 4),
+            confidence=np.array([part.score for _, part in pairs], np.float32),
+            class_id=np.array([PART_INDEX[part.name] for _, part in pairs], int),
+            tracker_id=np.array([person.track_id for person, _ in pairs], int),
             data={
-                "class_name": np.array([part.name for _, part in owned], object),
-                "state": np.array([part.state for _, part in owned], object),
-                "state_score": np.array([part.state_score for _, part in owned], np.float32),  # NaN without a state
+                "class_name": np.array([part.name for _, part in pairs], object),
+                "state": np.array([part.state for _, part in pairs], object),
+                "state_score": np.array([part.state_score for _, part in pairs], np.float32),  # NaN without a state
             },
         ),
         keypoints=sv.KeyPoints(

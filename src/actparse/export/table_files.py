@@ -1,9 +1,9 @@
-"""Tables as files: CSV for spreadsheets, Parquet for programs.
+"""Table files: CSV for spreadsheets, Parquet for programs.
 
-CSV is that of RFC 4180, in UTF-8 with the mark at its beginning that Excel knows it by (Python: encoding="utf-8-sig"):
-commas, points in numbers, empty cells for what is unknown. Numbers are rounded: pixels and degrees to hundredths,
-seconds to millionths, scores to ten thousandths. Text that a spreadsheet would run as a formula has an apostrophe put
-before it.
+The CSV follows RFC 4180, in UTF-8 with a byte order mark, by which Excel recognises it (Python:
+encoding="utf-8-sig"): commas between cells, decimal points, empty cells for unknown values. Numbers are rounded: pixels
+and degrees to hundredths, seconds to millionths, scores to ten thousandths. Text that a spreadsheet would run as a
+formula is prefixed with an apostrophe.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from actparse.core.files import written_beside
 from actparse.export.tables import unit_of
 
-DECIMALS = {"pixel": 2, "degree": 2, "second": 6, None: 4}  # of a column's unit
+DECIMALS = {"pixel": 2, "degree": 2, "second": 6, None: 4}  # by the unit of the column
 FORMULA_START = r"^[=+\-@\t\r\n]"  # Source: OWASP, CSV injection
 
 
@@ -30,7 +30,7 @@ def write_csv(table: pa.Table, path: Path) -> None:
         OutputError: the file cannot be written.
     """
     columns = [_for_spreadsheet(name, table[name]).to_pylist() for name in table.column_names]
-    with written_beside(path) as beside, beside.open("w", encoding="utf-8-sig", newline="") as file:
+    with written_beside(path) as temporary, temporary.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(table.column_names)
         writer.writerows(zip(*columns, strict=True))
@@ -42,8 +42,8 @@ def write_parquet(table: pa.Table, path: Path) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
-    with written_beside(path) as beside:
-        pq.write_table(table, beside, compression="zstd")
+    with written_beside(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
 
 
 WRITERS: dict[str, Callable[[pa.Table, Path], None]] = {"csv": write_csv, "parquet": write_parquet}
@@ -54,6 +54,6 @@ def _for_spreadsheet(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
         rounded = pc.round(column.cast(pa.float64()), ndigits=DECIMALS[unit_of(name)])
         return pc.add(rounded, 0.0)  # no -0
     if pa.types.is_string(column.type):
-        risky = pc.match_substring_regex(column, FORMULA_START)
-        return pc.if_else(risky, pc.binary_join_element_wise("'", column, ""), column)
+        is_formula = pc.match_substring_regex(column, FORMULA_START)
+        return pc.if_else(is_formula, pc.binary_join_element_wise("'", column, ""), column)
     return column

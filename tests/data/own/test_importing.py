@@ -80,7 +80,7 @@ def test_sparse_labels_and_missing_states_go_the_whole_way(own: Path, tmp_path: 
     assert report is not None
     assert report.videos == {"train": 2, "val": 2}
     assert report.num_frames == 8
-    judged = [line for line in report.warnings if "cannot be judged" in line]
+    judged = [line for line in report.warnings if "cannot be evaluated" in line]
     assert len(judged) == 2  # frames 3 and 8 are not among every fifth
     record = next(r for split in ("train", "val") for r in KineticsTps(root).videos(split) if r.name == "a1")
     assert record.action == "squat"

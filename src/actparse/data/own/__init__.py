@@ -1,1 +1,1 @@
-"""A dataset of one's own: one YAML file that names videos, label files and words, made into Kinetics-TPS's folders."""
+"""Custom datasets: a YAML file describes videos, label files and words; the import writes Kinetics-TPS's layout."""

@@ -1,4 +1,4 @@
-"""The YAML file that describes a dataset of one's own; every field is checked before anything else is read."""
+"""YAML file that describes a custom dataset; all its fields are checked before any other file is read."""
 
 from __future__ import annotations
 
@@ -17,40 +17,40 @@ from actparse.data.scan import shown as shown_json
 KINDS = ("cvat", "coco", "kinetics-tps")
 SUFFIXES = (".yaml", ".yml")
 MAX_BYTES = 1 << 20  # of the file
-UNSAFE = ("/", "\\", "\0", "\n", "\r")  # an action becomes a folder's name, a state a line of a list
+UNSAFE = ("/", "\\", "\0", "\n", "\r")  # an action is used as a folder's name, a state as a line of a list
 
 
 @dataclass(frozen=True, kw_only=True)
 class SplitConfig:
-    """Which videos are held out: those named, or a share of each action's."""
+    """Choice of the held-out videos: by name, or a share of each action's videos."""
 
     val: tuple[str, ...] = ()  # names of videos, without the suffix
     test: tuple[str, ...] = ()
-    val_share: float = 0.2  # of each action's videos that are named nowhere; counts where `val` is empty
-    seed: int = 0  # draws others
+    val_share: float = 0.2  # of each action's videos that are not named here; used if `val` is empty
+    seed: int = 0  # each seed chooses other videos
 
     def __post_init__(self) -> None:
         if not 0 <= self.val_share < 1:
             raise ConfigError(f"split.val_share must be 0..1 and less than 1, got {self.val_share}")
-        twice = sorted(set(self.val) & set(self.test))
-        if twice:
-            raise ConfigError(f"split: a video is in val or in test, got {twice[0]!r} in both")
+        duplicates = sorted(set(self.val) & set(self.test))
+        if duplicates:
+            raise ConfigError(f"split: a video is in val or in test, got {duplicates[0]!r} in both")
 
 
 @dataclass(frozen=True, kw_only=True)
 class OwnConfig:
-    """A dataset of one's own; paths are those of the file system, made from the YAML file's folder."""
+    """Settings of a custom dataset; relative paths of the YAML file have been resolved against its folder."""
 
     path: Path  # of the YAML file
     kind: str  # one of KINDS
-    videos: Path  # a folder of videos, or of a folder for each action; of kind kinetics-tps the dataset's root
+    videos: Path  # a folder of videos, or with a folder for each action; for kind kinetics-tps the dataset's root
     actions: tuple[str, ...]
-    states: dict[str, tuple[str, ...]]  # by part group; a group that is not there has no states
+    states: dict[str, tuple[str, ...]]  # by part group; a missing group has no states
     labels: tuple[Path, ...] = ()  # label files
-    state_rows: tuple[Path, ...] = ()  # of kind coco: CSV files
-    action_of: Path | None = None  # a CSV file of videos and their actions; None asks the label files and folders
-    ignore_labels: tuple[str, ...] = ()  # labels that are left aside, a barbell's say
-    first_frame: int = 0  # of kind coco: the number that the names of images give a video's first frame
+    state_rows: tuple[Path, ...] = ()  # for kind coco: CSV files of states
+    action_of: Path | None = None  # a CSV file of videos and their actions; None uses label files and folders
+    ignore_labels: tuple[str, ...] = ()  # labels that are ignored, for example of a barbell
+    first_frame: int = 0  # for kind coco: the number of a video's first frame in image names
     split: SplitConfig = field(default_factory=SplitConfig)
 
     def __post_init__(self) -> None:
@@ -74,12 +74,12 @@ class OwnConfig:
                 raise ConfigError(f"{name}: kind {self.kind} has no such files, got {len(getattr(self, name))}")
 
     def all_states(self) -> tuple[str, ...]:
-        """The states of all groups, each once, in the file's order."""
+        """Return the states of all groups, each once, in the file's order."""
         return tuple(dict.fromkeys(state for group in GROUPS for state in self.states.get(group, ())))
 
 
 def is_description(path: Path) -> bool:
-    """Whether a path is that of a YAML file, and not of a dataset's folder."""
+    """Tell whether a path is that of a YAML file, and not of a dataset's folder."""
     return path.suffix.lower() in SUFFIXES and not path.is_dir()
 
 
@@ -88,14 +88,14 @@ def read_config(path: Path, *, with_files: bool = True) -> OwnConfig:
 
     Args:
         path: of the file.
-        with_files: whether the label files have to be there; without, only the words are of use.
+        with_files: whether the label files must exist; if False, only the words may be used.
 
     Raises:
-        ConfigError: it is missing, no YAML, has an unknown key, or a field is out of its range.
+        ConfigError: it is missing, not YAML, has an unknown key, or a field is invalid.
     """
     raw = _read_yaml(path)
     try:
-        return _config(path, _table(raw, "", OwnConfig, but=("path",)), with_files=with_files)
+        return _config(path, _table(raw, "", OwnConfig, excluded=("path",)), with_files=with_files)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
 
@@ -118,27 +118,27 @@ def _read_yaml(path: Path) -> Any:
 def _config(path: Path, raw: Mapping[str, Any], *, with_files: bool) -> OwnConfig:
     for name in ("kind", "videos", "actions", "states"):
         if name not in raw:
-            raise ConfigError(f"{name}: must be there, got no such key")
+            raise ConfigError(f"{name}: must be given, got no such key")
     folder = path.resolve().parent
-    made: dict[str, Any] = {"path": path, "kind": _text(raw["kind"], "kind")}
-    made["videos"] = folder / _text(raw["videos"], "videos")
-    made["actions"] = _texts(raw["actions"], "actions")
+    values: dict[str, Any] = {"path": path, "kind": _text(raw["kind"], "kind")}
+    values["videos"] = folder / _text(raw["videos"], "videos")
+    values["actions"] = _texts(raw["actions"], "actions")
     if not isinstance(raw["states"], dict):
         raise ConfigError(f"states: must be a list for each part group, got {shown(raw['states'])}")
-    made["states"] = {_text(g, "states"): _texts(words, f"states.{shown(g)}") for g, words in raw["states"].items()}
+    values["states"] = {_text(g, "states"): _texts(words, f"states.{shown(g)}") for g, words in raw["states"].items()}
     for name in ("labels", "state_rows"):
         patterns = _texts(raw.get(name, []), name)
-        made[name] = _files(folder, patterns, name) if with_files else tuple(map(Path, patterns))
+        values[name] = _files(folder, patterns, name) if with_files else tuple(map(Path, patterns))
     if raw.get("action_of") is not None:
-        made["action_of"] = folder / _text(raw["action_of"], "action_of")
-    made["ignore_labels"] = _texts(raw.get("ignore_labels", []), "ignore_labels")
-    made["first_frame"] = _number(raw.get("first_frame", 0), "first_frame", int)
-    made["split"] = _split(_table(raw.get("split", {}), "split", SplitConfig))
-    return OwnConfig(**made)
+        values["action_of"] = folder / _text(raw["action_of"], "action_of")
+    values["ignore_labels"] = _texts(raw.get("ignore_labels", []), "ignore_labels")
+    values["first_frame"] = _number(raw.get("first_frame", 0), "first_frame", int)
+    values["split"] = _split(_table(raw.get("split", {}), "split", SplitConfig))
+    return OwnConfig(**values)
 
 
 def shown(value: Any) -> str:
-    """A wrong value in a few words; YAML has dates too."""
+    """Describe an invalid value in a few words; YAML has dates, too."""
     try:
         return shown_json(value)
     except TypeError:
@@ -146,24 +146,24 @@ def shown(value: Any) -> str:
 
 
 def _split(raw: Mapping[str, Any]) -> SplitConfig:
-    made: dict[str, Any] = {name: _texts(raw[name], f"split.{name}") for name in ("val", "test") if name in raw}
+    values: dict[str, Any] = {name: _texts(raw[name], f"split.{name}") for name in ("val", "test") if name in raw}
     if "val_share" in raw:
-        made["val_share"] = _number(raw["val_share"], "split.val_share", float)
+        values["val_share"] = _number(raw["val_share"], "split.val_share", float)
     if "seed" in raw:
-        made["seed"] = _number(raw["seed"], "split.seed", int)
-    return SplitConfig(**made)
+        values["seed"] = _number(raw["seed"], "split.seed", int)
+    return SplitConfig(**values)
 
 
-def _table(raw: Any, name: str, kind: type, *, but: tuple[str, ...] = ()) -> Mapping[str, Any]:
-    """A table whose keys are those of a config."""
+def _table(raw: Any, name: str, kind: type, *, excluded: tuple[str, ...] = ()) -> Mapping[str, Any]:
+    """Check that the keys of a table are fields of a config, and return the table."""
     if not isinstance(raw, dict):
         raise ConfigError(f"{name or 'the file'}: must be a table of keys and values, got {shown(raw)}")
-    known = [entry.name for entry in fields(kind) if entry.name not in but]
+    names = [entry.name for entry in fields(kind) if entry.name not in excluded]
     for key in raw:
-        if key not in known:
+        if key not in names:
             where = f"{name}: " if name else ""
-            hint = suggestion(key, known) if isinstance(key, str) else ""
-            raise ConfigError(f"{where}unknown key {shown(key)}, must be one of {', '.join(known)}{hint}")
+            hint = suggestion(key, names) if isinstance(key, str) else ""
+            raise ConfigError(f"{where}unknown key {shown(key)}, must be one of {', '.join(names)}{hint}")
     return raw
 
 
@@ -187,15 +187,15 @@ def _number(value: Any, name: str, kind: type[int] | type[float]) -> int | float
 
 
 def _files(folder: Path, patterns: tuple[str, ...], name: str) -> tuple[Path, ...]:
-    """The files of paths or patterns like labels/*.xml, sorted within a pattern, each once."""
-    found: dict[Path, None] = {}
+    """Return the files of paths or patterns like labels/*.xml, sorted within a pattern, each once."""
+    files: dict[Path, None] = {}
     for pattern in patterns:
         path = folder / pattern
         matches = [path] if path.is_file() else _matches(folder, pattern)
         if not matches:
             raise ConfigError(f"{name}: needs a file, got none at {path}")
-        found.update(dict.fromkeys(matches))
-    return tuple(found)
+        files.update(dict.fromkeys(matches))
+    return tuple(files)
 
 
 def _matches(folder: Path, pattern: str) -> list[Path]:

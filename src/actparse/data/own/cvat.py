@@ -1,6 +1,6 @@
-"""CVAT for video 1.1: tracks of persons, body parts and skeletons, as docs/own-data.md lays them down.
+"""CVAT for video 1.1: tracks of persons, body parts and skeletons, as docs/own-data.md describes them.
 
-A file may come from anywhere: it is read element by element, and a document type, which entities need, is refused.
+Files are not trusted: they are read element by element, and a document type, which entities need, is rejected.
 Source: CVAT's documentation of its XML format, and its own writer and reader of it.
 """
 
@@ -31,13 +31,13 @@ from actparse.data.own.labelled import LabelledVideo
 from actparse.data.scan import MAX_PIXEL
 from actparse.export.cvat_labels import UNDEFINED
 
-PERSON, SKELETON = "person", "skeleton"  # labels beside those of the parts
+PERSON, SKELETON = "person", "skeleton"  # labels in addition to those of the parts
 PERSON_ATTRIBUTE, STATE_ATTRIBUTE, ACTION_ATTRIBUTE = "person", "state", "action"
-NOT_SAID = ("", UNDEFINED)  # values of an attribute that say nothing
+NOT_SAID = ("", UNDEFINED)  # values of an attribute that is not set
 MAX_FRAME = 10**7  # a day of video at 100 frames per second
-MAX_LABELS = 10**7  # of all tracks in all frames
+MAX_LABELS = 10**7  # over all frames of all tracks
 MAX_XML_BYTES = 2**31  # of a file, unpacked
-BLOCK = 1 << 20  # bytes read at a time
+BLOCK = 1 << 20  # bytes read at once
 SHAPES = ("box", "skeleton", "polygon", "polyline", "points", "cuboid", "ellipse", "mask")
 OUTSIDE, HIDDEN, SEEN = 0, 1, 2  # visibility of a keypoint
 
@@ -46,7 +46,7 @@ Values = NDArray[np.float64]  # (4,) a box xyxy, or (17, 3) keypoints x, y, visi
 
 @dataclass
 class Shape:
-    """What a track is in one frame."""
+    """The shape of a track in one frame."""
 
     frame: int
     line: int  # of the file
@@ -55,39 +55,39 @@ class Shape:
     attributes: dict[str, str] = field(default_factory=dict)
 
     def attribute(self, name: str) -> str | None:
-        """Its value; None where it says nothing."""
+        """Return the value of an attribute; None if it is not set."""
         value = self.attributes.get(name, "").strip()
         return None if value in NOT_SAID else value
 
 
 @dataclass
 class Track:
-    """One track: of a label, in some frames in ascending order."""
+    """One track: its label, and its shapes in ascending order of frames."""
 
     label: str
     line: int
     group: int | None
-    task: str  # of a project's file; empty where there is one task
+    task: str  # in the file of a project; empty if there is one task
     shapes: list[Shape] = field(default_factory=list)
 
 
 @dataclass
 class _Meta:
-    """What the file says of its tasks, by their numbers as text."""
+    """Information of the file about its tasks, by task id."""
 
     sources: dict[str, str] = field(default_factory=dict)  # the video's file
-    steps: dict[str, int] = field(default_factory=dict)  # frames from one to the next that CVAT shows
+    steps: dict[str, int] = field(default_factory=dict)  # from one frame to the next that CVAT shows
 
 
 def read_cvat(path: Path, *, ignore: Sequence[str] = ()) -> tuple[LabelledVideo, ...]:
-    """The labelled videos of an XML file, or of a zip with one in it: one for each task.
+    """Read the labelled videos of an XML file, or of a zip with an XML file: one for each task.
 
     Args:
         path: of the file.
-        ignore: labels that are left aside.
+        ignore: labels that are skipped.
 
     Raises:
-        DataError: the file is no CVAT for video, is damaged, or breaks the rules of docs/own-data.md.
+        DataError: the file is not CVAT for video, is damaged, or breaks the rules of docs/own-data.md.
     """
     reader = _Reader(path, ignore)
     with _opened(path) as file:
@@ -98,7 +98,7 @@ def read_cvat(path: Path, *, ignore: Sequence[str] = ()) -> tuple[LabelledVideo,
 
 @contextmanager
 def _opened(path: Path) -> Iterator[IO[bytes]]:
-    """The XML, out of a zip where it lies in one; nothing is extracted."""
+    """Open the XML file, in a zip if `path` is one; nothing is extracted."""
     try:
         if not zipfile.is_zipfile(path):
             with path.open("rb") as file:
@@ -117,15 +117,15 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
 
 
 class _Reader:
-    """Handles the elements of a file one after the other; `tracks` and `meta` are complete when it is read."""
+    """Reader of the elements of a file; `tracks` and `meta` are complete after `read`."""
 
     def __init__(self, path: Path, ignore: Sequence[str]) -> None:
         self.tracks: list[Track] = []
         self.meta = _Meta()
         self._path, self._ignore = path, ignore
-        self._open: list[str] = []  # elements, from the root on
+        self._open: list[str] = []  # open elements, from the root on
         self._text = ""
-        self._task = ""  # of the meta information that is being read
+        self._task = ""  # id of the task whose meta information is being read
         self._track: Track | None = None
         self._shape: Shape | None = None
         self._attribute = ""
@@ -137,7 +137,7 @@ class _Reader:
         self._parser.StartDoctypeDeclHandler = self._doctype
 
     def read(self, file: IO[bytes]) -> None:
-        """Take the file in."""
+        """Read the file."""
         size = 0
         try:
             while block := file.read(BLOCK):
@@ -148,7 +148,7 @@ class _Reader:
             self._parser.Parse(b"", True)
         except DataError:
             raise
-        except (expat.ExpatError, LookupError, ValueError) as error:  # the last two: an encoding that is unknown
+        except (expat.ExpatError, LookupError, ValueError) as error:  # LookupError, ValueError: unknown encoding
             raise DataError(f"{self._path}: needs XML, got: {error}") from None
 
     def _error(self, text: str) -> DataError:
@@ -178,19 +178,18 @@ class _Reader:
         label = attributes.get("label", "")
         if label in self._ignore:
             return
-        known = (PERSON, SKELETON, *PARTS)
-        expect_word(label, known, self._where("a label (or name it in ignore_labels)"))
+        expect_word(label, (PERSON, SKELETON, *PARTS), self._where("a label (or name it in ignore_labels)"))
         group = attributes.get("group_id")
         self._track = Track(
             label=label,
             line=self._parser.CurrentLineNumber,
-            group=None if group in (None, "0") else self._whole(attributes, "group_id"),
+            group=None if group in (None, "0") else self._integer(attributes, "group_id"),
             task=attributes.get("task_id", ""),
         )
         self.tracks.append(self._track)
 
-    def _where(self, what: str) -> str:
-        return f"{self._path}: line {self._parser.CurrentLineNumber}: {what}"
+    def _where(self, field_name: str) -> str:
+        return f"{self._path}: line {self._parser.CurrentLineNumber}: {field_name}"
 
     def _start_shape(self, name: str, attributes: Mapping[str, str]) -> None:
         assert self._track is not None
@@ -201,7 +200,7 @@ class _Reader:
         if name != wanted:
             kind = "a skeleton" if wanted == "skeleton" else "a rectangle"
             raise self._error(f"the label {self._track.label} needs {kind}, got a {name}")
-        frame = self._whole(attributes, "frame")
+        frame = self._integer(attributes, "frame")
         if self._track.shapes and frame <= self._track.shapes[-1].frame:
             raise self._error(f"frames of a track must ascend, got {frame} after {self._track.shapes[-1].frame}")
         values = self._box(attributes) if wanted == "box" else np.zeros((NUM_KEYPOINTS, 3))
@@ -209,9 +208,9 @@ class _Reader:
         self._track.shapes.append(self._shape)
 
     def _box(self, attributes: Mapping[str, str]) -> Values:
-        if float(self._number(attributes.get("rotation", "0"), "rotation")):
+        if float(self._coordinate(attributes.get("rotation", "0"), "rotation")):
             raise self._error(f"needs upright rectangles, got one with the rotation {attributes['rotation']}")
-        x1, y1, x2, y2 = (self._number(attributes.get(name), name) for name in ("xtl", "ytl", "xbr", "ybr"))
+        x1, y1, x2, y2 = (self._coordinate(attributes.get(name), name) for name in ("xtl", "ytl", "xbr", "ybr"))
         if x2 <= x1 or y2 <= y1:
             raise self._error(f"needs a box with an area above zero, got {x1:g}, {y1:g} to {x2:g}, {y2:g}")
         return np.array([x1, y1, x2, y2])
@@ -226,7 +225,7 @@ class _Reader:
             raise self._error(
                 f"the keypoint {name} needs one point x,y, got {readable(attributes.get('points', ''))!r}"
             )
-        x, y = (self._number(value, name) for value in coordinates)
+        x, y = (self._coordinate(value, name) for value in coordinates)
         visibility = HIDDEN if attributes.get("occluded") == "1" else SEEN
         self._shape.values[KEYPOINTS.index(name)] = (x, y, visibility)
 
@@ -252,13 +251,13 @@ class _Reader:
             step = re.search(r"step=(\d{1,6})", text)
             self.meta.steps[self._task] = max(1, int(step.group(1))) if step else 1
 
-    def _whole(self, attributes: Mapping[str, str], name: str) -> int:
+    def _integer(self, attributes: Mapping[str, str], name: str) -> int:
         text = attributes.get(name, "")
         if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) <= MAX_FRAME):
             raise self._error(f"{name} must be a whole number up to {MAX_FRAME}, got {readable(text)!r}")
         return int(text)
 
-    def _number(self, text: str | None, name: str) -> float:
+    def _coordinate(self, text: str | None, name: str) -> float:
         try:
             value = float(text or "")
         except ValueError:
@@ -269,34 +268,34 @@ class _Reader:
 
 
 def _labelled(path: Path, reader: _Reader, task: str) -> LabelledVideo:
-    """The tracks of one task as frames."""
+    """Convert the tracks of one task to frames."""
     meta, where = reader.meta, str(path)
-    alone = task not in meta.sources and len(meta.sources) <= 1  # a task's or a job's own file
-    source = next(iter(meta.sources.values()), path.stem) if alone else meta.sources.get(task, "")
-    step = next(iter(meta.steps.values()), 1) if alone else meta.steps.get(task, 1)
+    is_only_task = task not in meta.sources and len(meta.sources) <= 1  # the file of one task or job
+    source = next(iter(meta.sources.values()), path.stem) if is_only_task else meta.sources.get(task, "")
+    step = next(iter(meta.steps.values()), 1) if is_only_task else meta.steps.get(task, 1)
     tracks = [track for track in reader.tracks if track.task == task]
     _expect_labels(where, tracks, step)
     labels = FrameLabels(where)
-    numbers = _person_numbers(where, tracks)
-    for track, person in zip(tracks, numbers, strict=True):
+    persons = _person_of_tracks(where, tracks)
+    for track, person in zip(tracks, persons, strict=True):
         for shape in filled(track.shapes, step):
-            place = f"{where}: line {shape.line}"
+            location = f"{where}: line {shape.line}"
             if track.label == PERSON:
-                labels.add_person(shape.frame, person, _box(shape.values), place)
+                labels.add_person(shape.frame, person, _box(shape.values), location)
             elif track.label == SKELETON:
-                labels.add_keypoints(shape.frame, person, shape.values.astype(np.float32), place)
+                labels.add_keypoints(shape.frame, person, shape.values.astype(np.float32), location)
             else:
                 state = shape.attribute(STATE_ATTRIBUTE)
-                labels.add_part(shape.frame, person, track.label, _box(shape.values), state, place)
+                labels.add_part(shape.frame, person, track.label, _box(shape.values), state, location)
     frames, warnings = labels.frames()
     return LabelledVideo(where, source, frames, _action(where, tracks), warnings)
 
 
 def _expect_labels(where: str, tracks: Sequence[Track], step: int) -> None:
-    """Two lines of a file can stand for any number of frames.
+    """Check the number of labels: two lines of a file can stand for any number of frames.
 
     Raises:
-        DataError: the tracks go over more frames than can be held.
+        DataError: the tracks have more than MAX_LABELS labels over all frames.
     """
     spans = (track.shapes[-1].frame - track.shapes[0].frame for track in tracks if track.shapes)
     count = sum(span // step + 1 for span in spans)
@@ -309,82 +308,84 @@ def _box(values: Values) -> Box:
     return x1, y1, x2, y2
 
 
-def _person_numbers(where: str, tracks: Sequence[Track]) -> list[int]:
-    """Whose each track is: its attribute, else its group, counted on from the largest number of an attribute.
+def _person_of_tracks(where: str, tracks: Sequence[Track]) -> list[int]:
+    """Return the person of each track: its attribute, else its group plus an offset above all attributes.
 
     Raises:
         DataError: a track has neither, or its attribute is no whole number or changes.
     """
-    said = [_person_attribute(where, track) for track in tracks]
-    first_group = 1 + max((number for number in said if number is not None), default=0)
-    numbers = []
-    for track, number in zip(tracks, said, strict=True):
-        if number is not None:
-            numbers.append(number)
+    attributes = [_person_attribute(where, track) for track in tracks]
+    first_group = 1 + max((person for person in attributes if person is not None), default=0)
+    persons = []
+    for track, person in zip(tracks, attributes, strict=True):
+        if person is not None:
+            persons.append(person)
         elif track.group is not None:
-            numbers.append(first_group + track.group)
+            persons.append(first_group + track.group)
         else:
             needs = f"a track of {track.label} needs the attribute person, or a group"
             raise DataError(f"{where}: line {track.line}: {needs}, got neither")
-    return numbers
+    return persons
 
 
 def _person_attribute(where: str, track: Track) -> int | None:
-    found = {shape.attribute(PERSON_ATTRIBUTE) for shape in track.shapes} - {None}
-    if not found:
+    values = {shape.attribute(PERSON_ATTRIBUTE) for shape in track.shapes} - {None}
+    if not values:
         return None
-    text = str(found.pop())
-    if found or not (text.isascii() and text.isdigit() and len(text) <= 9):
-        got = f"{readable(text)!r}" + (f" and {readable(str(found.pop()))!r}" if found else "")
+    text = str(values.pop())
+    if values or not (text.isascii() and text.isdigit() and len(text) <= 9):
+        got = f"{readable(text)!r}" + (f" and {readable(str(values.pop()))!r}" if values else "")
         raise DataError(f"{where}: line {track.line}: the attribute person must be one whole number, got {got}")
     return int(text)
 
 
 def _action(where: str, tracks: Sequence[Track]) -> str | None:
-    """What the persons' attribute says.
+    """Return the action of the persons' attribute; None if it is not set.
 
     Raises:
-        DataError: it says two things.
+        DataError: it has several values.
     """
-    found = {
+    lines = {
         action: shape.line
         for track in tracks
         if track.label == PERSON
         for shape in track.shapes
         if (action := shape.attribute(ACTION_ATTRIBUTE)) is not None
     }
-    if len(found) > 1:
-        said = " and ".join(f"{readable(action)!r} (line {line})" for action, line in sorted(found.items())[:2])
-        raise DataError(f"{where}: the attribute action must be the same for all persons, got {said}")
-    return next(iter(found), None)
+    if len(lines) > 1:
+        got = " and ".join(f"{readable(action)!r} (line {line})" for action, line in sorted(lines.items())[:2])
+        raise DataError(f"{where}: the attribute action must be the same for all persons, got {got}")
+    return next(iter(lines), None)
 
 
 def filled(shapes: Sequence[Shape], step: int) -> Iterator[Shape]:
-    """The shapes that are not outside, and those that CVAT shows between two of them.
+    """Yield the shapes that are not outside, and the interpolated shapes that CVAT shows between keyframes.
 
-    A box or a keypoint moves in a straight line, attributes stay as they were; before a shape that is outside nothing
-    moves. Nothing is made after the last shape.
+    Boxes and keypoints are interpolated linearly, attributes are kept; before a shape that is outside the position is
+    kept, too. No shape is added after the last one.
 
     Args:
         shapes: of one track.
-        step: frames from one to the next that CVAT shows.
+        step: from one frame to the next that CVAT shows.
     """
-    for shape, after in pairwise([*shapes, None]):
+    for shape, next_shape in pairwise([*shapes, None]):
         if shape is None or shape.outside:
             continue
         yield shape
-        if after is None:
+        if next_shape is None:
             continue
-        for frame in range(shape.frame + step, after.frame, step):
-            share = 0.0 if after.outside else (frame - shape.frame) / (after.frame - shape.frame)
-            yield Shape(frame, shape.line, _between(shape.values, after.values, share), False, shape.attributes)
+        for frame in range(shape.frame + step, next_shape.frame, step):
+            share = 0.0 if next_shape.outside else (frame - shape.frame) / (next_shape.frame - shape.frame)
+            yield Shape(
+                frame, shape.line, _interpolated(shape.values, next_shape.values, share), False, shape.attributes
+            )
 
 
-def _between(before: Values, after: Values, share: float) -> Values:
-    """A box, or keypoints of which those not labelled before stay so, and those not labelled after stand still."""
-    if before.ndim == 1:
-        return before + (after - before) * share
-    moved = before.copy()
-    moves = (before[:, 2] > OUTSIDE) & (after[:, 2] > OUTSIDE)  # (17,)
-    moved[moves, :2] += (after[moves, :2] - before[moves, :2]) * share
-    return moved
+def _interpolated(first: Values, second: Values, share: float) -> Values:
+    """Interpolate a box or keypoints; a keypoint that is not labelled in both keeps its first value."""
+    if first.ndim == 1:
+        return first + (second - first) * share
+    keypoints = first.copy()
+    is_in_both = (first[:, 2] > OUTSIDE) & (second[:, 2] > OUTSIDE)  # (17,)
+    keypoints[is_in_both, :2] += (second[is_in_both, :2] - first[is_in_both, :2]) * share
+    return keypoints

@@ -1,4 +1,4 @@
-"""The labels of a dataset of one's own for CVAT: those that an exported parse has, with the dataset's words."""
+"""CVAT labels of a custom dataset: the labels of an exported parse, with the dataset's actions and states."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from actparse.export.cvat_labels import PERSON_NUMBER, UNDEFINED, Attribute, Lab
 
 
 def own_labels(actions: Sequence[str], states: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
-    """Labels as CVAT's "Raw" label constructor takes them.
+    """Return labels in the format of CVAT's "Raw" label constructor.
 
     Args:
-        actions: what a video may show.
-        states: what the parts of each group may do; a group without states has boxes alone.
+        actions: of videos.
+        states: of the parts of each group; a group without states only has boxes.
 
     Returns:
         A list for JSON: "person", the ten parts, "skeleton".

@@ -1,4 +1,4 @@
-"""From the YAML file of a dataset of one's own to a tree in Kinetics-TPS's folders."""
+"""Import of a custom dataset: from its YAML file to a tree in the layout of Kinetics-TPS."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MAX_BYTES = 16 << 20  # of the CSV file of actions
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What was made: videos by split, labelled frames, and a line for everything that was left out."""
+    """Result of an import: number of videos by split, of labelled frames, and a warning for everything left out."""
 
     root: Path
     videos: dict[str, int]
@@ -36,23 +36,23 @@ class ImportReport:
     warnings: tuple[str, ...]
 
     def to_text(self) -> str:
-        """For a person."""
+        """Return the counts as one line of text."""
         counts = ", ".join(f"{count} {split}" for split, count in self.videos.items())
         return f"{self.root}: {sum(self.videos.values())} videos ({counts}), {self.num_frames} labelled frames"
 
 
 def dataset_root(path: Path) -> tuple[Path, ImportReport | None]:
-    """The root of a dataset: the folder itself, or what a YAML file describes, imported where that is not yet done.
+    """Return the root of a dataset: the folder itself, or the tree of a YAML file, which is imported if necessary.
 
     Args:
-        path: a dataset's folder, or a YAML file; its tree lies beside it, in .cache/<the file's stem>.
+        path: a dataset's folder, or a YAML file; its tree is written beside it, to .cache/<the file's stem>.
 
     Returns:
-        The root, and what was imported now.
+        The root, and the report of an import, None if none was necessary.
 
     Raises:
-        ConfigError: the YAML file is not as it should be.
-        DataError: a label file is not.
+        ConfigError: the YAML file is invalid.
+        DataError: a label file is invalid.
     """
     if not is_description(path):
         return path, None
@@ -65,26 +65,25 @@ def dataset_root(path: Path) -> tuple[Path, ImportReport | None]:
 
 
 def import_dataset(config: OwnConfig, root: Path) -> ImportReport:
-    """Read all labels, hold them against the words and the videos, and write the tree.
+    """Read all labels, check them against the words and the videos, and write the tree.
 
     Args:
         config: of the dataset.
-        root: where the tree goes.
+        root: folder of the tree.
 
     Raises:
-        DataError: a label file is not as it should be, says a word that the lists lack, or names a video that is not
-            there.
+        DataError: a label file is invalid, or has a word that the lists lack or a video that does not exist.
         VideoError: a video cannot be read.
         OutputError: the tree cannot be written.
     """
     key = _key(config)
     files = find_videos(config.videos) if config.kind != "kinetics-tps" else _videos_of_tree(config.videos)
     labelled = list(_read_labels(config))
-    frames, said = _by_video(labelled, files)
+    frames, labelled_actions = _by_video(labelled, files)
     warnings = [line for video in labelled for line in video.warnings]
     if config.state_rows:
         frames = _with_rows(config, frames, files)
-    actions = _actions(config, said, files, frames)
+    actions = _actions(config, labelled_actions, files, frames)
     for name, truths in frames.items():
         _expect_states(config, name, truths)
     splits = divide(config.split, {name: actions[name] for name in frames}, config.path)
@@ -100,10 +99,10 @@ def import_dataset(config: OwnConfig, root: Path) -> ImportReport:
 
 
 def _key(config: OwnConfig) -> str:
-    """Changes with the YAML file, a label file, or a video."""
+    """Return a hash of the YAML file, the label files, and the sizes and times of the videos."""
     digest = hashlib.sha256(GENERATOR.encode())
-    lists = [config.path, *config.labels, *config.state_rows, *([config.action_of] if config.action_of else [])]
-    for path in lists:
+    sources = [config.path, *config.labels, *config.state_rows, *([config.action_of] if config.action_of else [])]
+    for path in sources:
         try:
             digest.update(hashlib.sha256(path.read_bytes()).digest())
         except OSError as error:
@@ -118,31 +117,31 @@ def _key(config: OwnConfig) -> str:
 
 
 def find_videos(folder: Path) -> dict[str, Path]:
-    """The videos of a folder and of the folders in it, by name.
+    """Return the videos of a folder and its subfolders, by name.
 
     Raises:
-        DataError: there is no such folder, no video in it, or two have one name.
+        DataError: there is no such folder, no video in it, or two have the same name.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: needs a folder of videos, got no such folder")
-    found: dict[str, Path] = {}
+    videos: dict[str, Path] = {}
     for path in sorted((*folder.glob("*"), *folder.glob("*/*"))):
         if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file() and not path.name.startswith("."):
-            if path.stem in found:
-                raise DataError(f"{path}: a video's name must be unique, got it also as {found[path.stem]}")
-            found[path.stem] = path
-    if not found:
+            if path.stem in videos:
+                raise DataError(f"{path}: a video's name must be unique, got it also as {videos[path.stem]}")
+            videos[path.stem] = path
+    if not videos:
         raise DataError(f"{folder}: needs videos ({', '.join(VIDEO_SUFFIXES)}), got none")
-    return found
+    return videos
 
 
 def _videos_of_tree(root: Path) -> dict[str, Path]:
     dataset = KineticsTps(root)
     records = [record for split in dataset.splits for record in dataset.videos(split)]
-    found = {record.name: record.path for record in records}
-    if len(found) < len(records):
+    videos = {record.name: record.path for record in records}
+    if len(videos) < len(records):
         raise DataError(f"{root}: a video's name must be unique in all splits, got one twice")
-    return found
+    return videos
 
 
 def _read_labels(config: OwnConfig) -> Iterator[LabelledVideo]:
@@ -167,26 +166,26 @@ def _read_tree(root: Path) -> Iterator[LabelledVideo]:
 def _by_video(
     labelled: Sequence[LabelledVideo], files: Mapping[str, Path]
 ) -> tuple[dict[str, dict[int, FrameTruth]], dict[str, str]]:
-    """Frames and actions by the video's name; several files may have labels of one video, of other frames each."""
+    """Return frames and actions by video name; several files may label different frames of one video."""
     frames: dict[str, dict[int, FrameTruth]] = defaultdict(dict)
     actions: dict[str, str] = {}
     for video in labelled:
         name = video_name(video.video, files, video.where)
-        both = sorted(set(frames[name]) & set(video.frames))
-        if both:
+        duplicates = sorted(set(frames[name]) & set(video.frames))
+        if duplicates:
             raise DataError(
-                f"{video.where}: needs frames of {name} that no other file labels, got frame {both[0]} again"
+                f"{video.where}: needs frames of {name} that no other file labels, got frame {duplicates[0]} again"
             )
         frames[name].update(video.frames)
         if video.action is not None and actions.setdefault(name, video.action) != video.action:
             raise DataError(
                 f"{video.where}: needs the action {actions[name]!r} of {name}, got {readable(video.action)!r}"
             )
-    return {name: dict(sorted(found.items())) for name, found in frames.items() if found}, actions
+    return {name: dict(sorted(truths.items())) for name, truths in frames.items() if truths}, actions
 
 
 def video_name(text: str, files: Mapping[str, Path], where: str) -> str:
-    """The video that a label file means: by its file's name, with or without folders and the suffix.
+    """Return the name of a label file's video, given as file name with or without folders and suffix.
 
     Raises:
         DataError: there is no such video.
@@ -205,39 +204,39 @@ def video_name(text: str, files: Mapping[str, Path], where: str) -> str:
 def _with_rows(
     config: OwnConfig, frames: Mapping[str, dict[int, FrameTruth]], files: Mapping[str, Path]
 ) -> dict[str, dict[int, FrameTruth]]:
-    found = dict(frames)
+    frames_with_states = dict(frames)
     for path in config.state_rows:
         for video, rows in read_state_rows(path).items():
             name = video_name(video, files, str(path))
             for row in rows:
-                known = {state for part in row.parts for state in config.states.get(PART_GROUP[part], ())}
-                expect_word(row.state, sorted(known), f"{row.place}: state")
-            found[name] = with_states(found.get(name, {}), rows, files[name])
-    return {name: truths for name, truths in found.items() if truths}
+                allowed = {state for part in row.parts for state in config.states.get(PART_GROUP[part], ())}
+                expect_word(row.state, sorted(allowed), f"{row.place}: state")
+            frames_with_states[name] = with_states(frames_with_states.get(name, {}), rows, files[name])
+    return {name: truths for name, truths in frames_with_states.items() if truths}
 
 
 def _actions(
-    config: OwnConfig, said: Mapping[str, str], files: Mapping[str, Path], names: Mapping[str, object]
+    config: OwnConfig, labelled: Mapping[str, str], files: Mapping[str, Path], names: Mapping[str, object]
 ) -> dict[str, str]:
-    """The action of each labelled video: of the CSV file, else of its labels, else of the folder that it lies in."""
+    """Return the action of each labelled video: from the CSV file, else from its labels, else from its folder."""
     listed = {} if config.action_of is None else _read_actions(config.action_of, files)
-    found = {}
+    actions = {}
     for name in names:
         where, action = str(config.action_of), listed.get(name)
         if action is None:
-            where, action = f"{name}: the attribute action", said.get(name)
+            where, action = f"{name}: the attribute action", labelled.get(name)
         if action is None and files[name].parent.resolve() != config.videos.resolve():
             where, action = f"{files[name]}: its folder, an action", files[name].parent.name
         if action is None:
             needs = "needs an action: in action_of, as an attribute of its persons, or as the name of its folder"
             raise DataError(f"{files[name]}: {needs}, got none")
-        found[name] = expect_word(action, config.actions, where)
-    return found
+        actions[name] = expect_word(action, config.actions, where)
+    return actions
 
 
 def _read_actions(path: Path, files: Mapping[str, Path]) -> dict[str, str]:
-    """A CSV file with the columns video and action."""
-    found: dict[str, str] = {}
+    """Read a CSV file with the columns video and action."""
+    actions: dict[str, str] = {}
     try:
         if path.stat().st_size > MAX_BYTES:
             raise DataError(f"{path}: needs at most {MAX_BYTES >> 20} MB, got more")
@@ -248,70 +247,70 @@ def _read_actions(path: Path, files: Mapping[str, Path]) -> dict[str, str]:
                 raise DataError(f"{path}: needs the columns video and action, got {got}")
             for row in table:
                 name = video_name(str(row["video"] or "").strip(), files, f"{path}: line {table.line_num}")
-                if name in found:
+                if name in actions:
                     raise DataError(f"{path}: line {table.line_num}: needs each video once, got {name} again")
-                found[name] = str(row["action"] or "").strip()
+                actions[name] = str(row["action"] or "").strip()
     except OSError as error:
         raise DataError(f"{path}: needs a CSV file, got: {error.strerror}") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: needs a CSV file in UTF-8, got: {error}") from None
-    return found
+    return actions
 
 
 def _expect_states(config: OwnConfig, name: str, frames: Mapping[int, FrameTruth]) -> None:
     for frame, truth in frames.items():
         for person in truth.persons:
-            for part, stated in person.parts.items():
+            for part, part_truth in person.parts.items():
                 where = f"{name}: frame {frame}, person {person.identity or person.number}: the state of {part}"
-                expect_word(stated.state, config.states.get(PART_GROUP[part], ()), where)
+                expect_word(part_truth.state, config.states.get(PART_GROUP[part], ()), where)
 
 
 def divide(config: SplitConfig, actions: Mapping[str, str], where: Path) -> dict[str, str]:
-    """The split of each video, by its name.
+    """Choose the split of each video; returns them by name.
 
     Args:
-        config: how.
-        actions: by the videos' names.
-        where: begins the messages.
+        config: settings of the split.
+        actions: of the videos, by name.
+        where: start of the messages.
 
     Raises:
-        DataError: a name that is not there, or nothing left to train on.
+        DataError: the config has an unknown name, or no video is left for training.
     """
     for split, names in (("val", config.val), ("test", config.test)):
         for name in names:
             expect_word(name, sorted(actions), f"{where}: split.{split}: a labelled video")
     splits = {name: VAL if name in config.val else TEST if name in config.test else TRAIN for name in actions}
     if not config.val:
-        left = {name: actions[name] for name in actions if splits[name] == TRAIN}
-        splits |= dict.fromkeys(_drawn(left, config), VAL)
+        remaining = {name: actions[name] for name in actions if splits[name] == TRAIN}
+        splits |= dict.fromkeys(_held_out(remaining, config), VAL)
     if TRAIN not in splits.values():
         raise DataError(f"{where}: split: needs a video to train on, got none")
     return splits
 
 
-def _drawn(actions: Mapping[str, str], config: SplitConfig) -> Iterator[str]:
-    """A share of each action's videos, but not all: the first ones by a hash of their names and the seed."""
+def _held_out(actions: Mapping[str, str], config: SplitConfig) -> Iterator[str]:
+    """Yield a share of each action's videos, never all: the first ones by a hash of their names and the seed."""
     by_action: dict[str, list[str]] = defaultdict(list)
     for name, action in actions.items():
         by_action[action].append(name)
     for names in by_action.values():
         ranked = sorted(names, key=lambda name: hashlib.sha256(f"{config.seed}/{name}".encode()).hexdigest())
-        wanted = max(1, round(config.val_share * len(names))) if config.val_share else 0
-        yield from ranked[: min(wanted, len(names) - 1)]
+        count = max(1, round(config.val_share * len(names))) if config.val_share else 0
+        yield from ranked[: min(count, len(names) - 1)]
 
 
 def _warnings(config: OwnConfig, videos: Sequence[OwnVideo], files: Mapping[str, Path]) -> Iterator[str]:
-    """What a person should know before training."""
-    bare = sorted(set(files) - {video.name for video in videos})
-    if bare:
-        yield f"{config.videos}: {len(bare)} videos have no labels and are left out, {bare[0]} among them"
+    """Yield warnings that the user should know before training."""
+    unlabelled = sorted(set(files) - {video.name for video in videos})
+    if unlabelled:
+        yield f"{config.videos}: {len(unlabelled)} videos have no labels and are left out, {unlabelled[0]} among them"
     for video in videos:
         if video.split != TRAIN and not any(frame % EVALUATED_STRIDE == 0 for frame in video.frames):
             needs = f"one of the frames 0, {EVALUATED_STRIDE}, {2 * EVALUATED_STRIDE}, ... must be labelled"
-            yield f"{video.name}: its parts cannot be judged: {needs}, got frame {min(video.frames)} first"
-    trained = {video.action for video in videos if video.split == TRAIN}
+            yield f"{video.name}: its parts cannot be evaluated: {needs}, got frame {min(video.frames)} first"
+    trained_actions = {video.action for video in videos if video.split == TRAIN}
     for action in config.actions:
-        if action not in trained:
+        if action not in trained_actions:
             yield f"{config.path}: no training video shows the action {action!r}"
     if all(video.split == TRAIN for video in videos):
         yield f"{config.path}: no video is held out, and training needs some: more videos of an action, or split.val"

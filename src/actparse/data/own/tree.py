@@ -1,4 +1,4 @@
-"""A dataset of one's own in the folders of Kinetics-TPS, which everything else in the program reads."""
+"""Custom dataset in the layout of Kinetics-TPS, which all other code reads."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from actparse.data.submission import EVALUATED_STRIDE
 from actparse.video.decode import frame_times
 
 MANIFEST = "manifest.json"
-TRAINED_PARTS = "trained_parts"  # in the manifest: how many parts the training videos label
-FAMILY = "own-data-"  # of generators; a tree of an earlier one is replaced
-GENERATOR = f"{FAMILY}1"  # changes when the same labels give another tree, and so a tree's key
+TRAINED_PARTS = "trained_parts"  # in the manifest: number of labelled parts in the training videos
+FAMILY = "own-data-"  # prefix of generators; a tree of an earlier one is replaced
+GENERATOR = f"{FAMILY}1"  # increase it when the same labels give another tree: it changes the tree's key
 MADE = {MANIFEST, LISTS, *(f"{split}_{kind}" for split in SPLITS for kind in ("videos", "annotations", "truth"))}
 MADE |= {".cache", "flow"}  # computed from the tree
 
 
 @dataclass(frozen=True)
 class OwnVideo:
-    """One video with everything that is known of it."""
+    """One video with its split, action and labelled frames."""
 
     name: str  # its file's name without the suffix
     path: Path
     split: str
     action: str
-    frames: Mapping[int, FrameTruth]  # by frame, from 0
+    frames: Mapping[int, FrameTruth]  # by frame index, from 0
 
 
 def read_manifest(root: Path) -> dict[str, Any] | None:
-    """What a tree says of itself; None where it was not made from a dataset of one's own."""
+    """Return the manifest of a tree; None if it was not written by an import of a custom dataset."""
     try:
         raw = json.loads((root / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -49,42 +49,42 @@ def read_manifest(root: Path) -> dict[str, Any] | None:
 
 
 def write_tree(root: Path, videos: Sequence[OwnVideo], states: Sequence[str], *, key: str) -> None:
-    """Write the tree beside its place, then move it there; a tree that was made before is replaced.
+    """Write the tree to a temporary folder, then move it to `root`; an earlier import is replaced.
 
     Args:
-        root: where it goes.
-        videos: names are unique.
+        root: folder of the tree.
+        videos: with unique names.
         states: of all part groups.
-        key: says what the tree was made from.
+        key: hash of the sources of the tree.
 
     Raises:
-        DataError: `root` holds something else.
+        DataError: `root` has other content.
         OutputError: a file cannot be written.
         VideoError: a video cannot be read.
     """
     _expect_replaceable(root)
-    beside = root.with_name(f".{root.name}.{os.getpid()}.part")
-    shutil.rmtree(beside, ignore_errors=True)
+    temporary = root.with_name(f".{root.name}.{os.getpid()}.part")
+    shutil.rmtree(temporary, ignore_errors=True)
     try:
         for video in videos:
-            _write_video(beside, video)
-        _write_lists(beside, videos, states)
-        _write_truth(beside, videos)
+            _write_video(temporary, video)
+        _write_lists(temporary, videos, states)
+        _write_truth(temporary, videos)
         manifest = {
             **{"generator": GENERATOR, "key": key, "annotation_sha256": _digest(videos)},
             TRAINED_PARTS: sum(map(_count_parts, (video for video in videos if video.split == "train"))),
         }
-        write_text(beside / MANIFEST, json.dumps(manifest, indent=1))
+        write_text(temporary / MANIFEST, json.dumps(manifest, indent=1))
         shutil.rmtree(root, ignore_errors=True)
-        beside.replace(root)
+        temporary.replace(root)
     except OSError as error:
         raise OutputError(f"{root}: cannot be written: {error.strerror or error}") from None
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _expect_replaceable(root: Path) -> None:
-    """A folder that is replaced holds an earlier import and what was computed from it, and nothing of anyone's own."""
+    """Check that a folder to be replaced only has an earlier import and files computed from it."""
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return
     if read_manifest(root) is None:
@@ -99,7 +99,7 @@ def _count_parts(video: OwnVideo) -> int:
 
 
 def _digest(videos: Sequence[OwnVideo]) -> str:
-    """Of all labels; what is decoded and kept elsewhere is kept by it."""
+    """Return a hash of all labels, a key for caches of decoded data."""
     digest = hashlib.sha256()
     for video in videos:
         frames = {frame: frame_to_dict(truth) for frame, truth in video.frames.items()}
@@ -117,7 +117,7 @@ def _write_video(root: Path, video: OwnVideo) -> None:
 
 
 def _link(source: Path, target: Path) -> None:
-    """The same bytes in two places where the file system can, else a copy."""
+    """Create a hard link if the file system can, else a copy."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(source.resolve(), target)
@@ -126,19 +126,19 @@ def _link(source: Path, target: Path) -> None:
 
 
 def frame_to_dict(truth: FrameTruth) -> dict[str, Any]:
-    """A frame in Kinetics-TPS's form, with keypoints and identity as extra keys; a state that is not known is null."""
+    """Convert a frame to Kinetics-TPS's format, with extra keys keypoints and identity; an unknown state is null."""
     return {"humans": [_human(person) for person in truth.persons]}
 
 
 def _human(person: PersonTruth) -> dict[str, Any]:
-    known: dict[str, tuple[Sequence[float], str | None]] = {
+    labels: dict[str, tuple[Sequence[float], str | None]] = {
         **{name: (part.box, part.state) for name, part in person.parts.items()},
         **{name: (box, None) for name, box in person.unstated.items()},
     }
     parts = {
-        name: {"number": person.number, "box": list(known[name][0]), "verb": known[name][1], "name": name}
+        name: {"number": person.number, "box": list(labels[name][0]), "verb": labels[name][1], "name": name}
         for name in PARTS
-        if name in known
+        if name in labels
     }
     human: dict[str, Any] = {"number": person.number, "box": list(person.box), "parts": parts}
     if person.keypoints is not None:
@@ -152,20 +152,20 @@ def _write_lists(root: Path, videos: Sequence[OwnVideo], states: Sequence[str]) 
     write_text(root / LISTS / BODY_PARTS, "\n".join(PARTS) + "\n")
     write_text(root / LISTS / PART_STATES, "\n".join(states) + "\n")
     for split in SPLITS:
-        of_split = [video for video in videos if video.split == split]
-        if of_split:
-            rows = [f"{video.path.name},{len(frame_times(video.path))}" for video in of_split]
-            write_text(root / LISTS / f"video_{split}_flist.csv", "\n".join(rows) + "\n")
+        split_videos = [video for video in videos if video.split == split]
+        if split_videos:
+            lines = [f"{video.path.name},{len(frame_times(video.path))}" for video in split_videos]
+            write_text(root / LISTS / f"video_{split}_flist.csv", "\n".join(lines) + "\n")
 
 
 def _write_truth(root: Path, videos: Sequence[OwnVideo]) -> None:
-    """What `actparse evaluate` asks: the labelled frames among every fifth; parts with a state alone."""
+    """Write the truth for `actparse evaluate`: every fifth frame if labelled, only parts with a state."""
     for split in SPLITS:
-        of_split = [video for video in videos if video.split == split]
-        if of_split:
+        split_videos = [video for video in videos if video.split == split]
+        if split_videos:
             folder = root / f"{split}_truth"
-            write_text(folder / "gt_vid_result.json", json.dumps({video.name: video.action for video in of_split}))
-            parts = {video.name: _evaluated(video) for video in of_split}
+            write_text(folder / "gt_vid_result.json", json.dumps({video.name: video.action for video in split_videos}))
+            parts = {video.name: _evaluated(video) for video in split_videos}
             write_text(folder / "gt_part_result.json", json.dumps(parts))
 
 
