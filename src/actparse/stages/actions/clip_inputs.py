@@ -38,7 +38,7 @@ class FlowInput:
 
 
 def frame_inputs(clips: NDArray[np.uint8], norm: InputNorm, device: torch.device, *, places_first: bool) -> Tensor:
-    """Normalise clips (N, T, H, W, 3) RGB and return (N, 3, T, H, W), or with `places_first` (N, T, 3, H, W) for TSN."""
+    """Normalise clips (N, T, H, W, 3) RGB to (N, 3, T, H, W), or with `places_first` to (N, T, 3, H, W) for TSN."""
     frames = norm(torch.from_numpy(clips).to(device).permute(0, 4, 1, 2, 3))  # (N, 3, T, H, W)
     return frames.transpose(1, 2) if places_first else frames
 

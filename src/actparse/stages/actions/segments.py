@@ -37,7 +37,7 @@ class Segments(ABC):
     def __init__(
         self, parse_frames: ParseFrames, states: StateRecognizer | None, timer: StageTimer, *, batch_frames: int
     ) -> None:
-        """Prepare a pass; without `states` segments have no scores. Stage 1 processes `batch_frames` frames together."""
+        """Prepare a pass; without `states` segments have no scores. Stage 1 processes `batch_frames` at a time."""
         self._parse_frames, self._states, self._timer = parse_frames, states, timer
         self._batch_frames = batch_frames
         self._waiting: list[DecodedFrame] = []

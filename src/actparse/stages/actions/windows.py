@@ -96,9 +96,7 @@ def person_windows(
         start = len(track) - len(selected)
         times = np.array([frames[m].time_seconds for m, _ in track])  # (T,)
         keypoints = np.array([frames[m].persons[n].keypoints for m, n in track], np.float32)  # (T, 17, 3)
-        window = keypoint_windows(
-            times, keypoints, times[start:], num_instants=num_instants, step_seconds=step_seconds
-        )
+        window = keypoint_windows(times, keypoints, times[start:], num_instants=num_instants, step_seconds=step_seconds)
         window[:, num_instants // 2] = keypoints[start:]  # frames of the same time may differ in pose
         windows.append(window)
         positions += selected
