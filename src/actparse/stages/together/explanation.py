@@ -1,4 +1,4 @@
-"""Sentences with the reasons for an action: the parts that support it or speak against it, with times for short intervals."""
+"""Sentences with the reasons for an action: parts that support it or speak against it, with times if needed."""
 
 from __future__ import annotations
 

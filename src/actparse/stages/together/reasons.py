@@ -2,7 +2,8 @@
 
 The weight of a part is the difference between the action's log odds with the probabilities of the part's labels and
 with their prior. It is computed at every instant and averaged; the contribution of an instant belongs to the state of
-the part at that instant. The two parts of a paired group are one source of evidence: each gets half of the pair's weight.
+the part at that instant. The two parts of a paired group are one source of evidence: each gets half of the pair's
+weight.
 """
 
 from __future__ import annotations
