@@ -372,7 +372,7 @@ class _VideoPass:
         reader = read_frames(self._path, time_range=self._time_range)
         segments = self._segments()
         start = 0.0
-        for frame in self._timed(iter(reader)):
+        for frame in self._time_decoding(iter(reader)):
             if self._num_read == 0:
                 start = frame.time_seconds
             yield from segments.add(frame, is_sampled=self._num_read % self.parser.config.stride == 0)
@@ -391,7 +391,7 @@ class _VideoPass:
         end = max(start + self.info.duration_seconds, last.time_seconds)
         yield from segments.close(end, last.index + 1)
 
-    def _timed(self, frames: Iterator[DecodedFrame]) -> Iterator[DecodedFrame]:
+    def _time_decoding(self, frames: Iterator[DecodedFrame]) -> Iterator[DecodedFrame]:
         while True:
             with self.parser.timer("decode"):
                 frame = next(frames, None)

@@ -95,7 +95,7 @@ def nms(boxes: Tensor, scores: Tensor, max_iou: float) -> Tensor:
     """
     order = scores.argsort(descending=True, stable=True)  # (N,)
     ranked = boxes[order]  # (N, 4)
-    return order[_unsuppressed(box_iou(ranked, ranked) > max_iou)]
+    return order[_select_unsuppressed(box_iou(ranked, ranked) > max_iou)]
 
 
 def class_wise_nms(boxes: Tensor, scores: Tensor, labels: Tensor, max_iou: float) -> Tensor:
@@ -107,10 +107,10 @@ def class_wise_nms(boxes: Tensor, scores: Tensor, labels: Tensor, max_iou: float
     order = scores.argsort(descending=True, stable=True)  # (N,)
     ranked, kinds = boxes[order], labels[order]  # (N, 4), (N,)
     overlaps = (box_iou(ranked, ranked) > max_iou) & (kinds[:, None] == kinds[None, :])  # (N, N)
-    return order[_unsuppressed(overlaps)]
+    return order[_select_unsuppressed(overlaps)]
 
 
-def _unsuppressed(overlaps: Tensor) -> Tensor:
+def _select_unsuppressed(overlaps: Tensor) -> Tensor:
     """Return which rows (N,) bool a greedy pass from the first row keeps; `overlaps` (N, N) bool is symmetric.
 
     Row j is kept if no kept earlier row overlaps it. This equation has one solution, and each substitution of an

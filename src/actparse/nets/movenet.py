@@ -289,11 +289,11 @@ def decode_person(heads: Heads | BoxHeads, boxes: Tensor | None = None) -> Tenso
     else:
         weights, allowed = _box_weights(boxes.to(scores) / STRIDE, y, x)
     cells = (centers * weights).flatten(1).argmax(dim=1, keepdim=True)  # (N, 1)
-    ky, kx = (values[:, 0, :, None, None] for values in _regressed(heads.regress, cells))  # (N, 17, 1, 1)
+    ky, kx = (values[:, 0, :, None, None] for values in _regress_keypoints(heads.regress, cells))  # (N, 17, 1, 1)
     distance = _distance(y - ky, x - kx)  # (N, 17, h, w)
     peaks = (scores / (distance + KEYPOINT_MARGIN) * allowed[:, None]).flatten(2).argmax(dim=2)  # (N, 17)
     confidence = scores.flatten(2).gather(2, peaks[..., None])  # (N, 17, 1)
-    return torch.cat((_points(heads.offset, peaks[:, None])[:, 0] * STRIDE, confidence), dim=2)
+    return torch.cat((_refine_peaks(heads.offset, peaks[:, None])[:, 0] * STRIDE, confidence), dim=2)
 
 
 def _box_weights(boxes: Tensor, y: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -325,7 +325,7 @@ def decode_people(heads: BoxHeads, *, max_persons: int = MAX_PERSONS) -> tuple[T
     peak = (centers - F.max_pool2d(centers, 5, stride=1, padding=2)).abs() < PEAK_TOLERANCE
     best, cells = (centers * peak).flatten(1).topk(max_persons, dim=1)  # (N, P)
     boxes = _person_boxes(heads, cells)  # (N, P, 4)
-    ky, kx = (values[..., None, None] for values in _regressed(heads.regress, cells))  # (N, P, 17, 1, 1)
+    ky, kx = (values[..., None, None] for values in _regress_keypoints(heads.regress, cells))  # (N, P, 17, 1, 1)
     y, x = _grid(height, width, centers.device)  # (h, 1), (1, w)
     squares = (y - ky) ** 2 + (x - kx) ** 2  # (N, P, 17, h, w)
     x1, y1, x2, y2 = (side[..., None, None] for side in boxes.unbind(dim=2))  # (N, P, 1, 1)
@@ -337,28 +337,28 @@ def decode_people(heads: BoxHeads, *, max_persons: int = MAX_PERSONS) -> tuple[T
     confidence = everyone.gather(3, peaks[..., None])[..., 0]  # (N, P, 17)
     counts = confidence > MIN_SCORED_CONFIDENCE  # (N, P, 17)
     mean = (confidence * counts).sum(dim=2) / counts.sum(dim=2).clamp(min=1)  # (N, P)
-    keypoints = torch.cat((_points(heads.offset, peaks) * STRIDE, confidence[..., None]), dim=3)
+    keypoints = torch.cat((_refine_peaks(heads.offset, peaks) * STRIDE, confidence[..., None]), dim=3)
     return boxes * STRIDE, keypoints, best * mean
 
 
 def _person_boxes(heads: BoxHeads, cells: Tensor) -> Tensor:
     """Return boxes (N, P, 4) xyxy in cells, clipped to the map, of the people with these central cells (N, P)."""
     height, width = heads.center.shape[2:]
-    half = _gathered(heads.box_scale, cells).clamp(min=0) / 2  # (N, P, 2) y, x
-    middle = torch.stack((cells // width, cells % width), dim=2) + _gathered(heads.box_offset, cells)  # (N, P, 2) y, x
+    half = _gather(heads.box_scale, cells).clamp(min=0) / 2  # (N, P, 2) y, x
+    middle = torch.stack((cells // width, cells % width), dim=2) + _gather(heads.box_offset, cells)  # (N, P, 2) y, x
     y1, x1 = (middle - half).unbind(dim=2)
     y2, x2 = (middle + half).unbind(dim=2)
     return torch.stack((x1.clamp(0, width), y1.clamp(0, height), x2.clamp(0, width), y2.clamp(0, height)), dim=2)
 
 
-def _regressed(regress: Tensor, cells: Tensor) -> tuple[Tensor, Tensor]:
+def _regress_keypoints(regress: Tensor, cells: Tensor) -> tuple[Tensor, Tensor]:
     """Return rows and columns (N, P, 17), in cells, of the keypoints regressed from central cells (N, P)."""
     width = regress.shape[3]
-    values = _gathered(regress, cells)  # (N, P, 34)
+    values = _gather(regress, cells)  # (N, P, 34)
     return (cells // width)[..., None] + values[..., 0::2], (cells % width)[..., None] + values[..., 1::2]
 
 
-def _points(offset: Tensor, peaks: Tensor) -> Tensor:
+def _refine_peaks(offset: Tensor, peaks: Tensor) -> Tensor:
     """Return x, y in cells (N, P, 17, 2) of the keypoints with the peaks (N, P, 17), indices of cells."""
     width = offset.shape[3]
     num_cells = offset.shape[2] * offset.shape[3]
@@ -368,7 +368,7 @@ def _points(offset: Tensor, peaks: Tensor) -> Tensor:
     return torch.stack((peaks % width + dx, peaks // width + dy), dim=3)
 
 
-def _gathered(maps: Tensor, cells: Tensor) -> Tensor:
+def _gather(maps: Tensor, cells: Tensor) -> Tensor:
     """Return the values (N, P, C) of maps (N, C, h, w) in the cells with the indices `cells` (N, P)."""
     flat = maps.float().flatten(2)  # (N, C, h * w)
     return flat.gather(2, cells[:, None].expand(-1, flat.shape[1], -1)).transpose(1, 2)

@@ -126,14 +126,14 @@ class Nanodet(nn.Module):
         features = [lateral(f) for lateral, f in zip(self.laterals, self.backbone(images), strict=True)]
         levels = list(pairwise(range(len(features))))  # fine, coarse
         for fine, coarse in reversed(levels):
-            features[fine] = features[fine] + _resized(features[coarse], features[fine])
+            features[fine] = features[fine] + _resize_like(features[coarse], features[fine])
         for fine, coarse in levels:
-            features[coarse] = features[coarse] + _resized(features[fine], features[coarse])
+            features[coarse] = features[coarse] + _resize_like(features[fine], features[coarse])
         heads = zip(self.head_convs, self.head_outputs, features, strict=True)
         return [output(conv(feature)) for conv, output, feature in heads]
 
 
-def _resized(x: Tensor, like: Tensor) -> Tensor:
+def _resize_like(x: Tensor, like: Tensor) -> Tensor:
     return F.interpolate(x, size=like.shape[2:], mode="bilinear", align_corners=False)
 
 

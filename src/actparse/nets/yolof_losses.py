@@ -74,7 +74,8 @@ def uniform_match(predicted: Tensor, anchors: Tensor, boxes: Tensor, exists: Ten
     pair_objects = torch.arange(num_objects, device=boxes.device).repeat(num_pairs // num_objects)  # (P,)
     pair_objects = pair_objects.expand(num_images, -1)  # (N, P)
     pair_exists = exists.gather(1, pair_objects)  # (N, P)
-    pair_iou = _paired_iou(anchors[pair_anchors], boxes.gather(1, _as_index(pair_objects, 4)))  # (N, P)
+    pair_boxes = boxes.gather(1, pair_objects.unsqueeze(-1).expand(-1, -1, 4))  # (N, P, 4)
+    pair_iou = _paired_iou(anchors[pair_anchors], pair_boxes)  # (N, P)
     pair_counts = pair_exists & (pair_iou >= config.min_match_iou)
     near = (box_iou(predicted, boxes) > config.ignore_iou) & exists[:, None, :]  # (N, M, G)
     unmatched = torch.where(near.any(dim=2), IGNORED, BACKGROUND)  # (N, M)
@@ -180,11 +181,6 @@ def _write_pairs(start: Tensor, pair_anchors: Tensor, values: Tensor, exists: Te
     positions = torch.where(exists, positions, -1)  # (N, P)
     last = torch.full_like(start, -1).scatter_reduce(1, pair_anchors, positions, "amax")  # (N, M)
     return torch.where(last >= 0, values.gather(1, last.clamp(min=0)), start)
-
-
-def _as_index(indices: Tensor, width: int) -> Tensor:
-    """Expand indices (N, P) to the index (N, P, width) for gather."""
-    return indices.unsqueeze(-1).expand(-1, -1, width)
 
 
 def _pad_objects(

@@ -147,9 +147,9 @@ class Tracker:
         oldest = time_seconds - self.config.max_gap_seconds
         self._tracks = [track for track in self._tracks if track.time_seconds >= oldest]
         ids = np.zeros(len(boxes), np.int64)
-        for track, row in self._pairs(time_seconds, detections):
+        for track, row in self._match(time_seconds, detections):
             ids[row] = track.id
-            self._move(track, time_seconds, detections, row)
+            self._update_track(track, time_seconds, detections, row)
         for row in np.flatnonzero(ids == 0).tolist():
             self._count += 1
             ids[row] = self._count
@@ -157,7 +157,7 @@ class Tracker:
         self._time_seconds = time_seconds
         return ids
 
-    def _pairs(self, time_seconds: float, detections: _Detections) -> list[tuple[_Track, int]]:
+    def _match(self, time_seconds: float, detections: _Detections) -> list[tuple[_Track, int]]:
         """Return the tracks that continue, each with the index of its detection."""
         if not self._tracks or not len(detections.boxes):
             return []
@@ -199,7 +199,7 @@ class Tracker:
         """Return log odds (M, N) of the detections' positions: a mixture of a moving and a staying person."""
         config = self.config
         sizes = np.array([track.size for track in self._tracks])[:, None]
-        predictions = [self._predicted(track, gap) for track, gap in zip(self._tracks, gaps, strict=True)]
+        predictions = [self._predict(track, gap) for track, gap in zip(self._tracks, gaps, strict=True)]
         variance = np.array([covariance[0, 0] for _, _, covariance in predictions])[:, None] + config.box_noise**2
         squares = _squares(np.stack([center for center, _, _ in predictions]), detections.centers) / sizes**2
         moves = -np.log(2 * math.pi * variance) - 3 * np.log1p(squares / variance / 4)  # Student, 4 degrees of freedom
@@ -211,7 +211,7 @@ class Tracker:
         mixed = np.logaddexp(np.log(1 - share) + moves, np.log(share) + stays)
         return np.asarray(mixed + math.log(config.view_area))
 
-    def _predicted(self, track: _Track, seconds: float) -> tuple[Floats, Floats, Floats]:
+    def _predict(self, track: _Track, seconds: float) -> tuple[Floats, Floats, Floats]:
         """Predict centre, velocity and covariance after `seconds`; the velocity is an Ornstein-Uhlenbeck process."""
         memory = self.config.speed_seconds
         decay = math.exp(-seconds / memory)
@@ -237,9 +237,9 @@ class Tracker:
             colors=detections.colors[row],
         )
 
-    def _move(self, track: _Track, time_seconds: float, detections: _Detections, row: int) -> None:
+    def _update_track(self, track: _Track, time_seconds: float, detections: _Detections, row: int) -> None:
         """Update a track with its detection; a Kalman filter estimates position and velocity."""
-        center, velocity, covariance = self._predicted(track, max(time_seconds - track.time_seconds, 0.0))
+        center, velocity, covariance = self._predict(track, max(time_seconds - track.time_seconds, 0.0))
         gain = covariance[0] / (covariance[0, 0] + self.config.box_noise**2)  # (2,)
         error = detections.centers[row] - center
         track.center, track.velocity = center + gain[0] * error, velocity + gain[1] * error

@@ -72,7 +72,10 @@ class FrameClips:
         clips = []
         while self._pending and self._pending[0] + self._after + MARGIN <= step:
             clips.append(self._clip(self._pending.popleft(), step))
-        self._drop_before(min([step, *self._pending]) - self._before - MARGIN)
+        first_needed = min([step, *self._pending]) - self._before - MARGIN
+        while self._steps and self._dropped < first_needed:
+            self._steps.popleft()
+            self._dropped += 1
         return clips
 
     def rest(self) -> list[NDArray[np.uint8]]:
@@ -103,11 +106,6 @@ class FrameClips:
 
     def _clip(self, step: int, num_steps: int) -> NDArray[np.uint8]:
         return np.stack([self._steps[at - self._dropped] for at in centred_steps(step, num_steps, self.config)])
-
-    def _drop_before(self, step: int) -> None:
-        while self._steps and self._dropped < step:
-            self._steps.popleft()
-            self._dropped += 1
 
 
 class VideoClips:

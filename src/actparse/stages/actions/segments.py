@@ -140,7 +140,7 @@ class FrameSegments(Segments):
             for clips, completed in zip(self._clips, self._completed, strict=True):
                 completed.extend(clips.add(frame.image, frame.time_seconds, asked=is_sampled))
         self._recognize()
-        yield from self._closed()
+        yield from self._pop_completed()
 
     def close(self, end_seconds: float, end_frame: int) -> Iterator[Closed]:
         """Yield all segments that are not complete."""
@@ -149,7 +149,7 @@ class FrameSegments(Segments):
             completed.extend(clips.rest())
         self._recognize()
         self._starts.append((end_seconds, end_frame))
-        yield from self._closed()
+        yield from self._pop_completed()
 
     def _recognize(self) -> None:
         """Score the frames whose clips are complete for every reading."""
@@ -157,7 +157,7 @@ class FrameSegments(Segments):
             pairs = zip(self._clips, self._completed, strict=True)
             self._group_scores.append(self._scores({clips.config: done.popleft()[None] for clips, done in pairs}))
 
-    def _closed(self) -> Iterator[Closed]:
+    def _pop_completed(self) -> Iterator[Closed]:
         while len(self._starts) > 1 and self._group_scores and self._parsed:
             start_seconds, first_frame = self._starts.popleft()
             end_seconds, end_frame = self._starts[0]

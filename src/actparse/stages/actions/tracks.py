@@ -148,13 +148,12 @@ class TrackRecognizer:
         return [replace(frames[n], persons=tuple(persons[n])) for n in range(first, len(frames))]
 
     def _person_with_states(self, person: PersonParse, scores: list[NDArray[np.float32]]) -> PersonParse:
-        return replace(
-            person, parts=tuple(self._part_with_state(part, scores[PART_INDEX[part.name]]) for part in person.parts)
-        )
-
-    def _part_with_state(self, part: PartParse, scores: NDArray[np.float32]) -> PartParse:
-        best = int(scores.argmax())
-        return replace(part, state=self.states[PART_INDEX[part.name]][best], state_score=float(scores[best]))
+        parts: list[PartParse] = []
+        for part in person.parts:
+            index = PART_INDEX[part.name]
+            best = int(scores[index].argmax())
+            parts.append(replace(part, state=self.states[index][best], state_score=float(scores[index][best])))
+        return replace(person, parts=tuple(parts))
 
     def _features(
         self, frames: Sequence[FrameParse], first: int

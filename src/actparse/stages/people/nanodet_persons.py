@@ -52,7 +52,7 @@ class NanodetPersons:
         if not images:
             return []
         height, width = images[0].shape[:2]
-        new_width, new_height = self._resized(width, height)
+        new_width, new_height = self._input_size(width, height)
         resized = stack_images([resize(image, (new_width, new_height)) for image in images], self.device)
         pad = (0, -new_width % INPUT_MULTIPLE, 0, -new_height % INPUT_MULTIPLE)
         batch = self.config.norm(torch.nn.functional.pad(resized, pad))  # (N, 3, h, w), padded with black
@@ -71,9 +71,9 @@ class NanodetPersons:
 
     def input_shape(self, size: tuple[int, int]) -> tuple[int, int, int]:
         """Return (3, H, W) of the network's input for frames of (height, width)."""
-        width, height = self._resized(size[1], size[0])
+        width, height = self._input_size(size[1], size[0])
         return 3, height + -height % INPUT_MULTIPLE, width + -width % INPUT_MULTIPLE
 
-    def _resized(self, width: int, height: int) -> tuple[int, int]:
+    def _input_size(self, width: int, height: int) -> tuple[int, int]:
         factor = self.config.long_side / max(width, height)
         return max(1, round(width * factor)), max(1, round(height * factor))

@@ -196,13 +196,13 @@ def fuse(
     boxes, scores = rule.boxes, rule.scores
     if regression is not None:
         weight = config.by_part("regression") / (config.by_part("rule") + config.by_part("regression"))  # (10,)
-        boxes = _between(boxes, regression.boxes, weight)
+        boxes = _interpolate(boxes, regression.boxes, weight)
         scores = np.sqrt(scores * regression.scores)
     if detector is not None:
         base = config.by_part("rule") + (config.by_part("regression") if regression is not None else 0)  # (10,)
         agrees = row_ious(boxes, detector.boxes) >= config.by_part("min_iou")  # (N, 10)
         weight = config.by_part("detector") * detector.scores
-        boxes = _between(boxes, detector.boxes, np.where(agrees, weight / np.maximum(base + weight, 1e-6), 0))
+        boxes = _interpolate(boxes, detector.boxes, np.where(agrees, weight / np.maximum(base + weight, 1e-6), 0))
     clipped = np.clip(boxes, 0, np.array((size[1], size[0]) * 2, np.float32))
     inside = _areas(clipped) / np.maximum(_areas(boxes), 1e-6)  # (N, 10)
     return clipped.astype(np.float32), (scores * np.minimum(inside / config.min_inside, 1)).astype(np.float32)
@@ -218,6 +218,6 @@ def _areas(boxes: Floats) -> Floats:
     return np.asarray((boxes[..., 2:] - boxes[..., :2]).prod(axis=-1), np.float32)
 
 
-def _between(boxes: Floats, others: Floats, share: Floats) -> Floats:
+def _interpolate(boxes: Floats, others: Floats, share: Floats) -> Floats:
     """Interpolate from `boxes` to `others`, each (N, 10, 4), by `share` (10,) or (N, 10)."""
     return np.asarray(boxes + (others - boxes) * share[..., None], np.float32)

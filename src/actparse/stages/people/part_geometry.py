@@ -234,14 +234,11 @@ def _hip(body: _Body) -> Points:
 
 
 def _leg(body: _Body, side: str) -> Points:
-    start = body.joints[f"{side}_hip"] + LEG_START * body.torso * _shortened(body.bone(side, "hip", "knee"))
+    thigh = body.bone(side, "hip", "knee")
+    direction = thigh / np.maximum(np.linalg.norm(thigh, axis=1, keepdims=True), 1)  # at most one torso length
+    start = body.joints[f"{side}_hip"] + LEG_START * body.torso * np.asarray(direction, np.float32)
     joints: tuple[Points, ...] = (start, body.joints[f"{side}_knee"], body.joints[f"{side}_ankle"])
     return _around(body, *zip(joints, LEG_RADII, strict=True))
-
-
-def _shortened(bone: Points) -> Points:
-    """Limit the bones' lengths to one torso length."""
-    return np.asarray(bone / np.maximum(np.linalg.norm(bone, axis=1, keepdims=True), 1), np.float32)
 
 
 def _foot(body: _Body, side: str) -> Points:

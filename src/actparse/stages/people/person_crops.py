@@ -42,7 +42,7 @@ def square_crops(boxes: NDArray[np.float32], *, size: int, padding: float) -> Pe
     Returns:
         N windows with the centres of their boxes.
     """
-    return _centred(boxes, _scales(boxes, size, padding), np.full((len(boxes), 2), size))
+    return _center_crops(boxes, _scales(boxes, size, padding), np.full((len(boxes), 2), size))
 
 
 def fitted_crops(boxes: NDArray[np.float32], *, size: int, padding: float, multiple: int) -> PersonCrops:
@@ -61,7 +61,7 @@ def fitted_crops(boxes: NDArray[np.float32], *, size: int, padding: float, multi
     margin = size * (1 - 1 / padding)  # crop pixels, on both sides together
     needed = (boxes[:, 2:] - boxes[:, :2]) * scales[:, None] + margin  # (N, 2)
     sizes = np.ceil(np.clip(needed, 1, size) / multiple).astype(np.int64) * multiple
-    return _centred(boxes, scales, sizes)
+    return _center_crops(boxes, scales, sizes)
 
 
 def _scales(boxes: NDArray[np.float32], size: int, padding: float) -> NDArray[np.float32]:
@@ -70,7 +70,7 @@ def _scales(boxes: NDArray[np.float32], size: int, padding: float) -> NDArray[np
     return np.asarray(size / sides, np.float32)
 
 
-def _centred(boxes: NDArray[np.float32], scales: NDArray[np.float32], sizes: NDArray[np.int64]) -> PersonCrops:
+def _center_crops(boxes: NDArray[np.float32], scales: NDArray[np.float32], sizes: NDArray[np.int64]) -> PersonCrops:
     origins = (boxes[:, :2] + boxes[:, 2:]) / 2 - sizes / scales[:, None] / 2  # (N, 2)
     return PersonCrops(origins.astype(np.float32), scales, sizes)
 

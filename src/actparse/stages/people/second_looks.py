@@ -51,8 +51,8 @@ class TiledPersons(_RepeatedDetector):
         by_tile = [whole]
         for top, left in product((0, height - tile_height), (0, width - tile_width)):
             tiles = [image[top : top + tile_height, left : left + tile_width] for image in images]
-            by_tile.append([_moved(detections, left, top) for detections in self.detector.detect(tiles)])
-        return [_merged(of_image, self.max_persons) for of_image in zip(*by_tile, strict=True)]
+            by_tile.append([_shift(detections, left, top) for detections in self.detector.detect(tiles)])
+        return [_merge(of_image, self.max_persons) for of_image in zip(*by_tile, strict=True)]
 
 
 class TurnedPersons(_RepeatedDetector):
@@ -73,12 +73,12 @@ class TurnedPersons(_RepeatedDetector):
         for turns in QUARTERS if unsure else ():
             rotated = [np.ascontiguousarray(np.rot90(images[index], turns)) for index in unsure]
             for index, detections in zip(unsure, self.detector.detect(rotated), strict=True):
-                upright = _turned_back(detections, turns, images[index].shape[:2])
-                results[index] = _merged((results[index], upright), self.max_persons)
+                upright = _rotate_back(detections, turns, images[index].shape[:2])
+                results[index] = _merge((results[index], upright), self.max_persons)
         return results
 
 
-def _turned_back(detections: Detections, turns: int, size: tuple[int, ...]) -> Detections:
+def _rotate_back(detections: Detections, turns: int, size: tuple[int, ...]) -> Detections:
     """Rotate boxes back by `turns` quarter turns, 1 or 3, to the image of `size` (height, width)."""
     height, width = size
     x1, y1, x2, y2 = detections.boxes.T  # (N,) each
@@ -86,12 +86,12 @@ def _turned_back(detections: Detections, turns: int, size: tuple[int, ...]) -> D
     return Detections(np.stack(sides, axis=1).astype(np.float32), detections.scores, detections.labels)
 
 
-def _moved(detections: Detections, left: int, top: int) -> Detections:
+def _shift(detections: Detections, left: int, top: int) -> Detections:
     shift = np.array([left, top, left, top], np.float32)
     return Detections(detections.boxes + shift, detections.scores, detections.labels)
 
 
-def _merged(detections: Sequence[Detections], max_persons: int) -> Detections:
+def _merge(detections: Sequence[Detections], max_persons: int) -> Detections:
     boxes = np.concatenate([part.boxes for part in detections])
     scores = np.concatenate([part.scores for part in detections])
     labels = np.concatenate([part.labels for part in detections])

@@ -68,7 +68,7 @@ def explain(action: str, score: float, reasons: Sequence[Reason], seconds: float
         One or two sentences; an empty text if an asserted action has no reasons.
     """
     if verdict == "nobody" or (verdict == "unknown" and not reasons):
-        return f"{_capitalized(verdict_text(verdict, action, score))}."
+        return f"{_capitalize(verdict_text(verdict, action, score))}."
     if not reasons:
         return ""
     points = sorted(_points(reasons), key=lambda point: -point.weight)
@@ -79,19 +79,19 @@ def explain(action: str, score: float, reasons: Sequence[Reason], seconds: float
     against = points[-1] if points and points[-1].weight <= -LEAST_WEIGHT else None
     name = action.replace("_", " ")
     objection = f"; against it: {against.text(seconds)}" if against else ""
-    denied = "" if verdict == "known" else f"{_capitalized(verdict_text(verdict, action, score))}. "
+    denied = "" if verdict == "known" else f"{_capitalize(verdict_text(verdict, action, score))}. "
     if not speaking:
         return f"{denied}Nothing that the body parts do speaks clearly for {name}{objection}."
-    statements = _listed([point.text(seconds) for point in speaking])
+    statements = _join_words([point.text(seconds) for point in speaking])
     statements += " throughout" if all(point.share_of(seconds) >= WHOLE_SHARE for point in speaking) else ""
     if denied:
         return f"{denied}For {name} speaks: {statements}{objection}."
     is_thin = score < THIN_SCORE or sum(point.weight for point in points if point.weight > 0) < THIN_TOTAL
-    opening = f"Perhaps {name}, on thin evidence" if is_thin else _capitalized(name)
+    opening = f"Perhaps {name}, on thin evidence" if is_thin else _capitalize(name)
     return f"{opening}: {statements}{objection}."
 
 
-def _capitalized(text: str) -> str:
+def _capitalize(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
@@ -144,5 +144,5 @@ def _third_person(verb: str) -> str:
     return f"{verb}s"
 
 
-def _listed(items: Sequence[str]) -> str:
+def _join_words(items: Sequence[str]) -> str:
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"

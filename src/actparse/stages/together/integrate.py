@@ -12,21 +12,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from actparse.core.structures import FrameParse, PartParse, PersonParse, SegmentParse, Verdict, VideoParse
+from actparse.core.structures import FrameParse, PersonParse, SegmentParse, Verdict, VideoParse
 from actparse.metrics.calibration import Calibration, with_temperature
 
 
 def with_states(frame: FrameParse, segment: SegmentParse) -> FrameParse:
     """Return the frame with the segment's states for every part of every person."""
-    return replace(frame, persons=tuple(_person_with_states(person, segment) for person in frame.persons))
-
-
-def _person_with_states(person: PersonParse, segment: SegmentParse) -> PersonParse:
-    return replace(person, parts=tuple(_part_with_state(part, segment) for part in person.parts))
-
-
-def _part_with_state(part: PartParse, segment: SegmentParse) -> PartParse:
-    return replace(part, state=segment.states.get(part.name), state_score=segment.state_scores.get(part.name))
+    states, scores = segment.states, segment.state_scores
+    persons: list[PersonParse] = []
+    for person in frame.persons:
+        parts = [replace(part, state=states.get(part.name), state_score=scores.get(part.name)) for part in person.parts]
+        persons.append(replace(person, parts=tuple(parts)))
+    return replace(frame, persons=tuple(persons))
 
 
 def with_prior_states(parse: VideoParse, prior: Mapping[str, Mapping[str, str]]) -> VideoParse:

@@ -68,7 +68,7 @@ def track_reasons(
         states = {part: [_state(persons[index], part) for index in indices] for part in PARTS}
         track_contributions = {group: values[indices] for group, values in contributions.items()}
         reasons += _reasons(track_contributions, states, _Intervals(times, [*times[1:], times[-1]], track))
-    return _sorted(reasons)
+    return _sort_by_weight(reasons)
 
 
 def _state(person: PersonParse, part: str) -> str | None:
@@ -136,7 +136,7 @@ def segment_reasons(
         )
     states = {part: [segment.states.get(part) for segment in segments] for part in PARTS}
     starts, ends = [s.start_seconds for s in segments], [s.end_seconds for s in segments]
-    return _sorted(_reasons(contributions, states, _Intervals(starts, ends, None)))
+    return _sort_by_weight(_reasons(contributions, states, _Intervals(starts, ends, None)))
 
 
 def _log_odds(probabilities: Floats) -> Floats:
@@ -168,7 +168,7 @@ def _part_reasons(
         yield Reason(part, state, weight, intervals.starts[first], intervals.ends[last], intervals.track_id)
 
 
-def _sorted(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+def _sort_by_weight(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
     return tuple(sorted(reasons, key=lambda reason: -abs(reason.weight)))
 
 
