@@ -1,4 +1,4 @@
-"""The three stages wired: a video in, its whole parse out."""
+"""The parser: it runs the three stages on a video and returns the complete parse."""
 
 from __future__ import annotations
 
@@ -62,16 +62,16 @@ Progress = Callable[[int, int], None]  # frames read, frames expected
 
 @dataclass(frozen=True, kw_only=True)
 class ParserConfig:
-    """How a video is walked through. The defaults are the paper's."""
+    """Settings for parsing a video. The defaults follow the paper."""
 
-    stride: int = 5  # every so many frames persons and parts are looked for
-    segment_seconds: float = 3.0  # about; the video is divided equally
-    level: Literal["segment", "frame"] = "segment"  # "frame": a segment for each sampled frame, from one clip around it
-    min_keypoint_confidence: float = 0.25  # a keypoint below it does not move the person box
-    condition_on_action: bool = True  # a segment's states are chosen among those of the video's action
-    use_tracks: bool = True  # each person's own states, where the weights have a network on keypoints; False: PCF alone
-    batch_frames: int = 8  # frames that stage 1 takes together
-    tiles: bool = False  # look for persons in overlapping quarters of large frames too
+    stride: int = 5  # frames from one sampled frame to the next; persons and parts are detected in sampled frames
+    segment_seconds: float = 3.0  # approximate length of a segment; all segments of a video are equally long
+    level: Literal["segment", "frame"] = "segment"  # "frame": one segment per sampled frame, from one clip around it
+    min_keypoint_confidence: float = 0.25  # keypoints below it do not enlarge the person box
+    condition_on_action: bool = True  # choose states only from labels of the video's action
+    use_tracks: bool = True  # separate states for each person, if the weights have a keypoint network; False: only PCF
+    batch_frames: int = 8  # frames that stage 1 processes together
+    tiles: bool = False  # also detect persons in overlapping quarters of large frames
 
     def __post_init__(self) -> None:
         if self.stride < 1:
@@ -84,10 +84,10 @@ class ParserConfig:
 
     @classmethod
     def of(cls, weights: str | Path) -> ParserConfig:
-        """How to parse with a bundle, as its makers say; the defaults where they do not.
+        """Return the settings that a bundle recommends, with defaults for the fields that it does not set.
 
         Raises:
-            WeightsError: there is no such bundle, or what it says is no such config.
+            WeightsError: there is no such bundle, or its settings are not a valid config.
         """
         return _config(bundle_inference(bundle_folder(weights)))
 
@@ -98,18 +98,18 @@ def _config(inference: Mapping[str, Any]) -> ParserConfig:
 
 @dataclass(frozen=True)
 class Observed:
-    """What stages 1 and 2 found in a video, before it is put together."""
+    """The results of stages 1 and 2 for a video, before stage 3 combines them."""
 
     info: VideoInfo
-    frames: tuple[FrameParse, ...]  # without states, but for the baseline's
+    frames: tuple[FrameParse, ...]  # without states, except from the baseline
     segments: tuple[SegmentScores, ...]
     clip_scores: dict[str, float]  # action -> probability, from clips of the whole video; empty without such a network
-    track_scores: dict[str, float] | None  # the same from the persons' tracks; None where these are not read
+    track_scores: dict[str, float] | None  # the same from the persons' tracks; None if tracks are not used
     warnings: tuple[str, ...]
 
 
 class Parser:
-    """The whole system: `Parser.load("people").parse("video.mp4")`."""
+    """The complete system: `Parser.load("people").parse("video.mp4")`."""
 
     def __init__(self, bundle: StageBundle, config: ParserConfig | None = None) -> None:
         self.config = config or _config(bundle.inference)
@@ -119,7 +119,7 @@ class Parser:
         self.parts: PartDetector | PartFusion = bundle.parts
         self.action: Classifier | None = bundle.action
         self.states: StateRecognizer | None = bundle.states
-        self.baseline: BaselineRecognizer | None = bundle.baseline  # in the place of both
+        self.baseline: BaselineRecognizer | None = bundle.baseline  # replaces action and states
         self.tracks: TrackRecognizer | None = bundle.tracks
         self.shares: StateShares | None = bundle.shares
         self.calibration: Calibration = bundle.calibration
@@ -128,7 +128,7 @@ class Parser:
             self.model["calibration"] = json.dumps(config_to_dict(self.calibration))
         if not self.config.use_tracks:
             self._expect_clip_networks()
-        self.timer = StageTimer()  # seconds that each stage took in this parser's life
+        self.timer = StageTimer()  # seconds of each stage since this parser was built
 
     @classmethod
     def load(
@@ -138,11 +138,11 @@ class Parser:
 
         Args:
             weights: "people" for real footage, "tiny" for drawn people, or the path of a bundle's folder.
-            device: "cpu", "cuda", "cuda:1"; None takes a GPU where there is one.
-            config: how a video is walked through; None is what the bundle says, see `ParserConfig.of`.
+            device: "cpu", "cuda", "cuda:1"; None uses a GPU if there is one.
+            config: settings for parsing; None uses those of the bundle, see `ParserConfig.of`.
 
         Raises:
-            ConfigError: torch has no such device on this machine.
+            ConfigError: torch has no such device on this machine, or the config needs networks that the bundle lacks.
             WeightsError: there is no such bundle, or a file in it is missing or damaged.
         """
         name = device or ("cuda" if torch.cuda.is_available() else "cpu")
@@ -155,12 +155,12 @@ class Parser:
         """Parse a video at all three levels.
 
         Args:
-            video: a file that FFmpeg reads.
-            time_range: (start, end) in seconds of presentation time; None on either side leaves it open.
-            progress: called with the frames read so far and the frames expected.
+            video: a file that FFmpeg can read.
+            time_range: (start, end) in seconds of presentation time; None on either side means no limit.
+            progress: called with the number of frames read so far and the number expected.
 
         Raises:
-            VideoError: the file cannot be read as a video, or holds no frame in `time_range`.
+            VideoError: the file cannot be read as a video, or has no frame in `time_range`.
         """
         return self.integrate(self.observe(video, time_range=time_range, progress=progress))
 
@@ -172,25 +172,25 @@ class Parser:
         progress: Progress | None = None,
         stage_1: Sequence[FrameParse] | None = None,
     ) -> Observed:
-        """Stages 1 and 2 of `parse`; other arguments and errors are its own.
+        """Run stages 1 and 2 of `parse`; the other arguments and the errors are the same as there.
 
         Args:
-            stage_1: what a parser with the same stage 1 observed in the same frames; it is not looked for again.
+            stage_1: results of a parser with the same stage 1 for the same frames; stage 1 is then skipped.
         """
-        walk = _Walk(self, Path(video), time_range, progress)
-        walk.known = None if stage_1 is None else {frame.index: frame for frame in stage_1}
+        video_pass = _VideoPass(self, Path(video), time_range, progress)
+        video_pass.stage_1 = None if stage_1 is None else {frame.index: frame for frame in stage_1}
         frames: list[FrameParse] = []
         segments: list[SegmentScores] = []
-        for found, segment in walk:
-            frames += found
+        for segment_frames, segment in video_pass:
+            frames += segment_frames
             segments.append(segment)
         return Observed(
-            info=walk.info,
+            info=video_pass.info,
             frames=tuple(frames),
             segments=tuple(segments),
-            clip_scores=walk.action_scores(),
+            clip_scores=video_pass.action_scores(),
             track_scores=self._track_scores(frames),
-            warnings=tuple(walk.warnings),
+            warnings=tuple(video_pass.warnings),
         )
 
     def _track_scores(self, frames: list[FrameParse]) -> dict[str, float] | None:
@@ -203,12 +203,12 @@ class Parser:
     def integrate(
         self, observed: Observed, *, use_tracks: bool | None = None, condition_on_action: bool | None = None
     ) -> VideoParse:
-        """Stage 3: one action, and a state for every part.
+        """Run stage 3: choose one action, and a state for every part.
 
         Args:
-            observed: what the stages found.
-            use_tracks: instead of the config's.
-            condition_on_action: instead of the config's.
+            observed: results of stages 1 and 2.
+            use_tracks: replaces the value of the config.
+            condition_on_action: replaces the value of the config.
         """
         conditions = self.config.condition_on_action if condition_on_action is None else condition_on_action
         tracks = self.tracks if (self.config.use_tracks if use_tracks is None else use_tracks) else None
@@ -219,7 +219,8 @@ class Parser:
             action_scores = joined_scores(observed.clip_scores, observed.track_scores, tracks.config.action_share)
         action = max(action_scores, key=lambda name: action_scores[name])
         segments = tuple(self._with_states(item, action if conditions else None) for item in observed.segments)
-        final_scores = calibrated_scores(action_scores, self.calibration)  # states rest on those before, as in training
+        # States depend on the scores before calibration, as in training.
+        final_scores = calibrated_scores(action_scores, self.calibration)
         has_persons = any(frame.persons for frame in observed.frames)
         verdict = find_verdict(final_scores[action], self.calibration, has_persons=has_persons)
         reasons: tuple[Reason, ...] = ()
@@ -231,15 +232,15 @@ class Parser:
             reasons = segment_reasons(observed.segments, segments, self.labels, action)
         else:
             with self.timer("tracks"):
-                told = np.array([action_scores[name] for name in tracks.actions], np.float32)  # (A,)
-                told = told if conditions else tracks.no_evidence.scores()
-                readings = tracks.read(observed.frames, told)
-                frames = tracks.named(observed.frames, readings)
+                given_scores = np.array([action_scores[name] for name in tracks.actions], np.float32)  # (A,)
+                given_scores = given_scores if conditions else tracks.no_evidence.scores()
+                outputs = tracks.read(observed.frames, given_scores)
+                frames = tracks.named(observed.frames, outputs)
             if self.states is None:
                 segments = tuple(with_commonest_states(segment, frames) for segment in segments)
             if self.shares is not None:
                 with self.timer("reasons"):
-                    reasons = track_reasons(tracks, self.shares, frames, readings, action)
+                    reasons = track_reasons(tracks, self.shares, frames, outputs, action)
         return VideoParse(
             video=observed.info,
             action=action,
@@ -254,26 +255,26 @@ class Parser:
         )
 
     def stream(self, video: str | Path, *, time_range: TimeRange | None = None) -> Iterator[FrameParse]:
-        """Yield sampled frames as their segments end; states rest on what was seen so far.
+        """Yield the sampled frames of each segment when it ends; states depend only on the video so far.
 
         Raises:
             VideoError: as for `parse`.
         """
         if self.tracks is not None and self.config.use_tracks:
             followed = FollowedTracks(self.tracks, condition_on_action=self.config.condition_on_action)
-            for found, _ in _Walk(self, Path(video), time_range, None, reads_clips=False):
-                yield from followed.with_states(found)
+            for frames, _ in _VideoPass(self, Path(video), time_range, None, reads_clips=False):
+                yield from followed.with_states(frames)
             return
-        for found, scored in _Walk(self, Path(video), time_range, None):
+        for frames, scored in _VideoPass(self, Path(video), time_range, None):
             if self.baseline is not None:
-                yield from found
+                yield from frames
                 continue
             segment = self._with_states(scored, None)
-            yield from (with_states(frame, segment) for frame in found)
+            yield from (with_states(frame, segment) for frame in frames)
 
     @property
     def reads_clips(self) -> bool:
-        """Whether the action comes from clips or frames, and not from the persons' tracks only."""
+        """Whether the action comes from clips or frames, and not only from the persons' tracks."""
         return self.action is not None or self.baseline is not None
 
     def _expect_clip_networks(self) -> None:
@@ -288,35 +289,32 @@ class Parser:
         return replace(scored.segment, states=states, state_scores=state_scores)
 
     def parse_frames(self, frames: list[DecodedFrame], tracker: Tracker) -> list[FrameParse]:
-        """Stage 1 on frames of one size, in the order of their times: persons, poses, grown boxes, parts, tracks."""
+        """Run stage 1 on frames of one size, in order of time: persons, poses, grown boxes, parts and identities."""
         with self.timer("decode"):
             images = [frame.image for frame in frames]
         with self.timer("persons"):
-            boxes = self.persons.detect(images)
+            detections = self.persons.detect(images)
         with self.timer("poses"):
-            poses = self.poses.estimate(images, [found.boxes for found in boxes])
-        distinct = [self.poses.select(*pair) for pair in zip(boxes, poses, strict=True)]
-        persons, keypoints = [found for found, _ in distinct], [points for _, points in distinct]
+            poses = self.poses.estimate(images, [persons.boxes for persons in detections])
+        selected = [self.poses.select(*pair) for pair in zip(detections, poses, strict=True)]
         grown = [
-            grow_boxes(found.boxes, points, min_confidence=self.config.min_keypoint_confidence, size=image.shape[:2])
-            for found, points, image in zip(persons, keypoints, images, strict=True)
+            grow_boxes(persons.boxes, points, min_confidence=self.config.min_keypoint_confidence, size=image.shape[:2])
+            for (persons, points), image in zip(selected, images, strict=True)
         ]
         with self.timer("parts"):
-            parts = self.parts.detect(images, grown, keypoints)
+            parts = self.parts.detect(images, grown, [points for _, points in selected])
         with self.timer("identities"):
             return [
-                _frame_parse(frame, Detections(boxes, found.scores, found.labels), points, found_parts, tracker)
-                for frame, boxes, found, points, found_parts in zip(
-                    frames, grown, persons, keypoints, parts, strict=True
-                )
+                _frame_parse(frame, Detections(boxes, persons.scores, persons.labels), points, frame_parts, tracker)
+                for frame, boxes, (persons, points), frame_parts in zip(frames, grown, selected, parts, strict=True)
             ]
 
 
-class _Walk:
-    """One pass over a video: yields, segment by segment, its sampled frames and its scores.
+class _VideoPass:
+    """One pass over a video; iterating yields the sampled frames and the scores of each segment.
 
-    Without `reads_clips` the clip networks are left out: segments have no scores, and the video none of its action.
-    The baseline reads none; it looks at the sampled frames.
+    Without `reads_clips` the clip networks do not run: segments have no scores, and the video has no action scores.
+    The baseline needs no clips; it uses the sampled frames.
     """
 
     def __init__(
@@ -333,15 +331,15 @@ class _Walk:
         with parser.timer("decode"):
             self.info = probe(path, time_range=time_range)
         self.warnings: list[str] = []
-        self.known: dict[int, FrameParse] | None = None  # sampled frames whose persons need not be looked for
+        self.stage_1: dict[int, FrameParse] | None = None  # frame index -> its results, if stage 1 ran before
         self._path, self._time_range, self._progress = path, time_range, progress
         self._tracker = Tracker(TrackerConfig())
-        of_action = readings([parser.action]) if reads_clips and parser.action is not None else ()
+        inputs = readings([parser.action]) if reads_clips and parser.action is not None else ()
         self._video_clips = [
             VideoClips(config, duration_seconds=self.info.duration_seconds, num_frames=self.info.num_frames)
-            for config in of_action
+            for config in inputs
         ]
-        self._seen: SeenFrames | None = None  # by the baseline
+        self._baseline_sums: SeenFrames | None = None  # of the frames so far; None before the first one
         self._num_read = 0
 
     def _segments(self) -> Segments:
@@ -358,23 +356,23 @@ class _Walk:
         )
 
     def _parse_frames(self, frames: list[DecodedFrame]) -> list[FrameParse]:
-        if self.known is not None:
-            found = [self.known[frame.index] for frame in frames]
+        if self.stage_1 is not None:
+            parsed = [self.stage_1[frame.index] for frame in frames]
         else:
-            found = self.parser.parse_frames(frames, self._tracker)
+            parsed = self.parser.parse_frames(frames, self._tracker)
         baseline = self.parser.baseline
         if baseline is None:
-            return found
+            return parsed
         with self.parser.timer("baseline"):
-            seen, found = baseline.look([frame.image for frame in frames], found)
-        self._seen = seen if self._seen is None else self._seen + seen
-        return found
+            sums, parsed = baseline.look([frame.image for frame in frames], parsed)
+        self._baseline_sums = sums if self._baseline_sums is None else self._baseline_sums + sums
+        return parsed
 
     def __iter__(self) -> Iterator[Closed]:
         reader = read_frames(self._path, time_range=self._time_range)
         segments = self._segments()
         start = 0.0
-        for frame in self._timed(iter(reader)):
+        for frame in self._time_decoding(iter(reader)):
             if self._num_read == 0:
                 start = frame.time_seconds
             yield from segments.add(frame, is_sampled=self._num_read % self.parser.config.stride == 0)
@@ -393,7 +391,7 @@ class _Walk:
         end = max(start + self.info.duration_seconds, last.time_seconds)
         yield from segments.close(end, last.index + 1)
 
-    def _timed(self, frames: Iterator[DecodedFrame]) -> Iterator[DecodedFrame]:
+    def _time_decoding(self, frames: Iterator[DecodedFrame]) -> Iterator[DecodedFrame]:
         while True:
             with self.parser.timer("decode"):
                 frame = next(frames, None)
@@ -402,28 +400,28 @@ class _Walk:
             yield frame
 
     def action_scores(self) -> dict[str, float]:
-        """The probability of each action, from clips of the whole video; call it when the walk is over."""
+        """Return the probability of each action, from clips of the whole video; call it after the iteration."""
         action, baseline = self.parser.action, self.parser.baseline
         if not self.parser.reads_clips:
             return {}
         with self.parser.timer("action"):
             if baseline is not None:
-                assert self._seen is not None
-                return dict(zip(baseline.actions, map(float, baseline.action_scores(self._seen)), strict=True))
+                assert self._baseline_sums is not None
+                return dict(zip(baseline.actions, map(float, baseline.action_scores(self._baseline_sums)), strict=True))
             assert action is not None
             scores = label_scores(action, {clips.config: clips.clips() for clips in self._video_clips})
         return {label[0]: float(score) for label, score in zip(action.labels, scores, strict=True)}
 
 
 def _expect_device(name: str) -> None:
-    """Check that torch computes there.
+    """Check that torch can compute on a device.
 
     Raises:
         ConfigError: there is no such device.
     """
     try:
         torch.zeros(1, device=name).item()
-    except (RuntimeError, AssertionError):  # the latter from a build without CUDA
+    except (RuntimeError, AssertionError):  # AssertionError: torch was built without CUDA
         raise ConfigError(f"device must be cpu, or a GPU that torch sees (cuda, cuda:1), got {name!r}") from None
 
 

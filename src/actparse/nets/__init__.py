@@ -1,6 +1,6 @@
-"""The networks: nn.Module only, tensors in, tensors out, sized by a dataclass config.
+"""The networks: only nn.Module, from tensors to tensors, with sizes from a dataclass config.
 
-`resnet`, `yolof` ... here are the functions that build a network; the modules of those names hold their parts.
+In this package `resnet`, `yolof` ... are the functions that build a network; modules of these names contain its parts.
 """
 
 from actparse.nets.baseline import baseline

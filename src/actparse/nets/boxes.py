@@ -5,30 +5,30 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-_MIN_AREA = 1e-6  # pixels squared; keeps 0 / 0 away, Source: mmdet bbox_overlaps
+_MIN_AREA = 1e-6  # pixels squared; avoids 0 / 0. Source: mmdet bbox_overlaps
 _MIN_GIOU_AREA = 1e-7  # pixels squared; Source: mmdet GIoULoss
 
 
 def xyxy_to_cxcywh(boxes: Tensor) -> Tensor:
-    """Corners (..., 4) to centre x, centre y, width, height (..., 4)."""
+    """Convert corners (..., 4) to centre x, centre y, width, height (..., 4)."""
     corner, opposite = boxes[..., :2], boxes[..., 2:]
     return torch.cat(((corner + opposite) * 0.5, opposite - corner), dim=-1)
 
 
 def cxcywh_to_xyxy(boxes_cxcywh: Tensor) -> Tensor:
-    """Centre x, centre y, width, height (..., 4) to corners (..., 4)."""
+    """Convert centre x, centre y, width, height (..., 4) to corners (..., 4)."""
     centre, half = boxes_cxcywh[..., :2], boxes_cxcywh[..., 2:] * 0.5
     return torch.cat((centre - half, centre + half), dim=-1)
 
 
 def box_area(boxes: Tensor) -> Tensor:
-    """Areas (...,) of boxes (..., 4), pixels squared; negative where the corners are swapped on one axis."""
+    """Return the areas (...,) of boxes (..., 4), pixels squared; negative if the corners are swapped on one axis."""
     size = boxes[..., 2:] - boxes[..., :2]  # (..., 2)
     return size[..., 0] * size[..., 1]
 
 
 def box_iou(a: Tensor, b: Tensor) -> Tensor:
-    """Intersection over union of every box of `a` with every box of `b`.
+    """Compute the intersection over union of every box of `a` with every box of `b`.
 
     Args:
         a: (..., N, 4) xyxy; N may be 0.
@@ -37,25 +37,25 @@ def box_iou(a: Tensor, b: Tensor) -> Tensor:
     Returns:
         (..., N, M) in [0, 1]; 0 where both boxes are empty.
     """
-    rows, columns = a[..., :, None, :], b[..., None, :, :]  # (..., N, 1, 4), (..., 1, M, 4)
-    x1 = torch.maximum(rows[..., 0], columns[..., 0])  # (..., N, M); axis by axis, for the vector units
-    y1 = torch.maximum(rows[..., 1], columns[..., 1])
-    x2 = torch.minimum(rows[..., 2], columns[..., 2])
-    y2 = torch.minimum(rows[..., 3], columns[..., 3])
+    first, second = a[..., :, None, :], b[..., None, :, :]  # (..., N, 1, 4), (..., 1, M, 4)
+    x1 = torch.maximum(first[..., 0], second[..., 0])  # (..., N, M); separate axes are faster with vector units
+    y1 = torch.maximum(first[..., 1], second[..., 1])
+    x2 = torch.minimum(first[..., 2], second[..., 2])
+    y2 = torch.minimum(first[..., 3], second[..., 3])
     overlap = (x2 - x1).clamp(min=0) * (y2 - y1).clamp(min=0)  # (..., N, M)
-    union = box_area(rows) + box_area(columns) - overlap
+    union = box_area(first) + box_area(second) - overlap
     return overlap / union.clamp(min=_MIN_AREA)
 
 
 def giou(a: Tensor, b: Tensor) -> Tensor:
-    """Generalised intersection over union of each box of `a` with the box of `b` in its row.
+    """Compute the generalised intersection over union of each box of `a` with the box of `b` in the same row.
 
     Args:
         a: (..., 4) xyxy.
         b: (..., 4) xyxy, the same leading axes.
 
     Returns:
-        (...,) in [-1, 1]: IoU less the share of the enclosing box that neither covers.
+        (...,) in [-1, 1]: IoU minus the share of the enclosing box that neither covers.
 
     Source: Rezatofighi et al., Generalized Intersection over Union, 2019, algorithm 1.
     """
@@ -68,7 +68,7 @@ def giou(a: Tensor, b: Tensor) -> Tensor:
 
 
 def clip_boxes(boxes: Tensor, sizes: Tensor) -> Tensor:
-    """Move the corners that lie outside the image onto its edge.
+    """Move corners outside the image to its edge.
 
     Args:
         boxes: (..., N, 4) xyxy.
@@ -83,7 +83,7 @@ def clip_boxes(boxes: Tensor, sizes: Tensor) -> Tensor:
 
 
 def nms(boxes: Tensor, scores: Tensor, max_iou: float) -> Tensor:
-    """Greedy suppression: go through the boxes from the best down, drop those that overlap a kept one.
+    """Suppress boxes greedily: in the order of scores, drop each box that overlaps a kept one.
 
     Args:
         boxes: (N, 4) xyxy; N may be 0. Memory is N * N.
@@ -95,11 +95,11 @@ def nms(boxes: Tensor, scores: Tensor, max_iou: float) -> Tensor:
     """
     order = scores.argsort(descending=True, stable=True)  # (N,)
     ranked = boxes[order]  # (N, 4)
-    return order[_unsuppressed(box_iou(ranked, ranked) > max_iou)]
+    return order[_select_unsuppressed(box_iou(ranked, ranked) > max_iou)]
 
 
 def class_wise_nms(boxes: Tensor, scores: Tensor, labels: Tensor, max_iou: float) -> Tensor:
-    """`nms` within each class: boxes of different `labels` (N,) never suppress one another.
+    """Apply `nms` within each class: boxes of different `labels` (N,) never suppress one another.
 
     Returns:
         (n,) int64 indices of the kept boxes of all classes, best first.
@@ -107,19 +107,20 @@ def class_wise_nms(boxes: Tensor, scores: Tensor, labels: Tensor, max_iou: float
     order = scores.argsort(descending=True, stable=True)  # (N,)
     ranked, kinds = boxes[order], labels[order]  # (N, 4), (N,)
     overlaps = (box_iou(ranked, ranked) > max_iou) & (kinds[:, None] == kinds[None, :])  # (N, N)
-    return order[_unsuppressed(overlaps)]
+    return order[_select_unsuppressed(overlaps)]
 
 
-def _unsuppressed(overlaps: Tensor) -> Tensor:
-    """Which rows (N,) bool a greedy pass from the first row down keeps; `overlaps` (N, N) bool is symmetric.
+def _select_unsuppressed(overlaps: Tensor) -> Tensor:
+    """Return which rows (N,) bool a greedy pass from the first row keeps; `overlaps` (N, N) bool is symmetric.
 
-    Row j stays when no kept earlier row overlaps it. That has one solution, and putting an estimate in on the right
-    settles at least one more link of every chain of overlaps, so a few whole-matrix steps replace the pass over rows.
+    Row j is kept if no kept earlier row overlaps it. This equation has one solution, and each substitution of an
+    estimate resolves at least one more link of every chain of overlaps, so a few steps on the whole matrix replace the
+    pass over rows.
     """
     earlier = overlaps.triu(diagonal=1).float()  # (N, N), [i, j]: 1 where i comes before j and overlaps it
     keep = torch.ones(len(overlaps), dtype=torch.bool, device=overlaps.device)  # (N,)
     for _ in range(len(overlaps)):
-        settled = keep.float() @ earlier == 0  # (N,) bool: no kept one before it overlaps it
+        settled = keep.float() @ earlier == 0  # (N,) bool: no kept earlier row overlaps it
         if torch.equal(settled, keep):
             break
         keep = settled

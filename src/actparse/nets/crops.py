@@ -1,4 +1,4 @@
-"""From a person's box to the pose network's crop and back: geometry in NumPy, pixels by OpenCV.
+"""Transforms from a person's box to the pose network's crop and back: geometry in NumPy, pixels by OpenCV.
 
 Pixels are counted from the centre of the first one, as the public networks and OpenCV do.
 Sources: mmpose 1.x, top-down affine; Huang et al., Unbiased Data Processing, 2020 (`udp`).
@@ -21,12 +21,12 @@ Float = TypeVar("Float", np.float32, np.float64)
 def box_to_center_scale(
     boxes: NDArray[Float], size: Size, padding: float = 1.25
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Where each crop lies: the padded box, grown to the crop's aspect.
+    """Compute the area of each crop: the padded box, enlarged to the crop's aspect.
 
     Args:
         boxes: (N, 4) xyxy, pixels of the image.
         size: (H, W) of the crop, pixels.
-        padding: side of the crop over the box's, before it is grown.
+        padding: side of the crop relative to the box's, before it is enlarged.
 
     Returns:
         Centers (N, 2) x, y, and scales (N, 2) width, height of the crop's area; both in pixels of the image.
@@ -50,7 +50,7 @@ def box_to_center_scale(
 def crop_matrix(
     center: NDArray[np.float32], scale: NDArray[np.float32], size: Size, rotation: float = 0.0, udp: bool = False
 ) -> NDArray[np.float64]:
-    """The transform from the image to the crop.
+    """Compute the transform from the image to the crop.
 
     Args:
         center: (2,) x, y, pixels of the image.
@@ -65,7 +65,7 @@ def crop_matrix(
     angle = np.deg2rad(rotation)
     cos, sin = np.cos(angle), np.sin(angle)
     extent = np.array(size[::-1], np.float64) - (1 if udp else 0)  # (2,) width, height
-    # the two conventions turn opposite ways
+    # the two conventions rotate in opposite directions
     turn = np.array([[cos, -sin], [sin, cos]]) if udp else np.array([[cos, sin], [-sin, cos]])
     zoom = extent / scale if udp else np.full(2, extent[0] / scale[0])  # (2,)
     linear = zoom[:, None] * turn  # (2, 2)
@@ -74,7 +74,7 @@ def crop_matrix(
 
 
 def inverse(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The transform (2, 3) back."""
+    """Return the inverse (2, 3) of a transform (2, 3)."""
     linear = np.linalg.inv(matrix[:, :2])
     return np.concatenate((linear, -linear @ matrix[:, 2:]), axis=1)
 
@@ -114,7 +114,7 @@ def warp_crops(
 def points_to_image(
     points: NDArray[Float], centers: NDArray[np.float32], scales: NDArray[np.float32], size: Size
 ) -> NDArray[np.float32]:
-    """Take points from crops back to the image; columns after x and y stay.
+    """Convert points from crops to the image; columns after x and y are unchanged.
 
     Args:
         points: (N, K, 2 or more) x, y, pixels of the crop, ...
@@ -132,7 +132,7 @@ def points_to_image(
         raise ShapeError(f"points must have shape (N, K, 2 or more), got {points.shape}")
     expect_shape("centers", centers, (len(points), 2))
     expect_shape("scales", scales, (len(points), 2))
-    moved = points.astype(np.float32)
+    converted = points.astype(np.float32)
     extent = np.array(size[::-1], np.float32)  # (2,)
-    moved[..., :2] = moved[..., :2] / extent * scales[:, None] + (centers - scales / 2)[:, None]
-    return moved
+    converted[..., :2] = converted[..., :2] / extent * scales[:, None] + (centers - scales / 2)[:, None]
+    return converted

@@ -1,7 +1,7 @@
-"""CSN, channel-separated 3-D convolutions for action recognition, and the small versions of it that train on a CPU.
+"""CSN, channel-separated 3-D convolutions for action recognition, also in small versions that train on a CPU.
 
 State-dict names are those of the public checkpoints: `backbone.layer1.0.conv2.0.conv.weight`, `cls_head.fc_cls.weight`.
-On a CPU clips travel channels last; under bfloat16 autocast the depthwise convolutions stay in float32 there.
+On a CPU clips are in channels-last memory format; depthwise convolutions are float32 there, also under autocast.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class CsnConfig:
     """Size of a CSN; the defaults are ip-CSN-152. Source: Tran et al. 2019, section 4, and the public checkpoints."""
 
     num_classes: int = 24
-    bottleneck: Bottleneck = "ip"  # interaction preserved (1x1x1, then depthwise) or reduced (depthwise alone)
+    bottleneck: Bottleneck = "ip"  # interaction preserved (1x1x1, then depthwise) or reduced (only depthwise)
     num_blocks: Quad = (3, 8, 36, 3)
-    widths: Quad = (256, 512, 1024, 2048)  # channels that leave each stage
+    widths: Quad = (256, 512, 1024, 2048)  # output channels of each stage
     mid_widths: Quad = (64, 128, 256, 512)  # channels of the depthwise convolutions
     temporal_strides: Quad = (1, 2, 2, 2)
     spatial_strides: Quad = (1, 2, 2, 2)
@@ -42,7 +42,7 @@ class CsnConfig:
     stem_pool: bool = True  # halves H and W after the stem
     dropout: float = 0.5
     batch_norm_eps: float = 1e-3
-    freeze_batch_norm: bool = False  # in train(): running statistics kept and used, scale and shift get no gradient
+    freeze_batch_norm: bool = False  # in training: running statistics are fixed, scale and shift get no gradient
 
     def __post_init__(self) -> None:
         if self.bottleneck not in ("ip", "ir"):
@@ -63,7 +63,7 @@ class CsnConfig:
 
     @property
     def strides(self) -> Triple:
-        """Steps of the input (frames, rows, columns) to one step of the last features."""
+        """Steps of the input (frames, rows, columns) per step of the last features."""
         time = self.stem_stride[0] * math.prod(self.temporal_strides)
         space = math.prod(self.spatial_strides) * (2 if self.stem_pool else 1)
         return time, self.stem_stride[1] * space, self.stem_stride[2] * space
@@ -75,7 +75,7 @@ def _expect_counts(name: str, values: tuple[int, ...], length: int) -> None:
 
 
 class ConvNorm(nn.Module):
-    """Convolution without bias, batch norm, and ReLU if asked; names `conv` and `bn` as in the public checkpoints."""
+    """Convolution without bias, batch norm and optional ReLU; names `conv` and `bn` as in the public checkpoints."""
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class ConvNorm(nn.Module):
         """Map (N, C, T, H, W) to (N, M, T', H', W')."""
         if self.bn.training:
             features: Tensor = self.bn(self._convolve(clips, self.conv.weight, None))
-        else:  # fixed statistics are a scale and a shift: both go into the convolution
+        else:  # fixed statistics are a scale and a shift, folded into the convolution
             scale, shift = _scale_and_shift(self.bn)  # (M,), (M,)
             features = self._convolve(clips, self.conv.weight * scale.view(-1, 1, 1, 1, 1), shift)
         return F.relu(features) if self.relu else features  # (N, M, T', H', W')
@@ -151,7 +151,7 @@ class CsnBlock(nn.Module):
 
 
 class CsnBackbone(nn.Module):
-    """Stem and four stages; `num_features` is the width of what leaves."""
+    """Stem and four stages; `num_features` is the number of output channels."""
 
     def __init__(self, config: CsnConfig) -> None:
         super().__init__()
@@ -199,7 +199,7 @@ def _build_stage(config: CsnConfig, stage: int, in_width: int) -> nn.Sequential:
 
 
 class Csn(nn.Module):
-    """A video classifier: clips in, logits out."""
+    """A video classifier: it maps clips to logits."""
 
     def __init__(self, config: CsnConfig) -> None:
         super().__init__()
@@ -231,7 +231,7 @@ class Csn(nn.Module):
         return pooled
 
     def train(self, mode: bool = True) -> Csn:
-        """Switch between training and evaluation; with `freeze_batch_norm`, batch norms stay as they are in both."""
+        """Switch between training and evaluation; with `freeze_batch_norm`, batch norms are the same in both."""
         super().train(mode)
         if mode and self.config.freeze_batch_norm:
             for module in self.modules():

@@ -1,4 +1,4 @@
-"""What a public detector reads: images resized, BGR, mean taken off, padded to a multiple of the stride.
+"""Input of the public detectors: resized images, BGR, minus the mean, padded to a multiple of the stride.
 
 Source: the preprocessing of the public YOLOF C5 models.
 """
@@ -17,14 +17,14 @@ from torch import Tensor
 from actparse.core.errors import ShapeError, expect_shape
 
 BGR_MEAN: tuple[float, float, float] = (103.53, 116.28, 123.675)  # ImageNet, grey levels
-BGR_STD: tuple[float, float, float] = (1.0, 1.0, 1.0)  # it is inside the first convolution
+BGR_STD: tuple[float, float, float] = (1.0, 1.0, 1.0)  # the deviation is part of the first convolution
 
 
 @dataclass(frozen=True)
 class DetectorBatch:
-    """`images` (N, 3, H, W) float32 BGR; `sizes` (height, width) of each inside its padding; `scales` (N, 2) float32.
+    """A batch: `images` (N, 3, H, W) float32 BGR; `sizes` (height, width) without padding; `scales` (N, 2) float32.
 
-    A box of the network divided by its row of `scales`, factors in x and y, is a box of the original image.
+    A box from the network divided by its row of `scales`, factors in x and y, is a box of the original image.
     """
 
     images: Tensor
@@ -33,7 +33,7 @@ class DetectorBatch:
 
 
 def detector_resize_size(width: int, height: int, *, long_side: int = 1333, short_side: int = 800) -> tuple[int, int]:
-    """Width and height with the aspect kept, the largest that fit `short_side` and `long_side`; it may enlarge."""
+    """Return the largest (width, height) of the same aspect within `short_side` and `long_side`; it may enlarge."""
     factor = min(long_side / max(width, height), short_side / min(width, height))
     return int(width * factor + 0.5), int(height * factor + 0.5)
 
@@ -47,7 +47,7 @@ def detector_batch(
         images: one or more (H, W, 3) RGB uint8, of any sizes.
         long_side: limit of the longer side after the resize, pixels.
         short_side: limit of the shorter side, pixels.
-        divisor: the batch's height and width are multiples of it; zeros fill up on the right and below.
+        divisor: the batch's height and width are multiples of it; padding on the right and below is 0.
 
     Raises:
         ShapeError: there is no image, or one is not (H, W, 3) or empty.

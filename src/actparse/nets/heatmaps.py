@@ -1,4 +1,4 @@
-"""Heat maps of keypoints: made from truth, read back to sub-pixel places, and averaged with the mirror's.
+"""Heat maps of keypoints: encoding of targets, decoding with sub-pixel accuracy, and averaging with mirrored crops.
 
 Pixels of the crop are counted from the centre of the first one, as in the public networks.
 Sources: Xiao et al., Simple Baselines, 2018 ("msra", "standard"); Zhang et al., DARK, 2020 ("unbiased", "dark");
@@ -20,8 +20,8 @@ EncodeCodec = Literal["msra", "unbiased", "udp"]
 DecodeCodec = Literal["standard", "dark", "udp"]
 Size = tuple[int, int]  # (height, width)
 
-WINDOW_SIGMAS = 3.0  # a Gaussian ends, and a keypoint's target counts, this far out
-ABSENT = -1.0  # cell of a keypoint whose map is nowhere above 0
+WINDOW_SIGMAS = 3.0  # sigmas, radius of a Gaussian and largest distance of a keypoint outside the map
+ABSENT = -1.0  # cell of a keypoint whose map has no value above 0
 
 
 def encode(
@@ -33,18 +33,18 @@ def encode(
     sigma: float = 2.0,
     codec: EncodeCodec = "msra",
 ) -> tuple[Tensor, Tensor]:
-    """Make target maps: a Gaussian of height 1 at each keypoint.
+    """Compute target maps with a Gaussian of height 1 at each keypoint.
 
     Args:
         keypoints: (N, K, 2) x, y, pixels of the crop.
-        visible: (N, K), below 0.5 for a keypoint that is not there.
+        visible: (N, K), below 0.5 for a missing keypoint.
         input_size: (H, W) of the crop, pixels.
         heatmap_size: (h, w), cells.
         sigma: cells.
         codec: "msra" centres on a cell, "unbiased" and "udp" between cells.
 
     Returns:
-        Heat maps (N, K, h, w) float32, 0 where a keypoint does not count, and weights (N, K) float32: `visible`, and 0
+        Heat maps (N, K, h, w) float32, 0 for keypoints that do not count, and weights (N, K) float32: `visible`, and 0
         for keypoints too far outside.
 
     Raises:
@@ -73,17 +73,18 @@ def encode(
 
 @torch.no_grad()
 def decode(heatmaps: Tensor, *, input_size: Size, codec: DecodeCodec = "standard", blur_kernel: int = 11) -> Tensor:
-    """Find each map's peak, to parts of a cell.
+    """Locate each map's peak with sub-cell accuracy.
 
     Args:
         heatmaps: (N, K, h, w).
         input_size: (H, W) of the crop, pixels.
         codec: "standard" moves a quarter cell to the higher neighbour; "dark" and "udp" fit a Gaussian to the blurred
             map.
-        blur_kernel: cells, odd; of "dark" and "udp".
+        blur_kernel: cells, odd; for "dark" and "udp".
 
     Returns:
-        (N, K, 3) float32 x, y, pixels of the crop, and the peak's value. A map nowhere above 0 lies at cell (-1, -1).
+        (N, K, 3) float32 x, y, pixels of the crop, and the peak's value. A map without a value above 0
+        has its peak at cell (-1, -1).
 
     Raises:
         ConfigError: the codec is unknown, or the kernel even or below 1.
@@ -103,43 +104,42 @@ def decode(heatmaps: Tensor, *, input_size: Size, codec: DecodeCodec = "standard
     cells = torch.stack((x, y), dim=1) + _REFINEMENTS[codec](maps, x, y, blur_kernel)  # (M, 2)
     cells = torch.where(scores[:, None] > 0, cells, ABSENT)
     if codec == "udp":
-        scale = _wh(input_size, maps) / (
-            _wh((height, width), maps) - 1
-        )  # (2,) W, not W - 1: `crops.points_to_image` divides by W
+        # W, not W - 1: `crops.points_to_image` divides by W
+        scale = _wh(input_size, maps) / (_wh((height, width), maps) - 1)  # (2,)
     else:
         scale = _wh(input_size, maps) / _wh((height, width), maps)  # (2,)
     return torch.cat((cells * scale, scores[:, None]), dim=1).reshape(num_rows, num_keypoints, 3)
 
 
 def flip_back(heatmaps: Tensor, *, shift: bool) -> Tensor:
-    """Turn the heat maps (N, 17, h, w) of mirrored crops back and give left and right their names.
+    """Mirror the heat maps (N, 17, h, w) of mirrored crops back and swap left and right keypoints.
 
-    `shift` moves them one cell to the right, as the standard and DARK networks need; UDP's need none.
+    `shift` moves them one cell to the right, as the standard and DARK networks require, but not UDP's.
     """
     flipped = heatmaps.flip(-1)[:, list(KEYPOINT_FLIP)]
     return torch.cat((flipped[..., :1], flipped[..., :-1]), dim=-1) if shift else flipped
 
 
 def average_flipped(heatmaps: Tensor, mirrored: Tensor, *, shift: bool) -> Tensor:
-    """Mean of the heat maps (N, 17, h, w) of crops and those of the mirrored crops."""
+    """Return the mean of the heat maps (N, 17, h, w) of crops and those of the mirrored crops."""
     return (heatmaps + flip_back(mirrored, shift=shift)) * 0.5
 
 
 def heatmap_loss(heatmaps: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-    """Mean over all cells of weight x squared error: maps (N, K, h, w), targets alike, weights (N, K); () float32."""
+    """Return the mean of weight x squared error () over all cells of maps and targets (N, K, h, w); weights (N, K)."""
     return ((heatmaps.float() - targets) ** 2 * weights[..., None, None]).mean()
 
 
 def _profile(length: int, center: Tensor, window: Tensor | None, sigma: float) -> Tensor:
-    """Gaussians (N, K, length) along one axis about centers (N, K), cut where they leave windows about (N, K) cells."""
+    """Return Gaussians (N, K, length) on one axis around centers (N, K), 0 outside windows around cells (N, K)."""
     cells = torch.arange(length, device=center.device)  # (length,)
     profile = torch.exp(-((cells - center[..., None]) ** 2) / (2 * sigma**2))  # (N, K, length)
     return profile if window is None else profile * ((cells - window[..., None]).abs() <= WINDOW_SIGMAS * sigma)
 
 
 def _pixels_per_cell(input_size: Size, heatmap_size: Size, codec: EncodeCodec, device: torch.device) -> Tensor:
-    less = 1 if codec == "udp" else 0  # UDP measures from the first cell's centre to the last one's
-    steps = [(pixels - less) / (cells - less) for pixels, cells in zip(input_size, heatmap_size, strict=True)]
+    offset = 1 if codec == "udp" else 0  # UDP measures from the first cell's centre to the last one's
+    steps = [(pixels - offset) / (cells - offset) for pixels, cells in zip(input_size, heatmap_size, strict=True)]
     return torch.tensor(steps[::-1], device=device)  # (2,) x, y
 
 
@@ -148,7 +148,7 @@ def _wh(size: Size, like: Tensor) -> Tensor:
 
 
 def _quarter_step(maps: Tensor, x: Tensor, y: Tensor, blur_kernel: int) -> Tensor:
-    """A quarter cell (M, 2) to the higher neighbour; none at the border, of which one side is wider by a cell."""
+    """Return a quarter cell (M, 2) to the higher neighbour; 0 at the border, which is one cell wider on one side."""
     height, width = maps.shape[1:]
     around = _around(maps, x, y)  # (M, 5, 5)
     slope = torch.stack((around[:, 2, 3] - around[:, 2, 1], around[:, 3, 2] - around[:, 1, 2]), dim=1)  # (M, 2)
@@ -158,7 +158,7 @@ def _quarter_step(maps: Tensor, x: Tensor, y: Tensor, blur_kernel: int) -> Tenso
 
 
 def _dark_step(maps: Tensor, x: Tensor, y: Tensor, blur_kernel: int) -> Tensor:
-    """Newton's step (M, 2) on the blurred map's logarithm, differences two cells apart; none near the border."""
+    """Return Newton's step (M, 2) on the blurred map's logarithm, with curvature over two cells; 0 near borders."""
     height, width = maps.shape[1:]
     log = _around(_blur(maps, blur_kernel), x, y).clamp(min=1e-10).log()  # (M, 5, 5)
     dx = (log[:, 2, 3] - log[:, 2, 1]) / 2
@@ -172,13 +172,13 @@ def _dark_step(maps: Tensor, x: Tensor, y: Tensor, blur_kernel: int) -> Tensor:
 
 
 def _udp_step(maps: Tensor, x: Tensor, y: Tensor, blur_kernel: int) -> Tensor:
-    """Newton's step (M, 2) on the blurred map's logarithm, differences one cell apart; at the border too."""
+    """Return Newton's step (M, 2) on the blurred map's logarithm, with curvature over one cell, also at borders."""
     log = _around(_blur(maps, blur_kernel), x, y).clamp(1e-3, 50).log()  # (M, 5, 5)
-    here, right, left, below, above = log[:, 2, 2], log[:, 2, 3], log[:, 2, 1], log[:, 3, 2], log[:, 1, 2]
+    center, right, left, below, above = log[:, 2, 2], log[:, 2, 3], log[:, 2, 1], log[:, 3, 2], log[:, 1, 2]
     dx, dy = (right - left) / 2, (below - above) / 2
-    dxy = (log[:, 3, 3] - right - below + 2 * here - left - above + log[:, 1, 1]) / 2
+    dxy = (log[:, 3, 3] - right - below + 2 * center - left - above + log[:, 1, 1]) / 2
     tiny = torch.finfo(torch.float32).eps
-    return _newton_step(dx, dy, right - 2 * here + left + tiny, below - 2 * here + above + tiny, dxy)
+    return _newton_step(dx, dy, right - 2 * center + left + tiny, below - 2 * center + above + tiny, dxy)
 
 
 _REFINEMENTS: dict[str, Callable[[Tensor, Tensor, Tensor, int], Tensor]] = {
@@ -189,21 +189,21 @@ _REFINEMENTS: dict[str, Callable[[Tensor, Tensor, Tensor, int], Tensor]] = {
 
 
 def _newton_step(dx: Tensor, dy: Tensor, dxx: Tensor, dyy: Tensor, dxy: Tensor) -> Tensor:
-    """Minus the inverse Hessian times the gradient, (M, 2), from (M,) each."""
+    """Return minus the inverse Hessian times the gradient, (M, 2), from derivatives (M,)."""
     determinant = dxx * dyy - dxy**2
     return torch.stack((dxy * dy - dyy * dx, dxy * dx - dxx * dy), dim=1) / determinant[:, None]
 
 
 def _around(maps: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """The cells (M, 5, 5) around one cell of each map (M, h, w); the border's cells repeat beyond it."""
+    """Return the cells (M, 5, 5) around one cell of each map (M, h, w); beyond the border its cells repeat."""
     steps = torch.arange(-2, 3, device=maps.device)  # (5,)
-    rows = (y[:, None] + steps).clamp(0, maps.shape[1] - 1)[:, :, None]  # (M, 5, 1)
-    columns = (x[:, None] + steps).clamp(0, maps.shape[2] - 1)[:, None, :]  # (M, 1, 5)
-    return maps[torch.arange(len(maps), device=maps.device)[:, None, None], rows, columns]
+    y_indices = (y[:, None] + steps).clamp(0, maps.shape[1] - 1)[:, :, None]  # (M, 5, 1)
+    x_indices = (x[:, None] + steps).clamp(0, maps.shape[2] - 1)[:, None, :]  # (M, 1, 5)
+    return maps[torch.arange(len(maps), device=maps.device)[:, None, None], y_indices, x_indices]
 
 
 def _blur(maps: Tensor, kernel: int) -> Tensor:
-    """Gaussian blur of maps (M, h, w), 0 beyond the border, each scaled back to its old maximum."""
+    """Blur maps (M, h, w) with a Gaussian, 0 beyond the border, and restore each map's maximum."""
     height, width = maps.shape[1:]
     down, across = (_blur_matrix(length, kernel, maps) for length in (height, width))  # (h, h), (w, w)
     blurred = down @ maps @ across  # (M, h, w)
@@ -211,7 +211,7 @@ def _blur(maps: Tensor, kernel: int) -> Tensor:
 
 
 def _blur_matrix(length: int, kernel: int, like: Tensor) -> Tensor:
-    """The blur along one axis as a symmetric matrix: two products beat a convolution on maps this small."""
+    """Return the blur along one axis as a symmetric matrix; on small maps this is faster than a convolution."""
     half = kernel // 2
     sigma = 0.3 * (half - 1) + 0.8  # Source: OpenCV, getGaussianKernel of sigma 0
     taps = torch.exp(-((torch.arange(kernel, dtype=torch.float64) - half) ** 2) / (2 * sigma**2))  # (kernel,)

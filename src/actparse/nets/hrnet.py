@@ -1,6 +1,6 @@
-"""HRNet for person crops, public or tiny, with an optional branch that regresses coordinates beside the heat maps.
+"""HRNet for person crops, public or tiny, with an optional branch that regresses coordinates for the heat maps.
 
-Names of the parameters are those of mmpose 1.x (backbone.*, head.final_layer.*); the side branch's are our own.
+Parameters have the names of mmpose 1.x (backbone.*, head.final_layer.*); those of the side branch are not in mmpose.
 Source: Sun et al., Deep High-Resolution Representation Learning for Human Pose Estimation, 2019.
 """
 
@@ -19,18 +19,18 @@ from actparse.core.vocabulary import NUM_KEYPOINTS
 from actparse.nets.heatmaps import heatmap_loss
 from actparse.nets.resnet import BasicBlock, Bottleneck
 
-STRIDE = 4  # pixels of the crop to a cell of the heat maps
-COARSEST_STRIDE = 32  # pixels of the crop to a cell of the lowest branch
+STRIDE = 4  # pixels of the crop per cell of the heat maps
+COARSEST_STRIDE = 32  # pixels of the crop per cell of the coarsest branch
 
 
 @dataclass(frozen=True, kw_only=True)
 class SideBranchConfig:
-    """A branch that regresses coordinates from the lowest resolution and hands them to the heat maps."""
+    """Settings of a branch that regresses coordinates from the coarsest features and adds them to the finest."""
 
-    hidden: int = 256  # features between the pooled grid and the coordinates
+    hidden: int = 256  # channels between the pooled grid and the coordinates
     channels: int = 64  # of the pooled grid
     grid: int = 4  # cells along each side of the pooled grid
-    sigma: float = 2.0  # cells of the heat map, width of the Gaussians before training
+    sigma: float = 2.0  # cells of the heat map, initial width of the Gaussians
 
     def __post_init__(self) -> None:
         for name in ("hidden", "channels", "grid"):
@@ -42,14 +42,14 @@ class SideBranchConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class HrnetConfig:
-    """An HRNet's sizes; the branches have width, 2 width, 4 width and 8 width channels."""
+    """Sizes of an HRNet; the branches have width, 2 width, 4 width and 8 width channels."""
 
     width: int = 32  # channels of the finest branch
     num_modules: tuple[int, int, int] = (1, 4, 3)  # of stages 2, 3 and 4
     num_blocks: int = 4  # basic blocks on each branch of a module
     stem_width: int = 64  # channels
     layer1_blocks: int = 4  # bottlenecks
-    layer1_width: int = 64  # channels inside a bottleneck; four times as many come out
+    layer1_width: int = 64  # channels inside a bottleneck; its output has four times as many
     num_keypoints: int = NUM_KEYPOINTS
     side_branch: SideBranchConfig | None = None
 
@@ -63,12 +63,12 @@ class HrnetConfig:
 
     @property
     def widths(self) -> tuple[int, int, int, int]:
-        """Channels of the four branches, the finest first."""
+        """Channels of the four branches, finest first."""
         return (self.width, 2 * self.width, 4 * self.width, 8 * self.width)
 
 
 class HrModule(nn.Module):
-    """Basic blocks on every branch, then each of the first `num_outputs` branches gets the sum of all of them."""
+    """Basic blocks on every branch, then a sum of all branches for each of the first `num_outputs` branches."""
 
     def __init__(self, widths: tuple[int, ...], *, num_blocks: int, num_outputs: int) -> None:
         super().__init__()
@@ -80,7 +80,7 @@ class HrModule(nn.Module):
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, features: list[Tensor]) -> list[Tensor]:
-        """Map one tensor per branch (N, C_i, H / 2^i, W / 2^i) to as many as there are outputs, of the same shapes."""
+        """Map one tensor per branch (N, C_i, H / 2^i, W / 2^i) to the tensors of the output branches, same shapes."""
         features = [branch(x) for branch, x in zip(self.branches, features, strict=True)]
         fused = []
         for paths in self.fuse_layers:
@@ -115,7 +115,7 @@ class HrnetBackbone(nn.Module):
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
         """Map crops (N, 3, H, W) to the finest branch (N, width, H/4, W/4) and the coarsest (N, 8 width, H/32, W/32).
 
-        The coarsest is what goes into the last module, which yields the finest alone.
+        The coarsest is the input of the last module, which returns only the finest.
         """
         x = self.relu(self.bn1(self.conv1(crops)))  # (N, stem, H/2, W/2)
         x = self.layer1(self.relu(self.bn2(self.conv2(x))))  # (N, 4 * layer1_width, H/4, W/4)
@@ -127,7 +127,7 @@ class HrnetBackbone(nn.Module):
 
 
 class HeatmapHead(nn.Module):
-    """One 1 x 1 convolution."""
+    """A 1 x 1 convolution from features to heat maps."""
 
     def __init__(self, width: int, num_keypoints: int) -> None:
         super().__init__()
@@ -140,7 +140,7 @@ class HeatmapHead(nn.Module):
 
 
 class SideBranch(nn.Module):
-    """Coordinates from the whole crop at once, given back to the finest branch as a bias and as Gaussians."""
+    """Regression of coordinates from the whole crop; they are added to the finest branch as a bias and as Gaussians."""
 
     def __init__(self, config: SideBranchConfig, *, width: int, num_keypoints: int) -> None:
         super().__init__()
@@ -156,8 +156,8 @@ class SideBranch(nn.Module):
         """Regress from the coarsest branch and add to the finest.
 
         Returns:
-            The finest branch (N, width, h, w) with what the side branch knows, and coordinates (N, K, 2) float32, x and
-            y in parts of the crop's width and height: 0..1 inside it.
+            The finest branch (N, width, h, w) plus the side branch's output, and coordinates (N, K, 2) float32, x and y
+            relative to the crop's width and height: 0..1 inside it.
         """
         pooled = F.adaptive_avg_pool2d(self.reduce(coarsest), self.grid)  # (N, channels, grid, grid)
         hidden = F.relu(self.hidden(pooled.flatten(1)))  # (N, hidden)
@@ -187,12 +187,12 @@ class Hrnet(nn.Module):
         """Map normalised RGB crops (N, 3, H, W), sides multiples of 32, to heat maps (N, K, H / 4, W / 4).
 
         Raises:
-            ShapeError: `crops` has other axes, or a side that is no multiple of 32.
+            ShapeError: `crops` has other axes, or a side that is not a multiple of 32.
         """
         return self._maps_and_coordinates(crops)[0]
 
     def forward_with_side(self, crops: Tensor) -> tuple[Tensor, Tensor]:
-        """Heat maps as from `forward`, and the side branch's coordinates (N, K, 2), 0..1 inside the crop.
+        """Return the heat maps of `forward`, and the side branch's coordinates (N, K, 2), 0..1 inside the crop.
 
         Raises:
             ConfigError: the network has no side branch.
@@ -216,7 +216,7 @@ class Hrnet(nn.Module):
 
 
 def hrnet(width: int = 32, *, num_keypoints: int = NUM_KEYPOINTS) -> Hrnet:
-    """The public HRNet-W32 or -W48, without weights."""
+    """Build the public HRNet-W32 or -W48 with random weights."""
     return Hrnet(HrnetConfig(width=width, num_keypoints=num_keypoints))
 
 
@@ -229,7 +229,7 @@ def pose_loss(
     *,
     coordinate_weight: float = 0.1,
 ) -> Tensor:
-    """Squared error of the heat maps, and absolute error of the coordinates where a side branch gives them.
+    """Compute the squared error of heat maps, plus the absolute error of coordinates if a side branch predicts them.
 
     Args:
         heatmaps: (N, K, h, w), as predicted.
@@ -237,7 +237,7 @@ def pose_loss(
         targets: (N, K, h, w) heat maps.
         target_coordinates: (N, K, 2), 0..1 inside the crop.
         weights: (N, K), 0 for a keypoint that does not count.
-        coordinate_weight: of the coordinates' error in the sum.
+        coordinate_weight: weight of the coordinates' error in the sum.
 
     Returns:
         () float32.
@@ -250,10 +250,10 @@ def pose_loss(
 
 
 def gaussian_maps(coordinates: Tensor, sigma: Tensor, size: tuple[int, int]) -> Tensor:
-    """Gaussians of height 1.
+    """Compute maps with Gaussians of height 1.
 
     Args:
-        coordinates: (N, K, 2) centres, x and y in parts of the map's width and height.
+        coordinates: (N, K, 2) centres, x and y relative to the map's width and height.
         sigma: (K,) cells.
         size: (h, w) cells.
 
@@ -261,16 +261,16 @@ def gaussian_maps(coordinates: Tensor, sigma: Tensor, size: tuple[int, int]) -> 
         (N, K, h, w).
     """
     height, width = size
-    rows = torch.arange(height, device=coordinates.device) + 0.5  # (h,)
-    columns = torch.arange(width, device=coordinates.device) + 0.5  # (w,)
+    y = torch.arange(height, device=coordinates.device) + 0.5  # (h,)
+    x = torch.arange(width, device=coordinates.device) + 0.5  # (w,)
     sigma = sigma[None, :, None]  # (1, K, 1)
-    across = torch.exp(-(((columns - width * coordinates[..., :1]) / sigma) ** 2) / 2)  # (N, K, w)
-    down = torch.exp(-(((rows - height * coordinates[..., 1:]) / sigma) ** 2) / 2)  # (N, K, h)
+    across = torch.exp(-(((x - width * coordinates[..., :1]) / sigma) ** 2) / 2)  # (N, K, w)
+    down = torch.exp(-(((y - height * coordinates[..., 1:]) / sigma) ** 2) / 2)  # (N, K, h)
     return down[..., None] * across[..., None, :]
 
 
 def run_modules(modules: Iterable[nn.Module], features: list[Tensor]) -> list[Tensor]:
-    """The modules of a stage one after the other."""
+    """Run the modules of a stage in sequence."""
     for module in modules:
         features = module(features)
     return features
@@ -289,9 +289,9 @@ def _new_branch(in_channels: int, out_channels: int) -> nn.Sequential:
 
 
 def _transition(widths: tuple[int, ...], num_branches: int) -> nn.ModuleList:
-    """Branches that are there pass; the new one comes from the lowest."""
-    kept = [nn.Identity() for _ in range(num_branches - 1)]
-    return nn.ModuleList((*kept, _new_branch(widths[num_branches - 2], widths[num_branches - 1])))
+    """Return identities for the existing branches, and a new branch from the coarsest one."""
+    existing = [nn.Identity() for _ in range(num_branches - 1)]
+    return nn.ModuleList((*existing, _new_branch(widths[num_branches - 2], widths[num_branches - 1])))
 
 
 def _blocks(width: int, count: int) -> nn.Sequential:
@@ -303,16 +303,16 @@ def _bottlenecks(in_channels: int, width: int, count: int) -> nn.Sequential:
     return nn.Sequential(*(Bottleneck(c, width, stride=1, dilation=1, stride_in="3x3") for c in channels))
 
 
-def _stage(config: HrnetConfig, number: int) -> nn.Sequential:
-    """Stage 2, 3 or 4; the last module of stage 4 yields only the finest branch."""
-    count = config.num_modules[number - 2]
-    outputs = [number] * (count - 1) + [1 if number == 4 else number]
-    widths = config.widths[:number]
+def _stage(config: HrnetConfig, stage: int) -> nn.Sequential:
+    """Build stage 2, 3 or 4; the last module of stage 4 returns only the finest branch."""
+    count = config.num_modules[stage - 2]
+    outputs = [stage] * (count - 1) + [1 if stage == 4 else stage]
+    widths = config.widths[:stage]
     return nn.Sequential(*(HrModule(widths, num_blocks=config.num_blocks, num_outputs=n) for n in outputs))
 
 
 def _fusion(widths: tuple[int, ...], source: int, target: int) -> nn.Module:
-    """The path from one branch to another: nothing, up by nearest neighbours, or down by strided convolutions."""
+    """Build the path between two branches: identity, nearest-neighbour upsampling, or strided convolutions."""
     if source == target:
         return nn.Identity()
     if source > target:
@@ -323,7 +323,10 @@ def _fusion(widths: tuple[int, ...], source: int, target: int) -> nn.Module:
 
 
 def _initialise(net: Hrnet) -> None:
-    """Kaiming-normal convolutions, heat maps near 0, and a side branch that at first says "the middle" to nobody."""
+    """Initialise with Kaiming-normal convolutions and heat maps near 0.
+
+    The side branch starts with coordinates at the crop's centre and adds nothing to the features.
+    """
     for module in net.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -1,4 +1,4 @@
-"""MoveNet: MobileNetV2, a feature pyramid to stride 4 and CenterNet heads, for one person a crop or several an image.
+"""MoveNet: MobileNetV2, a feature pyramid to stride 4 and CenterNet heads, for one person or several people.
 
 All batch norms are folded: a convolution has a weight and perhaps a bias. Decoding follows the published graphs.
 Lightning's graph divides by its 48 cells with a factor in float16: its points are up to 0.05 pixels smaller than here.
@@ -21,10 +21,10 @@ from actparse.core.vocabulary import NUM_KEYPOINTS
 
 Variant = Literal["thunder", "lightning", "multipose"]
 
-STRIDE = 4  # pixels of the input to a cell of the heads
+STRIDE = 4  # pixels of the input per cell of the heads
 INPUT_MULTIPLE = 32  # pixels; sides of the input
 INPUT_SCALE = 0.007843017578125  # 2 / 255 in float16
-CENTER_MARGIN = 1.8  # cells; added to the distance from the crop's centre before it divides a score
+CENTER_MARGIN = 1.8  # cells; added to the distance from the crop's centre; the score is divided by the sum
 KEYPOINT_MARGIN = 1.7998046875  # cells; the same for the distance from a regressed keypoint; 1.8 in float16
 PEAK_TOLERANCE = 1.0133e-6  # MultiPose: largest difference of a peak from the maximum of the 5x5 cells around it
 KEYPOINT_VARIANCE = 0.300048828125  # MultiPose: squared cells, for each cell of the map's shorter side
@@ -34,7 +34,7 @@ CENTER_SHARE = 0.25  # largest distance between the centres of a person and the 
 BOX_GROWTH = 0.1  # largest distance of a keypoint outside the given box, in sides of the box
 BOX_MARGIN = 1.0  # cells; added to that distance
 _CHANNELS = (16, 24, 32, 64, 96, 160, 320)  # of MobileNetV2's stages at width 1
-_BLOCKS = (1, 2, 3, 4, 3, 3, 1)  # number in each stage
+_BLOCKS = (1, 2, 3, 4, 3, 3, 1)  # blocks in each stage
 _STRIDES = (1, 2, 2, 2, 1, 2, 1)  # of the first block of each stage
 _LEVELS = (2, 5, 9)  # indices of the blocks whose features go to the pyramid: strides 4, 8 and 16
 _EXPANSION = 6
@@ -45,7 +45,7 @@ _HEAD_CHANNELS = 96
 
 @dataclass(frozen=True, kw_only=True)
 class MovenetConfig:
-    """The width of MobileNetV2, the size of the input, and whether the network predicts boxes."""
+    """Width of MobileNetV2, size of the input, and whether the network predicts boxes."""
 
     width: float = 1.75  # of MobileNetV2; channels are rounded to multiples of 8
     size: int = 256  # pixels, side of the square input; with boxes, other multiples of 32 work too
@@ -140,7 +140,7 @@ class InvertedResidual(nn.Module):
 
 
 class MobileNetV2(nn.Module):
-    """Images to features at strides 4, 8, 16 and 32."""
+    """The backbone: it maps images to features at strides 4, 8, 16 and 32."""
 
     def __init__(self, width: float) -> None:
         super().__init__()
@@ -242,7 +242,7 @@ class Movenet(nn.Module):
         """Map RGB images (N, 3, H, W), 0..255 as float, to maps at stride 4.
 
         Raises:
-            ShapeError: `images` is not (N, 3, H, W), or H or W is no multiple of 32.
+            ShapeError: `images` is not (N, 3, H, W), or H or W is not a multiple of 32.
         """
         expect_shape("images", images, (None, 3, None, None))
         if any(side % INPUT_MULTIPLE for side in images.shape[2:]):
@@ -260,7 +260,7 @@ def movenet(variant: Variant = "thunder") -> Movenet:
             sides are multiples of 32, several people with boxes).
 
     Raises:
-        ConfigError: there is no such network.
+        ConfigError: the variant is unknown.
     """
     if variant not in CONFIGS:
         raise ConfigError(f"movenet needs one of {', '.join(CONFIGS)}, got {variant!r}")
@@ -269,7 +269,7 @@ def movenet(variant: Variant = "thunder") -> Movenet:
 
 @torch.no_grad()
 def decode_person(heads: Heads | BoxHeads, boxes: Tensor | None = None) -> Tensor:
-    """Read the keypoints of the one person of each crop.
+    """Decode the keypoints of the person in each crop.
 
     Args:
         heads: maps of N crops.
@@ -282,25 +282,25 @@ def decode_person(heads: Heads | BoxHeads, boxes: Tensor | None = None) -> Tenso
     """
     scores, centers = heads.heatmap.float().sigmoid(), heads.center.float().sigmoid()[:, 0]  # (N, 17, h, w), (N, h, w)
     height, width = centers.shape[1:]
-    rows, columns = _grid(height, width, centers.device)  # (h, 1), (1, w)
+    y, x = _grid(height, width, centers.device)  # (h, 1), (1, w)
     if boxes is None:
-        weights = 1 / (_distance(rows - height / 2, columns - width / 2) + CENTER_MARGIN)  # (h, w)
+        weights = 1 / (_distance(y - height / 2, x - width / 2) + CENTER_MARGIN)  # (h, w)
         allowed = torch.ones_like(centers)  # (N, h, w)
     else:
-        weights, allowed = _box_weights(boxes.to(scores) / STRIDE, rows, columns)
+        weights, allowed = _box_weights(boxes.to(scores) / STRIDE, y, x)
     cells = (centers * weights).flatten(1).argmax(dim=1, keepdim=True)  # (N, 1)
-    ky, kx = (values[:, 0, :, None, None] for values in _regressed(heads.regress, cells))  # (N, 17, 1, 1)
-    distance = _distance(rows - ky, columns - kx)  # (N, 17, h, w)
+    ky, kx = (values[:, 0, :, None, None] for values in _regress_keypoints(heads.regress, cells))  # (N, 17, 1, 1)
+    distance = _distance(y - ky, x - kx)  # (N, 17, h, w)
     peaks = (scores / (distance + KEYPOINT_MARGIN) * allowed[:, None]).flatten(2).argmax(dim=2)  # (N, 17)
     confidence = scores.flatten(2).gather(2, peaks[..., None])  # (N, 17, 1)
-    return torch.cat((_points(heads.offset, peaks[:, None])[:, 0] * STRIDE, confidence), dim=2)
+    return torch.cat((_refine_peaks(heads.offset, peaks[:, None])[:, 0] * STRIDE, confidence), dim=2)
 
 
-def _box_weights(boxes: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
-    """Return 1 where the person's centre and where keypoints may be, else 0: each (N, h, w); boxes (N, 4) in cells."""
+def _box_weights(boxes: Tensor, y: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return masks (N, h, w) of 1 for possible positions of the centre and of keypoints; boxes (N, 4) in cells."""
     x1, y1, x2, y2 = (side[:, None, None] for side in boxes.unbind(dim=1))  # (N, 1, 1)
     width, height = x2 - x1, y2 - y1
-    dx, dy = (columns - (x1 + x2) / 2).abs(), (rows - (y1 + y2) / 2).abs()  # (N, 1, w), (N, h, 1)
+    dx, dy = (x - (x1 + x2) / 2).abs(), (y - (y1 + y2) / 2).abs()  # (N, 1, w), (N, h, 1)
     center = (dx <= width * CENTER_SHARE) & (dy <= height * CENTER_SHARE)
     growth = 0.5 + BOX_GROWTH
     keypoints = (dx <= width * growth + BOX_MARGIN) & (dy <= height * growth + BOX_MARGIN)
@@ -309,7 +309,7 @@ def _box_weights(boxes: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, 
 
 @torch.no_grad()
 def decode_people(heads: BoxHeads, *, max_persons: int = MAX_PERSONS) -> tuple[Tensor, Tensor, Tensor]:
-    """Read the boxes and keypoints of the people in each image.
+    """Decode the boxes and keypoints of the people in each image.
 
     Args:
         heads: maps of N images.
@@ -325,11 +325,11 @@ def decode_people(heads: BoxHeads, *, max_persons: int = MAX_PERSONS) -> tuple[T
     peak = (centers - F.max_pool2d(centers, 5, stride=1, padding=2)).abs() < PEAK_TOLERANCE
     best, cells = (centers * peak).flatten(1).topk(max_persons, dim=1)  # (N, P)
     boxes = _person_boxes(heads, cells)  # (N, P, 4)
-    ky, kx = (values[..., None, None] for values in _regressed(heads.regress, cells))  # (N, P, 17, 1, 1)
-    rows, columns = _grid(height, width, centers.device)  # (h, 1), (1, w)
-    squares = (rows - ky) ** 2 + (columns - kx) ** 2  # (N, P, 17, h, w)
+    ky, kx = (values[..., None, None] for values in _regress_keypoints(heads.regress, cells))  # (N, P, 17, 1, 1)
+    y, x = _grid(height, width, centers.device)  # (h, 1), (1, w)
+    squares = (y - ky) ** 2 + (x - kx) ** 2  # (N, P, 17, h, w)
     x1, y1, x2, y2 = (side[..., None, None] for side in boxes.unbind(dim=2))  # (N, P, 1, 1)
-    inside = (rows >= y1) & (rows < y2) & (columns >= x1) & (columns < x2)  # (N, P, h, w)
+    inside = (y >= y1) & (y < y2) & (x >= x1) & (x < x2)  # (N, P, h, w)
     spread = torch.exp(-squares / (KEYPOINT_VARIANCE * min(height, width)))
     joint = scores[:, None] * spread * inside[:, :, None]  # (N, P, 17, h, w)
     peaks = joint.flatten(3).argmax(dim=3)  # (N, P, 17)
@@ -337,29 +337,29 @@ def decode_people(heads: BoxHeads, *, max_persons: int = MAX_PERSONS) -> tuple[T
     confidence = everyone.gather(3, peaks[..., None])[..., 0]  # (N, P, 17)
     counts = confidence > MIN_SCORED_CONFIDENCE  # (N, P, 17)
     mean = (confidence * counts).sum(dim=2) / counts.sum(dim=2).clamp(min=1)  # (N, P)
-    keypoints = torch.cat((_points(heads.offset, peaks) * STRIDE, confidence[..., None]), dim=3)
+    keypoints = torch.cat((_refine_peaks(heads.offset, peaks) * STRIDE, confidence[..., None]), dim=3)
     return boxes * STRIDE, keypoints, best * mean
 
 
 def _person_boxes(heads: BoxHeads, cells: Tensor) -> Tensor:
     """Return boxes (N, P, 4) xyxy in cells, clipped to the map, of the people with these central cells (N, P)."""
     height, width = heads.center.shape[2:]
-    half = _gathered(heads.box_scale, cells).clamp(min=0) / 2  # (N, P, 2) y, x
-    middle = torch.stack((cells // width, cells % width), dim=2) + _gathered(heads.box_offset, cells)  # (N, P, 2) y, x
+    half = _gather(heads.box_scale, cells).clamp(min=0) / 2  # (N, P, 2) y, x
+    middle = torch.stack((cells // width, cells % width), dim=2) + _gather(heads.box_offset, cells)  # (N, P, 2) y, x
     y1, x1 = (middle - half).unbind(dim=2)
     y2, x2 = (middle + half).unbind(dim=2)
     return torch.stack((x1.clamp(0, width), y1.clamp(0, height), x2.clamp(0, width), y2.clamp(0, height)), dim=2)
 
 
-def _regressed(regress: Tensor, cells: Tensor) -> tuple[Tensor, Tensor]:
+def _regress_keypoints(regress: Tensor, cells: Tensor) -> tuple[Tensor, Tensor]:
     """Return rows and columns (N, P, 17), in cells, of the keypoints regressed from central cells (N, P)."""
     width = regress.shape[3]
-    values = _gathered(regress, cells)  # (N, P, 34)
+    values = _gather(regress, cells)  # (N, P, 34)
     return (cells // width)[..., None] + values[..., 0::2], (cells % width)[..., None] + values[..., 1::2]
 
 
-def _points(offset: Tensor, peaks: Tensor) -> Tensor:
-    """Return x, y in cells (N, P, 17, 2) of the keypoints in the cells `peaks` (N, P, 17)."""
+def _refine_peaks(offset: Tensor, peaks: Tensor) -> Tensor:
+    """Return x, y in cells (N, P, 17, 2) of the keypoints with the peaks (N, P, 17), indices of cells."""
     width = offset.shape[3]
     num_cells = offset.shape[2] * offset.shape[3]
     by_keypoint = offset.float().reshape(len(offset), NUM_KEYPOINTS, 2, num_cells)  # (N, 17, 2, h * w)
@@ -368,7 +368,7 @@ def _points(offset: Tensor, peaks: Tensor) -> Tensor:
     return torch.stack((peaks % width + dx, peaks // width + dy), dim=3)
 
 
-def _gathered(maps: Tensor, cells: Tensor) -> Tensor:
+def _gather(maps: Tensor, cells: Tensor) -> Tensor:
     """Return the values (N, P, C) of maps (N, C, h, w) in the cells with the indices `cells` (N, P)."""
     flat = maps.float().flatten(2)  # (N, C, h * w)
     return flat.gather(2, cells[:, None].expand(-1, flat.shape[1], -1)).transpose(1, 2)
@@ -376,9 +376,9 @@ def _gathered(maps: Tensor, cells: Tensor) -> Tensor:
 
 def _grid(height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Return the indices of the rows (h, 1) and columns (1, w), float32."""
-    rows = torch.arange(height, dtype=torch.float32, device=device)
-    columns = torch.arange(width, dtype=torch.float32, device=device)
-    return rows[:, None], columns[None]
+    y = torch.arange(height, dtype=torch.float32, device=device)
+    x = torch.arange(width, dtype=torch.float32, device=device)
+    return y[:, None], x[None]
 
 
 def _distance(dy: Tensor, dx: Tensor) -> Tensor:

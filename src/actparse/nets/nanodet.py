@@ -18,18 +18,18 @@ from actparse.core.errors import ConfigError, ShapeError, expect_shape
 from actparse.nets.boxes import class_wise_nms, clip_boxes
 
 INPUT_MULTIPLE = 32  # pixels; sides of the input
-STRIDES = (8, 16, 32)  # pixels of the input to a cell of each map
+STRIDES = (8, 16, 32)  # pixels of the input per cell of each map
 SLOPE = 0.1  # of the leaky ReLU below 0
 STEM_CHANNELS = 32
 STAGE_CHANNELS = (32, 64, 128, 256)  # inside each stage; its output has twice as many
-STAGE_BLOCKS = (1, 2, 2, 3)  # number in each stage
+STAGE_BLOCKS = (1, 2, 2, 3)  # blocks in each stage
 FEATURE_CHANNELS = 128  # of the pyramid and the head
 COCO_CLASSES = 80  # of the published file; the first is the person
 
 
 @dataclass(frozen=True, kw_only=True)
 class NanodetConfig:
-    """The classes of the detector and the range of its distances."""
+    """Number of classes, and range of the distances of a box's sides."""
 
     num_classes: int = 1
     max_distance: int = 10  # cells; a side's distance is an expectation over 0..max_distance
@@ -58,7 +58,7 @@ class ConvRelu(nn.Module):
 
 
 class CspStage(nn.Module):
-    """Pairs of convolutions with concatenated outputs, and a path around all of them; 2 `width` output channels."""
+    """Pairs of convolutions with concatenated outputs, and a shortcut around all of them; 2 `width` output channels."""
 
     def __init__(self, in_channels: int, width: int, *, num_blocks: int, stride: int) -> None:
         super().__init__()
@@ -69,16 +69,16 @@ class CspStage(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, H, W) to (N, 2 width, H / stride, W / stride)."""
-        around = self.first(x)
-        y = around
+        shortcut = self.first(x)
+        y = shortcut
         for outer, inner in zip(self.outer, self.inner, strict=True):
             u = outer(y)
             y = torch.cat((inner(u), u), dim=1)
-        return torch.cat((self.last(y), around), dim=1)
+        return torch.cat((self.last(y), shortcut), dim=1)
 
 
 class Backbone(nn.Module):
-    """Images to features at strides 8, 16 and 32."""
+    """The backbone: it maps images to features at strides 8, 16 and 32."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -118,7 +118,7 @@ class Nanodet(nn.Module):
             distance of each side, left, top, right, bottom.
 
         Raises:
-            ShapeError: `images` is not (N, 3, H, W), or H or W is no multiple of 32.
+            ShapeError: `images` is not (N, 3, H, W), or H or W is not a multiple of 32.
         """
         expect_shape("images", images, (None, 3, None, None))
         if any(side % INPUT_MULTIPLE for side in images.shape[2:]):
@@ -126,14 +126,14 @@ class Nanodet(nn.Module):
         features = [lateral(f) for lateral, f in zip(self.laterals, self.backbone(images), strict=True)]
         levels = list(pairwise(range(len(features))))  # fine, coarse
         for fine, coarse in reversed(levels):
-            features[fine] = features[fine] + _resized(features[coarse], features[fine])
+            features[fine] = features[fine] + _resize_like(features[coarse], features[fine])
         for fine, coarse in levels:
-            features[coarse] = features[coarse] + _resized(features[fine], features[coarse])
+            features[coarse] = features[coarse] + _resize_like(features[fine], features[coarse])
         heads = zip(self.head_convs, self.head_outputs, features, strict=True)
         return [output(conv(feature)) for conv, output, feature in heads]
 
 
-def _resized(x: Tensor, like: Tensor) -> Tensor:
+def _resize_like(x: Tensor, like: Tensor) -> Tensor:
     return F.interpolate(x, size=like.shape[2:], mode="bilinear", align_corners=False)
 
 
@@ -163,8 +163,8 @@ def decode_boxes(maps: Sequence[Tensor], config: NanodetConfig) -> tuple[Tensor,
     """
     boxes, scores = [], []
     for stride, level in zip(STRIDES, maps, strict=True):
-        rows = level.float().flatten(2).transpose(1, 2)  # (N, h * w, C)
-        logits, sides = rows[..., : config.num_classes], rows[..., config.num_classes :]
+        outputs = level.float().flatten(2).transpose(1, 2)  # (N, h * w, C)
+        logits, sides = outputs[..., : config.num_classes], outputs[..., config.num_classes :]
         steps = torch.arange(config.max_distance + 1, dtype=torch.float32, device=level.device)  # (11,)
         probabilities = sides.reshape(*sides.shape[:2], 4, config.max_distance + 1).softmax(dim=3)  # (N, h * w, 4, 11)
         distances = stride * (probabilities * steps).sum(dim=3)  # (N, h * w, 4) left, top, right, bottom
@@ -176,9 +176,9 @@ def decode_boxes(maps: Sequence[Tensor], config: NanodetConfig) -> tuple[Tensor,
 
 def _cell_centers(height: int, width: int, stride: int, device: torch.device) -> Tensor:
     """Return x, y of the cells (h * w, 2), pixels, row by row."""
-    rows = (torch.arange(height, dtype=torch.float32, device=device) + 0.5) * stride
-    columns = (torch.arange(width, dtype=torch.float32, device=device) + 0.5) * stride
-    return torch.stack((columns.repeat(height), rows.repeat_interleave(width)), dim=1)
+    y = (torch.arange(height, dtype=torch.float32, device=device) + 0.5) * stride
+    x = (torch.arange(width, dtype=torch.float32, device=device) + 0.5) * stride
+    return torch.stack((x.repeat(height), y.repeat_interleave(width)), dim=1)
 
 
 @torch.no_grad()
@@ -199,7 +199,7 @@ def detect(
         image_sizes: (height, width) of each image without its padding, pixels; boxes are clipped to it.
         min_score: boxes with a score at or below it are dropped.
         max_iou: of two boxes of a class with a larger IoU, the one with the lower score is dropped.
-        max_boxes: largest number of boxes for each image; those with the highest scores are kept.
+        max_boxes: largest number of boxes for each image; those with the highest scores.
 
     Returns:
         For each image boxes (n, 4) xyxy in pixels of the input, scores (n,) in [0, 1], labels (n,) int64, best first.

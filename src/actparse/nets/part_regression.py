@@ -1,6 +1,6 @@
-"""A small network from a pose to the boxes of the body parts, with how well each of them is likely to fit.
+"""A small network that maps a pose to the boxes of the body parts, with the expected IoU of each box.
 
-Positions are relative to the pose and in units of its torso; the stage that uses the network converts them.
+Positions are relative to the pose and in torso lengths; the stage that uses the network converts them.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from actparse.core.errors import ConfigError, expect_shape
 from actparse.core.vocabulary import NUM_KEYPOINTS, PARTS
 from actparse.nets.boxes import cxcywh_to_xyxy, giou
 
-MAX_LOG_SIDE = 3.0  # of a box's side, in torsos, on both sides of 0
-MAX_POSITION = 8.0  # torsos from the pose's middle; further keypoints are moved there
+MAX_LOG_SIDE = 3.0  # largest absolute logarithm of a box's side in torso lengths
+MAX_POSITION = 8.0  # torso lengths from the pose's middle; farther keypoints are clipped to it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class PartRegressionConfig:
 
 
 class PartRegression(nn.Module):
-    """Fully connected layers on a pose."""
+    """The network: fully connected layers on a pose."""
 
     def __init__(self, config: PartRegressionConfig) -> None:
         super().__init__()
@@ -51,11 +51,11 @@ class PartRegression(nn.Module):
         """Map poses to the boxes of their parts.
 
         Args:
-            poses: (N, 17, 3) x, y from the pose's middle in torsos, confidence in [0, 1].
+            poses: (N, 17, 3) x, y from the pose's middle in torso lengths, confidence in [0, 1].
 
         Returns:
-            Boxes (N, 10, 4) xyxy in the same units and logits (N, 10) of how well each box fits: the IoU that is
-            expected, 0 for a part that is not visible.
+            Boxes (N, 10, 4) xyxy in the same units and logits (N, 10) of the expected IoU of each box, which is 0 for a
+            part that is not visible.
 
         Raises:
             ShapeError: `poses` has another shape.
@@ -70,12 +70,12 @@ class PartRegression(nn.Module):
 
 
 def part_losses(boxes: Tensor, logits: Tensor, targets: Tensor) -> dict[str, Tensor]:
-    """Compare predicted boxes with true ones.
+    """Compute the losses of predicted boxes.
 
     Args:
-        boxes: (N, 10, 4) xyxy in torsos.
+        boxes: (N, 10, 4) xyxy in torso lengths.
         logits: (N, 10) of the expected IoU.
-        targets: (N, 10, 4) xyxy in torsos; zeros where a part is not visible.
+        targets: (N, 10, 4) xyxy in torso lengths; zeros for a part that is not visible.
 
     Returns:
         Scalars: "giou" and "l1", means over the visible parts, and "fit", the cross-entropy of the expected IoU.
@@ -93,7 +93,7 @@ def part_losses(boxes: Tensor, logits: Tensor, targets: Tensor) -> dict[str, Ten
 
 
 def _iou(a: Tensor, b: Tensor) -> Tensor:
-    """IoU (M,) of boxes in the same rows."""
+    """Return the IoU (M,) of boxes (M, 4) in the same rows."""
     shared = (torch.minimum(a[:, 2:], b[:, 2:]) - torch.maximum(a[:, :2], b[:, :2])).clamp(min=0).prod(dim=1)
     areas = (a[:, 2:] - a[:, :2]).prod(dim=1) + (b[:, 2:] - b[:, :2]).prod(dim=1)
     return shared / (areas - shared).clamp(min=1e-6)

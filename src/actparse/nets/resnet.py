@@ -1,7 +1,7 @@
-"""ResNet: the backbone of the detectors and of the 2-D action network's still-image ancestor, public or tiny.
+"""ResNet: the backbone of the detectors and of the baseline, public or tiny.
 
-Names of the parameters are those of the public checkpoints (conv1, bn1, layer1.0.conv1 ...), without a prefix.
-Source: He et al., Deep Residual Learning, 2016; the stride's place follows He's own release or torchvision's.
+Parameters have the names of the public checkpoints (conv1, bn1, layer1.0.conv1 ...), without a prefix.
+Source: He et al., Deep Residual Learning, 2016; the position of the stride follows He's release or torchvision.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ _DEPTHS: dict[int, tuple[BlockName, tuple[int, ...]]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class ResNetConfig:
-    """A ResNet's sizes. Four stages by default; every tuple has one entry per stage."""
+    """Sizes of a ResNet. Four stages by default; every tuple has one entry per stage."""
 
     block: BlockName = "bottleneck"
     num_blocks: tuple[int, ...] = (3, 4, 6, 3)
-    widths: tuple[int, ...] = (64, 128, 256, 512)  # channels inside a block; a bottleneck puts out four times as many
+    widths: tuple[int, ...] = (64, 128, 256, 512)  # channels inside a block; a bottleneck outputs four times as many
     stem_width: int = 64  # channels
     stem_kernel: int = 7  # pixels, odd; the stem's stride is 2
     stem_pool: bool = True  # a 3 x 3 max-pool of stride 2 after the stem
     strides: tuple[int, ...] = (1, 2, 2, 2)
     dilations: tuple[int, ...] = (1, 1, 1, 1)  # of every 3 x 3 convolution of the stage
-    stride_in: StridePlace = "3x3"  # which convolution of a bottleneck strides: "1x1" He's (YOLOF), "3x3" torchvision's
+    stride_in: StridePlace = "3x3"  # strided convolution of a bottleneck: "1x1" as He (YOLOF), "3x3" as torchvision
     in_channels: int = 3
-    frozen_stages: int = -1  # not trained: -1 nothing, 0 the stem, n the stem and the first n stages
-    freeze_batch_norm: bool = False  # all batch norms keep their weights and their running statistics in training
+    frozen_stages: int = -1  # without training: -1 none, 0 the stem, n the stem and the first n stages
+    freeze_batch_norm: bool = False  # all batch norms have fixed weights and running statistics in training
 
     def __post_init__(self) -> None:
         for name in ("num_blocks", "widths", "strides", "dilations"):
@@ -67,7 +67,7 @@ class ResNetConfig:
 
     @property
     def stride(self) -> int:
-        """Pixels of the image from one cell of the last stage to the next."""
+        """Pixels of the image per cell of the last stage."""
         return 2 * (2 if self.stem_pool else 1) * prod(self.strides)
 
     @property
@@ -98,7 +98,7 @@ class BasicBlock(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """1 x 1, 3 x 3 and 1 x 1 convolution and the shortcut; four times `width` channels come out."""
+    """1 x 1, 3 x 3 and 1 x 1 convolution and the shortcut; the output has four times `width` channels."""
 
     def __init__(self, in_channels: int, width: int, *, stride: int, dilation: int, stride_in: StridePlace) -> None:
         super().__init__()
@@ -145,7 +145,7 @@ class ResNet(nn.Module):
         return self.stages(images)[-1]
 
     def stages(self, images: Tensor) -> list[Tensor]:
-        """Every stage's output, the stem's (after its pool, where it has one) first."""
+        """Return every stage's output, first that of the stem (after its pool, if it has one)."""
         features = [self.maxpool(self.relu(self.bn1(self.conv1(images))))]
         for name in self._stage_names():
             features.append(self.get_submodule(name)(features[-1]))
@@ -185,10 +185,10 @@ def resnet_config(
     dilations: Sequence[int] = (1, 1, 1, 1),
     frozen: bool = False,
 ) -> ResNetConfig:
-    """The sizes of ResNet-18, 34, 50, 101 or 152; `frozen` as detectors fine-tune it (stem, stage 1, batch norms).
+    """Return the sizes of ResNet-18, 34, 50, 101 or 152; `frozen` fixes stem, stage 1 and batch norms, as in detectors.
 
     Raises:
-        ConfigError: `depth` is none of these, or a size is out of range.
+        ConfigError: `depth` is not one of these, or a size is out of range.
     """
     if depth not in _DEPTHS:
         raise ConfigError(f"resnet.depth must be one of {', '.join(map(str, _DEPTHS))}, got {depth}")
@@ -225,8 +225,8 @@ def _stage(config: ResNetConfig, index: int, in_channels: int) -> nn.Sequential:
     width, dilation = config.widths[index], config.dilations[index]
     channels = in_channels
     blocks: list[nn.Module] = []
-    for number in range(config.num_blocks[index]):
-        stride = config.strides[index] if number == 0 else 1
+    for block_index in range(config.num_blocks[index]):
+        stride = config.strides[index] if block_index == 0 else 1
         if config.block == "basic":
             blocks.append(BasicBlock(channels, width, stride=stride, dilation=dilation))
         else:
@@ -236,7 +236,7 @@ def _stage(config: ResNetConfig, index: int, in_channels: int) -> nn.Sequential:
 
 
 def _initialise(net: nn.Module) -> None:
-    """Kaiming-normal convolutions, batch norms of weight 1 and bias 0. Source: He et al., Delving Deep, 2015."""
+    """Initialise convolutions Kaiming-normal, batch norms with 1 and 0. Source: He et al., Delving Deep, 2015."""
     for module in net.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

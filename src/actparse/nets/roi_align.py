@@ -1,7 +1,7 @@
-"""RoIAlign: features of boxes, read from a feature map by bilinear interpolation and averaged over the cells of a grid.
+"""RoIAlign: features of boxes from a feature map, by bilinear interpolation, averaged in the cells of a grid.
 
-A cell's mean over a regular grid of bilinear samples is separable: it weighs rows, then columns. So a box costs two
-small matrix products, whatever its number of samples, and no sampled feature is ever held in memory.
+A cell's mean over a regular grid of bilinear samples is separable: a weighted mean over rows, then over columns. So a
+box needs two small matrix products for any number of samples, and no samples are stored in memory.
 Source: He et al., Mask R-CNN, 2017, section 3; borders and `aligned` as in torchvision's and detectron2's operators.
 """
 
@@ -27,20 +27,20 @@ def roi_align(
 
     Args:
         features: (N, C, H, W) maps of N images.
-        boxes: (R, 4) xyxy, pixels of the image, which may leave it; R may be 0. No gradient reaches them.
-        images: (R,) int64, the row of `features` that each box lies in, 0 to N - 1, in any order.
+        boxes: (R, 4) xyxy, pixels of the image, which may leave it; R may be 0. They get no gradient.
+        images: (R,) int64, the index in `features` of each box's image, 0 to N - 1, in any order.
         size: (h, w) cells of a box.
-        spatial_scale: of the boxes to the map, 1 / stride; greater than 0.
-        sampling_ratio: samples of a cell along each axis; None takes ceil(cell's side on the map), as published.
-        aligned: the map's cells have their values at their middles, half a cell from their corners. False is the first
-            release's rule: values at the corners, and boxes of less than one cell are taken as one cell wide.
+        spatial_scale: from the boxes to the map, 1 / stride; greater than 0.
+        sampling_ratio: samples of a cell along each axis; None: ceil(cell's side on the map), as published.
+        aligned: the map's values are at the middles of its cells, half a cell from the corners. False is the rule of
+            the first release: values at the corners, and boxes of less than one cell count as one cell wide.
 
     Returns:
         (R, C, h, w), the dtype of `features`. A sample less than one cell outside the map has the border's value, one
-        further out is 0; a box without any extent is 0 if `aligned` and adaptive.
+        farther out is 0; a box without extent is 0 if `aligned` and `sampling_ratio` is None.
 
     Raises:
-        ShapeError: a tensor has another shape, or `images` names a map that is not there.
+        ShapeError: a tensor has another shape, or `images` has an index without a map.
         ConfigError: `size`, `spatial_scale` or `sampling_ratio` is out of its range.
     """
     _expect_settings(size, spatial_scale, sampling_ratio)
@@ -55,17 +55,17 @@ def roi_align(
         grid = (sampling_ratio, aligned)
         by_column = _axis_weights(corners[:, 0], corners[:, 2], size[1], features.shape[3], *grid)  # (R, w, W)
         by_row = _axis_weights(corners[:, 1], corners[:, 3], size[0], features.shape[2], *grid)  # (R, h, H)
-        place = torch.empty_like(order)
-        place[order] = torch.arange(len(order), device=order.device)
+        positions = torch.empty_like(order)
+        positions[order] = torch.arange(len(order), device=order.device)
     pooled = [wide.new_zeros(0, features.shape[1], *size) + wide.sum() * 0] if not len(boxes) else []
     first = 0
     with torch.autocast(features.device.type, enabled=False):
         for image, count in enumerate(counts):
             if count:
-                rows = slice(first, first + count)
-                pooled.append(_pooled(wide[image], by_row[rows], by_column[rows]))  # (n, C, h, w)
+                selection = slice(first, first + count)
+                pooled.append(_pool_boxes(wide[image], by_row[selection], by_column[selection]))  # (n, C, h, w)
                 first += count
-    return torch.cat(pooled)[place].to(features.dtype)
+    return torch.cat(pooled)[positions].to(features.dtype)
 
 
 def _expect_settings(size: tuple[int, int], spatial_scale: float, sampling_ratio: int | None) -> None:
@@ -78,7 +78,7 @@ def _expect_settings(size: tuple[int, int], spatial_scale: float, sampling_ratio
 
 
 def _boxes_per_image(images: Tensor, num_images: int) -> list[int]:
-    """How many boxes each image has."""
+    """Return the number of boxes of each image."""
     if not len(images):
         return [0] * num_images
     if images.dtype != torch.int64 or int(images.min()) < 0 or int(images.max()) >= num_images:
@@ -91,40 +91,40 @@ def _boxes_per_image(images: Tensor, num_images: int) -> list[int]:
 def _axis_weights(
     starts: Tensor, ends: Tensor, num_cells: int, length: int, sampling_ratio: int | None, aligned: bool
 ) -> Tensor:
-    """What the map's rows, or columns, weigh in the cells of every box.
+    """Compute the weights of the map's rows, or columns, in the cells of every box.
 
     Args:
-        starts: (R,) where the boxes begin on this axis, in cells of the map.
-        ends: (R,) where they end.
-        num_cells: of a box.
-        length: of the map.
+        starts: (R,) lower ends of the boxes on this axis, in cells of the map.
+        ends: (R,) upper ends.
+        num_cells: cells of a box on this axis.
+        length: cells of the map on this axis.
         sampling_ratio: as in `roi_align`.
         aligned: as in `roi_align`.
 
     Returns:
-        (R, num_cells, length); the weights of a cell sum to 1 where all its samples lie on the map.
+        (R, num_cells, length); the weights of a cell sum to 1 if all its samples are on the map.
     """
     offset = 0.5 if aligned else 0.0
     extents = ends - starts if aligned else (ends - starts).clamp(min=1.0)  # (R,)
     steps = extents / num_cells  # (R,)
     adaptive = steps.ceil().clamp(min=0)
     counts = adaptive if sampling_ratio is None else torch.full_like(steps, sampling_ratio)  # (R,) samples of a cell
-    most = int(counts.max()) if len(counts) else 0
-    numbers = torch.arange(most, device=starts.device, dtype=starts.dtype)  # (G,)
-    share = (numbers + 0.5) / counts.clamp(min=1)[:, None]  # (R, G) of a cell
+    max_count = int(counts.max()) if len(counts) else 0
+    sample_indices = torch.arange(max_count, device=starts.device, dtype=starts.dtype)  # (G,)
+    share = (sample_indices + 0.5) / counts.clamp(min=1)[:, None]  # (R, G) of a cell
     cells = torch.arange(num_cells, device=starts.device, dtype=starts.dtype)  # (P,)
     at = (starts - offset)[:, None, None] + (cells[:, None] + share[:, None]) * steps[:, None, None]  # (R, P, G)
-    counted = (numbers < counts[:, None])[:, None] & (at >= -1.0) & (at <= length)  # (R, P, G)
+    is_valid = (sample_indices < counts[:, None])[:, None] & (at >= -1.0) & (at <= length)  # (R, P, G)
     at = at.clamp(0, length - 1)
     low = at.floor()  # (R, P, G)
     to_high = at - low  # (R, P, G) 0 on the last row
-    worth = counted / counts.clamp(min=1)[:, None, None]  # (R, P, G)
+    sample_weights = is_valid / counts.clamp(min=1)[:, None, None]  # (R, P, G)
     weights = at.new_zeros(len(starts), num_cells, length)
-    weights.scatter_add_(2, low.long(), (1 - to_high) * worth)
-    return weights.scatter_add_(2, (low.long() + 1).clamp(max=length - 1), to_high * worth)
+    weights.scatter_add_(2, low.long(), (1 - to_high) * sample_weights)
+    return weights.scatter_add_(2, (low.long() + 1).clamp(max=length - 1), to_high * sample_weights)
 
 
-def _pooled(feature_map: Tensor, by_row: Tensor, by_column: Tensor) -> Tensor:
-    """Boxes of one map (C, H, W), with weights (n, h, H) and (n, w, W) -> (n, C, h, w)."""
+def _pool_boxes(feature_map: Tensor, by_row: Tensor, by_column: Tensor) -> Tensor:
+    """Pool boxes of one map (C, H, W), given weights (n, h, H) and (n, w, W), to (n, C, h, w)."""
     over_rows = torch.einsum("nph,chw->ncpw", by_row, feature_map)  # (n, C, h, W)
     return torch.einsum("ncpw,nqw->ncpq", over_rows, by_column)  # (n, C, h, w)

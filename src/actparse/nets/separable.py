@@ -1,7 +1,7 @@
 """The two halves of a channel-separated 3-D convolution, 1x1x1 and depthwise, and their pool, fast on a CPU.
 
-Each function equals PyTorch's own up to the order of summation, gradients included; parameters keep their usual shapes.
-On a CPU all are at their best on channels_last_3d; on an accelerator they are PyTorch's own.
+Each function equals that of PyTorch up to the order of summation, gradients included; parameters have their usual
+shapes. On a CPU all are fastest with channels_last_3d; on an accelerator they call PyTorch's functions.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _ONES: Triple = (1, 1, 1)
 
 
 def pointwise_conv(clips: Tensor, weight: Tensor, bias: Tensor | None, stride: Triple = _ONES) -> Tensor:
-    """A 1x1x1 convolution, on a CPU one matrix product over channels-last rows.
+    """Apply a 1x1x1 convolution, on a CPU as one matrix product over channels-last rows.
 
     Args:
         clips: (N, C, T, H, W).
@@ -33,12 +33,12 @@ def pointwise_conv(clips: Tensor, weight: Tensor, bias: Tensor | None, stride: T
         return F.conv3d(clips, weight, bias, stride)
     if stride != _ONES:
         clips = _apply(_Subsample, clips, stride)  # (N, C, T', H', W')
-    rows = clips.permute(0, 2, 3, 4, 1)  # (N, T', H', W', C)
-    return F.linear(rows, weight.flatten(1), bias).permute(0, 4, 1, 2, 3)  # (N, M, T', H', W')
+    channels_last = clips.permute(0, 2, 3, 4, 1)  # (N, T', H', W', C)
+    return F.linear(channels_last, weight.flatten(1), bias).permute(0, 4, 1, 2, 3)  # (N, M, T', H', W')
 
 
 def depthwise_conv(clips: Tensor, weight: Tensor, bias: Tensor | None, stride: Triple = _ONES) -> Tensor:
-    """A depthwise 3x3x3 convolution padded by 1; on a CPU in float32 where autocast would take bfloat16.
+    """Apply a depthwise 3x3x3 convolution padded by 1; on a CPU in float32, also if autocast selects bfloat16.
 
     Args:
         clips: (N, C, T, H, W).
@@ -59,7 +59,7 @@ def depthwise_conv(clips: Tensor, weight: Tensor, bias: Tensor | None, stride: T
 
 
 def max_pool_frames(clips: Tensor) -> Tensor:
-    """3x3 max pool with stride 2 of every frame: (N, C, T, H, W) to (N, C, T, H', W'), H' = ceil(H / 2)."""
+    """Apply a 3x3 max pool of stride 2 to every frame: (N, C, T, H, W) to (N, C, T, H', W'), H' = ceil(H / 2)."""
     if clips.device.type != "cpu":
         return F.max_pool3d(clips, (1, 3, 3), (1, 2, 2), (0, 1, 1))
     num_clips, _, num_frames = clips.shape[:3]
@@ -69,7 +69,7 @@ def max_pool_frames(clips: Tensor) -> Tensor:
 
 
 class _Subsample(torch.autograd.Function):
-    """Every stride-th frame, row and column; the gradient is written once, not once an axis."""
+    """Selection of every stride-th frame, row and column; the gradient is written once, not once per axis."""
 
     @staticmethod
     def forward(ctx: Any, clips: Tensor, stride: Triple) -> Tensor:
@@ -84,9 +84,9 @@ class _Subsample(torch.autograd.Function):
 
 
 class _DepthwiseConv(torch.autograd.Function):
-    """Depthwise 3x3x3 whose input gradient is a forward convolution too: flipped kernels on the spread-out gradient.
+    """A depthwise 3x3x3 convolution whose input gradient is also a forward convolution, with flipped kernels.
 
-    oneDNN's own backward pass by data takes several times as long as its forward pass.
+    oneDNN's backward pass for the input takes several times as long as its forward pass.
     """
 
     @staticmethod
@@ -99,44 +99,44 @@ class _DepthwiseConv(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:
         clips, weight = ctx.saved_tensors
-        of_clips = of_weight = of_bias = None
+        clips_gradient = weight_gradient = bias_gradient = None
         gradient = gradient.contiguous(memory_format=torch.channels_last_3d)
         with torch.autocast("cpu", enabled=False):
             if ctx.needs_input_grad[0]:
                 spread = gradient if ctx.stride == _ONES else _spread(gradient, clips.shape, ctx.stride)
-                of_clips = F.conv3d(spread, weight.flip((2, 3, 4)), None, 1, 1, groups=len(weight))
+                clips_gradient = F.conv3d(spread, weight.flip((2, 3, 4)), None, 1, 1, groups=len(weight))
             if ctx.needs_input_grad[1]:
-                of_weight = _weight_gradient(gradient, clips, weight, ctx.stride)
+                weight_gradient = _weight_gradient(gradient, clips, weight, ctx.stride)
             if ctx.needs_input_grad[2]:
-                of_bias = gradient.sum(dim=(0, 2, 3, 4))  # (C,)
-        return of_clips, of_weight, of_bias, None
+                bias_gradient = gradient.sum(dim=(0, 2, 3, 4))  # (C,)
+        return clips_gradient, weight_gradient, bias_gradient, None
 
 
 def _weight_gradient(gradient: Tensor, clips: Tensor, weight: Tensor, stride: Triple) -> Tensor:
-    """Gradient of weights (C, 1, 3, 3, 3): each of their three frames as a 2-D convolution over all frames.
+    """Compute the gradient of weights (C, 1, 3, 3, 3), as a 2-D convolution over all frames for each weight frame.
 
     oneDNN's 2-D pass takes less than half as long as its 3-D one.
     """
     steps, frames = gradient.transpose(1, 2), clips.transpose(1, 2)  # (N, T', C, H', W'), (N, T, C, H, W)
-    of_frames = []
-    for place in (-1, 0, 1):  # of the weights' frame beside the clip's
-        first, end = int(place < 0), min(steps.shape[1], (frames.shape[1] - 1 - place) // stride[0] + 1)
-        met = frames[:, first * stride[0] + place :: stride[0]][:, : end - first].flatten(0, 1)  # (F, C, H, W)
-        asked = steps[:, first:end].flatten(0, 1)  # (F, C, H', W'), F may be 0
-        of_frames.append(_frame_weight_gradient(asked, met, weight[:, :, place + 1], stride[1:]))
-    return torch.stack(of_frames, dim=2)
+    frame_gradients = []
+    for shift in (-1, 0, 1):  # of the weights' frame relative to the clip's frame
+        first, end = int(shift < 0), min(steps.shape[1], (frames.shape[1] - 1 - shift) // stride[0] + 1)
+        inputs = frames[:, first * stride[0] + shift :: stride[0]][:, : end - first].flatten(0, 1)  # (F, C, H, W)
+        gradients = steps[:, first:end].flatten(0, 1)  # (F, C, H', W'), F may be 0
+        frame_gradients.append(_frame_weight_gradient(gradients, inputs, weight[:, :, shift + 1], stride[1:]))
+    return torch.stack(frame_gradients, dim=2)
 
 
 def _frame_weight_gradient(gradient: Tensor, frames: Tensor, weight: Tensor, stride: tuple[int, int]) -> Tensor:
-    wanted, zeros = [False, True, False], [0, 0]  # of frames, weight, bias
-    found: Tensor = torch.ops.aten.convolution_backward(
-        gradient, frames, weight, None, list(stride), [1, 1], [1, 1], False, zeros, len(weight), wanted
+    output_mask, zeros = [False, True, False], [0, 0]  # of frames, weight, bias
+    weight_gradient: Tensor = torch.ops.aten.convolution_backward(
+        gradient, frames, weight, None, list(stride), [1, 1], [1, 1], False, zeros, len(weight), output_mask
     )[1]
-    return found
+    return weight_gradient
 
 
 def _spread(values: Tensor, shape: torch.Size, stride: Triple) -> Tensor:
-    """Zeros of `shape` with `values` at every stride-th frame, row and column."""
+    """Return zeros of `shape` with `values` at every stride-th frame, row and column."""
     spread = torch.empty(shape, dtype=values.dtype, device=values.device, memory_format=torch.channels_last_3d).zero_()
     t, h, w = stride
     spread[:, :, ::t, ::h, ::w] = values

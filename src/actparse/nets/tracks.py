@@ -1,8 +1,8 @@
 """A temporal convolutional network on the keypoints of one person: the action, and the state of each body part.
 
-It reads a window of instants about the one that is asked for. Source: the temporal convolutions over keypoints of
-VideoPose3D (Pavllo et al. 2019), with classifying heads; a part's state is named given the action, as in the paper's
-labels (PCF, section II-C), but for each person alone.
+Its input is a window of instants around the one to classify. Source: the temporal convolutions over keypoints of
+VideoPose3D (Pavllo et al. 2019), with classification heads; states are predicted given the action, as in the paper's
+labels (PCF, section II-C), but separately for each person.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ LEAST_SCALE = 1.0  # pixels; smaller poses are not enlarged further
 
 @dataclass(frozen=True, kw_only=True)
 class TrackConfig:
-    """Size of the network and of what it can say."""
+    """Size of the network and numbers of its labels."""
 
     num_actions: int = 24
-    num_states: tuple[int, ...] = (8,) * len(PARTS)  # that each part can be in
-    num_instants: int = 11  # of a window, odd; the one in the middle is asked for
+    num_states: tuple[int, ...] = (8,) * len(PARTS)  # of each part
+    num_instants: int = 11  # of a window, odd; the middle one is classified
     width: int = 192  # channels
     dilations: tuple[int, ...] = (1, 2, 4)  # of the residual blocks, in instants
     dropout: float = 0.2
-    min_confidence: float = 0.15  # a keypoint below it is not seen
+    min_confidence: float = 0.15  # keypoints below it count as not visible
 
     def __post_init__(self) -> None:
         if self.num_instants < 1 or self.num_instants % 2 == 0:
@@ -48,7 +48,7 @@ class TrackConfig:
 
 
 class TemporalBlock(nn.Module):
-    """A residual block: two convolutions over time, the first one dilated; the length stays."""
+    """A residual block: two convolutions over time, the first one dilated; the length is preserved."""
 
     def __init__(self, width: int, dilation: int, dropout: float) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class TemporalBlock(nn.Module):
 
 
 class TrackNet(nn.Module):
-    """What a person does, from a window of keypoints. An action comes first; the states are named given the action."""
+    """The network: it maps a window of keypoints to a person's action, and to states given the action."""
 
     def __init__(self, config: TrackConfig) -> None:
         super().__init__()
@@ -97,10 +97,10 @@ class TrackNet(nn.Module):
             ShapeError: the windows are of another shape.
         """
         expect_shape("windows", windows, (None, self.config.num_instants, NUM_KEYPOINTS, 3))
-        seen = normalised(windows, self.config.min_confidence)  # (N, K, 17, 3)
-        over_time = self.blocks(self.embed(seen.flatten(2).transpose(1, 2)))  # (N, C, K)
-        asked = over_time[..., self.config.num_instants // 2]  # (N, C)
-        return torch.cat((asked, over_time.mean(dim=2), over_time.amax(dim=2)), dim=1)  # (N, 3C)
+        keypoints = normalised(windows, self.config.min_confidence)  # (N, K, 17, 3)
+        over_time = self.blocks(self.embed(keypoints.flatten(2).transpose(1, 2)))  # (N, C, K)
+        middle = over_time[..., self.config.num_instants // 2]  # (N, C)
+        return torch.cat((middle, over_time.mean(dim=2), over_time.amax(dim=2)), dim=1)  # (N, 3C)
 
     def action_logits(self, features: Tensor) -> Tensor:
         """Map features (N, 3 * width) to logits (N, num_actions)."""
@@ -108,17 +108,17 @@ class TrackNet(nn.Module):
         return logits
 
     def state_logits(self, features: Tensor, actions: Tensor) -> tuple[Tensor, ...]:
-        """Logits of every part's states, given what the action is.
+        """Compute the logits of every part's states, given the action.
 
         Args:
             features: (N, 3 * width).
-            actions: (N, num_actions) probabilities; zeros where nothing is known of it.
+            actions: (N, num_actions) probabilities; zeros if the action is unknown.
 
         Returns:
             For each of the ten parts (N, number of its states).
         """
-        told = self.action_embed(actions)  # (N, C)
-        joined = self.join(torch.cat((features, told), dim=1)).relu()  # (N, C)
+        action_features = self.action_embed(actions)  # (N, C)
+        joined = self.join(torch.cat((features, action_features), dim=1)).relu()  # (N, C)
         logits: Tensor = self.states(joined)  # (N, sum of num_states)
         return torch.split(logits, list(self.config.num_states), dim=1)
 
@@ -128,23 +128,24 @@ class TrackNet(nn.Module):
 
 
 def normalised(windows: Tensor, min_confidence: float) -> Tensor:
-    """Keypoints about the middle of their window, in units of the person's spread; unseen ones are zeros.
+    """Return keypoints relative to the middle of their window, in units of the person's spread; invisible ones are 0.
 
     Args:
         windows: (N, K, 17, 3) x, y in pixels, confidence.
-        min_confidence: of a keypoint that is seen.
+        min_confidence: least confidence of a visible keypoint.
 
     Returns:
-        (N, K, 17, 3); the third number is the confidence.
+        (N, K, 17, 3); the third value is the confidence.
     """
-    seen = (windows[..., 2:] >= min_confidence).float()  # (N, K, 17, 1)
+    visible = (windows[..., 2:] >= min_confidence).float()  # (N, K, 17, 1)
     points = windows[..., :2]
-    count = seen.sum(dim=(1, 2), keepdim=True).clamp(min=1)  # (N, 1, 1, 1)
-    center = (points * seen).sum(dim=(1, 2), keepdim=True) / count  # (N, 1, 1, 2)
-    of_instant = (points * seen).sum(dim=2, keepdim=True) / seen.sum(dim=2, keepdim=True).clamp(min=1)  # (N, K, 1, 2)
-    spread = ((points - of_instant).square().sum(dim=3, keepdim=True) * seen).sum(dim=(1, 2), keepdim=True) / count
+    count = visible.sum(dim=(1, 2), keepdim=True).clamp(min=1)  # (N, 1, 1, 1)
+    center = (points * visible).sum(dim=(1, 2), keepdim=True) / count  # (N, 1, 1, 2)
+    num_visible = visible.sum(dim=2, keepdim=True).clamp(min=1)  # (N, K, 1, 1)
+    of_instant = (points * visible).sum(dim=2, keepdim=True) / num_visible  # (N, K, 1, 2)
+    spread = ((points - of_instant).square().sum(dim=3, keepdim=True) * visible).sum(dim=(1, 2), keepdim=True) / count
     scale = spread.sqrt().clamp(min=LEAST_SCALE)  # (N, 1, 1, 1)
-    return torch.cat(((points - center) / scale * seen, windows[..., 2:] * seen), dim=3)
+    return torch.cat(((points - center) / scale * visible, windows[..., 2:] * visible), dim=3)
 
 
 def tracks(
@@ -153,13 +154,13 @@ def tracks(
     """Build the network with fresh weights.
 
     Args:
-        num_actions: that it tells apart.
-        num_states: of each of the ten parts.
-        num_instants: of a window, odd.
+        num_actions: number of actions.
+        num_states: number of states of each of the ten parts.
+        num_instants: instants of a window, odd.
         width: channels.
 
     Raises:
-        ConfigError: a number is out of its range.
+        ConfigError: a value is out of its range.
     """
     return TrackNet(
         TrackConfig(num_actions=num_actions, num_states=tuple(num_states), num_instants=num_instants, width=width)

@@ -29,7 +29,7 @@ class TsnConfig:
     in_channels: int = 3  # 3 for RGB, 10 for five flow fields as x1, y1, ..., x5, y5
     block: BlockKind = "bottleneck"  # two 1x1 around a 3x3, or two 3x3
     num_blocks: Quad = (3, 4, 6, 3)
-    widths: Quad = (256, 512, 1024, 2048)  # channels that leave each stage
+    widths: Quad = (256, 512, 1024, 2048)  # output channels of each stage
     mid_widths: Quad = (64, 128, 256, 512)  # channels inside a block
     strides: Quad = (1, 2, 2, 2)
     stem_width: int = 64
@@ -58,7 +58,7 @@ def _expect_counts(name: str, values: tuple[int, ...], length: int) -> None:
 
 
 class ConvNorm(nn.Module):
-    """Convolution without bias, batch norm, and ReLU if asked; names `conv` and `bn` as in the public checkpoints."""
+    """Convolution without bias, batch norm and optional ReLU; names `conv` and `bn` as in the public checkpoints."""
 
     def __init__(self, in_width: int, width: int, *, kernel: int = 1, stride: int = 1, relu: bool = True) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class ConvNorm(nn.Module):
 
 
 class TsnBlock(nn.Module):
-    """A residual block; the stride sits on the first 3x3 convolution and on the shortcut."""
+    """A residual block; the first 3x3 convolution and the shortcut have the stride."""
 
     def __init__(
         self, in_width: int, width: int, *, mid_width: int, kind: BlockKind, stride: int, project: bool
@@ -99,7 +99,7 @@ class TsnBlock(nn.Module):
 
 
 class TsnBackbone(nn.Module):
-    """Stem and four stages; `num_features` is the width of what leaves."""
+    """Stem and four stages; `num_features` is the number of output channels."""
 
     def __init__(self, config: TsnConfig) -> None:
         super().__init__()
@@ -142,7 +142,7 @@ def _build_stage(config: TsnConfig, stage: int, in_width: int) -> nn.Sequential:
 
 
 class Tsn(nn.Module):
-    """A video classifier: frames of S segments in, logits of the video out."""
+    """A video classifier: it maps frames of S segments to logits of the video."""
 
     def __init__(self, config: TsnConfig) -> None:
         super().__init__()

@@ -1,6 +1,6 @@
-"""YOLOF: one feature level, a dilated encoder, two branches. Persons in frames, body parts in person crops.
+"""YOLOF: one feature level, a dilated encoder, two branches. For persons in frames, and body parts in person crops.
 
-Names of the parameters are those of the public mmdet checkpoints (backbone, neck, bbox_head).
+Parameters have the names of the public mmdet checkpoints (backbone, neck, bbox_head).
 Source: Chen et al., You Only Look One-level Feature, 2021, sections 4.1 to 4.3.
 """
 
@@ -15,12 +15,12 @@ from torch import Tensor, nn
 from actparse.core.errors import ConfigError
 from actparse.nets.resnet import ResNet, ResNetConfig, resnet_config
 
-_MAX_LOGIT = log(1e8)  # exp of a logit counts up to 1e8. Source: YOLOF's implicit objectness
+_MAX_LOGIT = log(1e8)  # exp of a logit is limited to 1e8. Source: YOLOF's implicit objectness
 
 
 @dataclass(frozen=True, kw_only=True)
 class YolofConfig:
-    """A YOLOF's sizes and the rules that its boxes and losses follow; the defaults are the public R-50 C5's."""
+    """Sizes of a YOLOF, and rules for its boxes and losses; the defaults are those of the public R-50 C5."""
 
     backbone: ResNetConfig = field(default_factory=lambda: resnet_config(50, stride_in="1x1"))
     num_classes: int = 80
@@ -31,12 +31,12 @@ class YolofConfig:
     dilations: tuple[int, ...] = (2, 4, 6, 8)  # one residual block each
     num_cls_convs: int = 2
     num_reg_convs: int = 4
-    prior_score: float = 0.01  # what a fresh network says of every anchor, between 0 and 1
-    max_center_shift: float = 32.0  # pixels that a box's centre may move from its anchor's, on each axis
+    prior_score: float = 0.01  # initial score of every anchor, between 0 and 1
+    max_center_shift: float = 32.0  # pixels, largest distance of a box's centre from its anchor's, on each axis
     max_log_size: float = log(1000 / 16)  # largest log(box side / anchor side)
-    num_matches: int = 4  # nearest predictions, and as many nearest anchors, that become an object's positives
-    min_match_iou: float = 0.15  # a match whose anchor overlaps its object less is ignored
-    ignore_iou: float = 0.7  # an unmatched anchor whose prediction overlaps an object more is ignored
+    num_matches: int = 4  # nearest predictions, and also nearest anchors, that are positives of an object
+    min_match_iou: float = 0.15  # matches are ignored if the anchor overlaps its object less
+    ignore_iou: float = 0.7  # unmatched anchors are ignored if their prediction overlaps an object more
 
     def __post_init__(self) -> None:
         for name in ("anchor_sizes", "dilations"):
@@ -62,7 +62,7 @@ class YolofConfig:
 
     @property
     def stride(self) -> int:
-        """Pixels of the image from one cell of the output to the next."""
+        """Pixels of the image per cell of the output."""
         return self.backbone.stride
 
     @property
@@ -89,7 +89,7 @@ class ConvNormRelu(nn.Module):
 
 
 class EncoderBlock(nn.Module):
-    """A dilated bottleneck; its ReLU comes before the sum and none after it."""
+    """A dilated bottleneck; its last ReLU is before the sum, and there is none after it."""
 
     def __init__(self, channels: int, mid: int, dilation: int) -> None:
         super().__init__()
@@ -104,7 +104,7 @@ class EncoderBlock(nn.Module):
 
 
 class DilatedEncoder(nn.Module):
-    """Projects the last stage and widens its receptive field; no ReLU follows the two projections."""
+    """Projection of the last stage and enlargement of its receptive field; no ReLU follows the two projections."""
 
     def __init__(self, in_channels: int, channels: int, mid: int, dilations: tuple[int, ...]) -> None:
         super().__init__()
@@ -126,7 +126,7 @@ class DilatedEncoder(nn.Module):
 
 
 class YolofHead(nn.Module):
-    """The class branch, and the box branch that also tells objects from background."""
+    """The class branch, and the box branch with the objectness."""
 
     def __init__(self, config: YolofConfig) -> None:
         super().__init__()
@@ -145,7 +145,7 @@ class YolofHead(nn.Module):
         return fuse_objectness(cls.float(), objectness.float()), reg.float()
 
     def branches(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Class logits (N, A * K, h, w), objectness logits (N, A, h, w), box deltas (N, A * 4, h, w), none fused."""
+        """Return unfused class logits (N, A * K, h, w), objectness logits (N, A, h, w), box deltas (N, A * 4, h, w)."""
         cls_features = self.cls_subnet(features)  # (N, channels, h, w)
         reg_features = self.bbox_subnet(features)  # (N, channels, h, w)
         return self.cls_score(cls_features), self.object_pred(reg_features), self.bbox_pred(reg_features)
@@ -166,8 +166,8 @@ class Yolof(nn.Module):
         """Find objects in images (N, 3, H, W), normalised; h = ceil(H / stride), w = ceil(W / stride).
 
         Returns:
-            Logits (N, A * K, h, w), float32, class and objectness fused, anchor-major: channel a * K + k. A sigmoid
-            makes them scores. And box deltas (N, A * 4, h, w), float32: channel a * 4 + one of dx, dy, dw, dh.
+            Logits (N, A * K, h, w), float32, class and objectness fused, anchor-major: channel a * K + k. Their
+            sigmoids are scores. And box deltas (N, A * 4, h, w), float32: channel a * 4 + one of dx, dy, dw, dh.
         """
         features = self.backbone(images)  # (N, C, h, w)
         encoded = self.neck(features)  # (N, encoder_channels, h, w)
@@ -176,14 +176,14 @@ class Yolof(nn.Module):
 
 
 def fuse_objectness(cls: Tensor, objectness: Tensor) -> Tensor:
-    """The logit of sigmoid(class) * sigmoid(objectness), as long as neither logit is above ln 1e8.
+    """Compute the logit of sigmoid(class) * sigmoid(objectness), with both logits limited to ln 1e8.
 
     Args:
         cls: (N, A * K, h, w) class logits, anchor-major.
         objectness: (N, A, h, w) objectness logits.
 
     Returns:
-        (N, A * K, h, w). The limit is put on the logits, so that no gradient becomes 0 * infinity.
+        (N, A * K, h, w). The limit applies to the logits, so that no gradient becomes 0 * infinity.
 
     Source: Chen et al., 2021, section 4.3, "implicit objectness".
     """
@@ -196,13 +196,13 @@ def fuse_objectness(cls: Tensor, objectness: Tensor) -> Tensor:
 
 
 def yolof(depth: int = 50, num_classes: int = 80, *, in_channels: int = 3, frozen: bool = False) -> Yolof:
-    """Build the public YOLOF C5 on ResNet-50 or 101 (or 18, 34, 152) with fresh weights.
+    """Build the public YOLOF C5 on ResNet-50 or 101 (or 18, 34, 152) with random weights.
 
     Args:
         depth: of the ResNet.
         num_classes: K.
         in_channels: of the images.
-        frozen: as public training has it: the stem, stage 1 and the backbone's batch norms are not trained.
+        frozen: the stem, stage 1 and the backbone's batch norms are not trained, as in the public training.
     """
     backbone = resnet_config(depth, stride_in="1x1", in_channels=in_channels, frozen=frozen)
     return Yolof(YolofConfig(backbone=backbone, num_classes=num_classes))

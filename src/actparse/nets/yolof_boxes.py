@@ -1,4 +1,4 @@
-"""YOLOF's boxes: anchors, the coding of boxes as deltas, and what its maps say once decoded."""
+"""Boxes of YOLOF: anchors, coding of boxes as deltas, and decoding of its maps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from actparse.nets.yolof import YolofConfig
 
 
 def grid_anchors(config: YolofConfig, feature_size: tuple[int, int], device: torch.device | str = "cpu") -> Tensor:
-    """The anchors of a feature map of (height, width) cells.
+    """Return the anchors of a feature map of (height, width) cells.
 
     Returns:
         (h * w * A, 4) float32 xyxy, pixels of the image; row (y * w + x) * A + index of the size.
@@ -29,14 +29,14 @@ def grid_anchors(config: YolofConfig, feature_size: tuple[int, int], device: tor
 
 
 def decode_boxes(anchors: Tensor, deltas: Tensor, config: YolofConfig) -> Tensor:
-    """Boxes that the deltas make of the anchors.
+    """Apply deltas to anchors.
 
     Args:
         anchors: (..., 4) xyxy, pixels.
         deltas: (..., 4) dx, dy in anchor sides, dw, dh as logarithms; leading axes that broadcast.
 
     Returns:
-        (..., 4) xyxy, pixels. A centre moves by `max_center_shift` at most, a side grows exp(`max_log_size`) times.
+        (..., 4) xyxy, pixels. A centre moves by up to `max_center_shift`, a side grows by up to exp(`max_log_size`).
     """
     cxcywh = xyxy_to_cxcywh(anchors)  # (..., 4)
     centre, size = cxcywh[..., :2], cxcywh[..., 2:]
@@ -47,14 +47,14 @@ def decode_boxes(anchors: Tensor, deltas: Tensor, config: YolofConfig) -> Tensor
 
 
 def encode_boxes(anchors: Tensor, boxes: Tensor) -> Tensor:
-    """The deltas (..., 4) that turn anchors (..., 4) into boxes (..., 4) of sides above 0, limits aside."""
+    """Return the deltas (..., 4) from anchors (..., 4) to boxes (..., 4) with sides above 0, without limits."""
     source, target = xyxy_to_cxcywh(anchors), xyxy_to_cxcywh(boxes)  # (..., 4)
     shift = (target[..., :2] - source[..., :2]) / source[..., 2:]
     return torch.cat((shift, torch.log(target[..., 2:] / source[..., 2:])), dim=-1)
 
 
 def split_maps(cls: Tensor, reg: Tensor, config: YolofConfig) -> tuple[Tensor, Tensor]:
-    """The network's maps with one row per anchor, in the order of `grid_anchors`.
+    """Reshape the network's maps to one row per anchor, in the order of `grid_anchors`.
 
     Args:
         cls: (N, A * K, h, w) fused logits.
@@ -86,16 +86,16 @@ def detect(
     max_iou: float = 0.6,
     max_boxes: int = 100,
 ) -> list[tuple[Tensor, Tensor, Tensor]]:
-    """Turn the network's maps into boxes, image by image.
+    """Decode the network's maps to the boxes of each image.
 
     Args:
         cls: (N, A * K, h, w) fused logits.
         reg: (N, A * 4, h, w) deltas.
         image_sizes: (height, width) of each of the N images inside its padding, pixels; boxes are clipped to it.
-        min_score: a pair of anchor and class counts when its score is above it.
-        max_candidates: best pairs of anchor and class that reach the suppression.
+        min_score: pairs of anchor and class with a score at or below it are dropped.
+        max_candidates: number of best pairs of anchor and class before the suppression.
         max_iou: a box whose IoU with a better one of its class is above it is dropped.
-        max_boxes: boxes kept of each image.
+        max_boxes: largest number of boxes of each image.
 
     Returns:
         For each image boxes (n, 4) xyxy in pixels of the network's input, scores (n,) in [0, 1] and labels (n,) int64,
@@ -107,12 +107,12 @@ def detect(
     boxes, scores, labels = candidates(cls, reg, config, image_sizes=image_sizes, max_candidates=max_candidates)
     sides = boxes[..., 2:] - boxes[..., :2]  # (N, n, 2)
     usable = (scores > min_score) & (sides > 0).all(dim=-1)  # (N, n)
-    found = []
+    detections = []
     for image_boxes, image_scores, image_labels, keep in zip(boxes, scores, labels, usable, strict=True):
-        some_boxes, some_scores, some_labels = image_boxes[keep], image_scores[keep], image_labels[keep]
-        best = class_wise_nms(some_boxes, some_scores, some_labels, max_iou)[:max_boxes]
-        found.append((some_boxes[best], some_scores[best], some_labels[best]))
-    return found
+        kept_boxes, kept_scores, kept_labels = image_boxes[keep], image_scores[keep], image_labels[keep]
+        best = class_wise_nms(kept_boxes, kept_scores, kept_labels, max_iou)[:max_boxes]
+        detections.append((kept_boxes[best], kept_scores[best], kept_labels[best]))
+    return detections
 
 
 @torch.no_grad()
@@ -124,23 +124,24 @@ def candidates(
     image_sizes: Sequence[tuple[float, float]],
     max_candidates: int = 1000,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The best pairs of anchor and class of each image, decoded and clipped, before any suppression.
+    """Return the best pairs of anchor and class of each image, decoded and clipped, before suppression.
 
     Returns:
-        Boxes (N, n, 4), scores (N, n), labels (N, n) int64, best first; n is `max_candidates` or all pairs there are.
+        Boxes (N, n, 4), scores (N, n), labels (N, n) int64, best first; n is `max_candidates`, or
+        the number of pairs if that is smaller.
     """
     logits, deltas = split_maps(cls, reg, config)  # (N, M, K), (N, M, 4)
     scored = logits.flatten(1)  # (N, M * K)
     best, pairs = scored.topk(min(max_candidates, scored.shape[1]), dim=1)  # (N, n) each
-    rows, labels = pairs // config.num_classes, pairs % config.num_classes  # (N, n) each
-    return _boxes_of_rows(rows, deltas, cls, config, image_sizes), best.sigmoid(), labels
+    indices, labels = pairs // config.num_classes, pairs % config.num_classes  # (N, n) each
+    return _anchor_boxes(indices, deltas, cls, config, image_sizes), best.sigmoid(), labels
 
 
 @torch.no_grad()
 def best_of_each_class(
     cls: Tensor, reg: Tensor, config: YolofConfig, image_sizes: Sequence[tuple[float, float]]
 ) -> tuple[Tensor, Tensor]:
-    """The one best box of every class in every image; no threshold, no suppression.
+    """Return the best box of every class in every image, without threshold and suppression.
 
     Args:
         cls: (N, A * K, h, w) fused logits.
@@ -154,23 +155,23 @@ def best_of_each_class(
         ShapeError: the maps do not fit the config, or there are not N image sizes.
     """
     logits, deltas = split_maps(cls, reg, config)  # (N, M, K), (N, M, 4)
-    best, rows = logits.max(dim=1)  # (N, K) each
-    return _boxes_of_rows(rows, deltas, cls, config, image_sizes), best.sigmoid()
+    best, indices = logits.max(dim=1)  # (N, K) each
+    return _anchor_boxes(indices, deltas, cls, config, image_sizes), best.sigmoid()
 
 
 def _rows(maps: Tensor, depth: int) -> Tensor:
-    """(N, A * depth, h, w) to (N, h * w * A, depth); a view where the maps lie channels last."""
+    """Reshape (N, A * depth, h, w) to (N, h * w * A, depth); a view if the maps are channels last."""
     num_images, channels, height, width = maps.shape
     return maps.permute(0, 2, 3, 1).float().reshape(num_images, height * width * channels // depth, depth)
 
 
-def _boxes_of_rows(
-    rows: Tensor, deltas: Tensor, maps: Tensor, config: YolofConfig, image_sizes: Sequence[tuple[float, float]]
+def _anchor_boxes(
+    indices: Tensor, deltas: Tensor, maps: Tensor, config: YolofConfig, image_sizes: Sequence[tuple[float, float]]
 ) -> Tensor:
-    """Decoded, clipped boxes (N, n, 4) of the anchors with the numbers `rows` (N, n); deltas (N, M, 4)."""
+    """Decode and clip the boxes (N, n, 4) of the anchors with `indices` (N, n); deltas (N, M, 4)."""
     if len(image_sizes) != len(maps):
         raise ShapeError(f"image_sizes must have one row per image, {len(maps)}, got {len(image_sizes)}")
     anchors = grid_anchors(config, (maps.shape[2], maps.shape[3]), maps.device)  # (M, 4)
-    chosen = deltas.gather(1, rows.unsqueeze(-1).expand(-1, -1, 4))  # (N, n, 4)
+    chosen = deltas.gather(1, indices.unsqueeze(-1).expand(-1, -1, 4))  # (N, n, 4)
     sizes = torch.tensor(image_sizes, dtype=torch.float32, device=maps.device).reshape(-1, 2)  # (N, 2)
-    return clip_boxes(decode_boxes(anchors[rows], chosen, config), sizes)
+    return clip_boxes(decode_boxes(anchors[indices], chosen, config), sizes)

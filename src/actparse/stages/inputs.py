@@ -1,4 +1,4 @@
-"""How images become tensors: channel order, mean and standard deviation, fixed in a checkpoint's settings."""
+"""Conversion of images to tensors: channel order, mean and standard deviation, from a checkpoint's settings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ IMAGENET_STD = (58.395, 57.12, 57.375)
 
 @dataclass(frozen=True, kw_only=True)
 class InputNorm:
-    """(x - mean) / std on 0..255 values; `bgr` turns the channels round first, and mean and std are in that order."""
+    """Normalisation (x - mean) / std of 0..255 values; with `bgr` images become BGR first, and mean and std are BGR."""
 
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
@@ -38,5 +38,5 @@ class InputNorm:
 
 
 def stack_images(images: Sequence[NDArray[np.uint8]], device: torch.device) -> Tensor:
-    """Images (H, W, 3) uint8 RGB of one size -> (N, 3, H, W) uint8, channels last in memory."""
+    """Convert N images (H, W, 3) uint8 RGB of one size to (N, 3, H, W) uint8, channels last in memory."""
     return torch.from_numpy(np.stack(images)).to(device).permute(0, 3, 1, 2)

@@ -1,4 +1,4 @@
-"""From a bundle's folder to the stages, ready to run: one safetensors file for each network, named by its kind."""
+"""Loading of a bundle's stages from its folder: one safetensors file for each network, with the kind as its name."""
 
 from __future__ import annotations
 
@@ -40,21 +40,21 @@ from actparse.weights.bundle import NetworkFile, config_from_dict, config_to_dic
 Net = TypeVar("Net", bound=nn.Module)
 
 STAGE_1_KINDS = ("persons", "poses", "parts")
-REGRESSION = "part-regression"  # where a bundle has this network, the parts come from the keypoints too
+REGRESSION = "part-regression"  # if a bundle has this network, parts come from the keypoints too
 CLIP_KINDS = ("action", *(f"states-{group}" for group in GROUPS))
-BASELINE = "baseline"  # where a bundle has this network and none for the action, it does stage 2 alone
-BUNDLE_FILE = "bundle.json"  # name, version, ensembles, how to parse with it, and what was measured with it
+BASELINE = "baseline"  # if a bundle has this network and no action network, it is the whole of stage 2
+BUNDLE_FILE = "bundle.json"  # name, version, ensembles, settings for parsing, and metrics
 MAX_WEIGHT = 1e9  # of a network in an ensemble
-NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")  # of a network in a bundle, which is the name of its file
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")  # of a network in a bundle, and of its file
 
-Ensembles = Mapping[str, list[tuple[str, float]]]  # kind -> the networks that take its place, each with its weight
+Ensembles = Mapping[str, list[tuple[str, float]]]  # kind -> the networks of its ensemble, each with its weight
 
 
 @dataclass(frozen=True)
 class StageBundle:
-    """The stages of one set of weights, what they can say, and who they are.
+    """The stages of one set of weights, with their labels and the hashes of their files.
 
-    Stage 2 is `action` and `states`, and perhaps `tracks`; or `tracks` only; or `baseline` in the place of all three.
+    Stage 2 is `action` and `states`, and perhaps `tracks`; or only `tracks`; or `baseline` instead of all three.
     """
 
     persons: PersonDetector
@@ -62,26 +62,26 @@ class StageBundle:
     parts: PartDetector | PartFusion
     action: Classifier | None
     states: StateRecognizer | None
-    tracks: TrackRecognizer | None  # each person's own states; a set of weights may lack it
+    tracks: TrackRecognizer | None  # separate states for each person; optional
     baseline: BaselineRecognizer | None
     labels: LabelSpace
-    shares: StateShares | None  # how often states are seen in each action; without it, tracks give no reasons
+    shares: StateShares | None  # how often states occur in each action; without it, tracks give no reasons
     model: dict[str, str]  # name of the bundle, SHA-256 of each file
-    inference: Mapping[str, Any]  # fields of ParserConfig that its makers set
-    calibration: Calibration = field(default_factory=Calibration)  # how action scores become a verdict
+    inference: Mapping[str, Any]  # fields of ParserConfig that the bundle recommends
+    calibration: Calibration = field(default_factory=Calibration)  # converts action scores to a verdict
 
 
 def bundled_names() -> tuple[str, ...]:
-    """The names of the bundles that the package ships."""
+    """Return the names of the bundles that are part of the package."""
     folder = Path(str(files("actparse.weights"))) / "bundled"
     return tuple(sorted(path.parent.name for path in folder.glob(f"*/{BUNDLE_FILE}")))
 
 
 def bundle_folder(weights: str | Path) -> Path:
-    """The folder of a shipped bundle's name, or of a path.
+    """Return the folder of a bundle, given its name or path.
 
     Raises:
-        WeightsError: it is neither.
+        WeightsError: `weights` is neither the name of a shipped bundle nor a bundle's folder.
     """
     if str(weights) in bundled_names():
         return Path(str(files("actparse.weights"))) / "bundled" / str(weights)
@@ -97,10 +97,10 @@ def load_bundle(weights: str | Path, *, device: str = "cpu") -> StageBundle:
 
     Args:
         weights: a bundled name or the path of a folder.
-        device: where the networks run.
+        device: on which the networks run.
 
     Raises:
-        WeightsError: a file is missing or damaged, or a network is not of the kind that its stage needs.
+        WeightsError: a file is missing or damaged, or a network does not have the type that its stage needs.
     """
     folder = bundle_folder(weights)
     ensembles = _ensembles(folder)
@@ -152,21 +152,21 @@ def _clip_networks(read: Mapping[str, NetworkFile], ensembles: Ensembles) -> _St
 
 
 def _tracks(file: NetworkFile) -> _Stage2:
-    """The network on tracks only; there are no labels of groups."""
+    """Return stage 2 with only the network on tracks; it has no group labels."""
     tracks = _recognizer(file, None)
     states = sorted({state for of_part in tracks.states for state in of_part})
     return _Stage2(LabelSpace(tracks.actions, tuple(states), {}), tracks=tracks)
 
 
 def _baseline(file: NetworkFile) -> _Stage2:
-    """The baseline alone; it has no labels of groups."""
+    """Return stage 2 with only the baseline; it has no group labels."""
     baseline = build_recognizer(file)
-    known = sorted({state for of_part in baseline.states for state in of_part})
-    return _Stage2(LabelSpace(baseline.actions, tuple(known), {}), baseline=baseline)
+    states = sorted({state for of_part in baseline.states for state in of_part})
+    return _Stage2(LabelSpace(baseline.actions, tuple(states), {}), baseline=baseline)
 
 
 def _files(folder: Path, ensembles: Ensembles) -> list[str]:
-    """The networks of a bundle, which are the names of its files: stage 1, and the clip networks, tracks or both."""
+    """List the networks of a bundle by the names of their files: stage 1, then the clip networks, tracks or both."""
     has = {name: (folder / f"{name}.safetensors").is_file() for name in (BASELINE, REGRESSION, "action", "tracks")}
     stage_1 = [*STAGE_1_KINDS, *([REGRESSION] if has[REGRESSION] else [])]
     if has[BASELINE] and not has["action"] and "action" not in ensembles:
@@ -178,7 +178,7 @@ def _files(folder: Path, ensembles: Ensembles) -> list[str]:
 
 
 def load_parts_without_dots(weights: str | Path, *, device: str = "cpu") -> PartDetector | None:
-    """The part detector that was trained without the pose, for comparison; None where the bundle lacks it.
+    """Load the part detector that was trained without the pose, for comparison; None if the bundle lacks it.
 
     Raises:
         WeightsError: the file is damaged.
@@ -188,37 +188,37 @@ def load_parts_without_dots(weights: str | Path, *, device: str = "cpu") -> Part
 
 
 def load_persons(path: Path, *, device: str = "cpu") -> PersonDetector:
-    """The person detector of one network's file.
+    """Load a person detector from one network's file.
 
     Raises:
-        WeightsError: the file is missing, damaged, or of another kind of network; so do the functions below.
+        WeightsError: the file is missing, damaged, or has another type of network; so do the functions below.
     """
     return build_persons(load_network(path, device=device))
 
 
 def load_poses(path: Path, *, device: str = "cpu") -> PoseEstimator:
-    """The pose estimator of one network's file."""
+    """Load a pose estimator from one network's file."""
     return build_poses(load_network(path, device=device))
 
 
 def build_persons(file: NetworkFile) -> PersonDetector:
-    """Return the person detector of a network that was read.
+    """Build the person detector of a loaded network.
 
     Raises:
-        WeightsError: it is no person detector's network, or its settings are out of range.
+        WeightsError: the network is not a person detector, or its settings are out of range.
     """
     if isinstance(file.net, Nanodet):
-        once = NanodetPersons(*_net_and_settings(file, Nanodet, NanodetPersonsConfig))
-        sure_score = once.config.sure_score
-        return TurnedPersons(once, sure_score=sure_score, max_persons=once.config.max_persons) if sure_score else once
+        detector = NanodetPersons(*_net_and_settings(file, Nanodet, NanodetPersonsConfig))
+        sure_score, max_persons = detector.config.sure_score, detector.config.max_persons
+        return TurnedPersons(detector, sure_score=sure_score, max_persons=max_persons) if sure_score else detector
     return YolofPersons(*_net_and_settings(file, Yolof, PersonsConfig))
 
 
 def build_poses(file: NetworkFile) -> PoseEstimator:
-    """Return the pose estimator of a network that was read.
+    """Build the pose estimator of a loaded network.
 
     Raises:
-        WeightsError: it is no pose network, or its settings are out of range.
+        WeightsError: the network is not a pose network, or its settings are out of range.
     """
     if isinstance(file.net, Movenet):
         return MovenetPoses(*_net_and_settings(file, Movenet, MovenetPosesConfig))
@@ -226,26 +226,26 @@ def build_poses(file: NetworkFile) -> PoseEstimator:
 
 
 def load_parts(path: Path, *, device: str = "cpu") -> PartDetector:
-    """The part detector of one network's file, with dots or without."""
+    """Load a part detector, with dots or without, from one network's file."""
     return PartDetector(*_net_and_settings(load_network(path, device=device), Yolof, PartsConfig))
 
 
 def load_part_fusion(path: Path, detector: PartDetector | None, *, device: str = "cpu") -> PartFusion:
-    """The fusion of a detector with the rule and the network on keypoints that one file holds."""
+    """Combine a detector with the rule and the network on keypoints from one network's file."""
     net, config = _net_and_settings(load_network(path, device=device), PartRegression, PartFusionConfig)
     return PartFusion(detector, net, config)
 
 
 def bundle_name(folder: Path) -> str:
-    """The name that a bundle gives itself."""
+    """Return the name in a bundle's record."""
     return str(_record(folder)["name"])
 
 
 def bundle_inference(folder: Path) -> Mapping[str, Any]:
-    """How to parse with a bundle, as its makers say: fields of ParserConfig, such as the level of its state networks.
+    """Return the settings that a bundle recommends: fields of ParserConfig, such as the level of its state networks.
 
     Raises:
-        WeightsError: it is no JSON object.
+        WeightsError: the record or these settings are not a JSON object.
     """
     raw = _record(folder).get("inference", {})
     if not isinstance(raw, dict):
@@ -254,13 +254,13 @@ def bundle_inference(folder: Path) -> Mapping[str, Any]:
 
 
 def bundle_calibration(folder: Path) -> Calibration:
-    """How a bundle's action scores become a verdict: {"calibration": {"temperature": 1.4, "min_probability": 0.5}}.
+    """Return a bundle's calibration of action scores: {"calibration": {"temperature": 1.4, "min_probability": 0.5}}.
 
     Returns:
-        What the bundle says; without it scores stay as they are, and every action is asserted.
+        The calibration; if the bundle has none, one that leaves scores unchanged and asserts every action.
 
     Raises:
-        WeightsError: it is no JSON object, or a field is unknown or out of its range.
+        WeightsError: it is not a JSON object, or a field is unknown or out of its range.
     """
     raw, where = _record(folder).get("calibration", {}), f"{folder / BUNDLE_FILE}: calibration"
     if not isinstance(raw, dict):
@@ -269,23 +269,23 @@ def bundle_calibration(folder: Path) -> Calibration:
 
 
 def write_calibration(folder: Path, calibration: Calibration, metrics: Mapping[str, Any]) -> None:
-    """Store a calibration in a bundle's folder, and among its metrics what was measured with it.
+    """Store a calibration in a bundle's folder, and add its metrics to those of the bundle.
 
     Raises:
-        WeightsError: the folder's record is no JSON object.
-        OutputError: it cannot be written.
+        WeightsError: the folder's record is not a JSON object.
+        OutputError: the record cannot be written.
     """
     record = _record(folder)
-    measured = {**record.get("metrics", {}), "calibration": dict(metrics)}
-    changed = {**record, "calibration": config_to_dict(calibration), "metrics": measured}
+    all_metrics = {**record.get("metrics", {}), "calibration": dict(metrics)}
+    changed = {**record, "calibration": config_to_dict(calibration), "metrics": all_metrics}
     write_text(folder / BUNDLE_FILE, json.dumps(changed, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def _record(folder: Path) -> dict[str, Any]:
-    """What a bundle says of itself.
+    """Read a bundle's record, the file BUNDLE_FILE in its folder.
 
     Raises:
-        WeightsError: it is no JSON object, or has no name.
+        WeightsError: it is not a JSON object, or has no name.
     """
     path = folder / BUNDLE_FILE
     try:
@@ -299,31 +299,31 @@ def _record(folder: Path) -> dict[str, Any]:
 
 
 def _ensembles(folder: Path) -> Ensembles:
-    """The networks of each kind that a bundle wants together: {"action": [["action", 7], ["action-ir", 1]]}.
+    """Return a bundle's ensembles by kind, read from a record like {"action": [["action", 7], ["action-ir", 1]]}.
 
     Raises:
-        WeightsError: a kind, a name or a weight is not what it must be.
+        WeightsError: a kind, a name or a weight is invalid.
     """
     raw, where = _record(folder).get("ensembles", {}), f"{folder / BUNDLE_FILE}: ensembles"
     if not isinstance(raw, dict) or not set(raw) <= set(CLIP_KINDS):
         wanted = ", ".join(CLIP_KINDS)
         raise WeightsError(f"{where} must be an object with keys of {wanted}, got {json.dumps(raw)[:80]}")
-    return {kind: _members(rows, f"{where}.{kind}") for kind, rows in raw.items()}
+    return {kind: _members(entries, f"{where}.{kind}") for kind, entries in raw.items()}
 
 
-def _members(rows: Any, where: str) -> list[tuple[str, float]]:
+def _members(entries: Any, where: str) -> list[tuple[str, float]]:
     members = []
-    for row in rows if isinstance(rows, list) else [rows]:
-        match row:
+    for entry in entries if isinstance(entries, list) else [entries]:
+        match entry:
             case [str(name), int() | float() as weight] if NAME.fullmatch(name) and _is_weight(weight):
                 members.append((name, float(weight)))
             case _:
-                raise WeightsError(f"{where} must be a list of [network, weight], got {json.dumps(row)[:80]}")
+                raise WeightsError(f"{where} must be a list of [network, weight], got {json.dumps(entry)[:80]}")
     return members
 
 
 def _is_weight(value: float) -> bool:
-    return not isinstance(value, bool) and abs(value) <= MAX_WEIGHT  # no number is not, either
+    return not isinstance(value, bool) and abs(value) <= MAX_WEIGHT  # NaN compares false, so it is rejected too
 
 
 Settings = TypeVar("Settings")
@@ -336,7 +336,7 @@ def _net_and_settings(file: NetworkFile, net: type[Net], settings: type[Settings
 
 
 def _classifier(kind: str, read: Mapping[str, NetworkFile], ensembles: Ensembles) -> Classifier:
-    """The network of a kind, or the several that the bundle wants together."""
+    """Build the classifier of a kind: one network, or an ensemble if the bundle has one."""
     if kind not in ensembles:
         return _clip_classifier(kind, read[kind])
     try:
@@ -352,10 +352,10 @@ def _clip_classifier(kind: str, file: NetworkFile) -> ClipClassifier:
         raise WeightsError(f"{file.kind}: needs a Csn or a Tsn, got a {type(net).__name__}")
     words = ["action", *("state" for _ in GROUP_PARTS.get(kind.removeprefix("states-"), ()))]
     count = net.config.num_classes
-    if not isinstance(labels, list) or len(labels) != count or not all(_is_label(each, len(words)) for each in labels):
+    if not isinstance(labels, list) or len(labels) != count or not all(_is_label(row, len(words)) for row in labels):
         needs = f"{count} lists [{', '.join(words)}], one for each output"
         raise WeightsError(f"{file.kind}: labels must be {needs}, got {labels!r:.80}")
-    return ClipClassifier(net, [tuple(label) for label in labels], config)
+    return ClipClassifier(net, [tuple(row) for row in labels], config)
 
 
 def _is_label(value: Any, num_words: int) -> bool:
@@ -377,5 +377,5 @@ def _recognizer(file: NetworkFile, action: Classifier | None) -> TrackRecognizer
 
 def _label_space(action: Classifier, states: Mapping[str, Classifier]) -> LabelSpace:
     group_labels = {group: classifier.labels for group, classifier in states.items()}
-    known = sorted({state for labels in group_labels.values() for label in labels for state in label[1:]})
-    return LabelSpace(tuple(label[0] for label in action.labels), tuple(known), group_labels)
+    names = sorted({state for labels in group_labels.values() for label in labels for state in label[1:]})
+    return LabelSpace(tuple(label[0] for label in action.labels), tuple(names), group_labels)

@@ -1,4 +1,4 @@
-"""How a network runs when it only predicts: without gradients, in bfloat16 where the processor computes in it."""
+"""Settings for inference: no gradients, and bfloat16 if the processor supports it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from actparse.stages.memory import keep_freed_memory
 
 @cache
 def computes_bfloat16(device_type: str) -> bool:
-    """Whether bfloat16 is faster than float32 there: a GPU that supports it, or a CPU with AVX-512 BF16 or AMX."""
+    """Return whether bfloat16 is faster than float32: on a GPU that supports it, or a CPU with AVX-512 BF16 or AMX."""
     if device_type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
     capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
@@ -22,7 +22,7 @@ def computes_bfloat16(device_type: str) -> bool:
 
 @contextmanager
 def inference(device: torch.device, *, full_precision: bool = False) -> Iterator[None]:
-    """Run the body without gradients, in mixed bfloat16 where `device` gains from it; cast outputs to float after."""
+    """Run the body without gradients, in mixed bfloat16 if `device` is faster with it; cast outputs to float after."""
     if device.type == "cpu":
         keep_freed_memory()
     low = not full_precision and computes_bfloat16(device.type)

@@ -1,4 +1,4 @@
-"""How long each stage took."""
+"""Wall-clock time of each stage."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from contextlib import contextmanager
 
 
 class StageTimer:
-    """Adds up wall-clock seconds by name: `with timer("persons"): ...`."""
+    """A sum of wall-clock seconds for each name: `with timer("persons"): ...`."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
-        """Time the body and add it to `stage`."""
+        """Measure the time of the body and add it to `stage`."""
         start = time.perf_counter()
         try:
             yield
@@ -24,7 +24,7 @@ class StageTimer:
             self.seconds[stage] += time.perf_counter() - start
 
     def summary(self, total_seconds: float) -> dict[str, float]:
-        """Seconds by stage, then "other", what no stage accounts for, and "total", all rounded to milliseconds."""
+        """Return the seconds of each stage, then "other" (outside all stages) and "total", rounded to milliseconds."""
         stages = {stage: round(seconds, 3) for stage, seconds in self.seconds.items()}
         total = round(total_seconds, 3)
         return {**stages, "other": round(total - sum(stages.values()), 3), "total": total}

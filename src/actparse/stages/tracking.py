@@ -1,9 +1,9 @@
-"""Link persons across sampled frames: the same person keeps one number, also through an occlusion.
+"""Linking of persons across sampled frames: a person keeps one identity, also through an occlusion.
 
-Each pair of a track and a detection gets log odds: the same person against someone new. Presence, motion, size, pose
-and colours add to them, and an assignment takes the pairs whose sum is greatest. Time is in seconds and length in sizes
-of the person, so that neither the frame rate nor the resolution matters. Detections that a better one covers come
-second, because a second box of one person must not take the number of the first.
+Each pair of a track and a detection gets log odds: the same person against someone new. They are the sum of the log
+odds of presence, motion, size, pose and colours, and an assignment selects the pairs with the greatest sum. Time is in
+seconds and length in sizes of the person, so that neither the frame rate nor the resolution matters. Detections that a
+better one covers come second, because a second box of one person must not take the identity of the first.
 """
 
 from __future__ import annotations
@@ -23,36 +23,36 @@ Array = NDArray[np.float32]
 Floats = NDArray[np.float64]
 
 TORSO = [5, 6, 11, 12]  # shoulders and hips
-MIN_STEP_SECONDS = 1 / 30  # two frames may be shown at the same time
+MIN_STEP_SECONDS = 1 / 30  # two frames may have the same time
 MIN_TOTAL_CONFIDENCE = 2.0  # of the keypoints of two poses that are compared
 MAX_COVERED = 0.5  # IoU with a better box; above it a detection comes second
-MAX_CLEAR = 0.3  # IoU with any box, up to which a detection shows the person's own colours
-# Log odds of what a person looks like, (least, greatest). Poses and sizes of different people are often alike.
+MAX_CLEAR = 0.3  # IoU with any other box, up to which a detection shows only this person's colours
+# Log odds of appearance, (least, greatest). Poses and sizes of different people are often alike.
 SIZE_ODDS = (-4.0, 1.0)
 POSE_ODDS = (-0.5, 0.5)
 COLOR_ODDS = (-6.0, 4.0)
-LEAST_LOOKS_ODDS = -3.0  # of all three of a visible person: one bad pose changes them together
-COLOR_DISTANCE = 0.25  # where same and different are as likely; 98 % of pairs of one person in SynthTPS are below
+LEAST_LOOKS_ODDS = -3.0  # of the sum of these three for a visible person: one bad pose changes all of them
+COLOR_DISTANCE = 0.25  # same and other person equally likely; in SynthTPS 98 % of pairs of one person are below it
 COLOR_SLOPES = (30.0, 20.0)  # log odds per distance, above and below
 QUALITY_SPREAD = 1.5  # log odds; of the quality of one person's detections
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrackerConfig:
-    """Set when two detections are the same person. A size is the longer side of the person's box."""
+    """Parameters of the decision that two detections are the same person. A size is the longer side of the box."""
 
-    min_log_odds: float = 0.0  # of a pair; below it they are two people
-    max_gap_seconds: float = 10.0  # that a person may be out of sight
+    min_log_odds: float = 0.0  # of a pair; below it, two people
+    max_gap_seconds: float = 10.0  # for which a person may be out of sight
     new_per_second: float = 0.1  # people who appear in the view
     view_area: float = 10.0  # squared sizes
     miss_share: float = 0.03  # of visible people who are not detected
-    hidden_seconds: float = 2.0  # that a person is usually hidden
-    leave_seconds: float = 15.0  # after which a share of 1/e of the hidden people has not left
+    hidden_seconds: float = 2.0  # for which a person is usually hidden
+    leave_seconds: float = 15.0  # after which 1/e of the hidden people have not left
     speed: float = 0.8  # sizes per second, standard deviation; a walk is about 0.8
-    speed_seconds: float = 2.0  # that a person keeps a velocity
+    speed_seconds: float = 2.0  # for which a person keeps a velocity
     still_share: float = 0.6  # of people who stay where they are, among those who do not drift
     still_speed: float = 0.12  # sizes per second; the share falls with the drift like a Gaussian of this spread
-    drift_seconds: float = 1.0  # over which velocities are averaged: who exercises bounces, who walks drifts
+    drift_seconds: float = 1.0  # over which velocities are averaged: exercising people bounce, walking people drift
     still_spread: float = 0.1  # sizes per square root of a second, of people who stay
     box_noise: float = 0.05  # sizes, of a detection's centre
 
@@ -80,59 +80,59 @@ class TrackerConfig:
 
 @dataclass(frozen=True)
 class _Detections:
-    """Boxes, poses and colours of the persons of one frame, with what hides them."""
+    """Boxes, poses and colours of the persons of one frame, with their overlaps."""
 
     boxes: Floats  # (N, 4) xyxy, pixels
     keypoints: Floats  # (N, 17, 3)
     colors: Array  # (N, NUM_COLORS)
     overlaps: Floats  # (N,) IoU with the nearest other box
-    covered: Floats  # (N,) the same, of boxes with a greater score
-    qualities: Floats  # (N,) in [0, 1]: the score, less what a better box covers
+    covered: Floats  # (N,) the same, only of boxes with a greater score
+    qualities: Floats  # (N,) in [0, 1]: the score times 1 - covered
 
     @property
     def centers(self) -> Floats:
-        """(N, 2) pixels."""
+        """Centres of the boxes, (N, 2) pixels."""
         return np.asarray((self.boxes[:, :2] + self.boxes[:, 2:]) / 2)
 
 
 @dataclass
 class _Track:
-    number: int
+    id: int
     time_seconds: float  # of the last detection
     box: Floats  # (4,)
     keypoints: Floats  # (17, 3)
     center: Floats  # (2,) pixels, filtered
     velocity: Floats  # (2,) pixels per second
-    drift: Floats  # (2,) pixels per second, the velocity's mean over the last second or so
-    covariance: Floats  # (2, 2) of position and velocity along either axis, sizes
+    drift: Floats  # (2,) pixels per second, mean of the velocity over about the last second
+    covariance: Floats  # (2, 2) of position and velocity along either axis, in sizes
     size: float  # pixels
     quality: float  # 0..1
     colors: Array  # (NUM_COLORS,)
 
 
 class Tracker:
-    """Give each person of each frame a number, from 1 in the order of appearance."""
+    """Linking of the persons of each frame to tracks with ids, from 1 in the order of appearance."""
 
     def __init__(self, config: TrackerConfig) -> None:
         self.config = config
         self._tracks: list[_Track] = []
-        self._count = 0
+        self._count = 0  # tracks so far
         self._time_seconds = -math.inf  # of the last frame
 
     def update(
         self, time_seconds: float, boxes: Array, scores: Array, keypoints: Array, colors: Array | None = None
     ) -> NDArray[np.int64]:
-        """Link the persons of the next frame to those before.
+        """Link the persons of the next frame to those of earlier frames.
 
         Args:
-            time_seconds: of the frame, not before the one before.
+            time_seconds: of the frame, at least that of the previous frame.
             boxes: (N, 4) xyxy, pixels; N may be 0.
             scores: (N,) in [0, 1].
             keypoints: (N, 17, 3) x, y in pixels, confidence.
-            colors: (N, NUM_COLORS) of `stages.colors.person_colors`; None where there is no image.
+            colors: (N, NUM_COLORS) from `stages.people.colors.person_colors`; None without an image.
 
         Returns:
-            (N,) int64, different from each other, from 1.
+            (N,) int64 track ids, from 1, all different.
 
         Raises:
             ShapeError: an argument has another shape.
@@ -143,13 +143,13 @@ class Tracker:
         if colors is None:
             colors = np.zeros((len(boxes), NUM_COLORS), np.float32)
         expect_shape("colors", colors, (len(boxes), NUM_COLORS))
-        detections = _read_detections(boxes, scores, keypoints, colors)
+        detections = _describe_detections(boxes, scores, keypoints, colors)
         oldest = time_seconds - self.config.max_gap_seconds
         self._tracks = [track for track in self._tracks if track.time_seconds >= oldest]
         ids = np.zeros(len(boxes), np.int64)
-        for track, row in self._pairs(time_seconds, detections):
-            ids[row] = track.number
-            self._move(track, time_seconds, detections, row)
+        for track, row in self._match(time_seconds, detections):
+            ids[row] = track.id
+            self._update_track(track, time_seconds, detections, row)
         for row in np.flatnonzero(ids == 0).tolist():
             self._count += 1
             ids[row] = self._count
@@ -157,25 +157,25 @@ class Tracker:
         self._time_seconds = time_seconds
         return ids
 
-    def _pairs(self, time_seconds: float, detections: _Detections) -> list[tuple[_Track, int]]:
-        """Return the tracks that continue, each with the row of its detection."""
+    def _match(self, time_seconds: float, detections: _Detections) -> list[tuple[_Track, int]]:
+        """Return the tracks that continue, each with the index of its detection."""
         if not self._tracks or not len(detections.boxes):
             return []
         odds = self._log_odds(time_seconds, detections)  # (M, N)
         free = np.arange(len(self._tracks))
         is_covered = detections.covered >= MAX_COVERED
         pairs: list[tuple[_Track, int]] = []
-        for rows in (np.flatnonzero(~is_covered), np.flatnonzero(is_covered)):
-            submatrix = odds[np.ix_(free, rows)]
+        for candidates in (np.flatnonzero(~is_covered), np.flatnonzero(is_covered)):
+            submatrix = odds[np.ix_(free, candidates)]
             indices, columns = linear_sum_assignment(np.maximum(submatrix, self.config.min_log_odds), maximize=True)
             is_same = submatrix[indices, columns] > self.config.min_log_odds
             indices, columns = indices[is_same], columns[is_same]
-            pairs += [(self._tracks[free[m]], int(rows[n])) for m, n in zip(indices, columns, strict=True)]
+            pairs += [(self._tracks[free[m]], int(candidates[n])) for m, n in zip(indices, columns, strict=True)]
             free = np.delete(free, indices)
         return pairs
 
     def _log_odds(self, time_seconds: float, detections: _Detections) -> Floats:
-        """Return the log odds of each track and detection, (M, N): the same person against someone new."""
+        """Return the log odds (M, N) that each track and each detection are the same person, against a new person."""
         tracks, config = self._tracks, self.config
         gaps = np.array([max(time_seconds - track.time_seconds, 0.0) for track in tracks])  # (M,)
         is_visible = np.array([track.time_seconds >= self._time_seconds for track in tracks])  # (M,)
@@ -184,24 +184,24 @@ class Tracker:
         visible = (1 - config.miss_share) / (config.miss_share * config.new_per_second * step)
         hidden = 0.5 * np.exp(-gaps / config.leave_seconds) / (config.hidden_seconds * config.new_per_second)
         presence = np.log(np.where(is_visible, visible, hidden) * qualities.clip(0.05))  # (M,)
-        looks = (
+        appearance = (
             _size_odds(gaps, tracks, detections)
             + _pose_odds(gaps, tracks, detections)
             + _color_odds(tracks, detections)
         )
-        looks = np.where(is_visible[:, None], looks.clip(LEAST_LOOKS_ODDS), looks)
+        appearance = np.where(is_visible[:, None], appearance.clip(LEAST_LOOKS_ODDS), appearance)
         change = (_logit(detections.qualities) - _logit(qualities)[:, None]) / QUALITY_SPREAD  # (M, N)
         return np.asarray(
-            presence[:, None] + self._motion_odds(gaps, detections) + looks - (change**2 / 4).clip(0, 1.5)
+            presence[:, None] + self._motion_odds(gaps, detections) + appearance - (change**2 / 4).clip(0, 1.5)
         )
 
     def _motion_odds(self, gaps: Floats, detections: _Detections) -> Floats:
-        """Return log odds (M, N) of where the detections are: the person has moved on, or has stayed."""
+        """Return log odds (M, N) of the detections' positions: a mixture of a moving and a staying person."""
         config = self.config
         sizes = np.array([track.size for track in self._tracks])[:, None]
-        moved = [self._predicted(track, gap) for track, gap in zip(self._tracks, gaps, strict=True)]
-        variance = np.array([covariance[0, 0] for _, _, covariance in moved])[:, None] + config.box_noise**2
-        squares = _squares(np.stack([center for center, _, _ in moved]), detections.centers) / sizes**2
+        predictions = [self._predict(track, gap) for track, gap in zip(self._tracks, gaps, strict=True)]
+        variance = np.array([covariance[0, 0] for _, _, covariance in predictions])[:, None] + config.box_noise**2
+        squares = _squares(np.stack([center for center, _, _ in predictions]), detections.centers) / sizes**2
         moves = -np.log(2 * math.pi * variance) - 3 * np.log1p(squares / variance / 4)  # Student, 4 degrees of freedom
         variance = (2 * config.box_noise**2 + config.still_spread**2 * gaps)[:, None]
         squares = _squares(np.stack([track.center for track in self._tracks]), detections.centers) / sizes**2
@@ -211,8 +211,8 @@ class Tracker:
         mixed = np.logaddexp(np.log(1 - share) + moves, np.log(share) + stays)
         return np.asarray(mixed + math.log(config.view_area))
 
-    def _predicted(self, track: _Track, seconds: float) -> tuple[Floats, Floats, Floats]:
-        """Return centre, velocity and covariance after a time; the velocity is an Ornstein-Uhlenbeck process."""
+    def _predict(self, track: _Track, seconds: float) -> tuple[Floats, Floats, Floats]:
+        """Predict centre, velocity and covariance after `seconds`; the velocity is an Ornstein-Uhlenbeck process."""
         memory = self.config.speed_seconds
         decay = math.exp(-seconds / memory)
         reach = memory * (1 - decay)
@@ -224,7 +224,7 @@ class Tracker:
 
     def _new_track(self, time_seconds: float, detections: _Detections, row: int) -> _Track:
         return _Track(
-            number=self._count,
+            id=self._count,
             time_seconds=time_seconds,
             box=detections.boxes[row],
             keypoints=detections.keypoints[row],
@@ -237,9 +237,9 @@ class Tracker:
             colors=detections.colors[row],
         )
 
-    def _move(self, track: _Track, time_seconds: float, detections: _Detections, row: int) -> None:
+    def _update_track(self, track: _Track, time_seconds: float, detections: _Detections, row: int) -> None:
         """Update a track with its detection; a Kalman filter estimates position and velocity."""
-        center, velocity, covariance = self._predicted(track, max(time_seconds - track.time_seconds, 0.0))
+        center, velocity, covariance = self._predict(track, max(time_seconds - track.time_seconds, 0.0))
         gain = covariance[0] / (covariance[0, 0] + self.config.box_noise**2)  # (2,)
         error = detections.centers[row] - center
         track.center, track.velocity = center + gain[0] * error, velocity + gain[1] * error
@@ -256,7 +256,7 @@ class Tracker:
             track.colors = np.asarray(0.6 * track.colors + 0.4 * detections.colors[row], np.float32)
 
 
-def _read_detections(boxes: Array, scores: Array, keypoints: Array, colors: Array) -> _Detections:
+def _describe_detections(boxes: Array, scores: Array, keypoints: Array, colors: Array) -> _Detections:
     ious = _overlaps(boxes.astype(np.float64))
     covered = np.where(scores[None] > scores[:, None], ious, 0).max(axis=1, initial=0)  # (N,)
     return _Detections(
@@ -280,7 +280,7 @@ def _overlaps(boxes: Floats) -> Floats:
 
 
 def _size_odds(gaps: Floats, tracks: Sequence[_Track], detections: _Detections) -> Floats:
-    """Return log odds (M, N) of the change of width and height, which differ by a half and a third between people."""
+    """Return log odds (M, N) of the change of size; log width and height vary by 0.5 and 0.3 between people."""
     sides = np.stack([track.box[2:] - track.box[:2] for track in tracks])  # (M, 2)
     changes = _log(detections.boxes[:, 2:] - detections.boxes[:, :2]) - _log(sides)[:, None]  # (M, N, 2)
     spreads = np.array([0.06, 0.04]) + np.array([0.08, 0.05]) * np.sqrt(gaps.clip(0, 4))[:, None, None]
@@ -289,12 +289,12 @@ def _size_odds(gaps: Floats, tracks: Sequence[_Track], detections: _Detections) 
 
 
 def _pose_odds(gaps: Floats, tracks: Sequence[_Track], detections: _Detections) -> Floats:
-    """Return log odds (M, N) of how far keypoints have moved about the torso: 0.12 sizes between two people's poses."""
-    before = np.stack([track.keypoints for track in tracks])  # (M, 17, 3)
-    old = _about_torso(before, np.array([track.size for track in tracks]))
+    """Return log odds (M, N) of the keypoints' change relative to the torso, 0.12 sizes between two people's poses."""
+    keypoints = np.stack([track.keypoints for track in tracks])  # (M, 17, 3)
+    old = _about_torso(keypoints, np.array([track.size for track in tracks]))
     new = _about_torso(detections.keypoints, _sizes(detections.boxes))
     distances = np.sqrt(((old[:, None] - new[None]) ** 2).sum(axis=3))  # (M, N, 17)
-    weights = np.minimum(before[:, None, :, 2], detections.keypoints[None, :, :, 2])
+    weights = np.minimum(keypoints[:, None, :, 2], detections.keypoints[None, :, :, 2])
     total = weights.sum(axis=2)
     mean = (distances * weights).sum(axis=2) / np.maximum(total, 1e-6)
     usual = np.sqrt(0.12 * (0.02 + 0.05 * (1 - np.exp(-gaps))))[:, None]  # as likely for one person as for two
@@ -303,7 +303,7 @@ def _pose_odds(gaps: Floats, tracks: Sequence[_Track], detections: _Detections) 
 
 
 def _color_odds(tracks: Sequence[_Track], detections: _Detections) -> Floats:
-    """Return log odds (M, N) of the colours; less where another person's box overlaps."""
+    """Return log odds (M, N) of the colours; they are smaller if another person's box overlaps."""
     below = COLOR_DISTANCE - color_distances(np.stack([track.colors for track in tracks]), detections.colors)  # (M, N)
     odds = np.where(below < 0, COLOR_SLOPES[0], COLOR_SLOPES[1]) * below
     return np.asarray(np.nan_to_num(odds).clip(*COLOR_ODDS) * (1 - detections.overlaps).clip(0) ** 3)

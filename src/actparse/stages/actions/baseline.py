@@ -1,6 +1,6 @@
-"""The official baseline at test time: frames with the boxes found in them in; the action and all parts' states out.
+"""The official baseline for inference: it maps frames and their boxes to the action and the states of all parts.
 
-It stands in the place of stage 2: persons, poses and parts are found as always, and no clip network is asked.
+It replaces stage 2: persons, poses and parts are detected as usual, and no clip network runs.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Boxes = NDArray[np.float32]  # (N, 4) xyxy, pixels of the original frame
 
 @dataclass(frozen=True, kw_only=True)
 class BaselineSettings:
-    """How frames come to the network."""
+    """Settings for the input of the network."""
 
     short_side: int = 256  # pixels of the resized frame
     max_frames: int = 8  # of one forward pass
@@ -39,19 +39,19 @@ class BaselineSettings:
                 raise ConfigError(f"baseline.{name} must be at least 1, got {getattr(self, name)}")
 
     def resized(self, size: tuple[int, int]) -> tuple[int, int]:
-        """(height, width) of a frame of (height, width) as the network sees it."""
+        """Return (height, width) of the network's input for a frame of (height, width)."""
         factor = self.short_side / min(size)
         return max(1, int(size[0] * factor + 0.5)), max(1, int(size[1] * factor + 0.5))
 
 
 @dataclass(frozen=True)
 class SeenFrames:
-    """What the action rests on: features summed over the frames seen so far, and over those with people in them."""
+    """Sums of features for the action: over all frames so far, and over the frames with people."""
 
     scene: NDArray[np.float64]  # (C,)
     people: NDArray[np.float64]  # (width,)
     num_frames: int
-    num_peopled: int
+    num_peopled: int  # frames with people
 
     def __add__(self, other: SeenFrames) -> SeenFrames:
         return SeenFrames(
@@ -63,12 +63,12 @@ class SeenFrames:
 
 
 class BaselineRecognizer:
-    """The network with its labels."""
+    """The network with its labels, from frames and boxes to the action and the states."""
 
     def __init__(
         self, net: Baseline, actions: Sequence[str], states: Sequence[Sequence[str]], settings: BaselineSettings
     ) -> None:
-        """`states`: of each of the ten parts, in the order of the network's outputs."""
+        """Wrap a network; `states` lists those of each of the ten parts, in the order of the network's outputs."""
         self.net = net
         self.actions = tuple(actions)
         self.states = tuple(map(tuple, states))
@@ -78,47 +78,47 @@ class BaselineRecognizer:
     def recognize(
         self, images: Sequence[Image], frames: Sequence[FrameParse], *, objects: Sequence[Boxes] | None = None
     ) -> tuple[dict[str, float], list[FrameParse]]:
-        """Name the action of a video and the state of every part in it.
+        """Recognise the action of a video and the state of every part in it.
 
         Args:
             images: the sampled frames, all of one size.
-            frames: the persons of each, with the boxes of their parts.
-            objects: boxes of the objects in each; None where nobody looked for any.
+            frames: the persons of each frame, with the boxes of their parts.
+            objects: boxes of the objects in each frame; None if no objects were detected.
 
         Returns:
-            The score of every action, which sum to 1, and the frames with a state on every part.
+            The score of every action, which sum to 1, and the frames with a state for every part.
 
         Raises:
             ShapeError: there are not as many images as frames, or they differ in size.
         """
-        seen, parsed = self.look(images, frames, objects=objects)
-        return dict(zip(self.actions, map(float, self.action_scores(seen)), strict=True)), parsed
+        sums, parsed = self.look(images, frames, objects=objects)
+        return dict(zip(self.actions, map(float, self.action_scores(sums)), strict=True)), parsed
 
     def look(
         self, images: Sequence[Image], frames: Sequence[FrameParse], *, objects: Sequence[Boxes] | None = None
     ) -> tuple[SeenFrames, list[FrameParse]]:
-        """Some frames of a video, as `recognize` takes them: what they add to the action, and their parts' states."""
-        _expect_alike(images, frames, objects)
+        """Return the feature sums of some frames of a video and these frames with states; see `recognize`."""
+        _expect_same_length(images, frames, objects)
         net = self.net
-        seen = SeenFrames(np.zeros(net.backbone.config.out_channels), np.zeros(net.config.width), 0, 0)
+        sums = SeenFrames(np.zeros(net.backbone.config.out_channels), np.zeros(net.config.width), 0, 0)
         parsed: list[FrameParse] = []
-        for batch, found in self._features(images, frames, objects):
-            seen += SeenFrames(
-                found.scene.double().sum(dim=0).cpu().numpy(),
-                found.people.double().sum(dim=0).cpu().numpy(),
+        for batch, features in self._features(images, frames, objects):
+            sums += SeenFrames(
+                features.scene.double().sum(dim=0).cpu().numpy(),
+                features.people.double().sum(dim=0).cpu().numpy(),
                 len(batch),
-                int(found.peopled.sum()),
+                int(features.peopled.sum()),
             )
-            scores = [part.float().softmax(dim=1).cpu().numpy() for part in found.states]  # ten times (P, S)
-            parsed += self._named(batch, scores)
-        return seen, parsed
+            scores = [part.float().softmax(dim=1).cpu().numpy() for part in features.states]  # ten times (P, S)
+            parsed += self._frames_with_states(batch, scores)
+        return sums, parsed
 
-    def action_scores(self, seen: SeenFrames) -> NDArray[np.float32]:
-        """Probabilities (A,) of the actions after these frames; all alike where there is none."""
-        if not seen.num_frames:
+    def action_scores(self, sums: SeenFrames) -> NDArray[np.float32]:
+        """Return the probabilities (A,) of the actions from these sums; all equal without any frame."""
+        if not sums.num_frames:
             return np.full(len(self.actions), 1 / len(self.actions), np.float32)
-        scene = torch.from_numpy(seen.scene / seen.num_frames).float().to(self.device)  # (C,)
-        people = torch.from_numpy(seen.people / max(seen.num_peopled, 1)).float().to(self.device)  # (width,)
+        scene = torch.from_numpy(sums.scene / sums.num_frames).float().to(self.device)  # (C,)
+        people = torch.from_numpy(sums.people / max(sums.num_peopled, 1)).float().to(self.device)  # (width,)
         with inference(self.device, full_precision=True):
             scores = self.net.action_logits(scene[None], people[None]).softmax(dim=1)[0]
         return np.asarray(scores.cpu().numpy(), np.float32)
@@ -126,60 +126,62 @@ class BaselineRecognizer:
     def _features(
         self, images: Sequence[Image], frames: Sequence[FrameParse], objects: Sequence[Boxes] | None
     ) -> Iterator[tuple[Sequence[FrameParse], FrameFeatures]]:
-        """The frames in batches, with what the network sees in them."""
+        """Yield the frames in batches, with the network's features of them."""
         for start in range(0, len(frames), self.settings.max_frames):
-            rows = slice(start, start + self.settings.max_frames)
+            batch = slice(start, start + self.settings.max_frames)
             size = (images[start].shape[0], images[start].shape[1])
             height, width = self.settings.resized(size)
-            inputs = stack_images([resize(image, (width, height)) for image in images[rows]], self.device)
+            inputs = stack_images([resize(image, (width, height)) for image in images[batch]], self.device)
             scale = np.array([width / size[1], height / size[0]] * 2, np.float32)
-            boxes = frame_boxes(frames[rows], None if objects is None else objects[rows], scale).to(self.device)
+            boxes = frame_boxes(frames[batch], None if objects is None else objects[batch], scale).to(self.device)
             with inference(self.device):
-                found = self.net.frame_features(self.settings.norm(inputs), boxes)
-            yield frames[rows], found
+                features = self.net.frame_features(self.settings.norm(inputs), boxes)
+            yield frames[batch], features
 
-    def _named(self, frames: Sequence[FrameParse], scores: Sequence[NDArray[np.float32]]) -> list[FrameParse]:
-        """The frames, whose persons are the rows of `scores`, with states."""
-        rows = iter(range(sum(len(frame.persons) for frame in frames)))
+    def _frames_with_states(
+        self, frames: Sequence[FrameParse], scores: Sequence[NDArray[np.float32]]
+    ) -> list[FrameParse]:
+        """Return the frames with states; the persons of all frames in order are the rows of `scores`."""
+        indices = iter(range(sum(len(frame.persons) for frame in frames)))
         return [
-            replace(frame, persons=tuple(self._with_states(p, next(rows), scores) for p in frame.persons))
+            replace(frame, persons=tuple(self._with_states(p, next(indices), scores) for p in frame.persons))
             for frame in frames
         ]
 
     def _with_states(self, person: PersonParse, row: int, scores: Sequence[NDArray[np.float32]]) -> PersonParse:
-        def named(part: PartParse) -> PartParse:
-            number = PART_INDEX[part.name]
-            best = int(scores[number][row].argmax())
-            return replace(part, state=self.states[number][best], state_score=float(scores[number][row, best]))
+        def with_state(part: PartParse) -> PartParse:
+            index = PART_INDEX[part.name]
+            best = int(scores[index][row].argmax())
+            return replace(part, state=self.states[index][best], state_score=float(scores[index][row, best]))
 
-        return replace(person, parts=tuple(map(named, person.parts)))
+        return replace(person, parts=tuple(map(with_state, person.parts)))
 
 
 def frame_boxes(
     frames: Sequence[FrameParse], objects: Sequence[Boxes] | None, scale: NDArray[np.float32]
 ) -> FrameBoxes:
-    """The boxes of some frames for the network, times `scale` (4,); parts that were not found are zeros."""
+    """Collect the boxes of some frames for the network, times `scale` (4,); parts without a box are zeros."""
     persons = [person for frame in frames for person in frame.persons]
     parts = np.zeros((len(persons), len(PARTS), 4), np.float32)
     for row, person in enumerate(persons):
         for part in person.parts:
             parts[row, PART_INDEX[part.name]] = part.box
-    things = [np.asarray(each, np.float32).reshape(-1, 4) for each in objects or ()]
+    object_boxes = [np.asarray(boxes, np.float32).reshape(-1, 4) for boxes in objects or ()]
     return FrameBoxes(
         persons=torch.from_numpy(np.array([p.box for p in persons], np.float32).reshape(-1, 4) * scale),
         parts=torch.from_numpy(parts * scale),
-        person_frames=_numbered([len(frame.persons) for frame in frames]),
-        objects=torch.from_numpy(np.concatenate([np.zeros((0, 4), np.float32), *things]) * scale),
-        object_frames=_numbered([len(each) for each in things]),
+        person_frames=_frame_indices([len(frame.persons) for frame in frames]),
+        objects=torch.from_numpy(np.concatenate([np.zeros((0, 4), np.float32), *object_boxes]) * scale),
+        object_frames=_frame_indices([len(boxes) for boxes in object_boxes]),
     )
 
 
-def _numbered(counts: Sequence[int]) -> torch.Tensor:
-    """0 as often as the first count says, then 1 ... (sum of counts,) int64."""
+def _frame_indices(counts: Sequence[int]) -> torch.Tensor:
+    """Return 0 as many times as the first count, then 1 and so on: (sum of counts,) int64."""
     return torch.from_numpy(np.repeat(np.arange(len(counts), dtype=np.int64), counts))
 
 
-def _expect_alike(images: Sequence[Image], frames: Sequence[FrameParse], objects: Sequence[Boxes] | None) -> None:
+def _expect_same_length(images: Sequence[Image], frames: Sequence[FrameParse], objects: Sequence[Boxes] | None) -> None:
     given = {"images": len(images), **({} if objects is None else {"objects": len(objects)})}
     for name, count in given.items():
         if count != len(frames):
@@ -190,10 +192,10 @@ def _expect_alike(images: Sequence[Image], frames: Sequence[FrameParse], objects
 
 
 def build_recognizer(file: NetworkFile) -> BaselineRecognizer:
-    """The recogniser of a stored network.
+    """Build the recogniser of a stored network.
 
     Raises:
-        WeightsError: the file holds another network, or its labels do not fit it.
+        WeightsError: the file contains another type of network, or its labels do not fit it.
     """
     net = file.net
     if not isinstance(net, Baseline):

@@ -1,7 +1,8 @@
-"""Stage 2: what a whole video shows, and what each body part does in a segment of about three seconds.
+"""Stage 2: the action of a whole video, and the state of each body part in a segment of about three seconds.
 
-One network names the video's action; six, one for each part group, give a label (action, group, state), for a paired
-group the states of both sides. Source: PCF, section II-C, and III-A (seven clips, shorter side 256).
+One network predicts the video's action. Six networks, one for each part group, predict a label (action, group, state);
+for a paired group the label has the states of both sides.
+Source: PCF, section II-C, and III-A (seven clips, shorter side 256).
 """
 
 from __future__ import annotations
@@ -24,22 +25,22 @@ from actparse.stages.inputs import InputNorm
 from actparse.stages.precision import inference
 from actparse.video.sampling import SamplingRule, test_clip_indices
 
-LATE = 0.01  # of a step: it is looked at a little late, so that rounding picks the frame that comes with it
+LATE = 0.01  # of a step: steps are looked up slightly late, so that rounding selects the frame that starts there
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClipConfig:
-    """How clips are cut from a stretch of video. The defaults are the paper's."""
+    """Settings for cutting clips from an interval of a video. The defaults follow the paper."""
 
     num_frames: int = 32  # frames in a clip
     frame_stride: int = 2  # steps of the time line from one frame of a clip to the next
-    num_clips: int = 7  # clips in a stretch; their scores are averaged as probabilities
-    rule: SamplingRule = "legacy"  # of clip sampling, "legacy" (the paper's) or "current"
-    frame_rate: float | None = None  # steps of the time line per second; None takes the video's own frames
+    num_clips: int = 7  # clips in an interval; their probabilities are averaged
+    rule: SamplingRule = "legacy"  # for sampling clips, "legacy" (the paper's) or "current"
+    frame_rate: float | None = None  # steps of the time line per second; None: the video's frames are the steps
     short_side: int = 256  # pixels of the resized frame
-    crop: int | None = None  # side of the centre crop, pixels; None takes the whole frame
+    crop: int | None = None  # side of the centre crop, pixels; None: the whole frame
     norm: InputNorm = field(default_factory=InputNorm)
-    flow: FlowInput | None = None  # the network reads optical flow between the frames, not the frames
+    flow: FlowInput | None = None  # if set, the input is the optical flow between the frames, not the frames
 
     def __post_init__(self) -> None:
         for name in ("num_frames", "frame_stride", "num_clips", "short_side"):
@@ -56,12 +57,12 @@ class ClipConfig:
 
     @property
     def reading(self) -> ClipConfig:
-        """What decides which pixels of a video are read; networks that agree on it can share them."""
+        """The settings that determine which pixels are sampled; networks with equal ones can share clips."""
         return replace(self, norm=InputNorm(), flow=None)
 
 
 def time_line(times: NDArray[np.float64], frame_rate: float | None) -> NDArray[np.int64]:
-    """Which frame is on screen at each step of a time line of `frame_rate` steps per second.
+    """Return the frame that is visible at each step of a time line of `frame_rate` steps per second.
 
     Args:
         times: (N,) presentation times in seconds, ascending, N at least 1.
@@ -79,23 +80,23 @@ def time_line(times: NDArray[np.float64], frame_rate: float | None) -> NDArray[n
 
 
 def steps_of(seconds: float, num_frames: int, frame_rate: float) -> int:
-    """How many steps a time line has, whose last of `num_frames` frames comes `seconds` after its first; at least 1."""
+    """Return the number of steps, at least 1, of a time line whose first and last frame are `seconds` apart."""
     return max(1, round((seconds + seconds / max(num_frames - 1, 1)) * frame_rate))
 
 
 def step_at(seconds: float, frame_rate: float) -> int:
-    """The first step that a frame is on screen for, which comes `seconds` after the first frame."""
+    """Return the first step at which a frame is visible that comes `seconds` after the first frame."""
     return int(np.ceil(seconds * frame_rate - LATE))
 
 
 def centred_steps(step: int, num_steps: int, config: ClipConfig) -> NDArray[np.int64]:
-    """The steps (T,) of the clip with `step` in its middle; past the ends of the time line, these repeat."""
+    """Return the steps (T,) of the clip around `step`; beyond the ends of the time line, its end steps repeat."""
     first = step - config.num_frames * config.frame_stride // 2
     return np.clip(first + np.arange(config.num_frames) * config.frame_stride, 0, num_steps - 1)
 
 
 def clip_frame_indices(times: NDArray[np.float64], config: ClipConfig) -> NDArray[np.int64]:
-    """The frames (num_clips, num_frames) of a stretch's clips, as indices into its `times` (N,)."""
+    """Return the frames (num_clips, num_frames) of an interval's clips, as indices into its `times` (N,)."""
     steps = time_line(times, config.frame_rate)
     on_line = test_clip_indices(
         len(steps), config.num_frames, config.frame_stride, config.num_clips, rule=config.rule
@@ -105,7 +106,7 @@ def clip_frame_indices(times: NDArray[np.float64], config: ClipConfig) -> NDArra
 
 
 def clip_image(image: NDArray[np.uint8], config: ClipConfig) -> NDArray[np.uint8]:
-    """A frame (H, W, 3) as the clip networks see it: shorter side resized, then the centre crop if there is one."""
+    """Resize the shorter side of a frame (H, W, 3) as the clip networks need it, then cut the centre crop, if any."""
     height, width = image.shape[:2]
     scale = config.short_side / min(height, width)
     size = (max(1, int(width * scale + 0.5)), max(1, int(height * scale + 0.5)))
@@ -118,11 +119,11 @@ def clip_image(image: NDArray[np.uint8], config: ClipConfig) -> NDArray[np.uint8
     return image[top : top + config.crop, left : left + config.crop]
 
 
-Clips = Mapping[ClipConfig, NDArray[np.uint8]]  # of a stretch, by the reading: (N, T, H, W, 3) RGB
+Clips = Mapping[ClipConfig, NDArray[np.uint8]]  # of an interval, by `ClipConfig.reading`: (N, T, H, W, 3) RGB
 
 
 class ClipClassifier:
-    """A video network with its labels: clips in, the mean probability of each label out."""
+    """A video network with its labels: it maps clips to the mean probability of each label."""
 
     def __init__(self, net: nn.Module, labels: Sequence[GroupLabel], config: ClipConfig, *, max_batch: int = 8) -> None:
         self.net = net
@@ -133,22 +134,22 @@ class ClipClassifier:
 
     @property
     def members(self) -> tuple[tuple[ClipClassifier, float], ...]:
-        """Itself alone, as an ensemble."""
+        """This classifier as an ensemble of one member."""
         return ((self, 1.0),)
 
     @property
     def reads(self) -> tuple[InputNorm, FlowInput | None, bool]:
-        """What decides the network's input; classifiers that agree on it can share it."""
+        """The settings that determine the network's input from clips; classifiers with equal ones can share it."""
         return self.config.norm, self.config.flow, isinstance(self.net, Tsn)
 
     def inputs(self, clips: NDArray[np.uint8]) -> Tensor:
-        """Clips (N, T, H, W, 3) uint8 RGB as the network takes them: (N, 3, T, H, W), or (N, S, C, H, W) for a TSN."""
+        """Convert clips (N, T, H, W, 3) uint8 RGB to the input of a CSN (N, 3, T, H, W) or of a TSN (N, S, C, H, W)."""
         if self.config.flow is not None:
             return flow_inputs(clips, self.config.flow, self.device)
         return frame_inputs(clips, self.config.norm, self.device, places_first=isinstance(self.net, Tsn))
 
     def scores(self, inputs: Tensor) -> NDArray[np.float32]:
-        """Map N clips, as `inputs` makes them, to their mean probabilities (num_labels,), which sum to 1."""
+        """Map N clips, as returned by `inputs`, to their mean probabilities (num_labels,), which sum to 1."""
         total = torch.zeros(len(self.labels), device=self.device)
         for batch in torch.split(inputs, self.max_batch):
             with inference(self.device):
@@ -158,16 +159,16 @@ class ClipClassifier:
 
 
 class ClipEnsemble:
-    """Video networks of the same labels, whose probabilities are averaged with weights.
+    """Video networks with the same labels, whose probabilities are averaged with weights.
 
-    Source: the challenge report of the paper's authors, where weights are of scores.
+    Source: the challenge report of the paper's authors, in which the weights apply to scores.
     """
 
     def __init__(self, members: Sequence[tuple[ClipClassifier, float]]) -> None:
-        """`members`: each network with its weight.
+        """Combine the networks in `members`, each with its weight.
 
         Raises:
-            ConfigError: there is no weight above 0, one is below 0, or networks say other labels.
+            ConfigError: no weight is above 0, one is below 0, or the networks have different labels.
         """
         weights = [weight for _, weight in members]
         if not weights or min(weights) < 0 or sum(weights) <= 0:
@@ -182,18 +183,18 @@ Classifier = ClipClassifier | ClipEnsemble
 
 
 def readings(classifiers: Iterable[Classifier]) -> tuple[ClipConfig, ...]:
-    """The distinct readings of networks, each one's settings for cutting clips."""
+    """Return the distinct readings of networks: the settings for all clips that they need."""
     members = (member for classifier in classifiers for member, _ in classifier.members)
     return tuple(dict.fromkeys(member.config.reading for member in members))
 
 
 def label_scores(classifier: Classifier, clips: Clips, shared: dict[Any, Tensor] | None = None) -> NDArray[np.float32]:
-    """Map the clips of a stretch to the probability of each label (num_labels,), which sum to 1.
+    """Map the clips of an interval to the probability of each label (num_labels,), which sum to 1.
 
     Args:
-        classifier: a network, or several.
+        classifier: one network or an ensemble.
         clips: for the reading of each network.
-        shared: inputs that others made of these clips; networks that read alike make them once.
+        shared: a cache of network inputs made from these clips; networks with equal settings share them.
     """
     shared = {} if shared is None else shared
     total = np.zeros(len(classifier.labels), np.float32)
@@ -206,7 +207,7 @@ def label_scores(classifier: Classifier, clips: Clips, shared: dict[Any, Tensor]
 
 
 class StateRecognizer:
-    """The six group networks: a segment's clips in, per group the probability of each (action, state...) label out."""
+    """The six group networks: they map a segment's clips to the probability of each (action, state...) label."""
 
     def __init__(self, classifiers: Mapping[str, Classifier]) -> None:
         self.classifiers = dict(classifiers)
@@ -215,17 +216,17 @@ class StateRecognizer:
     def scores(self, clips: Clips) -> dict[str, NDArray[np.float32]]:
         """Map a segment's clips, for each of the readings, to {group: (num_labels,) probabilities}."""
         shared: dict[Any, Tensor] = {}
-        return {group: label_scores(each, clips, shared) for group, each in self.classifiers.items()}
+        return {group: label_scores(classifier, clips, shared) for group, classifier in self.classifiers.items()}
 
 
 def best_states(
     scores: dict[str, NDArray[np.float32]], labels: LabelSpace, *, action: str | None = None
 ) -> tuple[dict[str, str], dict[str, float]]:
-    """The likeliest state of every part, and its probability.
+    """Return the likeliest state of every part, and its probability.
 
-    A group's label names an action too: with `action` the labels of that action alone count, as the official score
-    looks at no other; without it, and where a group has no label of it, all count. States are summed over labels that
-    agree on them.
+    A group's label includes an action. With `action` only the labels of that action count, because the official score
+    ignores all others; without it, or if a group has no label of that action, all count. Probabilities are
+    added over labels with the same states.
 
     Args:
         scores: {group: (num_labels,) probabilities}.
@@ -235,10 +236,10 @@ def best_states(
     states: dict[str, str] = {}
     state_scores: dict[str, float] = {}
     for group, probabilities in scores.items():
-        known = list(zip(labels.group_labels[group], probabilities.tolist(), strict=True))
-        of_action = [(label, probability) for label, probability in known if label[0] == action]
+        labelled = list(zip(labels.group_labels[group], probabilities.tolist(), strict=True))
+        of_action = [(label, probability) for label, probability in labelled if label[0] == action]
         merged: dict[GroupLabel, float] = {}
-        for label, probability in of_action or known:
+        for label, probability in of_action or labelled:
             merged[label[1:]] = merged.get(label[1:], 0.0) + probability
         total = sum(merged.values()) or 1.0
         best = max(merged, key=lambda key: merged[key])

@@ -1,4 +1,4 @@
-"""Frames kept for the clip networks while a video streams by: a segment's, those around a frame, a video's few."""
+"""Buffers of the frames that clips need while a video is decoded: of a segment, around a frame, of a whole video."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from actparse.stages.actions.classifier import (
 )
 from actparse.video.sampling import test_clip_indices
 
-MARGIN = 2  # steps by which a time line may end before a frame's own step
+MARGIN = 2  # steps by which a time line may end before the step of a frame
 
 
 class SegmentClips:
-    """All frames of one segment, resized; a segment lasts some seconds, so memory stays bounded."""
+    """A buffer of all frames of one segment, resized; a segment lasts some seconds, so memory is bounded."""
 
     def __init__(self, config: ClipConfig) -> None:
         self.config = config
@@ -29,12 +29,12 @@ class SegmentClips:
         self._times: list[float] = []
 
     def add(self, image: NDArray[np.uint8], time_seconds: float) -> None:
-        """Keep the next frame (H, W, 3), on screen from `time_seconds` on."""
+        """Add the next frame (H, W, 3), which is visible from `time_seconds`."""
         self._images.append(clip_image(image, self.config))
         self._times.append(time_seconds)
 
     def clips(self) -> NDArray[np.uint8]:
-        """The segment's clips (num_clips, T, h, w, 3); at least one frame was added."""
+        """Return the segment's clips (num_clips, T, h, w, 3); needs at least one added frame."""
         indices = clip_frame_indices(np.asarray(self._times), self.config)  # (num_clips, T)
         return np.stack([np.stack([self._images[i] for i in row]) for row in indices])
 
@@ -43,50 +43,53 @@ class SegmentClips:
 
 
 class FrameClips:
-    """One clip around each asked frame, when the frames after it have come; only what clips still need is kept."""
+    """A buffer for one clip around each requested frame; it keeps only the frames that pending clips need."""
 
     def __init__(self, config: ClipConfig) -> None:
         self.config = config
-        self._steps: deque[NDArray[np.uint8]] = deque()  # what the time line shows from step `_dropped` on
+        self._steps: deque[NDArray[np.uint8]] = deque()  # the frame at each step of the time line, from step `_dropped`
         self._dropped = 0
-        self._asked: deque[int] = deque()  # the steps whose clips have not been given
-        self._shown: NDArray[np.uint8] | None = None  # the last frame, which is on screen
+        self._pending: deque[int] = deque()  # the steps of requested clips that are not complete
+        self._current: NDArray[np.uint8] | None = None  # the last frame
         self._start = self._last = 0.0  # seconds
         self._num_frames = 0
 
     def add(self, image: NDArray[np.uint8], time_seconds: float, *, asked: bool) -> list[NDArray[np.uint8]]:
-        """Take the next frame (H, W, 3), on screen from `time_seconds` on, and perhaps ask for a clip around it.
+        """Add the next frame (H, W, 3), which is visible from `time_seconds`; `asked` requests a clip around it.
 
         Returns:
-            The clips (T, h, w, 3) that are whole now, in the order in which they were asked for.
+            The clips (T, h, w, 3) that are complete now, in the order of their requests.
         """
         if self._num_frames == 0:
             self._start = time_seconds
         step = self._step_at(time_seconds)
-        self._show_until(step)
+        self._extend_to(step)
         if asked:
-            self._asked.append(step)
-        self._shown = clip_image(image, self.config)
+            self._pending.append(step)
+        self._current = clip_image(image, self.config)
         self._last = time_seconds
         self._num_frames += 1
         clips = []
-        while self._asked and self._asked[0] + self._after + MARGIN <= step:
-            clips.append(self._clip(self._asked.popleft(), step))
-        self._forget_before(min([step, *self._asked]) - self._before - MARGIN)
+        while self._pending and self._pending[0] + self._after + MARGIN <= step:
+            clips.append(self._clip(self._pending.popleft(), step))
+        first_needed = min([step, *self._pending]) - self._before - MARGIN
+        while self._steps and self._dropped < first_needed:
+            self._steps.popleft()
+            self._dropped += 1
         return clips
 
     def rest(self) -> list[NDArray[np.uint8]]:
-        """The clips that are still asked for, now that the video is over."""
+        """Return the clips that are still pending when the video ends."""
         rate = self.config.frame_rate
         end = self._num_frames if rate is None else steps_of(self._last - self._start, self._num_frames, rate)
-        self._show_until(end)
-        clips = [self._clip(step, end) for step in self._asked]
-        self._asked.clear()
+        self._extend_to(end)
+        clips = [self._clip(step, end) for step in self._pending]
+        self._pending.clear()
         return clips
 
     @property
     def _before(self) -> int:
-        """Steps of a clip before its middle."""
+        """Number of steps of a clip before its middle."""
         return self.config.num_frames * self.config.frame_stride // 2
 
     @property
@@ -97,23 +100,18 @@ class FrameClips:
         rate = self.config.frame_rate
         return self._num_frames if rate is None else step_at(time_seconds - self._start, rate)
 
-    def _show_until(self, step: int) -> None:
-        while self._shown is not None and self._dropped + len(self._steps) < step:
-            self._steps.append(self._shown)
+    def _extend_to(self, step: int) -> None:
+        while self._current is not None and self._dropped + len(self._steps) < step:
+            self._steps.append(self._current)
 
     def _clip(self, step: int, num_steps: int) -> NDArray[np.uint8]:
         return np.stack([self._steps[at - self._dropped] for at in centred_steps(step, num_steps, self.config)])
 
-    def _forget_before(self, step: int) -> None:
-        while self._steps and self._dropped < step:
-            self._steps.popleft()
-            self._dropped += 1
-
 
 class VideoClips:
-    """The frames that the clips of a whole video need, chosen beforehand from its duration and number of frames.
+    """A buffer of the frames that the clips of a whole video need, selected from its duration and number of frames.
 
-    Where the video ends before its container said it would, the last frame stands for what is missing.
+    If the video ends earlier than its container states, the last frame replaces the missing ones.
     """
 
     def __init__(self, config: ClipConfig, *, duration_seconds: float, num_frames: int) -> None:
@@ -123,32 +121,34 @@ class VideoClips:
         self._steps = test_clip_indices(
             max(1, num_steps), config.num_frames, config.frame_stride, config.num_clips, rule=config.rule
         )  # (num_clips, T)
-        self._wanted = np.unique(self._steps)  # ascending
-        self._kept: list[NDArray[np.uint8]] = []  # the frame of each wanted step so far
+        self._needed = np.unique(self._steps)  # ascending
+        self._images: list[NDArray[np.uint8]] = []  # the frame of each needed step so far
         self._last: NDArray[np.uint8] | None = None
-        self._seen = 0
+        self._num_frames = 0
         self._start = 0.0
 
     def add(self, image: NDArray[np.uint8], time_seconds: float) -> None:
-        """Take the next frame (H, W, 3); it is on screen from `time_seconds` on."""
+        """Add the next frame (H, W, 3), which is visible from `time_seconds`."""
         if self._last is None:
             self._start = time_seconds
         step = self._step_at(time_seconds)
-        while len(self._kept) < len(self._wanted) and self._last is not None and self._wanted[len(self._kept)] < step:
-            self._kept.append(clip_image(self._last, self.config))
+        for needed_step in self._needed[len(self._images) :]:
+            if self._last is None or needed_step >= step:
+                break
+            self._images.append(clip_image(self._last, self.config))
         self._last = image
-        self._seen += 1
+        self._num_frames += 1
 
     def _step_at(self, time_seconds: float) -> int:
-        """The first step of the time line that this frame, not the one before, stands for."""
+        """Return the first step of the time line at which this frame, not the previous one, is visible."""
         if self._rate is None:
-            return self._seen
+            return self._num_frames
         return step_at(time_seconds - self._start, self._rate)
 
     def clips(self) -> NDArray[np.uint8]:
-        """The video's clips (num_clips, T, h, w, 3); at least one frame was added."""
+        """Return the video's clips (num_clips, T, h, w, 3); needs at least one added frame."""
         assert self._last is not None
         last = clip_image(self._last, self.config)
-        images = self._kept + [last] * (len(self._wanted) - len(self._kept))
-        rows = np.searchsorted(self._wanted, self._steps)  # (num_clips, T)
-        return np.stack([np.stack([images[i] for i in row]) for row in rows])
+        images = self._images + [last] * (len(self._needed) - len(self._images))
+        positions = np.searchsorted(self._needed, self._steps)  # (num_clips, T)
+        return np.stack([np.stack([images[i] for i in row]) for row in positions])

@@ -1,7 +1,8 @@
 """Stage 2 for each person: the action and every part's state, from the keypoints along the person's track.
 
-The paper gives all persons of a segment one state of each part (`stages.actions`). Here each person of each sampled
-frame has states of their own, and what all tracks say of the action joins what the clips say. This is no part of PCF.
+The paper assigns the same state of each part to all persons of a segment (`stages.actions.classifier`). Here each
+person of each sampled frame has separate states, and the action scores of all tracks are combined with those of the
+clips. This is not part of PCF.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ from actparse.stages.precision import inference
 
 @dataclass(frozen=True, kw_only=True)
 class TracksConfig:
-    """How tracks are read."""
+    """Settings for the network on tracks."""
 
     step_seconds: float = 0.5  # from one instant of a window to the next
-    action_share: float = 0.8  # of the video's action scores; the rest is what the clips say
-    confidence_floor: float = 0.0  # a keypoint that was found counts as at least that sure
+    action_share: float = 0.8  # weight of the tracks in the video's action scores; the rest is that of the clips
+    confidence_floor: float = 0.0  # lower bound of the confidence of detected keypoints
 
     def __post_init__(self) -> None:
         if not self.step_seconds > 0:
@@ -40,16 +41,16 @@ class TracksConfig:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What tracks say of the action: probabilities (A,) summed over persons and frames, each as it weighs."""
+    """Evidence of tracks for the actions: the weighted sum (A,) of probabilities over persons and frames."""
 
     sums: NDArray[np.float64]
-    weight: float = 0.0  # of all together
+    weight: float = 0.0  # sum of the weights
 
     def __add__(self, other: Evidence) -> Evidence:
         return Evidence(self.sums + other.sums, self.weight + other.weight)
 
     def scores(self) -> NDArray[np.float32]:
-        """Mean probabilities (A,), which sum to 1; all alike without any evidence."""
+        """Return the mean probabilities (A,), which sum to 1; all equal without any evidence."""
         if self.weight <= 0:
             return np.full(len(self.sums), 1 / len(self.sums), np.float32)
         return np.asarray(self.sums / self.weight, np.float32)
@@ -57,16 +58,16 @@ class Evidence:
 
 @dataclass(frozen=True)
 class TrackReadings:
-    """What the network says of N persons in their frames, track by track."""
+    """The network's outputs for N persons in their frames, in the order of tracks."""
 
-    places: tuple[tuple[int, int], ...]  # (N,) number of the frame, place of the person in it
-    weights: NDArray[np.float64]  # (N,) how much each counts for the video's action
+    places: tuple[tuple[int, int], ...]  # (N,) index of the frame, index of the person in it
+    weights: NDArray[np.float64]  # (N,) weight of each person for the video's action
     action_scores: NDArray[np.float32]  # (N, A)
-    state_scores: tuple[NDArray[np.float32], ...]  # of each of the ten parts (N, S)
+    state_scores: tuple[NDArray[np.float32], ...]  # (N, S) for each of the ten parts
 
 
 class TrackRecognizer:
-    """A network on keypoints with its labels: sampled frames in, the action's evidence and each person's states out."""
+    """A network on keypoints with its labels: it maps sampled frames to evidence for the action and to states."""
 
     def __init__(
         self,
@@ -77,7 +78,7 @@ class TrackRecognizer:
         *,
         max_batch: int = 512,
     ) -> None:
-        """`states`: of each of the ten parts, in the order of the network's outputs."""
+        """Wrap a network; `states` lists those of each of the ten parts, in the order of the network's outputs."""
         self.net = net
         self.actions = tuple(actions)
         self.states = tuple(map(tuple, states))
@@ -87,50 +88,50 @@ class TrackRecognizer:
 
     @property
     def no_evidence(self) -> Evidence:
-        """What is known of the action before anything was seen: all are alike."""
+        """The evidence before the first frame: all actions are equally likely."""
         return Evidence(np.zeros(len(self.actions)))
 
     @property
     def reach_seconds(self) -> float:
-        """How far a window reaches before and after its middle."""
+        """Length of a window before, and also after, its middle."""
         return self.net.config.num_instants // 2 * self.config.step_seconds
 
     def evidence(self, frames: Sequence[FrameParse], *, first: int = 0) -> Evidence:
-        """What the persons of `frames[first:]` say of the action; the frames before lend their part of the tracks."""
+        """Return the evidence of the persons of `frames[first:]`; earlier frames only complete their tracks."""
         total = self.no_evidence
-        for rows, features in self._features(frames, first):
+        for positions, features in self._features(frames, first):
             with inference(self.device, full_precision=True):
                 scores = self.net.action_logits(features).softmax(dim=1).cpu().numpy()  # (n, A)
-            weights = np.array([person_weight(frames[frame], person) for frame, person in rows])  # (n,)
+            weights = np.array([person_weight(frames[frame], person) for frame, person in positions])  # (n,)
             total += Evidence(weights @ scores, float(weights.sum()))
         return total
 
     def with_states(
         self, frames: Sequence[FrameParse], action_scores: NDArray[np.float32], *, first: int = 0
     ) -> list[FrameParse]:
-        """`frames[first:]` with a state on every part of every person.
+        """Return `frames[first:]` with a state for every part of every person.
 
         Args:
             frames: sampled frames of one video, in the order of time, with track ids.
-            action_scores: (A,) probabilities of what the video shows.
-            first: the frames before lend their part of the tracks.
+            action_scores: (A,) probabilities of the video's action.
+            first: index of the first frame to return; earlier frames only complete the tracks.
         """
         return self.named(frames, self.read(frames, action_scores, first=first), first=first)
 
     def read(
         self, frames: Sequence[FrameParse], action_scores: NDArray[np.float32], *, first: int = 0
     ) -> TrackReadings:
-        """All that the network says of the persons of `frames[first:]`; the arguments are those of `with_states`."""
-        told = torch.from_numpy(np.asarray(action_scores, np.float32)).to(self.device)  # (A,)
+        """Return the network's outputs for the persons of `frames[first:]`; arguments as in `with_states`."""
+        given_scores = torch.from_numpy(np.asarray(action_scores, np.float32)).to(self.device)  # (A,)
         places: list[tuple[int, int]] = []
         actions = [np.zeros((0, len(self.actions)), np.float32)]
         states = [[np.zeros((0, len(names)), np.float32)] for names in self.states]
-        for rows, features in self._features(frames, first):
+        for positions, features in self._features(frames, first):
             with inference(self.device, full_precision=True):
                 actions.append(self.net.action_logits(features).softmax(dim=1).cpu().numpy())
-                for part, logits in enumerate(self.net.state_logits(features, told.expand(len(features), -1))):
+                for part, logits in enumerate(self.net.state_logits(features, given_scores.expand(len(features), -1))):
                     states[part].append(logits.softmax(dim=1).cpu().numpy())
-            places += rows
+            places += positions
         return TrackReadings(
             places=tuple(places),
             weights=np.array([person_weight(frames[frame], person) for frame, person in places]),
@@ -139,84 +140,84 @@ class TrackRecognizer:
         )
 
     def named(self, frames: Sequence[FrameParse], readings: TrackReadings, *, first: int = 0) -> list[FrameParse]:
-        """`frames[first:]` with the likeliest states of their readings."""
+        """Return `frames[first:]` with the likeliest states from `readings`."""
         persons = [list(frame.persons) for frame in frames]
         for row, (frame, person) in enumerate(readings.places):
-            persons[frame][person] = self._named(persons[frame][person], [part[row] for part in readings.state_scores])
+            scores = [part[row] for part in readings.state_scores]
+            persons[frame][person] = self._person_with_states(persons[frame][person], scores)
         return [replace(frames[n], persons=tuple(persons[n])) for n in range(first, len(frames))]
 
-    def _named(self, person: PersonParse, scores: list[NDArray[np.float32]]) -> PersonParse:
-        return replace(
-            person, parts=tuple(self._with_state(part, scores[PART_INDEX[part.name]]) for part in person.parts)
-        )
-
-    def _with_state(self, part: PartParse, scores: NDArray[np.float32]) -> PartParse:
-        best = int(scores.argmax())
-        return replace(part, state=self.states[PART_INDEX[part.name]][best], state_score=float(scores[best]))
+    def _person_with_states(self, person: PersonParse, scores: list[NDArray[np.float32]]) -> PersonParse:
+        parts: list[PartParse] = []
+        for part in person.parts:
+            index = PART_INDEX[part.name]
+            best = int(scores[index].argmax())
+            parts.append(replace(part, state=self.states[index][best], state_score=float(scores[index][best])))
+        return replace(person, parts=tuple(parts))
 
     def _features(
         self, frames: Sequence[FrameParse], first: int
     ) -> Iterator[tuple[list[tuple[int, int]], torch.Tensor]]:
-        """(frame, person) of the persons of `frames[first:]` in batches, with their features (n, C)."""
-        rows, windows = person_windows(
+        """Yield (frame, person) indices of the persons of `frames[first:]` in batches, with their features (n, C)."""
+        positions, windows = person_windows(
             frames,
             first=first,
             num_instants=self.net.config.num_instants,
             step_seconds=self.config.step_seconds,
         )
         windows = with_floor(windows, self.config.confidence_floor)
-        for start in range(0, len(rows), self.max_batch):
+        for start in range(0, len(positions), self.max_batch):
             batch = torch.from_numpy(windows[start : start + self.max_batch]).to(self.device)
             with inference(self.device, full_precision=True):
                 features = self.net.features(batch)  # (n, C)
-            yield rows[start : start + self.max_batch], features
+            yield positions[start : start + self.max_batch], features
 
 
 class FollowedTracks:
-    """Tracks as their frames come in: states rest on what was seen so far, and little of it is kept."""
+    """Incremental recognition on tracks: states depend only on the frames so far, and few of these are stored."""
 
     def __init__(
         self, recognizer: TrackRecognizer, *, condition_on_action: bool = True, memory_seconds: float = np.inf
     ) -> None:
-        """`memory_seconds`: how long what was seen counts for the action; a source without an end needs one."""
+        """Prepare; evidence counts for `memory_seconds`, and a source without an end needs such a limit."""
         self._recognizer = recognizer
         self._condition_on_action = condition_on_action
         self._memory_seconds = memory_seconds
-        self._recent: list[FrameParse] = []  # as far back as windows reach
-        self._evidence: deque[tuple[float, Evidence]] = deque()  # with the time, seconds, up to which it was seen
+        self._recent: list[FrameParse] = []  # the last frames, as many as windows need
+        self._evidence: deque[tuple[float, Evidence]] = deque()  # (time of its last frame in seconds, evidence)
 
     def with_states(self, frames: Sequence[FrameParse]) -> list[FrameParse]:
-        """The next frames of the video, with a state on every part of every person."""
+        """Return the next frames of the video with a state for every part of every person."""
         if not frames:
             return []
         recognizer, first = self._recognizer, len(self._recent)
-        known = [*self._recent, *frames]
-        now = known[-1].time_seconds
-        self._remember(now, recognizer.evidence(known, first=first))
-        self._recent = [frame for frame in known if frame.time_seconds >= now - recognizer.reach_seconds]
-        told = self.action_evidence if self._condition_on_action else recognizer.no_evidence
-        return recognizer.with_states(known, told.scores(), first=first)
+        available = [*self._recent, *frames]
+        end_seconds = available[-1].time_seconds
+        self._remember(end_seconds, recognizer.evidence(available, first=first))
+        self._recent = [frame for frame in available if frame.time_seconds >= end_seconds - recognizer.reach_seconds]
+        evidence = self.action_evidence if self._condition_on_action else recognizer.no_evidence
+        return recognizer.with_states(available, evidence.scores(), first=first)
 
-    def _remember(self, now: float, found: Evidence) -> None:
-        """Add what was found up to `now`, seconds, and forget what is too old; without an end all is one sum."""
+    def _remember(self, end_seconds: float, evidence: Evidence) -> None:
+        """Add evidence from frames up to `end_seconds` and drop old evidence; without a limit keep only one sum."""
         if self._evidence and self._memory_seconds == np.inf:
-            found += self._evidence.popleft()[1]
-        self._evidence.append((now, found))
-        while self._evidence[0][0] < now - self._memory_seconds:
+            evidence += self._evidence.popleft()[1]
+        self._evidence.append((end_seconds, evidence))
+        while self._evidence[0][0] < end_seconds - self._memory_seconds:
             self._evidence.popleft()
 
     @property
     def action_evidence(self) -> Evidence:
-        """What the remembered frames say of the action."""
-        return sum((found for _, found in self._evidence), start=self._recognizer.no_evidence)
+        """The evidence of all frames that still count."""
+        return sum((evidence for _, evidence in self._evidence), start=self._recognizer.no_evidence)
 
 
-def person_weight(frame: FrameParse, number: int) -> float:
-    """How much a person counts: the surer box and keypoints are, and the nearer to the largest person of the frame.
+def person_weight(frame: FrameParse, index: int) -> float:
+    """Return a person's weight: the box's area relative to the largest person's, times its score and mean confidence.
 
-    Who does what a video is about stands in front; who stands around is smaller, and does something else.
+    The person who does the video's action is usually in front; bystanders are smaller and do something else.
     """
-    person = frame.persons[number]
+    person = frame.persons[index]
     share = _area(person) / max(_area(other) for other in frame.persons)
     return share * person.score * float(np.mean([confidence for _, _, confidence in person.keypoints]))
 

@@ -1,4 +1,4 @@
-"""Describe the colours of clothes by histograms between the keypoints: they tell who is who after an occlusion."""
+"""Histograms of clothing colours between the keypoints, to identify people after an occlusion."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from actparse.core.errors import expect_shape
 Floats = NDArray[np.float32]
 
 REGIONS = ("torso", "thighs", "shins")
-REGION_WEIGHTS = np.array([0.5, 0.25, 0.25], np.float32)  # of a comparison; the torso is seen most often
-JOINTS = ((5, 6, 11, 12), (11, 12, 13, 14), (13, 14, 15, 16))  # left and right above, left and right below
+REGION_WEIGHTS = np.array([0.5, 0.25, 0.25], np.float32)  # in comparisons; the torso is visible most often
+JOINTS = ((5, 6, 11, 12), (11, 12, 13, 14), (13, 14, 15, 16))  # upper left and right, lower left and right
 LIGHTNESS = np.array([10, 50, 90, 130, 170, 210, 250], np.float32)  # centres of bins, 0..255
 CHROMA = np.array([-35, -14, -4, 4, 14, 35], np.float32)  # of a and of b in CIE Lab; cloth is mostly near grey
 NUM_BINS = len(LIGHTNESS) + len(CHROMA) ** 2  # of a region
 NUM_COLORS = len(REGIONS) * NUM_BINS
 MIN_CONFIDENCE = 0.2  # of all joints of a region
-MIN_POINTS = 6  # of a region that are in the image
+MIN_POINTS = 6  # of a region that must be in the image
 
 NUM_POINTS = 24  # of a region
 
 
 def _point_weights() -> Floats:
-    """Return points as means of four joints, (R, P, 4): a grid in the torso, lines along the legs."""
+    """Return the weights (R, P, 4) of points as means of four joints: a grid in the torso, lines along the legs."""
     across, down = (grid.ravel() for grid in np.meshgrid(np.linspace(0.15, 0.85, 4), np.linspace(0.1, 0.9, 6)))
     sides, along = np.repeat([0.0, 1.0], NUM_POINTS // 2), np.tile(np.linspace(0.15, 0.85, NUM_POINTS // 2), 2)
     positions = [(across, down), (sides, along), (sides, along)]
@@ -44,7 +44,7 @@ def person_colors(image: NDArray[np.uint8], keypoints: Floats) -> Floats:
 
     Returns:
         (N, NUM_COLORS) histograms of the regions side by side. A region's lightness sums to 0.5 and so does its chroma;
-        a region whose joints are unsure or outside the image is 0.
+        a region whose joints have low confidence or are outside the image is 0.
 
     Raises:
         ShapeError: an argument has another shape.
@@ -62,16 +62,16 @@ def person_colors(image: NDArray[np.uint8], keypoints: Floats) -> Floats:
 
 
 def color_distances(colors: Floats, others: Floats) -> Floats:
-    """Compare people's colours: 1 less the Bhattacharyya coefficient, over the regions that both show.
+    """Compare people's colours: 1 minus the Bhattacharyya coefficient, over the regions that are visible in both.
 
     Args:
-        colors: (M, NUM_COLORS) of `person_colors`.
+        colors: (M, NUM_COLORS) from `person_colors`.
         others: (N, NUM_COLORS).
 
     Returns:
         (M, N) in 0..1; NaN if no region is visible in both.
     """
-    a, b = (rows.reshape(-1, len(REGIONS), NUM_BINS) for rows in (colors, others))
+    a, b = (histograms.reshape(-1, len(REGIONS), NUM_BINS) for histograms in (colors, others))
     similarities = np.einsum("mrb,nrb->mnr", np.sqrt(a), np.sqrt(b))  # (M, N, R)
     is_visible = (a.sum(axis=2) > 0)[:, None] & (b.sum(axis=2) > 0)[None]  # (M, N, R)
     weights = REGION_WEIGHTS * is_visible

@@ -1,7 +1,7 @@
 """The pose-guided embedding X' = X + G(K): a disc for every confident keypoint, drawn on the person's crop.
 
-The paper says "dots of different colors and radius"; the colours (warm for the left side, cold for the right) and the
-radii, relative to the crop, are ours and travel in the part detector's settings.
+The paper specifies "dots of different colors and radius". The colours (warm for the left side, cold for the right) and
+the radii, relative to the crop, are chosen here; they are stored in the part detector's settings.
 Source: PCF, section II-B, equation 3.
 """
 
@@ -50,11 +50,11 @@ DOT_RADII: tuple[float, ...] = (
 
 @dataclass(frozen=True, kw_only=True)
 class DotsConfig:
-    """What is drawn; a part detector must see the dots that it was trained with, so this is part of its settings."""
+    """Colours and radii of the dots; a part detector needs the dots that it was trained with, so it stores them."""
 
     colors: tuple[Color, ...] = DOT_COLORS  # RGB 0..255, one per keypoint
-    radii: tuple[float, ...] = DOT_RADII  # in parts of the crop's longer side, one per keypoint
-    min_confidence: float = 0.25  # a keypoint below it draws nothing
+    radii: tuple[float, ...] = DOT_RADII  # relative to the crop's longer side, one per keypoint
+    min_confidence: float = 0.25  # keypoints below it are not drawn
 
     def __post_init__(self) -> None:
         if len(self.colors) != NUM_KEYPOINTS or len(self.radii) != NUM_KEYPOINTS:
@@ -66,7 +66,7 @@ class DotsConfig:
 
 
 def draw_dots(crops: Tensor, keypoints: Tensor, config: DotsConfig) -> Tensor:
-    """Draw every confident keypoint as a filled disc with a soft edge of one pixel; later keypoints lie on top.
+    """Draw every confident keypoint as a filled disc with a soft edge of one pixel; later keypoints are drawn on top.
 
     Args:
         crops: (N, 3, H, W) RGB, 0..255, any dtype; N may be 0.
@@ -85,8 +85,8 @@ def draw_dots(crops: Tensor, keypoints: Tensor, config: DotsConfig) -> Tensor:
     half = int(max(config.radii) * side) + 2  # of the square window that holds any disc
     offsets = torch.arange(-half, half + 1, device=crops.device)
     for k, (color, radius) in enumerate(zip(config.colors, config.radii, strict=True)):
-        rows = (keypoints[:, k, 2] >= config.min_confidence).nonzero().flatten()  # (M,)
-        centers = keypoints[rows, k, :2]  # (M, 2)
+        indices = (keypoints[:, k, 2] >= config.min_confidence).nonzero().flatten()  # (M,)
+        centers = keypoints[indices, k, :2]  # (M, 2)
         x = centers[:, :1].floor().long() + offsets  # (M, S)
         y = centers[:, 1:].floor().long() + offsets  # (M, S)
         dx, dy = x + 0.5 - centers[:, :1], y + 0.5 - centers[:, 1:]
@@ -95,6 +95,6 @@ def draw_dots(crops: Tensor, keypoints: Tensor, config: DotsConfig) -> Tensor:
         opacity = (radius * side - distance + 0.5).clamp(0, 1) * inside  # (M, S, S)
         m, j, i = opacity.nonzero(as_tuple=True)
         alpha = opacity[m, j, i][:, None]  # (P, 1)
-        at = (rows[m], slice(None), y[m, j], x[m, i])
+        at = (indices[m], slice(None), y[m, j], x[m, i])
         drawn[at] = drawn[at] * (1 - alpha) + torch.tensor(color, dtype=drawn.dtype, device=drawn.device) * alpha
     return drawn

@@ -1,4 +1,4 @@
-"""Stage 1b, poses, with a small public network that knows real people: MoveNet on a crop of each person."""
+"""Stage 1b, poses, with MoveNet, a small public network trained on real people, on a crop of each person."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from actparse.stages.precision import inference
 
 @dataclass(frozen=True, kw_only=True)
 class MovenetPosesConfig:
-    """The crop, and which boxes hold a person."""
+    """Settings for the crop, and for accepting a box as a person."""
 
-    padding: float = 1.2  # longer side of the crop over that of the box
-    max_oks: float = 0.7  # of two persons whose poses are more alike, the better box stays
-    min_score: float = 0.15  # the box's score times the root of the mean confidence; below it there is no person
+    padding: float = 1.2  # longer side of the crop relative to that of the box
+    max_oks: float = 0.7  # of two persons with more similar poses, only the one with the better score is kept
+    min_score: float = 0.15  # least value of box score times root of mean confidence
 
     def __post_init__(self) -> None:
         if self.padding <= 0:
@@ -36,7 +36,7 @@ class MovenetPosesConfig:
 
 
 class MovenetPoses:
-    """Finds the keypoints of persons with MoveNet."""
+    """A pose estimator with MoveNet."""
 
     def __init__(self, net: Movenet, config: MovenetPosesConfig, *, max_batch: int = 16) -> None:
         self.net = net
@@ -47,7 +47,7 @@ class MovenetPoses:
     def estimate(
         self, images: Sequence[NDArray[np.uint8]], boxes: Sequence[NDArray[np.float32]]
     ) -> list[NDArray[np.float32]]:
-        """Return the keypoints of every box.
+        """Estimate the keypoints of every box.
 
         Args:
             images: frames (H, W, 3) uint8 RGB.
@@ -65,9 +65,9 @@ class MovenetPoses:
         return [_points_to_frame(w, p) for w, p in zip(windows, splits, strict=True)]
 
     def select(self, persons: Detections, keypoints: NDArray[np.float32]) -> tuple[Detections, NDArray[np.float32]]:
-        """Score each person by box and pose, and drop the unsure and those that hold the pose of a better one.
+        """Score each person by box and pose; drop low scores and persons with the same pose as a better one.
 
-        The root of the mean confidence keeps close-ups, most of whose keypoints are outside the frame.
+        The root of the mean confidence preserves close-ups, most of whose keypoints are outside the frame.
         """
         confidence = keypoints[..., 2].mean(axis=1)  # (N,)
         scores = np.asarray(persons.scores * np.sqrt(confidence), np.float32)
@@ -78,34 +78,34 @@ class MovenetPoses:
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
-        """(3, H, W) of the largest crop."""
+        """Shape (3, H, W) of the largest crop."""
         return 3, self.net.config.size, self.net.config.size
 
     @property
     def num_passes(self) -> int:
-        """How often the network runs for a crop."""
+        """Number of forward passes for a crop."""
         return 1
 
     def _run(self, crops: list[NDArray[np.uint8]], boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Keypoints (N, 17, 3) in crop pixels, of N crops with the persons' boxes (N, 4) in them."""
+        """Estimate keypoints (N, 17, 3), crop pixels, in N crops, given the persons' boxes (N, 4) in crop pixels."""
         points = np.zeros((len(crops), NUM_KEYPOINTS, 3), np.float32)
         for shape in sorted({crop.shape for crop in crops}):
-            rows = [row for row, crop in enumerate(crops) if crop.shape == shape]
-            for start in range(0, len(rows), self.max_batch):
-                of_batch = rows[start : start + self.max_batch]
-                batch = stack_images([crops[row] for row in of_batch], self.device).float()  # (n, 3, H, W)
+            indices = [index for index, crop in enumerate(crops) if crop.shape == shape]
+            for start in range(0, len(indices), self.max_batch):
+                chosen = indices[start : start + self.max_batch]
+                batch = stack_images([crops[index] for index in chosen], self.device).float()  # (n, 3, H, W)
                 with inference(self.device):
                     heads = self.net(batch.contiguous(memory_format=torch.channels_last))
-                in_batch = torch.from_numpy(boxes[of_batch]).to(self.device)
-                points[of_batch] = decode_person(heads, in_batch).cpu().numpy()
+                in_batch = torch.from_numpy(boxes[chosen]).to(self.device)
+                points[chosen] = decode_person(heads, in_batch).cpu().numpy()
         return points
 
 
 def _boxes_to_crop(windows: PersonCrops, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Boxes (n, 4), one in each window, in crop pixels."""
+    """Convert boxes (n, 4), one per window, from frame to crop pixels."""
     return windows.points_to_crop(boxes.reshape(-1, 2, 2)).reshape(-1, 4).astype(np.float32)
 
 
 def _points_to_frame(windows: PersonCrops, points: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Keypoints (n, 17, 3) in crop pixels, in frame pixels."""
+    """Convert keypoints (n, 17, 3) from crop to frame pixels."""
     return np.concatenate((windows.points_to_frame(points[..., :2]), points[..., 2:]), axis=2).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Stage 1a, persons, with a small public detector that knows real people: NanoDet."""
+"""Stage 1a, persons, with NanoDet, a small public detector trained on real people."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from actparse.stages.precision import inference
 
 @dataclass(frozen=True, kw_only=True)
 class NanodetPersonsConfig:
-    """Size of the input, and what counts as a person. Source of `norm`: the public config nanodet-g."""
+    """Settings for the input size and for accepting persons. Source of `norm`: the public config nanodet-g."""
 
     long_side: int = 416  # pixels of the resized frame
-    min_score: float = 0.2  # a box at or below it is dropped
-    max_iou: float = 0.5  # of two boxes that overlap more, the better stays
+    min_score: float = 0.2  # boxes at or below it are dropped
+    max_iou: float = 0.5  # of two boxes that overlap more, the better one is kept
     max_persons: int = 10  # the official rule
-    sure_score: float = 0.4  # a frame without a box of this score is looked at again, turned; 0: never
+    sure_score: float = 0.4  # a frame without a box of this score is also searched in rotated form; 0: never
     norm: InputNorm = field(
         default_factory=lambda: InputNorm(mean=(103.53, 116.28, 123.675), std=(57.375, 57.12, 58.395), bgr=True)
     )
@@ -40,7 +40,7 @@ class NanodetPersonsConfig:
 
 
 class NanodetPersons:
-    """Finds the persons of frames with NanoDet."""
+    """A person detector with NanoDet."""
 
     def __init__(self, net: Nanodet, config: NanodetPersonsConfig) -> None:
         self.net = net
@@ -52,10 +52,10 @@ class NanodetPersons:
         if not images:
             return []
         height, width = images[0].shape[:2]
-        new_width, new_height = self._resized(width, height)
+        new_width, new_height = self._input_size(width, height)
         resized = stack_images([resize(image, (new_width, new_height)) for image in images], self.device)
         pad = (0, -new_width % INPUT_MULTIPLE, 0, -new_height % INPUT_MULTIPLE)
-        batch = self.config.norm(torch.nn.functional.pad(resized, pad))  # (N, 3, h, w), black before it is normalised
+        batch = self.config.norm(torch.nn.functional.pad(resized, pad))  # (N, 3, h, w), padded with black
         with inference(self.device):
             maps = self.net(batch.contiguous(memory_format=torch.channels_last))
         detections = detect(
@@ -71,9 +71,9 @@ class NanodetPersons:
 
     def input_shape(self, size: tuple[int, int]) -> tuple[int, int, int]:
         """Return (3, H, W) of the network's input for frames of (height, width)."""
-        width, height = self._resized(size[1], size[0])
+        width, height = self._input_size(size[1], size[0])
         return 3, height + -height % INPUT_MULTIPLE, width + -width % INPUT_MULTIPLE
 
-    def _resized(self, width: int, height: int) -> tuple[int, int]:
+    def _input_size(self, width: int, height: int) -> tuple[int, int]:
         factor = self.config.long_side / max(width, height)
         return max(1, round(width * factor)), max(1, round(height * factor))

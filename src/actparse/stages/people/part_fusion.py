@@ -1,6 +1,6 @@
-"""Boxes of body parts from three sources that err differently: a rule and a network on keypoints, and a detector.
+"""Boxes of body parts from three sources with different errors: a rule and a network on keypoints, and a detector.
 
-The boxes of the rule and the network are averaged; the detector's joins them where it agrees.
+The boxes of the rule and the network are averaged; the detector's box is included if it agrees with their average.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ TRUNK = tuple(KEYPOINTS.index(f"{side}_{joint}") for joint in ("shoulder", "hip"
 
 @dataclass(frozen=True, kw_only=True)
 class GroupFusion:
-    """How the boxes of a part group are averaged; the weights are relative to each other."""
+    """Relative weights for averaging the boxes of a part group."""
 
     rule: float = 1.0
     regression: float = 1.0
-    detector: float = 1.0  # at a score of 1, where it agrees
+    detector: float = 1.0  # at a score of 1, if it agrees
     min_iou: float = 0.4  # of the detector's box with the average of the others, to agree
 
     def __post_init__(self) -> None:
@@ -44,9 +44,9 @@ class GroupFusion:
 
 @dataclass(frozen=True, kw_only=True)
 class PartFusionConfig:
-    """Weights of the sources by part group, and when a part counts as out of the frame.
+    """Weights of the sources by part group, and the limit below which a part counts as outside the frame.
 
-    A detector sees best where hands and feet point, which keypoints do not say; bones give arms and legs.
+    The detector is best for hands and feet, whose direction keypoints do not contain; bones determine arms and legs.
     """
 
     head: GroupFusion = GroupFusion(rule=0.65, regression=0.35, detector=0.6, min_iou=0.4)
@@ -62,30 +62,30 @@ class PartFusionConfig:
             raise ConfigError(f"part_fusion.min_inside must be above 0 and at most 1, got {self.min_inside}")
 
     def by_part(self, name: str) -> Floats:
-        """One field of `GroupFusion` for each part, (10,)."""
+        """Return one field of `GroupFusion` for each part, (10,)."""
         return np.array([getattr(getattr(self, PART_GROUP[part]), name) for part in PARTS], np.float32)
 
 
 @dataclass(frozen=True)
 class PartSource:
-    """What one source says of N persons: `boxes` (N, 10, 4) xyxy in pixels, `scores` (N, 10) in [0, 1]."""
+    """Results of one source for N persons: `boxes` (N, 10, 4) xyxy in pixels, `scores` (N, 10) in [0, 1]."""
 
     boxes: Floats
     scores: Floats
 
 
 class Detector(Protocol):
-    """What finds parts in pixels, as `stages.parts.PartDetector` does."""
+    """A detector of parts in images, such as `stages.people.parts.PartDetector`."""
 
     def detect(
         self, images: Sequence[NDArray[np.uint8]], boxes: Sequence[Floats], keypoints: Sequence[Floats]
     ) -> list[tuple[Floats, Floats]]:
-        """Boxes (n, 10, 4) and scores (n, 10) of each frame's persons."""
+        """Return the boxes (n, 10, 4) and scores (n, 10) of each frame's persons."""
         ...
 
 
 class PartFusion:
-    """Finds the ten parts of persons from their keypoints and, with a detector, from their pixels."""
+    """A detector of persons' ten parts from their keypoints and, with an image detector, from their pixels."""
 
     def __init__(
         self,
@@ -93,20 +93,20 @@ class PartFusion:
         regression: PartRegression | None,
         config: PartFusionConfig | None = None,
     ) -> None:
-        """Without a detector or a network the boxes come from the sources that are left; the rule always exists."""
+        """Combine the sources; without a detector or a network, boxes come from the others. The rule is always used."""
         self.detector, self.regression = detector, regression
         self.config = config or PartFusionConfig()
 
     @property
     def device(self) -> torch.device:
-        """Where the networks compute; the CPU without any."""
+        """The networks' device; the CPU without any network."""
         nets = (getattr(self.detector, "net", None), self.regression)
         return next((next(net.parameters()).device for net in nets if net is not None), torch.device("cpu"))
 
     def detect(
         self, images: Sequence[NDArray[np.uint8]], boxes: Sequence[Floats], keypoints: Sequence[Floats]
     ) -> list[tuple[Floats, Floats]]:
-        """Find a box of every part.
+        """Detect a box of every part.
 
         Args:
             images: frames (H, W, 3) uint8 RGB.
@@ -115,29 +115,29 @@ class PartFusion:
 
         Returns:
             Per frame boxes (n, 10, 4) in frame pixels, clipped to the frame, and scores (n, 10), in the order of PARTS.
-            A part whose joints are unsure or outside the frame has a low score.
+            A part whose joints have low confidence or are outside the frame has a low score.
         """
         detections: Sequence[tuple[Floats, Floats] | None] = [None] * len(images)
         if self.detector is not None:
             detections = self.detector.detect(images, boxes, keypoints)
         ends = np.cumsum([len(points) for points in keypoints])[:-1]
-        every = np.concatenate([*keypoints, np.zeros((0, len(KEYPOINTS), 3), np.float32)])  # (all n, 17, 3)
-        rule = PartSource(*rule_boxes(every))
-        regression = None if self.regression is None else regressed(self.regression, every)
-        found = []
-        for rows, image, detected in zip(
-            np.split(np.arange(len(every)), ends) if len(keypoints) else (), images, detections, strict=True
+        all_keypoints = np.concatenate([*keypoints, np.zeros((0, len(KEYPOINTS), 3), np.float32)])  # (all n, 17, 3)
+        rule = PartSource(*rule_boxes(all_keypoints))
+        regression = None if self.regression is None else regressed(self.regression, all_keypoints)
+        fused = []
+        for indices, image, detection in zip(
+            np.split(np.arange(len(all_keypoints)), ends) if len(keypoints) else (), images, detections, strict=True
         ):
-            found.append(
+            fused.append(
                 fuse(
-                    PartSource(rule.boxes[rows], rule.scores[rows]),
-                    None if regression is None else PartSource(regression.boxes[rows], regression.scores[rows]),
-                    None if detected is None else PartSource(*detected),
+                    PartSource(rule.boxes[indices], rule.scores[indices]),
+                    None if regression is None else PartSource(regression.boxes[indices], regression.scores[indices]),
+                    None if detection is None else PartSource(*detection),
                     self.config,
                     size=(image.shape[0], image.shape[1]),
                 )
             )
-        return found
+        return fused
 
 
 def regressed(net: PartRegression, keypoints: Floats) -> PartSource:
@@ -151,15 +151,15 @@ def regressed(net: PartRegression, keypoints: Floats) -> PartSource:
 
 
 def to_poses(keypoints: Floats) -> tuple[Floats, Floats, Floats]:
-    """Express keypoints in lengths of the torso, about the torso's middle.
+    """Express keypoints relative to the torso's middle, in torso lengths.
 
     Args:
         keypoints: (N, 17, 3) x, y in pixels, confidence in [0, 1].
 
     Returns:
         Poses (N, 17, 3), middles (N, 2) in pixels, and torsos (N,) in pixels. The middle is the mean of shoulders and
-        hips weighted by confidence, and of all keypoints where those have no confidence. A keypoint of confidence 0 is
-        where `part_geometry.located` puts it.
+        hips weighted by confidence, and of all keypoints if those have no confidence. A keypoint of confidence 0 is
+        at the position from `part_geometry.located`.
     """
     points, confidence = located(keypoints), keypoints[..., 2:]  # (N, 17, 2), (N, 17, 1)
     trunk = np.zeros_like(confidence)
@@ -190,25 +190,26 @@ def fuse(
 
     Returns:
         Boxes (N, 10, 4) clipped to the frame and scores (N, 10) in [0, 1]: the mean confidence of the joints, with the
-        network the geometric mean of that and its expected IoU. A box that the frame cuts off has a lower score.
+        network the geometric mean of that and its expected IoU. A box that is partly outside the frame has a lower
+        score.
     """
     boxes, scores = rule.boxes, rule.scores
     if regression is not None:
         weight = config.by_part("regression") / (config.by_part("rule") + config.by_part("regression"))  # (10,)
-        boxes = _between(boxes, regression.boxes, weight)
+        boxes = _interpolate(boxes, regression.boxes, weight)
         scores = np.sqrt(scores * regression.scores)
     if detector is not None:
         base = config.by_part("rule") + (config.by_part("regression") if regression is not None else 0)  # (10,)
         agrees = row_ious(boxes, detector.boxes) >= config.by_part("min_iou")  # (N, 10)
         weight = config.by_part("detector") * detector.scores
-        boxes = _between(boxes, detector.boxes, np.where(agrees, weight / np.maximum(base + weight, 1e-6), 0))
+        boxes = _interpolate(boxes, detector.boxes, np.where(agrees, weight / np.maximum(base + weight, 1e-6), 0))
     clipped = np.clip(boxes, 0, np.array((size[1], size[0]) * 2, np.float32))
     inside = _areas(clipped) / np.maximum(_areas(boxes), 1e-6)  # (N, 10)
     return clipped.astype(np.float32), (scores * np.minimum(inside / config.min_inside, 1)).astype(np.float32)
 
 
 def row_ious(a: Floats, b: Floats) -> Floats:
-    """IoU (...,) of boxes (..., 4) with the boxes in the same rows; 0 where both are empty."""
+    """Return the IoU (...,) of each box (..., 4) with the other array's box in the same row; 0 if both are empty."""
     shared = np.clip(np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]), 0, None).prod(axis=-1)
     return np.asarray(shared / np.maximum(_areas(a) + _areas(b) - shared, 1e-9), np.float32)
 
@@ -217,6 +218,6 @@ def _areas(boxes: Floats) -> Floats:
     return np.asarray((boxes[..., 2:] - boxes[..., :2]).prod(axis=-1), np.float32)
 
 
-def _between(boxes: Floats, others: Floats, share: Floats) -> Floats:
-    """`share` (10,) or (N, 10) of `others`, the rest of `boxes`, each (N, 10, 4)."""
+def _interpolate(boxes: Floats, others: Floats, share: Floats) -> Floats:
+    """Interpolate from `boxes` to `others`, each (N, 10, 4), by `share` (10,) or (N, 10)."""
     return np.asarray(boxes + (others - boxes) * share[..., None], np.float32)

@@ -1,7 +1,7 @@
-"""Boxes of body parts from keypoints by rule: circles and ellipses on bones, in lengths of the person's torso.
+"""Boxes of body parts from keypoints by rule: circles and ellipses on bones, in torso lengths of the person.
 
-Directions that keypoints do not give follow from the bones near them: a hand continues the forearm, toes point to where
-the knee bends and the nose points, the skull is behind the face.
+Directions that keypoints do not contain follow from nearby bones: a hand continues the forearm, toes point in the
+directions of the bent knee and of the nose, the skull is behind the face.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from actparse.core.vocabulary import KEYPOINTS, PARTS
 Points = NDArray[np.floating[Any]]  # (N, 2) x, y
 SIDES = ("left", "right")
 
-# Everything below is in lengths of the torso.
+# All lengths below are in torso lengths.
 BONES: tuple[tuple[str, str, float], ...] = (  # from, to, and the torso's length over the bone's
     ("shoulder", "hip", 1.0),
     ("hip", "knee", 0.85),
@@ -27,21 +27,21 @@ BONES: tuple[tuple[str, str, float], ...] = (  # from, to, and the torso's lengt
 MIN_BONE_CONFIDENCE = 0.1  # of both ends, for a bone to measure the torso
 ARM_RADII = (0.10, 0.10, 0.08)  # at shoulder, elbow, wrist
 HAND_REACH, HAND_RADIUS = 0.12, 0.13  # from the wrist along the forearm to the hand's middle
-STRAIGHT_FOREARM = 0.3  # a shorter one is seen from its end, and the hand in front of the wrist
+STRAIGHT_FOREARM = 0.3  # a shorter one points at the camera, and the hand is in front of the wrist
 HIP_ALONG, HIP_ACROSS = 0.27, 0.31  # half axes of an ellipse, along the torso and across
 HIP_TORSO_SHIFT = 0.06  # of its middle from the hips, away from the shoulders
 HIP_THIGH_SHIFT = 0.06  # the same, to the knees
 LEG_START = 0.22  # from the hip along the thigh
 LEG_RADII = (0.14, 0.11, 0.08)  # at the leg's start, knee, ankle
-HEEL_BACK, TOE_FORWARD = 0.06, 0.27  # from the ankle, of a foot that is seen from its side
+HEEL_BACK, TOE_FORWARD = 0.06, 0.27  # from the ankle, of a foot in side view
 SOLE = 0.14  # from the ankle along the shin
 TOE_TOWARDS = 0.08  # further along the shin, of toes that point at the camera
 FOOT_RADIUS = 0.09
-SIDE_KNEE, SIDE_NOSE = 0.15, 0.2  # how far a bent knee and a nose are in front, where a person is seen from the side
-HEAD_UP, HEAD_BACK = 0.05, 0.4  # of the head's middle from that of the face; the second in lengths from ears to nose
+SIDE_KNEE, SIDE_NOSE = 0.15, 0.2  # how far a bent knee and a nose are in front, in side view
+HEAD_UP, HEAD_BACK = 0.05, 0.4  # from the face's middle to the head's; the second in lengths from ears to nose
 HEAD_WIDTH, HEAD_HEIGHT, HEAD_DEPTH = 0.30, 0.42, 0.7  # the last in lengths from ears to nose, added to both
 NECK = 0.35  # from the shoulders to a face without any keypoint, in lengths from the hips to the shoulders
-SCORE_KEYPOINTS: dict[str, tuple[str, ...]] = {  # that a part's box depends on
+SCORE_KEYPOINTS: dict[str, tuple[str, ...]] = {  # joints that a part's box depends on
     "arm": ("shoulder", "elbow", "wrist"),
     "hand": ("elbow", "wrist"),
     "leg": ("hip", "knee", "ankle"),
@@ -68,18 +68,18 @@ def rule_boxes(keypoints: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDA
     for side in SIDES:
         boxes[f"{side}_arm"], boxes[f"{side}_hand"] = _arm(body, side), _hand(body, side)
         boxes[f"{side}_leg"], boxes[f"{side}_foot"] = _leg(body, side), _foot(body, side)
-    found = np.stack([boxes[part] for part in PARTS], axis=1).reshape(-1, len(PARTS), 4)
-    return found.astype(np.float32), rule_scores(keypoints)
+    by_part = np.stack([boxes[part] for part in PARTS], axis=1).reshape(-1, len(PARTS), 4)
+    return by_part.astype(np.float32), rule_scores(keypoints)
 
 
 def rule_scores(keypoints: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mean confidences (N, 10) in [0, 1] of the joints that each part's box depends on, for keypoints (N, 17, 3)."""
+    """Return the mean confidences (N, 10), in [0, 1], of the joints of each part's box, for keypoints (N, 17, 3)."""
     confidence = dict(zip(KEYPOINTS, np.clip(keypoints[..., 2], 0, 1).T, strict=True))  # name -> (N,)
     scores = []
     for part in PARTS:
         side, _, group = part.rpartition("_")
         if part == "head":
-            names = np.sort([confidence[name] for name in KEYPOINTS[:5]], axis=0)[2:]  # (3, N), the surest
+            names = np.sort([confidence[name] for name in KEYPOINTS[:5]], axis=0)[2:]  # (3, N), the most confident
         elif part == "hip":
             names = np.array([confidence["left_hip"], confidence["right_hip"]])
         else:
@@ -89,30 +89,30 @@ def rule_scores(keypoints: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def torso_lengths(keypoints: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Estimate torsos, in pixels, as the longest of what torso, thighs, shins and upper arms say.
+    """Estimate torso lengths in pixels, as the longest of the estimates from torso, thighs, shins and upper arms.
 
     Args:
         keypoints: (N, 17, 3) x, y in pixels, confidence.
 
     Returns:
-        (N,) at least 1. Bones with an end below the least confidence count only where no other bone exists.
+        (N,) at least 1. Bones with an end below MIN_BONE_CONFIDENCE count only if there is no other bone.
     """
-    lengths = np.zeros((2, len(keypoints)), np.float32)  # of the sure bones, of all that have both ends
+    lengths = np.zeros((2, len(keypoints)), np.float32)  # from the confident bones; from all bones with both ends
     for side in SIDES:
         for start, end, factor in BONES:
             a, b = (keypoints[:, KEYPOINTS.index(f"{side}_{joint}")] for joint in (start, end))
             length = factor * np.linalg.norm(a[:, :2] - b[:, :2], axis=1)
-            surest = np.minimum(a[:, 2], b[:, 2])
+            confidence = np.minimum(a[:, 2], b[:, 2])
             for row, least in enumerate((MIN_BONE_CONFIDENCE, np.finfo(np.float32).tiny)):
-                lengths[row] = np.maximum(lengths[row], np.where(surest >= least, length, 0))
+                lengths[row] = np.maximum(lengths[row], np.where(confidence >= least, length, 0))
     torsos: NDArray[np.float32] = np.maximum(np.where(lengths[0] > 0, lengths[0], lengths[1]), 1).astype(np.float32)
     return torsos
 
 
 def located(keypoints: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Put each keypoint without a position where the nearest joint with one is, (N, 17, 2) in pixels.
+    """Return positions (N, 17, 2) in pixels; a keypoint without one gets that of the nearest joint with one.
 
-    Without any keypoint all are at 0.
+    Without any keypoint all positions are 0.
     """
     points, exists = keypoints[..., :2].copy(), keypoints[..., 2] > 0  # (N, 17, 2), (N, 17)
     for target, sources in _SUBSTITUTES:
@@ -129,27 +129,27 @@ def located(keypoints: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _substitutes() -> tuple[tuple[int, tuple[int, ...]], ...]:
-    names = {name: index for index, name in enumerate(KEYPOINTS)}
+    index = {name: n for n, name in enumerate(KEYPOINTS)}
     chains = {"shoulder": "elbow", "hip": "knee", "elbow": "shoulder", "knee": "hip", "wrist": "elbow", "ankle": "knee"}
-    rows: list[tuple[int, tuple[int, ...]]] = []
-    for _ in range(2):  # the second time over what the first one filled
+    substitutes: list[tuple[int, tuple[int, ...]]] = []
+    for _ in range(2):  # the second pass uses positions that the first one filled
         for joint, near in chains.items():
             for side, other in (SIDES, SIDES[::-1]):
-                rows.append((names[f"{side}_{joint}"], (names[f"{side}_{near}"], names[f"{other}_{joint}"])))
+                substitutes.append((index[f"{side}_{joint}"], (index[f"{side}_{near}"], index[f"{other}_{joint}"])))
         trunk = {"shoulder": "hip", "hip": "shoulder"}
-        rows += [(names[f"{s}_{a}"], (names[f"{s}_{b}"],)) for a, b in trunk.items() for s in SIDES]
+        substitutes += [(index[f"{s}_{a}"], (index[f"{s}_{b}"],)) for a, b in trunk.items() for s in SIDES]
     face = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
     for name in face:
-        others = tuple(names[other] for other in face if other != name)
-        rows.append((names[name], others))
-    return tuple(rows)
+        others = tuple(index[other] for other in face if other != name)
+        substitutes.append((index[name], others))
+    return tuple(substitutes)
 
 
 _SUBSTITUTES = _substitutes()
 
 
 class _Body:
-    """Named joints and directions of N persons."""
+    """Joints and directions of N persons by name."""
 
     def __init__(self, points: NDArray[np.float32], torso: NDArray[np.float32]) -> None:
         self.torso = torso[:, None]  # (N, 1) pixels
@@ -162,49 +162,49 @@ class _Body:
         return (self.joints[f"left_{joint}"] + self.joints[f"right_{joint}"]) / 2
 
     def bone(self, side: str, start: str, end: str) -> Points:
-        """From joint to joint, in torsos."""
+        """Return the vectors from one joint to another, in torso lengths."""
         bone = (self.joints[f"{side}_{end}"] - self.joints[f"{side}_{start}"]) / self.torso
         return np.asarray(bone, np.float32)
 
 
 def _unit(vectors: Points) -> Points:
-    """Vectors (N, 2) at length 1; 0 stays 0."""
+    """Scale vectors (N, 2) to length 1; 0 stays 0."""
     return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6), np.float32)
 
 
 def _across(vectors: Points) -> Points:
-    """Vectors (N, 2) turned by a quarter."""
+    """Rotate vectors (N, 2) by a quarter turn."""
     return np.stack((-vectors[:, 1], vectors[:, 0]), axis=1)
 
 
 def _dot(a: Points, b: Points) -> Points:
-    """(N, 1)."""
+    """Return the scalar products (N, 1)."""
     return np.asarray((a * b).sum(axis=1, keepdims=True), np.float32)
 
 
 def _around(body: _Body, *circles: tuple[Points, float]) -> Points:
-    """Boxes (N, 4) about circles: middles (N, 2) in pixels, radii in torsos."""
+    """Return boxes (N, 4) around circles: middles (N, 2) in pixels, radii in torso lengths."""
     low = np.min([middle - radius * body.torso for middle, radius in circles], axis=0)
     high = np.max([middle + radius * body.torso for middle, radius in circles], axis=0)
     return np.concatenate((low, high), axis=1)
 
 
 def _about_ellipse(middle: Points, axis: Points, along: Points, across: Points) -> Points:
-    """Boxes (N, 4) about ellipses: middles (N, 2), direction of an axis (N, 2), half axes (N, 1), all in pixels."""
+    """Return boxes (N, 4) around ellipses: middle (N, 2), axis direction (N, 2), half axes (N, 1), pixels."""
     half = np.sqrt((along * axis) ** 2 + (across * _across(axis)) ** 2)  # (N, 2)
     return np.concatenate((middle - half, middle + half), axis=1)
 
 
 def _head(body: _Body) -> Points:
-    """The skull behind the face: as far back as the nose is in front of the ears."""
+    """Return head boxes (N, 4): the skull is as far behind the ears as the nose is in front of them."""
     face = np.stack([body.joints[name] for name in KEYPOINTS[:5]])  # (5, N, 2)
     middle = (face.min(axis=0) + face.max(axis=0)) / 2
     length = np.linalg.norm(body.nose, axis=1, keepdims=True)  # (N, 1)
     neck = _unit(middle - body.shoulders)
     crown = _across(_unit(body.nose))
     crown = np.where(_dot(crown, neck) < 0, -crown, crown)
-    seen_from_side = np.clip(length / SIDE_NOSE, 0, 1) ** 2  # directions of short vectors are unsure
-    up = _unit(seen_from_side * crown + (1 - seen_from_side) * neck)
+    sideways = np.clip(length / SIDE_NOSE, 0, 1) ** 2  # directions of short vectors are unreliable
+    up = _unit(sideways * crown + (1 - sideways) * neck)
     up = np.where(np.abs(up).sum(axis=1, keepdims=True) > 0, up, np.array((0, -1), np.float32))
     grown = HEAD_DEPTH * length
     middle = middle + body.torso * (HEAD_UP * up - HEAD_BACK * body.nose)
@@ -217,7 +217,7 @@ def _arm(body: _Body, side: str) -> Points:
 
 
 def _hand(body: _Body, side: str) -> Points:
-    """Beyond the wrist, along the forearm."""
+    """Return hand boxes (N, 4), beyond the wrist along the forearm."""
     forearm = body.bone(side, "elbow", "wrist")
     reach = HAND_REACH * np.minimum(np.linalg.norm(forearm, axis=1, keepdims=True) / STRAIGHT_FOREARM, 1)
     middle = body.joints[f"{side}_wrist"] + body.torso * reach * _unit(forearm)
@@ -225,7 +225,7 @@ def _hand(body: _Body, side: str) -> Points:
 
 
 def _hip(body: _Body) -> Points:
-    """From the waist line to the crotch."""
+    """Return hip boxes (N, 4), from the waist line to the crotch."""
     thighs = (body.bone("left", "hip", "knee") + body.bone("right", "hip", "knee")) / 2
     middle = body.hips + body.torso * (HIP_THIGH_SHIFT * thighs - HIP_TORSO_SHIFT * body.up)
     foreshortened = np.linalg.norm(body.up, axis=1, keepdims=True)
@@ -234,24 +234,21 @@ def _hip(body: _Body) -> Points:
 
 
 def _leg(body: _Body, side: str) -> Points:
-    start = body.joints[f"{side}_hip"] + LEG_START * body.torso * _shortened(body.bone(side, "hip", "knee"))
+    thigh = body.bone(side, "hip", "knee")
+    direction = thigh / np.maximum(np.linalg.norm(thigh, axis=1, keepdims=True), 1)  # at most one torso length
+    start = body.joints[f"{side}_hip"] + LEG_START * body.torso * np.asarray(direction, np.float32)
     joints: tuple[Points, ...] = (start, body.joints[f"{side}_knee"], body.joints[f"{side}_ankle"])
     return _around(body, *zip(joints, LEG_RADII, strict=True))
 
 
-def _shortened(bone: Points) -> Points:
-    """A bone's direction, shorter than 1 where the bone is shorter than a torso."""
-    return np.asarray(bone / np.maximum(np.linalg.norm(bone, axis=1, keepdims=True), 1), np.float32)
-
-
 def _foot(body: _Body, side: str) -> Points:
-    """Heel and toes about the ankle; toes point to where the knee is bent and the nose."""
+    """Return foot boxes (N, 4); toes point in the directions of the bent knee and of the nose."""
     ankle, shin = body.joints[f"{side}_ankle"], body.bone(side, "knee", "ankle")
     down = _unit(shin)
     down = np.where(np.abs(down).sum(axis=1, keepdims=True) > 0, down, np.array((0, 1), np.float32))
     across = _across(down)
     leg = body.bone(side, "hip", "knee") + shin  # from hip to ankle
-    bend = _dot(body.bone(side, "hip", "knee"), _across(_unit(leg)))  # how far the knee is off that line
+    bend = _dot(body.bone(side, "hip", "knee"), _across(_unit(leg)))  # distance of the knee from that line
     turned = np.clip(bend / SIDE_KNEE, -1, 1) + np.clip(_dot(body.nose, across) / SIDE_NOSE, -1, 1)
     forward = np.clip(turned, -1, 1) * across  # (N, 2), shorter than 1 where the foot points at the camera
     sole = ankle + body.torso * SOLE * down

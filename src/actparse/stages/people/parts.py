@@ -1,6 +1,6 @@
-"""Stage 1d, body parts: a person's crop with the dots of the pose on it in, the best box of each part out.
+"""Stage 1d, body parts: a network maps a person's crop with the dots of the pose to the best box of each part.
 
-Source: PCF, section II-B, equation 4, and III-A (the best box of each class, so nothing is suppressed).
+Source: PCF, section II-B, equation 4, and III-A (the best box of each class, so there is no suppression).
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from actparse.stages.precision import inference
 
 @dataclass(frozen=True, kw_only=True)
 class PartsConfig:
-    """The crop and what is drawn on it; `dots` None leaves the crop as it is (the paper's Table II, first row)."""
+    """Settings for the crop and its dots; `dots` None leaves the crop unchanged (the paper's Table II, first row)."""
 
     size: int = 192  # pixels, side of the square crop
-    padding: float = 1.12  # side of the crop's square over the longer side of the person box
+    padding: float = 1.12  # side of the crop's square relative to the longer side of the person box
     dots: DotsConfig | None = field(default_factory=DotsConfig)
     norm: InputNorm = field(default_factory=InputNorm)
 
@@ -39,7 +39,7 @@ class PartsConfig:
 
 
 class PartDetector:
-    """Finds the ten parts of persons."""
+    """A detector of the ten parts of persons, with YOLOF."""
 
     def __init__(self, net: Yolof, config: PartsConfig, *, max_batch: int = 32) -> None:
         self.net = net
@@ -53,7 +53,7 @@ class PartDetector:
         boxes: Sequence[NDArray[np.float32]],
         keypoints: Sequence[NDArray[np.float32]],
     ) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-        """The best box of every part.
+        """Detect the best box of every part.
 
         Args:
             images: frames (H, W, 3) uint8 RGB.
@@ -66,13 +66,15 @@ class PartDetector:
         size, padding = self.config.size, self.config.padding
         windows = [square_crops(frame_boxes, size=size, padding=padding) for frame_boxes in boxes]
         crops = [crop for w, image in zip(windows, images, strict=True) for crop in w.cut(image)]
-        drawn = [self._points(w, points) for w, points in zip(windows, keypoints, strict=True)]
-        found, scores = self._run(crops, np.concatenate(drawn) if drawn else np.zeros((0, 17, 3), np.float32))
+        in_crops = [self._points_to_crop(w, points) for w, points in zip(windows, keypoints, strict=True)]
+        part_boxes, scores = self._run(
+            crops, np.concatenate(in_crops) if in_crops else np.zeros((0, 17, 3), np.float32)
+        )
         ends = np.cumsum([len(frame_boxes) for frame_boxes in boxes])[:-1]
-        split = zip(np.split(found, ends), np.split(scores, ends), windows, images, strict=True) if boxes else ()
+        split = zip(np.split(part_boxes, ends), np.split(scores, ends), windows, images, strict=True) if boxes else ()
         return [(_to_frame(b, w, image.shape[:2]), s) for b, s, w, image in split]
 
-    def _points(self, windows: PersonCrops, points: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _points_to_crop(self, windows: PersonCrops, points: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.concatenate((windows.points_to_crop(points[..., :2]), points[..., 2:]), axis=2).astype(np.float32)
 
     def _run(

@@ -1,4 +1,4 @@
-"""Windows of a frame about boxes, cut out and resized; outside the frame they are black."""
+"""Windows of a frame around boxes, cut out and resized; outside the frame they are black."""
 
 from __future__ import annotations
 
@@ -18,40 +18,40 @@ class PersonCrops:
     sizes: NDArray[np.int64]  # (N, 2) width, height of the crop, pixels
 
     def points_to_crop(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(N, K, 2) frame pixels -> (N, K, 2) crop pixels."""
+        """Convert points (N, K, 2) from frame to crop pixels."""
         return (points - self.origins[:, None]) * self.scales[:, None, None]
 
     def points_to_frame(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(N, K, 2) crop pixels -> (N, K, 2) frame pixels."""
+        """Convert points (N, K, 2) from crop to frame pixels."""
         return points / self.scales[:, None, None] + self.origins[:, None]
 
     def cut(self, image: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
-        """The windows as N images (height, width, 3); outside the frame they are black."""
+        """Return the windows as N images (height, width, 3); outside the frame they are black."""
         windows = zip(self.origins, self.scales.tolist(), self.sizes.tolist(), strict=True)
         return [_warp(image, origin, scale, (width, height)) for origin, scale, (width, height) in windows]
 
 
 def square_crops(boxes: NDArray[np.float32], *, size: int, padding: float) -> PersonCrops:
-    """Place a square window about each box.
+    """Place a square window around each box.
 
     Args:
         boxes: (N, 4) xyxy, frame pixels; N may be 0.
         size: pixels of the window's sides in the crop.
-        padding: side of the window over the longer side of the box.
+        padding: side of the window relative to the longer side of the box.
 
     Returns:
         N windows with the centres of their boxes.
     """
-    return _centred(boxes, _scales(boxes, size, padding), np.full((len(boxes), 2), size))
+    return _center_crops(boxes, _scales(boxes, size, padding), np.full((len(boxes), 2), size))
 
 
 def fitted_crops(boxes: NDArray[np.float32], *, size: int, padding: float, multiple: int) -> PersonCrops:
-    """Place a window about each box that is as `square_crops` has it, but no larger than the shorter side needs.
+    """Place a window around each box like `square_crops`, but not larger along the box's shorter side than needed.
 
     Args:
         boxes: (N, 4) xyxy, frame pixels; N may be 0.
         size: pixels of the window's longer side in the crop, a multiple of `multiple`.
-        padding: longer side of the window over that of the box; the shorter side gets the same margin, and more.
+        padding: longer side of the window relative to that of the box; the shorter side gets at least the same margin.
         multiple: pixels; the crop's sides are multiples of it.
 
     Returns:
@@ -61,16 +61,16 @@ def fitted_crops(boxes: NDArray[np.float32], *, size: int, padding: float, multi
     margin = size * (1 - 1 / padding)  # crop pixels, on both sides together
     needed = (boxes[:, 2:] - boxes[:, :2]) * scales[:, None] + margin  # (N, 2)
     sizes = np.ceil(np.clip(needed, 1, size) / multiple).astype(np.int64) * multiple
-    return _centred(boxes, scales, sizes)
+    return _center_crops(boxes, scales, sizes)
 
 
 def _scales(boxes: NDArray[np.float32], size: int, padding: float) -> NDArray[np.float32]:
-    """Crop pixels per frame pixel (N,) for windows whose longer sides have `size` pixels."""
+    """Return crop pixels per frame pixel (N,) for windows whose longer sides have `size` pixels."""
     sides = np.maximum((boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=1), 1) * padding  # (N,)
     return np.asarray(size / sides, np.float32)
 
 
-def _centred(boxes: NDArray[np.float32], scales: NDArray[np.float32], sizes: NDArray[np.int64]) -> PersonCrops:
+def _center_crops(boxes: NDArray[np.float32], scales: NDArray[np.float32], sizes: NDArray[np.int64]) -> PersonCrops:
     origins = (boxes[:, :2] + boxes[:, 2:]) / 2 - sizes / scales[:, None] / 2  # (N, 2)
     return PersonCrops(origins.astype(np.float32), scales, sizes)
 
@@ -78,11 +78,11 @@ def _centred(boxes: NDArray[np.float32], scales: NDArray[np.float32], sizes: NDA
 def _warp(
     image: NDArray[np.uint8], origin: NDArray[np.float32], scale: float, size: tuple[int, int]
 ) -> NDArray[np.uint8]:
-    """The window at `origin` as a crop of `size` (width, height)."""
-    half_pixel = 0.5 * scale - 0.5  # pixel i's centre lies at i + 0.5 in continuous coordinates
+    """Cut the window at `origin` out as a crop of `size` (width, height)."""
+    half_pixel = 0.5 * scale - 0.5  # pixel i's centre is at i + 0.5 in continuous coordinates
     shift = -origin * scale + half_pixel
     matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]], np.float32)
-    if scale < 0.5:  # bilinear sampling would alias: shrink the window by area first
+    if scale < 0.5:  # bilinear sampling would alias, so shrink the window by area first
         x1, y1 = np.floor(origin).astype(int).clip(0)
         x2, y2 = np.ceil(origin + np.array(size) / scale).astype(int).clip(0) + 1
         window = image[y1:y2, x1:x2]

@@ -1,4 +1,4 @@
-"""Stage 1a, persons: frames in, at most ten person boxes each out. Source: PCF, section II-B, equation 1, and III-A."""
+"""Stage 1a, persons: at most ten boxes in each frame. Source: PCF, section II-B, equation 1, and III-A."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from actparse.stages.precision import inference
 
 @dataclass(frozen=True, kw_only=True)
 class PersonsConfig:
-    """Size of the input, and what counts as a person. The defaults are the published full-size ones."""
+    """Settings for the input size and for accepting persons. The defaults are the published full-size ones."""
 
     short_side: int = 800  # pixels of the resized frame
     long_side: int = 1333  # pixels, at most
-    min_score: float = 0.05  # a box below it is dropped
-    max_iou: float = 0.6  # of two boxes that overlap more, the better stays
+    min_score: float = 0.05  # boxes below it are dropped
+    max_iou: float = 0.6  # of two boxes that overlap more, the better one is kept
     max_persons: int = 10  # the official rule
     norm: InputNorm = field(default_factory=lambda: InputNorm(mean=(103.53, 116.28, 123.675), std=(1, 1, 1), bgr=True))
 
@@ -37,7 +37,7 @@ class PersonsConfig:
 
 
 class PersonDetector(Protocol):
-    """What stage 1 needs of a person detector: `YolofPersons`, `NanodetPersons`, or either in tiles."""
+    """The interface of person detectors: `YolofPersons`, `NanodetPersons`, or one of `second_looks`."""
 
     @property
     def net(self) -> nn.Module:
@@ -54,7 +54,7 @@ class PersonDetector(Protocol):
 
 
 class YolofPersons:
-    """Finds the persons of frames with YOLOF, the paper's detector."""
+    """A person detector with YOLOF, the paper's detector."""
 
     def __init__(self, net: Yolof, config: PersonsConfig) -> None:
         self.net = net
@@ -62,17 +62,17 @@ class YolofPersons:
         self.device = next(net.parameters()).device
 
     def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
-        """Boxes of each image (H, W, 3) uint8 RGB, best first; all images of one call have one size."""
+        """Find the persons of each image (H, W, 3) uint8 RGB, best first; all images of one call have one size."""
         if not images:
             return []
         height, width = images[0].shape[:2]
-        new_width, new_height = self._resized(width, height)
+        new_width, new_height = self._input_size(width, height)
         resized = [resize(image, (new_width, new_height)) for image in images]
         batch = self.config.norm(stack_images(resized, self.device))  # (N, 3, h, w)
         pad = (0, -new_width % self.net.config.stride, 0, -new_height % self.net.config.stride)
         with inference(self.device):
             cls, reg = self.net(torch.nn.functional.pad(batch, pad).contiguous(memory_format=torch.channels_last))
-        found = detect(
+        detections = detect(
             cls.float(),
             reg.float(),
             self.net.config,
@@ -82,22 +82,22 @@ class YolofPersons:
             max_boxes=self.config.max_persons,
         )
         scale = np.array([width / new_width, height / new_height] * 2, np.float32)
-        return [Detections(b.cpu().numpy() * scale, s.cpu().numpy(), c.cpu().numpy()) for b, s, c in found]
+        return [Detections(b.cpu().numpy() * scale, s.cpu().numpy(), c.cpu().numpy()) for b, s, c in detections]
 
     def input_shape(self, size: tuple[int, int]) -> tuple[int, int, int]:
         """Return (3, H, W) of the network's input for frames of (height, width)."""
-        width, height = self._resized(size[1], size[0])
+        width, height = self._input_size(size[1], size[0])
         stride = self.net.config.stride
         return 3, -(-height // stride) * stride, -(-width // stride) * stride
 
-    def _resized(self, width: int, height: int) -> tuple[int, int]:
+    def _input_size(self, width: int, height: int) -> tuple[int, int]:
         short, long = min(width, height), max(width, height)
         factor = min(self.config.short_side / short, self.config.long_side / long)
         return max(1, int(width * factor + 0.5)), max(1, int(height * factor + 0.5))
 
 
 def resize(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Resize to (width, height): by area where it shrinks to less than half, else bilinear."""
+    """Resize to (width, height), by area if the width shrinks to less than half, else bilinear."""
     if (image.shape[1], image.shape[0]) == size:
         return image
     shrinks = image.shape[1] > 2 * size[0]

@@ -1,4 +1,4 @@
-"""Stage 1b, poses: person boxes in, 17 keypoints each out. Source: PCF, section II-B, equation 2."""
+"""Stage 1b, poses: 17 keypoints for each person box. Source: PCF, section II-B, equation 2."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from actparse.stages.precision import inference
 
 @dataclass(frozen=True, kw_only=True)
 class PosesConfig:
-    """The crop and how heat maps are read. The defaults are HRNet's at its larger size."""
+    """Settings for the crop and for decoding heat maps. The defaults are those of HRNet at its larger size."""
 
     size: tuple[int, int] = (384, 288)  # (height, width) of the crop, pixels
-    padding: float = 1.25  # side of the crop over the side of the box, before the aspect is mended
+    padding: float = 1.25  # side of the crop relative to the side of the box, before the aspect is adjusted
     decoding: DecodeCodec = "standard"  # "standard", "dark" or "udp"
-    blur_kernel: int = 11  # of "dark" and "udp", heat-map pixels
+    blur_kernel: int = 11  # for "dark" and "udp", heat-map pixels
     flip_test: bool = True  # average with the mirrored crop's heat maps
-    max_oks: float = 0.9  # of two persons whose poses are more alike, the better box stays
+    max_oks: float = 0.9  # of two persons with more similar poses, only the better box is kept
     norm: InputNorm = field(default_factory=InputNorm)
 
     def __post_init__(self) -> None:
@@ -48,7 +48,7 @@ class PosesConfig:
 
 
 class PoseEstimator(Protocol):
-    """What stage 1 needs of a pose estimator: `HrnetPoses` or `MovenetPoses`."""
+    """The interface of pose estimators: `HrnetPoses` and `MovenetPoses`."""
 
     @property
     def net(self) -> nn.Module:
@@ -57,12 +57,12 @@ class PoseEstimator(Protocol):
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
-        """(3, H, W) of a crop."""
+        """Shape (3, H, W) of a crop."""
         ...
 
     @property
     def num_passes(self) -> int:
-        """How often the network runs for a crop."""
+        """Number of forward passes for a crop."""
         ...
 
     def estimate(
@@ -72,12 +72,12 @@ class PoseEstimator(Protocol):
         ...
 
     def select(self, persons: Detections, keypoints: NDArray[np.float32]) -> tuple[Detections, NDArray[np.float32]]:
-        """Return the N detections of an image that are one person each, with their keypoints (N, 17, 3), best first."""
+        """Return the detections that are distinct persons, with their keypoints (N, 17, 3), best first."""
         ...
 
 
 class HrnetPoses:
-    """Finds the keypoints of persons with HRNet, the paper's pose network."""
+    """A pose estimator with HRNet, the paper's pose network."""
 
     def __init__(self, net: Hrnet, config: PosesConfig, *, max_batch: int = 32) -> None:
         self.net = net
@@ -88,7 +88,7 @@ class HrnetPoses:
     def estimate(
         self, images: Sequence[NDArray[np.uint8]], boxes: Sequence[NDArray[np.float32]]
     ) -> list[NDArray[np.float32]]:
-        """Keypoints of every box.
+        """Estimate the keypoints of every box.
 
         Args:
             images: frames (H, W, 3) uint8 RGB.
@@ -97,35 +97,35 @@ class HrnetPoses:
         Returns:
             Per frame (n, 17, 3) x, y in frame pixels and confidence in [0, 1], the height of the heat map's peak.
         """
-        placed = [box_to_center_scale(b, self.config.size, self.config.padding) for b in boxes]
+        windows = [box_to_center_scale(b, self.config.size, self.config.padding) for b in boxes]
         udp = self.config.decoding == "udp"
         crops = [
             crop
-            for image, (centers, scales) in zip(images, placed, strict=True)
+            for image, (centers, scales) in zip(images, windows, strict=True)
             for crop in warp_crops(image, centers, scales, self.config.size, udp)
         ]
-        found = [np.zeros((0, NUM_KEYPOINTS, 3), np.float32)]
+        points_by_batch = [np.zeros((0, NUM_KEYPOINTS, 3), np.float32)]
         for start in range(0, len(crops), self.max_batch):
-            found.append(self._run(crops[start : start + self.max_batch]))
-        in_crops = np.concatenate(found)  # (all n, 17, 3)
-        splits = np.split(in_crops, np.cumsum([len(b) for b in boxes])[:-1]) if boxes else []
+            points_by_batch.append(self._run(crops[start : start + self.max_batch]))
+        crop_points = np.concatenate(points_by_batch)  # (all n, 17, 3)
+        splits = np.split(crop_points, np.cumsum([len(b) for b in boxes])[:-1]) if boxes else []
         return [
             points_to_image(points, centers, scales, self.config.size)
-            for points, (centers, scales) in zip(splits, placed, strict=True)
+            for points, (centers, scales) in zip(splits, windows, strict=True)
         ]
 
     def select(self, persons: Detections, keypoints: NDArray[np.float32]) -> tuple[Detections, NDArray[np.float32]]:
-        """Drop boxes that hold the pose of a better box."""
+        """Drop boxes with the same pose as a better box."""
         return distinct_persons(persons, keypoints, self.config.max_oks)
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
-        """(3, H, W) of a crop."""
+        """Shape (3, H, W) of a crop."""
         return (3, *self.config.size)
 
     @property
     def num_passes(self) -> int:
-        """How often the network runs for a crop."""
+        """Number of forward passes for a crop."""
         return 2 if self.config.flip_test else 1
 
     def _run(self, crops: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
@@ -145,16 +145,16 @@ class HrnetPoses:
 def distinct_persons(
     persons: Detections, keypoints: NDArray[np.float32], max_oks: float
 ) -> tuple[Detections, NDArray[np.float32]]:
-    """Drop boxes that hold the pose of a better box: two boxes of one person. Source: HRNet's evaluation on COCO.
+    """Drop boxes with the same pose as a better box of the person. Source: HRNet's evaluation on COCO.
 
     Args:
         persons: N boxes with their scores.
         keypoints: (N, 17, 3) of each box.
-        max_oks: similarity of two poses, with the mean area of their boxes, above which they are one person's.
+        max_oks: similarity of two poses, for the mean area of their boxes, above which they belong to one person.
 
     Returns:
-        What stays of both, best first.
+        The remaining boxes and keypoints, best first.
     """
     areas = (persons.boxes[:, 2:] - persons.boxes[:, :2]).prod(axis=1)  # (N,)
-    rows = oks_nms(keypoints, persons.scores, areas, max_oks)
-    return Detections(persons.boxes[rows], persons.scores[rows], persons.labels[rows]), keypoints[rows]
+    indices = oks_nms(keypoints, persons.scores, areas, max_oks)
+    return Detections(persons.boxes[indices], persons.scores[indices], persons.labels[indices]), keypoints[indices]

@@ -1,4 +1,4 @@
-"""The person box grown until it holds every confident keypoint. Source: PCF, section II-B, last paragraph."""
+"""Growth of person boxes to contain all confident keypoints. Source: PCF, section II-B, last paragraph."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 def grow_boxes(
     boxes: NDArray[np.float32], keypoints: NDArray[np.float32], *, min_confidence: float, size: tuple[int, int]
 ) -> NDArray[np.float32]:
-    """Extend each box to the keypoints that lie outside it and in the frame.
+    """Extend each box to the keypoints that are outside it and in the frame.
 
     Args:
         boxes: (N, 4) xyxy, pixels; N may be 0.
         keypoints: (N, 17, 3) x, y in pixels, confidence.
-        min_confidence: a keypoint below it moves nothing.
+        min_confidence: keypoints below it do not change a box.
         size: (height, width) of the frame.
 
     Returns:
-        (N, 4) xyxy; each contains the box it came from, clipped to the frame where it grew.
+        (N, 4) xyxy; each contains its original box; new sides are clipped to the frame.
     """
     confident = keypoints[..., 2:] >= min_confidence  # (N, 17, 1)
     xy = np.clip(keypoints[..., :2], 0, np.array(size[::-1], np.float32))  # (N, 17, 2)

@@ -1,4 +1,4 @@
-"""Person detectors that look more than once: at quarters of large frames, and at turned frames for lying people."""
+"""Person detectors with several passes: on quarters of large frames, and on rotated frames for lying people."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from actparse.stages.people.persons import PersonDetector
 
 MIN_LONG_SIDE = 640  # pixels; smaller frames are not cut into tiles
 TILE_SHARE = 0.6  # of the frame's sides, so that neighbours overlap by a fifth
-MAX_IOU = 0.5  # of two boxes of different looks that overlap more, the better stays
+MAX_IOU = 0.5  # of two boxes of different passes that overlap more, the better one is kept
 MAX_PERSONS = 10  # the official rule
-QUARTERS = (1, 3)  # counter-clockwise quarter turns of a second look
+QUARTERS = (1, 3)  # counter-clockwise quarter turns of the rotated frames
 
 
-class _SeveralLooks:
-    """What detectors that look more than once share with the detector that they use."""
+class _RepeatedDetector:
+    """Base of detectors that run another detector several times."""
 
     def __init__(self, detector: PersonDetector, *, max_persons: int = MAX_PERSONS) -> None:
         self.detector = detector
@@ -34,12 +34,12 @@ class _SeveralLooks:
         return self.detector.net
 
     def input_shape(self, size: tuple[int, int]) -> tuple[int, int, int]:
-        """Return (3, H, W) of the network's input for the first look at frames of (height, width)."""
+        """Return (3, H, W) of the network's input in the first pass for frames of (height, width)."""
         return self.detector.input_shape(size)
 
 
-class TiledPersons(_SeveralLooks):
-    """A person detector that also looks at four overlapping quarters of frames with a side above 640 pixels."""
+class TiledPersons(_RepeatedDetector):
+    """A person detector that also runs on four overlapping quarters of frames with a side above 640 pixels."""
 
     def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
         """Find the persons of each image (H, W, 3) uint8 RGB, best first; all images of one call have one size."""
@@ -51,49 +51,49 @@ class TiledPersons(_SeveralLooks):
         by_tile = [whole]
         for top, left in product((0, height - tile_height), (0, width - tile_width)):
             tiles = [image[top : top + tile_height, left : left + tile_width] for image in images]
-            by_tile.append([_moved(detections, left, top) for detections in self.detector.detect(tiles)])
-        return [_merged(of_image, self.max_persons) for of_image in zip(*by_tile, strict=True)]
+            by_tile.append([_shift(detections, left, top) for detections in self.detector.detect(tiles)])
+        return [_merge(of_image, self.max_persons) for of_image in zip(*by_tile, strict=True)]
 
 
-class TurnedPersons(_SeveralLooks):
-    """A person detector that turns a frame by a quarter to either side where it is not sure of anybody.
+class TurnedPersons(_RepeatedDetector):
+    """A person detector that also runs on frames rotated by a quarter turn, if no person has a sufficient score.
 
-    Detectors know people who stand. Somebody who lies stands in the turned frame.
+    Detectors are trained on standing people. A lying person stands in the rotated frame.
     """
 
     def __init__(self, detector: PersonDetector, *, sure_score: float, max_persons: int = MAX_PERSONS) -> None:
-        """`sure_score`: a frame with a box of at least this score, 0..1, is looked at once."""
+        """Wrap a detector; a frame with a box of at least `sure_score`, 0..1, is not rotated."""
         super().__init__(detector, max_persons=max_persons)
         self.sure_score = sure_score
 
     def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
         """Find the persons of each image (H, W, 3) uint8 RGB, best first; all images of one call have one size."""
         results = self.detector.detect(images)
-        unsure = [row for row, found in enumerate(results) if found.scores.max(initial=0) < self.sure_score]
+        unsure = [n for n, persons in enumerate(results) if persons.scores.max(initial=0) < self.sure_score]
         for turns in QUARTERS if unsure else ():
-            turned = [np.ascontiguousarray(np.rot90(images[row], turns)) for row in unsure]
-            for row, detections in zip(unsure, self.detector.detect(turned), strict=True):
-                upright = _turned_back(detections, turns, images[row].shape[:2])
-                results[row] = _merged((results[row], upright), self.max_persons)
+            rotated = [np.ascontiguousarray(np.rot90(images[index], turns)) for index in unsure]
+            for index, detections in zip(unsure, self.detector.detect(rotated), strict=True):
+                upright = _rotate_back(detections, turns, images[index].shape[:2])
+                results[index] = _merge((results[index], upright), self.max_persons)
         return results
 
 
-def _turned_back(detections: Detections, turns: int, size: tuple[int, ...]) -> Detections:
-    """Boxes of an image after `turns` quarter turns, 1 or 3, in the image of `size` (height, width) before them."""
+def _rotate_back(detections: Detections, turns: int, size: tuple[int, ...]) -> Detections:
+    """Rotate boxes back by `turns` quarter turns, 1 or 3, to the image of `size` (height, width)."""
     height, width = size
     x1, y1, x2, y2 = detections.boxes.T  # (N,) each
     sides = (width - y2, x1, width - y1, x2) if turns == 1 else (y1, height - x2, y2, height - x1)
     return Detections(np.stack(sides, axis=1).astype(np.float32), detections.scores, detections.labels)
 
 
-def _moved(detections: Detections, left: int, top: int) -> Detections:
+def _shift(detections: Detections, left: int, top: int) -> Detections:
     shift = np.array([left, top, left, top], np.float32)
     return Detections(detections.boxes + shift, detections.scores, detections.labels)
 
 
-def _merged(detections: Sequence[Detections], max_persons: int) -> Detections:
-    boxes = np.concatenate([found.boxes for found in detections])
-    scores = np.concatenate([found.scores for found in detections])
-    labels = np.concatenate([found.labels for found in detections])
-    rows = nms(torch.from_numpy(boxes), torch.from_numpy(scores), MAX_IOU).numpy()[:max_persons]
-    return Detections(boxes[rows], scores[rows], labels[rows])
+def _merge(detections: Sequence[Detections], max_persons: int) -> Detections:
+    boxes = np.concatenate([part.boxes for part in detections])
+    scores = np.concatenate([part.scores for part in detections])
+    labels = np.concatenate([part.labels for part in detections])
+    indices = nms(torch.from_numpy(boxes), torch.from_numpy(scores), MAX_IOU).numpy()[:max_persons]
+    return Detections(boxes[indices], scores[indices], labels[indices])

@@ -1,1 +1,1 @@
-"""Stage 3: one action and the states together, and why."""
+"""Stage 3: one action, the states, and the reasons for the action."""

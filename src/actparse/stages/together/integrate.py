@@ -1,4 +1,4 @@
-"""Stage 3: the boxes of stage 1 and the states of the segment a frame lies in, put together.
+"""Stage 3: combination of the boxes of stage 1 with the states of a frame's segment.
 
 Source: PCF, section II-A, last stage.
 """
@@ -12,31 +12,28 @@ from dataclasses import replace
 
 import numpy as np
 
-from actparse.core.structures import FrameParse, PartParse, PersonParse, SegmentParse, Verdict, VideoParse
+from actparse.core.structures import FrameParse, PersonParse, SegmentParse, Verdict, VideoParse
 from actparse.metrics.calibration import Calibration, with_temperature
 
 
 def with_states(frame: FrameParse, segment: SegmentParse) -> FrameParse:
-    """The frame with the segment's states on every part of every person."""
-    return replace(frame, persons=tuple(_person_with_states(person, segment) for person in frame.persons))
-
-
-def _person_with_states(person: PersonParse, segment: SegmentParse) -> PersonParse:
-    return replace(person, parts=tuple(_part_with_state(part, segment) for part in person.parts))
-
-
-def _part_with_state(part: PartParse, segment: SegmentParse) -> PartParse:
-    return replace(part, state=segment.states.get(part.name), state_score=segment.state_scores.get(part.name))
+    """Return the frame with the segment's states for every part of every person."""
+    states, scores = segment.states, segment.state_scores
+    persons: list[PersonParse] = []
+    for person in frame.persons:
+        parts = [replace(part, state=states.get(part.name), state_score=scores.get(part.name)) for part in person.parts]
+        persons.append(replace(person, parts=tuple(parts)))
+    return replace(frame, persons=tuple(persons))
 
 
 def with_prior_states(parse: VideoParse, prior: Mapping[str, Mapping[str, str]]) -> VideoParse:
-    """The parse with the states that parts mostly are in when the predicted action is shown, for all persons alike.
+    """Return the parse with the most frequent states of the predicted action, the same for all persons.
 
-    Reasons are those of other states, so there are none.
+    The reasons belong to the original states, so they are removed.
 
     Args:
         parse: with or without states.
-        prior: action -> part -> state; parts of an action that is not in it have no state.
+        prior: action -> part -> state; without the action in it, parts have no states.
     """
     states = dict(prior.get(parse.action, {}))
     segments = tuple(replace(segment, states=states, state_scores={}) for segment in parse.segments)
@@ -45,27 +42,27 @@ def with_prior_states(parse: VideoParse, prior: Mapping[str, Mapping[str, str]])
 
 
 def with_commonest_states(segment: SegmentParse, frames: Sequence[FrameParse]) -> SegmentParse:
-    """The segment with the state that each part is in most often over the persons of its frames, and how often (0..1).
+    """Return the segment with each part's most frequent state over the persons of its frames, and its share (0..1).
 
-    Ties go to the first in sorted order; a part that nobody shows has no state.
+    Of equally frequent states the first in sorted order counts; a part that no person has gets no state.
     """
     inside = [frame for frame in frames if segment.first_frame <= frame.index < segment.end_frame]
     parts = [part for frame in inside for person in frame.persons for part in person.parts]
     states: dict[str, str] = {}
     scores: dict[str, float] = {}
     for name in dict.fromkeys(part.name for part in parts):
-        seen = Counter(part.state for part in parts if part.name == name and part.state is not None)
-        if seen:
-            states[name] = min(seen, key=lambda state: (-seen[state], state))
-            scores[name] = seen[states[name]] / seen.total()
+        counts = Counter(part.state for part in parts if part.name == name and part.state is not None)
+        if counts:
+            states[name] = min(counts, key=lambda state: (-counts[state], state))
+            scores[name] = counts[states[name]] / counts.total()
     return replace(segment, states=states, state_scores=scores)
 
 
 def segment_number(index: int, segments: Sequence[SegmentParse]) -> int:
-    """Which segment holds frame `index`; a frame past the last one belongs to the last one.
+    """Return the index of the segment of frame `index`; frames after the last segment belong to it.
 
     Raises:
-        ValueError: there is no segment.
+        ValueError: `segments` is empty.
     """
     if not segments:
         raise ValueError("segments must hold at least one, got none")
@@ -76,9 +73,9 @@ def joined_scores(clips: Mapping[str, float], tracks: Mapping[str, float], share
     """Return the weighted mean of two networks' probabilities of each action.
 
     Args:
-        clips: action -> 0..1; empty where no network looks at clips, and then the result is `tracks`.
+        clips: action -> 0..1; empty without a network on clips, and then the result is `tracks`.
         tracks: the same actions.
-        share: of `tracks`, 0..1.
+        share: weight of `tracks`, 0..1.
     """
     if not clips:
         return dict(tracks)
@@ -98,8 +95,8 @@ def find_verdict(score: float, calibration: Calibration, *, has_persons: bool) -
 
     Args:
         score: of the best action, calibrated, 0..1.
-        calibration: holds the threshold.
-        has_persons: whether anybody was found.
+        calibration: with the threshold.
+        has_persons: whether any person was detected.
     """
     if not has_persons:
         return "nobody"
