@@ -84,6 +84,13 @@ def test_multipose_is_decoded_as_in_the_public_graph(golden: dict[str, Any]) -> 
     assert np.abs(scores[0].numpy() - rows[:, 55]).max() <= 1e-3
 
 
+def test_the_person_of_a_tiny_box_is_in_it() -> None:
+    heads = Heads(*(torch.zeros(1, channels, 16, 16) for channels in (1, 17, 34, 34)))
+    heads.center[0, 0, 0, 0] = 1.0  # somebody in the corner
+    points = decode_person(heads, torch.tensor([[32.0, 32.0, 32.4, 32.4]]))[0]
+    assert (points[:, :2] - 32).abs().max() <= 8  # the box, and a cell and a half
+
+
 @pytest.mark.parametrize(
     ("side", "expected"),
     [

@@ -301,7 +301,7 @@ def _box_weights(boxes: Tensor, y: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
     x1, y1, x2, y2 = (side[:, None, None] for side in boxes.unbind(dim=1))  # (N, 1, 1)
     width, height = x2 - x1, y2 - y1
     dx, dy = (x - (x1 + x2) / 2).abs(), (y - (y1 + y2) / 2).abs()  # (N, 1, w), (N, h, 1)
-    center = (dx <= width * CENTER_SHARE) & (dy <= height * CENTER_SHARE)
+    center = (dx <= (width * CENTER_SHARE).clamp(min=0.5)) & (dy <= (height * CENTER_SHARE).clamp(min=0.5))
     growth = 0.5 + BOX_GROWTH
     keypoints = (dx <= width * growth + BOX_MARGIN) & (dy <= height * growth + BOX_MARGIN)
     return center.float(), keypoints.float()

@@ -7,8 +7,8 @@ import sys
 from functools import cache
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
-# Blocks up to this size come from memory that the process keeps; older glibc versions accept at most the second value.
-KEPT_BYTES = (2**30, 2**25)
+KEPT_BYTES = 2**30  # blocks up to this size come from memory that the process keeps
+MAX_OLD_KEPT_BYTES = 2**25  # the largest value that older versions of glibc accept
 
 
 @cache
@@ -27,5 +27,5 @@ def keep_freed_memory() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):  # no separate C library, or one without mallopt
         return False
-    is_set = any(mallopt(M_MMAP_THRESHOLD, size) for size in KEPT_BYTES)
-    return is_set and bool(mallopt(M_TRIM_THRESHOLD, KEPT_BYTES[0]))
+    is_set = mallopt(M_MMAP_THRESHOLD, KEPT_BYTES) or mallopt(M_MMAP_THRESHOLD, MAX_OLD_KEPT_BYTES)
+    return bool(is_set and mallopt(M_TRIM_THRESHOLD, KEPT_BYTES))

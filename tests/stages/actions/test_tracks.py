@@ -46,6 +46,17 @@ def test_every_part_gets_a_state_of_its_own_words(recognizer: TrackRecognizer) -
         assert 1 / len(known) - 1e-6 <= part.state_score <= 1
 
 
+def test_a_part_that_is_not_visible_has_no_state(recognizer: TrackRecognizer) -> None:
+    strict = TrackRecognizer(recognizer.net, ACTIONS, STATES, TracksConfig(min_part_score=0.1))
+    (frame,) = frames(1, people=1)
+    (person,) = frame.persons
+    parts = (replace(person.parts[0], score=0.05), *person.parts[1:])
+    (parsed,) = strict.with_states([replace(frame, persons=(replace(person, parts=parts),))], np.ones(2, np.float32))
+    states = [part.state for part in parsed.persons[0].parts]
+    assert states[0] is None
+    assert None not in states[1:]
+
+
 def test_people_of_one_frame_may_differ(recognizer: TrackRecognizer) -> None:
     parsed = recognizer.with_states(frames(6, people=4), np.array([0.5, 0.5], np.float32))
     seen = {tuple(part.state for part in person.parts) for frame in parsed for person in frame.persons}

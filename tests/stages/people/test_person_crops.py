@@ -54,3 +54,11 @@ def test_a_fitted_crop_is_the_middle_of_the_square_one() -> None:
     square = square_crops(boxes, size=256, padding=1.2).cut(image)[0]
     assert fitted.shape == (256, 128, 3)
     assert np.abs(fitted.astype(int) - square[:, 64:192]).max() <= 1
+
+
+@pytest.mark.parametrize("size", [(2, 3000), (6000, 1), (1, 1)], ids=str)
+def test_frames_of_extreme_shapes_are_cut(size: tuple[int, int]) -> None:
+    box = np.array([[0, 0, size[1], size[0]]], np.float32)
+    for crops in (square_crops(box, size=64, padding=1.2), fitted_crops(box, size=64, padding=1.2, multiple=32)):
+        (crop,) = crops.cut(np.full((*size, 3), 200, np.uint8))
+        assert crop.shape[:2] == tuple(crops.sizes[0][::-1].tolist())

@@ -81,3 +81,10 @@ def test_small_frames_are_not_cut() -> None:
     once = BrightBox()
     TiledPersons(once).detect([image_with((30, 10, 50, 90), (480, 640))])
     assert once.calls == 1
+
+
+def test_only_whole_frames_are_turned_not_their_tiles() -> None:
+    detector = BrightBox()
+    (detections,) = TiledPersons(TurnedPersons(detector, sure_score=0.4)).detect([np.zeros((600, 800, 3), np.uint8)])
+    assert len(detections) == 0
+    assert detector.calls == 1 + 2 + 4  # the frame, two rotations, four tiles

@@ -30,11 +30,12 @@ class TracksConfig:
     step_seconds: float = 0.5  # from one instant of a window to the next
     action_share: float = 0.8  # weight of the tracks in the video's action scores; the rest is that of the clips
     confidence_floor: float = 0.0  # lower bound of the confidence of detected keypoints
+    min_part_score: float = 0.0  # of a part's box; parts below it are not visible and get no state
 
     def __post_init__(self) -> None:
         if not self.step_seconds > 0:
             raise ConfigError(f"tracks.step_seconds must be greater than 0, got {self.step_seconds}")
-        for name in ("action_share", "confidence_floor"):
+        for name in ("action_share", "confidence_floor", "min_part_score"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"tracks.{name} must be 0..1, got {getattr(self, name)}")
 
@@ -150,6 +151,9 @@ class TrackRecognizer:
     def _person_with_states(self, person: PersonParse, scores: list[NDArray[np.float32]]) -> PersonParse:
         parts: list[PartParse] = []
         for part in person.parts:
+            if part.score < self.config.min_part_score:
+                parts.append(part)
+                continue
             index = PART_INDEX[part.name]
             best = int(scores[index].argmax())
             parts.append(replace(part, state=self.states[index][best], state_score=float(scores[index][best])))

@@ -28,7 +28,7 @@ class MovenetPosesConfig:
     min_score: float = 0.15  # least value of box score times root of mean confidence
 
     def __post_init__(self) -> None:
-        if self.padding <= 0:
+        if not self.padding > 0:
             raise ConfigError(f"poses.padding must be greater than 0, got {self.padding}")
         for name in ("max_oks", "min_score"):
             if not 0 <= getattr(self, name) <= 1:

@@ -87,8 +87,8 @@ def _warp(
         x2, y2 = np.ceil(origin + np.array(size) / scale).astype(int).clip(0) + 1
         window = image[y1:y2, x1:x2]
         if window.size:
-            factor = 2 * scale
-            small = cv2.resize(window, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+            small_size = [max(1, round(2 * scale * side)) for side in (window.shape[1], window.shape[0])]
+            small = cv2.resize(window, small_size, interpolation=cv2.INTER_AREA)
             exact = np.array([window.shape[1] / small.shape[1], window.shape[0] / small.shape[0]])
             corner = np.array([x1, y1])
             shift = ((0.5 * exact + corner) - origin) * scale - 0.5

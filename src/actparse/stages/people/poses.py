@@ -37,7 +37,7 @@ class PosesConfig:
     def __post_init__(self) -> None:
         if any(side < 32 or side % 32 for side in self.size):
             raise ConfigError(f"poses.size must be multiples of 32, got {self.size}")
-        if self.padding <= 0:
+        if not self.padding > 0:
             raise ConfigError(f"poses.padding must be greater than 0, got {self.padding}")
         if self.decoding not in ("standard", "dark", "udp"):
             raise ConfigError(f"poses.decoding must be 'standard', 'dark' or 'udp', got {self.decoding!r}")

@@ -39,7 +39,17 @@ class _RepeatedDetector:
 
 
 class TiledPersons(_RepeatedDetector):
-    """A person detector that also runs on four overlapping quarters of frames with a side above 640 pixels."""
+    """A person detector that also runs on four overlapping quarters of frames with a side above 640 pixels.
+
+    Quarters are not rotated: most of them show nobody, and rotating them would only add false boxes.
+    """
+
+    def __init__(self, detector: PersonDetector, *, max_persons: int = MAX_PERSONS) -> None:
+        if isinstance(detector, TurnedPersons):
+            self._tile_detector, max_persons = detector.detector, detector.max_persons
+        else:
+            self._tile_detector = detector
+        super().__init__(detector, max_persons=max_persons)
 
     def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
         """Find the persons of each image (H, W, 3) uint8 RGB, best first; all images of one call have one size."""
@@ -51,7 +61,7 @@ class TiledPersons(_RepeatedDetector):
         by_tile = [whole]
         for top, left in product((0, height - tile_height), (0, width - tile_width)):
             tiles = [image[top : top + tile_height, left : left + tile_width] for image in images]
-            by_tile.append([_shift(detections, left, top) for detections in self.detector.detect(tiles)])
+            by_tile.append([_shift(detections, left, top) for detections in self._tile_detector.detect(tiles)])
         return [_merge(of_image, self.max_persons) for of_image in zip(*by_tile, strict=True)]
 
 
