@@ -190,12 +190,12 @@ class Backdrop:
         reach_wall = np.float32(camera.eye[2] + self._distance) / np.maximum(-rays[2], np.float32(1e-3))
         on_floor = (rays[1] < -1e-3) & (reach < reach_wall)  # (H, W)
         image = np.empty((*self.size, 3), np.uint8)
-        rows = np.flatnonzero(~on_floor.all(axis=1))
-        if len(rows):
-            self._draw_wall(image, slice(0, int(rows[-1]) + 1), camera, rays, reach_wall)
-        rows = np.flatnonzero(on_floor.any(axis=1))
-        if len(rows):
-            self._draw_floor(image, slice(int(rows[0]), None), camera, rays, reach, on_floor)
+        row_indices = np.flatnonzero(~on_floor.all(axis=1))
+        if len(row_indices):
+            self._draw_wall(image, slice(0, int(row_indices[-1]) + 1), camera, rays, reach_wall)
+        row_indices = np.flatnonzero(on_floor.any(axis=1))
+        if len(row_indices):
+            self._draw_floor(image, slice(int(row_indices[0]), None), camera, rays, reach, on_floor)
         self._last = (key, image)
         return image.copy()
 
@@ -206,27 +206,27 @@ class Backdrop:
         sky: Image = np.take(table, np.clip(up * 408, 0, 255).astype(np.uint8), axis=0)
         return sky
 
-    def _draw_wall(self, image: Image, rows: slice, camera: Camera, rays: Singles, reach: Singles) -> None:
-        x = np.float32(camera.eye[0] + self._offset) + reach[rows] * rays[0, rows]
-        y = np.float32(camera.eye[1]) + reach[rows] * rays[1, rows]
+    def _draw_wall(self, image: Image, row_range: slice, camera: Camera, rays: Singles, reach: Singles) -> None:
+        x = np.float32(camera.eye[0] + self._offset) + reach[row_range] * rays[0, row_range]
+        y = np.float32(camera.eye[1]) + reach[row_range] * rays[1, row_range]
         columns = x * np.float32(TEXTURE / PANORAMA_METRES)
         height = self._wall.shape[0]
         lines = np.clip((1 - y / np.float32(self.place.wall_height)) * np.float32(height), 0, height - 1)
         wall = cv2.remap(self._wall, columns, lines, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
         if not self.place.sky:
-            image[rows] = wall[..., :3]
+            image[row_range] = wall[..., :3]
             return
-        edge = np.clip((np.float32(self.place.wall_height) - y) * 4, 0, 1) * (rays[2, rows] < -1e-3)
+        edge = np.clip((np.float32(self.place.wall_height) - y) * 4, 0, 1) * (rays[2, row_range] < -1e-3)
         opacity = (wall[..., 3] * edge * np.float32(1 / 255))[..., None]
-        sky = self._draw_sky(rays[1, rows])
-        image[rows] = (sky + (wall[..., :3] - sky.astype(np.float32)) * opacity).astype(np.uint8)
+        sky = self._draw_sky(rays[1, row_range])
+        image[row_range] = (sky + (wall[..., :3] - sky.astype(np.float32)) * opacity).astype(np.uint8)
 
     def _draw_floor(
-        self, image: Image, rows: slice, camera: Camera, rays: Singles, reach: Singles, on_floor: NDArray[np.bool_]
+        self, image: Image, row_range: slice, camera: Camera, rays: Singles, reach: Singles, on_floor: NDArray[np.bool_]
     ) -> None:
-        length = reach[rows]
-        x = np.float32(camera.eye[0]) + length * rays[0, rows]
-        z = np.float32(camera.eye[2]) + length * rays[2, rows]
+        length = reach[row_range]
+        x = np.float32(camera.eye[0]) + length * rays[0, row_range]
+        z = np.float32(camera.eye[2]) + length * rays[2, row_range]
         cos, sin = (np.float32(f(self._turn) * TEXTURE / 8) for f in (np.cos, np.sin))  # the texture covers 8 m
         floor = cv2.remap(
             self._floor, cos * x - sin * z, sin * x + cos * z, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP
@@ -236,7 +236,7 @@ class Backdrop:
             upper = slice(0, int(far_rows[-1]) + 1)
             fade = np.clip((length[upper] - FADE_FROM) * np.float32(1 / 12), 0, 1)[..., None]
             floor[upper] = (floor[upper] + (self._floor_mean.astype(np.float32) - floor[upper]) * fade).astype(np.uint8)
-        np.copyto(image[rows], floor, where=on_floor[rows][..., None])
+        np.copyto(image[row_range], floor, where=on_floor[row_range][..., None])
 
 
 class VariedBackdrop(Backdrop):
