@@ -1,4 +1,4 @@
-"""Dances: belly dance, salsa, country line dance. Arms and legs change by turns, not together."""
+"""Dances: belly dance, salsa, country line dance. Arms and legs change at different times."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from actparse.synth.motion.style import Style, arm_swinging, both, other, rest, 
 
 @dataclass(frozen=True)
 class ArmFigure:
-    """What the arms do in a dance: their place, what moves them, and the words for it."""
+    """A figure of the arms in a dance: their position, their states and their rhythm."""
 
     place: Callable[[Key], Key]
     arm: Pair
@@ -25,15 +25,15 @@ class ArmFigure:
 
 @dataclass(frozen=True)
 class LegFigure:
-    """What trunk and legs do in a dance."""
+    """A figure of trunk and legs in a dance: their position, their states and their rhythm."""
 
     place: Callable[[Key], Key]
     leg: Pair
     foot: Pair
     hip: str
     rhythm: Rhythm | None = None
-    heading: float = 0.0  # turned by the end of the phase, radians
-    sidewards: float = 0.0  # gone by the end of the phase, metres to the left, and back in the next phase
+    heading: float = 0.0  # rotation by the end of the phase, radians
+    sidewards: float = 0.0  # travel by the end of the phase, metres to the left; the next phase goes back
 
 
 def dance(
@@ -45,15 +45,15 @@ def dance(
     leg_changes: float,
     pauses: tuple[str, ...] = (),
 ) -> tuple[Phase, ...]:
-    """Phases of 2 to 4 s; arms and legs each change with a chance of their own."""
-    heading, side_place = 0.0, 0.0
+    """Build phases of 2 to 4 s; arms and legs change independently, with the given probabilities."""
+    heading, side_offset = 0.0, 0.0
     arm_name, leg_name = style.pick(list(arms)), style.pick(list(legs))
 
     def turn(index: int) -> list[Phase]:
-        nonlocal heading, side_place, arm_name, leg_name
+        nonlocal heading, side_offset, arm_name, leg_name
         if pauses and style.chance(0.12):
             phase = rest(style, pauses)
-            goal = phase.goal.put("heading", heading).put("travel", side_place, 0.0, 0.0)
+            goal = phase.goal.put("heading", heading).put("travel", side_offset, 0.0, 0.0)
             return [Phase(name=phase.name, seconds=phase.seconds, goal=goal, states=phase.states, rhythm=phase.rhythm)]
         if style.chance(arm_changes):
             arm_name = style.pick(list(arms))
@@ -61,8 +61,8 @@ def dance(
             leg_name = style.pick(list(legs))
         arm, leg = arms[arm_name], legs[leg_name]
         heading += leg.heading
-        side_place = 0.0 if abs(side_place) > 0.01 else leg.sidewards
-        goal = arm.place(leg.place(style.stand)).put("heading", heading).put("travel", side_place, 0.0, 0.0)
+        side_offset = 0.0 if abs(side_offset) > 0.01 else leg.sidewards
+        goal = arm.place(leg.place(style.stand)).put("heading", heading).put("travel", side_offset, 0.0, 0.0)
         seconds = style.seconds(2.3, 3.9)
         moving = leg.heading != 0 or leg.sidewards != 0
         return [
@@ -96,7 +96,7 @@ def _hands(
 
 
 def _one(side: Side, first: tuple[float, float, float], second: tuple[float, float, float]) -> Callable[[Key], Key]:
-    """One hand at `first`, the other at `second`."""
+    """Put one hand at `first` and the other at `second`."""
 
     def put(key: Key) -> Key:
         key = key.on(side, "hand", *first).on(other(side), "hand", *second)
@@ -106,7 +106,7 @@ def _one(side: Side, first: tuple[float, float, float], second: tuple[float, flo
 
 
 def _waving(rate: float, amount: float) -> Rhythm:
-    """Hands that float up and down against each other."""
+    """Build the rhythm of hands that float up and down in opposite directions."""
 
     def beat(seconds: float) -> Key:
         x, y = amount * wave(rate * seconds), amount * wave(rate * seconds + 0.3)
@@ -116,7 +116,7 @@ def _waving(rate: float, amount: float) -> Rhythm:
 
 
 def _hips(rate: float, amount: float, *, drop: float = 0.03) -> Rhythm:
-    """A figure of eight of the pelvis under a quiet chest."""
+    """Build the rhythm of a pelvis that moves in a figure of eight under a quiet chest."""
 
     def beat(seconds: float) -> Key:
         x, y = wave(rate * seconds), wave(2 * rate * seconds)
@@ -130,7 +130,7 @@ def _hips(rate: float, amount: float, *, drop: float = 0.03) -> Rhythm:
 
 
 def _on_toes(side: Side, ahead: float = 0.12) -> Callable[[Key], Key]:
-    """One foot forward on its toes, the weight on the other."""
+    """Put one foot forward on its toes, with the weight on the other."""
 
     def put(key: Key) -> Key:
         key = key.on(side, "foot", 0.1, ANKLE + 0.06, ahead).on(side, "foot_direction", 0.2, -0.9, 0.7)
@@ -140,7 +140,7 @@ def _on_toes(side: Side, ahead: float = 0.12) -> Callable[[Key], Key]:
 
 
 def belly_dancing(style: Style) -> Routine:
-    """Hips that circle and drop under arms that float, cross and rise."""
+    """Build circles and drops of the hips under arms that float, cross and rise."""
     rate = style.rate(0.6, 0.85)
     quick = style.rate(1.3, 1.7)
     side = style.any_side()
@@ -173,12 +173,12 @@ def belly_dancing(style: Style) -> Routine:
             style.sway(0.01),
         ),
     }
-    keep = style.rng.permutation(list(arms))[:4]
-    chosen_legs = style.rng.permutation(list(legs))[:4]
+    arm_names = style.rng.permutation(list(arms))[:4]
+    leg_names = style.rng.permutation(list(legs))[:4]
     phases = dance(
         style,
-        {str(n): arms[str(n)] for n in keep},
-        {str(n): legs[str(n)] for n in chosen_legs},
+        {str(name): arms[str(name)] for name in arm_names},
+        {str(name): legs[str(name)] for name in leg_names},
         arm_changes=0.6,
         leg_changes=0.6,
     )
@@ -186,7 +186,7 @@ def belly_dancing(style: Style) -> Routine:
 
 
 def _salsa_step(rate: float, forward: float, sideways: float) -> Rhythm:
-    """One foot forward (or to its side) and back, then the other foot back."""
+    """Build the rhythm of one foot that steps forward (or to its side) and back, then the other foot backwards."""
 
     def beat(seconds: float) -> Key:
         left, right = half_bump(rate * seconds), half_bump(rate * seconds + 0.5)
@@ -208,7 +208,7 @@ def _salsa_step(rate: float, forward: float, sideways: float) -> Rhythm:
 
 
 def salsa_dancing(style: Style) -> Routine:
-    """Basic steps to the front and to the sides, turns, and the partner's place held by the arms."""
+    """Build basic steps to the front and to the sides, turns, and arms in position for an unseen partner."""
     rate = style.rate(0.45, 0.6)
     lead: Side = style.side
     swinging = arm_swinging(2 * rate, 0.1)
@@ -239,16 +239,23 @@ def salsa_dancing(style: Style) -> Routine:
         ),
         "hold": LegFigure(_same, "stand", "step_on", "none", style.sway(0.03)),
     }
-    keep = style.rng.permutation(list(arms))[:3]
-    chosen = ["basic", *(str(name) for name in style.rng.permutation([name for name in legs if name != "basic"])[:3])]
+    arm_names = style.rng.permutation(list(arms))[:3]
+    leg_names = [
+        "basic",
+        *(str(name) for name in style.rng.permutation([name for name in legs if name != "basic"])[:3]),
+    ]
     phases = dance(
-        style, {str(n): arms[str(n)] for n in keep}, {n: legs[n] for n in chosen}, arm_changes=0.65, leg_changes=0.65
+        style,
+        {str(name): arms[str(name)] for name in arm_names},
+        {name: legs[name] for name in leg_names},
+        arm_changes=0.65,
+        leg_changes=0.65,
     )
     return Routine(phases, None, {"skirt": 0.35, "tank": 0.25, "cap": 0.05})
 
 
 def _tap(side: Side, rate: float, ahead: float) -> Rhythm:
-    """One heel tapped to the front."""
+    """Build the rhythm of one heel that taps to the front."""
     return lambda seconds: NOTHING.nudge(side, "foot", 0.0, 0.07 * bump(rate * seconds), ahead * bump(rate * seconds))
 
 
@@ -265,7 +272,7 @@ def _clapping(rate: float) -> Rhythm:
 
 
 def country_line_dancing(style: Style) -> Routine:
-    """Grapevines, heel taps, kicks and quarter turns, thumbs in the belt, hats and claps."""
+    """Build grapevines, heel taps, kicks and quarter turns, thumbs in the belt, hats and claps."""
     rate = style.rate(0.8, 1.0)
     side = style.any_side()
     arms = {
@@ -303,12 +310,12 @@ def country_line_dancing(style: Style) -> Routine:
         "knees bouncing": LegFigure(_same, "bend", "tiptoe", "swing", _hips(rate, 0.045, drop=0.06)),
         "marching": LegFigure(_same, "step", "step_on", "none", stepping(rate, lift=0.16)),
     }
-    keep = style.rng.permutation(list(arms))[:3]
-    chosen = style.rng.permutation(list(legs))[:5]
+    arm_names = style.rng.permutation(list(arms))[:3]
+    leg_names = style.rng.permutation(list(legs))[:5]
     phases = dance(
         style,
-        {str(n): arms[str(n)] for n in keep},
-        {str(n): legs[str(n)] for n in chosen},
+        {str(name): arms[str(name)] for name in arm_names},
+        {str(name): legs[str(name)] for name in leg_names},
         arm_changes=0.55,
         leg_changes=0.65,
         pauses=("standing", "clapping"),
@@ -317,7 +324,7 @@ def country_line_dancing(style: Style) -> Routine:
 
 
 def _circling(side: Side, rate: float) -> Rhythm:
-    """A lasso over the head."""
+    """Build the rhythm of a lasso over the head."""
     return lambda seconds: NOTHING.nudge(
         side, "hand", 0.14 * wave(rate * seconds), 0.02, 0.14 * wave(rate * seconds + 0.25)
     )
