@@ -17,12 +17,9 @@ BAR_AHEAD = 0.15  # distance of the bar in front of the ankles, metres
 BAR_NEAR = 0.1  # the same with the bar in front of the thighs, metres
 HIP_DROP, HIP_OUT = 0.02, 0.095  # metres from the pelvis down and sideways to a hip, at scale 1
 SHOULDER_RISE, SHOULDER_OUT = 0.45, 0.18  # metres from the pelvis up and sideways to a shoulder
-STRAIGHT_LEG, STRAIGHT_ARM = (
-    0.8495,
-    0.5498,
-)  # metres from hip to ankle and from shoulder to wrist, joints at 176 degrees
+STRAIGHT_LEG, STRAIGHT_ARM = 0.8495, 0.5498  # metres, hip to ankle and shoulder to wrist, joints at 176 degrees
 PALM = 0.08  # metres from the wrist to the middle of the fist
-REPETITION_SECONDS = 4.8  # of a deadlift in real videos: up, a moment there, down, a moment there
+REPETITION_SECONDS = 4.8  # of a deadlift in real videos: up, a moment at the top, down, a moment at the floor
 
 
 class BarLift:
@@ -154,7 +151,7 @@ def _shrug(rate: float) -> Rhythm:
 
 
 def deadlifting(style: Style) -> Routine:
-    """Build sets with a stop at the floor, sets of touch and go, or long holds at the top; rests between the sets."""
+    """Build sets of deadlifts with stops at the floor, touch and go, or long holds at the top; rests between the sets."""
     mode = style.pick(("dead stops", "touch and go", "long holds"), (0.3, 0.45, 0.25))
     plate = style.uniform(0.19, 0.24)
     sumo = style.chance(0.35)  # feet wide, hands between the knees
@@ -291,12 +288,12 @@ class CleanAndJerk:
 
 
 def clean_and_jerk(style: Style) -> Routine:
-    """Build lifts from the floor to the shoulders, a rest there, then overhead with split or bent legs."""
+    """Build a routine of lifts from the floor to the shoulders, a rest there, then overhead with split or bent legs."""
     return CleanAndJerk(style).routine()
 
 
 def snatch_weight_lifting(style: Style) -> Routine:
-    """Build lifts from the floor overhead in one movement, a deep squat, and a long stand."""
+    """Build a routine of lifts from the floor overhead in one movement, a deep squat, and a long stand."""
     plate = style.uniform(0.19, 0.24)
     lift = BarLift(style, grip_half_width=style.uniform(0.38, 0.46), floor_height=plate + 0.005)
     squats = style.chance(0.75)

@@ -220,7 +220,7 @@ class Batter:
 
 
 def hitting_baseball(style: Style) -> Routine:
-    """Build waits, waggles and swings, with bat taps, practice swings and walks in between."""
+    """Build a routine of waits, waggles and swings, with bat taps, practice swings and walks in between."""
     return Batter(style).routine()
 
 

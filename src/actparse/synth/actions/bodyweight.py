@@ -182,7 +182,7 @@ class PushUps:
 
 
 def push_up(style: Style) -> Routine:
-    """Build sets on toes or knees, with planks, low holds, shoulder taps, raised legs and rests on the heels."""
+    """Build sets of push-ups with planks, low holds, shoulder taps, raised legs, mountain climbers and rests."""
     return PushUps(style).routine()
 
 

@@ -69,7 +69,7 @@ class Capoeira:
         return Phase(name="dodge low", seconds=self.style.seconds(1.8, 3.0), goal=key, states=states_by_part, move=0.9)
 
     def kick(self, side: Side) -> list[Phase]:
-        """Build repeated kicks: a knee is lifted and a foot swings high to the side."""
+        """Build phases of repeated kicks: a knee is lifted and a foot swings high to the side."""
         standing_leg = other(side)
         rate = 0.62 * self.style.tempo
         key = self.guard.put("pelvis", -0.14 * SIDE_SIGN[side], 0.86, 0.0).on(standing_leg, "foot", 0.14, ANKLE, 0.0)
@@ -156,7 +156,7 @@ class Capoeira:
 
 
 def capoeira(style: Style) -> Routine:
-    """Build ginga with dodges, kicks, spins and handstands in between."""
+    """Build a routine of ginga with dodges, kicks, spins and handstands in between."""
     figures = Capoeira(style)
     likes = [str(name) for name in style.rng.permutation(["dodge", "kick", "spin", "handstand", "wait"])[:3]]
     heading = 0.0

@@ -140,7 +140,7 @@ def _on_toes(side: Side, ahead: float = 0.12) -> Callable[[Key], Key]:
 
 
 def belly_dancing(style: Style) -> Routine:
-    """Build circles and drops of the hips under arms that float, cross and rise."""
+    """Build a routine of circles and drops of the hips under arms that float, cross and rise."""
     rate = style.rate(0.6, 0.85)
     quick = style.rate(1.3, 1.7)
     side = style.any_side()
@@ -208,7 +208,7 @@ def _salsa_step(rate: float, forward: float, sideways: float) -> Rhythm:
 
 
 def salsa_dancing(style: Style) -> Routine:
-    """Build basic steps to the front and to the sides, turns, and arms in position for an unseen partner."""
+    """Build a routine of basic steps to the front and the sides, turns, and arms in position for an unseen partner."""
     rate = style.rate(0.45, 0.6)
     lead: Side = style.side
     swinging = arm_swinging(2 * rate, 0.1)
@@ -272,7 +272,7 @@ def _clapping(rate: float) -> Rhythm:
 
 
 def country_line_dancing(style: Style) -> Routine:
-    """Build grapevines, heel taps, kicks and quarter turns, thumbs in the belt, hats and claps."""
+    """Build a routine of grapevines, heel taps, kicks and quarter turns, thumbs in the belt, hats and claps."""
     rate = style.rate(0.8, 1.0)
     side = style.any_side()
     arms = {

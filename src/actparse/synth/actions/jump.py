@@ -50,17 +50,17 @@ class RopeSkipper:
         return Phase(name=name, seconds=seconds, goal=goal, states=states_by_part, rhythm=rhythm, prop=prop)
 
     def jumps(self) -> Phase:
-        """Build jumps on both feet."""
+        """Build a phase of jumps on both feet."""
         states_by_part = states(arm=self.arm, hand="hold", leg="unbend", foot="tiptoe")
         return self._phase("jump on both feet", self.base, states_by_part, self._jumping)
 
     def runs(self) -> Phase:
-        """Build steps over the rope, one foot after the other."""
+        """Build a phase of steps over the rope, one foot after the other."""
         states_by_part = states(arm=self.arm, hand="hold", leg="step", foot="tiptoe")
         return self._phase("run over the rope", self.base, states_by_part, self._running)
 
     def hops(self) -> Phase:
-        """Build hops on one foot, the other bent behind."""
+        """Build a phase of hops on one foot, the other bent behind."""
         side = self.style.any_side()
         key = self.base.on(other(side), "foot", 0.1, 0.4, -0.22).on(other(side), "foot_direction", 0.1, -0.9, 0.1)
         key = key.shift("pelvis", 0.05 * SIDE_SIGN[side], 0.0, 0.0).on(side, "foot", 0.04, ANKLE, 0.0)
@@ -70,7 +70,7 @@ class RopeSkipper:
         )
 
     def side_swings(self) -> Phase:
-        """Build standing while the rope turns at one side."""
+        """Build a phase of standing while the rope turns at one side."""
         side = self.style.any_side()
         key = self.base.on(side, "hand", 0.5, 1.0, 0.2).on(other(side), "hand", -0.22, 0.98, 0.34)
         key = key.put("spine_rotation", 0.05, 0.3 * SIDE_SIGN[side], 0.0)
@@ -78,7 +78,7 @@ class RopeSkipper:
         return self._phase("swing the rope at one side", key, states_by_part, self._circling)
 
     def crossed(self) -> Phase:
-        """Build jumps with the arms crossed."""
+        """Build a phase of jumps with the arms crossed."""
         key = self.base.pair("hand", -0.2, 0.95, 0.3).pair("hand_direction", -0.8, -0.3, 0.4)
         states_by_part = states(arm="bend", hand="hold", leg="unbend", foot="tiptoe")
         return self._phase(
@@ -105,7 +105,7 @@ def hop(cycles: float) -> float:
 
 
 def skipping_rope(style: Style) -> Routine:
-    """Build jumps on both feet, runs, hops on one foot, side swings and rests with the rope."""
+    """Build a routine of jumps on both feet, runs, hops on one foot, side swings and rests with the rope."""
     skipper = RopeSkipper(style)
     makers = (skipper.jumps, skipper.runs, skipper.hops, skipper.side_swings, skipper.crossed, skipper.rests)
     shares = style.rng.dirichlet(np.array([1.2, 0.8, 0.9, 0.7, 0.5, 1.2]))
@@ -302,7 +302,7 @@ class Hopscotch:
 
 
 def hopscotch(style: Style) -> Routine:
-    """Build hops through the squares and back, on one foot and on two; the stone is thrown and picked up."""
+    """Build a routine of hops through the squares and back, with throws and pick-ups of a stone."""
     return Hopscotch(style).routine()
 
 

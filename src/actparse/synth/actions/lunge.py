@@ -13,9 +13,8 @@ from actparse.synth.motion.phases import Beat, Pair, Phase, PropMaker, Routine, 
 from actparse.synth.motion.props import PLATES, barbell, dumbbell
 from actparse.synth.motion.style import Style, between, other, rest, sided
 
-ArmPose = tuple[
-    Callable[[Key, float, float], Key], Pair, Pair
-]  # (key, drop of the chest, its forward shift) -> key; arm and hand states
+# (key, drop of the chest, its forward shift) -> key; states of arm and hand
+ArmPose = tuple[Callable[[Key, float, float], Key], Pair, Pair]
 
 
 def _arms_on_hips(key: Key, drop: float, ahead: float) -> Key:
@@ -174,7 +173,7 @@ class Lunger:
 
 
 def lunge(style: Style) -> Routine:
-    """Build lunges forward or back, on alternating sides or in sets, or pulses in the split stance."""
+    """Build a routine of lunges forward or back, on alternating sides or in sets, or pulses in the split stance."""
     return Lunger(style).routine()
 
 

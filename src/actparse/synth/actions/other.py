@@ -43,10 +43,10 @@ def _gait(rate: float, *, stride: float, lift: float, sink: float, bounce: float
     return beat
 
 
-def _walk_to_and_fro(
+def _go_to_and_fro(
     style: Style, name: str, goal: Key, states_by_part: dict[str, str], gait: Rhythm, speed: float
 ) -> Routine:
-    """Build walking to and fro in front of a fixed camera, or on the spot in front of a camera that follows."""
+    """Build a routine of going to and fro before a fixed camera, or on the spot before a camera that follows."""
     distance = style.uniform(1.4, 2.6)
     camera_follows = style.chance(0.5)
     heading, position = 0.0, -distance / 2
@@ -83,7 +83,7 @@ def walking(style: Style) -> Routine:
         bent=False,
     )
     key = style.stand.pair("hand", 0.26, 0.88, 0.04)
-    return _walk_to_and_fro(style, "walk", key, states(arm="swing", leg="step"), gait, 0.8 * style.tempo)
+    return _go_to_and_fro(style, "walk", key, states(arm="swing", leg="step"), gait, 0.8 * style.tempo)
 
 
 def running(style: Style) -> Routine:
@@ -100,7 +100,7 @@ def running(style: Style) -> Routine:
     )
     key = style.stand.pair("hand", 0.22, 1.1, 0.16).pair("elbow_pole", 0.3, -0.7, -0.8).grip(0.8, 0.8)
     key = key.put("spine_rotation", style.uniform(0.08, 0.2), 0.0, 0.0)
-    return _walk_to_and_fro(style, "run", key, states(arm="swing", leg="step", foot="tiptoe"), gait, 1.6 * style.tempo)
+    return _go_to_and_fro(style, "run", key, states(arm="swing", leg="step", foot="tiptoe"), gait, 1.6 * style.tempo)
 
 
 def _sitting_pose(style: Style) -> Key:
@@ -110,7 +110,7 @@ def _sitting_pose(style: Style) -> Key:
 
 
 def sitting_down(style: Style) -> Routine:
-    """Build sitting down on a box and standing up again, leaning forward in between."""
+    """Build a routine of sitting down on a box and standing up again, leaning forward in between."""
     style.stand = style.stand.put("prop", 0.0, SEAT, -0.34).pair("foot", style.stance + 0.02, ANKLE, 0.08)
     sitting_pose = _sitting_pose(style)
     lean = NOTHING.put("spine_rotation", 0.55, 0.0, 0.0).put("pelvis_rotation", 0.35, 0.0, 0.0)
@@ -148,7 +148,7 @@ def _seat_props(style: Style) -> PropMaker:
 
 
 def squatting(style: Style) -> Routine:
-    """Build squats without weights, arms ahead, on the hips or behind the head."""
+    """Build a routine of squats without weights, arms ahead, on the hips or behind the head."""
     period = style.repetition(3.2)
     arms = style.pick(("ahead", "hips", "head", "clasped"))
     hand_position, arm, hand = {
@@ -177,7 +177,7 @@ def squatting(style: Style) -> Routine:
 
 
 def waving(style: Style) -> Routine:
-    """Build waves with one hand or both, high or beside the shoulder, and standing in between."""
+    """Build a routine of waves with one hand or both, high or beside the shoulder, and standing in between."""
 
     def wave_once() -> Phase:
         is_two_handed, side = style.chance(0.25), style.any_side()
@@ -208,7 +208,7 @@ def waving(style: Style) -> Routine:
 
 
 def throwing_overhand(style: Style) -> Routine:
-    """Build overhand throws of a ball, with a step ahead of the opposite foot, and a new ball each time."""
+    """Build a routine of overhand throws, with a step ahead of the opposite foot and a new ball each time."""
     side, front = style.side, other(style.side)
     sign = SIDE_SIGN[side]
     ready = style.stand.on(side, "hand", 0.16, 1.25, 0.25).on(front, "hand", 0.02, 1.22, 0.3)
@@ -255,7 +255,7 @@ def throwing_overhand(style: Style) -> Routine:
 
 
 def stepping_up(style: Style) -> Routine:
-    """Build steps onto a box or a stair and down again, alternating the legs."""
+    """Build a routine of steps onto a box or a stair and down again, alternating the legs."""
     height = style.uniform(0.2, 0.34)
     ahead = 0.36
     move = style.repetition(0.75)
@@ -297,7 +297,7 @@ def stepping_up(style: Style) -> Routine:
 
 
 def cycling(style: Style) -> Routine:
-    """Build pedalling on a fixed bicycle, or one that the camera follows; sometimes the feet stop."""
+    """Build a routine of pedalling on a fixed bicycle, or one that the camera follows; sometimes the feet stop."""
     rate = style.rate(0.8, 1.4)
     lean = style.uniform(0.35, 0.85)
     axle = np.array([0.0, 0.29, 0.2])
@@ -345,7 +345,7 @@ def _bicycle_props(style: Style, axle: NDArray[np.float64], grip: NDArray[np.flo
 
 
 def reaching(style: Style) -> Routine:
-    """Build reaching up to a shelf, taking a thing and putting it down low; or in the opposite order."""
+    """Build a routine of reaching up to a shelf, taking a thing and putting it down low; or in the opposite order."""
     is_two_handed = style.chance(0.4)
 
     def phase(kind: str, side: Side, holds: bool) -> Phase:
@@ -391,7 +391,7 @@ def reaching(style: Style) -> Routine:
 
 
 def jumping_jacks(style: Style) -> Routine:
-    """Build jumps to legs apart and arms up, and back."""
+    """Build a routine of jumps to legs apart and arms up, and back."""
     half = style.repetition(0.55)
     wide = style.uniform(0.32, 0.42)
     together = (
@@ -413,7 +413,7 @@ def jumping_jacks(style: Style) -> Routine:
 
 
 def clapping(style: Style) -> Routine:
-    """Build clapping in front of the chest or over the head."""
+    """Build a routine of clapping in front of the chest or over the head."""
 
     def over_head() -> Phase:
         rate = style.rate(1.2, 2.0)
@@ -434,5 +434,5 @@ def clapping(style: Style) -> Routine:
 
 
 def looking_on(style: Style) -> Routine:
-    """Build standing with crossed arms or with a phone."""
+    """Build a routine of standing with crossed arms or with a phone."""
     return crossing_arms(style) if style.chance(0.5) else watching_a_phone(style)

@@ -28,10 +28,8 @@ class Boxer:
         self.rear = style.side
         self.rate = style.rate(0.9, 1.2)
         self.power = style.uniform(0.3, 0.36)
-        self.low, self.twist = (
-            style.chance(0.4),
-            style.chance(0.4),
-        )  # whether the knees are deep; whether the hips turn with the combinations
+        self.low = style.chance(0.4)  # whether the knees are deep
+        self.twist = style.chance(0.4)  # whether the hips turn with the combinations
         self.guard = style.stand.put("pelvis", 0.0, STAND - (0.17 if self.low else 0.05), 0.0).put(
             "spine_rotation", 0.15, 0.0, 0.0
         )
@@ -165,7 +163,7 @@ class Boxer:
 
 
 def punching_bag(style: Style) -> Routine:
-    """Build jabs, crosses, hooks and combinations; guard, clinch and rests."""
+    """Build a routine of jabs, crosses, hooks and combinations; guard, clinch and rests."""
     return Boxer(style).routine()
 
 
@@ -330,7 +328,7 @@ class Juggler:
 
 
 def juggling_balls(style: Style) -> Routine:
-    """Build cascades low and high, with one hand, on one leg and with steps; pauses and drops."""
+    """Build a routine of cascades low and high, with one hand, on one leg and with steps; pauses and drops."""
     return Juggler(style).routine()
 
 

@@ -75,7 +75,7 @@ class RaisePoses:
 
 
 def front_raises(style: Style) -> Routine:
-    """Build sets with both arms, with one arm, or with alternating arms, with holds and rests."""
+    """Build a routine of sets with both arms, with one arm, or with alternating arms, with holds and rests."""
     poses = RaisePoses(style)
     kit = poses.kit
     together = both(poses.raising("left"), poses.raising("right"))

@@ -103,9 +103,7 @@ _OTHERS: dict[str, Action] = {
     "looking_on": Action(looking_on, SceneHints(_ALL_PLACES, 2, 0.3, 1.9, 1.3)),
 }
 
-OTHER_MOTIONS: tuple[str, ...] = tuple(
-    _OTHERS
-)  # motions of a scene's main person that are no actions; never in a dataset
+OTHER_MOTIONS: tuple[str, ...] = tuple(_OTHERS)  # of a scene's main person; no actions, never in a dataset
 
 
 def build_performer(action: str, rng: np.random.Generator, sizes: BodySizes) -> Performer:

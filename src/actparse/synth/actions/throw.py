@@ -219,7 +219,7 @@ class DiscusThrower:
 
 
 def throwing_discus(style: Style) -> Routine:
-    """Build swings back and forth, one and a half turns, the throw, a balance, and the walk back."""
+    """Build a routine of swings back and forth, one and a half turns, the throw, a balance, and the walk back."""
     return DiscusThrower(style).routine()
 
 
@@ -419,7 +419,7 @@ class HammerThrower:
 
 
 def hammer_throw(style: Style) -> Routine:
-    """Build circles over the head, turns on the spot, the release, and the wait after it."""
+    """Build a routine of circles over the head, turns on the spot, the release, and the wait after it."""
     return HammerThrower(style).routine()
 
 

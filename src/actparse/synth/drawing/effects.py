@@ -48,9 +48,8 @@ class Effects:
             image = np.asarray(cv2.resize(image, small, interpolation=cv2.INTER_AREA), np.uint8)
         if self.noise > 0.5:
             grain = rng.standard_normal(image.shape[:2], np.float32) * np.float32(self.noise)
-            colored = cv2.merge(
-                [grain, np.roll(grain, 7, axis=0), np.roll(grain, 5, axis=1)]
-            )  # one draw for three channels
+            # one draw for three channels
+            colored = cv2.merge([grain, np.roll(grain, 7, axis=0), np.roll(grain, 5, axis=1)])
             image = np.asarray(cv2.add(image, colored, dtype=cv2.CV_8U), np.uint8)
         if self.quality:
             image = _compressed(image, self.quality)

@@ -64,9 +64,8 @@ def draw_overlays(rng: np.random.Generator, size: Size, people: Floats, *, occlu
     return [overlay for overlay in overlays if 0 < overlay.opaque.mean() < MAX_COVERED]
 
 
-Draw = Callable[
-    [np.random.Generator, Image, Image, Floats], None
-]  # random generator, image, mask (H, W) 0 or 255, position
+# random generator, image, mask (H, W) 0 or 255, position
+Draw = Callable[[np.random.Generator, Image, Image, Floats], None]
 
 
 def _overlay(rng: np.random.Generator, size: Size, draw: Draw, position: Floats, slide: Floats) -> Overlay:

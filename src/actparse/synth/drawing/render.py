@@ -121,9 +121,8 @@ def _pixel_colors(
 def _vertex_brightness(mesh: Mesh, light: Light) -> Floats:
     """Return the light (V,) on each vertex, from the mean direction of the quads around it."""
     corners = mesh.vertices[mesh.quads]  # (Q, 4, 3)
-    outward = cross(
-        corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1]
-    )  # (Q, 3), as long as the quad is large
+    # (Q, 3) with a length proportional to the area of the quad
+    outward = cross(corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1])
     vertex_indices, count = mesh.quads.ravel(), len(mesh.vertices)
     sums = [np.bincount(vertex_indices, np.repeat(outward[:, axis], 4), count) for axis in range(3)]
     normals = normalised(np.stack(sums, axis=1))

@@ -53,9 +53,7 @@ class Pose:
     knee_poles: dict[Side, Vector] = field(default_factory=dict)
     hand_directions: dict[Side, Vector] = field(default_factory=dict)
     foot_directions: dict[Side, Vector] = field(default_factory=dict)
-    hand_grip: dict[Side, float] = field(
-        default_factory=dict
-    )  # 0 is an open hand, 1 a fist; the drawn fingers follow it
+    hand_grip: dict[Side, float] = field(default_factory=dict)  # 0 open .. 1 fist; the drawn fingers follow it
 
 
 @dataclass(frozen=True)

@@ -134,9 +134,8 @@ def state_spans(phases: Sequence[Phase]) -> Iterator[tuple[dict[str, str], float
             yield states_by_part, end - start
 
 
-PropMaker = Callable[
-    [Pose, NDArray[np.float64], Beat], "list[Tube | HeldTube]"
-]  # pose, position of the prop (metres), beat
+# pose, position of the prop (metres), beat -> props
+PropMaker = Callable[[Pose, NDArray[np.float64], Beat], "list[Tube | HeldTube]"]
 
 
 class Performer(Protocol):

@@ -13,10 +13,7 @@ from actparse.synth.motion.phases import Phase, Rhythm, states
 
 PACE = 1.4  # factor on every duration, so that states last longer than a clip or a 3 s segment
 MAX_PHASE_SECONDS = 6.0
-MIN_REPETITION, MAX_REPETITION = (
-    0.6,
-    2.0,
-)  # factors on the usual time of an exercise, from the quickest performer to the slowest
+MIN_REPETITION, MAX_REPETITION = 0.6, 2.0  # factors on the usual time of an exercise, quickest and slowest performer
 
 
 def other(side: Side) -> Side:

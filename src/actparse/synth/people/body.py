@@ -166,9 +166,7 @@ class Skin:
     def mesh(self, joints: Joints, person: int) -> Mesh:
         """Return the surface at a solved pose; `person` is the index of the person, from 1."""
         frames = self._frames(joints)
-        origin, axis, u, v = (
-            np.stack([frames[name][axis_index] for name in self._names]) for axis_index in range(4)
-        )  # (L, 3) each
+        origin, axis, u, v = (np.stack([frames[name][i] for name in self._names]) for i in range(4))  # (L, 3) each
         if not self._wound:
             self._wind(axis, u, v)
         loft = self._loft_of_ring
