@@ -151,7 +151,7 @@ def _shrug(rate: float) -> Rhythm:
 
 
 def deadlifting(style: Style) -> Routine:
-    """Build sets of deadlifts with stops at the floor, touch and go, or long holds at the top; rests between the sets."""
+    """Build sets of deadlifts with stops at the floor, touch and go, or long holds at the top; rests in between."""
     mode = style.pick(("dead stops", "touch and go", "long holds"), (0.3, 0.45, 0.25))
     plate = style.uniform(0.19, 0.24)
     sumo = style.chance(0.35)  # feet wide, hands between the knees

@@ -72,20 +72,20 @@ def dance(
                 goal=goal,
                 move=0.9 * seconds if moving else 0.8,
                 states=states(arm=arm.arm, hand=arm.hand, hip=leg.hip, leg=leg.leg, foot=leg.foot),
-                rhythm=_joined(arm.rhythm, leg.rhythm),
+                rhythm=_add_rhythms(arm.rhythm, leg.rhythm),
             )
         ]
 
     return loop_phases(turn)
 
 
-def _joined(first: Rhythm | None, second: Rhythm | None) -> Rhythm | None:
+def _add_rhythms(first: Rhythm | None, second: Rhythm | None) -> Rhythm | None:
     if first is None or second is None:
         return first or second
     return both(first, second)
 
 
-def _same(key: Key) -> Key:
+def _keep_pose(key: Key) -> Key:
     return key
 
 
@@ -95,7 +95,9 @@ def _hands(
     return lambda key: key.pair("hand", out, up, forward).pair("elbow_pole", *pole).grip(0.1, 0.1)
 
 
-def _one(side: Side, first: tuple[float, float, float], second: tuple[float, float, float]) -> Callable[[Key], Key]:
+def _place_hands(
+    side: Side, first: tuple[float, float, float], second: tuple[float, float, float]
+) -> Callable[[Key], Key]:
     """Put one hand at `first` and the other at `second`."""
 
     def put(key: Key) -> Key:
@@ -151,20 +153,24 @@ def belly_dancing(style: Style) -> Routine:
         "up": ArmFigure(_hands(0.16, 1.84, 0.06, (1.0, 0.0, -0.2)), "lift", "none", wave_arms),
         "before the chest": ArmFigure(_hands(0.22, 1.15, 0.32, (0.9, -0.3, -0.1)), "bend", "none", wave_arms),
         "one up": ArmFigure(
-            _one(side, (0.2, 1.84, 0.05), (0.65, 1.25, 0.1)), sided(side, "lift", "unbend"), "none", wave_arms
+            _place_hands(side, (0.2, 1.84, 0.05), (0.65, 1.25, 0.1)), sided(side, "lift", "unbend"), "none", wave_arms
         ),
         "one on the hip": ArmFigure(
-            _one(side, (0.2, 1.0, 0.05), (0.62, 1.45, 0.12)), sided(side, "bend", "lift"), sided(side, "hold", "none")
+            _place_hands(side, (0.2, 1.0, 0.05), (0.62, 1.45, 0.12)),
+            sided(side, "bend", "lift"),
+            sided(side, "hold", "none"),
         ),
         "at the head": ArmFigure(_hands(0.12, 1.6, -0.08, (1.0, 0.2, -0.1)), "bend", "hold"),
     }
     legs = {
-        "hip circles": LegFigure(_same, "bend", "step_on", "turn", hips),
-        "shimmy": LegFigure(_same, "stand", "step_on", "turn", shimmy),
+        "hip circles": LegFigure(_keep_pose, "bend", "step_on", "turn", hips),
+        "shimmy": LegFigure(_keep_pose, "stand", "step_on", "turn", shimmy),
         "hip drops left": LegFigure(_on_toes("left"), ("bend", "stand"), ("tiptoe", "step_on"), "turn", hips),
         "hip drops right": LegFigure(_on_toes("right"), ("stand", "bend"), ("step_on", "tiptoe"), "turn", hips),
-        "travelling steps": LegFigure(_same, "step", "tiptoe", "turn", both(stepping(rate, lift=0.07), hips)),
-        "turn": LegFigure(_same, "step", "tiptoe", "turn", stepping(1.4 * rate), heading=2 * np.pi * SIDE_SIGN[side]),
+        "travelling steps": LegFigure(_keep_pose, "step", "tiptoe", "turn", both(stepping(rate, lift=0.07), hips)),
+        "turn": LegFigure(
+            _keep_pose, "step", "tiptoe", "turn", stepping(1.4 * rate), heading=2 * np.pi * SIDE_SIGN[side]
+        ),
         "pose": LegFigure(
             _on_toes(side, 0.2),
             sided(side, "unbend", "stand"),
@@ -213,31 +219,37 @@ def salsa_dancing(style: Style) -> Routine:
     lead: Side = style.side
     swinging = arm_swinging(2 * rate, 0.1)
     arms = {
-        "in the frame": ArmFigure(_one(lead, (0.26, 1.2, 0.36), (0.52, 1.42, 0.3)), sided(lead, "hug", "lift"), "hold"),
+        "in the frame": ArmFigure(
+            _place_hands(lead, (0.26, 1.2, 0.36), (0.52, 1.42, 0.3)), sided(lead, "hug", "lift"), "hold"
+        ),
         "both hands to the partner": ArmFigure(
             _hands(0.22, 1.08, 0.42, (0.7, -0.7, -0.2)), "bend", "hold", _waving(rate, 0.03)
         ),
         "free": ArmFigure(_hands(0.3, 1.08, 0.18), "swing", "none", swinging),
         "one raised": ArmFigure(
-            _one(lead, (0.2, 1.84, 0.12), (0.34, 1.05, 0.15)), sided(lead, "lift", "bend"), sided(lead, "hold", "none")
+            _place_hands(lead, (0.2, 1.84, 0.12), (0.34, 1.05, 0.15)),
+            sided(lead, "lift", "bend"),
+            sided(lead, "hold", "none"),
         ),
         "open": ArmFigure(
-            _one(other(lead), (0.7, 1.3, 0.1), (0.25, 1.05, 0.1)),
+            _place_hands(other(lead), (0.7, 1.3, 0.1), (0.25, 1.05, 0.1)),
             sided(other(lead), "unbend", "bend"),
             sided(other(lead), "hold", "none"),
         ),
     }
     legs = {
-        "basic": LegFigure(_same, "step", "step_on", "none", _salsa_step(rate, 0.24, 0.0)),
-        "side steps": LegFigure(_same, "step", "tiptoe", "turn", _salsa_step(rate, 0.0, 0.22)),
-        "turn": LegFigure(_same, "step", "tiptoe", "turn", stepping(2 * rate), heading=2 * np.pi * SIDE_SIGN[lead]),
+        "basic": LegFigure(_keep_pose, "step", "step_on", "none", _salsa_step(rate, 0.24, 0.0)),
+        "side steps": LegFigure(_keep_pose, "step", "tiptoe", "turn", _salsa_step(rate, 0.0, 0.22)),
+        "turn": LegFigure(
+            _keep_pose, "step", "tiptoe", "turn", stepping(2 * rate), heading=2 * np.pi * SIDE_SIGN[lead]
+        ),
         "sway left": LegFigure(
             _on_toes("left", 0.16), ("bend", "stand"), ("tiptoe", "step_on"), "swing", _hips(2 * rate, 0.04)
         ),
         "sway right": LegFigure(
             _on_toes("right", 0.16), ("stand", "bend"), ("step_on", "tiptoe"), "swing", _hips(2 * rate, 0.04)
         ),
-        "hold": LegFigure(_same, "stand", "step_on", "none", style.sway(0.03)),
+        "hold": LegFigure(_keep_pose, "stand", "step_on", "none", style.sway(0.03)),
     }
     arm_names = style.rng.permutation(list(arms))[:3]
     leg_names = [
@@ -280,11 +292,13 @@ def country_line_dancing(style: Style) -> Routine:
         "loose": ArmFigure(_hands(0.26, 0.87, 0.04), "swing", "none", arm_swinging(rate, 0.13)),
         "clapping": ArmFigure(_hands(0.03, 1.2, 0.33, (0.8, -0.8, -0.2)), "bend", "applaud", _clapping(2 * rate)),
         "hand on the hat": ArmFigure(
-            _one(side, (0.13, 1.66, 0.14), (0.16, 0.98, 0.1)), sided(side, "lift", "bend"), sided(side, "grab", "hold")
+            _place_hands(side, (0.13, 1.66, 0.14), (0.16, 0.98, 0.1)),
+            sided(side, "lift", "bend"),
+            sided(side, "grab", "hold"),
         ),
         "hanging": ArmFigure(_hands(0.25, 0.86, 0.04), "unbend", "none"),
         "one arm circling": ArmFigure(
-            _one(side, (0.3, 1.75, 0.1), (0.16, 0.98, 0.1)),
+            _place_hands(side, (0.3, 1.75, 0.1), (0.16, 0.98, 0.1)),
             sided(side, "swing", "bend"),
             sided(side, "none", "hold"),
             _circling(side, rate),
@@ -292,23 +306,25 @@ def country_line_dancing(style: Style) -> Routine:
     }
     legs = {
         "grapevine": LegFigure(
-            _same, "step", "step_on", "none", stepping(rate, lift=0.08, sway=0.04), sidewards=0.7 * SIDE_SIGN[side]
+            _keep_pose, "step", "step_on", "none", stepping(rate, lift=0.08, sway=0.04), sidewards=0.7 * SIDE_SIGN[side]
         ),
         "left heel taps": LegFigure(
-            _same, ("unbend", "stand"), ("step_on", "step_on"), "none", _tap("left", rate, 0.3)
+            _keep_pose, ("unbend", "stand"), ("step_on", "step_on"), "none", _tap("left", rate, 0.3)
         ),
         "right heel taps": LegFigure(
-            _same, ("stand", "unbend"), ("step_on", "step_on"), "none", _tap("right", rate, 0.3)
+            _keep_pose, ("stand", "unbend"), ("step_on", "step_on"), "none", _tap("right", rate, 0.3)
         ),
-        "left kicks": LegFigure(_same, ("raise", "stand"), ("none", "step_on"), "none", _kicking("left", 0.75 * rate)),
+        "left kicks": LegFigure(
+            _keep_pose, ("raise", "stand"), ("none", "step_on"), "none", _kicking("left", 0.75 * rate)
+        ),
         "right kicks": LegFigure(
-            _same, ("stand", "raise"), ("step_on", "none"), "none", _kicking("right", 0.75 * rate)
+            _keep_pose, ("stand", "raise"), ("step_on", "none"), "none", _kicking("right", 0.75 * rate)
         ),
         "quarter turn": LegFigure(
-            _same, "step", "tiptoe", "turn", stepping(rate), heading=0.5 * np.pi * SIDE_SIGN[side]
+            _keep_pose, "step", "tiptoe", "turn", stepping(rate), heading=0.5 * np.pi * SIDE_SIGN[side]
         ),
-        "knees bouncing": LegFigure(_same, "bend", "tiptoe", "swing", _hips(rate, 0.045, drop=0.06)),
-        "marching": LegFigure(_same, "step", "step_on", "none", stepping(rate, lift=0.16)),
+        "knees bouncing": LegFigure(_keep_pose, "bend", "tiptoe", "swing", _hips(rate, 0.045, drop=0.06)),
+        "marching": LegFigure(_keep_pose, "step", "step_on", "none", stepping(rate, lift=0.16)),
     }
     arm_names = style.rng.permutation(list(arms))[:3]
     leg_names = style.rng.permutation(list(legs))[:5]

@@ -55,13 +55,9 @@ def cross(a: Floats, b: Floats) -> Floats:
     if a.ndim == b.ndim == 1:  # plain floats are ten times as fast as arrays of one value
         (ax, ay, az), (bx, by, bz) = a.tolist(), b.tolist()
         return np.array([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx])
-    return _cross_rows(a, b)
-
-
-def _cross_rows(a: Floats, b: Floats) -> Floats:
-    ax, ay, az = a[..., 0], a[..., 1], a[..., 2]
-    bx, by, bz = b[..., 0], b[..., 1], b[..., 2]
-    return np.stack((ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx), axis=-1)
+    x1, y1, z1 = a[..., 0], a[..., 1], a[..., 2]
+    x2, y2, z2 = b[..., 0], b[..., 1], b[..., 2]
+    return np.stack((y1 * z2 - z1 * y2, z1 * x2 - x1 * z2, x1 * y2 - y1 * x2), axis=-1)
 
 
 def tube_mesh(tube: Tube) -> Mesh:

@@ -29,13 +29,13 @@ class Overlay:
     def put(self, image: Image, ids: Image, time_seconds: float) -> None:
         """Draw the overlay on an image (H, W, 3) and mark its pixels in the id plane (H, W), both in place."""
         shift = np.round(self.slide * np.sin(time_seconds / self.seconds * 2 * np.pi)).astype(int)
-        source, target = zip(*(_shifted(int(by)) for by in shift[::-1]), strict=True)  # rows, columns
+        source, target = zip(*(_overlap_slices(int(by)) for by in shift[::-1]), strict=True)  # rows, columns
         opaque = self.opaque[source]
         image[target][opaque] = self.image[source][opaque]
         ids[target][opaque] = NO_PERSON
 
 
-def _shifted(shift: int) -> tuple[slice, slice]:
+def _overlap_slices(shift: int) -> tuple[slice, slice]:
     """Return the slice of an axis that stays inside after a shift, and its new position."""
     if shift >= 0:
         return slice(None, -shift or None), slice(shift, None)

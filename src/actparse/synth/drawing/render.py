@@ -30,7 +30,7 @@ def paint(canvas: Image, mesh: Mesh, camera: Camera, light: Light) -> None:
     pixels, depths = camera.project(mesh.vertices)
     visible = _visible(pixels, depths, mesh.quads, canvas.shape[:2])
     order = visible[np.argsort(-depths[mesh.quads[visible]].mean(axis=1), kind="stable")]
-    colors = _shaded(mesh, order, light)  # (P, 3)
+    colors = _quad_colors(mesh, order, light)  # (P, 3)
     fills = np.concatenate((colors, mesh.ids[order, None]), axis=1).tolist()
     corners = pixels[mesh.quads[order]]  # (P, 4, 2)
     points = np.round(corners * (1 << SHIFT) - (1 << SHIFT) / 2).astype(np.int32)
@@ -141,7 +141,7 @@ def _visible(pixels: Floats, depths: Floats, quads: NDArray[np.int64], size: tup
     return np.flatnonzero(is_facing & is_inside & (depths[quads.T].min(axis=0) > NEAR))
 
 
-def _shaded(mesh: Mesh, order: NDArray[np.int64], light: Light) -> Floats:
+def _quad_colors(mesh: Mesh, order: NDArray[np.int64], light: Light) -> Floats:
     corners = mesh.vertices[mesh.quads[order]]  # (P, 4, 3)
     normals = normalised(cross(corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1]))
     lambert = np.clip(normals @ light.direction, 0, 1)

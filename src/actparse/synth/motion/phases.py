@@ -185,7 +185,7 @@ class ScriptedPerformer:
         index = min(bisect_right(self._starts, within) - 1, len(self._phases) - 1)
         phase, previous = self._phases[index], self._phases[index - 1]
         elapsed = within - self._starts[index]
-        previous_goal = previous.goal if index else _unwound(previous.goal, phase.goal)
+        previous_goal = previous.goal if index else _remove_turns(previous.goal, phase.goal)
         move_seconds = min(phase.move, phase.seconds)
         progress, fade = ease(elapsed / move_seconds), ease(elapsed / min(move_seconds, MAX_FADE_SECONDS))
         return Beat(seconds, phase, previous, elapsed, progress, fade), previous_goal
@@ -200,7 +200,7 @@ def _states_at(beat: Beat) -> dict[str, str]:
     return states_by_part
 
 
-def _unwound(last: Key, first: Key) -> Key:
+def _remove_turns(last: Key, first: Key) -> Key:
     """Remove whole turns from the heading of the last goal, so that a repeating script does not spin back."""
     turns = np.round((last.read("heading")[0] - first.read("heading")[0]) / (2 * np.pi))
     return last.shift("heading", float(-2 * np.pi * turns))
