@@ -1,8 +1,8 @@
-"""The planted cause: which part group makes a person of SynthTPS do what they do, by the generator's own word.
+"""The planted causes: the part groups that reveal an action of SynthTPS, computed from the generator itself.
 
-A motion's phases say what every part does and for how long. So it is known, without a picture or a network, how much
-of an action's time its people spend in each state, and how far the states of one person tell the action from the
-others. The group that tells it best is the cause that the generator planted in them.
+The phases of a motion define what every part does and for how long. They give, without a picture or a network, the
+share of an action's time that its performers spend in each state, and how well the states of one person distinguish
+the action from the others. The group that distinguishes it best is the cause that the generator planted.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ from actparse.data.shares import States, StateShares, count_states
 from actparse.synth.actions.registry import ACTIONS, build_routine
 from actparse.synth.motion.phases import state_spans
 
-NUM_ROUTINES = 40  # of each action that are counted
-PERFORMER = 1  # identity of the person whom a scene is made about, in the annotation
-SEED = 20_777  # far from that of any dataset
+NUM_ROUTINES = 40  # number of routines of each action that are counted
+PERFORMER = 1  # identity of the main person of a scene in the annotation
+SEED = 20_777  # different from the seeds of all datasets
 
 
 @cache
 def planted_shares(num_routines: int = NUM_ROUTINES) -> StateShares:
-    """How much of their time people who do an action spend in each state, from fresh routines, in seconds."""
+    """Return the share of time that performers of each action spend in each state, from new routines."""
     return count_states(_phases(num_routines))
 
 
 def _phases(num_routines: int) -> Iterator[tuple[str, States, float]]:
-    for number, action in enumerate(ACTIONS):
-        for turn in range(num_routines):
-            routine = build_routine(action, np.random.default_rng([SEED, number, turn]))
-            yield from ((action, said, seconds) for said, seconds in state_spans(routine.phases))
+    for index, action in enumerate(ACTIONS):
+        for routine_index in range(num_routines):
+            routine = build_routine(action, np.random.default_rng([SEED, index, routine_index]))
+            yield from ((action, states_by_part, seconds) for states_by_part, seconds in state_spans(routine.phases))
 
 
 def rank_causes(action: str, people: Sequence[States]) -> tuple[str, ...]:
-    """The part groups by what their true states say of the action, the planted cause first.
+    """Rank the part groups by how much their true states support the action, the planted cause first.
 
     Args:
-        action: that is done.
-        people: part -> state of whoever does it, at as many times as are known.
+        action: the action of the people.
+        people: part -> state of a performer, one item for each time with known states.
     """
     shares = planted_shares()
     weights = {group: shares.weight_of_states(group, action, people) for group in GROUPS}
@@ -48,11 +48,11 @@ def rank_causes(action: str, people: Sequence[States]) -> tuple[str, ...]:
 
 
 def usual_causes(action: str) -> tuple[str, ...]:
-    """The part groups by what they say of the action on the average, whatever a video shows."""
+    """Rank the part groups by how much they support the action on average, independent of any video."""
     shares = planted_shares()
-    row = shares.actions.index(action)
+    action_index = shares.actions.index(action)
     weights = {}
-    for group, own in shares.groups.items():
-        of_labels = shares.weights(group, action, np.eye(len(own.labels)))  # (L,)
-        weights[group] = float(own.shares()[row] @ of_labels)
+    for group, group_shares in shares.groups.items():
+        label_weights = shares.weights(group, action, np.eye(len(group_shares.labels)))  # (L,)
+        weights[group] = float(group_shares.shares()[action_index] @ label_weights)
     return tuple(sorted(GROUPS, key=lambda group: -weights[group]))

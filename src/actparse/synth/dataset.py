@@ -1,4 +1,4 @@
-"""SynthTPS on disk: videos and annotation in the folders of Kinetics-TPS, each video a function of its seed alone.
+"""The files of SynthTPS: videos and annotation in the folders of Kinetics-TPS; one seed determines each video.
 
 <root>/<split>_videos/<action>/<video>.mp4
 <root>/<split>_annotations/<action>/<video>/<video>/img_00001.json ...
@@ -31,16 +31,16 @@ from actparse.synth.annotate import PersonTruth
 from actparse.synth.scene import SceneConfig, build_scene
 from actparse.video.encode import VideoWriter
 
-GENERATOR = "SynthTPS-1.1"  # changes when the same seed gives another video
+GENERATOR = "SynthTPS-1.1"  # changes if the same seed gives a different video
 PLAN_FILE = "plan.json"
-MIN_FRAMES, MAX_FRAMES = 100, 120  # of a video, 10 to 12 s
+MIN_FRAMES, MAX_FRAMES = 100, 120  # length of a video, 10 to 12 s
 OBJECTS = ("barbell", "dumbbell", "bat", "ball", "rope", "discus", "hammer", "bar", "punching_bag", "bench")
 SPLIT_CODES = {"train": 0, "val": 1, "test": 2}
 
 
 @dataclass(frozen=True)
 class SplitPlan:
-    """The videos of one split: `count` of them, numbered from 0, all from one `seed`."""
+    """The videos of one split: `count` videos, numbered from 0, from one `seed`."""
 
     name: str  # "train", "val" or "test"
     count: int
@@ -56,7 +56,7 @@ SPLITS_V1: tuple[SplitPlan, ...] = (  # SynthTPS-v1
 
 @dataclass(frozen=True)
 class VideoPlan:
-    """One video to make: where it goes, what it shows, and the seed that says everything else."""
+    """One video to make: its path, its action, and the seed of everything else."""
 
     split: str
     name: str
@@ -66,10 +66,10 @@ class VideoPlan:
 
 
 def plan_splits(num_videos: int, *, seed: int, test_share: float = 0.2) -> tuple[SplitPlan, ...]:
-    """Divide a number of videos between train and test; a split that would be empty is left out.
+    """Divide a number of videos between train and test; an empty split is left out.
 
     Raises:
-        ConfigError: the number is less than 1, or the share not in 0..1.
+        ConfigError: the number is less than 1, or the share is not in 0..1.
     """
     if num_videos < 1:
         raise ConfigError(f"videos must be at least 1, got {num_videos}")
@@ -81,19 +81,19 @@ def plan_splits(num_videos: int, *, seed: int, test_share: float = 0.2) -> tuple
 
 
 def plan_videos(plan: SplitPlan) -> list[VideoPlan]:
-    """The videos of a split: actions in turn, seeds of their own, so that any one can be made alone."""
+    """Plan the videos of a split: actions in turn, with separate seeds, so that each video can be made alone."""
     videos = []
-    for number in range(plan.count):
-        sequence = np.random.SeedSequence([plan.seed, SPLIT_CODES[plan.name], number])
+    for index in range(plan.count):
+        sequence = np.random.SeedSequence([plan.seed, SPLIT_CODES[plan.name], index])
         seed, draw = (int(value) for value in sequence.generate_state(2, np.uint64))
-        name = f"s{plan.seed}_{plan.name}_{number:05d}"
+        name = f"s{plan.seed}_{plan.name}_{index:05d}"
         num_frames = MIN_FRAMES + draw % (MAX_FRAMES - MIN_FRAMES + 1)
-        videos.append(VideoPlan(plan.name, name, ACTIONS[number % len(ACTIONS)], seed, num_frames))
+        videos.append(VideoPlan(plan.name, name, ACTIONS[index % len(ACTIONS)], seed, num_frames))
     return videos
 
 
 def is_synthetic(root: Path) -> bool:
-    """Whether a dataset's folder was made by this generator."""
+    """Return whether this generator made the dataset in a folder."""
     try:
         plan = json.loads((root / PLAN_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -109,21 +109,21 @@ def write_dataset(
     processes: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
-    """Make a dataset; videos that are there already, made by this generator, are kept.
+    """Make a dataset; existing videos of this generator are kept.
 
     Args:
-        root: the dataset's folder, made where it is missing.
-        plans: what goes into each split.
-        look: of the scenes, "plain" or "varied"; see `SceneConfig`.
-        processes: how many videos are made at a time.
-        progress: called with the videos done and the videos in all.
+        root: folder of the dataset, created if it is missing.
+        plans: the videos of each split.
+        look: look of the scenes, "plain" or "varied"; see `SceneConfig`.
+        processes: number of videos made in parallel.
+        progress: called with the number of finished videos and the number of all videos.
 
     Returns:
         The path of manifest.json, which is written last.
 
     Raises:
         ConfigError: there is no such look.
-        DataError: the folder holds a dataset of other seeds, of another look or of another generator.
+        DataError: the folder contains a dataset with other seeds, another look or another generator.
         OutputError: a file cannot be written.
     """
     config = SceneConfig(look=look)
@@ -131,20 +131,22 @@ def write_dataset(
     record = _plan_record(plans, look)
     _expect_same_plan(root, record)
     hashes = {}
-    for name, sha256 in _written(root, videos, config, processes):
+    for name, sha256 in _write_videos(root, videos, config, processes):
         hashes[name] = sha256
         if progress:
             progress(len(hashes), len(videos))
     for plan in plans:
         _write_truth(root, plan.name, [video for video in videos if video.split == plan.name])
     _write_lists(root, plans, videos)
-    manifest = {"plan": record, "videos": {v.name: _record(v, hashes[v.name]) for v in videos}}
+    manifest = {"plan": record, "videos": {v.name: _video_record(v, hashes[v.name]) for v in videos}}
     write_text(root / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True))
     return root / "manifest.json"
 
 
-def _written(root: Path, videos: Sequence[VideoPlan], config: SceneConfig, processes: int) -> Iterator[tuple[str, str]]:
-    """Make the videos; yields the name of each that is done, and the hash of its annotation."""
+def _write_videos(
+    root: Path, videos: Sequence[VideoPlan], config: SceneConfig, processes: int
+) -> Iterator[tuple[str, str]]:
+    """Make the videos; yield the name of each finished video and the hash of its annotation."""
     if processes <= 1:
         yield from ((video.name, write_video(root, video, config=config)) for video in videos)
         return
@@ -154,19 +156,19 @@ def _written(root: Path, videos: Sequence[VideoPlan], config: SceneConfig, proce
 
 
 def _write_on_one_core(root: Path, video: VideoPlan, config: SceneConfig) -> str:
-    """In a process of its own: make a video; returns the hash of its annotation."""
+    """Make a video with one thread, for use in a worker process; return the hash of its annotation."""
     cv2.setNumThreads(1)
     return write_video(root, video, config=config)
 
 
 def _plan_record(plans: Sequence[SplitPlan], look: str) -> dict[str, Any]:
     splits = {plan.name: {"count": plan.count, "seed": plan.seed} for plan in plans}
-    plain = look == "plain"
-    record = {"generator": GENERATOR, "splits": splits, "v1": plain and tuple(plans) == SPLITS_V1}
-    return record if plain else {**record, "look": look}
+    is_plain = look == "plain"
+    record = {"generator": GENERATOR, "splits": splits, "v1": is_plain and tuple(plans) == SPLITS_V1}
+    return record if is_plain else {**record, "look": look}
 
 
-def _record(video: VideoPlan, sha256: str) -> dict[str, Any]:
+def _video_record(video: VideoPlan, sha256: str) -> dict[str, Any]:
     return {
         "split": video.split,
         "action": video.action,
@@ -182,15 +184,17 @@ def _expect_same_plan(root: Path, record: dict[str, Any]) -> None:
         write_text(path, json.dumps(record, indent=1, sort_keys=True))
         return
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        existing = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise DataError(f"{path}: needs JSON, got {error}") from None
-    if found != record:
-        raise DataError(f"{path}: needs the plan {json.dumps(record)}, got {json.dumps(found)}; choose another folder")
+    if existing != record:
+        raise DataError(
+            f"{path}: needs the plan {json.dumps(record)}, got {json.dumps(existing)}; choose another folder"
+        )
 
 
 def write_video(root: Path, video: VideoPlan, *, config: SceneConfig | None = None) -> str:
-    """Make one video and its annotation unless both are there; None is the plain look.
+    """Make one video and its annotation unless both exist; without a config, in the plain look.
 
     Returns:
         SHA-256 of the annotation, as hexadecimal text.
@@ -201,22 +205,22 @@ def write_video(root: Path, video: VideoPlan, *, config: SceneConfig | None = No
         return _annotation_hash(folder)
     config = config or SceneConfig()
     scene = build_scene(video.seed, video.action, config=config)
-    part = folder.with_name(folder.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
+    temporary_folder = folder.with_name(folder.name + ".part")
+    shutil.rmtree(temporary_folder, ignore_errors=True)
+    temporary_folder.mkdir(parents=True)
     with VideoWriter(path, size=config.size, quality=20) as writer:
         for index in range(video.num_frames):
             rendered = scene.render(index / config.fps)
             writer.write(rendered.image, index / config.fps)
             text = json.dumps(frame_annotation(rendered.persons), separators=(",", ":"))
-            (part / frame_name(index)).write_text(text, encoding="ascii")
+            (temporary_folder / frame_name(index)).write_text(text, encoding="ascii")
     shutil.rmtree(folder, ignore_errors=True)
-    part.replace(folder)
+    temporary_folder.replace(folder)
     return _annotation_hash(folder)
 
 
 def annotation_folder(root: Path, video: VideoPlan) -> Path:
-    """Where a video's annotation lies; its name stands twice, as in Kinetics-TPS."""
+    """Return the folder of a video's annotation, which contains the video's name twice, as in Kinetics-TPS."""
     return root / f"{video.split}_annotations" / video.action / video.name / video.name
 
 
@@ -228,22 +232,22 @@ def _annotation_hash(folder: Path) -> str:
 
 
 def frame_annotation(persons: Sequence[PersonTruth]) -> dict[str, Any]:
-    """One frame's truth in Kinetics-TPS's form, with keypoints (x, y, visibility) and identity as extra keys."""
-    return {"humans": [_human(number, person) for number, person in enumerate(persons, start=1)]}
+    """Convert ground truth to the format of Kinetics-TPS, plus keypoints (x, y, visibility) and identity."""
+    return {"humans": [_human(index, person) for index, person in enumerate(persons, start=1)]}
 
 
-def _human(number: int, person: PersonTruth) -> dict[str, Any]:
+def _human(index: int, person: PersonTruth) -> dict[str, Any]:
     parts = {
-        name: {"number": number, "box": _rounded(person.parts[name]), "verb": person.states[name], "name": name}
+        name: {"number": index, "box": _round_box(person.parts[name]), "verb": person.states[name], "name": name}
         for name in PARTS
         if name in person.parts
     }
     keypoints = [[round(float(x), 2), round(float(y), 2), int(v)] for x, y, v in person.keypoints]
-    box = _rounded(person.box)
-    return {"number": number, "box": box, "parts": parts, "keypoints": keypoints, "identity": person.identity}
+    box = _round_box(person.box)
+    return {"number": index, "box": box, "parts": parts, "keypoints": keypoints, "identity": person.identity}
 
 
-def _rounded(box: Sequence[float] | np.ndarray[Any, Any]) -> list[float]:
+def _round_box(box: Sequence[float] | np.ndarray[Any, Any]) -> list[float]:
     return [round(float(value), 2) for value in box]
 
 
@@ -252,26 +256,26 @@ def _write_truth(root: Path, split: str, videos: Sequence[VideoPlan]) -> None:
     for video in videos:
         names = [frame_name(index) for index in range(0, video.num_frames, EVALUATED_STRIDE)]
         folder = annotation_folder(root, video)
-        parts[video.name] = {name: _evaluated(json.loads((folder / name).read_text("ascii"))) for name in names}
+        parts[video.name] = {name: _evaluated_keys(json.loads((folder / name).read_text("ascii"))) for name in names}
     truth = root / f"{split}_truth"
     write_text(truth / "gt_vid_result.json", json.dumps({video.name: video.action for video in videos}))
     write_text(truth / "gt_part_result.json", json.dumps(parts))
 
 
-def _evaluated(frame: dict[str, Any]) -> dict[str, Any]:
-    kept = ("number", "box", "parts")
-    return {"humans": [{key: human[key] for key in kept} for human in frame["humans"]]}
+def _evaluated_keys(frame: dict[str, Any]) -> dict[str, Any]:
+    keys = ("number", "box", "parts")
+    return {"humans": [{key: human[key] for key in keys} for human in frame["humans"]]}
 
 
 def _write_lists(root: Path, plans: Sequence[SplitPlan], videos: Sequence[VideoPlan]) -> None:
-    lists = root / "list"
-    write_text(lists / "body_part.txt", "\n".join(PARTS) + "\n")
-    write_text(lists / "object.txt", "\n".join(OBJECTS) + "\n")
+    folder = root / "list"
+    write_text(folder / "body_part.txt", "\n".join(PARTS) + "\n")
+    write_text(folder / "object.txt", "\n".join(OBJECTS) + "\n")
     states: set[str] = set()
     for plan in plans:
         truth = json.loads((root / f"{plan.name}_truth" / "gt_part_result.json").read_text(encoding="utf-8"))
         humans = (human for frames in truth.values() for frame in frames.values() for human in frame["humans"])
         states |= {part["verb"] for human in humans for part in human["parts"].values()}
-        rows = [f"{video.name},{video.num_frames}" for video in videos if video.split == plan.name]
-        write_text(lists / f"video_{plan.name}_flist.csv", "\n".join(rows) + "\n")
-    write_text(lists / "part_stat.txt", "\n".join(sorted(states)) + "\n")
+        lines = [f"{video.name},{video.num_frames}" for video in videos if video.split == plan.name]
+        write_text(folder / f"video_{plan.name}_flist.csv", "\n".join(lines) + "\n")
+    write_text(folder / "part_stat.txt", "\n".join(sorted(states)) + "\n")

@@ -1,4 +1,4 @@
-"""A contact sheet of SynthTPS: every action, a few moments each, with part boxes on the last one."""
+"""A contact sheet of SynthTPS: several moments of every action, with part boxes on the last one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Image = NDArray[np.uint8]
 TIMES = (1.0, 3.5, 6.5)  # seconds
 ACTIONS_PER_ROW = 2
 SHEET_FILE = "synth-sheet.jpg"
-CAPTION = 16  # pixels
+CAPTION = 16  # height of the caption, pixels
 WARM, COLD, MIDDLE = (255, 150, 40), (60, 160, 255), (150, 225, 110)  # RGB
 
 
@@ -29,19 +29,21 @@ def write_sheet(path: Path, *, seed: int = 0, look: str = "plain") -> None:
         OutputError: the file cannot be written.
     """
     config = SceneConfig(look=look)
-    strips = [action_strip(action, seed + number, config) for number, action in enumerate(ACTIONS)]
+    strips = [action_strip(action, seed + index, config) for index, action in enumerate(ACTIONS)]
     strips += [np.zeros_like(strips[0])] * (-len(strips) % ACTIONS_PER_ROW)
-    rows = [np.hstack(strips[n : n + ACTIONS_PER_ROW]) for n in range(0, len(strips), ACTIONS_PER_ROW)]
-    sheet = np.vstack(rows)
-    done, data = cv2.imencode(".jpg", np.ascontiguousarray(sheet[..., ::-1]), (cv2.IMWRITE_JPEG_QUALITY, 88))
-    if not done:
+    sheet_rows = [
+        np.hstack(strips[start : start + ACTIONS_PER_ROW]) for start in range(0, len(strips), ACTIONS_PER_ROW)
+    ]
+    sheet = np.vstack(sheet_rows)
+    success, data = cv2.imencode(".jpg", np.ascontiguousarray(sheet[..., ::-1]), (cv2.IMWRITE_JPEG_QUALITY, 88))
+    if not success:
         raise OutputError(f"{path}: the sheet cannot be encoded")
-    with written_beside(path) as beside:
-        beside.write_bytes(data.tobytes())
+    with written_beside(path) as temporary_path:
+        temporary_path.write_bytes(data.tobytes())
 
 
 def action_strip(action: str, seed: int, config: SceneConfig | None = None) -> Image:
-    """Moments of one scene side by side below the action's name; the last one shows its truth."""
+    """Render moments of one scene side by side below the action's name; the last one shows the ground truth."""
     scene = build_scene(seed, action, config=config)
     moments = [scene.render(time) for time in TIMES]
     pictures = [moment.image for moment in moments[:-1]] + [with_truth(moments[-1])]
@@ -53,7 +55,7 @@ def action_strip(action: str, seed: int, config: SceneConfig | None = None) -> I
 
 
 def with_truth(moment: Rendered) -> Image:
-    """The frame with part boxes: left warm, right cold."""
+    """Return the frame with part boxes in warm colours on the left side and cold ones on the right."""
     picture: Image = moment.image.copy()
     for person in moment.persons:
         for name, box in person.parts.items():

@@ -1,1 +1,1 @@
-"""What people in SynthTPS do, one module a kind."""
+"""The motions of people in SynthTPS, one module for each kind."""

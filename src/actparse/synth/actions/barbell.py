@@ -1,4 +1,4 @@
-"""Lifts: deadlift, clean and jerk, snatch, front raise. They share bar, plates, places and the pauses in between."""
+"""Lifts: deadlift, clean and jerk, snatch. They share bar, plates, scenery and the pauses in between."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from actparse.synth.motion.phases import Beat, Phase, PropMaker, Rhythm, Routine
 from actparse.synth.motion.props import PLATES, barbell
 from actparse.synth.motion.style import Style, other, rest, sided
 
-BAR_AHEAD = 0.15  # of the ankles, metres
-BAR_NEAR = 0.1  # of the ankles, before the thighs
-HIP_DROP, HIP_OUT = 0.02, 0.095  # from the pelvis to a hip of a body of scale 1: below it, to its side
-SHOULDER_RISE, SHOULDER_OUT = 0.45, 0.18  # from the pelvis to a shoulder
-STRAIGHT_LEG, STRAIGHT_ARM = 0.8495, 0.5498  # hip to ankle, shoulder to wrist, with knees and elbows at 176 degrees
-PALM = 0.08  # from the wrist to the middle of the fist
-REPETITION_SECONDS = 4.8  # of a deadlift: up, a moment there, down, a moment at the floor; in videos of real people
+BAR_AHEAD = 0.15  # distance of the bar in front of the ankles, metres
+BAR_NEAR = 0.1  # the same with the bar in front of the thighs, metres
+HIP_DROP, HIP_OUT = 0.02, 0.095  # metres from the pelvis down and sideways to a hip, at scale 1
+SHOULDER_RISE, SHOULDER_OUT = 0.45, 0.18  # metres from the pelvis up and sideways to a shoulder
+STRAIGHT_LEG, STRAIGHT_ARM = 0.8495, 0.5498  # metres, hip to ankle and shoulder to wrist, joints at 176 degrees
+PALM = 0.08  # metres from the wrist to the middle of the fist
+REPETITION_SECONDS = 4.8  # of a deadlift in real videos: up, a moment at the top, down, a moment at the floor
 
 
 class BarLift:
@@ -29,17 +29,17 @@ class BarLift:
         self, style: Style, *, grip_half_width: float, floor_height: float, stance: float = 0.14, lean: float = 1.05
     ) -> None:
         self.style = style
-        self.lean = lean  # of the pelvis over the bar, radians
+        self.lean = lean  # lean of the pelvis over the bar, radians
         self.stance = stance
         self.grip = grip_half_width
         self.floor_height = floor_height
         self.base = style.stand.pair("foot", stance, ANKLE, 0.0).pair("foot_direction", 0.4, -0.12, 1.0)
-        style.stand = self.base.put("prop", 0.0, floor_height, BAR_AHEAD)  # rests leave the bar where it is
+        style.stand = self.base.put("prop", 0.0, floor_height, BAR_AHEAD)  # rests do not move the bar
 
     def hold(
         self, key: Key, height: float, ahead: float, *, point: tuple[float, float, float] = (0.0, -1.0, 0.1)
     ) -> Key:
-        """Put the bar at a place and both fists around it; `point` is where the fingers point."""
+        """Put the bar at a position and both fists around it; `point` is the direction of the fingers."""
         out, up, forward = np.array(point) / np.linalg.norm(point) * PALM
         return (
             key.put("prop", 0.0, height, ahead)
@@ -49,25 +49,25 @@ class BarLift:
         )
 
     def bent_over(self) -> Key:
-        """Bent over the bar on the floor, both hands on it."""
-        stiff = (self.lean - 1.05) / 0.3  # a flatter back over straighter legs
+        """Return the pose bent over the bar on the floor, both hands on it."""
+        stiff = (self.lean - 1.05) / 0.3  # 1 is a flatter back over straighter legs
         key = self.base.put("pelvis", 0.0, 0.6 + 0.13 * stiff, -0.3).put("pelvis_rotation", self.lean, 0.0, 0.0)
         key = key.put("spine_rotation", 0.2, 0.0, 0.0).put("head_rotation", -0.5, 0.0, 0.0)
         key = key.pair("knee_pole", 0.4, 0.0, 1.0).pair("elbow_pole", 0.3, 0.0, -1.0)
         return self.hold(key, self.floor_height, BAR_AHEAD)
 
     def hanging(self) -> Key:
-        """Upright, the bar at arms' length before the thighs."""
+        """Return the upright pose with the bar at arm's length in front of the thighs."""
         key = self.base.put("spine_rotation", -0.06, 0.0, 0.0).pair("elbow_pole", 0.3, 0.0, -1.0)
         aside = self.stance - HIP_OUT
-        reserve = 0.05 * aside  # of bodies with longer legs for their width
+        reserve = 0.05 * aside  # margin for bodies with longer legs for their width
         pelvis = ANKLE + HIP_DROP + float(np.sqrt(STRAIGHT_LEG**2 - aside**2)) + reserve
         shoulder = pelvis + SHOULDER_RISE
         hang = float(np.sqrt(STRAIGHT_ARM**2 - (self.grip - SHOULDER_OUT) ** 2 - BAR_NEAR**2))
         return self.hold(key.put("pelvis", 0.0, pelvis, 0.0), shoulder - hang - PALM, BAR_NEAR)
 
     def racked(self, *, squat: float = 0.0) -> Key:
-        """The bar on the front of the shoulders, elbows forward; `squat` 0..1 lowers the body."""
+        """Return the pose with the bar on the shoulders, elbows forward; `squat` 0..1 lowers the body."""
         drop = 0.36 * squat
         key = self.base.put("pelvis", 0.0, STAND - 0.01 - drop, -0.12 * squat).put(
             "pelvis_rotation", 0.3 * squat, 0.0, 0.0
@@ -76,7 +76,7 @@ class BarLift:
         return self.hold(key, 1.42 - drop, 0.15 + 0.02 * squat, point=(0.15, 0.9, -0.25))
 
     def overhead(self, *, squat: float = 0.0) -> Key:
-        """The bar over the head on straight arms."""
+        """Return the pose with the bar over the head on straight arms; `squat` 0..1 lowers the body."""
         drop = 0.4 * squat
         key = self.base.put("pelvis", 0.0, STAND - 0.01 - drop, -0.16 * squat).put(
             "pelvis_rotation", 0.35 * squat, 0.0, 0.0
@@ -87,7 +87,7 @@ class BarLift:
         return self.hold(key, 1.385 - drop + float(rise) + PALM, 0.04 - 0.02 * squat, point=(0.2, 1.0, -0.15))
 
     def split(self, front: Side) -> Key:
-        """The bar overhead, one foot forward and bent, the other back on its toes."""
+        """Return the pose with the bar overhead, one foot forward and bent, the other back on its toes."""
         back = other(front)
         key = self.overhead().put("pelvis", 0.0, STAND - 0.13, 0.0).shift("prop", 0.0, -0.12, 0.0)
         key = key.nudge_pair("hand", 0.0, -0.12, 0.0)
@@ -96,17 +96,17 @@ class BarLift:
 
 
 def bar_props(style: Style, plate_radius: float) -> PropMaker:
-    """The barbell where the motion says it is."""
+    """Build a barbell with a random colour; the motion determines its position."""
     color = PLATES[int(style.rng.integers(len(PLATES)))]
 
-    def make(pose: Pose, place: NDArray[np.float64], beat: Beat) -> list[Tube | HeldTube]:
-        return list(barbell(place, np.array([1.0, 0.0, 0.0]), plate_radius, color))
+    def make(pose: Pose, position: NDArray[np.float64], beat: Beat) -> list[Tube | HeldTube]:
+        return list(barbell(position, np.array([1.0, 0.0, 0.0]), plate_radius, color))
 
     return make
 
 
 def _adjust_grip(style: Style, lift: BarLift, side: Side) -> Phase:
-    """Bent over, one hand already on the bar, the other on the knee or feeling for its place."""
+    """Build a phase bent over, one hand on the bar, the other on the knee or moving to its position on the bar."""
     key = lift.bent_over()
     rate = style.uniform(0.4, 0.7)
     out = lift.grip
@@ -146,12 +146,12 @@ def _lower(lift: BarLift, seconds: float, arm: str = "unbend") -> Phase:
 
 
 def _shrug(rate: float) -> Rhythm:
-    """Small breaths under a load."""
+    """Build the rhythm of small breaths under a load."""
     return lambda seconds: NOTHING.put("spine_rotation", 0.02 * wave(rate * seconds), 0.0, 0.0)
 
 
 def deadlifting(style: Style) -> Routine:
-    """Sets with a stop at the floor, sets of touch and go, or long holds at the top; rests between the sets."""
+    """Build sets of deadlifts with stops at the floor, touch and go, or long holds at the top; rests in between."""
     mode = style.pick(("dead stops", "touch and go", "long holds"), (0.3, 0.45, 0.25))
     plate = style.uniform(0.19, 0.24)
     sumo = style.chance(0.35)  # feet wide, hands between the knees
@@ -163,11 +163,13 @@ def deadlifting(style: Style) -> Routine:
     pauses = ("hips", "standing", "wiping", "stepping", "one hip", "shaking", "toes")
 
     def pull(hold: float) -> list[Phase]:
-        carried = states(arm="carry", hand="hold", leg=legs_up)
+        carry_states = states(arm="carry", hand="hold", leg=legs_up)
         rise = period * style.uniform(0.28, 0.34)
         return [
-            Phase(name="pull the bar up", seconds=rise, goal=lift.hanging(), move=rise, states=carried),
-            Phase(name="stand with the bar", seconds=hold, goal=lift.hanging(), states=carried, rhythm=_shrug(0.4)),
+            Phase(name="pull the bar up", seconds=rise, goal=lift.hanging(), move=rise, states=carry_states),
+            Phase(
+                name="stand with the bar", seconds=hold, goal=lift.hanging(), states=carry_states, rhythm=_shrug(0.4)
+            ),
         ]
 
     def turn(index: int) -> list[Phase]:
@@ -175,8 +177,8 @@ def deadlifting(style: Style) -> Routine:
         if style.chance(0.45):
             phases.append(_adjust_grip(style, lift, style.any_side()))
         phases.append(_set_up(style, lift))
-        for number in range(int(style.rng.integers(2, 5)) if mode == "touch and go" else 2):
-            if number and mode == "dead stops":
+        for repetition in range(int(style.rng.integers(2, 5)) if mode == "touch and go" else 2):
+            if repetition and mode == "dead stops":
                 stop = _set_up(style, lift)
                 phases.append(replace(stop, name="stop at the floor", seconds=period * style.uniform(0.14, 0.25)))
             hold = {"dead stops": (0.16, 0.3), "touch and go": (0.12, 0.24)}.get(mode, (0.45, 0.7))
@@ -188,7 +190,7 @@ def deadlifting(style: Style) -> Routine:
 
 
 class CleanAndJerk:
-    """Floor to shoulders, a rest there, then overhead with split or bent legs."""
+    """A clean to the shoulders, a rest there, then a jerk overhead with split or bent legs."""
 
     def __init__(self, style: Style) -> None:
         self.style = style
@@ -199,8 +201,8 @@ class CleanAndJerk:
         self.cleans_only = style.chance(0.25)
 
     def clean(self) -> list[Phase]:
-        fast = self.style.uniform(0.55, 0.75)
-        caught = states(arm="bend", hand="hold", leg="bend")
+        catch_seconds = self.style.uniform(0.55, 0.75)
+        catch_states = states(arm="bend", hand="hold", leg="bend")
         return [
             Phase(
                 name="pull to the hips",
@@ -211,10 +213,10 @@ class CleanAndJerk:
             ),
             Phase(
                 name="catch on the shoulders",
-                seconds=fast + 0.5,
+                seconds=catch_seconds + 0.5,
                 goal=self.lift.racked(squat=0.8),
-                move=fast,
-                states=caught,
+                move=catch_seconds,
+                states=catch_states,
             ),
             Phase(
                 name="stand with the bar on the shoulders",
@@ -281,17 +283,17 @@ class CleanAndJerk:
         return phases + self.drop()
 
     def routine(self) -> Routine:
-        """All of it, with its props."""
+        """Build the routine with its props."""
         return Routine(loop_phases(self.turn), bar_props(self.style, self.plate), {"tank": 0.5})
 
 
 def clean_and_jerk(style: Style) -> Routine:
-    """Floor to shoulders, a rest there, then overhead with split or bent legs."""
+    """Build a routine of lifts from the floor to the shoulders, a rest there, then overhead with split or bent legs."""
     return CleanAndJerk(style).routine()
 
 
 def snatch_weight_lifting(style: Style) -> Routine:
-    """Floor to overhead in one go, a deep squat, and a long stand."""
+    """Build a routine of lifts from the floor overhead in one movement, a deep squat, and a long stand."""
     plate = style.uniform(0.19, 0.24)
     lift = BarLift(style, grip_half_width=style.uniform(0.38, 0.46), floor_height=plate + 0.005)
     squats = style.chance(0.75)

@@ -1,4 +1,4 @@
-"""Hitting a baseball. Written for a right-hander; a left-hander is the mirror image."""
+"""The action of hitting a baseball, for a right-hander; left-handers are mirrored."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ class BatPoses:
         self.base = base.put("spine_rotation", 0.12, -0.35, 0.0).put("head_rotation", 0.0, 1.0, 0.0)
 
     def hold(self, key: Key, grip: tuple[float, float, float], tip: tuple[float, float, float]) -> Key:
-        """Both hands at `grip`, the bat pointing to `tip`."""
-        place, end = np.array(grip), np.array(tip)
-        along = unit(end - place)
-        low, top = place - 0.05 * along, place + 0.06 * along
+        """Put both hands at `grip` and point the bat to `tip`."""
+        hands, end = np.array(grip), np.array(tip)
+        along = unit(end - hands)
+        low, top = hands - 0.05 * along, hands + 0.06 * along
         return key.put("left_hand", *low).put("right_hand", *top).put("prop", *end)
 
     def ready(self) -> Key:
-        """The bat over the right shoulder, eyes to the left where the ball comes from."""
+        """Return the pose with the bat over the right shoulder, eyes to the left, towards the ball."""
         return self.hold(self.base, (-0.17, self.high, 0.2), (-0.5, self.high + 0.75, -0.15))
 
     def loaded(self) -> Key:
-        """The weight back, the left leg lifted."""
+        """Return the pose with the weight back and the left leg lifted."""
         key = self.hold(
             self.base.shift("pelvis", -0.1, 0.0, 0.0), (-0.27, self.high + 0.02, 0.12), (-0.6, self.high + 0.7, -0.25)
         )
         return key.shift("spine_rotation", 0.0, -0.25, 0.0).on("left", "foot", 0.16, 0.3, 0.05)
 
     def lagging(self) -> Key:
-        """The hips already turn, the bat trails."""
+        """Return the pose with the hips already turning and the bat trailing."""
         key = self.hold(self.base.shift("pelvis", 0.06, -0.02, 0.0), (-0.05, 1.12, 0.34), (-0.8, 1.0, 0.2))
         return (
             key.put("pelvis_rotation", 0.12, 0.45, 0.0)
@@ -53,12 +53,12 @@ class BatPoses:
         )
 
     def contact(self) -> Key:
-        """The bat out in front."""
+        """Return the pose with the bat out in front."""
         key = self.hold(self.lagging(), (0.2, 1.05, 0.42), (0.6, 0.98, 1.1)).put("pelvis_rotation", 0.12, 0.8, 0.0)
         return key.put("spine_rotation", 0.12, 0.3, 0.0).put("head_rotation", 0.1, 0.2, 0.0)
 
     def followed(self) -> Key:
-        """The bat swung around to the left shoulder."""
+        """Return the pose with the bat swung around to the left shoulder."""
         key = self.hold(self.contact(), (0.36, 1.36, 0.1), (0.4, 1.7, -0.6)).put("pelvis_rotation", 0.08, 1.0, 0.0)
         key = (
             key.put("spine_rotation", 0.05, 0.55, 0.0)
@@ -68,7 +68,7 @@ class BatPoses:
         return key.on("right", "foot", 0.2, ANKLE + 0.07, 0.05).put("right_foot_direction", 0.7, -0.8, 0.5)
 
     def lowered(self) -> Key:
-        """Upright, the bat hanging from the left hand, the right on the hip."""
+        """Return the upright pose with the bat hanging from the left hand, the right hand on the hip."""
         key = (
             self.base.put("pelvis", 0.0, STAND - 0.02, 0.0)
             .put("pelvis_rotation", 0.0, 0.0, 0.0)
@@ -82,14 +82,14 @@ class BatPoses:
         return key.put("prop", 0.4, 0.06, 0.45).put("right_grip", 0.4)
 
     def tapping(self) -> Key:
-        """Bent over the plate, the bat's tip on the floor, held by one hand."""
+        """Return the pose bent over the plate, the tip of the bat on the floor, one hand on the bat."""
         key = self.base.put("spine_rotation", 0.45, 0.0, 0.0).put("pelvis_rotation", 0.3, 0.0, 0.0)
         key = key.put("left_hand", 0.05, 0.82, 0.52).put("prop", 0.05, 0.08, 0.95).on("right", "hand", 0.24, 0.92, 0.3)
         return key.put("head_rotation", 0.1, 0.5, 0.0)
 
 
 class Batter:
-    """Waiting, waggling, swinging; bat taps, practice swings and walks in between."""
+    """A batter who waits, waggles and swings, with bat taps, practice swings and walks in between."""
 
     def __init__(self, style: Style) -> None:
         self.style = style
@@ -110,31 +110,43 @@ class Batter:
         )
 
     def wait(self) -> Phase:
-        away = self.style.chance(0.2)  # looks back at the catcher
-        said = states(arm="bend", hand="hold", leg=self.stance_word, head="turn" if away else "none")
+        away = self.style.chance(0.2)  # the batter looks back at the catcher
+        states_by_part = states(arm="bend", hand="hold", leg=self.stance_word, head="turn" if away else "none")
         goal = self.poses.ready().put("head_rotation", 0.1, -0.6 if away else 1.0, 0.0)
         return Phase(
-            name="wait for the ball", seconds=self.style.seconds(2.4, 4.0), goal=goal, states=said, rhythm=self.waggle
+            name="wait for the ball",
+            seconds=self.style.seconds(2.4, 4.0),
+            goal=goal,
+            states=states_by_part,
+            rhythm=self.waggle,
         )
 
     def swing(self) -> list[Phase]:
-        said = states(arm="swing", hand="hold", hip="turn", leg=("unbend", "bend"), foot=("step_on", "tiptoe"))
-        lifted = states(arm="bend", hand="hold", leg=("raise", "bend"), foot=("none", "step_on"))
+        states_by_part = states(
+            arm="swing", hand="hold", hip="turn", leg=("unbend", "bend"), foot=("step_on", "tiptoe")
+        )
+        lift_states = states(arm="bend", hand="hold", leg=("raise", "bend"), foot=("none", "step_on"))
         return [
             Phase(
                 name="lift the front foot",
                 seconds=self.style.seconds(0.8, 1.1),
                 goal=self.poses.loaded(),
-                states=lifted,
+                states=lift_states,
                 move=0.6,
             ),
-            Phase(name="swing: hips first", seconds=0.2, goal=self.poses.lagging(), states=said, move=0.2),
-            Phase(name="swing: through the ball", seconds=0.16, goal=self.poses.contact(), states=said, move=0.16),
+            Phase(name="swing: hips first", seconds=0.2, goal=self.poses.lagging(), states=states_by_part, move=0.2),
+            Phase(
+                name="swing: through the ball",
+                seconds=0.16,
+                goal=self.poses.contact(),
+                states=states_by_part,
+                move=0.16,
+            ),
             Phase(
                 name="swing: follow through",
                 seconds=self.style.seconds(1.6, 2.6),
                 goal=self.poses.followed(),
-                states=said,
+                states=states_by_part,
                 move=0.35,
             ),
         ]
@@ -143,9 +155,13 @@ class Batter:
         rate = self.style.rate(0.35, 0.5)
         middle = self.poses.lagging()
         slow = between(middle, self.poses.contact(), rate)
-        said = states(arm="swing", hand="hold", hip="turn", leg="bend")
+        states_by_part = states(arm="swing", hand="hold", hip="turn", leg="bend")
         return Phase(
-            name="slow practice swings", seconds=self.style.seconds(2.6, 4.0), goal=middle, states=said, rhythm=slow
+            name="slow practice swings",
+            seconds=self.style.seconds(2.6, 4.0),
+            goal=middle,
+            states=states_by_part,
+            rhythm=slow,
         )
 
     def pause(self, name: str) -> Phase:
@@ -153,21 +169,21 @@ class Batter:
             return self.practice()
         if name == "tapping":
             tap = pumping(NOTHING.put("prop", 0.0, 0.12, 0.0).put("left_hand", 0.0, 0.06, 0.0), 1.1)
-            said = states(arm=("unbend", "bend"), hand=("hold", "none"), hip="stoop", leg="bend", head="bend")
+            states_by_part = states(arm=("unbend", "bend"), hand=("hold", "none"), hip="stoop", leg="bend", head="bend")
             return Phase(
                 name="tap the plate",
                 seconds=self.style.seconds(2.0, 3.2),
                 goal=self.poses.tapping(),
-                states=said,
+                states=states_by_part,
                 rhythm=tap,
             )
         if name == "steps":
-            said = states(arm=("carry", "bend"), hand=("hold", "hold"), leg="step")
+            states_by_part = states(arm=("carry", "bend"), hand=("hold", "hold"), leg="step")
             return Phase(
                 name="step out with the bat",
                 seconds=self.style.seconds(2.0, 3.2),
                 goal=self.poses.lowered(),
-                states=said,
+                states=states_by_part,
                 rhythm=stepping(0.8),
             )
         if name == "wipe":
@@ -177,20 +193,20 @@ class Batter:
                 .put("right_hand", *wiping.goal.read("right_hand"))
                 .put("right_elbow_pole", -0.9, -0.3, 0.3)
             )
-            said = states(arm=("unbend", "lift"), hand=("hold", "others"))
+            states_by_part = states(arm=("unbend", "lift"), hand=("hold", "others"))
             return Phase(
                 name="wipe the forehead",
                 seconds=self.style.seconds(2.0, 3.0),
                 goal=goal,
-                states=said,
+                states=states_by_part,
                 rhythm=self.style.sway(0.01),
             )
-        said = states(arm=("unbend", "bend"), hand=("hold", "hold"))
+        states_by_part = states(arm=("unbend", "bend"), hand=("hold", "hold"))
         return Phase(
             name="rest with the bat down",
             seconds=self.style.seconds(2.2, 3.6),
             goal=self.poses.lowered(),
-            states=said,
+            states=states_by_part,
             rhythm=self.style.sway(),
         )
 
@@ -199,12 +215,12 @@ class Batter:
         return [*phases, self.pause(self.pauses[int(self.style.rng.integers(3))])]
 
     def routine(self) -> Routine:
-        """All of it, with its props."""
+        """Build the routine with its props."""
         return Routine(handed(self.style, loop_phases(self.turn)), _bat_props(self.style), {"cap": 0.75, "gloves": 0.1})
 
 
 def hitting_baseball(style: Style) -> Routine:
-    """Waiting, waggling, swinging; bat taps, practice swings and walks in between."""
+    """Build a routine of waits, waggles and swings, with bat taps, practice swings and walks in between."""
     return Batter(style).routine()
 
 
@@ -215,9 +231,9 @@ def _bat_props(style: Style) -> PropMaker:
         [[0.0, 0.001], [0.0, 0.022], [0.05, 0.014], [0.3, 0.017], [0.6, 0.03], [0.85, 0.034], [0.87, 0.001]]
     )
 
-    def make(pose: Pose, place: NDArray[np.float64], beat: Beat) -> list[Tube | HeldTube]:
+    def make(pose: Pose, position: NDArray[np.float64], beat: Beat) -> list[Tube | HeldTube]:
         start = palm(pose.hands[low_hand], pose.hand_directions[low_hand], 0.05)
-        along = unit(place - start)
+        along = unit(position - start)
         path = start - 0.1 * along + shape[:, :1] * 0.95 * along
         return [Tube(path, shape[:, 1], color, 7)]
 

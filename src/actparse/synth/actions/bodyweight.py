@@ -1,4 +1,4 @@
-"""Exercises with the body's own weight: push-up and pull-up."""
+"""Exercises without weights: push-up and pull-up."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from actparse.synth.motion.phases import Beat, Phase, PropMaker, Rhythm, Routine
 from actparse.synth.motion.props import DARK, rod
 from actparse.synth.motion.style import Style, other, rest, sided
 
-PUSH_UP_SECONDS, PULL_UP_SECONDS = 3.4, 3.1  # of a repetition, in videos of real people
-SET_SECONDS = (4.5, 9.0)  # of repetitions without a pause
+PUSH_UP_SECONDS, PULL_UP_SECONDS = 3.4, 3.1  # of a repetition in real videos
+SET_SECONDS = (4.5, 9.0)  # range of the length of a set without a pause
 
 
 class PushUpPoses:
@@ -37,7 +37,7 @@ class PushUpPoses:
         self.feet = style.uniform(0.05, 0.13)
 
     def body(self, up: float) -> Key:
-        """The chest low (0) or high (1)."""
+        """Return the pose with the chest low (0) or high (1)."""
         low = 0.24 if self.knees else 0.2
         key = self.base.put("pelvis", 0.0, low + (0.4 - low) * up, 0.04 * (1 - up)).put(
             "pelvis_rotation", 1.5 - 0.29 * up, 0.0, 0.0
@@ -48,7 +48,7 @@ class PushUpPoses:
         return key.pair("foot", self.feet, 0.13, -0.85)
 
     def sitting_on_heels(self) -> Key:
-        """Kneels upright between two sets."""
+        """Return the upright kneeling pose between two sets."""
         key = (
             self.base.put("pelvis", 0.0, 0.28, -0.25)
             .pair("foot", 0.1, 0.08, -0.31)
@@ -71,7 +71,7 @@ class PushUps:
         self.style = style
         self.poses = PushUpPoses(style, knees=style.chance(0.25))
         self.period = style.repetition(PUSH_UP_SECONDS)
-        self.low_share = style.uniform(0.4, 0.6)  # of a repetition that goes down and stays there
+        self.low_share = style.uniform(0.4, 0.6)  # share of a repetition for going down and staying low
         self.leg, self.foot = ("bend", "none") if self.poses.knees else ("unbend", "tiptoe")
         self.extras = ["plank", "low", "taps", "raise", "heels"] + ([] if self.poses.knees else ["climbers"])
         self.likes = [str(name) for name in style.rng.permutation(self.extras)[:3]]
@@ -84,18 +84,22 @@ class PushUps:
         return [start, *repetitions(self.style, repetition, self.period, self.low_share)]
 
     def plank(self) -> Phase:
-        said = states(arm="unbend", hand="hold", leg=self.leg, foot=self.foot)
+        states_by_part = states(arm="unbend", hand="hold", leg=self.leg, foot=self.foot)
         return Phase(
-            name="plank", seconds=self.style.seconds(2.2, 3.8), goal=self.poses.body(1.0), states=said, rhythm=_breath()
+            name="plank",
+            seconds=self.style.seconds(2.2, 3.8),
+            goal=self.poses.body(1.0),
+            states=states_by_part,
+            rhythm=_breath(),
         )
 
     def low(self) -> Phase:
-        said = states(arm="bend", hand="push", leg=self.leg, foot=self.foot)
+        states_by_part = states(arm="bend", hand="push", leg=self.leg, foot=self.foot)
         return Phase(
             name="low hold",
             seconds=self.style.seconds(1.8, 3.2),
             goal=self.poses.body(0.15),
-            states=said,
+            states=states_by_part,
             move=0.9,
             rhythm=_breath(),
         )
@@ -112,20 +116,24 @@ class PushUps:
         def tap(seconds: float) -> Key:
             return NOTHING.nudge(side, "hand", 0.1 * bump(beat * seconds), -0.12 * bump(beat * seconds), 0.03)
 
-        said = states(arm=sided(side, "bend", "unbend"), hand=sided(side, "none", "hold"), leg=self.leg, foot=self.foot)
-        return Phase(name="tap a shoulder", seconds=self.style.seconds(2.2, 3.6), goal=key, states=said, rhythm=tap)
+        states_by_part = states(
+            arm=sided(side, "bend", "unbend"), hand=sided(side, "none", "hold"), leg=self.leg, foot=self.foot
+        )
+        return Phase(
+            name="tap a shoulder", seconds=self.style.seconds(2.2, 3.6), goal=key, states=states_by_part, rhythm=tap
+        )
 
     def raise_leg(self) -> Phase:
         side = self.style.any_side()
         key = self.poses.body(1.0).on(side, "foot", 0.08, 0.5, -0.76).on(side, "foot_direction", 0.0, -0.6, -0.8)
-        said = states(
+        states_by_part = states(
             arm="unbend", hand="hold", leg=sided(side, "raise", self.leg), foot=sided(side, "none", self.foot)
         )
         return Phase(
             name="raise one leg",
             seconds=self.style.seconds(2.2, 3.6),
             goal=key,
-            states=said,
+            states=states_by_part,
             move=0.9,
             rhythm=_breath(),
         )
@@ -139,28 +147,28 @@ class PushUps:
                 "right", "foot", 0, 0.06 * right, 0.4 * right
             )
 
-        said = states(arm="unbend", hand="hold", leg="step", foot=self.foot)
+        states_by_part = states(arm="unbend", hand="hold", leg="step", foot=self.foot)
         return Phase(
             name="mountain climbers",
             seconds=self.style.seconds(2.4, 4.0),
             goal=self.poses.body(1.0),
-            states=said,
+            states=states_by_part,
             rhythm=climb,
         )
 
     def heels(self) -> Phase:
-        said = states(arm="bend", hand="none", hip="sit", leg="bend", foot="none")
+        states_by_part = states(arm="bend", hand="none", hip="sit", leg="bend", foot="none")
         return Phase(
             name="sit on the heels",
             seconds=self.style.seconds(2.4, 4.0),
             goal=self.poses.sitting_on_heels(),
-            states=said,
+            states=states_by_part,
             move=1.2,
             rhythm=_breath(),
         )
 
     def routine(self) -> Routine:
-        """All of it, with its props."""
+        """Build the routine with its props."""
         makers = {
             "plank": self.plank,
             "low": self.low,
@@ -174,25 +182,25 @@ class PushUps:
 
 
 def push_up(style: Style) -> Routine:
-    """Sets on toes or knees, with planks, low holds, shoulder taps, raised legs and rests on the heels."""
+    """Build sets of push-ups with planks, low holds, shoulder taps, raised legs, mountain climbers and rests."""
     return PushUps(style).routine()
 
 
 def repetitions(
     style: Style, repetition: Sequence[tuple[str, Key, dict[str, str]]], period: float, share: float
 ) -> list[Phase]:
-    """Repeat two phases (name, goal, states), `period` seconds together, until a set is over.
+    """Repeat two phases (name, goal, states), `period` seconds together, until the end of a set.
 
-    The first one takes `share` of the time. Each has a moment of rest at its goal; the last repetitions are slower.
+    The first phase takes `share` of the time. Each rests for a moment at its goal; the last repetitions are slower.
     """
     count = max(1, round(style.uniform(*SET_SECONDS) / period))
-    tired = style.uniform(0.0, 0.35)
+    fatigue = style.uniform(0.0, 0.35)
     phases = []
-    for number in range(count):
-        seconds = period * (1 + tired * (number / max(count - 1, 1) - 0.5)) * style.uniform(0.93, 1.07)
-        for (name, goal, said), part in zip(repetition, (share, 1 - share), strict=True):
-            move = style.uniform(0.75, 1.0) * part * seconds
-            phases.append(Phase(name=name, seconds=part * seconds, goal=goal, states=said, move=move))
+    for index in range(count):
+        seconds = period * (1 + fatigue * (index / max(count - 1, 1) - 0.5)) * style.uniform(0.93, 1.07)
+        for (name, goal, states_by_part), phase_share in zip(repetition, (share, 1 - share), strict=True):
+            move = style.uniform(0.75, 1.0) * phase_share * seconds
+            phases.append(Phase(name=name, seconds=phase_share * seconds, goal=goal, states=states_by_part, move=move))
     return phases
 
 
@@ -217,7 +225,7 @@ class PullUpPoses:
         self.high = self.bar - 0.2 - 0.45
 
     def on_bar(self, height: float) -> Key:
-        """Hanging with the pelvis at `height`."""
+        """Return the hanging pose with the pelvis at `height`."""
         share = (height - self.low) / (self.high - self.low)
         key = self.style.stand.put("pelvis", 0.0, height, -0.1 * share).put("pelvis_rotation", -0.12 * share, 0.0, 0.0)
         key = key.pair("hand", self.width, self.bar - 0.06, 0.0).pair("hand_direction", 0.0, 1.0, 0.15).grip(1.0, 1.0)
@@ -229,7 +237,7 @@ class PullUpPoses:
         return key.pair("knee_pole", 0.1, 0.1, 1.0)
 
     def under_bar(self) -> Key:
-        """Standing below, ready."""
+        """Return the pose of standing below the bar, ready."""
         return self.style.stand
 
 
@@ -240,7 +248,7 @@ class PullUps:
         self.style = style
         self.poses = PullUpPoses(style)
         self.period = style.repetition(PULL_UP_SECONDS)
-        self.high_share = style.uniform(0.4, 0.6)  # of a repetition that goes up and stays there
+        self.high_share = style.uniform(0.4, 0.6)  # share of a repetition for going up and staying high
         self.leg = {"straight": "unbend", "bent": "bend", "ahead": "raise"}[self.poses.legs]
         self.likes = [
             str(name) for name in style.rng.permutation(["hang", "chin", "knees", "one knee", "one arm", "floor"])[:3]
@@ -252,13 +260,19 @@ class PullUps:
         return NOTHING.put("pelvis", 0.0, 0.0, 0.3 * x).nudge_pair("foot", 0.0, 0.0, x)
 
     def phase(
-        self, name: str, low: float, high: float, goal: Key, said: dict[str, str], rhythm: Rhythm | None = None
+        self,
+        name: str,
+        low: float,
+        high: float,
+        goal: Key,
+        states_by_part: dict[str, str],
+        rhythm: Rhythm | None = None,
     ) -> Phase:
         return Phase(
             name=name,
             seconds=self.style.seconds(low, high),
             goal=goal,
-            states=said,
+            states=states_by_part,
             move=1.0,
             rhythm=rhythm or self.swing,
         )
@@ -276,8 +290,10 @@ class PullUps:
                 self.phase("hang", 2.2, 3.8, self.hanging, states(arm="unbend", hand="grab", leg=self.leg, foot="none"))
             ]
         if name == "chin":
-            said = states(arm="bend", hand="grab", leg=self.leg, foot="none", head="raise")
-            return [self.phase("hold the chin over the bar", 2.0, 3.2, self.poses.on_bar(self.poses.high), said)]
+            states_by_part = states(arm="bend", hand="grab", leg=self.leg, foot="none", head="raise")
+            return [
+                self.phase("hold the chin over the bar", 2.0, 3.2, self.poses.on_bar(self.poses.high), states_by_part)
+            ]
         if name == "knees":
             key = self.hanging.pair("foot", 0.08, self.poses.low - 0.36, 0.24)
             return [
@@ -305,10 +321,10 @@ class PullUps:
                 side, "hand_direction", 0.0, -1.0, 0.0
             )
             key = key.shift("pelvis", -0.05 * SIDE_SIGN[side], 0.0, 0.0).on(side, "elbow_pole", 0.5, -0.6, -0.6)
-            said = states(
+            states_by_part = states(
                 arm=sided(side, "swing", "unbend"), hand=sided(side, "none", "grab"), leg=self.leg, foot="none"
             )
-            return [self.phase("shake one arm out", 2.0, 3.2, key, said)]
+            return [self.phase("shake one arm out", 2.0, 3.2, key, states_by_part)]
         ground = replace(rest(self.style, ("standing", "hips", "shaking", "wiping", "stepping")), move=1.0)
         reach = (
             self.style.stand.pair("hand", 0.22, 1.55, 0.22)
@@ -327,12 +343,12 @@ class PullUps:
         return [*self.pull(), *self.extra(self.likes[int(self.style.rng.integers(3))])]
 
     def routine(self) -> Routine:
-        """All of it, with its props."""
+        """Build the routine with its props."""
         return Routine(loop_phases(self.turn), _pull_up_props(self.style), {"tank": 0.5, "gloves": 0.15})
 
 
 def pull_ups(style: Style) -> Routine:
-    """Sets of pull-ups with hangs, holds over the bar, raised knees, one-arm hangs and rests on the floor."""
+    """Build sets of pull-ups with hangs, holds over the bar, raised knees, one-arm hangs and rests on the floor."""
     return PullUps(style).routine()
 
 
@@ -340,8 +356,8 @@ def _pull_up_props(style: Style) -> PropMaker:
     half, post = style.uniform(0.65, 0.9), tuple(float(x) for x in style.rng.uniform(60, 160, 3))
     color = (post[0], post[1], post[2])
 
-    def make(pose: Pose, place: NDArray[np.float64], beat: Beat) -> list[Tube | HeldTube]:
-        height = float(place[1])
+    def make(pose: Pose, position: NDArray[np.float64], beat: Beat) -> list[Tube | HeldTube]:
+        height = float(position[1])
         parts: list[Tube | HeldTube] = [rod(np.array([-half, height, 0.0]), np.array([half, height, 0.0]), 0.018, DARK)]
         for sign in (-1.0, 1.0):
             parts.append(

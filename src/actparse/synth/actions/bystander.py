@@ -1,4 +1,4 @@
-"""People who do something else: they stand, talk, watch, applaud, walk by, sit, warm up."""
+"""Bystanders, who do none of the actions: they stand, talk, watch, applaud, walk by, sit, warm up."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ SEAT = 0.42  # height of the box, metres
 
 
 def talking(style: Style) -> Routine:
-    """Turned to someone, one hand gesturing, then the other, then both."""
+    """Build a routine of talking to someone: one hand gestures, then the other, then both."""
 
     def gesture(side: Side | None) -> Phase:
         rate = style.uniform(0.5, 0.9)
         key = style.stand.put("head_rotation", 0.0, style.uniform(-0.5, 0.5), 0.0)
-        for each in ("left", "right") if side is None else (side,):
-            key = key.put(f"{each}_hand", SIDE_SIGN[each] * 0.26, 1.12, 0.28).put(f"{each}_grip", 0.1)
+        for hand_side in ("left", "right") if side is None else (side,):
+            key = key.put(f"{hand_side}_hand", SIDE_SIGN[hand_side] * 0.26, 1.12, 0.28).put(f"{hand_side}_grip", 0.1)
 
         def beat(seconds: float) -> Key:
             x, y = 0.07 * wave(rate * seconds), 0.06 * wave(1.7 * rate * seconds)
             key = NOTHING
-            for each in ("left", "right") if side is None else (side,):
-                key = key.shift(f"{each}_hand", SIDE_SIGN[each] * x, y, 0.5 * x)
+            for hand_side in ("left", "right") if side is None else (side,):
+                key = key.shift(f"{hand_side}_hand", SIDE_SIGN[hand_side] * x, y, 0.5 * x)
             return key
 
         arm = "swing" if side is None else sided(side, "swing", "unbend")
@@ -63,7 +63,7 @@ def talking(style: Style) -> Routine:
 
 
 def crossing_arms(style: Style) -> Routine:
-    """Arms crossed, looking on; now and then a hand at the chin."""
+    """Build a routine of watching with crossed arms, sometimes with a hand at the chin."""
 
     def crossed() -> Phase:
         key = (
@@ -72,8 +72,10 @@ def crossing_arms(style: Style) -> Routine:
             .pair("elbow_pole", 0.8, -0.8, 0.1)
         )
         key = key.put("left_hand_direction", -0.9, 0.1, 0.0).put("right_hand_direction", 0.9, 0.1, 0.0)
-        said = states(arm="bend", hand="hold")
-        return Phase(name="arms crossed", seconds=style.seconds(3.0, 4.0), goal=key, states=said, rhythm=style.sway())
+        states_by_part = states(arm="bend", hand="hold")
+        return Phase(
+            name="arms crossed", seconds=style.seconds(3.0, 4.0), goal=key, states=states_by_part, rhythm=style.sway()
+        )
 
     def thinking() -> Phase:
         side = style.any_side()
@@ -83,9 +85,13 @@ def crossing_arms(style: Style) -> Routine:
             .on(other(side), "elbow_pole", 0.8, -0.8, 0.0)
             .put("head_rotation", 0.1, 0, 0)
         )
-        said = states(arm="bend", hand=sided(side, "none", "hold"))
+        states_by_part = states(arm="bend", hand=sided(side, "none", "hold"))
         return Phase(
-            name="a hand at the chin", seconds=style.seconds(2.4, 3.8), goal=key, states=said, rhythm=style.sway(0.01)
+            name="a hand at the chin",
+            seconds=style.seconds(2.4, 3.8),
+            goal=key,
+            states=states_by_part,
+            rhythm=style.sway(0.01),
         )
 
     return Routine(
@@ -94,7 +100,7 @@ def crossing_arms(style: Style) -> Routine:
 
 
 def hands_on_hips(style: Style) -> Routine:
-    """Hands on the hips, both or one."""
+    """Build a routine of standing with one or both hands on the hips."""
     makers: tuple[Callable[[], Phase], ...] = (
         lambda: rest_hands_on_hips(style),
         lambda: rest_one_hand_on_hip(style, style.any_side()),
@@ -104,11 +110,11 @@ def hands_on_hips(style: Style) -> Routine:
 
 
 def walking_by(style: Style) -> Routine:
-    """Walks to one side, turns, stands a moment, walks back."""
+    """Build a routine of walking to one side, turning, standing for a moment, and walking back."""
     rate = style.rate(0.75, 0.95)
-    way = style.uniform(1.2, 2.4)
+    distance = style.uniform(1.2, 2.4)
     sign = SIDE_SIGN[style.side]
-    heading, place = sign * np.pi / 2, -way / 2 * sign
+    heading, position = sign * np.pi / 2, -distance / 2 * sign
 
     def stride(seconds: float) -> Key:
         x = wave(rate * seconds)
@@ -118,9 +124,9 @@ def walking_by(style: Style) -> Routine:
         return key.plus(arm_swinging(rate, -0.2)(seconds))
 
     def turn(index: int) -> list[Phase]:
-        nonlocal heading, place
+        nonlocal heading, position
         stop = rest(style, ("standing", "one hip", "hips"))
-        goal = stop.goal.put("heading", heading).put("travel", place, 0.0, 0.0)
+        goal = stop.goal.put("heading", heading).put("travel", position, 0.0, 0.0)
         phases = [
             Phase(
                 name=stop.name,
@@ -131,11 +137,13 @@ def walking_by(style: Style) -> Routine:
                 rhythm=stop.rhythm,
             )
         ]
-        place = -place
-        seconds = way / style.uniform(0.65, 0.85)
-        goal = style.stand.put("heading", heading).put("travel", place, 0.0, 0.0)
-        said = states(arm="swing", leg="step")
-        phases.append(Phase(name="walk", seconds=seconds, goal=goal, states=said, move=seconds, rhythm=stride))
+        position = -position
+        seconds = distance / style.uniform(0.65, 0.85)
+        goal = style.stand.put("heading", heading).put("travel", position, 0.0, 0.0)
+        states_by_part = states(arm="swing", leg="step")
+        phases.append(
+            Phase(name="walk", seconds=seconds, goal=goal, states=states_by_part, move=seconds, rhythm=stride)
+        )
         heading += np.pi
         return phases
 
@@ -143,49 +151,59 @@ def walking_by(style: Style) -> Routine:
 
 
 def sitting(style: Style) -> Routine:
-    """Sits on a box: hands on the knees, leaning on them, drinking, applauding."""
-    seated = (
+    """Build a routine of sitting on a box: hands on the knees, leaning forward, drinking, one leg stretched out."""
+    base = (
         style.stand.put("pelvis", 0.0, SEAT + 0.1, -0.12)
         .pair("foot", style.stance + 0.03, ANKLE, 0.3)
         .pair("hand", 0.16, 0.62, 0.22)
     )
-    seated = (
-        seated.pair("hand_direction", 0.0, -0.4, 0.9).put("prop", 0.0, SEAT, -0.14).pair("elbow_pole", 0.6, -0.7, -0.4)
-    )
+    base = base.pair("hand_direction", 0.0, -0.4, 0.9).put("prop", 0.0, SEAT, -0.14).pair("elbow_pole", 0.6, -0.7, -0.4)
 
     def upright() -> Phase:
-        said = states(arm="bend", hip="sit", leg="bend")
+        states_by_part = states(arm="bend", hip="sit", leg="bend")
         return Phase(
-            name="sit, hands on the knees", seconds=style.seconds(2.6, 4.0), goal=seated, states=said, rhythm=_breath()
+            name="sit, hands on the knees",
+            seconds=style.seconds(2.6, 4.0),
+            goal=base,
+            states=states_by_part,
+            rhythm=_breath(),
         )
 
     def leaning() -> Phase:
         down = style.chance(0.5)  # looks at the floor
-        key = seated.put("head_rotation", 0.4 if down else -0.5, 0.0, 0.0).put("spine_rotation", 0.5, 0.0, 0.0)
+        key = base.put("head_rotation", 0.4 if down else -0.5, 0.0, 0.0).put("spine_rotation", 0.5, 0.0, 0.0)
         key = key.put("pelvis_rotation", 0.25, 0.0, 0.0).pair("hand", 0.05, 0.62, 0.44)
-        said = states(arm="bend", hand="grab", hip="sit", leg="bend", head="bend" if down else "none")
+        states_by_part = states(arm="bend", hand="grab", hip="sit", leg="bend", head="bend" if down else "none")
         return Phase(
-            name="sit, leaning forward", seconds=style.seconds(2.6, 4.0), goal=key, states=said, rhythm=_breath()
+            name="sit, leaning forward",
+            seconds=style.seconds(2.6, 4.0),
+            goal=key,
+            states=states_by_part,
+            rhythm=_breath(),
         )
 
     def drinking() -> Phase:
         side = style.any_side()
         key = (
-            seated.on(side, "hand", 0.06, 1.05, 0.16)
+            base.on(side, "hand", 0.06, 1.05, 0.16)
             .on(side, "elbow_pole", 0.8, -0.5, 0.1)
             .put("head_rotation", -0.3, 0.0, 0.0)
         )
         key = key.on(side, "hand_direction", -0.4, 0.5, 0.2)
-        said = states(
+        states_by_part = states(
             arm=sided(side, "lift", "bend"), hand=sided(side, "hold", "none"), hip="sit", leg="bend", head="raise"
         )
-        return Phase(name="sit and drink", seconds=style.seconds(1.8, 2.8), goal=key, states=said, rhythm=_breath())
+        return Phase(
+            name="sit and drink", seconds=style.seconds(1.8, 2.8), goal=key, states=states_by_part, rhythm=_breath()
+        )
 
     def one_leg_out() -> Phase:
         side = style.any_side()
-        key = seated.on(side, "foot", style.stance, ANKLE + 0.02, 0.62).on(side, "foot_direction", 0.2, 0.6, 0.7)
-        said = states(arm="bend", hip="sit", leg=sided(side, "unbend", "bend"))
-        return Phase(name="sit, one leg out", seconds=style.seconds(2.4, 3.8), goal=key, states=said, rhythm=_breath())
+        key = base.on(side, "foot", style.stance, ANKLE + 0.02, 0.62).on(side, "foot_direction", 0.2, 0.6, 0.7)
+        states_by_part = states(arm="bend", hip="sit", leg=sided(side, "unbend", "bend"))
+        return Phase(
+            name="sit, one leg out", seconds=style.seconds(2.4, 3.8), goal=key, states=states_by_part, rhythm=_breath()
+        )
 
     makers = (upright, leaning, drinking, one_leg_out)
     return Routine(loop_phases(lambda index: [makers[int(style.rng.integers(4))]()]), _box_props(style))
@@ -198,14 +216,14 @@ def _breath() -> Callable[[float], Key]:
 def _box_props(style: Style) -> PropMaker:
     color = (WOOD, DARK, style.color)[int(style.rng.integers(3))]
 
-    def make(pose: Pose, place: NDArray[np.float64], beat: Beat) -> list[Tube | HeldTube]:
-        return [rod(np.array([0.0, 0.0, place[2]]), place, 0.24, color, 4)]
+    def make(pose: Pose, position: NDArray[np.float64], beat: Beat) -> list[Tube | HeldTube]:
+        return [rod(np.array([0.0, 0.0, position[2]]), position, 0.24, color, 4)]
 
     return make
 
 
 def watching_a_phone(style: Style) -> Routine:
-    """A phone in one hand, the head bent to it; the thumb, a look around, a call."""
+    """Build a routine of standing with a phone: the head is bent to it, or it is at the ear."""
     side = style.side
 
     def reading() -> Phase:
@@ -214,9 +232,13 @@ def watching_a_phone(style: Style) -> Routine:
             .put("head_rotation", 0.45, 0.1, 0.0)
             .on(side, "hand_direction", -0.2, 0.5, 0.6)
         )
-        said = states(head="bend", arm=sided(side, "bend", "unbend"), hand=sided(side, "hold", "none"))
+        states_by_part = states(head="bend", arm=sided(side, "bend", "unbend"), hand=sided(side, "hold", "none"))
         return Phase(
-            name="look at the phone", seconds=style.seconds(3.0, 4.0), goal=key, states=said, rhythm=style.sway(0.012)
+            name="look at the phone",
+            seconds=style.seconds(3.0, 4.0),
+            goal=key,
+            states=states_by_part,
+            rhythm=style.sway(0.012),
         )
 
     def calling() -> Phase:
@@ -225,8 +247,10 @@ def watching_a_phone(style: Style) -> Routine:
             .on(side, "elbow_pole", 0.8, -0.8, 0.3)
             .on(side, "hand_direction", 0.0, 0.9, 0.1)
         )
-        said = states(arm=sided(side, "lift", "unbend"), hand=sided(side, "hold", "none"))
-        return Phase(name="a call", seconds=style.seconds(2.6, 4.0), goal=key, states=said, rhythm=style.sway())
+        states_by_part = states(arm=sided(side, "lift", "unbend"), hand=sided(side, "hold", "none"))
+        return Phase(
+            name="a call", seconds=style.seconds(2.6, 4.0), goal=key, states=states_by_part, rhythm=style.sway()
+        )
 
     def turn(index: int) -> list[Phase]:
         return [reading() if style.chance(0.65) else calling(), *([rest_standing(style)] if style.chance(0.2) else [])]
@@ -236,11 +260,11 @@ def watching_a_phone(style: Style) -> Routine:
 
 def _phone_props(side: Side) -> PropMaker:
     phone = rod(np.array([0.0, -0.05, 0.03]), np.array([0.0, 0.09, 0.03]), 0.03, DARK, 4)
-    return lambda pose, place, beat: [HeldTube(side, phone.path, phone.radii, phone.color, phone.sides)]
+    return lambda pose, position, beat: [HeldTube(side, phone.path, phone.radii, phone.color, phone.sides)]
 
 
 def applauding(style: Style) -> Routine:
-    """Claps, cheers with an arm up, claps again."""
+    """Build a routine of clapping, and of cheers with one arm up."""
 
     def cheer() -> Phase:
         side = style.any_side()
@@ -249,15 +273,19 @@ def applauding(style: Style) -> Routine:
         def beat(seconds: float) -> Key:
             return NOTHING.nudge(side, "hand", 0.02, 0.06 * wave(rate * seconds), 0.0)
 
-        high = style.chance(0.3)  # looks up
+        high = style.chance(0.3)  # the person looks up
         key = (
             style.stand.on(side, "hand", 0.25, 1.8, 0.1)
             .put(f"{side}_grip", 0.9)
             .put("head_rotation", -0.4 if high else 0.0, 0.0, 0.0)
         )
-        said = states(arm=sided(side, "lift", "unbend"), head="raise" if high else "none")
+        states_by_part = states(arm=sided(side, "lift", "unbend"), head="raise" if high else "none")
         return Phase(
-            name="cheer", seconds=style.seconds(1.8, 3.0), goal=key, states=said, rhythm=both(style.sway(), beat)
+            name="cheer",
+            seconds=style.seconds(1.8, 3.0),
+            goal=key,
+            states=states_by_part,
+            rhythm=both(style.sway(), beat),
         )
 
     makers: tuple[Callable[[], Phase], ...] = (lambda: rest_clapping(style), cheer, lambda: rest_standing(style))
@@ -265,7 +293,7 @@ def applauding(style: Style) -> Routine:
 
 
 def warming_up(style: Style) -> Routine:
-    """Squats, arm stretches, arm circles, a leg held."""
+    """Build a routine of squats, arm stretches, arm circles, and holds of one foot."""
 
     def squats() -> Phase:
         rate = style.rate(0.3, 0.45)
@@ -276,12 +304,12 @@ def warming_up(style: Style) -> Routine:
             .put("spine_rotation", 0.25, 0.0, 0.0)
         )
         low = low.nudge_pair("hand", 0.0, -0.38, 0.06)
-        said = states(arm="unbend", hip="sit", leg="bend")
+        states_by_part = states(arm="unbend", hip="sit", leg="bend")
         return Phase(
             name="squats",
             seconds=style.seconds(2.8, 4.0),
             goal=key,
-            states=said,
+            states=states_by_part,
             rhythm=pumping(low, rate),
         )
 
@@ -296,7 +324,7 @@ def warming_up(style: Style) -> Routine:
             name="arm circles", seconds=style.seconds(2.4, 3.8), goal=key, states=states(arm="swing"), rhythm=beat
         )
 
-    def quad() -> Phase:
+    def hold_foot() -> Phase:
         side = style.any_side()
         key = (
             style.stand.on(side, "foot", 0.1, 0.62, -0.3)
@@ -308,22 +336,31 @@ def warming_up(style: Style) -> Routine:
             .shift("pelvis", -0.07 * SIDE_SIGN[side], 0.0, 0.0)
             .on(side, "knee_pole", 0.0, -1.0, 0.2)
         )
-        said = states(
+        states_by_part = states(
             arm="unbend",
             hand=sided(side, "grab", "none"),
             leg=sided(side, "bend", "stand"),
             foot=sided(side, "none", "step_on"),
         )
         return Phase(
-            name="hold a foot behind", seconds=style.seconds(2.6, 4.0), goal=key, states=said, rhythm=style.sway(0.008)
+            name="hold a foot behind",
+            seconds=style.seconds(2.6, 4.0),
+            goal=key,
+            states=states_by_part,
+            rhythm=style.sway(0.008),
         )
 
-    makers: tuple[Callable[[], Phase], ...] = (squats, circles, quad, lambda: rest_stretching(style, style.any_side()))
+    makers: tuple[Callable[[], Phase], ...] = (
+        squats,
+        circles,
+        hold_foot,
+        lambda: rest_stretching(style, style.any_side()),
+    )
     return Routine(loop_phases(lambda index: [makers[int(style.rng.integers(4))]()]), None, {"tank": 0.4})
 
 
 def standing_around(style: Style) -> Routine:
-    """Stands, shifts, steps, scratches."""
+    """Build a routine of standing with shifts of the weight, steps and wipes of the forehead."""
     return Routine(loop_phases(lambda index: [rest(style, ("standing", "standing", "one hip", "stepping", "wiping"))]))
 
 

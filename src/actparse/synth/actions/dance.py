@@ -1,4 +1,4 @@
-"""Dances: belly dance, salsa, country line dance. Arms and legs change by turns, not together."""
+"""Dances: belly dance, salsa, country line dance. Arms and legs change at different times."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from actparse.synth.motion.style import Style, arm_swinging, both, other, rest, 
 
 @dataclass(frozen=True)
 class ArmFigure:
-    """What the arms do in a dance: their place, what moves them, and the words for it."""
+    """A figure of the arms in a dance: their position, their states and their rhythm."""
 
     place: Callable[[Key], Key]
     arm: Pair
@@ -25,15 +25,15 @@ class ArmFigure:
 
 @dataclass(frozen=True)
 class LegFigure:
-    """What trunk and legs do in a dance."""
+    """A figure of trunk and legs in a dance: their position, their states and their rhythm."""
 
     place: Callable[[Key], Key]
     leg: Pair
     foot: Pair
     hip: str
     rhythm: Rhythm | None = None
-    heading: float = 0.0  # turned by the end of the phase, radians
-    sidewards: float = 0.0  # gone by the end of the phase, metres to the left, and back in the next phase
+    heading: float = 0.0  # rotation by the end of the phase, radians
+    sidewards: float = 0.0  # travel by the end of the phase, metres to the left; the next phase goes back
 
 
 def dance(
@@ -45,15 +45,15 @@ def dance(
     leg_changes: float,
     pauses: tuple[str, ...] = (),
 ) -> tuple[Phase, ...]:
-    """Phases of 2 to 4 s; arms and legs each change with a chance of their own."""
-    heading, side_place = 0.0, 0.0
+    """Build phases of 2 to 4 s; arms and legs change independently, with the given probabilities."""
+    heading, side_offset = 0.0, 0.0
     arm_name, leg_name = style.pick(list(arms)), style.pick(list(legs))
 
     def turn(index: int) -> list[Phase]:
-        nonlocal heading, side_place, arm_name, leg_name
+        nonlocal heading, side_offset, arm_name, leg_name
         if pauses and style.chance(0.12):
             phase = rest(style, pauses)
-            goal = phase.goal.put("heading", heading).put("travel", side_place, 0.0, 0.0)
+            goal = phase.goal.put("heading", heading).put("travel", side_offset, 0.0, 0.0)
             return [Phase(name=phase.name, seconds=phase.seconds, goal=goal, states=phase.states, rhythm=phase.rhythm)]
         if style.chance(arm_changes):
             arm_name = style.pick(list(arms))
@@ -61,8 +61,8 @@ def dance(
             leg_name = style.pick(list(legs))
         arm, leg = arms[arm_name], legs[leg_name]
         heading += leg.heading
-        side_place = 0.0 if abs(side_place) > 0.01 else leg.sidewards
-        goal = arm.place(leg.place(style.stand)).put("heading", heading).put("travel", side_place, 0.0, 0.0)
+        side_offset = 0.0 if abs(side_offset) > 0.01 else leg.sidewards
+        goal = arm.place(leg.place(style.stand)).put("heading", heading).put("travel", side_offset, 0.0, 0.0)
         seconds = style.seconds(2.3, 3.9)
         moving = leg.heading != 0 or leg.sidewards != 0
         return [
@@ -72,20 +72,20 @@ def dance(
                 goal=goal,
                 move=0.9 * seconds if moving else 0.8,
                 states=states(arm=arm.arm, hand=arm.hand, hip=leg.hip, leg=leg.leg, foot=leg.foot),
-                rhythm=_joined(arm.rhythm, leg.rhythm),
+                rhythm=_add_rhythms(arm.rhythm, leg.rhythm),
             )
         ]
 
     return loop_phases(turn)
 
 
-def _joined(first: Rhythm | None, second: Rhythm | None) -> Rhythm | None:
+def _add_rhythms(first: Rhythm | None, second: Rhythm | None) -> Rhythm | None:
     if first is None or second is None:
         return first or second
     return both(first, second)
 
 
-def _same(key: Key) -> Key:
+def _keep_pose(key: Key) -> Key:
     return key
 
 
@@ -95,8 +95,10 @@ def _hands(
     return lambda key: key.pair("hand", out, up, forward).pair("elbow_pole", *pole).grip(0.1, 0.1)
 
 
-def _one(side: Side, first: tuple[float, float, float], second: tuple[float, float, float]) -> Callable[[Key], Key]:
-    """One hand at `first`, the other at `second`."""
+def _place_hands(
+    side: Side, first: tuple[float, float, float], second: tuple[float, float, float]
+) -> Callable[[Key], Key]:
+    """Put one hand at `first` and the other at `second`."""
 
     def put(key: Key) -> Key:
         key = key.on(side, "hand", *first).on(other(side), "hand", *second)
@@ -106,7 +108,7 @@ def _one(side: Side, first: tuple[float, float, float], second: tuple[float, flo
 
 
 def _waving(rate: float, amount: float) -> Rhythm:
-    """Hands that float up and down against each other."""
+    """Build the rhythm of hands that float up and down in opposite directions."""
 
     def beat(seconds: float) -> Key:
         x, y = amount * wave(rate * seconds), amount * wave(rate * seconds + 0.3)
@@ -116,7 +118,7 @@ def _waving(rate: float, amount: float) -> Rhythm:
 
 
 def _hips(rate: float, amount: float, *, drop: float = 0.03) -> Rhythm:
-    """A figure of eight of the pelvis under a quiet chest."""
+    """Build the rhythm of a pelvis that moves in a figure of eight under a quiet chest."""
 
     def beat(seconds: float) -> Key:
         x, y = wave(rate * seconds), wave(2 * rate * seconds)
@@ -130,7 +132,7 @@ def _hips(rate: float, amount: float, *, drop: float = 0.03) -> Rhythm:
 
 
 def _on_toes(side: Side, ahead: float = 0.12) -> Callable[[Key], Key]:
-    """One foot forward on its toes, the weight on the other."""
+    """Put one foot forward on its toes, with the weight on the other."""
 
     def put(key: Key) -> Key:
         key = key.on(side, "foot", 0.1, ANKLE + 0.06, ahead).on(side, "foot_direction", 0.2, -0.9, 0.7)
@@ -140,7 +142,7 @@ def _on_toes(side: Side, ahead: float = 0.12) -> Callable[[Key], Key]:
 
 
 def belly_dancing(style: Style) -> Routine:
-    """Hips that circle and drop under arms that float, cross and rise."""
+    """Build a routine of circles and drops of the hips under arms that float, cross and rise."""
     rate = style.rate(0.6, 0.85)
     quick = style.rate(1.3, 1.7)
     side = style.any_side()
@@ -151,20 +153,24 @@ def belly_dancing(style: Style) -> Routine:
         "up": ArmFigure(_hands(0.16, 1.84, 0.06, (1.0, 0.0, -0.2)), "lift", "none", wave_arms),
         "before the chest": ArmFigure(_hands(0.22, 1.15, 0.32, (0.9, -0.3, -0.1)), "bend", "none", wave_arms),
         "one up": ArmFigure(
-            _one(side, (0.2, 1.84, 0.05), (0.65, 1.25, 0.1)), sided(side, "lift", "unbend"), "none", wave_arms
+            _place_hands(side, (0.2, 1.84, 0.05), (0.65, 1.25, 0.1)), sided(side, "lift", "unbend"), "none", wave_arms
         ),
         "one on the hip": ArmFigure(
-            _one(side, (0.2, 1.0, 0.05), (0.62, 1.45, 0.12)), sided(side, "bend", "lift"), sided(side, "hold", "none")
+            _place_hands(side, (0.2, 1.0, 0.05), (0.62, 1.45, 0.12)),
+            sided(side, "bend", "lift"),
+            sided(side, "hold", "none"),
         ),
         "at the head": ArmFigure(_hands(0.12, 1.6, -0.08, (1.0, 0.2, -0.1)), "bend", "hold"),
     }
     legs = {
-        "hip circles": LegFigure(_same, "bend", "step_on", "turn", hips),
-        "shimmy": LegFigure(_same, "stand", "step_on", "turn", shimmy),
+        "hip circles": LegFigure(_keep_pose, "bend", "step_on", "turn", hips),
+        "shimmy": LegFigure(_keep_pose, "stand", "step_on", "turn", shimmy),
         "hip drops left": LegFigure(_on_toes("left"), ("bend", "stand"), ("tiptoe", "step_on"), "turn", hips),
         "hip drops right": LegFigure(_on_toes("right"), ("stand", "bend"), ("step_on", "tiptoe"), "turn", hips),
-        "travelling steps": LegFigure(_same, "step", "tiptoe", "turn", both(stepping(rate, lift=0.07), hips)),
-        "turn": LegFigure(_same, "step", "tiptoe", "turn", stepping(1.4 * rate), heading=2 * np.pi * SIDE_SIGN[side]),
+        "travelling steps": LegFigure(_keep_pose, "step", "tiptoe", "turn", both(stepping(rate, lift=0.07), hips)),
+        "turn": LegFigure(
+            _keep_pose, "step", "tiptoe", "turn", stepping(1.4 * rate), heading=2 * np.pi * SIDE_SIGN[side]
+        ),
         "pose": LegFigure(
             _on_toes(side, 0.2),
             sided(side, "unbend", "stand"),
@@ -173,12 +179,12 @@ def belly_dancing(style: Style) -> Routine:
             style.sway(0.01),
         ),
     }
-    keep = style.rng.permutation(list(arms))[:4]
-    chosen_legs = style.rng.permutation(list(legs))[:4]
+    arm_names = style.rng.permutation(list(arms))[:4]
+    leg_names = style.rng.permutation(list(legs))[:4]
     phases = dance(
         style,
-        {str(n): arms[str(n)] for n in keep},
-        {str(n): legs[str(n)] for n in chosen_legs},
+        {str(name): arms[str(name)] for name in arm_names},
+        {str(name): legs[str(name)] for name in leg_names},
         arm_changes=0.6,
         leg_changes=0.6,
     )
@@ -186,7 +192,7 @@ def belly_dancing(style: Style) -> Routine:
 
 
 def _salsa_step(rate: float, forward: float, sideways: float) -> Rhythm:
-    """One foot forward (or to its side) and back, then the other foot back."""
+    """Build the rhythm of one foot that steps forward (or to its side) and back, then the other foot backwards."""
 
     def beat(seconds: float) -> Key:
         left, right = half_bump(rate * seconds), half_bump(rate * seconds + 0.5)
@@ -208,47 +214,60 @@ def _salsa_step(rate: float, forward: float, sideways: float) -> Rhythm:
 
 
 def salsa_dancing(style: Style) -> Routine:
-    """Basic steps to the front and to the sides, turns, and the partner's place held by the arms."""
+    """Build a routine of basic steps to the front and the sides, turns, and arms in position for an unseen partner."""
     rate = style.rate(0.45, 0.6)
     lead: Side = style.side
     swinging = arm_swinging(2 * rate, 0.1)
     arms = {
-        "in the frame": ArmFigure(_one(lead, (0.26, 1.2, 0.36), (0.52, 1.42, 0.3)), sided(lead, "hug", "lift"), "hold"),
+        "in the frame": ArmFigure(
+            _place_hands(lead, (0.26, 1.2, 0.36), (0.52, 1.42, 0.3)), sided(lead, "hug", "lift"), "hold"
+        ),
         "both hands to the partner": ArmFigure(
             _hands(0.22, 1.08, 0.42, (0.7, -0.7, -0.2)), "bend", "hold", _waving(rate, 0.03)
         ),
         "free": ArmFigure(_hands(0.3, 1.08, 0.18), "swing", "none", swinging),
         "one raised": ArmFigure(
-            _one(lead, (0.2, 1.84, 0.12), (0.34, 1.05, 0.15)), sided(lead, "lift", "bend"), sided(lead, "hold", "none")
+            _place_hands(lead, (0.2, 1.84, 0.12), (0.34, 1.05, 0.15)),
+            sided(lead, "lift", "bend"),
+            sided(lead, "hold", "none"),
         ),
         "open": ArmFigure(
-            _one(other(lead), (0.7, 1.3, 0.1), (0.25, 1.05, 0.1)),
+            _place_hands(other(lead), (0.7, 1.3, 0.1), (0.25, 1.05, 0.1)),
             sided(other(lead), "unbend", "bend"),
             sided(other(lead), "hold", "none"),
         ),
     }
     legs = {
-        "basic": LegFigure(_same, "step", "step_on", "none", _salsa_step(rate, 0.24, 0.0)),
-        "side steps": LegFigure(_same, "step", "tiptoe", "turn", _salsa_step(rate, 0.0, 0.22)),
-        "turn": LegFigure(_same, "step", "tiptoe", "turn", stepping(2 * rate), heading=2 * np.pi * SIDE_SIGN[lead]),
+        "basic": LegFigure(_keep_pose, "step", "step_on", "none", _salsa_step(rate, 0.24, 0.0)),
+        "side steps": LegFigure(_keep_pose, "step", "tiptoe", "turn", _salsa_step(rate, 0.0, 0.22)),
+        "turn": LegFigure(
+            _keep_pose, "step", "tiptoe", "turn", stepping(2 * rate), heading=2 * np.pi * SIDE_SIGN[lead]
+        ),
         "sway left": LegFigure(
             _on_toes("left", 0.16), ("bend", "stand"), ("tiptoe", "step_on"), "swing", _hips(2 * rate, 0.04)
         ),
         "sway right": LegFigure(
             _on_toes("right", 0.16), ("stand", "bend"), ("step_on", "tiptoe"), "swing", _hips(2 * rate, 0.04)
         ),
-        "hold": LegFigure(_same, "stand", "step_on", "none", style.sway(0.03)),
+        "hold": LegFigure(_keep_pose, "stand", "step_on", "none", style.sway(0.03)),
     }
-    keep = style.rng.permutation(list(arms))[:3]
-    chosen = ["basic", *(str(name) for name in style.rng.permutation([name for name in legs if name != "basic"])[:3])]
+    arm_names = style.rng.permutation(list(arms))[:3]
+    leg_names = [
+        "basic",
+        *(str(name) for name in style.rng.permutation([name for name in legs if name != "basic"])[:3]),
+    ]
     phases = dance(
-        style, {str(n): arms[str(n)] for n in keep}, {n: legs[n] for n in chosen}, arm_changes=0.65, leg_changes=0.65
+        style,
+        {str(name): arms[str(name)] for name in arm_names},
+        {name: legs[name] for name in leg_names},
+        arm_changes=0.65,
+        leg_changes=0.65,
     )
     return Routine(phases, None, {"skirt": 0.35, "tank": 0.25, "cap": 0.05})
 
 
 def _tap(side: Side, rate: float, ahead: float) -> Rhythm:
-    """One heel tapped to the front."""
+    """Build the rhythm of one heel that taps to the front."""
     return lambda seconds: NOTHING.nudge(side, "foot", 0.0, 0.07 * bump(rate * seconds), ahead * bump(rate * seconds))
 
 
@@ -265,7 +284,7 @@ def _clapping(rate: float) -> Rhythm:
 
 
 def country_line_dancing(style: Style) -> Routine:
-    """Grapevines, heel taps, kicks and quarter turns, thumbs in the belt, hats and claps."""
+    """Build a routine of grapevines, heel taps, kicks and quarter turns, thumbs in the belt, hats and claps."""
     rate = style.rate(0.8, 1.0)
     side = style.any_side()
     arms = {
@@ -273,11 +292,13 @@ def country_line_dancing(style: Style) -> Routine:
         "loose": ArmFigure(_hands(0.26, 0.87, 0.04), "swing", "none", arm_swinging(rate, 0.13)),
         "clapping": ArmFigure(_hands(0.03, 1.2, 0.33, (0.8, -0.8, -0.2)), "bend", "applaud", _clapping(2 * rate)),
         "hand on the hat": ArmFigure(
-            _one(side, (0.13, 1.66, 0.14), (0.16, 0.98, 0.1)), sided(side, "lift", "bend"), sided(side, "grab", "hold")
+            _place_hands(side, (0.13, 1.66, 0.14), (0.16, 0.98, 0.1)),
+            sided(side, "lift", "bend"),
+            sided(side, "grab", "hold"),
         ),
         "hanging": ArmFigure(_hands(0.25, 0.86, 0.04), "unbend", "none"),
         "one arm circling": ArmFigure(
-            _one(side, (0.3, 1.75, 0.1), (0.16, 0.98, 0.1)),
+            _place_hands(side, (0.3, 1.75, 0.1), (0.16, 0.98, 0.1)),
             sided(side, "swing", "bend"),
             sided(side, "none", "hold"),
             _circling(side, rate),
@@ -285,30 +306,32 @@ def country_line_dancing(style: Style) -> Routine:
     }
     legs = {
         "grapevine": LegFigure(
-            _same, "step", "step_on", "none", stepping(rate, lift=0.08, sway=0.04), sidewards=0.7 * SIDE_SIGN[side]
+            _keep_pose, "step", "step_on", "none", stepping(rate, lift=0.08, sway=0.04), sidewards=0.7 * SIDE_SIGN[side]
         ),
         "left heel taps": LegFigure(
-            _same, ("unbend", "stand"), ("step_on", "step_on"), "none", _tap("left", rate, 0.3)
+            _keep_pose, ("unbend", "stand"), ("step_on", "step_on"), "none", _tap("left", rate, 0.3)
         ),
         "right heel taps": LegFigure(
-            _same, ("stand", "unbend"), ("step_on", "step_on"), "none", _tap("right", rate, 0.3)
+            _keep_pose, ("stand", "unbend"), ("step_on", "step_on"), "none", _tap("right", rate, 0.3)
         ),
-        "left kicks": LegFigure(_same, ("raise", "stand"), ("none", "step_on"), "none", _kicking("left", 0.75 * rate)),
+        "left kicks": LegFigure(
+            _keep_pose, ("raise", "stand"), ("none", "step_on"), "none", _kicking("left", 0.75 * rate)
+        ),
         "right kicks": LegFigure(
-            _same, ("stand", "raise"), ("step_on", "none"), "none", _kicking("right", 0.75 * rate)
+            _keep_pose, ("stand", "raise"), ("step_on", "none"), "none", _kicking("right", 0.75 * rate)
         ),
         "quarter turn": LegFigure(
-            _same, "step", "tiptoe", "turn", stepping(rate), heading=0.5 * np.pi * SIDE_SIGN[side]
+            _keep_pose, "step", "tiptoe", "turn", stepping(rate), heading=0.5 * np.pi * SIDE_SIGN[side]
         ),
-        "knees bouncing": LegFigure(_same, "bend", "tiptoe", "swing", _hips(rate, 0.045, drop=0.06)),
-        "marching": LegFigure(_same, "step", "step_on", "none", stepping(rate, lift=0.16)),
+        "knees bouncing": LegFigure(_keep_pose, "bend", "tiptoe", "swing", _hips(rate, 0.045, drop=0.06)),
+        "marching": LegFigure(_keep_pose, "step", "step_on", "none", stepping(rate, lift=0.16)),
     }
-    keep = style.rng.permutation(list(arms))[:3]
-    chosen = style.rng.permutation(list(legs))[:5]
+    arm_names = style.rng.permutation(list(arms))[:3]
+    leg_names = style.rng.permutation(list(legs))[:5]
     phases = dance(
         style,
-        {str(n): arms[str(n)] for n in keep},
-        {str(n): legs[str(n)] for n in chosen},
+        {str(name): arms[str(name)] for name in arm_names},
+        {str(name): legs[str(name)] for name in leg_names},
         arm_changes=0.55,
         leg_changes=0.65,
         pauses=("standing", "clapping"),
@@ -317,7 +340,7 @@ def country_line_dancing(style: Style) -> Routine:
 
 
 def _circling(side: Side, rate: float) -> Rhythm:
-    """A lasso over the head."""
+    """Build the rhythm of a lasso over the head."""
     return lambda seconds: NOTHING.nudge(
         side, "hand", 0.14 * wave(rate * seconds), 0.02, 0.14 * wave(rate * seconds + 0.25)
     )

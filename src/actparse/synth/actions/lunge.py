@@ -13,7 +13,8 @@ from actparse.synth.motion.phases import Beat, Pair, Phase, PropMaker, Routine, 
 from actparse.synth.motion.props import PLATES, barbell, dumbbell
 from actparse.synth.motion.style import Style, between, other, rest, sided
 
-ArmPose = tuple[Callable[[Key, float, float], Key], Pair, Pair]  # (key, chest drop, chest ahead), arm, hand states
+# (key, drop of the chest, its forward shift) -> key; states of arm and hand
+ArmPose = tuple[Callable[[Key, float, float], Key], Pair, Pair]
 
 
 def _arms_on_hips(key: Key, drop: float, ahead: float) -> Key:
@@ -64,20 +65,20 @@ LUNGE_ARMS: dict[str, ArmPose] = {
 }
 
 
-REPETITION_SECONDS = 3.6  # of a lunge, in videos of real people
+REPETITION_SECONDS = 3.6  # of a lunge in real videos
 
 
 class LungePoses:
-    """The lunges of one performer: how deep, how long, forward or back."""
+    """The lunges of one performer: their depth, their length, and their direction."""
 
     def __init__(self, style: Style) -> None:
         self.style = style
         self.low = style.uniform(0.5, 0.62)
         self.reach = style.uniform(0.36, 0.44)
-        self.back = style.chance(0.3)  # steps back instead of forward
+        self.back = style.chance(0.3)  # whether it steps back instead of forward
 
     def lunge(self, front: Side, depth: float, arms: ArmPose) -> Key:
-        """The split stance, `depth` 0 (up) .. 1 (low), with the arms of `arms`."""
+        """Return the split stance, `depth` 0 (up) .. 1 (low), with the arms of `arms`."""
         height = 0.8 + (self.low - 0.8) * depth
         ahead = 0.0 if self.back else self.reach
         key = self.style.stand.put("pelvis", 0.0, height, ahead).put("spine_rotation", 0.06, 0.0, 0.0)
@@ -89,12 +90,12 @@ class LungePoses:
         return arms[0](key, STAND - height, ahead)
 
     def stand(self, arms: ArmPose) -> Key:
-        """Between two lunges."""
+        """Return the pose between two lunges."""
         return arms[0](self.style.stand, 0.0, 0.0)
 
 
 class Lunger:
-    """Steps forward or back, one side after the other or in sets; or stays split and pulses."""
+    """Lunges forward or back, on alternating sides or in sets, or pulses in the split stance."""
 
     def __init__(self, style: Style) -> None:
         self.style = style
@@ -106,7 +107,7 @@ class Lunger:
         self.period = style.repetition(REPETITION_SECONDS)
 
     def down(self, front: Side, arms: ArmPose, hip: str) -> list[Phase]:
-        said = states(
+        states_by_part = states(
             arm=arms[1],
             hand=arms[2],
             hip=hip,
@@ -122,7 +123,7 @@ class Lunger:
                     name="pulse in the split",
                     seconds=self.style.seconds(3.5, 5.5),
                     goal=low,
-                    states=said,
+                    states=states_by_part,
                     move=1.0,
                     rhythm=pulse,
                 )
@@ -136,20 +137,20 @@ class Lunger:
                 name="step into the lunge and stay",
                 seconds=self.period * self.style.uniform(0.5, 0.66),
                 goal=key,
-                states=said,
+                states=states_by_part,
                 move=min(0.34 * self.period, 1.4),
                 arc=step,
             )
         ]
 
     def up(self, front: Side, arms: ArmPose) -> Phase:
-        moved = front if not self.poses.back else other(front)
+        stepping_side = front if not self.poses.back else other(front)
         return Phase(
             name="stand between two lunges",
             seconds=self.period * self.style.uniform(0.36, 0.48),
             goal=self.poses.stand(arms),
             move=min(0.3 * self.period, 1.2),
-            arc=NOTHING.on(moved, "foot", 0.0, 0.1, 0.0),
+            arc=NOTHING.on(stepping_side, "foot", 0.0, 0.1, 0.0),
             states=states(arm=arms[1], hand=arms[2]),
             rhythm=self.style.sway(0.01),
         )
@@ -167,21 +168,21 @@ class Lunger:
         return phases
 
     def routine(self) -> Routine:
-        """All of it, with its props."""
+        """Build the routine with its props."""
         return Routine(loop_phases(self.turn), _lunge_props(self.style, self.kit), {"tank": 0.4})
 
 
 def lunge(style: Style) -> Routine:
-    """Steps forward or back, one side after the other or in sets; or stays split and pulses."""
+    """Build a routine of lunges forward or back, on alternating sides or in sets, or pulses in the split stance."""
     return Lunger(style).routine()
 
 
 def _lunge_props(style: Style, kit: str) -> PropMaker:
     color, plate = PLATES[int(style.rng.integers(len(PLATES)))], style.uniform(0.12, 0.2)
 
-    def make(pose: Pose, place: NDArray[np.float64], beat: Beat) -> list[Tube | HeldTube]:
+    def make(pose: Pose, position: NDArray[np.float64], beat: Beat) -> list[Tube | HeldTube]:
         if kit == "barbell":
-            return list(barbell(place, np.array([1.0, 0.0, 0.0]), plate, color))
+            return list(barbell(position, np.array([1.0, 0.0, 0.0]), plate, color))
         return [*dumbbell("left"), *dumbbell("right")] if kit == "dumbbells" else []
 
     return make

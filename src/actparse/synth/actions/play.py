@@ -1,4 +1,4 @@
-"""Punching a bag and juggling balls."""
+"""The actions of punching a bag and of juggling balls."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from actparse.synth.motion.phases import Beat, Pair, Phase, PropMaker, Rhythm, R
 from actparse.synth.motion.props import DARK, PLATES, Color, ball, palm, rod
 from actparse.synth.motion.style import Style, both, other, rest, sided, stepping
 
-BAG = (0.0, 1.22, 0.82)  # the middle of the bag
+BAG = (0.0, 1.22, 0.82)  # position of the middle of the bag, metres
 
 
 def _bouncing(rate: float, height: float) -> Rhythm:
-    """Small bounces of the whole body on the toes."""
+    """Build the rhythm of small bounces of the whole body on the toes."""
     return lambda seconds: NOTHING.put("pelvis", 0.02 * wave(0.5 * rate * seconds), -height * bump(rate * seconds), 0.0)
 
 
 class Boxer:
-    """Jabs, crosses, hooks and combinations; guard, clinch and rests."""
+    """A boxer's jabs, crosses, hooks and combinations; guard, clinch and rests."""
 
     def __init__(self, style: Style) -> None:
         self.style = style
@@ -28,7 +28,8 @@ class Boxer:
         self.rear = style.side
         self.rate = style.rate(0.9, 1.2)
         self.power = style.uniform(0.3, 0.36)
-        self.low, self.twist = style.chance(0.4), style.chance(0.4)  # deep in the knees; hips behind the combinations
+        self.low = style.chance(0.4)  # whether the knees are deep
+        self.twist = style.chance(0.4)  # whether the hips turn with the combinations
         self.guard = style.stand.put("pelvis", 0.0, STAND - (0.17 if self.low else 0.05), 0.0).put(
             "spine_rotation", 0.15, 0.0, 0.0
         )
@@ -53,56 +54,58 @@ class Boxer:
         ]
 
     def punch(self, side: Side, offset: float, turns: int) -> Rhythm:
-        """A straight punch in each cycle of `turns` beats; the bag swings after it."""
+        """Build the rhythm of a straight punch in each cycle of `turns` beats; the bag swings after it."""
 
         def beat(seconds: float) -> Key:
-            place = (self.rate * seconds / turns + offset) % 1.0 * turns
-            x = bump(place) if place < 1 else 0.0
+            beats = (self.rate * seconds / turns + offset) % 1.0 * turns
+            x = bump(beats) if beats < 1 else 0.0
             key = NOTHING.nudge(side, "hand", -0.1 * x, 0.02 * x, self.power * x)
             key = key.put("prop", 0.0, 0.0, 0.06 * x * x)
-            turned = -(0.5 if self.twist and turns == 2 else 0.15) * SIDE_SIGN[side] * x
-            return key.put("pelvis_rotation", 0.0, turned, 0.0).put(
+            hip_turn = -(0.5 if self.twist and turns == 2 else 0.15) * SIDE_SIGN[side] * x
+            return key.put("pelvis_rotation", 0.0, hip_turn, 0.0).put(
                 "spine_rotation", 0.0, -0.25 * SIDE_SIGN[side] * x, 0.0
             )
 
         return beat
 
     def one_side(self, side: Side) -> Phase:
-        said = states(
+        states_by_part = states(
             arm=sided(side, "swing", "bend"), hand=sided(side, "strike", "none"), leg=self.stance, foot=self.feet
         )
         return Phase(
             name="punches of one hand",
             seconds=self.style.seconds(2.6, 4.0),
             goal=self.guard,
-            states=said,
+            states=states_by_part,
             rhythm=both(self.bounce, self.punch(side, 0.0, 1)),
         )
 
     def combination(self) -> Phase:
         both_hands = both(self.punch("left", 0.0, 2), self.punch("right", 0.5, 2))
-        said = states(arm="swing", hand="strike", hip="turn" if self.twist else "none", leg=self.stance, foot=self.feet)
+        states_by_part = states(
+            arm="swing", hand="strike", hip="turn" if self.twist else "none", leg=self.stance, foot=self.feet
+        )
         return Phase(
             name="left and right",
             seconds=self.style.seconds(2.4, 3.8),
             goal=self.guard,
-            states=said,
+            states=states_by_part,
             rhythm=both(self.bounce, both_hands),
         )
 
     def circle(self) -> Phase:
-        said = states(arm="bend", leg="step", foot="tiptoe")
-        aside = self.style.uniform(-0.15, 0.15)  # the bag stays where it hangs
+        states_by_part = states(arm="bend", leg="step", foot="tiptoe")
+        aside = self.style.uniform(-0.15, 0.15)  # the bag does not move
         return Phase(
             name="guard, moving on the feet",
             seconds=self.style.seconds(2.2, 3.6),
             goal=self.guard.put("travel", aside, 0.0, -0.16).put("prop", BAG[0] - aside, BAG[1], BAG[2] + 0.16),
-            states=said,
+            states=states_by_part,
             rhythm=stepping(1.2, lift=0.06, sway=0.05),
         )
 
     def clinch(self) -> Phase:
-        hugs = self.style.chance(0.5)  # around the bag, or both palms against it
+        hugs = self.style.chance(0.5)  # whether the arms are around the bag; otherwise both palms push it
         key = self.guard.put("travel", 0.0, 0.0, 0.2 if hugs else 0.0).put(
             "prop", BAG[0], BAG[1], BAG[2] - (0.2 if hugs else 0.0)
         )
@@ -111,12 +114,14 @@ class Boxer:
             .pair("hand_direction", -0.6 if hugs else 0.0, 0.3, 0.7)
             .grip(0.2, 0.2)
         )
-        said = states(arm="hug" if hugs else "unbend", hand="grab" if hugs else "push", leg=self.stance, foot=self.feet)
+        states_by_part = states(
+            arm="hug" if hugs else "unbend", hand="grab" if hugs else "push", leg=self.stance, foot=self.feet
+        )
         return Phase(
             name="steady the bag",
             seconds=self.style.seconds(2.0, 3.2),
             goal=key,
-            states=said,
+            states=states_by_part,
             rhythm=self.style.sway(0.01),
         )
 
@@ -131,12 +136,12 @@ class Boxer:
                 .put("prop", 0, 0, 0.04 * x)
             )
 
-        said = states(arm="bend", leg=sided(side, "swing", "unbend"), foot=sided(side, "strike", "step_on"))
+        states_by_part = states(arm="bend", leg=sided(side, "swing", "unbend"), foot=sided(side, "strike", "step_on"))
         return Phase(
             name="kicks",
             seconds=self.style.seconds(2.2, 3.4),
             goal=self.guard.on(side, "foot", 0.16, ANKLE, 0.0),
-            states=said,
+            states=states_by_part,
             rhythm=beat,
         )
 
@@ -153,12 +158,12 @@ class Boxer:
         ]
 
     def routine(self) -> Routine:
-        """All of it, with its props."""
+        """Build the routine with its props."""
         return Routine(loop_phases(self.turn), _bag_props(self.style), {"gloves": 0.65, "tank": 0.5})
 
 
 def punching_bag(style: Style) -> Routine:
-    """Jabs, crosses, hooks and combinations; guard, clinch and rests."""
+    """Build a routine of jabs, crosses, hooks and combinations; guard, clinch and rests."""
     return Boxer(style).routine()
 
 
@@ -168,10 +173,10 @@ def _bag_props(style: Style) -> PropMaker:
     steps = np.array([-0.5, -0.49, -0.2, 0.1, 0.4, 0.49, 0.5])
     radii = radius * np.array([0.05, 0.92, 1.0, 1.0, 0.95, 0.85, 0.05])
 
-    def make(pose: Pose, place: NDArray[np.float64], beat: Beat) -> list[Tube | HeldTube]:
+    def make(pose: Pose, position: NDArray[np.float64], beat: Beat) -> list[Tube | HeldTube]:
         along = np.array([0.0, 1.0, 0.0])
-        top, nail = place + 0.5 * along, np.array([place[0], 3.0, place[2]])
-        return [Tube(place + steps[:, None] * along, radii, color, 12), rod(top, nail, 0.012, DARK, 4)]
+        top, nail = position + 0.5 * along, np.array([position[0], 3.0, position[2]])
+        return [Tube(position + steps[:, None] * along, radii, color, 12), rod(top, nail, 0.012, DARK, 4)]
 
     return make
 
@@ -181,7 +186,7 @@ HAND_HEIGHT = 1.03
 
 
 class Juggler:
-    """Cascades low and high, one hand alone, tricks on one leg, steps, pauses and drops."""
+    """A juggler's cascades low and high, with one hand, on one leg and with steps; pauses and drops."""
 
     def __init__(self, style: Style) -> None:
         self.style = style
@@ -194,7 +199,7 @@ class Juggler:
         )
         self.base = self.base.put("head_rotation", -0.45 if self.look_up else -0.05, 0.0, 0.0).grip(0.4, 0.4)
         self.head = "raise" if self.look_up else "none"
-        self.sweeps = style.chance(0.4)  # wide scoops of the whole arm, or forearms alone
+        self.sweeps = style.chance(0.4)  # whether the whole arm scoops wide; otherwise only the forearm moves
         self.works, self.size = ("swing", 0.13) if self.sweeps else ("bend", 0.07)
         self.cascade = both(self.scoop("left"), self.scoop("right"))
         self.makers = (
@@ -223,8 +228,10 @@ class Juggler:
 
         return beat
 
-    def phase(self, name: str, goal: Key, said: dict[str, str], rhythm: Rhythm, prop: str) -> Phase:
-        return Phase(name=name, seconds=self.style.seconds(2.8, 4.4), goal=goal, states=said, rhythm=rhythm, prop=prop)
+    def phase(self, name: str, goal: Key, states_by_part: dict[str, str], rhythm: Rhythm, prop: str) -> Phase:
+        return Phase(
+            name=name, seconds=self.style.seconds(2.8, 4.4), goal=goal, states=states_by_part, rhythm=rhythm, prop=prop
+        )
 
     def plain(self) -> Phase:
         return self.phase(
@@ -242,25 +249,29 @@ class Juggler:
     def one_hand(self) -> Phase:
         side = self.style.any_side()
         goal = self.base.on(other(side), "hand", 0.24, 0.9, 0.12).on(other(side), "hand_direction", 0.0, -0.8, 0.4)
-        said = states(head=self.head, arm=sided(side, self.works, "unbend"), hand=sided(side, "grab", "hold"))
-        return self.phase("two balls in one hand", goal, said, self.scoop(side), side)
+        states_by_part = states(head=self.head, arm=sided(side, self.works, "unbend"), hand=sided(side, "grab", "hold"))
+        return self.phase("two balls in one hand", goal, states_by_part, self.scoop(side), side)
 
     def one_leg(self) -> Phase:
         side = self.style.any_side()
         goal = self.base.on(side, "foot", 0.12, 0.45, 0.2).shift("pelvis", -0.07 * SIDE_SIGN[side], 0.0, 0.0)
-        said = states(
+        states_by_part = states(
             head=self.head,
             arm=self.works,
             hand="grab",
             leg=sided(side, "raise", "stand"),
             foot=sided(side, "none", "step_on"),
         )
-        return self.phase("cascade on one leg", goal, said, self.cascade, "cascade")
+        return self.phase("cascade on one leg", goal, states_by_part, self.cascade, "cascade")
 
     def walking(self) -> Phase:
-        said = states(head=self.head, arm=self.works, hand="grab", leg="step")
+        states_by_part = states(head=self.head, arm=self.works, hand="grab", leg="step")
         return self.phase(
-            "cascade with steps", self.base, said, both(self.cascade, stepping(self.rate, lift=0.08)), "cascade"
+            "cascade with steps",
+            self.base,
+            states_by_part,
+            both(self.cascade, stepping(self.rate, lift=0.08)),
+            "cascade",
         )
 
     def low(self) -> Phase:
@@ -296,12 +307,14 @@ class Juggler:
             .put("spine_rotation", 0.5, 0.0, 0.0)
         )
         goal = goal.on(side, "hand", 0.1, 0.2, 0.45).on(other(side), "hand", 0.18, 0.55, 0.2)
-        said = states(arm=sided(side, "unbend", "bend"), hand=sided(side, "grab", "hold"), hip="stoop", leg="bend")
+        states_by_part = states(
+            arm=sided(side, "unbend", "bend"), hand=sided(side, "grab", "hold"), hip="stoop", leg="bend"
+        )
         return Phase(
             name="fetch a dropped ball",
             seconds=self.style.seconds(1.6, 2.4),
             goal=goal,
-            states=said,
+            states=states_by_part,
             move=0.9,
             prop="held",
         )
@@ -310,12 +323,12 @@ class Juggler:
         return [self.makers[int(self.style.rng.choice(len(self.makers), p=self.shares))]()]
 
     def routine(self) -> Routine:
-        """All of it, with its props."""
+        """Build the routine with its props."""
         return Routine(loop_phases(self.turn), _ball_props(self.style, self.rate), {"cap": 0.2})
 
 
 def juggling_balls(style: Style) -> Routine:
-    """Cascades low and high, one hand alone, tricks on one leg, steps, pauses and drops."""
+    """Build a routine of cascades low and high, with one hand, on one leg and with steps; pauses and drops."""
     return Juggler(style).routine()
 
 
@@ -324,32 +337,43 @@ def _ball_props(style: Style, rate: float) -> PropMaker:
     shade = style.uniform(0.7, 1.0)
     colors = [(r * shade, g * shade, b * shade) for r, g, b in BALL_COLORS]
 
-    def make(pose: Pose, place: NDArray[np.float64], beat: Beat) -> list[Tube | HeldTube]:
+    def make(pose: Pose, position: NDArray[np.float64], beat: Beat) -> list[Tube | HeldTube]:
         word = beat.phase.prop
         left, right = (palm(pose.hands[side], pose.hand_directions[side]) for side in SIDES)
         if word == "held":
             spots = [left, right, right + np.array([0.0, 0.05, 0.05])]
         elif word in ("left", "right"):
             busy, quiet = (left, right) if word == "left" else (right, left)
-            spots = [quiet, *(_tossed(busy, busy, rate * beat.seconds * 1.0 + share, 0.55) for share in (0.0, 0.5))]
+            spots = [
+                quiet,
+                *(_toss_position(busy, busy, rate * beat.seconds * 1.0 + share, 0.55) for share in (0.0, 0.5)),
+            ]
         else:
             rise = {"high": 0.95, "low": 0.3}.get(word, 0.5)
-            spots = [_cascading(left, right, rate * beat.seconds * 2 / 3 + index / 3, rise) for index in range(3)]
+            spots = [
+                _cascade_position(left, right, rate * beat.seconds * 2 / 3 + index / 3, rise) for index in range(3)
+            ]
         return [ball(spot, size, color) for spot, color in zip(spots, colors, strict=True)]
 
     return make
 
 
-def _tossed(start: NDArray[np.float64], end: NDArray[np.float64], cycles: float, rise: float) -> NDArray[np.float64]:
-    """A ball on its way from one hand to the other, `cycles` of the way."""
+def _toss_position(
+    start: NDArray[np.float64], end: NDArray[np.float64], cycles: float, rise: float
+) -> NDArray[np.float64]:
+    """Return the position of a ball on its path from one hand to the other, after `cycles` of the path."""
     share = cycles % 1.0
-    spot: NDArray[np.float64] = start + (end - start) * share + np.array([0.0, 4 * rise * share * (1 - share), 0.02])
-    return spot
+    position: NDArray[np.float64] = (
+        start + (end - start) * share + np.array([0.0, 4 * rise * share * (1 - share), 0.02])
+    )
+    return position
 
 
-def _cascading(
+def _cascade_position(
     left: NDArray[np.float64], right: NDArray[np.float64], cycles: float, rise: float
 ) -> NDArray[np.float64]:
-    """A ball of a cascade: left to right in the first half of a cycle, back in the second."""
-    way = (2 * cycles) % 2.0
-    return _tossed(left, right, way, rise) if way < 1 else _tossed(right, left, way - 1, rise)
+    """Return the position of a ball of a cascade: left to right in the first half of a cycle, back in the second."""
+    progress = (2 * cycles) % 2.0
+    return (
+        _toss_position(left, right, progress, rise) if progress < 1 else _toss_position(right, left, progress - 1, rise)
+    )

@@ -1,4 +1,4 @@
-"""Front raises: straight arms that go up to the front, with dumbbells, a bar or a plate."""
+"""Front raises: straight arms go up to the front, with dumbbells, a bar or a plate."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class RaisePoses:
         self.narrow = 0.09 if self.kit == "plate" else 0.2
         base = style.stand
         stance = style.pick(("even", "split", "soft"), (0.5, 0.25, 0.25))
-        if stance == "split":  # one foot ahead, that knee bent
+        if stance == "split":  # one foot ahead, its knee bent
             front = style.any_side()
             base = base.on(front, "foot", 0.12, ANKLE, 0.24).on(other(front), "foot", 0.12, ANKLE + 0.05, -0.24)
             base = base.on(other(front), "foot_direction", 0.15, -0.6, 0.9).shift("pelvis", 0.0, -0.09, 0.03)
@@ -46,7 +46,7 @@ class RaisePoses:
         self.lower = float(style.stand.read("pelvis")[1] - self.base.read("pelvis")[1])
 
     def raising(self, side: Side) -> Rhythm:
-        """One arm up to the front and down again, over and over."""
+        """Build the rhythm of one arm that goes up to the front and down again."""
         climb, ahead = self.high - self.lower - 0.86, 0.38
 
         def beat(seconds: float) -> Key:
@@ -56,7 +56,7 @@ class RaisePoses:
         return beat
 
     def said(self, arm: Pair, hand: Pair | None = None) -> dict[str, str]:
-        """States with this performer's stance; the idle hand of a single dumbbell rests on the hip."""
+        """Return the states in this performer's stance; the idle hand of a single dumbbell rests on the hip."""
         holds = "grab" if self.kit == "plate" else "hold"
         if self.idle_side and isinstance(arm, str):
             arm = sided(self.idle_side, "bend", arm)
@@ -65,7 +65,7 @@ class RaisePoses:
         return states(arm=arm, hand=hand, leg=self.leg, foot=self.foot)
 
     def held_up(self, side: Side | None) -> Key:
-        """One arm, or both, straight out in front."""
+        """Return the pose with one arm, or both, straight out in front."""
         up = self.high - self.lower
         return (
             self.base.pair("hand", self.narrow, up, 0.52)
@@ -75,7 +75,7 @@ class RaisePoses:
 
 
 def front_raises(style: Style) -> Routine:
-    """Sets of both arms, of one arm, or of one after the other, with holds and rests."""
+    """Build a routine of sets with both arms, with one arm, or with alternating arms, with holds and rests."""
     poses = RaisePoses(style)
     kit = poses.kit
     together = both(poses.raising("left"), poses.raising("right"))
@@ -132,7 +132,7 @@ def _raise_props(style: Style, kit: str) -> PropMaker:
     hands: tuple[Side, ...] = (style.side,) if kit == "one dumbbell" else ("left", "right")
     plate = disc(np.array([0.0, -0.03, 0.06]), np.array([0.0, 0.0, 1.0]), 0.17, 0.04, DARK)
 
-    def make(pose: Pose, place: NDArray[np.float64], beat: Beat) -> list[Tube | HeldTube]:
+    def make(pose: Pose, position: NDArray[np.float64], beat: Beat) -> list[Tube | HeldTube]:
         if beat.phase.prop == "away":
             return []
         if kit == "bar":

@@ -1,6 +1,6 @@
-"""The actions of SynthTPS: who moves how, where it happens, and the people who stand around.
+"""The actions of SynthTPS: their motions, their scenery, and the bystanders.
 
-Families share props and places on purpose, so that a single frame is often ambiguous and the motion decides.
+Related actions share props and scenery on purpose: a single frame is often ambiguous, and only the motion decides.
 """
 
 from __future__ import annotations
@@ -45,19 +45,19 @@ LOOKS: tuple[str, ...] = ("gloves", "cap", "midriff", "barefoot", "skirt", "tank
 
 @dataclass(frozen=True)
 class SceneHints:
-    """Where an action happens, with how many people, and how much room one of them needs."""
+    """The scenery of an action, the size of a group, and the space for one performer."""
 
     places: tuple[str, ...]  # among "gym", "field", "street", "stage", "room", "park"
-    max_group: int  # people who do the action together
-    group_probability: float  # of more than one
-    height_metres: float  # from the floor to the highest that matters
-    width_metres: float  # of the floor one performer needs
-    hides_performer: bool = False  # a prop in front of the performer would hide them from a camera there
+    max_group: int  # largest number of people who do the action together
+    group_probability: float  # probability of more than one performer
+    height_metres: float  # height above the floor of everything that must be visible
+    width_metres: float  # width of the floor for one performer
+    hides_performer: bool = False  # whether a prop hides the performer from a camera in front
 
 
 @dataclass(frozen=True)
 class Action:
-    """How to build an action's routine, and where it happens."""
+    """The builder of an action's routine, and its scene hints."""
 
     build: Callable[[Style], Routine]
     hints: SceneHints
@@ -86,28 +86,28 @@ _REGISTRY: dict[str, Action] = {
 
 ACTIONS: tuple[str, ...] = tuple(_REGISTRY)
 
-_EVERYWHERE = ("street", "park", "room", "gym", "stage", "field")
+_ALL_PLACES = ("street", "park", "room", "gym", "stage", "field")
 _OTHERS: dict[str, Action] = {
-    "walking": Action(walking, SceneHints(_EVERYWHERE, 2, 0.2, 2.0, 2.0)),
+    "walking": Action(walking, SceneHints(_ALL_PLACES, 2, 0.2, 2.0, 2.0)),
     "running": Action(running, SceneHints(("street", "park", "field", "gym"), 2, 0.2, 2.0, 2.0)),
     "sitting_down": Action(sitting_down, SceneHints(("room", "park", "gym", "stage"), 2, 0.1, 1.9, 1.4)),
     "squatting": Action(squatting, SceneHints(("gym", "room", "park"), 3, 0.3, 1.9, 1.4)),
-    "waving": Action(waving, SceneHints(_EVERYWHERE, 2, 0.2, 2.1, 1.4)),
+    "waving": Action(waving, SceneHints(_ALL_PLACES, 2, 0.2, 2.1, 1.4)),
     "throwing_overhand": Action(throwing_overhand, SceneHints(("field", "park", "street"), 1, 0.0, 2.0, 2.0)),
     "stepping_up": Action(stepping_up, SceneHints(("gym", "room", "street", "park"), 2, 0.2, 2.2, 1.5)),
     "cycling": Action(cycling, SceneHints(("street", "park", "gym"), 1, 0.0, 1.9, 2.0)),
     "reaching": Action(reaching, SceneHints(("room", "gym", "street"), 1, 0.0, 2.1, 1.4)),
     "jumping_jacks": Action(jumping_jacks, SceneHints(("gym", "room", "park"), 3, 0.3, 2.2, 1.8)),
-    "clapping": Action(clapping, SceneHints(_EVERYWHERE, 3, 0.3, 2.1, 1.4)),
-    "talking": Action(talking, SceneHints(_EVERYWHERE, 2, 0.3, 1.9, 1.3)),
-    "looking_on": Action(looking_on, SceneHints(_EVERYWHERE, 2, 0.3, 1.9, 1.3)),
+    "clapping": Action(clapping, SceneHints(_ALL_PLACES, 3, 0.3, 2.1, 1.4)),
+    "talking": Action(talking, SceneHints(_ALL_PLACES, 2, 0.3, 1.9, 1.3)),
+    "looking_on": Action(looking_on, SceneHints(_ALL_PLACES, 2, 0.3, 1.9, 1.3)),
 }
 
 OTHER_MOTIONS: tuple[str, ...] = tuple(_OTHERS)  # of a scene's main person; no actions, never in a dataset
 
 
 def build_performer(action: str, rng: np.random.Generator, sizes: BodySizes) -> Performer:
-    """Build someone who does an action or another motion in their own manner; all they do follows from `rng`.
+    """Build a performer of an action or of another motion, with personal habits; `rng` determines everything.
 
     Raises:
         ConfigError: the action is not one of `ACTIONS` or `OTHER_MOTIONS`.
@@ -116,7 +116,7 @@ def build_performer(action: str, rng: np.random.Generator, sizes: BodySizes) -> 
 
 
 def build_routine(action: str, rng: np.random.Generator) -> Routine:
-    """The phases of someone who does an action in a manner of their own, without a body.
+    """Build the phases of a performer with personal habits, without a body.
 
     Raises:
         ConfigError: the action is not one of `ACTIONS` or `OTHER_MOTIONS`.
@@ -125,14 +125,14 @@ def build_routine(action: str, rng: np.random.Generator) -> Routine:
 
 
 def build_bystander(rng: np.random.Generator, sizes: BodySizes) -> Performer:
-    """Someone who does none of the actions, or only warms up; everything they do follows from `rng`."""
+    """Build a person who does none of the actions, or only warms up; `rng` determines everything."""
     shares = np.array([share for _, share in BYSTANDERS.values()])
     build = list(BYSTANDERS.values())[int(rng.choice(len(shares), p=shares / shares.sum()))][0]
     return _perform(build, rng, sizes)
 
 
 def scene_hints(action: str) -> SceneHints:
-    """Where an action happens, with how many people.
+    """Return the scenery of an action and the size of a group.
 
     Raises:
         ConfigError: the action is not one of `ACTIONS` or `OTHER_MOTIONS`.
@@ -141,10 +141,10 @@ def scene_hints(action: str) -> SceneHints:
 
 
 def _action(name: str) -> Action:
-    found = _REGISTRY.get(name) or _OTHERS.get(name)
-    if found is None:
+    action = _REGISTRY.get(name) or _OTHERS.get(name)
+    if action is None:
         raise ConfigError(f"action must be one of {', '.join((*ACTIONS, *OTHER_MOTIONS))}, got {name!r}")
-    return found
+    return action
 
 
 def _perform(build: Callable[[Style], Routine], rng: np.random.Generator, sizes: BodySizes) -> Performer:

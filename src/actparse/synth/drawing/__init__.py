@@ -1,1 +1,1 @@
-"""Cameras, surroundings and pictures of SynthTPS."""
+"""The cameras, the scenery and the pictures of SynthTPS."""

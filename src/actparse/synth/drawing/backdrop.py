@@ -1,4 +1,4 @@
-"""Places: a floor, what stands behind it, the light, and the furniture, with palettes made by hand."""
+"""Scenery: a floor, the wall or trees behind it, the sky, and furniture, in hand-made palettes."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from actparse.synth.motion.figure import Tube
 Image = NDArray[np.uint8]
 Singles = NDArray[np.float32]
 Color = tuple[int, int, int]
-TEXTURE = 512  # pixels, side of a surface's texture
-Build = Callable[[np.random.Generator, Floats, Floats], list[Mesh]]  # a seed, a place, a tone -> a thing
-PANORAMA_METRES = 26.0  # width that a wall's texture covers before it repeats
-FADE_FROM = np.float32(5)  # lengths of a ray from which on the floor's pattern fades
+TEXTURE = 512  # side of a texture, pixels
+Build = Callable[[np.random.Generator, Floats, Floats], list[Mesh]]  # random generator, position, colour -> meshes
+PANORAMA_METRES = 26.0  # width of the wall that its texture covers before it repeats
+FADE_FROM = np.float32(5)  # multiple of a ray of `Camera.rays` beyond which the pattern of the floor fades
 
 
 @dataclass(frozen=True)
 class Place:
-    """A kind of place: colours to choose from, and what its surfaces are made of."""
+    """A kind of scenery: colours to choose from, and the patterns of its surfaces."""
 
     floors: tuple[Color, ...]
     walls: tuple[Color, ...]
     floor_pattern: str  # "tiles", "planks", "grass", "asphalt", "mat"
     wall_pattern: str  # "panels", "brick", "curtain", "trees", "skyline"
-    sky: bool  # open above the wall
+    sky: bool  # whether the sky is visible above the wall
     wall_distance: tuple[float, float]  # metres behind the people
-    wall_height: float  # metres; what is above it is sky
+    wall_height: float  # metres; the sky is above it
     furniture: tuple[str, ...]
 
 
@@ -72,7 +72,7 @@ PLACES: dict[str, Place] = {
 
 
 def noise(rng: np.random.Generator, size: tuple[int, int], octaves: int = 5) -> Floats:
-    """Smooth noise (H, W) in 0..1 that wraps round at its borders well enough to be mirrored."""
+    """Draw smooth noise (H, W) in 0..1; its borders match well enough for a texture that repeats."""
     height, width = size
     total = np.zeros(size, np.float32)
     for octave in range(octaves):
@@ -84,27 +84,27 @@ def noise(rng: np.random.Generator, size: tuple[int, int], octaves: int = 5) -> 
 
 
 def floor_texture(rng: np.random.Generator, pattern: str, color: Color) -> Image:
-    """A floor of 8 x 8 metres (TEXTURE, TEXTURE, 3)."""
+    """Draw the texture of a floor of 8 x 8 metres (TEXTURE, TEXTURE, 3)."""
     grain = {"grass": 0.5, "asphalt": 0.25, "mat": 0.12, "planks": 0.2, "tiles": 0.1}[pattern]
     shade = 1 - grain / 2 + grain * noise(rng, (TEXTURE, TEXTURE), 7)
     texture = np.asarray(color, float) * shade[..., None]
     step = int(rng.integers(22, 60))
     if pattern in ("tiles", "mat"):
-        for at in range(0, TEXTURE, step * (2 if pattern == "mat" else 1)):
-            texture[at : at + 2] *= 0.75
-            texture[:, at : at + 2] *= 0.75
+        for start in range(0, TEXTURE, step * (2 if pattern == "mat" else 1)):
+            texture[start : start + 2] *= 0.75
+            texture[:, start : start + 2] *= 0.75
     if pattern == "planks":
-        for at in range(0, TEXTURE, step // 2):
-            texture[:, at : at + step // 2] *= rng.uniform(0.88, 1.08)
-            texture[:, at : at + 1] *= 0.7
+        for start in range(0, TEXTURE, step // 2):
+            texture[:, start : start + step // 2] *= rng.uniform(0.88, 1.08)
+            texture[:, start : start + 1] *= 0.7
     if pattern == "asphalt" and rng.random() < 0.5:
-        at = int(rng.integers(60, TEXTURE - 60))
-        texture[:, at : at + 6] = 205
+        start = int(rng.integers(60, TEXTURE - 60))
+        texture[:, start : start + 6] = 205
     return np.clip(texture, 0, 255).astype(np.uint8)
 
 
 def wall_texture(rng: np.random.Generator, place: Place, color: Color) -> Image:
-    """What stands behind the floor (TEXTURE / 4, TEXTURE, 4): RGB and opacity; row 0 is the top."""
+    """Draw the wall or trees behind the floor (TEXTURE / 4, TEXTURE, 4): RGB and opacity; row 0 is the top."""
     size = (TEXTURE // 4, TEXTURE)
     texture = np.asarray(color, float) * (0.85 + 0.3 * noise(rng, size)[..., None])
     opacity = np.full(size, 255, np.uint8)
@@ -124,8 +124,8 @@ def wall_texture(rng: np.random.Generator, place: Place, color: Color) -> Image:
 def _panels(rng: np.random.Generator, texture: Floats) -> None:
     height, width = texture.shape[:2]
     texture[int(height * 0.8) :] *= rng.uniform(0.7, 1.0)
-    for at in range(int(rng.integers(0, 40)), width, int(rng.integers(40, 110))):
-        texture[:, at : at + 2] *= 0.85
+    for start in range(int(rng.integers(0, 40)), width, int(rng.integers(40, 110))):
+        texture[:, start : start + 2] *= 0.85
     for _ in range(int(rng.integers(2, 7))):  # pictures, mirrors, windows, boards
         x, y = int(rng.integers(0, width - 60)), int(rng.integers(5, height // 2))
         w, h = int(rng.integers(14, 60)), int(rng.integers(12, 50))
@@ -169,78 +169,78 @@ class Backdrop:
         self._distance = rng.uniform(*place.wall_distance)
         warm = rng.uniform(-12, 12)
         self._sky = np.array([[165 + warm, 185, 208 - warm], [212 + warm, 218, 222 - warm]]) * rng.uniform(0.75, 1.08)
-        rng.random()  # unused, but without it a seed would show another place than in SynthTPS-1
+        rng.random()  # unused, but without this draw a seed would give other scenery than in SynthTPS-1
         self._offset = rng.uniform(0, PANORAMA_METRES)
-        self._turn = rng.uniform(-0.5, 0.5)  # of the floor's pattern
+        self._turn = rng.uniform(-0.5, 0.5)  # rotation of the floor's pattern, radians
         self._last: tuple[Floats, Image] | None = None
 
     def _surfaces(self, rng: np.random.Generator) -> tuple[Image, Image]:
-        """The textures of the floor and of the wall."""
+        """Draw the textures of the floor and of the wall."""
         floor = self.place.floors[rng.integers(len(self.place.floors))]
         wall = self.place.walls[rng.integers(len(self.place.walls))]
         return floor_texture(rng, self.place.floor_pattern, floor), wall_texture(rng, self.place, wall)
 
     def draw(self, camera: Camera) -> Image:
-        """The empty place (H, W, 3)."""
+        """Draw the scenery without people (H, W, 3)."""
         key = np.concatenate((camera.matrix().ravel(), camera.center))
         if self._last is not None and np.array_equal(self._last[0], key):
             return self._last[1].copy()
         rays = camera.rays(self.size)  # (3, H, W)
-        reach = np.float32(camera.eye[1]) / np.maximum(-rays[1], np.float32(1e-3))  # of the ray to the floor
+        reach = np.float32(camera.eye[1]) / np.maximum(-rays[1], np.float32(1e-3))  # length of the ray to the floor
         reach_wall = np.float32(camera.eye[2] + self._distance) / np.maximum(-rays[2], np.float32(1e-3))
         on_floor = (rays[1] < -1e-3) & (reach < reach_wall)  # (H, W)
         image = np.empty((*self.size, 3), np.uint8)
-        rows = np.flatnonzero(~on_floor.all(axis=1))
-        if len(rows):
-            self._draw_wall(image, slice(0, int(rows[-1]) + 1), camera, rays, reach_wall)
-        rows = np.flatnonzero(on_floor.any(axis=1))
-        if len(rows):
-            self._draw_floor(image, slice(int(rows[0]), None), camera, rays, reach, on_floor)
+        row_indices = np.flatnonzero(~on_floor.all(axis=1))
+        if len(row_indices):
+            self._draw_wall(image, slice(0, int(row_indices[-1]) + 1), camera, rays, reach_wall)
+        row_indices = np.flatnonzero(on_floor.any(axis=1))
+        if len(row_indices):
+            self._draw_floor(image, slice(int(row_indices[0]), None), camera, rays, reach, on_floor)
         self._last = (key, image)
         return image.copy()
 
     def _draw_sky(self, up: Singles) -> Image:
-        """Colours (R, W, 3) of rays that rise by `up` (R, W)."""
+        """Return the colours (R, W, 3) of rays that rise by `up` (R, W)."""
         levels = np.linspace(0, 1, 256)[:, None]
         table = np.clip(self._sky[1] * (1 - levels) + self._sky[0] * levels, 0, 255).astype(np.uint8)  # (256, 3)
         sky: Image = np.take(table, np.clip(up * 408, 0, 255).astype(np.uint8), axis=0)
         return sky
 
-    def _draw_wall(self, image: Image, rows: slice, camera: Camera, rays: Singles, reach: Singles) -> None:
-        x = np.float32(camera.eye[0] + self._offset) + reach[rows] * rays[0, rows]
-        y = np.float32(camera.eye[1]) + reach[rows] * rays[1, rows]
+    def _draw_wall(self, image: Image, row_range: slice, camera: Camera, rays: Singles, reach: Singles) -> None:
+        x = np.float32(camera.eye[0] + self._offset) + reach[row_range] * rays[0, row_range]
+        y = np.float32(camera.eye[1]) + reach[row_range] * rays[1, row_range]
         columns = x * np.float32(TEXTURE / PANORAMA_METRES)
         height = self._wall.shape[0]
         lines = np.clip((1 - y / np.float32(self.place.wall_height)) * np.float32(height), 0, height - 1)
-        seen = cv2.remap(self._wall, columns, lines, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+        wall = cv2.remap(self._wall, columns, lines, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
         if not self.place.sky:
-            image[rows] = seen[..., :3]
+            image[row_range] = wall[..., :3]
             return
-        edge = np.clip((np.float32(self.place.wall_height) - y) * 4, 0, 1) * (rays[2, rows] < -1e-3)
-        opacity = (seen[..., 3] * edge * np.float32(1 / 255))[..., None]
-        sky = self._draw_sky(rays[1, rows])
-        image[rows] = (sky + (seen[..., :3] - sky.astype(np.float32)) * opacity).astype(np.uint8)
+        edge = np.clip((np.float32(self.place.wall_height) - y) * 4, 0, 1) * (rays[2, row_range] < -1e-3)
+        opacity = (wall[..., 3] * edge * np.float32(1 / 255))[..., None]
+        sky = self._draw_sky(rays[1, row_range])
+        image[row_range] = (sky + (wall[..., :3] - sky.astype(np.float32)) * opacity).astype(np.uint8)
 
     def _draw_floor(
-        self, image: Image, rows: slice, camera: Camera, rays: Singles, reach: Singles, on_floor: NDArray[np.bool_]
+        self, image: Image, row_range: slice, camera: Camera, rays: Singles, reach: Singles, on_floor: NDArray[np.bool_]
     ) -> None:
-        length = reach[rows]
-        x = np.float32(camera.eye[0]) + length * rays[0, rows]
-        z = np.float32(camera.eye[2]) + length * rays[2, rows]
+        length = reach[row_range]
+        x = np.float32(camera.eye[0]) + length * rays[0, row_range]
+        z = np.float32(camera.eye[2]) + length * rays[2, row_range]
         cos, sin = (np.float32(f(self._turn) * TEXTURE / 8) for f in (np.cos, np.sin))  # the texture covers 8 m
-        seen = cv2.remap(
+        floor = cv2.remap(
             self._floor, cos * x - sin * z, sin * x + cos * z, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP
         )
-        distant = np.flatnonzero((length > FADE_FROM).any(axis=1))
-        if len(distant):  # fine patterns fade, or they would flicker
-            upper = slice(0, int(distant[-1]) + 1)
-            far = np.clip((length[upper] - FADE_FROM) * np.float32(1 / 12), 0, 1)[..., None]
-            seen[upper] = (seen[upper] + (self._floor_mean.astype(np.float32) - seen[upper]) * far).astype(np.uint8)
-        np.copyto(image[rows], seen, where=on_floor[rows][..., None])
+        far_rows = np.flatnonzero((length > FADE_FROM).any(axis=1))
+        if len(far_rows):  # fine patterns fade out because they would flicker
+            upper = slice(0, int(far_rows[-1]) + 1)
+            fade = np.clip((length[upper] - FADE_FROM) * np.float32(1 / 12), 0, 1)[..., None]
+            floor[upper] = (floor[upper] + (self._floor_mean.astype(np.float32) - floor[upper]) * fade).astype(np.uint8)
+        np.copyto(image[row_range], floor, where=on_floor[row_range][..., None])
 
 
 class VariedBackdrop(Backdrop):
-    """A place of the look "varied": photo-like surfaces; in a share of scenes one flat picture is all there is."""
+    """Scenery of the look "varied": photo-like surfaces, or in a share of scenes a single flat picture."""
 
     def __init__(self, rng: np.random.Generator, place: Place, size: tuple[int, int]) -> None:
         super().__init__(rng, place, size)
@@ -255,7 +255,7 @@ class VariedBackdrop(Backdrop):
         return floor, np.dstack((wall, np.full(wall.shape[:2], 255, np.uint8)))
 
     def draw(self, camera: Camera) -> Image:
-        """The empty place (H, W, 3)."""
+        """Draw the scenery without people (H, W, 3)."""
         return super().draw(camera) if self._flat is None else self._flat.copy()
 
 
@@ -263,72 +263,74 @@ METAL = np.array([96.0, 98.0, 104.0])
 WOOD = np.array([126.0, 94.0, 62.0])
 
 
-def furniture(rng: np.random.Generator, kind: str, at: Floats) -> list[Mesh]:
-    """A thing of `FURNITURE` that stands at (x, 0, z) metres."""
+def furniture(rng: np.random.Generator, kind: str, position: Floats) -> list[Mesh]:
+    """Build a piece of furniture of `FURNITURE` at (x, 0, z) metres."""
     tone = np.array([rng.uniform(50, 190)] * 3) + rng.normal(0, 14, 3)
-    return FURNITURE[kind](rng, at, tone)
+    return FURNITURE[kind](rng, position, tone)
 
 
-def _box(rng: np.random.Generator, at: Floats, tone: Floats) -> list[Mesh]:
+def _box(rng: np.random.Generator, position: Floats, tone: Floats) -> list[Mesh]:
     size = rng.uniform(0.3, 0.8, 3)
-    return [box_mesh(at + [0, size[1] / 2, 0], size, tone)]
+    return [box_mesh(position + [0, size[1] / 2, 0], size, tone)]
 
 
-def _cabinet(rng: np.random.Generator, at: Floats, tone: Floats) -> list[Mesh]:
+def _cabinet(rng: np.random.Generator, position: Floats, tone: Floats) -> list[Mesh]:
     size = np.array([rng.uniform(0.5, 1.4), rng.uniform(0.8, 1.9), 0.5])
-    return [box_mesh(at + [0, size[1] / 2, 0], size, WOOD * rng.uniform(0.7, 1.2))]
+    return [box_mesh(position + [0, size[1] / 2, 0], size, WOOD * rng.uniform(0.7, 1.2))]
 
 
-def _speaker(rng: np.random.Generator, at: Floats, tone: Floats) -> list[Mesh]:
+def _speaker(rng: np.random.Generator, position: Floats, tone: Floats) -> list[Mesh]:
     size = np.array([rng.uniform(0.5, 0.8), rng.uniform(0.9, 1.5), 0.5])
-    return [box_mesh(at + [0, size[1] / 2, 0], size, tone * 0.4)]
+    return [box_mesh(position + [0, size[1] / 2, 0], size, tone * 0.4)]
 
 
 def _seat(length: float) -> Build:
-    def build(rng: np.random.Generator, at: Floats, tone: Floats) -> list[Mesh]:
-        legs = [box_mesh(at + [x, 0.2, 0], np.array([0.06, 0.4, 0.35]), METAL) for x in (-length / 2.4, length / 2.4)]
-        return [box_mesh(at + [0, 0.43, 0], np.array([length, 0.07, 0.4]), WOOD * rng.uniform(0.7, 1.2)), *legs]
+    def build(rng: np.random.Generator, position: Floats, tone: Floats) -> list[Mesh]:
+        legs = [
+            box_mesh(position + [x, 0.2, 0], np.array([0.06, 0.4, 0.35]), METAL) for x in (-length / 2.4, length / 2.4)
+        ]
+        return [box_mesh(position + [0, 0.43, 0], np.array([length, 0.07, 0.4]), WOOD * rng.uniform(0.7, 1.2)), *legs]
 
     return build
 
 
-def _rack(rng: np.random.Generator, at: Floats, tone: Floats) -> list[Mesh]:
-    posts = [box_mesh(at + [x, 0.6, 0], np.array([0.06, 1.2, 0.3]), METAL) for x in (-0.6, 0.6)]
-    shelf = box_mesh(at + [0, 0.55, 0], np.array([1.3, 0.05, 0.3]), METAL)
-    return [*posts, shelf, *(_ball(at + [x, 0.68, 0], 0.1, tone * 0.5) for x in (-0.4, -0.1, 0.2, 0.45))]
+def _rack(rng: np.random.Generator, position: Floats, tone: Floats) -> list[Mesh]:
+    posts = [box_mesh(position + [x, 0.6, 0], np.array([0.06, 1.2, 0.3]), METAL) for x in (-0.6, 0.6)]
+    shelf = box_mesh(position + [0, 0.55, 0], np.array([1.3, 0.05, 0.3]), METAL)
+    return [*posts, shelf, *(_ball(position + [x, 0.68, 0], 0.1, tone * 0.5) for x in (-0.4, -0.1, 0.2, 0.45))]
 
 
-def _gym_ball(rng: np.random.Generator, at: Floats, tone: Floats) -> list[Mesh]:
-    return [_ball(at + [0, 0.3, 0], 0.3, tone)]
+def _gym_ball(rng: np.random.Generator, position: Floats, tone: Floats) -> list[Mesh]:
+    return [_ball(position + [0, 0.3, 0], 0.3, tone)]
 
 
-def _plant(rng: np.random.Generator, at: Floats, tone: Floats) -> list[Mesh]:
+def _plant(rng: np.random.Generator, position: Floats, tone: Floats) -> list[Mesh]:
     green = np.array([60.0, 100, 52])
-    spots = [at + rng.normal(0, 0.12, 3) + [0, 0.75, 0] for _ in range(4)]
-    pot = box_mesh(at + [0, 0.2, 0], np.array([0.3, 0.4, 0.3]), WOOD * rng.uniform(0.7, 1.2))
+    spots = [position + rng.normal(0, 0.12, 3) + [0, 0.75, 0] for _ in range(4)]
+    pot = box_mesh(position + [0, 0.2, 0], np.array([0.3, 0.4, 0.3]), WOOD * rng.uniform(0.7, 1.2))
     return [pot, *(_ball(spot, rng.uniform(0.12, 0.25), green) for spot in spots)]
 
 
-def _tree(rng: np.random.Generator, at: Floats, tone: Floats) -> list[Mesh]:
+def _tree(rng: np.random.Generator, position: Floats, tone: Floats) -> list[Mesh]:
     height = rng.uniform(2.2, 3.5)
     green = np.array([70.0, 104, 56]) * rng.uniform(0.75, 1.2)
-    spots = [at + rng.normal(0, 0.5, 3) * [1, 0.6, 1] + [0, height, 0] for _ in range(5)]
+    spots = [position + rng.normal(0, 0.5, 3) * [1, 0.6, 1] + [0, height, 0] for _ in range(5)]
     crown = [_ball(spot, rng.uniform(0.5, 0.9), green * rng.uniform(0.85, 1.15)) for spot in spots]
-    return [_post_mesh(at, height, 0.11, np.array([92.0, 74, 56])), *crown]
+    return [_post_mesh(position, height, 0.11, np.array([92.0, 74, 56])), *crown]
 
 
-def _fence(rng: np.random.Generator, at: Floats, tone: Floats) -> list[Mesh]:
-    rails = [box_mesh(at + [0, y, 0], np.array([4.0, 0.06, 0.05]), tone) for y in (0.5, 0.95)]
-    posts = [box_mesh(at + [x, 0.5, 0], np.array([0.07, 1.0, 0.07]), tone) for x in (-1.8, -0.6, 0.6, 1.8)]
+def _fence(rng: np.random.Generator, position: Floats, tone: Floats) -> list[Mesh]:
+    rails = [box_mesh(position + [0, y, 0], np.array([4.0, 0.06, 0.05]), tone) for y in (0.5, 0.95)]
+    posts = [box_mesh(position + [x, 0.5, 0], np.array([0.07, 1.0, 0.07]), tone) for x in (-1.8, -0.6, 0.6, 1.8)]
     return [*rails, *posts]
 
 
-def _post(rng: np.random.Generator, at: Floats, tone: Floats) -> list[Mesh]:
-    return [_post_mesh(at, 2.6, 0.04, METAL)]
+def _post(rng: np.random.Generator, position: Floats, tone: Floats) -> list[Mesh]:
+    return [_post_mesh(position, 2.6, 0.04, METAL)]
 
 
-def _lamp(rng: np.random.Generator, at: Floats, tone: Floats) -> list[Mesh]:
-    return [_post_mesh(at, 2.0, 0.04, METAL), _ball(at + [0, 2.0, 0], 0.16, np.array([235.0, 226, 200]))]
+def _lamp(rng: np.random.Generator, position: Floats, tone: Floats) -> list[Mesh]:
+    return [_post_mesh(position, 2.0, 0.04, METAL), _ball(position + [0, 2.0, 0], 0.16, np.array([235.0, 226, 200]))]
 
 
 FURNITURE: dict[str, Build] = {
@@ -354,8 +356,8 @@ def _ball(center: Floats, radius: float, color: Floats) -> Mesh:
     return tube_mesh(Tube(path, radii, _rgb(color), 9))
 
 
-def _post_mesh(at: Floats, height: float, radius: float, color: Floats) -> Mesh:
-    path = at + np.array([[0, 0, 0], [0, height / 2, 0], [0, height, 0], [0, height, 0]])
+def _post_mesh(position: Floats, height: float, radius: float, color: Floats) -> Mesh:
+    path = position + np.array([[0, 0, 0], [0, height / 2, 0], [0, height, 0], [0, height, 0]])
     return tube_mesh(Tube(path, np.array([radius, radius, radius, 1e-3]), _rgb(color), 8))
 
 

@@ -1,4 +1,4 @@
-"""The camera of a scene: where it stands, how it moves, what it projects where."""
+"""The camera of a scene: its position, its motion, and its projection."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Camera:
     center: Floats  # (2,) pixels
 
     def axes(self) -> Floats:
-        """Right, down and forward as rows (3, 3)."""
+        """Return the right, down and forward directions as rows (3, 3)."""
         forward = normalised(self.target - self.eye)
         right = normalised(cross(forward, UP))
         down = -cross(right, forward)
@@ -32,19 +32,19 @@ class Camera:
         return np.stack((cos * right - sin * down, sin * right + cos * down, forward))
 
     def project(self, points: Floats) -> tuple[Floats, Floats]:
-        """World points (..., 3) -> pixels (..., 2) and depths (...) in metres."""
-        seen = (points - self.eye) @ self.axes().T
-        depth = seen[..., 2]
-        return seen[..., :2] * (self.focal / np.maximum(depth, NEAR))[..., None] + self.center, depth
+        """Project world points (..., 3) to pixels (..., 2) and depths (...) in metres."""
+        camera_points = (points - self.eye) @ self.axes().T
+        depth = camera_points[..., 2]
+        return camera_points[..., :2] * (self.focal / np.maximum(depth, NEAR))[..., None] + self.center, depth
 
     def matrix(self) -> Floats:
-        """The projection (3, 4) of homogeneous world points."""
+        """Return the projection matrix (3, 4) of homogeneous world points."""
         intrinsic = np.array([[self.focal, 0, self.center[0]], [0, self.focal, self.center[1]], [0, 0, 1.0]])
         axes = self.axes()
         return intrinsic @ np.concatenate((axes, -(axes @ self.eye)[:, None]), axis=1)
 
     def rays(self, size: tuple[int, int]) -> NDArray[np.float32]:
-        """Directions (3, H, W) in the world of the pixels' centres, not normalised."""
+        """Return the world directions (3, H, W) of the pixels' centres, not normalised."""
         height, width = size
         x = ((np.arange(width) + 0.5 - self.center[0]) / self.focal).astype(np.float32)
         y = ((np.arange(height) + 0.5 - self.center[1]) / self.focal).astype(np.float32)
@@ -53,13 +53,13 @@ class Camera:
         return rays
 
     def scaled(self, factor: float) -> Camera:
-        """The same view in an image `factor` times as large."""
+        """Return the same view for an image `factor` times as large."""
         return Camera(self.eye, self.target, self.focal * factor, self.roll, self.center * factor)
 
 
 @dataclass(frozen=True)
 class Framing:
-    """Which shares of a performer are outside the picture, 0..1: 0 cuts nothing."""
+    """The shares of a performer outside the picture, 0..1: 0 cuts nothing."""
 
     bottom: float = 0.0  # of the height
     top: float = 0.0  # of the height; 0 if the bottom is cut
@@ -70,31 +70,31 @@ class Framing:
 def draw_framing(rng: np.random.Generator, *, bottom: float, side: float, top: float, lying: bool) -> Framing:
     """Draw which borders of the picture cut a performer.
 
-    Half of those who are cut at the bottom are seen from the waist up, the others from the shins to the thighs.
+    Of the performers cut at the bottom, half are visible from the waist up, the others are cut between shin and thigh.
 
     Args:
-        rng: six values are drawn from it in any case.
+        rng: random generator; it always draws six values.
         bottom: probability of a cut at the bottom.
         side: probability of a cut at the left or the right.
-        top: probability of a cut at the top, if none at the bottom.
-        lying: of somebody near the floor, less is cut.
+        top: probability of a cut at the top, if there is none at the bottom.
+        lying: whether the performer is near the floor; then less is cut.
     """
     chances, amounts = rng.random(3), rng.random(3)
     waist_up, share = amounts[0] < 0.5, float((2 * amounts[0]) % 1)
-    cut = 0.47 + 0.13 * share if waist_up else 0.1 + 0.35 * share
+    bottom_cut = 0.47 + 0.13 * share if waist_up else 0.1 + 0.35 * share
     is_cut = chances < (bottom, side, top)
-    beyond = 0.15 + 0.4 * float((2 * amounts[1]) % 1) if is_cut[1] else 0.0
+    side_cut = 0.15 + 0.4 * float((2 * amounts[1]) % 1) if is_cut[1] else 0.0
     return Framing(
-        bottom=(0.3 * cut if lying else cut) if is_cut[0] else 0.0,
+        bottom=(0.3 * bottom_cut if lying else bottom_cut) if is_cut[0] else 0.0,
         top=0.04 + 0.2 * float(amounts[2]) if is_cut[2] and not is_cut[0] else 0.0,
-        left=beyond if amounts[1] < 0.5 else 0.0,
-        right=0.0 if amounts[1] < 0.5 else beyond,
+        left=side_cut if amounts[1] < 0.5 else 0.0,
+        right=0.0 if amounts[1] < 0.5 else side_cut,
     )
 
 
 @dataclass(frozen=True)
 class CameraPath:
-    """How a camera moves over time: drifts sideways, pans, zooms, and trembles in a hand."""
+    """The motion of a camera over time: it drifts sideways, pans, zooms, and shakes like a hand-held one."""
 
     start: Camera
     drift: Floats  # (3,) metres per second
@@ -106,11 +106,11 @@ class CameraPath:
     tempo: float  # radians per second
 
     def at(self, time_seconds: float) -> Camera:
-        """The camera at a time; sway and drift are bounded, whatever the time."""
+        """Return the camera at a time; sway and drift are bounded for all times."""
         t, phase = time_seconds, self.sway_phase
         slow = np.sin(self.tempo * t + phase[:3])
         fast = np.sin(2.3 * t + phase[:2]) + 0.5 * np.sin(5.7 * t + phase[2:4])
-        travel = 6 * np.sin(t / 6)  # seconds' worth of drift, there and back
+        travel = 6 * np.sin(t / 6)  # seconds of drift; it goes forth and back
         return Camera(
             eye=self.start.eye + self.drift * travel + self.sway * slow,
             target=self.start.target + self.pan * travel,

@@ -1,4 +1,4 @@
-"""What cameras and codecs do to a picture, for the look "varied": exposure, colour, blur, noise, compression."""
+"""The effects of cameras and codecs on a picture, for the look "varied": exposure, colour, blur, noise, compression."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ Singles = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Effects:
-    """The effects of one video; `apply` is a function of the frame and its seed alone."""
+    """The effects of one video; `apply` depends only on the frame and on its seed."""
 
-    level: float  # grey level that the camera's automatic exposure comes near to
+    level: float  # target grey level of the camera's automatic exposure
     curves: NDArray[np.uint8]  # (256, 3): gamma, contrast and colour cast of each channel
     saturation: float  # 0 is grey
-    light: Singles | None  # (H, W) light that differs over the frame: vignettes, spots, haze; None: even
-    kernel: Singles | None  # of blur by motion or bad focus; None: sharp
-    shrink: float  # the picture goes through one this many times as small
+    light: Singles | None  # (H, W) factors of uneven light: vignettes, spots, haze; None: even light
+    kernel: Singles | None  # blur by motion or bad focus; None: sharp
+    shrink: float  # factor by which the picture is reduced and enlarged again
     noise: float  # sigma, grey levels
-    quality: int  # of JPEG, 0 to 100; 0: none
+    quality: int  # JPEG quality, 0 to 100; 0: no compression
 
     def apply(self, image: Image, rng: np.random.Generator) -> Image:
-        """Return the frame (H, W, 3) with all effects; `rng` makes its noise."""
+        """Return the frame (H, W, 3) with all effects; `rng` draws its noise."""
         height, width = image.shape[:2]
         gain = float(np.clip((self.level / max(float(image.mean()), 1.0)) ** 0.75, 0.5, 3.0))
         if self.light is not None:
@@ -48,28 +48,29 @@ class Effects:
             image = np.asarray(cv2.resize(image, small, interpolation=cv2.INTER_AREA), np.uint8)
         if self.noise > 0.5:
             grain = rng.standard_normal(image.shape[:2], np.float32) * np.float32(self.noise)
-            colored = cv2.merge([grain, np.roll(grain, 7, axis=0), np.roll(grain, 5, axis=1)])  # a third of the draws
+            # one draw for three channels
+            colored = cv2.merge([grain, np.roll(grain, 7, axis=0), np.roll(grain, 5, axis=1)])
             image = np.asarray(cv2.add(image, colored, dtype=cv2.CV_8U), np.uint8)
         if self.quality:
-            image = _compressed(image, self.quality)
+            image = _compress(image, self.quality)
         if self.shrink > 1:
             image = np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
         return image
 
 
-def _compressed(image: Image, quality: int) -> Image:
-    done, data = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, quality))
-    assert done, "an image in memory can always be encoded"
+def _compress(image: Image, quality: int) -> Image:
+    success, data = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, quality))
+    assert success, "an image in memory can always be encoded"
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
 
 
 def draw_effects(rng: np.random.Generator, size: tuple[int, int]) -> Effects:
-    """Choose the effects of a video whose frames have this (height, width)."""
+    """Draw the effects of a video whose frames have this (height, width)."""
     return Effects(
         level=float(np.clip(112 * np.exp(rng.normal(0, 0.3)), 35, 190)),
         curves=_curves(rng),
         saturation=float(
-            rng.choice([1.0, rng.uniform(0.4, 1.0), rng.uniform(1.0, 1.4), rng.uniform(0.0, 0.2)], p=_OFTEN)
+            rng.choice([1.0, rng.uniform(0.4, 1.0), rng.uniform(1.0, 1.4), rng.uniform(0.0, 0.2)], p=_SATURATION_SHARES)
         ),
         light=_uneven_light(rng, size) if rng.random() < 0.5 else None,
         kernel=_kernel(rng, min(size) / 240),
@@ -79,11 +80,11 @@ def draw_effects(rng: np.random.Generator, size: tuple[int, int]) -> Effects:
     )
 
 
-_OFTEN = (0.35, 0.3, 0.28, 0.07)
+_SATURATION_SHARES = (0.35, 0.3, 0.28, 0.07)
 
 
 def _curves(rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Gamma and contrast, then a colour cast: (256, 3)."""
+    """Draw the tone curves (256, 3): gamma and contrast, then a colour cast."""
     level = np.linspace(0, 1, 256)[:, None]
     gamma = np.exp(rng.normal(0, 0.22))
     contrast = np.exp(rng.normal(0, 0.18))
@@ -93,7 +94,7 @@ def _curves(rng: np.random.Generator) -> NDArray[np.uint8]:
 
 
 def _uneven_light(rng: np.random.Generator, size: tuple[int, int]) -> Singles:
-    """Light that falls unevenly (H, W): a gradient, soft patches, dark corners."""
+    """Draw light that falls unevenly (H, W): a gradient, soft patches, dark corners."""
     height, width = size
     x, y = np.linspace(-1, 1, width, dtype=np.float32), np.linspace(-1, 1, height, dtype=np.float32)[:, None]
     angle = rng.uniform(0, 2 * np.pi)
@@ -104,7 +105,7 @@ def _uneven_light(rng: np.random.Generator, size: tuple[int, int]) -> Singles:
 
 
 def _kernel(rng: np.random.Generator, scale: float) -> Singles | None:
-    """A blur's kernel, pixels times `scale`: none, bad focus, a moving camera."""
+    """Draw a blur kernel, in pixels times `scale`: none, bad focus, or a moving camera."""
     kind = rng.random()
     if kind < 0.45:
         return None

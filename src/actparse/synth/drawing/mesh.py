@@ -1,4 +1,4 @@
-"""Quads of round sections: the one kind of surface that bodies, props and furniture are made of."""
+"""Meshes of quads with round cross-sections, from which bodies, props and furniture are made."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 from actparse.synth.motion.figure import Tube
 
 Floats = NDArray[np.float64]
-NO_PERSON = 255  # id of what belongs to nobody but hides what is behind it
+NO_PERSON = 255  # id of surfaces that belong to nobody but hide people
 
 
 @dataclass(frozen=True)
 class Mesh:
     """Quads in one frame: `vertices` (V, 3) metres; `quads` (Q, 4) indices; `colors` (Q, 3) RGB; `ids` (Q,) uint8.
 
-    `texels` (Q, 5), in the look "varied": a texture's number, its column and row at the quad's first corner, and how
-    far both go to the corner opposite. None where a quad has one colour.
+    `texels` (Q, 5), in the look "varied": the index of a texture, its column and row at the first corner of the quad,
+    and the distances in columns and rows to the opposite corner. None: every quad has one colour.
     """
 
     vertices: Floats
@@ -29,48 +29,44 @@ class Mesh:
 
 
 def ring_quads(num_rings: int, sides: int, first: int = 0) -> NDArray[np.int64]:
-    """Quads between neighbouring rings: ((num_rings - 1) * sides, 4) indices, wound so that they face outwards."""
+    """Return the quads between neighbouring rings, ((num_rings - 1) * sides, 4) indices, facing outwards."""
     ring = np.arange(num_rings - 1)[:, None] * sides
     side = np.arange(sides)[None]
-    after = (side + 1) % sides
-    quads = np.stack((ring + side, ring + after, ring + sides + after, ring + sides + side), axis=-1)
+    next_side = (side + 1) % sides
+    quads = np.stack((ring + side, ring + next_side, ring + sides + next_side, ring + sides + side), axis=-1)
     return first + quads.reshape(-1, 4)
 
 
 def circle(sides: int) -> tuple[Floats, Floats]:
-    """Cosine and sine of evenly spaced angles, (sides,) each."""
+    """Return cosine and sine of evenly spaced angles, (sides,) each."""
     angles = 2 * np.pi * np.arange(sides) / sides
     return np.cos(angles), np.sin(angles)
 
 
 def normalised(vectors: Floats) -> Floats:
-    """Vectors (..., 3) at length 1; zero vectors stay zero."""
+    """Scale vectors (..., 3) to length 1; zero vectors stay zero."""
     lengths = np.sqrt((vectors**2).sum(axis=-1, keepdims=True))
     unit: Floats = vectors / np.maximum(lengths, 1e-9)
     return unit
 
 
 def cross(a: Floats, b: Floats) -> Floats:
-    """Cross product of vectors (..., 3); faster than numpy's for small arrays."""
-    if a.ndim == b.ndim == 1:  # plain floats take a tenth of the time that arrays of one number take
+    """Return the cross product of vectors (..., 3); faster than that of numpy for small arrays."""
+    if a.ndim == b.ndim == 1:  # plain floats are ten times as fast as arrays of one value
         (ax, ay, az), (bx, by, bz) = a.tolist(), b.tolist()
         return np.array([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx])
-    return _cross_rows(a, b)
-
-
-def _cross_rows(a: Floats, b: Floats) -> Floats:
-    ax, ay, az = a[..., 0], a[..., 1], a[..., 2]
-    bx, by, bz = b[..., 0], b[..., 1], b[..., 2]
-    return np.stack((ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx), axis=-1)
+    x1, y1, z1 = a[..., 0], a[..., 1], a[..., 2]
+    x2, y2, z2 = b[..., 0], b[..., 1], b[..., 2]
+    return np.stack((y1 * z2 - z1 * y2, z1 * x2 - x1 * z2, x1 * y2 - y1 * x2), axis=-1)
 
 
 def tube_mesh(tube: Tube) -> Mesh:
-    """The surface of a tube along its path, closed where its radius comes down to nothing."""
+    """Build the surface of a tube along its path, closed where its radius is almost 0."""
     path = np.asarray(tube.path, np.float64)
     steps = np.diff(path, axis=0)
     tangents = normalised(np.concatenate((steps[:1], steps[:-1] + steps[1:], steps[-1:])))  # (K, 3)
-    flat = (tangents**2).sum(axis=1) < 0.5  # a ring on its neighbour: take the whole path's direction
-    tangents[flat] = normalised(path[-1] - path[0])
+    is_degenerate = (tangents**2).sum(axis=1) < 0.5  # two rings at one point: use the direction of the path
+    tangents[is_degenerate] = normalised(path[-1] - path[0])
     reference = np.where(np.abs(tangents[:, 1:2]) > 0.9, [[1.0, 0.0, 0.0]], [[0.0, 1.0, 0.0]])
     u = normalised(cross(reference, tangents))
     v = cross(tangents, u)
@@ -83,7 +79,7 @@ def tube_mesh(tube: Tube) -> Mesh:
 
 
 def box_mesh(center: Floats, size: Floats, color: Floats) -> Mesh:
-    """An upright box: `center` (3,), `size` (3,) metres."""
+    """Build an upright box: `center` (3,), `size` (3,) metres."""
     corners = np.array(
         [[x, y, z] for y in (-0.5, 0.5) for x, z in ((-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5))]
     )
@@ -93,12 +89,12 @@ def box_mesh(center: Floats, size: Floats, color: Floats) -> Mesh:
 
 
 def moved(mesh: Mesh, rotation: Floats, offset: Floats) -> Mesh:
-    """The mesh turned by (3, 3), then shifted by (3,)."""
+    """Rotate a mesh by (3, 3), then shift it by (3,)."""
     return Mesh(mesh.vertices @ rotation.T + offset, mesh.quads, mesh.colors, mesh.ids, mesh.texels)
 
 
 def joined(meshes: list[Mesh]) -> Mesh:
-    """Several meshes as one; there must be at least one."""
+    """Join one or more meshes into one."""
     firsts = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes[:-1])])
     texels = [mesh.texels for mesh in meshes if mesh.texels is not None]
     if len(texels) not in (0, len(meshes)):
@@ -113,9 +109,9 @@ def joined(meshes: list[Mesh]) -> Mesh:
 
 
 def textured(mesh: Mesh, layer: int, *, texels: float = 24.0) -> Mesh:
-    """The mesh with texture number `layer`, of which each quad shows a square of `texels` texels."""
+    """Add texture `layer` to a mesh; each quad shows a square of `texels` texels."""
     if mesh.texels is not None:
         return mesh
-    places = np.tile([float(layer), 0.0, 0.0, texels, texels], (len(mesh.quads), 1))
-    places[:, 1] = np.arange(len(mesh.quads)) * 7.0  # neighbours show other pieces of it
-    return Mesh(mesh.vertices, mesh.quads, mesh.colors, mesh.ids, places)
+    quad_texels = np.tile([float(layer), 0.0, 0.0, texels, texels], (len(mesh.quads), 1))
+    quad_texels[:, 1] = np.arange(len(mesh.quads)) * 7.0  # neighbouring quads show different pieces of the texture
+    return Mesh(mesh.vertices, mesh.quads, mesh.colors, mesh.ids, quad_texels)

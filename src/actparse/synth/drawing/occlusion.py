@@ -1,4 +1,4 @@
-"""What lies over the picture in the look "varied": things close to the camera, captions, bars of a letterbox."""
+"""Layers over the picture in the look "varied": objects close to the camera, captions, letterbox bars."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from actparse.synth.drawing.texture import any_color, draw_limb, surface
 
 Image = NDArray[np.uint8]
 Size = tuple[int, int]
-MAX_COVERED = 0.45  # share of the frame that a layer may hide; what hides more is left out
+MAX_COVERED = 0.45  # share of the frame; a layer that hides more is dropped
 
 
 @dataclass(frozen=True)
 class Overlay:
-    """A picture (H, W, 3) and where it is opaque (H, W) bool; it slides by up to `slide` (2,) pixels in `seconds`."""
+    """A picture (H, W, 3) with its opaque pixels (H, W) bool; it slides by up to `slide` (2,) pixels in `seconds`."""
 
     image: Image
     opaque: NDArray[np.bool_]
@@ -27,28 +27,28 @@ class Overlay:
     seconds: float = 5.0
 
     def put(self, image: Image, ids: Image, time_seconds: float) -> None:
-        """Draw it over an image (H, W, 3) and hide what it covers in the id plane (H, W), both in place."""
+        """Draw the overlay on an image (H, W, 3) and mark its pixels in the id plane (H, W), both in place."""
         shift = np.round(self.slide * np.sin(time_seconds / self.seconds * 2 * np.pi)).astype(int)
-        source, target = zip(*(_shifted(int(by)) for by in shift[::-1]), strict=True)  # rows, columns
+        source, target = zip(*(_overlap_slices(int(by)) for by in shift[::-1]), strict=True)  # rows, columns
         opaque = self.opaque[source]
         image[target][opaque] = self.image[source][opaque]
         ids[target][opaque] = NO_PERSON
 
 
-def _shifted(by: int) -> tuple[slice, slice]:
-    """The part of an axis that is still inside after a shift, and where it comes to."""
-    if by >= 0:
-        return slice(None, -by or None), slice(by, None)
-    return slice(-by, None), slice(None, by)
+def _overlap_slices(shift: int) -> tuple[slice, slice]:
+    """Return the slice of an axis that stays inside after a shift, and its new position."""
+    if shift >= 0:
+        return slice(None, -shift or None), slice(shift, None)
+    return slice(-shift, None), slice(None, shift)
 
 
 def draw_overlays(rng: np.random.Generator, size: Size, people: Floats, *, occluder_share: float) -> list[Overlay]:
-    """Choose what hides people and what is written over them.
+    """Draw the occluders in front of people and the text or bars over the picture.
 
     Args:
-        rng: where it comes from.
+        rng: random generator.
         size: (height, width), pixels.
-        people: (K, 2) keypoints of the people, pixels: occluders are put near one of them.
+        people: (K, 2) keypoints of the people, pixels; each occluder is placed near one of them.
         occluder_share: probability of an occluder.
     """
     overlays = []
@@ -64,28 +64,29 @@ def draw_overlays(rng: np.random.Generator, size: Size, people: Floats, *, occlu
     return [overlay for overlay in overlays if 0 < overlay.opaque.mean() < MAX_COVERED]
 
 
-Draw = Callable[[np.random.Generator, Image, Image, Floats], None]  # rng, image, mask (H, W) 0 or 255, where
+# random generator, image, mask (H, W) 0 or 255, position
+Draw = Callable[[np.random.Generator, Image, Image, Floats], None]
 
 
-def _overlay(rng: np.random.Generator, size: Size, draw: Draw, at: Floats, slide: Floats) -> Overlay:
+def _overlay(rng: np.random.Generator, size: Size, draw: Draw, position: Floats, slide: Floats) -> Overlay:
     image = np.zeros((*size, 3), np.uint8)
     mask = np.zeros(size, np.uint8)
-    draw(rng, image, mask, at)
+    draw(rng, image, mask, position)
     return Overlay(image, mask > 0, slide)
 
 
-def _box(rng: np.random.Generator, image: Image, mask: Image, at: Floats) -> None:
-    """Furniture, a wall's edge, a sign: a turned rectangle beside or over the point."""
+def _box(rng: np.random.Generator, image: Image, mask: Image, position: Floats) -> None:
+    """Draw furniture, the edge of a wall or a sign: a rotated rectangle beside or over the point."""
     reach = min(mask.shape) * rng.uniform(0.06, 0.5, 2)
-    center = at + rng.normal(0, 0.5, 2) * reach
+    center = position + rng.normal(0, 0.5, 2) * reach
     angle = 0.0 if rng.random() < 0.6 else float(rng.uniform(0, 90))
     corners = cv2.boxPoints((tuple(center.tolist()), tuple(reach.tolist()), angle))
     cv2.fillConvexPoly(mask, np.round(corners).astype(np.int32), 255)
     image[:] = surface(rng, mask.shape)
 
 
-def _bars(rng: np.random.Generator, image: Image, mask: Image, at: Floats) -> None:
-    """A fence, a cage, a rail or a pole in front."""
+def _bars(rng: np.random.Generator, image: Image, mask: Image, position: Floats) -> None:
+    """Draw a fence, a cage, a rail or a pole."""
     reach = 2 * max(mask.shape)
     angle = rng.choice([0.0, np.pi / 2, rng.uniform(0, np.pi)]) + rng.normal(0, 0.03)
     along, across = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
@@ -93,39 +94,41 @@ def _bars(rng: np.random.Generator, image: Image, mask: Image, at: Floats) -> No
     count = int(rng.choice([1, 1, 2, 5]))
     gap = width + rng.uniform(0.05, 0.3) * min(mask.shape)
     color = any_color(rng)
-    for number in range(count):
-        middle = at + across * gap * (number - count // 2)
+    for index in range(count):
+        middle = position + across * gap * (index - count // 2)
         start, end = (np.round(middle + sign * reach * along).astype(int).tolist() for sign in (-1, 1))
         for plane, ink in ((mask, 255), (image, np.clip(color * rng.uniform(0.8, 1.2), 0, 255).tolist())):
             cv2.line(plane, start, end, ink, width)
 
 
-def _foliage(rng: np.random.Generator, image: Image, mask: Image, at: Floats) -> None:
+def _foliage(rng: np.random.Generator, image: Image, mask: Image, position: Floats) -> None:
     reach = min(mask.shape) * rng.uniform(0.08, 0.25)
     base = np.array([rng.uniform(40, 130), rng.uniform(70, 160), rng.uniform(30, 90)])
     for _ in range(int(rng.integers(15, 90))):
-        place = np.round(at + rng.normal(0, reach, 2)).astype(int).tolist()
+        center = np.round(position + rng.normal(0, reach, 2)).astype(int).tolist()
         axes = (int(rng.integers(2, 12)), int(rng.integers(1, 6)))
         angle = float(rng.uniform(0, 180))
         leaf = np.clip(base * rng.uniform(0.5, 1.5), 0, 255).tolist()
         for plane, ink in ((mask, 255), (image, leaf)):
-            cv2.ellipse(plane, place, axes, angle, 0.0, 360.0, ink, -1)
+            cv2.ellipse(plane, center, axes, angle, 0.0, 360.0, ink, -1)
 
 
-def _limb(rng: np.random.Generator, image: Image, mask: Image, at: Floats) -> None:
-    """An arm or a leg of somebody close to the camera."""
+def _limb(rng: np.random.Generator, image: Image, mask: Image, position: Floats) -> None:
+    """Draw an arm or a leg of a person close to the camera."""
     for _ in range(int(rng.integers(1, 3))):
-        drawn = np.zeros_like(image)
-        draw_limb(rng, drawn, at + rng.normal(0, 0.15, 2) * min(mask.shape), min(mask.shape) * rng.uniform(0.25, 0.8))
-        shown = drawn.any(axis=2)
-        image[shown] = drawn[shown]
-        mask[shown] = 255
+        limb = np.zeros_like(image)
+        draw_limb(
+            rng, limb, position + rng.normal(0, 0.15, 2) * min(mask.shape), min(mask.shape) * rng.uniform(0.25, 0.8)
+        )
+        is_limb = limb.any(axis=2)
+        image[is_limb] = limb[is_limb]
+        mask[is_limb] = 255
 
 
-def _blob(rng: np.random.Generator, image: Image, mask: Image, at: Floats) -> None:
-    """Somebody's head or shoulder, a ball, a pot: an ellipse."""
+def _blob(rng: np.random.Generator, image: Image, mask: Image, position: Floats) -> None:
+    """Draw a head or shoulder, a ball or a pot: an ellipse."""
     axes = np.maximum(2, np.round(min(mask.shape) * rng.uniform(0.04, 0.22, 2))).astype(int).tolist()
-    center = np.round(at + rng.normal(0, 12, 2)).astype(int).tolist()
+    center = np.round(position + rng.normal(0, 12, 2)).astype(int).tolist()
     cv2.ellipse(mask, center, axes, float(rng.uniform(0, 180)), 0.0, 360.0, 255, -1)
     image[:] = surface(rng, mask.shape)
 
@@ -135,28 +138,28 @@ def _words(rng: np.random.Generator) -> str:
     return "".join(" " if rng.random() < 0.15 else letter for letter in letters)
 
 
-def _caption(rng: np.random.Generator, image: Image, mask: Image, at: Floats) -> None:
-    """A line of text somewhere, with or without a box behind it, or a logo in a corner."""
+def _caption(rng: np.random.Generator, image: Image, mask: Image, position: Floats) -> None:
+    """Draw lines of text with or without a box behind them, or a logo in a corner."""
     height, width = mask.shape
     scale = float(rng.uniform(0.35, 1.1) * height / 240)
     thick = int(rng.integers(1, 3))
     font = int(rng.choice([cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_COMPLEX]))
     for _ in range(int(rng.integers(1, 3))):
         text = _words(rng)
-        (wide, tall), below = cv2.getTextSize(text, font, scale, thick)
-        x = int(rng.integers(0, max(1, width - min(wide, width // 2))))
-        y = int(rng.choice([tall + 4, height - below - 4, rng.integers(tall, height)]))
+        (text_width, text_height), baseline = cv2.getTextSize(text, font, scale, thick)
+        x = int(rng.integers(0, max(1, width - min(text_width, width // 2))))
+        y = int(rng.choice([text_height + 4, height - baseline - 4, rng.integers(text_height, height)]))
         ink, paper = any_color(rng).tolist(), any_color(rng).tolist()
         if rng.random() < 0.4:
-            corners = (x - 4, y - tall - 4), (x + wide + 4, y + below + 2)
+            corners = (x - 4, y - text_height - 4), (x + text_width + 4, y + baseline + 2)
             for plane, color in ((mask, 255), (image, paper)):
                 cv2.rectangle(plane, *corners, color, -1)
         for plane, color in ((mask, 255), (image, ink)):
             cv2.putText(plane, text, (x, y), font, scale, color, thick)
 
 
-def _letterbox(rng: np.random.Generator, image: Image, mask: Image, at: Floats) -> None:
-    """Bars of one colour above and below, or left and right."""
+def _letterbox(rng: np.random.Generator, image: Image, mask: Image, position: Floats) -> None:
+    """Draw bars of one colour above and below, or left and right."""
     share = rng.uniform(0.05, 0.17)
     if rng.random() < 0.5:
         bar = max(1, round(mask.shape[0] * share))

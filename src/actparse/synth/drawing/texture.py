@@ -1,4 +1,4 @@
-"""Procedural textures for the look "varied": cloth, skin, floors, walls and pictures of nothing in particular."""
+"""Procedural textures for the look "varied": cloth, skin, floors, walls and random pictures."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def place_color(rng: np.random.Generator) -> Floats:
 
 def skin_color(rng: np.random.Generator) -> Floats:
     """Return a skin colour (3,) between two neighbouring tones from very light to very dark."""
-    at = rng.uniform(0, len(SKIN_TONES) - 1)
-    low = int(at)
+    tone = rng.uniform(0, len(SKIN_TONES) - 1)
+    index = int(tone)
     tones = np.array(SKIN_TONES, float)
-    mixed = tones[low] + (at - low) * (tones[min(low + 1, len(tones) - 1)] - tones[low])
+    mixed = tones[index] + (tone - index) * (tones[min(index + 1, len(tones) - 1)] - tones[index])
     return np.asarray(np.clip(mixed * rng.uniform(0.85, 1.1) + rng.normal(0, 3, 3), 8, 252), np.float64)
 
 
@@ -50,11 +50,11 @@ def clouds(rng: np.random.Generator, size: Size, *, octaves: int = 4, start: int
     """Return noise of several octaves (H, W), mean about 0, most of it in -1..1.
 
     Args:
-        rng: where the numbers come from.
+        rng: random generator.
         size: (height, width).
-        octaves: each has twice the cells of the one before.
-        start: cells of the first octave along the shorter side.
-        fall: how much weaker each octave is than the one before.
+        octaves: number of octaves; each has twice the cells of the previous one.
+        start: number of cells of the first octave along the shorter side.
+        fall: factor by which each octave is weaker than the previous one.
     """
     height, width = size
     total = np.zeros(size, np.float32)
@@ -89,22 +89,22 @@ def cloth(rng: np.random.Generator, *, busy: float = 0.6) -> Image:
 def _stripes(rng: np.random.Generator, colors: Singles) -> None:
     period = int(rng.choice([4, 6, 8, 10, 16, 32]))
     width = max(1, int(period * rng.uniform(0.15, 0.6)))
-    rows = np.arange(CLOTH_SIDE) % period < width
+    is_stripe = np.arange(CLOTH_SIDE) % period < width
     if rng.random() < 0.65:
-        colors[rows] = any_color(rng)
+        colors[is_stripe] = any_color(rng)
     else:
-        colors[:, rows] = any_color(rng)
+        colors[:, is_stripe] = any_color(rng)
 
 
 def _plaid(rng: np.random.Generator, colors: Singles) -> None:
     for _ in range(int(rng.integers(1, 4))):
         period = int(rng.choice([8, 16, 32]))
-        rows = (np.arange(CLOTH_SIDE) + int(rng.integers(period))) % period < max(
+        is_stripe = (np.arange(CLOTH_SIDE) + int(rng.integers(period))) % period < max(
             1, int(period * rng.uniform(0.1, 0.5))
         )
         color = any_color(rng).astype(np.float32)
-        colors[rows] = 0.5 * colors[rows] + 0.5 * color
-        colors[:, rows] = 0.5 * colors[:, rows] + 0.5 * color
+        colors[is_stripe] = 0.5 * colors[is_stripe] + 0.5 * color
+        colors[:, is_stripe] = 0.5 * colors[:, is_stripe] + 0.5 * color
 
 
 def _gradient(rng: np.random.Generator, colors: Singles) -> None:
@@ -119,21 +119,21 @@ def _camouflage(rng: np.random.Generator, colors: Singles) -> None:
 
 
 def _print(rng: np.random.Generator, colors: Singles) -> None:
-    """Draw a picture or letters where the chest is, on a shirt."""
+    """Draw a picture or letters on the chest of a shirt."""
     center = (int(rng.integers(36, 48)), int(rng.integers(24, 40)))
     if rng.random() < 0.5:
         word = "".join(chr(int(code)) for code in rng.integers(65, 91, int(rng.integers(2, 6))))
-        place = (max(center[0] - 14, 0), center[1])
+        origin = (max(center[0] - 14, 0), center[1])
         scale = float(rng.uniform(0.35, 0.8))
-        written = np.ascontiguousarray(colors, np.uint8)
-        ink, thick = any_color(rng).tolist(), int(rng.integers(1, 3))
-        cv2.putText(written, word, place, cv2.FONT_HERSHEY_DUPLEX, scale, ink, thick)
-        colors[:] = written
+        canvas = np.ascontiguousarray(colors, np.uint8)
+        ink, thickness = any_color(rng).tolist(), int(rng.integers(1, 3))
+        cv2.putText(canvas, word, origin, cv2.FONT_HERSHEY_DUPLEX, scale, ink, thickness)
+        colors[:] = canvas
         return
     for _ in range(int(rng.integers(1, 5))):
-        at = (center[0] + int(rng.normal(0, 5)), center[1] + int(rng.normal(0, 5)))
+        position = (center[0] + int(rng.normal(0, 5)), center[1] + int(rng.normal(0, 5)))
         axes = (int(rng.integers(2, 12)), int(rng.integers(2, 12)))
-        cv2.ellipse(colors, at, axes, float(rng.uniform(0, 180)), 0.0, 360.0, any_color(rng).tolist(), -1)
+        cv2.ellipse(colors, position, axes, float(rng.uniform(0, 180)), 0.0, 360.0, any_color(rng).tolist(), -1)
 
 
 def _dots(rng: np.random.Generator, colors: Singles) -> None:
@@ -146,13 +146,13 @@ def _dots(rng: np.random.Generator, colors: Singles) -> None:
 def _flowers(rng: np.random.Generator, colors: Singles) -> None:
     inks = [any_color(rng).tolist() for _ in range(3)]
     for _ in range(40):
-        at = (int(rng.integers(CLOTH_SIDE)), int(rng.integers(CLOTH_SIDE)))
+        position = (int(rng.integers(CLOTH_SIDE)), int(rng.integers(CLOTH_SIDE)))
         axes = (int(rng.integers(1, 6)), int(rng.integers(1, 6)))
-        cv2.ellipse(colors, at, axes, float(rng.uniform(0, 180)), 0.0, 360.0, inks[int(rng.integers(3))], -1)
+        cv2.ellipse(colors, position, axes, float(rng.uniform(0, 180)), 0.0, 360.0, inks[int(rng.integers(3))], -1)
 
 
 def _panel(rng: np.random.Generator, colors: Singles) -> None:
-    """Give a part of the way round another colour: a side stripe, an open jacket."""
+    """Draw a second colour on a part of the circumference: a side stripe, an open jacket."""
     first, width = int(rng.integers(CLOTH_SIDE)), int(rng.integers(3, 26))
     colors[:, (first + np.arange(width)) % CLOTH_SIDE] = any_color(rng)
 
@@ -191,7 +191,7 @@ def surface(rng: np.random.Generator, size: Size) -> Image:
 
 
 def _noise_photo(rng: np.random.Generator, size: Size) -> Image:
-    """Colours that flow into each other, as a photo far out of focus."""
+    """Draw blended colours, like a photo far out of focus."""
     fields = [clouds(rng, size, octaves=6, start=int(rng.integers(1, 5)), fall=rng.uniform(1.3, 2.2)) for _ in range(2)]
     low, high, other = (place_color(rng).astype(np.float32) for _ in range(3))
     share = np.clip(fields[0] + 0.5, 0, 1)[..., None]
@@ -215,9 +215,9 @@ def _planks(rng: np.random.Generator, size: Size) -> Image:
     grid = rng.standard_normal((max(2, height // 2), max(2, width // 40)), np.float32)
     shade = np.asarray(cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC), np.float32) * 0.08
     step = int(rng.integers(8, 40))
-    for at in range(0, height, step):
-        shade[at : at + step] += rng.normal(0, 0.09)
-        shade[at] -= 0.35
+    for start in range(0, height, step):
+        shade[start : start + step] += rng.normal(0, 0.09)
+        shade[start] -= 0.35
     wood = shaded(base, shade)
     return wood if rng.random() < 0.5 else np.ascontiguousarray(cv2.resize(wood.transpose(1, 0, 2), (width, height)))
 
@@ -226,13 +226,13 @@ def _bricks(rng: np.random.Generator, size: Size) -> Image:
     height, width = size
     rows, columns = int(rng.integers(6, 20)), int(rng.integers(12, 60))
     brick, mortar = place_color(rng), place_color(rng)
-    tall, wide = max(3, height // rows), max(4, width // columns)
+    brick_height, brick_width = max(3, height // rows), max(4, width // columns)
     y, x = np.mgrid[:height, :width]
-    x = x + (y // tall % 2) * (wide // 2)
-    tone = rng.normal(0, 0.14, (height // tall + 1, width // wide + 2)).astype(np.float32)
-    shade = tone[y // tall, x // wide] + clouds(rng, size, octaves=6) * np.float32(0.08)
+    x = x + (y // brick_height % 2) * (brick_width // 2)
+    tone = rng.normal(0, 0.14, (height // brick_height + 1, width // brick_width + 2)).astype(np.float32)
+    shade = tone[y // brick_height, x // brick_width] + clouds(rng, size, octaves=6) * np.float32(0.08)
     image = shaded(brick, shade)
-    image[(y % tall == 0) | (x % wide == 0)] = mortar
+    image[(y % brick_height == 0) | (x % brick_width == 0)] = mortar
     return image
 
 
@@ -255,7 +255,7 @@ def _tiles(rng: np.random.Generator, size: Size) -> Image:
 
 
 def _clutter(rng: np.random.Generator, size: Size) -> Image:
-    """Many things of all sizes one over the other: shelves, crowds and rooms as a network sees them."""
+    """Draw many overlapping objects of all sizes, like shelves, crowds and rooms."""
     image = _noise_photo(rng, size)
     for _ in range(int(rng.integers(15, 70))):
         add_thing(rng, image)
@@ -265,12 +265,12 @@ def _clutter(rng: np.random.Generator, size: Size) -> Image:
 def _windows(rng: np.random.Generator, size: Size) -> Image:
     image = _gradient_wall(rng, size)
     height, width = size
-    tall, wide = int(rng.integers(12, max(13, height // 2))), int(rng.integers(10, 70))
+    window_height, window_width = int(rng.integers(12, max(13, height // 2))), int(rng.integers(10, 70))
     gap, glass, frame = int(rng.integers(4, 40)), place_color(rng), place_color(rng).tolist()
-    for y in range(int(rng.integers(0, tall)), height, tall + gap):
-        for x in range(int(rng.integers(0, wide)), width, wide + gap):
-            image[y : y + tall, x : x + wide] = np.clip(glass * rng.uniform(0.6, 1.2), 0, 255)
-            cv2.rectangle(image, (x, y), (x + wide, y + tall), frame, 1)
+    for y in range(int(rng.integers(0, window_height)), height, window_height + gap):
+        for x in range(int(rng.integers(0, window_width)), width, window_width + gap):
+            image[y : y + window_height, x : x + window_width] = np.clip(glass * rng.uniform(0.6, 1.2), 0, 255)
+            cv2.rectangle(image, (x, y), (x + window_width, y + window_height), frame, 1)
     return image
 
 
@@ -278,10 +278,10 @@ def _foliage(rng: np.random.Generator, size: Size) -> Image:
     base = np.array([rng.uniform(40, 120), rng.uniform(70, 140), rng.uniform(30, 80)])
     image = shaded(base * 0.6, clouds(rng, size, octaves=6) * np.float32(0.3))
     for _ in range(250):
-        at = (int(rng.integers(size[1])), int(rng.integers(size[0])))
+        position = (int(rng.integers(size[1])), int(rng.integers(size[0])))
         axes = (int(rng.integers(1, 9)), int(rng.integers(1, 6)))
         leaf = np.clip(base * rng.uniform(0.5, 1.6) + rng.normal(0, 8, 3), 0, 255).tolist()
-        cv2.ellipse(image, at, axes, float(rng.uniform(0, 180)), 0.0, 360.0, leaf, -1)
+        cv2.ellipse(image, position, axes, float(rng.uniform(0, 180)), 0.0, 360.0, leaf, -1)
     return image
 
 
@@ -292,21 +292,21 @@ SURFACES: tuple[Callable[[np.random.Generator, Size], Image], ...] = (
 
 
 def add_thing(rng: np.random.Generator, image: Image) -> None:
-    """Draw one random thing into an image (H, W, 3): a box, a blob, a bar, a word, or what looks like a limb."""
+    """Draw one random object into an image (H, W, 3): a box, a blob, a bar, a word, or a limb."""
     height, width = image.shape[:2]
-    at = np.array([rng.uniform(0, width), rng.uniform(0, height)])
+    position = np.array([rng.uniform(0, width), rng.uniform(0, height)])
     reach = min(height, width) * rng.uniform(0.04, 0.4)
     kind = rng.random()
     if kind < 0.35:
         points = cv2.boxPoints(
-            (tuple(at), (reach * rng.uniform(0.2, 2), reach), float(rng.choice([0, 0, rng.uniform(0, 90)])))
+            (tuple(position), (reach * rng.uniform(0.2, 2), reach), float(rng.choice([0, 0, rng.uniform(0, 90)])))
         )
         cv2.fillConvexPoly(image, np.round(points).astype(np.int32), place_color(rng).tolist())
     elif kind < 0.5:
         axes = (max(1, int(reach * rng.uniform(0.2, 1))), max(1, int(reach * rng.uniform(0.2, 1))))
         cv2.ellipse(
             image,
-            tuple(at.astype(int).tolist()),
+            tuple(position.astype(int).tolist()),
             axes,
             float(rng.uniform(0, 180)),
             0.0,
@@ -316,36 +316,36 @@ def add_thing(rng: np.random.Generator, image: Image) -> None:
         )
     elif kind < 0.65:
         step = rng.normal(0, 2 * reach, 2)
-        start, end = np.round(at - step).astype(int).tolist(), np.round(at + step).astype(int).tolist()
+        start, end = np.round(position - step).astype(int).tolist(), np.round(position + step).astype(int).tolist()
         cv2.line(image, start, end, place_color(rng).tolist(), int(rng.integers(1, max(2, int(reach * 0.25) + 2))))
     elif kind < 0.75:
         word = "".join(chr(int(code)) for code in rng.integers(65, 123, int(rng.integers(3, 12))))
-        place = tuple(at.astype(int).tolist())
+        origin = tuple(position.astype(int).tolist())
         cv2.putText(
-            image, word, place, cv2.FONT_HERSHEY_SIMPLEX, float(rng.uniform(0.3, 1.2)), place_color(rng).tolist(), 1
+            image, word, origin, cv2.FONT_HERSHEY_SIMPLEX, float(rng.uniform(0.3, 1.2)), place_color(rng).tolist(), 1
         )
     else:
-        draw_limb(rng, image, at, reach * 1.5)
+        draw_limb(rng, image, position, reach * 1.5)
 
 
 def draw_limb(rng: np.random.Generator, image: Image, start: Sequence[float] | Floats, length: float) -> None:
-    """Draw an arm-like or leg-like thing: two tapering bones, cloth or skin, with a knob or a wedge at the end."""
+    """Draw a shape like an arm or a leg: two tapering bones, cloth or skin, with an ellipse at the end."""
     color = skin_color(rng) if rng.random() < 0.6 else any_color(rng)
     angle = rng.uniform(0, 2 * np.pi)
     bend = rng.uniform(-2, 2)
     points = [np.asarray(start, float)]
     for turn in (angle, angle + bend):
         points.append(points[-1] + length / 2 * np.array([np.cos(turn), np.sin(turn)]))
-    wide = max(1.0, length * rng.uniform(0.07, 0.14))
+    thickness = max(1.0, length * rng.uniform(0.07, 0.14))
     colors = [any_color(rng) if rng.random() < 0.4 else color, color]
     for index in range(2):
-        for share in np.linspace(0, 1, max(2, int(length / 2 / max(wide * 0.5, 1)) + 1)):
-            at = points[index] + share * (points[index + 1] - points[index])
-            radius = max(1, round(wide * (1 - 0.3 * (index + share) / 2)))
+        for share in np.linspace(0, 1, max(2, int(length / 2 / max(thickness * 0.5, 1)) + 1)):
+            point = points[index] + share * (points[index + 1] - points[index])
+            radius = max(1, round(thickness * (1 - 0.3 * (index + share) / 2)))
             tone = np.clip(colors[index] * (0.85 + 0.2 * share), 0, 255)
-            cv2.circle(image, tuple(np.round(at).astype(int).tolist()), radius, tone.tolist(), -1)
+            cv2.circle(image, tuple(np.round(point).astype(int).tolist()), radius, tone.tolist(), -1)
     end = np.round(points[-1]).astype(int).tolist()
-    axes = (max(1, round(wide * 1.5)), max(1, round(wide * 0.9)))
+    axes = (max(1, round(thickness * 1.5)), max(1, round(thickness * 0.9)))
     cv2.ellipse(
         image, end, axes, float(np.degrees(angle + bend)), 0.0, 360.0, np.clip(color * 1.05, 0, 255).tolist(), -1
     )

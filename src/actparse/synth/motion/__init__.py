@@ -1,1 +1,1 @@
-"""How motions are written down: key poses, phases, reaching, style, props."""
+"""The description of motions: key poses, phases, reach, personal style and props."""

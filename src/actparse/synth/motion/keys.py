@@ -1,8 +1,8 @@
-"""A pose as one row of numbers that can be mixed, shifted and mirrored; the alphabet that motions are written in.
+"""A pose as one vector of values that can be mixed, shifted and mirrored: the unit that motions are written in.
 
-Positions are metres of a person of scale 1 (about 1.75 m tall), in the person's own frame (`figure`); a bigger body
-stretches them. The pelvis of that person stands at 0.944, the shoulders at 1.4, the ankles at 0.08; an arm is 0.55
-long, a leg 0.85.
+Positions are in metres for a person of scale 1 (about 1.75 m tall), in the frame of the person (`figure`); a larger
+body stretches them. When this person stands, the pelvis is at 0.944, the shoulders at 1.4 and the ankles at 0.08; an
+arm is 0.55 long, a leg 0.85.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _WIDTHS: dict[str, int] = {
     **{f"{side}_{limb}": 3 for limb in _LIMBS for side in SIDES},
     "left_grip": 1,
     "right_grip": 1,
-    "prop": 3,  # where a free prop is
-    "travel": 3,  # moves the whole person
-    "heading": 1,  # turns the whole person about the vertical axis through `travel`
+    "prop": 3,  # position of a prop that no hand holds
+    "travel": 3,  # moves the person
+    "heading": 1,  # turns the person about the vertical axis through `travel`
 }
 
 
@@ -42,21 +42,21 @@ NUM_VALUES = sum(_WIDTHS.values())
 
 
 def _mirror_table() -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """For each value of the mirrored row: which value it comes from, and its sign."""
+    """Return for each value of the mirrored vector the index of its source value, and its sign."""
     order, signs = np.arange(NUM_VALUES), np.ones(NUM_VALUES)
-    for name, place in CHANNELS.items():
-        other = name.translate(str.maketrans({}))
+    for name, channel in CHANNELS.items():
+        source = name.translate(str.maketrans({}))
         if name.startswith("left_"):
-            other = "right_" + name.removeprefix("left_")
+            source = "right_" + name.removeprefix("left_")
         elif name.startswith("right_"):
-            other = "left_" + name.removeprefix("right_")
-        order[place] = np.arange(NUM_VALUES)[CHANNELS[other]]
+            source = "left_" + name.removeprefix("right_")
+        order[channel] = np.arange(NUM_VALUES)[CHANNELS[source]]
         if name in _ROTATIONS:
-            signs[place] = (1.0, -1.0, -1.0)
+            signs[channel] = (1.0, -1.0, -1.0)
         elif name == "heading":
-            signs[place] = -1.0
+            signs[channel] = -1.0
         elif _WIDTHS[name] == 3:
-            signs[place.start] = -1.0
+            signs[channel.start] = -1.0
     return order, signs
 
 
@@ -65,32 +65,32 @@ _MIRROR_ORDER, _MIRROR_SIGNS = _mirror_table()
 
 @dataclass(frozen=True)
 class Key:
-    """A pose, or an offset to one: `values` (NUM_VALUES,). Every method returns a new Key."""
+    """A pose or an offset to a pose: `values` (NUM_VALUES,). Every method returns a new Key."""
 
     values: NDArray[np.float64]
 
     def read(self, name: str) -> NDArray[np.float64]:
-        """A channel's values, (3,) or (1,)."""
+        """Return the values of a channel, (3,) or (1,)."""
         return self.values[CHANNELS[name]]
 
     def put(self, name: str, *value: float) -> Key:
-        """Set a channel."""
+        """Set the values of a channel."""
         values = self.values.copy()
         values[CHANNELS[name]] = value
         return Key(values)
 
     def shift(self, name: str, *offset: float) -> Key:
-        """Add to a channel."""
+        """Add an offset to a channel."""
         values = self.values.copy()
         values[CHANNELS[name]] += offset
         return Key(values)
 
     def on(self, side: Side, limb: str, outward: float, up: float, forward: float) -> Key:
-        """Set one side's limb channel; `outward` counts away from the body's middle."""
+        """Set the limb channel of one side; `outward` is the distance from the middle of the body."""
         return self.put(f"{side}_{limb}", SIDE_SIGN[side] * outward, up, forward)
 
     def nudge(self, side: Side, limb: str, outward: float, up: float, forward: float) -> Key:
-        """Add to one side's limb channel."""
+        """Add an offset to the limb channel of one side."""
         return self.shift(f"{side}_{limb}", SIDE_SIGN[side] * outward, up, forward)
 
     def pair(self, limb: str, outward: float, up: float, forward: float) -> Key:
@@ -98,19 +98,19 @@ class Key:
         return self.on("left", limb, outward, up, forward).on("right", limb, outward, up, forward)
 
     def nudge_pair(self, limb: str, outward: float, up: float, forward: float) -> Key:
-        """Add to a limb channel on both sides, mirrored."""
+        """Add an offset to a limb channel on both sides, mirrored."""
         return self.nudge("left", limb, outward, up, forward).nudge("right", limb, outward, up, forward)
 
     def grip(self, left: float, right: float) -> Key:
-        """Close the hands: 0 open .. 1 fist."""
+        """Close the hands: 0 is open, 1 a fist."""
         return self.put("left_grip", left).put("right_grip", right)
 
     def mirrored(self) -> Key:
-        """The same pose seen in a mirror: left and right change places."""
+        """Return the mirror image of the pose, with left and right exchanged."""
         return Key(self.values[_MIRROR_ORDER] * _MIRROR_SIGNS)
 
     def plus(self, offset: Key, weight: float = 1.0) -> Key:
-        """Add an offset, `weight` times."""
+        """Add an offset, multiplied by `weight`."""
         return Key(self.values + weight * offset.values)
 
 
@@ -118,7 +118,7 @@ NOTHING = Key(np.zeros(NUM_VALUES))  # the offset that changes nothing
 
 
 def standing(*, stance: float = 0.12, slouch: float = 0.03) -> Key:
-    """Upright, arms hanging, feet `stance` from the middle."""
+    """Return an upright pose with hanging arms and each foot `stance` from the middle."""
     return (
         NOTHING.put("pelvis", 0.0, STAND, 0.0)
         .put("spine_rotation", slouch, 0.0, 0.0)
@@ -132,32 +132,32 @@ def standing(*, stance: float = 0.12, slouch: float = 0.03) -> Key:
 
 
 def mix(first: Key, second: Key, weight: float) -> Key:
-    """From `first` (weight 0) to `second` (weight 1)."""
+    """Interpolate from `first` (weight 0) to `second` (weight 1)."""
     return Key(first.values + (second.values - first.values) * weight)
 
 
 def ease(progress: float) -> float:
-    """0..1 to 0..1 with rest at both ends; outside it is clipped."""
+    """Map 0..1 to 0..1 with zero speed at both ends; values outside are clipped."""
     x = min(max(progress, 0.0), 1.0)
     return x * x * (3.0 - 2.0 * x)
 
 
 def wave(cycles: float) -> float:
-    """Sine of a number of cycles."""
+    """Return the sine of a phase in cycles."""
     return float(np.sin(2 * np.pi * cycles))
 
 
 def bump(cycles: float) -> float:
-    """0 to 1 and back once a cycle, at rest at 0 and at 1."""
+    """Return a value that goes from 0 to 1 and back once a cycle, with zero speed at 0 and at 1."""
     return float(0.5 - 0.5 * np.cos(2 * np.pi * cycles))
 
 
 def half_bump(cycles: float) -> float:
-    """A bump in the first half of every cycle, rest in the second; for what two sides do by turns."""
-    place = cycles % 1.0
-    return bump(place * 2.0) if place < 0.5 else 0.0
+    """Return a bump in the first half of every cycle and 0 in the second, for sides that take turns."""
+    progress = cycles % 1.0
+    return bump(progress * 2.0) if progress < 0.5 else 0.0
 
 
 def total(offsets: Sequence[Key]) -> Key:
-    """The sum of offsets."""
+    """Return the sum of the offsets."""
     return Key(np.sum([offset.values for offset in offsets], axis=0)) if offsets else NOTHING

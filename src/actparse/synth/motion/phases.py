@@ -1,7 +1,7 @@
-"""Named phases and the performer that plays them: label and motion stand in one line, so they cannot drift apart.
+"""Named phases and the performer that plays them; labels and motion are defined together, so they always agree.
 
-A phase eases from the pose before it to its goal and then holds, with a rhythm laid over it (steps, jumps, jabs). The
-state of a part changes where the joints do (`onset_seconds`), so labels neither lead the pose nor follow it.
+A phase moves smoothly from the previous pose to its goal and then holds it, with a rhythm added to it (steps, jumps,
+jabs). The state of a part changes when its joints do (`onset_seconds`), so labels neither lead the pose nor lag it.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from actparse.synth.motion.figure import BodySizes, HeldTube, Moment, Pose, Tube
 from actparse.synth.motion.keys import CHANNELS, NOTHING, Key, ease, mix
 from actparse.synth.motion.reach import key_to_pose
 
-Rhythm = Callable[[float], Key]  # seconds -> an offset to the pose; continuous
+Rhythm = Callable[[float], Key]  # seconds -> offset to the pose; continuous
 Pair = str | tuple[str, str]  # a state of both sides, or (left, right)
 
-MAX_FADE_SECONDS = 0.6  # from one rhythm to the next
-MIN_SCRIPT_SECONDS = 32.0  # a performer's script; after it the phases repeat
-MOVING_STATES = frozenset({"step", "swing", "strike", "applaud", "carry"})  # start and end with the motion
-TOUCHING_STATES = frozenset({"hold", "grab", "push"})  # of a hand: from the touch until it lets go
-TOUCH_SHARE = 0.8  # of a move's time until the hand is at what it reaches for: 90 % of the eased way
-RELEASE_SHARE = 0.33  # of a move's time until a hand has left what it held: 25 % of the eased way
+MAX_FADE_SECONDS = 0.6  # of the transition from one rhythm to the next
+MIN_SCRIPT_SECONDS = 32.0  # shortest script of a performer; at its end the phases repeat
+MOVING_STATES = frozenset({"step", "swing", "strike", "applaud", "carry"})  # these start and end with the motion
+TOUCHING_STATES = frozenset({"hold", "grab", "push"})  # of a hand: these last from the touch until the hand lets go
+TOUCH_SHARE = 0.8  # share of a move's time until the hand touches its target: 90 % of the eased distance
+RELEASE_SHARE = 0.33  # share of a move's time until the hand has let go: 25 % of the eased distance
 
 
 def states(
@@ -41,18 +41,18 @@ def states(
     leg: Pair = "stand",
     foot: Pair = "step_on",
 ) -> dict[str, str]:
-    """The states of all ten parts; a pair is (left, right)."""
-    said = {"head": head, "hip": hip}
+    """Return the states of all ten parts; a pair is (left, right)."""
+    states_by_part = {"head": head, "hip": hip}
     for group, pair in (("arm", arm), ("hand", hand), ("leg", leg), ("foot", foot)):
         left, right = (pair, pair) if isinstance(pair, str) else pair
-        said |= {f"left_{group}": left, f"right_{group}": right}
-    return {part: said[part] for part in PARTS}
+        states_by_part |= {f"left_{group}": left, f"right_{group}": right}
+    return {part: states_by_part[part] for part in PARTS}
 
 
-def mirrored_states(said: dict[str, str]) -> dict[str, str]:
-    """Left and right change places."""
+def mirrored_states(states_by_part: dict[str, str]) -> dict[str, str]:
+    """Exchange the states of left and right."""
     swap = {"left": "right", "right": "left"}
-    return {part: said[_swap_side(part, swap)] for part in PARTS}
+    return {part: states_by_part[_swap_side(part, swap)] for part in PARTS}
 
 
 def _swap_side(part: str, swap: dict[str, str]) -> str:
@@ -67,11 +67,11 @@ class Phase:
     name: str
     seconds: float  # greater than 0
     goal: Key
-    states: dict[str, str]  # of its goal; those of the phase before it last until `onset_seconds`
-    move: float = 0.7  # seconds until the goal is reached; at most `seconds` is used
-    arc: Key = NOTHING  # offset in the middle of the way to the goal: a foot that steps is lifted
+    states: dict[str, str]  # of the goal; those of the previous phase last until `onset_seconds`
+    move: float = 0.7  # seconds until the goal is reached, limited to `seconds`
+    arc: Key = NOTHING  # offset that is largest halfway to the goal: it lifts a stepping foot, for example
     rhythm: Rhythm | None = None
-    prop: str = ""  # what the prop does: a word between the motion and its prop maker
+    prop: str = ""  # what the prop does: a word that the motion passes to its prop maker
 
     def __post_init__(self) -> None:
         if not self.seconds > 0:
@@ -80,7 +80,7 @@ class Phase:
             raise ConfigError(f"phase.states must name the ten parts, got {sorted(self.states)}")
 
     def mirrored(self) -> Phase:
-        """The same phase with left and right changed."""
+        """Return the same phase with left and right exchanged."""
         beat = self.rhythm
         rhythm = None if beat is None else (lambda seconds: beat(seconds).mirrored())
         return replace(
@@ -95,32 +95,32 @@ class Phase:
 
 @dataclass(frozen=True)
 class Beat:
-    """Where a performer is in its script at one time."""
+    """The position of a performer in its script at one time."""
 
     seconds: float
     phase: Phase
     previous: Phase
-    elapsed: float  # seconds since the phase began
-    progress: float  # 0..1, eased: from the previous goal to this one
-    fade: float  # 0..1, eased: from the previous rhythm to this one
+    elapsed: float  # seconds since the start of the phase
+    progress: float  # 0..1, eased: from the previous goal to the goal of this phase
+    fade: float  # 0..1, eased: from the previous rhythm to the rhythm of this phase
 
 
 def onset_seconds(phase: Phase, previous: Phase, part: str) -> float:
-    """Return the seconds from a phase's start until a part is in the phase's state; before, it is in the previous one.
+    """Return the seconds from the start of a phase until a part changes from its previous state to the phase's state.
 
-    A pose counts from the middle of the move to it, a motion from the middle of the fade between two rhythms, a touch
-    from the end of the move and until the start of the next.
+    The state of a pose starts in the middle of the move to it, that of a motion in the middle of the fade between two
+    rhythms. A touch lasts from near the end of the move to it until shortly after the start of the next move.
     """
-    before, after = previous.states[part], phase.states[part]
-    way = min(phase.move, phase.seconds)
-    if before == after:
+    old_state, new_state = previous.states[part], phase.states[part]
+    move_seconds = min(phase.move, phase.seconds)
+    if old_state == new_state:
         return 0.0
-    touched, touches = before in TOUCHING_STATES, after in TOUCHING_STATES
-    if touched != touches:
-        return (TOUCH_SHARE if touches else RELEASE_SHARE) * way
-    if touches or not MOVING_STATES.isdisjoint((before, after)):
-        return 0.5 * min(way, MAX_FADE_SECONDS)
-    return 0.5 * way
+    was_touching, is_touching = old_state in TOUCHING_STATES, new_state in TOUCHING_STATES
+    if was_touching != is_touching:
+        return (TOUCH_SHARE if is_touching else RELEASE_SHARE) * move_seconds
+    if is_touching or not MOVING_STATES.isdisjoint((old_state, new_state)):
+        return 0.5 * min(move_seconds, MAX_FADE_SECONDS)
+    return 0.5 * move_seconds
 
 
 def state_spans(phases: Sequence[Phase]) -> Iterator[tuple[dict[str, str], float]]:
@@ -130,28 +130,27 @@ def state_spans(phases: Sequence[Phase]) -> Iterator[tuple[dict[str, str], float
         onsets = {part: onset_seconds(phase, previous, part) for part in PARTS}
         ends = sorted({0.0, *onsets.values(), phase.seconds})
         for start, end in itertools.pairwise(ends):
-            said = {part: (phase if onsets[part] <= start else previous).states[part] for part in PARTS}
-            yield said, end - start
+            states_by_part = {part: (phase if onsets[part] <= start else previous).states[part] for part in PARTS}
+            yield states_by_part, end - start
 
 
-PropMaker = Callable[
-    [Pose, NDArray[np.float64], Beat], "list[Tube | HeldTube]"
-]  # pose, the prop's place (metres), beat
+# pose, position of the prop (metres), beat -> props
+PropMaker = Callable[[Pose, NDArray[np.float64], Beat], "list[Tube | HeldTube]"]
 
 
 class Performer(Protocol):
-    """One person of a scene: what it does at any time, and what it may wear."""
+    """One person of a scene: the motion at any time, and the clothes that suit it."""
 
-    look: dict[str, float]  # chance of gloves, cap, midriff, barefoot, skirt, tank
+    look: dict[str, float]  # probability of gloves, cap, midriff, barefoot, skirt, tank
 
     def at(self, time_seconds: float) -> Moment:
-        """Pose, states and props at a time of 0 or more; the same time always gives the same moment."""
+        """Return pose, states and props at a time of 0 or more; equal times give equal moments."""
         ...
 
 
 @dataclass(frozen=True)
 class Routine:
-    """What an action's builder writes: its phases, one after the other and then again, and its props."""
+    """The result of an action's builder: the phases, which repeat in order, and the props."""
 
     phases: tuple[Phase, ...]
     props: PropMaker | None = None
@@ -159,7 +158,7 @@ class Routine:
 
 
 class ScriptedPerformer:
-    """Plays a routine over and over, from `start_seconds` of it on."""
+    """A performer that repeats a routine, beginning at `start_seconds`."""
 
     def __init__(self, routine: Routine, sizes: BodySizes, *, start_seconds: float = 0.0) -> None:
         if not routine.phases:
@@ -172,43 +171,43 @@ class ScriptedPerformer:
         self._start_seconds = start_seconds
 
     def at(self, time_seconds: float) -> Moment:
-        """Pose, states and props at a time of 0 or more; the same time always gives the same moment."""
-        beat, before = self._beat(time_seconds)
-        key = _blend(beat, before)
+        """Return pose, states and props at a time of 0 or more; equal times give equal moments."""
+        beat, previous_goal = self._beat(time_seconds)
+        key = _blend(beat, previous_goal)
         pose, prop = key_to_pose(key, self.sizes)
         props = [] if self._props is None else self._props(pose, prop, beat)
         return Moment(pose, _states_at(beat), props)
 
     def _beat(self, time_seconds: float) -> tuple[Beat, Key]:
-        """The beat at a time, and the goal of the phase before it."""
+        """Return the beat at a time, and the goal of the previous phase."""
         seconds = self._start_seconds + time_seconds
         within = seconds % self._starts[-1]
         index = min(bisect_right(self._starts, within) - 1, len(self._phases) - 1)
         phase, previous = self._phases[index], self._phases[index - 1]
         elapsed = within - self._starts[index]
-        before = previous.goal if index else _unwound(previous.goal, phase.goal)
-        way = min(phase.move, phase.seconds)
-        progress, fade = ease(elapsed / way), ease(elapsed / min(way, MAX_FADE_SECONDS))
-        return Beat(seconds, phase, previous, elapsed, progress, fade), before
+        previous_goal = previous.goal if index else _remove_turns(previous.goal, phase.goal)
+        move_seconds = min(phase.move, phase.seconds)
+        progress, fade = ease(elapsed / move_seconds), ease(elapsed / min(move_seconds, MAX_FADE_SECONDS))
+        return Beat(seconds, phase, previous, elapsed, progress, fade), previous_goal
 
 
 def _states_at(beat: Beat) -> dict[str, str]:
-    said = dict(beat.phase.states)
+    states_by_part = dict(beat.phase.states)
     if beat.elapsed < min(beat.phase.move, beat.phase.seconds):
-        for part, before in beat.previous.states.items():
-            if before != said[part] and beat.elapsed < onset_seconds(beat.phase, beat.previous, part):
-                said[part] = before
-    return said
+        for part, previous_state in beat.previous.states.items():
+            if previous_state != states_by_part[part] and beat.elapsed < onset_seconds(beat.phase, beat.previous, part):
+                states_by_part[part] = previous_state
+    return states_by_part
 
 
-def _unwound(last: Key, first: Key) -> Key:
-    """The last goal with whole turns taken off its heading, so that a script that repeats does not spin back."""
+def _remove_turns(last: Key, first: Key) -> Key:
+    """Remove whole turns from the heading of the last goal, so that a repeating script does not spin back."""
     turns = np.round((last.read("heading")[0] - first.read("heading")[0]) / (2 * np.pi))
     return last.shift("heading", float(-2 * np.pi * turns))
 
 
-def _blend(beat: Beat, before: Key) -> Key:
-    key = mix(before, beat.phase.goal, beat.progress)
+def _blend(beat: Beat, previous_goal: Key) -> Key:
+    key = mix(previous_goal, beat.phase.goal, beat.progress)
     if beat.phase.arc is not NOTHING and beat.progress < 1:
         key = key.plus(beat.phase.arc, float(np.sin(np.pi * beat.progress)) ** 2)
     if beat.phase.rhythm is not None:
@@ -219,7 +218,7 @@ def _blend(beat: Beat, before: Key) -> Key:
 
 
 def loop_phases(make: Callable[[int], Sequence[Phase]], min_seconds: float = MIN_SCRIPT_SECONDS) -> tuple[Phase, ...]:
-    """Call `make` with 0, 1, 2, ... until its phases last long enough."""
+    """Call `make` with 0, 1, 2, ... until its phases last at least `min_seconds` in total."""
     phases: list[Phase] = []
     for turn in range(200):
         phases.extend(make(turn))

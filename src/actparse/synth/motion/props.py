@@ -1,4 +1,4 @@
-"""Things in hands and on floors, as tubes: bars, plates, dumbbells, bats, balls, ropes."""
+"""Props in hands and on floors, built from tubes: bars, plates, dumbbells, bats, balls, ropes."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ PLATES: tuple[Color, ...] = ((48, 48, 50), (170, 45, 45), (45, 65, 150), (60, 11
 
 
 def rod(start: Vector, end: Vector, radius: float, color: Color, sides: int = 6) -> Tube:
-    """A closed bar between two points."""
+    """Build a bar with closed ends between two points."""
     steps = np.array([0.0, 0.0, 0.5, 1.0, 1.0])[:, None]
     return Tube(start + steps * (end - start), np.array([1e-3, radius, radius, radius, 1e-3]), color, sides)
 
 
 def disc(center: Vector, axis: Vector, radius: float, width: float, color: Color, sides: int = 14) -> Tube:
-    """A flat round plate about an axis."""
+    """Build a flat round plate about an axis."""
     steps = np.array([-0.5, -0.5, 0.5, 0.5])[:, None] * width
     return Tube(center + steps * unit(axis), np.array([1e-3, radius, radius, 1e-3]), color, sides)
 
 
 def ball(center: Vector, radius: float, color: Color) -> Tube:
-    """A ball."""
+    """Build a ball."""
     steps = np.array([-1.0, -0.7, 0.0, 0.7, 1.0])
     path = center + steps[:, None] * np.array([0.0, radius, 0.0])
     return Tube(path, radius * np.sqrt(np.maximum(1 - steps**2, 1e-3)), color, 8)
 
 
 def line(path: NDArray[np.float64], radius: float, color: Color, sides: int = 4) -> Tube:
-    """A rope or a cable along a path (K, 3)."""
+    """Build a rope or a cable along a path (K, 3)."""
     return Tube(path, np.full(len(path), radius), color, sides)
 
 
 def barbell(center: Vector, axis: Vector, plate_radius: float, color: Color) -> list[Tube]:
-    """A long bar with two plates an end."""
+    """Build a long bar with two plates at each end."""
     along = unit(axis)
     parts = [rod(center - 0.9 * along, center + 0.9 * along, 0.016, STEEL)]
     for sign in (-1.0, 1.0):
@@ -60,7 +60,7 @@ def held_rod(
     *,
     weight_radius: float = 0.0,
 ) -> list[HeldTube]:
-    """A bar across the palm, or through both hands, with an optional weight at each end."""
+    """Build a bar across one palm or through both hands, with an optional weight at each end."""
     axis, drop = np.array([1.0, 0.0, 0.0]), np.array([0.0, -0.02, 0.0]) if grip == "both" else np.array([0.0, 0.0, 0.0])
     shaft = rod(drop - half_length * axis, drop + half_length * axis, radius, color)
     parts = [HeldTube(grip, shaft.path, shaft.radii, color, shaft.sides)]
@@ -71,10 +71,10 @@ def held_rod(
 
 
 def dumbbell(side: Side) -> list[HeldTube]:
-    """A dumbbell in one hand."""
+    """Build a dumbbell in one hand."""
     return held_rod(side, 0.1, 0.015, STEEL, weight_radius=0.05)
 
 
 def palm(wrist: Vector, direction: Vector, reach: float = 0.08) -> Vector:
-    """The middle of a closed hand, metres from its wrist along the fingers."""
+    """Return the middle of a closed hand, `reach` metres from its wrist along the fingers."""
     return wrist + reach * direction

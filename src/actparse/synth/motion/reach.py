@@ -1,4 +1,4 @@
-"""From a key to a pose in metres that a body can take: stretched to its sizes, turned, within its reach."""
+"""Conversion of a key to a pose in metres for one body: stretched to its sizes, turned, and within its reach."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from actparse.synth.motion.figure import SIDE_SIGN, SIDES, BodySizes, Pose, Side
 from actparse.synth.motion.keys import ANKLE, STAND, Key
 
 MAX_REACH = 0.9995  # of a limb's length: a joint at 176 degrees
-MIN_REACH = 0.12  # of a limb's length; nearer, the joint folds past what it can
+MIN_REACH = 0.12  # of a limb's length; closer targets would fold the joint too far
 
 
 def rotation(pitch: float, yaw: float, roll: float) -> NDArray[np.float64]:
-    """Roll, then pitch, then yaw: (3, 3)."""
+    """Return the matrix (3, 3) of a roll, then a pitch, then a yaw; radians."""
     cp, sp, cy, sy, cr, sr = np.cos(pitch), np.sin(pitch), np.cos(yaw), np.sin(yaw), np.cos(roll), np.sin(roll)
     return np.array(
         [
@@ -25,28 +25,28 @@ def rotation(pitch: float, yaw: float, roll: float) -> NDArray[np.float64]:
 
 
 def unit(vector: Vector) -> Vector:
-    """The vector at length 1; a zero vector stays zero."""
+    """Scale a vector to length 1; a zero vector stays zero."""
     length = float(np.sqrt(vector @ vector))
     return vector / length if length > 1e-9 else vector
 
 
 def key_to_pose(key: Key, sizes: BodySizes) -> tuple[Pose, Vector]:
-    """Stretch a key to a body and bring its targets within reach.
+    """Stretch a key to a body and move its targets within reach.
 
     Returns:
-        The pose, and the place of the free prop; metres, in the person's frame.
+        The pose, and the position of the free prop; metres, in the frame of the person.
     """
     turn = rotation(0.0, float(key.read("heading")[0]), 0.0)
     stretch = np.array([sizes.scale, sizes.standing_pelvis_height / STAND, sizes.scale])
     travel = key.read("travel") * sizes.scale
 
-    def place(name: str) -> Vector:
-        moved: Vector = turn @ (key.read(name) * stretch) + travel
-        return moved
+    def to_body(name: str) -> Vector:
+        point: Vector = turn @ (key.read(name) * stretch) + travel
+        return point
 
     pitch, yaw, roll = (float(x) for x in key.read("pelvis_rotation"))
     pose = Pose(
-        pelvis=place("pelvis"),
+        pelvis=to_body("pelvis"),
         pelvis_rotation=(pitch, yaw + float(key.read("heading")[0]), roll),
         spine_rotation=_triple(key.read("spine_rotation")),
         head_rotation=_triple(key.read("head_rotation")),
@@ -59,21 +59,21 @@ def key_to_pose(key: Key, sizes: BodySizes) -> tuple[Pose, Vector]:
     pelvis_turn, chest_turn, chest = trunk(pose, sizes)
     for side in SIDES:
         ankle = key.read(f"{side}_foot")
-        low = float(np.clip((ankle[1] - ANKLE) / 0.1, 0, 1))  # a foot on the floor keeps its height over it
-        foot = turn @ (ankle * (flat_stretch + low * (stretch - flat_stretch))) + travel
+        lift = float(np.clip((ankle[1] - ANKLE) / 0.1, 0, 1))  # a foot on the floor stays at the same height
+        foot = turn @ (ankle * (flat_stretch + lift * (stretch - flat_stretch))) + travel
         hip = pose.pelvis + pelvis_turn @ np.array([SIDE_SIGN[side] * sizes.hip_half_width, -0.02 * sizes.scale, 0.0])
         pose.feet[side] = within_reach(hip, foot, sizes.thigh + sizes.shin)
         shoulder = _shoulder(chest, chest_turn, side, sizes)
-        wrist = within_reach(shoulder, place(f"{side}_hand"), sizes.upper_arm + sizes.forearm)
+        wrist = within_reach(shoulder, to_body(f"{side}_hand"), sizes.upper_arm + sizes.forearm)
         pose.hands[side] = wrist
         pose.hand_directions[side] = _hand_direction(
             turn @ key.read(f"{side}_hand_direction"), shoulder, wrist, chest_turn @ pose.elbow_poles[side], sizes
         )
-    return pose, place("prop")
+    return pose, to_body("prop")
 
 
 def trunk(pose: Pose, sizes: BodySizes) -> tuple[NDArray[np.float64], NDArray[np.float64], Vector]:
-    """Rotation of the pelvis and of the chest, (3, 3) each, and the chest's joint, metres."""
+    """Return the rotations of the pelvis and of the chest, (3, 3) each, and the joint of the chest, metres."""
     pelvis_turn = rotation(*pose.pelvis_rotation)
     pitch, yaw, roll = pose.spine_rotation
     half_turn = pelvis_turn @ rotation(pitch / 2, yaw / 2, roll / 2)
@@ -90,28 +90,28 @@ def _shoulder(chest: Vector, chest_turn: NDArray[np.float64], side: Side, sizes:
 
 
 def within_reach(root: Vector, target: Vector, length: float) -> Vector:
-    """The target, or where a limb of this length that starts at `root` comes nearest to it."""
-    way = target - root
-    distance = float(np.sqrt(way @ way))
-    allowed = min(max(distance, MIN_REACH * length), MAX_REACH * length)
-    return target if distance == allowed else root + way * (allowed / max(distance, 1e-9))
+    """Return the target, or the nearest point to it that a limb of this length from `root` can reach."""
+    offset = target - root
+    distance = float(np.sqrt(offset @ offset))
+    reach = min(max(distance, MIN_REACH * length), MAX_REACH * length)
+    return target if distance == reach else root + offset * (reach / max(distance, 1e-9))
 
 
 def elbow_place(shoulder: Vector, wrist: Vector, pole: Vector, upper: float, fore: float) -> Vector:
-    """The middle joint of a limb of two bones, on the pole's side."""
-    way = wrist - shoulder
-    length = max(float(np.sqrt(way @ way)), 1e-6)
+    """Return the middle joint of a limb of two bones, on the side of the pole."""
+    offset = wrist - shoulder
+    length = max(float(np.sqrt(offset @ offset)), 1e-6)
     along = (upper * upper - fore * fore + length * length) / (2 * length)
     height = float(np.sqrt(max(upper * upper - along * along, 0.0)))
-    axis = way / length
+    axis = offset / length
     return shoulder + axis * along + unit(pole - axis * float(axis @ pole)) * height
 
 
-def _hand_direction(wanted: Vector, shoulder: Vector, wrist: Vector, pole: Vector, sizes: BodySizes) -> Vector:
-    """As wanted; where nothing (0) or little is wanted, along the forearm."""
+def _hand_direction(direction: Vector, shoulder: Vector, wrist: Vector, pole: Vector, sizes: BodySizes) -> Vector:
+    """Return the direction of a hand; the shorter `direction` is (0 to 1), the more it follows the forearm."""
     elbow = elbow_place(shoulder, wrist, pole, sizes.upper_arm, sizes.forearm)
-    strength = min(float(np.sqrt(wanted @ wanted)), 1.0)
-    return unit(unit(wrist - elbow) * (1 - strength) + wanted)
+    strength = min(float(np.sqrt(direction @ direction)), 1.0)
+    return unit(unit(wrist - elbow) * (1 - strength) + direction)
 
 
 def _triple(values: NDArray[np.float64]) -> tuple[float, float, float]:

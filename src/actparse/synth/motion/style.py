@@ -1,4 +1,4 @@
-"""What differs between performers, and what all of them do between two efforts: rest, step, wipe, stretch."""
+"""The habits of a performer, and what all performers do between two efforts: rest, step, wipe, stretch."""
 
 from __future__ import annotations
 
@@ -11,65 +11,65 @@ from actparse.synth.motion.figure import SIDE_SIGN, SIDES, Side
 from actparse.synth.motion.keys import ANKLE, NOTHING, STAND, Key, bump, half_bump, standing, wave
 from actparse.synth.motion.phases import Phase, Rhythm, states
 
-PACE = 1.4  # stretches every duration: states should outlast the clips and the 3 s segments that show them
+PACE = 1.4  # factor on every duration, so that states last longer than a clip or a 3 s segment
 MAX_PHASE_SECONDS = 6.0
-MIN_REPETITION, MAX_REPETITION = 0.6, 2.0  # of the usual time of an exercise: from a quick performer to a slow one
+MIN_REPETITION, MAX_REPETITION = 0.6, 2.0  # factors on the usual time of an exercise, quickest and slowest performer
 
 
 def other(side: Side) -> Side:
-    """The other side."""
+    """Return the opposite side."""
     return "right" if side == "left" else "left"
 
 
-def sided(side: Side, own: str, others: str) -> tuple[str, str]:
-    """A (left, right) pair of states from those of `side` and of the other one."""
-    return (own, others) if side == "left" else (others, own)
+def sided(side: Side, state: str, other_state: str) -> tuple[str, str]:
+    """Return a (left, right) pair of states from the state of `side` and that of the opposite side."""
+    return (state, other_state) if side == "left" else (other_state, state)
 
 
 class Style:
-    """One performer's habits, drawn once from a generator: tempo, stance, side, and the rest it likes."""
+    """The habits of one performer, drawn once from a generator: tempo, stance, preferred side, colour."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.rng = rng
         self.tempo = float(rng.uniform(0.8, 1.25))
         self.stance = float(rng.uniform(0.09, 0.16))
         self.side: Side = "right" if rng.random() < 0.6 else "left"
-        self.phase = float(rng.uniform(0, 1))  # of slow rhythms
+        self.phase = float(rng.uniform(0, 1))  # phase of slow rhythms, cycles
         self.stand = standing(stance=self.stance, slouch=float(rng.uniform(0.0, 0.1)))
         self.color = (float(rng.uniform(40, 220)), float(rng.uniform(40, 220)), float(rng.uniform(40, 220)))
 
     def seconds(self, low: float, high: float) -> float:
-        """A duration, shorter for a quick performer; at most `MAX_PHASE_SECONDS`."""
+        """Draw a duration, shorter for a quick performer; at most `MAX_PHASE_SECONDS`."""
         return min(PACE * float(self.rng.uniform(low, high)) / self.tempo, MAX_PHASE_SECONDS)
 
     def repetition(self, usual_seconds: float) -> float:
-        """Seconds that this performer takes for a repetition: 0.6 to 2 times the usual, mostly near it."""
+        """Draw the duration of a repetition in seconds: 0.6 to 2 times the usual one, most often close to it."""
         slowness = self.rng.triangular(np.log(MIN_REPETITION), 0.0, np.log(MAX_REPETITION))
         return usual_seconds * float(np.exp(slowness))
 
     def rate(self, low: float, high: float) -> float:
-        """Cycles a second, more for a quick performer."""
+        """Draw a rate in cycles per second, higher for a quick performer."""
         return float(self.rng.uniform(low, high)) * self.tempo
 
     def uniform(self, low: float, high: float) -> float:
-        """A number."""
+        """Draw a value between `low` and `high`."""
         return float(self.rng.uniform(low, high))
 
     def chance(self, share: float) -> bool:
-        """True in this share of calls."""
+        """Return True with the probability `share`."""
         return bool(self.rng.random() < share)
 
     def pick(self, words: Sequence[str], weights: Sequence[float] | None = None) -> str:
-        """One of the words."""
+        """Draw one of the words."""
         shares = None if weights is None else np.array(weights) / np.sum(weights)
         return str(self.rng.choice(list(words), p=shares))
 
     def any_side(self) -> Side:
-        """Left or right."""
+        """Draw left or right."""
         return SIDES[int(self.rng.integers(2))]
 
     def sway(self, amount: float = 0.02) -> Rhythm:
-        """Weight that shifts slowly, eyes that wander: what keeps a standing person alive."""
+        """Draw a slow shift of the weight with a wandering head, so that a standing person does not freeze."""
         rate, start, turn = self.uniform(0.15, 0.3), self.uniform(0, 1), self.uniform(0.05, 0.3)
 
         def beat(seconds: float) -> Key:
@@ -84,7 +84,7 @@ class Style:
 
 
 def stepping(rate: float, *, lift: float = 0.06, sway: float = 0.03) -> Rhythm:
-    """Steps on the spot, `rate` of them by each foot a second."""
+    """Build the rhythm of steps on the spot; each foot takes `rate` steps per second."""
 
     def beat(seconds: float) -> Key:
         cycles = rate * seconds
@@ -101,7 +101,7 @@ def stepping(rate: float, *, lift: float = 0.06, sway: float = 0.03) -> Rhythm:
 
 
 def arm_swinging(rate: float, amount: float = 0.12) -> Rhythm:
-    """Arms that swing with the steps of `stepping`."""
+    """Build the rhythm of arms that swing with the steps of `stepping`."""
 
     def beat(seconds: float) -> Key:
         x = amount * wave(rate * seconds)
@@ -111,22 +111,22 @@ def arm_swinging(rate: float, amount: float = 0.12) -> Rhythm:
 
 
 def both(first: Rhythm, second: Rhythm) -> Rhythm:
-    """Two rhythms at once."""
+    """Add two rhythms."""
     return lambda seconds: first(seconds).plus(second(seconds))
 
 
-def pumping(way: Key, rate: float) -> Rhythm:
-    """To an offset and back, `rate` times a second."""
-    return lambda seconds: Key(way.values * bump(rate * seconds))
+def pumping(offset: Key, rate: float) -> Rhythm:
+    """Build a rhythm that moves to an offset and back, `rate` times per second."""
+    return lambda seconds: Key(offset.values * bump(rate * seconds))
 
 
 def between(low: Key, high: Key, rate: float) -> Rhythm:
-    """Laid over a phase whose goal is `low`: up to `high` and back, `rate` times a second."""
+    """Build a rhythm for a phase whose goal is `low`: up to `high` and back, `rate` times per second."""
     return pumping(high.plus(low, -1.0), rate)
 
 
 def rest_standing(style: Style) -> Phase:
-    """Stands, arms hanging."""
+    """Build a phase of standing with hanging arms."""
     return Phase(
         name="stand and rest",
         seconds=style.seconds(1.8, 3.6),
@@ -137,7 +137,7 @@ def rest_standing(style: Style) -> Phase:
 
 
 def rest_hands_on_hips(style: Style) -> Phase:
-    """Hands on the hips, breathing."""
+    """Build a phase of standing with both hands on the hips."""
     goal = (
         style.stand.pair("hand", 0.17, 1.0, 0.05)
         .pair("elbow_pole", 1.0, -0.1, -0.5)
@@ -153,7 +153,7 @@ def rest_hands_on_hips(style: Style) -> Phase:
 
 
 def rest_one_hand_on_hip(style: Style, side: Side) -> Phase:
-    """One hand on the hip, the weight on the other leg."""
+    """Build a phase of standing with one hand on the hip and the weight on the other leg."""
     out = SIDE_SIGN[side]
     goal = (
         style.stand.on(side, "hand", 0.17, 0.99, 0.05)
@@ -176,7 +176,7 @@ def rest_one_hand_on_hip(style: Style, side: Side) -> Phase:
 
 
 def rest_wiping(style: Style, side: Side) -> Phase:
-    """Wipes the forehead with one hand."""
+    """Build a phase of wiping the forehead with one hand."""
     rate = style.uniform(0.7, 1.1)
 
     def wipe(seconds: float) -> Key:
@@ -198,7 +198,7 @@ def rest_wiping(style: Style, side: Side) -> Phase:
 
 
 def rest_stepping(style: Style) -> Phase:
-    """Walks a few steps on the spot, arms loose."""
+    """Build a phase of walking a few steps on the spot with loose arms."""
     rate = style.rate(0.75, 0.95)
     goal = style.stand.pair("hand", 0.25, 0.88, 0.05)
     return Phase(
@@ -211,13 +211,13 @@ def rest_stepping(style: Style) -> Phase:
 
 
 def rest_stretching(style: Style, side: Side) -> Phase:
-    """Pulls one arm across the chest with the other."""
-    pulling = other(side)
+    """Build a phase of pulling one arm across the chest with the other."""
+    pulling_side = other(side)
     goal = (
         style.stand.on(side, "hand", -0.22, 1.33, 0.3)
         .on(side, "elbow_pole", 0.5, -0.4, 0.4)
-        .on(pulling, "hand", -0.03, 1.3, 0.34)
-        .on(pulling, "elbow_pole", 0.5, -0.9, 0.1)
+        .on(pulling_side, "hand", -0.03, 1.3, 0.34)
+        .on(pulling_side, "elbow_pole", 0.5, -0.9, 0.1)
         .put("spine_rotation", 0.02, -0.25 * SIDE_SIGN[side], 0.0)
         .grip(0.5, 0.5)
     )
@@ -231,7 +231,7 @@ def rest_stretching(style: Style, side: Side) -> Phase:
 
 
 def rest_clapping(style: Style) -> Phase:
-    """Claps before the chest."""
+    """Build a phase of clapping in front of the chest."""
     rate = style.rate(1.6, 2.4)
 
     def clap(seconds: float) -> Key:
@@ -253,7 +253,7 @@ def rest_clapping(style: Style) -> Phase:
 
 
 def rest_shaking_arms(style: Style) -> Phase:
-    """Shakes the arms loose."""
+    """Build a phase of shaking the arms loose."""
     rate = style.rate(1.8, 2.4)
 
     def shake(seconds: float) -> Key:
@@ -272,7 +272,7 @@ def rest_shaking_arms(style: Style) -> Phase:
 
 
 def rest_on_toes(style: Style) -> Phase:
-    """Rises on the toes and sinks again, arms hanging."""
+    """Build a phase of rising on the toes and sinking again, arms hanging."""
     rate = style.rate(0.4, 0.6)
     high = (
         NOTHING.put("pelvis", 0.0, 0.07, 0.02).nudge_pair("foot", 0.0, 0.08, 0.0).pair("foot_direction", 0.0, -0.8, 0.0)
@@ -301,10 +301,10 @@ RESTS: dict[str, Callable[[Style], Phase]] = {
 
 
 def rest(style: Style, kinds: Sequence[str], prop: str = "") -> Phase:
-    """One of the rests named, with a word for the prop."""
+    """Draw one of the named kinds of rest; `prop` is the word for the prop in it."""
     return replace(RESTS[style.pick(kinds)](style), prop=prop)
 
 
 def handed(style: Style, phases: tuple[Phase, ...]) -> tuple[Phase, ...]:
-    """The phases of a right-hander as this performer does them."""
+    """Return the phases of a right-hander, mirrored if this performer is left-handed."""
     return phases if style.side == "right" else tuple(phase.mirrored() for phase in phases)

@@ -1,4 +1,4 @@
-"""Synthetic people: sizes and looks drawn from a seed, joints from a pose, and the skin over them."""
+"""The bodies of synthetic people: sizes drawn from a seed, joints from a pose, and the surface over them."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from actparse.synth.motion.reach import elbow_place, rotation, trunk, unit
 from actparse.synth.people.look import Look
 
 PART_IDS = {name: index for index, name in enumerate(PARTS, start=1)}
-TRUNK_ID = 11  # belongs to the person but to none of the ten parts
-IDS_PER_PERSON = 16  # id = person * 16 + part; persons count from 1
+TRUNK_ID = 11  # pixels of the person that belong to none of the ten parts
+IDS_PER_PERSON = 16  # id = person * 16 + part; the first person is 1
 
 
 def draw_sizes(rng: np.random.Generator) -> BodySizes:
-    """A body's lengths: 1.55 to 1.95 m tall, limbs and width varying on their own."""
+    """Draw the lengths of a body 1.55 to 1.95 m tall; limbs and width vary independently."""
     scale = float(np.clip(rng.normal(1.0, 0.06), 0.88, 1.12))
     limb = rng.uniform(0.95, 1.05, 4) * scale
-    wide = rng.uniform(0.88, 1.1)
+    width = rng.uniform(0.88, 1.1)
     return BodySizes(
         scale=scale,
         thigh=0.43 * limb[0],
         shin=0.42 * limb[1],
         upper_arm=0.29 * limb[2],
         forearm=0.26 * limb[3],
-        shoulder_half_width=0.18 * scale * wide,
+        shoulder_half_width=0.18 * scale * width,
         hip_half_width=0.095 * scale,
     )
 
 
 @dataclass(frozen=True)
 class Joints:
-    """A solved pose, in the person's frame, metres."""
+    """A solved pose in the frame of the person, metres."""
 
     pelvis: Vector
     pelvis_turn: Floats  # (3, 3)
@@ -59,11 +59,11 @@ class Joints:
     grips: dict[Side, float]
 
     def keypoints(self, scale: float) -> Floats:
-        """The 17 COCO keypoints (17, 3), metres."""
+        """Return the 17 COCO keypoints (17, 3), metres."""
 
         def face(x: float, y: float, z: float) -> Vector:
-            place: Vector = self.head + self.head_turn @ np.array([x, y, z]) * scale
-            return place
+            point: Vector = self.head + self.head_turn @ np.array([x, y, z]) * scale
+            return point
 
         pairs = (self.shoulders, self.elbows, self.wrists, self.hips, self.knees, self.ankles)
         points = [face(0, -0.015, 0.115)]
@@ -74,7 +74,7 @@ class Joints:
 
 
 def solve(pose: Pose, sizes: BodySizes) -> Joints:
-    """Every joint of a pose: forward along the trunk, two-bone inverse kinematics along arms and legs."""
+    """Compute every joint of a pose: forward along the trunk, two-bone inverse kinematics along arms and legs."""
     k = sizes.scale
     pelvis_turn, chest_turn, chest = trunk(pose, sizes)
     pitch, yaw, roll = pose.spine_rotation
@@ -116,7 +116,7 @@ def solve(pose: Pose, sizes: BodySizes) -> Joints:
 
 
 def held_to_tube(held: HeldTube, joints: Joints, scale: float) -> Tube:
-    """A prop in the frame of a grip, brought to the person's frame."""
+    """Transform a prop from the frame of its grip to the frame of the person."""
     palms = {side: joints.wrists[side] + joints.hands[side] * 0.07 * scale for side in SIDES}
     if held.grip == "both":
         origin = (palms["left"] + palms["right"]) / 2
@@ -126,15 +126,15 @@ def held_to_tube(held: HeldTube, joints: Joints, scale: float) -> Tube:
         x = unit(cross(joints.chest_turn[:, 2], joints.hands[held.grip]))
     up = joints.chest_turn[:, 1]
     y = unit(up - x * float(x @ up))
-    frame = np.stack((x, y, cross(x, y)), axis=1)  # (3, 3), columns are the grip's axes
+    frame = np.stack((x, y, cross(x, y)), axis=1)  # (3, 3), the columns are the axes of the grip
     return Tube(origin + held.path @ frame.T, held.radii, held.color, held.sides)
 
 
-Frame = tuple[Vector, Vector, Vector, Vector]  # origin, axis from t = 0 to 1, and the two directions across
+Frame = tuple[Vector, Vector, Vector, Vector]  # origin, axis from step 0 to 1, and the two directions across it
 
 
 class Skin:
-    """The surface of one body: lofts of elliptical rings, whose rings follow the joints."""
+    """The surface of one body: lofts of elliptical rings that follow the joints."""
 
     def __init__(self, sizes: BodySizes, look: Look) -> None:
         self.sizes, self.look = sizes, look
@@ -164,9 +164,9 @@ class Skin:
         self._torso_rings = np.flatnonzero(torso[self._loft_of_ring])
 
     def mesh(self, joints: Joints, person: int) -> Mesh:
-        """The surface at a solved pose; `person` counts from 1."""
+        """Return the surface at a solved pose; `person` is the index of the person, from 1."""
         frames = self._frames(joints)
-        origin, axis, u, v = (np.stack([frames[name][n] for name in self._names]) for n in range(4))  # (L, 3) each
+        origin, axis, u, v = (np.stack([frames[name][i] for name in self._names]) for i in range(4))  # (L, 3) each
         if not self._wound:
             self._wind(axis, u, v)
         loft = self._loft_of_ring
@@ -180,18 +180,18 @@ class Skin:
         return Mesh(vertices, self.quads, self.colors, ids, self._texels)
 
     def shift_layers(self, first: int) -> None:
-        """Let the textures of this body begin at number `first` of the scene's."""
+        """Add `first` to the texture indices of this body, its position among the textures of the scene."""
         if self._texels is not None:
             self._texels[:, 0] += first
 
     def _wind(self, axis: Floats, u: Floats, v: Floats) -> None:
-        """Turn the quads of left-handed lofts over, once, so that all of them face outwards."""
+        """Reverse the quads of left-handed lofts, once, so that all quads face outwards."""
         left_handed = (cross(u, v) * axis).sum(axis=1) < 0  # (L,)
-        turned = left_handed[self._loft_of_quad]
-        self.quads[turned] = self.quads[turned][:, ::-1]
-        if self._texels is not None:  # a turned quad begins at its other end
-            self._texels[turned, 2] += self._texels[turned, 4]
-            self._texels[turned, 4] *= -1
+        reversed_quads = left_handed[self._loft_of_quad]
+        self.quads[reversed_quads] = self.quads[reversed_quads][:, ::-1]
+        if self._texels is not None:  # a reversed quad begins at its opposite end
+            self._texels[reversed_quads, 2] += self._texels[reversed_quads, 4]
+            self._texels[reversed_quads, 4] *= -1
         self._wound = True
 
     def _bend_torso(self, joints: Joints, centers: Floats, u: Floats, v: Floats) -> None:
@@ -208,7 +208,7 @@ class Skin:
     def _frames(self, joints: Joints) -> dict[str, Frame]:
         frames = self._head_frames(joints)
         turn = joints.pelvis_turn
-        frames["torso"] = (joints.pelvis, turn[:, 1], turn[:, 0], turn[:, 2])  # its rings are placed one by one
+        frames["torso"] = (joints.pelvis, turn[:, 1], turn[:, 0], turn[:, 2])  # `_bend_torso` places its rings
         frames["skirt"] = _skirt_frame(joints, self.sizes.scale)
         for side in SIDES:
             frames |= self._limb_frames(joints, side)
@@ -232,24 +232,24 @@ class Skin:
         }
 
     def _hand_frames(self, joints: Joints, side: Side) -> dict[str, Frame]:
-        """Palm, four fingers of two bones that curl with the grip, and the thumb."""
+        """Return the frames of the palm, of four fingers of two bones that curl with the grip, and of the thumb."""
         k, sign = self.sizes.scale, SIDE_SIGN[side]
         wrist, along, grip = joints.wrists[side], joints.hands[side], joints.grips[side]
         inward = unit(joints.chest_turn[:, 0] * -sign - along * float(along @ joints.chest_turn[:, 0]) * -sign)
         across = cross(along, inward)  # from the little finger to the thumb, or back
-        thumb_way = across * (1.0 if float(across @ joints.chest_turn[:, 2]) >= 0 else -1.0)
+        thumb_side = across * (1.0 if float(across @ joints.chest_turn[:, 2]) >= 0 else -1.0)
         frames = {f"{side}_palm": (wrist, along * 0.095 * k, across, inward)}
         bend = 0.25 + 1.3 * grip  # radians at each of the two joints
         first = along * np.cos(bend) + inward * np.sin(bend)
         second = along * np.cos(2 * bend) + inward * np.sin(2 * bend)
         deep, deep_second = cross(first, across), cross(second, across)
-        for number, length in enumerate((0.048, 0.052, 0.049, 0.04)):
-            root = wrist + along * 0.09 * k + thumb_way * (0.027 - 0.018 * number) * k
+        for index, length in enumerate((0.048, 0.052, 0.049, 0.04)):
+            root = wrist + along * 0.09 * k + thumb_side * (0.027 - 0.018 * index) * k
             step = first * (length * k)
-            frames[f"{side}_finger_{number}a"] = (root, step, across, deep)
-            frames[f"{side}_finger_{number}b"] = (root + step, second * (length * k), across, deep_second)
-        thumb = unit(along * 0.75 + thumb_way * (0.7 - 0.4 * grip) + inward * (0.2 + 0.5 * grip))
-        start = wrist + along * 0.03 * k + thumb_way * 0.03 * k
+            frames[f"{side}_finger_{index}a"] = (root, step, across, deep)
+            frames[f"{side}_finger_{index}b"] = (root + step, second * (length * k), across, deep_second)
+        thumb = unit(along * 0.75 + thumb_side * (0.7 - 0.4 * grip) + inward * (0.2 + 0.5 * grip))
+        start = wrist + along * 0.03 * k + thumb_side * 0.03 * k
         frames[f"{side}_thumb"] = _tube_frame(start, start + thumb * 0.065 * k, inward)
         return frames
 
@@ -258,8 +258,8 @@ class Skin:
         right, up, front = turn[:, 0], turn[:, 1], turn[:, 2]
 
         def face(x: float, y: float, z: float) -> Vector:
-            place: Vector = head + turn @ np.array([x, y, z]) * k
-            return place
+            point: Vector = head + turn @ np.array([x, y, z]) * k
+            return point
 
         frames: dict[str, Frame] = {
             "neck": (joints.neck - joints.chest_turn[:, 1] * 0.03 * k, head - joints.neck, right, front),
@@ -271,37 +271,37 @@ class Skin:
             "mouth": (face(-0.024, -0.062, 0.089), right * 0.048 * k, up, front),
         }
         for side in SIDES:
-            s = SIDE_SIGN[side]
+            sign = SIDE_SIGN[side]
             frames[f"{side}_eye"] = (
-                face(s * 0.022, 0.02, 0.091),
-                turn @ np.array([s * 0.03, 0, -0.006]) * k,
+                face(sign * 0.022, 0.02, 0.091),
+                turn @ np.array([sign * 0.03, 0, -0.006]) * k,
                 up,
                 front,
             )
             frames[f"{side}_pupil"] = (
-                face(s * 0.03, 0.02, 0.097),
-                turn @ np.array([s * 0.012, 0, -0.001]) * k,
+                face(sign * 0.03, 0.02, 0.097),
+                turn @ np.array([sign * 0.012, 0, -0.001]) * k,
                 up,
                 front,
             )
             frames[f"{side}_brow"] = (
-                face(s * 0.016, 0.043, 0.093),
-                turn @ np.array([s * 0.04, 0, -0.01]) * k,
+                face(sign * 0.016, 0.043, 0.093),
+                turn @ np.array([sign * 0.04, 0, -0.01]) * k,
                 up,
                 front,
             )
-            frames[f"{side}_ear"] = (face(s * 0.086, 0.025, -0.005), -up * 0.055 * k, front, right)
+            frames[f"{side}_ear"] = (face(sign * 0.086, 0.025, -0.005), -up * 0.055 * k, front, right)
         return frames
 
     @cached_property
     def shadow_radii(self) -> dict[str, float]:
-        """Half widths, metres, of what a body's shadow is drawn with."""
+        """Return the half widths, metres, of the shadows of trunk, limbs and head."""
         k = self.sizes.scale
         return {"trunk": 0.16 * k, "limb": 0.06 * k, "head": 0.1 * k}
 
 
 def shadow_bones(joints: Joints) -> tuple[NDArray[np.float64], list[str]]:
-    """Lines (B, 2, 3) in the person's frame, and the kind of each, whose thick projections make the shadow."""
+    """Return the lines (B, 2, 3) whose thick projections form the shadow, person's frame, and the kind of each."""
     bones: list[tuple[Vector, Vector]] = [(joints.pelvis, joints.chest), (joints.chest, joints.neck)]
     bones.append((joints.neck, joints.head))
     kinds = ["trunk", "trunk", "head"]

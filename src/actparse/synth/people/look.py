@@ -1,4 +1,4 @@
-"""How a body is dressed: the lofts of its surface with their colours, the same on the left as on the right."""
+"""The clothes of a body: the lofts of its surface with their colours, equal on the left and the right."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HAIRS = ((32, 26, 22), (60, 42, 30), (96, 66, 40), (160, 130, 85), (140, 138, 13
 
 @dataclass(frozen=True)
 class Loft:
-    """Rings along an axis: where (`steps`, 1 is the axis's end), half widths across and deep (metres at scale 1)."""
+    """Rings along an axis: positions `steps` (1 is its end), half widths `across` and `deep` in metres at scale 1."""
 
     name: str
     part: str  # one of PARTS, or "trunk"
@@ -29,24 +29,24 @@ class Loft:
     deep: Floats
     sides: int
     colors: Floats  # (rings - 1, 3) RGB
-    hip_rings: int = 0  # the first so many bands belong to the part "hip"
-    frame: str = ""  # whose axes it follows; empty: those of its own name
-    layers: NDArray[np.int64] | None = None  # (rings - 1,) textures of the bands; None: plain colours
-    length: float = 0.1  # metres of the axis, for the scale of the textures
+    hip_rings: int = 0  # number of bands, from the first, that belong to the part "hip"
+    frame: str = ""  # name of the frame that it follows; empty: `name`
+    layers: NDArray[np.int64] | None = None  # (rings - 1,) texture indices of the bands; None: plain colours
+    length: float = 0.1  # length of the axis in metres, for the scale of the textures
 
     def quad_colors(self) -> Floats:
-        """(Q, 3) RGB."""
+        """Return the colours of the quads (Q, 3), RGB."""
         return np.repeat(self.colors, self.sides, axis=0)
 
     def quad_parts(self) -> NDArray[np.int64]:
-        """(Q,) 1..10 in the order of PARTS, 11 for the trunk."""
-        number = PARTS.index(self.part) + 1 if self.part in PARTS else len(PARTS) + 1
-        bands = np.full(len(self.steps) - 1, number)
+        """Return the parts of the quads (Q,): 1..10 in the order of PARTS, 11 for the trunk."""
+        part_id = PARTS.index(self.part) + 1 if self.part in PARTS else len(PARTS) + 1
+        bands = np.full(len(self.steps) - 1, part_id)
         bands[: self.hip_rings] = PARTS.index("hip") + 1
         return np.repeat(bands, self.sides)
 
     def quad_texels(self) -> Floats:
-        """(Q, 5) as `Mesh.texels`: a texel is 1 cm of the surface, columns go round and rows go down."""
+        """Return `Mesh.texels` of the quads (Q, 5): a texel is 1 cm, columns run around the loft, rows along it."""
         layers = np.zeros(len(self.steps) - 1) if self.layers is None else self.layers
         around = -100 * 2 * np.pi * float(np.mean(np.concatenate((self.across, self.deep))))
         down = -100 * self.length * self.steps
@@ -65,10 +65,10 @@ class Loft:
 
 
 class Look:
-    """A person's colours and clothes, drawn from a seed; `hints` are probabilities by name."""
+    """The colours and clothes of a person, drawn from a seed; `hints` are probabilities by name."""
 
-    textures: Sequence[NDArray[np.uint8]] = ()  # of the lofts' layers; none: plain colours
-    props: Mapping[Side, list[HeldTube]] = MappingProxyType({})  # in hands that are empty otherwise
+    textures: Sequence[NDArray[np.uint8]] = ()  # textures of the lofts' layers; empty: plain colours
+    props: Mapping[Side, list[HeldTube]] = MappingProxyType({})  # props for hands that would be empty
 
     def __init__(self, rng: np.random.Generator, hints: Mapping[str, float], *, detail: float = 1.0) -> None:
         self._detail = detail
@@ -87,7 +87,7 @@ class Look:
         self.barefoot = self._chance(rng, hints, "barefoot", 0.06)
         self.skirt = self._chance(rng, hints, "skirt", 0.12 if self.feminine else 0.0)
         self.long_hair = self.feminine and bool(rng.random() < 0.7)
-        self.stripes = int(rng.integers(0, 5))  # 1 and 2 are patterns of the shirt
+        self.stripes = int(rng.integers(0, 5))  # 1 and 2 give the shirt a pattern
         self.second = cloth_color(rng)
         self._shade = rng.uniform(0.97, 1.03, 4)
 
@@ -96,7 +96,7 @@ class Look:
         return bool(rng.random() < hints.get(name, default))
 
     def lofts(self) -> list[Loft]:
-        """All surfaces of the body, in metres at scale 1."""
+        """Return all surfaces of the body, in metres at scale 1."""
         lofts = [*self._trunk(), *self._head()]
         for side in SIDES:
             lofts += [*self._arm(side), *self._hand(side), *self._leg(side)]
@@ -224,18 +224,20 @@ class Look:
         ]
 
     def _hand(self, side: str) -> list[Loft]:
-        color, wide = (self.glove_color, 1.6) if self.gloves else (self.skin * 0.98, 1.0)
+        color, width = (self.glove_color, 1.6) if self.gloves else (self.skin * 0.98, 1.0)
         palm = np.array([0.022, 0.034, 0.04, 0.036])
         part = f"{side}_hand"
         lofts = [
-            self._loft(f"{side}_palm", part, [-0.1, 0.25, 0.7, 1.05], palm * wide, palm * 0.45 * wide * wide, 7, color)
+            self._loft(
+                f"{side}_palm", part, [-0.1, 0.25, 0.7, 1.05], palm * width, palm * 0.45 * width * width, 7, color
+            )
         ]
-        finger = np.array([0.0095, 0.0095, 0.008]) * wide * (1.5 if self.gloves else 1.0)
-        tip = np.array([0.0085, 0.008, 0.004]) * wide * (1.5 if self.gloves else 1.0)
-        for number in range(4):
-            lofts.append(self._loft(f"{side}_finger_{number}a", part, [0, 0.5, 1.05], finger, finger, 5, color))
-            lofts.append(self._loft(f"{side}_finger_{number}b", part, [0, 0.6, 1.0], tip, tip, 5, color))
-        thumb = np.array([0.012, 0.013, 0.005]) * wide
+        finger = np.array([0.0095, 0.0095, 0.008]) * width * (1.5 if self.gloves else 1.0)
+        tip = np.array([0.0085, 0.008, 0.004]) * width * (1.5 if self.gloves else 1.0)
+        for index in range(4):
+            lofts.append(self._loft(f"{side}_finger_{index}a", part, [0, 0.5, 1.05], finger, finger, 5, color))
+            lofts.append(self._loft(f"{side}_finger_{index}b", part, [0, 0.6, 1.0], tip, tip, 5, color))
+        thumb = np.array([0.012, 0.013, 0.005]) * width
         lofts.append(self._loft(f"{side}_thumb", part, [0, 0.5, 1.0], thumb, thumb, 5, color))
         return lofts
 
@@ -244,13 +246,13 @@ class Look:
         length = self.trouser_length
         steps = [-0.14, 0.0, 0.2, 0.5, 0.8, 1.0, 1.06]
         bands = [trousers if length > step else skin for step in (-0.1, 0.0, 0.2, 0.5, 0.7, 0.95)]
-        wide = np.array([0.035, 0.083 * f, 0.086 * f, 0.076 * f, 0.06 * f**0.5, 0.053, 0.02])
+        widths = np.array([0.035, 0.083 * f, 0.086 * f, 0.076 * f, 0.06 * f**0.5, 0.053, 0.02])
         loose = 1.12 if length > 1 else 1.0
         shin = np.array([0.02, 0.053, 0.057 * f**0.5, 0.046, 0.037, 0.03])
         shin_loose = np.array([1, 1, 1, loose, loose**2, loose**2])
         shoe, sole = (skin, skin * 0.9) if self.barefoot else (self.shoes, self.shoes * 0.6 + 60)
         return [
-            self._loft(f"{side}_thigh", f"{side}_leg", steps, wide, wide * 1.05, 10, bands),
+            self._loft(f"{side}_thigh", f"{side}_leg", steps, widths, widths * 1.05, 10, bands),
             self._loft(
                 f"{side}_shin",
                 f"{side}_leg",
@@ -273,7 +275,7 @@ class Look:
 
 
 def cloth_color(rng: np.random.Generator, *, dark: float = 1.0) -> Floats:
-    """A muted colour, RGB 0..255; `dark` below 1 makes it darker."""
+    """Draw a muted colour, RGB 0..255; a value of `dark` below 1 darkens it."""
     gray = rng.random() < 0.35
     saturation = rng.uniform(0, 25) if gray else rng.uniform(50, 170)
     value = rng.uniform(35, 235) * dark + (1 - dark) * 30
