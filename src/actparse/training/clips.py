@@ -127,7 +127,7 @@ class ClipTask(Task):
         return {"label": _smoothed_loss(logits, batch["labels"])}
 
     def evaluate(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
-        """Measure the share of held-out intervals with the right label, and with the right states whatever the action."""
+        """Measure the share of held-out intervals with the right label, and of those with the right states."""
         classifier = ClipClassifier(net.to(device).eval(), self.label_list, self.stage)
         truth = [stretch.label for stretch in self.held_out]
         predicted = [self._classify(classifier, stretch) for stretch in self.held_out]
@@ -264,7 +264,7 @@ def _smoothed_loss(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def stacked_flow(fields: Tensor, flow: FlowInput) -> Tensor:
-    """Stack the fields (N, T, h, w, 2) of clips into (N, S, 2 * num_fields, h, w), normalised; drop the last of each run."""
+    """Stack fields (N, T, h, w, 2) into (N, S, 2 * num_fields, h, w), normalised, without the last one of each run."""
     runs = fields.view(len(fields), -1, flow.run, *fields.shape[2:])[:, :, : flow.num_fields]  # (N, S, F, h, w, 2)
     return normalised_flow(runs.permute(0, 1, 2, 5, 3, 4).flatten(2, 3))
 

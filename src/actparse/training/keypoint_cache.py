@@ -63,7 +63,7 @@ def predicted_keypoints(
 
 
 def jittered_boxes(boxes: NDArray[np.float32], rng: np.random.Generator, size: tuple[int, ...]) -> NDArray[np.float32]:
-    """Return boxes (N, 4) with random errors of centre and sides, cut at the edges of an image of `size` (height, width)."""
+    """Add random errors to the centre and sides of boxes (N, 4); cut them at the edges of an image of `size`."""
     sides = boxes[:, 2:] - boxes[:, :2]  # (N, 2)
     centers = (boxes[:, :2] + boxes[:, 2:]) / 2 + sides * rng.normal(0, BOX_JITTER, sides.shape)  # (N, 2)
     half = sides / 2 * np.exp(rng.normal(0, BOX_JITTER, sides.shape))  # (N, 2)
