@@ -185,7 +185,9 @@ def test_a_run_may_have_a_rate_of_its_own(data: Path, tmp_path: Path) -> None:
     trained = load_network(tmp_path / "states-arm.safetensors").net.state_dict()[name]
     assert torch.equal(trained, net.state_dict()[name].half().float())  # it did not move
     (tmp_path / "states-arm_metrics.json").unlink()
-    with pytest.raises(TrainingError, match=r"was begun with \{'learning_rate': '1e-9'\}, got none: another --out"):
+    with pytest.raises(
+        TrainingError, match=r"was begun with \{'learning_rate': '1e-9'\}, got none. Use a different --out"
+    ):
         run_recipe("states-arm", data, tmp_path, options(steps=1, init=init, resume=True))
 
 

@@ -89,12 +89,13 @@ class StepBatches(IterableDataset[list[Batch]]):
     def __init__(self, task: Task, *, seed: int, first: int, end: int, pieces: int = 1) -> None:
         self.task, self.seed, self.first, self.end = task, seed, first, end
         self.indices = ranks.share(task.settings.batch_size)
-        if len(self.indices) % pieces:
+        num_samples = len(self.indices)
+        if num_samples % pieces:
             raise TrainingError(
-                f"train.accumulate must divide the {len(self.indices)} samples that a device sees in a step, got {pieces}"
+                f"train.accumulate must divide the {num_samples} samples that a device sees in a step, got {pieces}"
             )
-        piece_size = len(self.indices) // pieces
-        self.pieces = [self.indices[start : start + piece_size] for start in range(0, len(self.indices), piece_size)]
+        piece_size = num_samples // pieces
+        self.pieces = [self.indices[start : start + piece_size] for start in range(0, num_samples, piece_size)]
 
     def __len__(self) -> int:
         return self.end  # Lightning counts the steps before a resume too
