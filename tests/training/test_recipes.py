@@ -186,7 +186,7 @@ def test_a_run_may_have_a_rate_of_its_own(data: Path, tmp_path: Path) -> None:
     assert torch.equal(trained, net.state_dict()[name].half().float())  # it did not move
     (tmp_path / "states-arm_metrics.json").unlink()
     with pytest.raises(
-        TrainingError, match=r"was begun with \{'learning_rate': '1e-9'\}, got none. Use a different --out"
+        TrainingError, match=r"was begun with \{'learning_rate': '1e-9'\}, got none\. Use a different --out"
     ):
         run_recipe("states-arm", data, tmp_path, options(steps=1, init=init, resume=True))
 

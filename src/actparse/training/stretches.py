@@ -26,7 +26,7 @@ class ClipSource:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Stretch:
-    """A labelled interval [first, end) of clip frames; an interval around a single frame may extend beyond its video."""
+    """A labelled interval [first, end) of clip frames; one around a single frame may extend beyond its video."""
 
     source: ClipSource
     first: int
@@ -45,7 +45,7 @@ class Stretch:
         return f"{video} from clip frame {first - self.source.offsets[index]}"
 
     def rows(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the source's frame indices at positions counted from `first`; the first or last frame repeats outside."""
+        """Return the source's frame indices at positions in the interval; outside, the first or last frame repeats."""
         first, end = self.video or (self.first, self.end)
         limited = np.minimum(positions, self.end - self.first - 1)
         indices: NDArray[np.int64] = np.clip(self.first + limited, first, end - 1)

@@ -108,11 +108,11 @@ class Task(ABC):
         return {}
 
     def starts(self) -> Mapping[str, Start]:
-        """Return the networks that other recipes can start from, by recipe, made from the network and the auxiliary heads."""
+        """Return networks for other recipes to start from, by recipe, made of the network and its auxiliary heads."""
         return {}
 
     def adopt(self, starts: Mapping[str, Start]) -> tuple[str, ...]:
-        """Initialise the auxiliary heads from an earlier run's `starts`; return the names of the heads that were loaded."""
+        """Initialise the auxiliary heads from an earlier run's `starts`; return the names of the loaded heads."""
         return ()
 
 
@@ -154,7 +154,7 @@ def steps_per_epoch(num_samples: int, batch_size: int) -> int:
 
 
 def rows_of(batch: Batch, indices: range) -> Batch:
-    """Return the samples of a batch at consecutive indices; values other than tensors and lists are shared by all samples."""
+    """Return the samples of a batch at consecutive indices; values other than tensors and lists stay unchanged."""
     return {
         key: value[indices.start : indices.stop] if isinstance(value, Tensor | list) else value
         for key, value in batch.items()
