@@ -120,11 +120,13 @@ class ProgressLog(Callback):
         self.recent.append((time_now, step))
         since, first = self.recent[0]
         rate = (step - first) / max(time_now - since, 1e-9)  # recent steps per second
-        left = (self.num_steps - step) / rate
+        remaining = (self.num_steps - step) / rate
         terms = " ".join(
             f"{term} {value:.4g}" for term, value in self.row.items() if term not in ("step", "samples_per_second")
         )
-        return f"{self.name}: step {step}/{self.num_steps} {terms} {rate * self.batch_size:.1f}/s {clock(left)} left"
+        return (
+            f"{self.name}: step {step}/{self.num_steps} {terms} {rate * self.batch_size:.1f}/s {clock(remaining)} left"
+        )
 
 
 class CheckHeldOut(Callback):

@@ -105,8 +105,8 @@ class ClipTask(Task):
         steps = np.arange(self.stage.num_frames) * self.stage.frame_stride * rng.uniform(*SPEED)
         span = int(steps[-1]) + 1
         first = int(rng.integers(0, max(1, stretch.end - stretch.first - span + 1)))
-        rows = stretch.rows(first + steps.astype(np.int64))
-        return augmented_clip(stretch.source.frames[rows], rng, STRONG_JITTER, mirror=mirror)
+        indices = stretch.rows(first + steps.astype(np.int64))
+        return augmented_clip(stretch.source.frames[indices], rng, STRONG_JITTER, mirror=mirror)
 
     def _flow_clip(self, stretch: Stretch, rng: np.random.Generator, *, mirror: bool) -> NDArray[np.uint8]:
         steps = np.arange(self.stage.num_frames) * self.stage.frame_stride
@@ -141,8 +141,8 @@ class ClipTask(Task):
     def _classify(self, classifier: ClipClassifier, stretch: Stretch) -> GroupLabel:
         """Return the likeliest label of an interval, from the clips that the stage would use."""
         times = np.arange(stretch.end - stretch.first) / (self.stage.frame_rate or 1.0)
-        rows = stretch.rows(clip_frame_indices(times, self.stage))  # (num_clips, T)
-        scores = classifier.scores(classifier.inputs(stretch.source.frames[rows]))
+        indices = stretch.rows(clip_frame_indices(times, self.stage))  # (num_clips, T)
+        scores = classifier.scores(classifier.inputs(stretch.source.frames[indices]))
         return self.label_list[int(scores.argmax())]
 
     def stage_settings(self) -> Mapping[str, Any]:

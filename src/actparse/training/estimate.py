@@ -43,7 +43,7 @@ def estimate(task: Task, plan: Plan, device: torch.device, precision: str, piece
         f"{task.kind}: {plan.num_steps} steps of {plan.batch_size} samples; one sample took {cost.seconds:.2f} s "
         f"(forward {cost.forward_seconds:.2f}), {_giga(cost.activation_bytes)} beside {_giga(cost.weight_bytes)} for "
         f"the weights, at its peak {_giga(peak_memory(device))}: about {clock(seconds)} and {_giga(needed)} with "
-        f"{piece} at a time, reading and held-out checks aside"
+        f"{piece} at a time, without reading and held-out checks"
     )
     free = free_memory(device)
     if needed <= free:

@@ -215,7 +215,7 @@ def _listed(samples: list[str]) -> str:
     return f", samples {', '.join(names[:MAX_NAMES])}{more}" if names else ""
 
 
-def _start_worker(number: int) -> None:
+def _start_worker(index: int) -> None:
     cv2.setNumThreads(1)
 
 
@@ -316,13 +316,13 @@ def _new_plan(task: Task, run: RunFolder, options: TrainOptions, hardware: Hardw
 def _steps_in(seconds: float, task: Task, hardware: Hardware, options: TrainOptions) -> int:
     """Return how many steps fit into a time, measured on a copy of the network."""
     start = time.monotonic()
-    trial = copy.copy(task)
-    trial.net, trial.helper = copy.deepcopy((task.net, task.helper))
+    task_copy = copy.copy(task)
+    task_copy.net, task_copy.helper = copy.deepcopy((task.net, task.helper))
     stopwatch = _Stopwatch()
     plan = Plan(NUM_WARM_STEPS + NUM_MEASURED_STEPS, options.seed, task.settings.batch_size)
-    _fit(trial, plan, hardware, [stopwatch], options, checkpoint=False)
-    left = seconds - (time.monotonic() - start)
-    return max(1, int(left * stopwatch.steps_per_second))
+    _fit(task_copy, plan, hardware, [stopwatch], options, checkpoint=False)
+    seconds_left = seconds - (time.monotonic() - start)
+    return max(1, int(seconds_left * stopwatch.steps_per_second))
 
 
 class _Stopwatch(Callback):

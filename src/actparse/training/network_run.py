@@ -106,8 +106,8 @@ def train_and_save(
         if plan.start is not None:
             metrics["start"] = plan.start
         metrics = save_trained(task, run, metrics)
-        numbers = (f"{key} {value:.4g}" for key, value in metrics.items() if isinstance(value, int | float))
-        options.report(f"{run.name}: finished, {', '.join(numbers)}")
+        summary = (f"{key} {value:.4g}" for key, value in metrics.items() if isinstance(value, int | float))
+        options.report(f"{run.name}: finished, {', '.join(summary)}")
     ranks.wait_for_all()
     return metrics
 

@@ -40,9 +40,9 @@ def keep_networks(data: Path, out: Path, options: TrainOptions) -> None:
             metrics = dict(load_network(weights).metrics)
             copy_file(weights, run.weights)
             write_json(run.metrics, metrics)
-            options.report(f"{name}: {reason}, so the network stays that of {options.init}")
+            options.report(f"{name}: {reason}, so the network of {options.init} is used unchanged")
         elif name == POSES:
-            options.report(f"{name}: {reason}, so rendered people do; --init tiny takes the bundle's network")
+            options.report(f"{name}: {reason}, so rendered people are used; --init tiny uses the bundle's network")
         else:
             raise TrainingError(
                 f"{name}: {reason}; needs --init tiny, or another folder with {name}.safetensors, got none"
@@ -51,7 +51,7 @@ def keep_networks(data: Path, out: Path, options: TrainOptions) -> None:
 
 def _untrainable(manifest: Mapping[str, Any]) -> dict[str, str]:
     """Return the reason why a network cannot be trained, by recipe."""
-    reasons = {POSES: "own data teach none"}
+    reasons = {POSES: "cannot be trained on own data"}
     if manifest.get(TRAINED_PARTS) == 0:
         reasons |= dict.fromkeys(PART_NETWORKS, "the training videos label no body part")
     return reasons

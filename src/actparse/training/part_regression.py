@@ -199,8 +199,8 @@ def with_errors(keypoints: Floats, errors: KeypointErrors, rng: np.random.Genera
     ranges = np.array((errors.outside, errors.hidden, errors.visible), np.float32)[visibility.astype(int)]  # (N, 17, 2)
     confidence = ranges[..., 0] + (ranges[..., 1] - ranges[..., 0]) * rng.random(visibility.shape)
     confidence *= rng.uniform(0.75, 1.05, (count, 1))  # some people are hard to recognise as a whole
-    lost = rng.random(visibility.shape) < errors.lost
-    confidence = np.where(lost, rng.uniform(0.02, 0.3, visibility.shape), confidence).clip(0, 1)
+    is_lost = rng.random(visibility.shape) < errors.lost
+    confidence = np.where(is_lost, rng.uniform(0.02, 0.3, visibility.shape), confidence).clip(0, 1)
     torso = torso_lengths(np.concatenate((keypoints[..., :2], np.ones_like(keypoints[..., 2:])), axis=2))  # (N,)
     size = errors.jitter + errors.unsure_jitter * np.clip(0.5 - confidence, 0, None)
     size = size * np.exp(rng.normal(0, errors.spread, (count, 1))) * JOINT_ERRORS

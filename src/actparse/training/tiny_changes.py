@@ -20,10 +20,10 @@ def expect_tiny_changes(recipe: str, changes: Mapping[str, str]) -> None:
     """
     learns_from_videos = recipe.startswith(("action", "states-")) and recipe != "action-pretrained"
     names = (*(() if recipe == "tiny" else (RATE,)), *(LEVEL_CHANGES if learns_from_videos else ()))
-    other = sorted(set(changes) - set(names))
-    if other:
+    unsupported = sorted(set(changes) - set(names))
+    if unsupported:
         can = f"can change {', '.join(names)}" if names else "has no numbers to change"
-        raise ConfigError(f"train: {recipe} {can} at size tiny, got {', '.join(other)}")
+        raise ConfigError(f"train: {recipe} {can} at size tiny, got {', '.join(unsupported)}")
     level_from_text(changes)
     rate_from_text(changes)
 

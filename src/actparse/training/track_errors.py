@@ -132,10 +132,10 @@ def shortened(windows: Keypoints, share: float, rng: np.random.Generator) -> Key
     """Remove instants from a share of the windows (N, K, 17, 3), as at the ends of a short video; the middle stays."""
     count, num_instants = windows.shape[:2]
     half = num_instants // 2
-    before, after = rng.integers(0, half + 1, (2, count))  # instants that remain on either side
+    num_before, num_after = rng.integers(0, half + 1, (2, count))  # instants that remain on either side
     whole = np.asarray(rng.random(count) >= share)  # (N,)
     offsets = np.arange(num_instants) - half  # (K,)
-    remains = whole[:, None] | ((offsets >= -before[:, None]) & (offsets <= after[:, None]))  # (N, K)
+    remains = whole[:, None] | ((offsets >= -num_before[:, None]) & (offsets <= num_after[:, None]))  # (N, K)
     changed = windows.copy()
     changed[~remains] = 0
     return changed

@@ -118,7 +118,7 @@ def _read_shard(shard: Path) -> tuple[NDArray[np.float32], NDArray[np.int16], li
         if len({len(keypoints), len(states), len(actions)}) > 1:
             raise ValueError(f"{len(keypoints)} tracks, {len(states)} of states, {len(actions)} of actions")
         if states.size and not 0 <= states.min() <= states.max() < len(names):
-            raise ValueError(f"numbers of states beyond {len(names)}")
+            raise ValueError(f"indices of states beyond {len(names)}")
     return keypoints, states, actions, names
 
 
@@ -151,7 +151,7 @@ def write_tracks(folder: Path, seed: Seed, config: TrackStreamConfig) -> None:
 def scene_tracks(
     rng: np.random.Generator, action: str, config: TrackStreamConfig
 ) -> list[tuple[NDArray[np.float32], list[list[str]]]]:
-    """Simulate a random scene; return each person's keypoints (T, 17, 3) and, by instant, the states of the ten parts."""
+    """Simulate a random scene; return each person's keypoints (T, 17, 3) and by instant the states of the ten parts."""
     scene = SceneConfig()
     cast = build_cast(int(rng.integers(2**62)), action, config=scene)
     times = rng.uniform(0, config.step_seconds) + np.arange(config.num_instants) * config.step_seconds

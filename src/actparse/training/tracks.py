@@ -170,14 +170,14 @@ class TracksTask(Task):
         windows = self.stream.keypoints[tracks[:, None], instants.clip(0, length - 1)]  # (n, K, 17, 3)
         windows[~exists] = 0
         actions, states = self.stream_actions[tracks], self.stream_states[tracks, middles]
-        other = rng.permutation(count)
-        is_joined = (rng.random(count) < JOINED_SHARE) & (np.minimum(actions, actions[other]) != UNKNOWN)
-        is_joined &= actions != actions[other]
-        windows[is_joined] = with_legs_of(windows[other[is_joined]], windows[is_joined])
+        partners = rng.permutation(count)
+        is_joined = (rng.random(count) < JOINED_SHARE) & (np.minimum(actions, actions[partners]) != UNKNOWN)
+        is_joined &= actions != actions[partners]
+        windows[is_joined] = with_legs_of(windows[partners[is_joined]], windows[is_joined])
         states[is_joined] = UNKNOWN
         noisy = shortened(with_track_errors(windows, self.confidences, self.errors, rng), SHORT_SHARE, rng)
         names = np.array([f"track {track} of the stream" for track in tracks])
-        return Windows(noisy, states, actions, np.where(is_joined, actions[other], actions), names)
+        return Windows(noisy, states, actions, np.where(is_joined, actions[partners], actions), names)
 
     def losses(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Return the cross-entropy of the action, and the mean cross-entropy of the states of all annotated parts.
