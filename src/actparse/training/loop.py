@@ -202,9 +202,8 @@ class TaskModule(Watched):
 
     def _store_losses(self, losses_by_piece: list[dict[str, Tensor]]) -> None:
         terms = list(losses_by_piece[0])
-        values = torch.stack(
-            [torch.stack([losses[term].float() for term in terms]) for losses in losses_by_piece]
-        )  # (pieces, L)
+        by_piece = [torch.stack([losses[term].float() for term in terms]) for losses in losses_by_piece]
+        values = torch.stack(by_piece)  # (pieces, L)
         means = ranks.mean_over_processes(values.mean(dim=0))  # (L,)
         self.last_losses = dict(zip(terms, means.tolist(), strict=True))
 
@@ -371,11 +370,7 @@ def _fit(
     )
     module = TaskModule(task, plan, pieces=options.accumulate, workers=options.workers)
     with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", module="lightning"
-        )  # advice on worker processes and loggers that does not apply
-        warnings.filterwarnings(
-            "ignore", message="Grad strides do not match"
-        )  # depthwise kernels; their gradients are copied
+        warnings.filterwarnings("ignore", module="lightning")  # advice on workers and loggers that does not apply
+        warnings.filterwarnings("ignore", message="Grad strides do not match")  # depthwise kernels, copied
         trainer.fit(module.train(), ckpt_path=str(checkpoint) if checkpoint else None, weights_only=True)
     task.net.to(hardware.device)  # Lightning moves the module back to the CPU

@@ -30,9 +30,7 @@ class TrackErrors:
     deviation: float = 0.6  # standard deviation of the logarithm of both
     unsure: float = 0.25  # error of a joint at confidence 0, in spreads; 0 from confidence 0.5 on
     confidence_noise: float = 0.05  # standard deviation
-    lost: float = (
-        0.2  # highest share of missing keypoints; the rate of each window is drawn from 0 to this, as for the next two
-    )
+    lost: float = 0.2  # highest share of missing keypoints; each window draws its share from 0 to this, also below
     lost_instants: float = 0.15  # highest share of missing instants
     swapped: float = 0.2  # highest share of instants with left and right swapped
     cut: tuple[float, float, float, float] = (0.3, 0.07, 0.07, 0.06)  # share of windows cut at each of BORDERS

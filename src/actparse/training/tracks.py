@@ -30,7 +30,8 @@ from actparse.weights.bundle import config_to_dict
 UNKNOWN = -1  # a state that is not annotated, or that is not one of the network's labels
 STREAM_SHARE = 0.5  # share of a batch from the stream, if there is one
 LABEL_SMOOTHING = 0.05
-JOINED_SHARE = 0.2  # share of the stream's people who get the legs of another person: both actions are equally likely
+# share of the stream's people who get the legs of another person; they do neither action, and both are equally likely
+JOINED_SHARE = 0.2
 OTHER_WEIGHT = 0.5  # weight of the loss of a person who does none of the actions
 STATES_WEIGHT = 1.0  # weight of the states' loss relative to the action's
 UNTOLD_SHARE = 0.25  # share of the samples for which the network does not get the action
