@@ -105,7 +105,7 @@ class FramePersons:
 
 
 class BaselineTask(Task):
-    """Train on one frame from each equal segment of a video, all frames with the same motion, mirror and colours."""
+    """The baseline on one frame from each equal segment of a video, all with the same motion, mirror and colours."""
 
     kind = "baseline"
     settings = TaskSettings(batch_size=8, learning_rate=2e-3)

@@ -20,9 +20,7 @@ from actparse.training.runs import RunFolder, read_json, write_json
 STATE_FILE = "tiny.json"  # how the run divides its time, and which networks are finished
 BUNDLE_FOLDER = "bundle"
 MAX_JOBS = 2  # that run at a time; each has one thread
-ORDER = {
-    **{name: recipe.needs for name, recipe in NETWORK_RECIPES.items()}
-}  # recipe -> recipes that must be finished first
+ORDER = {**{name: recipe.needs for name, recipe in NETWORK_RECIPES.items()}}  # recipe -> recipes to finish first
 ORDER |= {name: ("action",) for name in ORDER if name.startswith("states-")}
 
 

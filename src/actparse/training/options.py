@@ -44,9 +44,7 @@ class TrainOptions:
     stream_clips: int = 14_400  # clips that the action and state recipes render in addition to a SynthTPS dataset
     stream_tracks: int = 4_500  # simulated scenes that the recipe "tracks" adds to a SynthTPS dataset
     size: str = "tiny"  # "tiny" or "paper": which networks and hyperparameters a recipe's name stands for
-    changes: Mapping[str, str] = field(
-        default_factory=dict
-    )  # of a recipe's hyperparameters, by field; tiny: rate and level
+    changes: Mapping[str, str] = field(default_factory=dict)  # hyperparameters to change; tiny: rate and level
     flow: Path | None = None  # folder of flow files, for recipes that read them; None is the folder in the dataset
     num_devices: int = 1  # processes that share each batch, one for each GPU; torchrun's count takes precedence
     accumulate: int = 1  # consecutive pieces of a batch whose gradients are summed before a step

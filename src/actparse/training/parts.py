@@ -46,7 +46,7 @@ EVALUATION_BATCH = 8  # frames
 
 
 class PartsTask(Task):
-    """Person crops as the stage cuts them, moved, mirrored and recoloured; evaluated by AP on true persons."""
+    """The part detector on person crops as the stage cuts them, with augmentation; evaluated by AP on true persons."""
 
     metric = "ap"
     settings = TaskSettings(batch_size=16, learning_rate=2e-3)

@@ -34,7 +34,7 @@ EVALUATION_BATCH = 16
 
 
 class PersonsTask(Task):
-    """Frames zoomed, shifted, mirrored and recoloured; evaluated by AP on the held-out frames."""
+    """The person detector on frames, zoomed, shifted, mirrored and recoloured; evaluated by AP on held-out frames."""
 
     kind = "persons"
     metric = "ap"

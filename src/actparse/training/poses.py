@@ -45,7 +45,7 @@ COORDINATE_WEIGHT = 0.06  # weight of the side branch's error in the loss
 
 
 class PosesTask(Task):
-    """Crops of the stream, zoomed, rotated, shifted, mirrored, recoloured and partly covered."""
+    """The pose network on crops of the stream, zoomed, rotated, shifted, mirrored, recoloured and partly covered."""
 
     kind = "poses"
     metric = "oks"

@@ -62,7 +62,7 @@ class Windows:
 
 
 class TracksTask(Task):
-    """Windows of a store's persons with predicted keypoints, and windows of a stream with artificial errors."""
+    """The network on keypoints, on windows of a store's persons and on windows of a stream with artificial errors."""
 
     kind = "tracks"
     settings = TaskSettings(batch_size=256, learning_rate=2e-3, weight_decay=0.02)
