@@ -48,7 +48,7 @@ class KeypointErrors:
 
 
 class PartRegressionTask(Task):
-    """The network from keypoints to part boxes on rendered persons, with augmentation; evaluated on held-out persons."""
+    """The network from keypoints to part boxes on augmented rendered persons; evaluated on held-out persons."""
 
     kind = "part-regression"
     settings = TaskSettings(batch_size=256, learning_rate=2e-3, weight_decay=0.02)
