@@ -167,7 +167,9 @@ def test_a_network_that_started_from_others_is_not_taken(data: Path, random_bund
     training = TrainOptions(steps=3, device="cpu", report=say_nothing)
     metrics = run / "action_metrics.json"
     metrics.write_text(json.dumps({"steps": 3, "changes": {"learning_rate": "0.0003"}}))
-    with pytest.raises(TrainingError, match=r"was begun with \{'learning_rate': '0\.0003'\}, got none: another --out"):
+    with pytest.raises(
+        TrainingError, match=r"was begun with \{'learning_rate': '0\.0003'\}, got none\. Use a different --out"
+    ):
         reproduce("table1", data, tmp_path, ReproduceOptions(stage_1=random_bundle, training=training))
     metrics.write_text(json.dumps({"steps": 3, "rendered_clips": 120}))
     with pytest.raises(

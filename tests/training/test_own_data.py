@@ -47,6 +47,8 @@ def test_what_is_kept(manifest: dict[str, Any], names: set[str], tmp_path: Path)
 def test_without_a_network_to_keep(tmp_path: Path) -> None:
     names, lines = kept(tmp_path, {"generator": GENERATOR, "trained_parts": 9}, None)
     assert names == set()
-    assert lines == ["poses: own data teach none, so rendered people do; --init tiny takes the bundle's network"]
+    assert lines == [
+        "poses: cannot be trained on own data, so rendered people are used; --init tiny uses the bundle's network"
+    ]
     with pytest.raises(TrainingError, match="parts: the training videos label no body part; needs --init tiny"):
         kept(tmp_path, {"generator": GENERATOR, "trained_parts": 0}, None)

@@ -64,7 +64,7 @@ def test_persons_leaves_a_network_that_its_stage_can_use(data: Path, tmp_path: P
     assert {"ap", "ap50", "ap75", "frames", "persons", "steps", "seed"} == set(figures)
     lines: list[str] = []
     assert run_recipe("persons", data, tmp_path, options(steps=9, resume=True, report=lines.append)) == figures
-    assert lines == ["persons: is finished already in 2 steps; another --out trains it anew"]
+    assert lines == ["persons: is finished already in 2 steps; use a different --out to train again"]
 
 
 @pytest.mark.parametrize("name", ["persons", "action", "states-arm", "baseline"])
@@ -185,7 +185,9 @@ def test_a_run_may_have_a_rate_of_its_own(data: Path, tmp_path: Path) -> None:
     trained = load_network(tmp_path / "states-arm.safetensors").net.state_dict()[name]
     assert torch.equal(trained, net.state_dict()[name].half().float())  # it did not move
     (tmp_path / "states-arm_metrics.json").unlink()
-    with pytest.raises(TrainingError, match=r"was begun with \{'learning_rate': '1e-9'\}, got none: another --out"):
+    with pytest.raises(
+        TrainingError, match=r"was begun with \{'learning_rate': '1e-9'\}, got none\. Use a different --out"
+    ):
         run_recipe("states-arm", data, tmp_path, options(steps=1, init=init, resume=True))
 
 
@@ -195,7 +197,7 @@ def test_a_run_goes_on_with_the_data_that_it_began_with(data: Path, tmp_path: Pa
     run.metrics.unlink()
     plan = json.loads(run.plan.read_text())
     run.plan.write_text(json.dumps({**plan, "num_samples": plan["num_samples"] + 1}))
-    with pytest.raises(TrainingError, match=r"plan\.json: the run learns from \d+ samples, got \d+: other data"):
+    with pytest.raises(TrainingError, match=r"plan\.json: the run trains on \d+ samples, got \d+\. Use the same data"):
         run_recipe("states-arm", data, tmp_path, options(steps=1, resume=True))
     run.plan.write_text(json.dumps({name: value for name, value in plan.items() if name != "num_samples"}))
     run_recipe("states-arm", data, tmp_path, options(steps=1, resume=True))  # of an earlier version

@@ -77,7 +77,7 @@ def test_of_none_of_the_actions_all_should_be_equally_likely(store: Store, tmp_p
     batch = task.batch(np.random.default_rng(1))
     half = len(batch["actions"]) // 2
     assert (batch["actions"][half:] == UNKNOWN).all()
-    assert (batch["told"][half:] == 0).all()
+    assert (batch["given_actions"][half:] == 0).all()
     net = task.net.eval()
     torch.nn.init.zeros_(net.action[1].weight)
     torch.nn.init.zeros_(net.action[1].bias)
@@ -90,7 +90,7 @@ def test_with_the_legs_of_another_both_actions_are_as_likely(task: TracksTask) -
     batch = task.batch(np.random.default_rng(3))
     is_joined = batch["actions"] != batch["seconds"]
     assert 0 < is_joined.float().mean() < 0.2  # of the stream's half, where both do an action of the dataset
-    assert (batch["told"][is_joined] == 0).all()
+    assert (batch["given_actions"][is_joined] == 0).all()
     assert (batch["states"][is_joined] == UNKNOWN).all()
 
 

@@ -1,4 +1,4 @@
-"""Training of the networks: recipes by name, each a task on Lightning's loop."""
+"""Training of the networks: recipes by name, each a task that Lightning's loop trains."""
 
 from actparse.training.options import TrainOptions
 from actparse.training.recipes import RECIPES, Recipe

@@ -1,6 +1,6 @@
-"""Chance at training time: zoom, shift, turn, mirror and colour, alike for pixels, boxes and keypoints.
+"""Random augmentation for training: zoom, shift, rotation, mirror and colour, the same for pixels, boxes and keypoints.
 
-A transform is a (2, 3) matrix in continuous coordinates (the corner of the image is (0, 0)), old to new.
+A transform is a (2, 3) matrix from old to new continuous coordinates; the corner of the image is (0, 0).
 """
 
 from __future__ import annotations
@@ -16,34 +16,34 @@ from actparse.core.vocabulary import KEYPOINT_FLIP
 Matrix = NDArray[np.float64]  # (2, 3)
 Image = NDArray[np.uint8]  # (H, W, 3)
 
-MIN_BOX_PIXELS = 3.0  # a box thinner than this after a transform is dropped
+MIN_BOX_PIXELS = 3.0  # boxes thinner than this after a transform are dropped
 
 
 @dataclass(frozen=True, kw_only=True)
 class ColorJitter:
-    """Ranges of a colour change, the same for all pixels of an image or a clip."""
+    """Ranges of a random colour change, the same for all pixels of an image or a clip."""
 
-    gain: float = 0.25  # all channels times 1 -+ this
-    channel_gain: float = 0.1  # each channel times 1 -+ this
-    offset: float = 15.0  # all channels plus -+ this, of 255
-    gamma: float = 0.15  # exponent 1 -+ this
-    swapped_share: float = 0.0  # of the images have their channels in another order
+    gain: float = 0.25  # all channels are multiplied by 1 -+ this
+    channel_gain: float = 0.1  # each channel is multiplied by 1 -+ this
+    offset: float = 15.0  # -+ this, of 255, is added to all channels
+    gamma: float = 0.15  # the exponent is 1 -+ this
+    swapped_share: float = 0.0  # share of the images whose channels change their order
 
 
-STRONG_JITTER = ColorJitter(  # clothes tell no action
+STRONG_JITTER = ColorJitter(  # for action networks: the colour of clothes does not depend on the action
     gain=0.35, channel_gain=0.25, offset=25.0, gamma=0.3, swapped_share=0.4
 )
 
 
 def recolor(image: Image, rng: np.random.Generator, jitter: ColorJitter) -> Image:
-    """An image with one random change of brightness, contrast and tint."""
+    """Return an image with one random change of brightness, contrast and tint."""
     if jitter.swapped_share and rng.random() < jitter.swapped_share:
         image = np.ascontiguousarray(image[..., rng.permutation(3)])
     return np.asarray(cv2.LUT(image, _color_table(rng, jitter)), dtype=np.uint8)
 
 
 def _color_table(rng: np.random.Generator, jitter: ColorJitter) -> NDArray[np.uint8]:
-    """A random look-up table (256, 1, 3)."""
+    """Return a random look-up table (256, 1, 3) from old to new pixel values."""
     gain = rng.uniform(1 - jitter.gain, 1 + jitter.gain)
     gains = gain * rng.uniform(1 - jitter.channel_gain, 1 + jitter.channel_gain, 3)  # (3,)
     offset = rng.uniform(-jitter.offset, jitter.offset)
@@ -53,14 +53,14 @@ def _color_table(rng: np.random.Generator, jitter: ColorJitter) -> NDArray[np.ui
 
 
 def about(center: tuple[float, float], *, zoom: float, degrees: float, to: tuple[float, float]) -> Matrix:
-    """Zoom and turn (clockwise as seen, y down) about `center`, which goes `to` another point."""
+    """Return the transform that zooms and rotates (clockwise, y down) about `center`, then moves it `to` a point."""
     angle = np.deg2rad(degrees)
     turn = zoom * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])  # (2, 2)
     return np.concatenate((turn, (np.asarray(to) - turn @ np.asarray(center))[:, None]), axis=1)
 
 
 def mirrored(matrix: Matrix, width: float) -> Matrix:
-    """The same transform, its result mirrored in an image of that width."""
+    """Return the same transform with its result mirrored in an image of the given width."""
     result = matrix.copy()
     result[0] *= -1
     result[0, 2] += width
@@ -68,7 +68,7 @@ def mirrored(matrix: Matrix, width: float) -> Matrix:
 
 
 def then(first: Matrix, second: Matrix) -> Matrix:
-    """The transform that does `first`, then `second`."""
+    """Return the transform that applies `first`, then `second`."""
     turn = second[:, :2] @ first[:, :2]
     return np.concatenate((turn, (second[:, :2] @ first[:, 2] + second[:, 2])[:, None]), axis=1)
 
@@ -79,7 +79,7 @@ def move_points(matrix: Matrix, points: NDArray[np.float32]) -> NDArray[np.float
 
 
 def move_boxes(matrix: Matrix, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Transform boxes (..., 4); the box about the four corners where the transform turns."""
+    """Transform boxes (..., 4); if the transform rotates, return the boxes around the four moved corners."""
     corners = boxes[..., [0, 1, 2, 1, 2, 3, 0, 3]].reshape(*boxes.shape[:-1], 4, 2)
     moved = move_points(matrix, corners)  # (..., 4, 2)
     return np.concatenate((moved.min(axis=-2), moved.max(axis=-2)), axis=-1)
@@ -88,7 +88,12 @@ def move_boxes(matrix: Matrix, boxes: NDArray[np.float32]) -> NDArray[np.float32
 def clip_boxes(
     boxes: NDArray[np.float32], size: tuple[int, int], *, min_visible: float
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Cut boxes (N, 4) at the image's edges; and which of them keep `min_visible` of their area and are no slivers."""
+    """Cut boxes (N, 4) at the edges of an image of `size` (height, width).
+
+    Returns:
+        The cut boxes (N, 4), and a mask (N,) of those that keep at least `min_visible` of their area and whose sides
+        are at least MIN_BOX_PIXELS.
+    """
     height, width = size
     clipped = np.clip(boxes, 0, np.array([width, height, width, height], np.float32))
     sides = clipped[:, 2:] - clipped[:, :2]  # (N, 2)
@@ -98,14 +103,14 @@ def clip_boxes(
 
 
 def move_keypoints(matrix: Matrix, keypoints: NDArray[np.float32], *, mirror: bool) -> NDArray[np.float32]:
-    """Transform keypoints (..., 17, 3); in a mirror, left and right change names."""
+    """Transform keypoints (..., 17, 3); with `mirror`, left and right keypoints swap their places in the list."""
     moved = np.concatenate((move_points(matrix, keypoints[..., :2]), keypoints[..., 2:]), axis=-1)
     return moved[..., list(KEYPOINT_FLIP), :] if mirror else moved
 
 
 def warp(image: Image, matrix: Matrix, size: tuple[int, int], *, fill: float | tuple[int, int, int] = 0) -> Image:
-    """Draw an image through a transform into one of `size` (height, width); bilinear."""
-    by_index = matrix.copy()  # OpenCV counts from pixel centres: index i lies at i + 0.5
+    """Warp an image by a transform into one of `size` (height, width), with bilinear interpolation."""
+    by_index = matrix.copy()  # OpenCV counts from pixel centres: index i is at i + 0.5
     by_index[:, 2] += 0.5 * by_index[:, :2].sum(axis=1) - 0.5
     color = fill if isinstance(fill, tuple) else (fill,) * 3
     return np.asarray(
@@ -114,7 +119,7 @@ def warp(image: Image, matrix: Matrix, size: tuple[int, int], *, fill: float | t
 
 
 def cover_patches(image: Image, rng: np.random.Generator, *, max_patches: int = 2, max_side: float = 0.35) -> None:
-    """Hide up to `max_patches` random rectangles under flat colours, in place; sides in parts of the image's."""
+    """Cover up to `max_patches` random rectangles with flat colours, in place; `max_side` is a share of each side."""
     height, width = image.shape[:2]
     for _ in range(int(rng.integers(0, max_patches + 1))):
         h, w = (int(rng.uniform(0.08, max_side) * side) for side in (height, width))

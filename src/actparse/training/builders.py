@@ -1,4 +1,4 @@
-"""From a recipe's name and a dataset to the task that the loop trains."""
+"""Building the task that the loop trains, from a recipe's name and a dataset."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ from actparse.training.task import Task
 from actparse.training.track_stream import TrackStream, TrackStreamConfig, open_track_stream
 from actparse.training.tracks import TracksTask
 
-StoreKeypoints = tuple[Store, NDArray[np.float32]]  # a split, and keypoints (P, 17, 3) of its persons
-HELD_OUT_SPLITS = ("val", "test")  # the first that the dataset has
+StoreKeypoints = tuple[Store, NDArray[np.float32]]  # a split and the keypoints (P, 17, 3) of its persons
+HELD_OUT_SPLITS = ("val", "test")  # the first annotated one is used
 NUM_HELD_OUT_CROPS = 2000  # of the pose stream
 NUM_HELD_OUT_PART_CROPS = 1000  # of the part stream
 
 
 def open_splits(data: Path, out: Path, report: Report) -> tuple[Store, Store]:
-    """The stores of what is trained on and of what is held out, decoded where they are not yet.
+    """Open the stores of the training split and the held-out split, decoding them if necessary.
 
-    Held out is val or test where it is annotated, else a part of train, which is not trained on then.
+    Held out is val or test if it is annotated, else a part of train, which is then excluded from training.
 
     Raises:
-        DataError: the dataset has no train, or nothing that can be held out.
+        DataError: the dataset has no split train, or nothing that can be held out.
     """
     dataset = KineticsTps(data)
     if "train" not in dataset.splits:
@@ -56,16 +56,16 @@ def open_splits(data: Path, out: Path, report: Report) -> tuple[Store, Store]:
     annotated = (split for split in HELD_OUT_SPLITS if split in dataset.splits and _is_annotated(dataset, split))
     held_out = next(annotated, None)
 
-    def opened(split: str, names: frozenset[str] | None = None) -> Store:
+    def open_split(split: str, names: frozenset[str] | None = None) -> Store:
         return open_store(data, split, StoreConfig(), names=names, cache=cache_folder(data, out), report=report)
 
     if held_out is not None:
-        return opened("train"), opened(held_out)
+        return open_split("train"), open_split(held_out)
     names = frozenset(record.name for record in dataset.videos("train"))
-    kept_back = held_out_names(names)
-    if not kept_back:
+    held_out_videos = held_out_names(names)
+    if not held_out_videos:
         raise DataError(f"{data}: training needs an annotated val or test, or 3 videos in train, got {len(names)}")
-    return opened("train", names - kept_back), opened("train", kept_back)
+    return open_split("train", names - held_out_videos), open_split("train", held_out_videos)
 
 
 def _is_annotated(dataset: KineticsTps, split: str) -> bool:
@@ -73,17 +73,17 @@ def _is_annotated(dataset: KineticsTps, split: str) -> bool:
 
 
 def cache_folder(data: Path, out: Path) -> Path:
-    """Where decoded data lie: beside the dataset, or in the run's folder where the dataset cannot be written."""
+    """Return the folder for decoded data: beside the dataset, or in the run's folder if the dataset is read-only."""
     return data / ".cache" if os.access(data, os.W_OK) else out / "cache"
 
 
 def build_task(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Task:
-    """The task of a recipe, with fresh weights.
+    """Build the task of a recipe, with new random weights.
 
     Args:
         name: a recipe that trains one network.
         data: the dataset's root.
-        run: its folder.
+        run: the recipe's files.
         options: of the run.
     """
     return _BUILDERS[name](name, data, run, options)
@@ -94,7 +94,7 @@ def _persons(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Ta
 
 
 def open_pose_streams(data: Path, out: Path, options: TrainOptions) -> tuple[CropStream, CropStream]:
-    """The crops that the pose network trains on and those it is judged by, rendered where they are not yet."""
+    """Open the pose network's crops for training and for evaluation, rendering them if necessary."""
     folder, config = cache_folder(data, out), StreamConfig()
     num_held_out = min(NUM_HELD_OUT_CROPS, options.stream_crops)
     train = open_stream(folder, "train", options.stream_crops, config, report=options.report)
@@ -107,7 +107,7 @@ def _poses(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Task
 
 
 def _with_keypoints(data: Path, run: RunFolder, options: TrainOptions) -> tuple[StoreKeypoints, StoreKeypoints]:
-    """The training and the held-out split, with what the run's pose network finds in them."""
+    """Open the training and the held-out split, each with the keypoints of the run's pose network."""
     weights = RunFolder(run.out, "poses").weights
     train, held_out = open_splits(data, run.out, options.report)
     return (
@@ -122,7 +122,7 @@ def _parts(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Task
 
 
 def open_part_streams(data: Path, run: RunFolder, options: TrainOptions) -> tuple[StoreKeypoints, StoreKeypoints]:
-    """Open the part stream's crops to train on and those held out, with what the run's pose network finds in them."""
+    """Open the part stream's training and held-out crops, each with the keypoints of the run's pose network."""
     folder, config, weights = cache_folder(data, run.out), PartStreamConfig(), RunFolder(run.out, "poses").weights
     num_held_out = min(NUM_HELD_OUT_PART_CROPS, options.stream_crops)
     train = open_part_stream(folder, "train", options.stream_crops, config, report=options.report)
@@ -142,7 +142,7 @@ def _part_regression(name: str, data: Path, run: RunFolder, options: TrainOption
 
 
 def open_tracks(data: Path, out: Path, options: TrainOptions) -> TrackStream | None:
-    """The tracks that the network on keypoints trains on beside a SynthTPS dataset; none for another dataset."""
+    """Open the simulated tracks that complement a SynthTPS dataset; return None for other datasets."""
     if not is_synthetic(data) or not options.stream_tracks:
         return None
     folder, config = cache_folder(data, out), TrackStreamConfig()
@@ -160,15 +160,15 @@ def _baseline(name: str, data: Path, run: RunFolder, options: TrainOptions) -> T
 
 
 def num_rendered_clips(name: str, data: Path, options: TrainOptions) -> int:
-    """How many rendered clips a recipe trains on at size tiny."""
-    sees_clips = name in tiny.VIDEO_NETWORKS or name == "action-pretrained" or name.startswith("states-")
-    if not sees_clips or not is_synthetic(data) or level_from_text(options.changes) is not None:
+    """Return how many rendered clips a recipe trains on at size tiny."""
+    uses_clips = name in tiny.VIDEO_NETWORKS or name == "action-pretrained" or name.startswith("states-")
+    if not uses_clips or not is_synthetic(data) or level_from_text(options.changes) is not None:
         return 0
     return options.stream_clips
 
 
 def open_clips(data: Path, out: Path, options: TrainOptions) -> tuple[Stretch, ...]:
-    """The rendered clips that the clip networks train on beside a SynthTPS dataset; none for another dataset."""
+    """Open the rendered clips that complement a SynthTPS dataset; return none for other datasets."""
     if not is_synthetic(data):
         return ()
     return open_clip_stream(cache_folder(data, out), options.stream_clips, ClipStreamConfig(), report=options.report)
@@ -206,18 +206,14 @@ def _states(name: str, data: Path, run: RunFolder, options: TrainOptions) -> Tas
 def _training_segments(
     name: str, train: Store, stage: ClipConfig, data: Path, run: RunFolder, options: TrainOptions
 ) -> tuple[Stretch, ...]:
-    """What a clip network trains on: the training split's segments and rendered clips, or what its level labels."""
+    """Return the training data of a clip network: segments and rendered clips, or the intervals of its level."""
     level = level_from_text(options.changes)
     if level is None:
-        return (*action_segments(train), *_of_actions(train, open_clips(data, run.out, options)))
-    options.report(f"{name}: labels of {level}; rendered clips are left out, their labels are of their own two seconds")
+        actions = set(train.actions)
+        clips = (clip for clip in open_clips(data, run.out, options) if clip.label[0] in actions)
+        return (*action_segments(train), *clips)
+    options.report(f"{name}: labels of {level}; rendered clips are left out, as each has one label for its two seconds")
     return level.stretches(train, stage)
-
-
-def _of_actions(train: Store, clips: tuple[Stretch, ...]) -> tuple[Stretch, ...]:
-    """The clips that show an action of the training split."""
-    actions = set(train.actions)
-    return tuple(clip for clip in clips if clip.label[0] in actions)
 
 
 Builder = Callable[[str, Path, RunFolder, TrainOptions], Task]

@@ -1,4 +1,4 @@
-"""What watches a run: checkpoints by the clock, and a log with one compact line of progress."""
+"""Callbacks of the training loop: regular checkpoints, held-out checks, and a log with a compact line of progress."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from actparse.training.task import Task
 
 
 class Watched(LightningModule):
-    """A module that says what its last step was like."""
+    """A module that exposes the losses, learning rate and metrics of its last step."""
 
     last_losses: dict[str, float]  # the terms of the loss
     learning_rate: float
-    last_figures: dict[str, float]  # of a held-out check after that step; empty where there was none
+    last_figures: dict[str, float]  # metrics of a held-out check after that step; empty if there was none
 
 
 class SaveLast(Callback):
-    """Writes one checkpoint over and over, every `seconds`, beside its place first; and once at the end."""
+    """Overwrites one checkpoint every `seconds` and at the end; it is written to a temporary file first."""
 
     def __init__(self, path: Path, seconds: float) -> None:
         self.path = path
@@ -35,12 +35,12 @@ class SaveLast(Callback):
         self.saved_at = time.monotonic()
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
-        """Save when the time has come by the first process's clock."""
+        """Save a checkpoint if `seconds` have passed on the first process's clock."""
         if first_says(time.monotonic() - self.saved_at >= self.seconds):
             self._save(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save the last step."""
+        """Save a checkpoint of the last step."""
         self._save(trainer)
 
     def _save(self, trainer: Trainer) -> None:
@@ -49,18 +49,19 @@ class SaveLast(Callback):
 
 
 def save_checkpoint(trainer: Trainer, path: Path) -> None:
-    """Write a checkpoint, whole or not at all; every process calls this and the first one writes."""
-    beside = path.with_name(path.name + ".part")
-    trainer.save_checkpoint(beside)
+    """Write a checkpoint atomically; every process calls this and the first one writes."""
+    temporary = path.with_name(path.name + ".part")
+    trainer.save_checkpoint(temporary)
     if rank() == 0:
-        beside.replace(path)
+        temporary.replace(path)
     wait_for_all()
 
 
 class ProgressLog(Callback):
     """Adds a row to a CSV every `every_steps` steps and reports a line every `report_seconds`.
 
-    A row holds the last step, the learning rate, the mean of each loss term over the row's steps, and samples a second.
+    A row holds the last step, the learning rate, the mean of each loss term over the row's steps, and the samples per
+    second.
     """
 
     def __init__(
@@ -69,27 +70,27 @@ class ProgressLog(Callback):
         self.path, self.name, self.num_steps, self.batch_size = path, name, num_steps, batch_size
         self.report, self.every_steps, self.report_seconds = report, every_steps, 15.0
         self.sums: dict[str, float] = {}
-        self.count = 0  # steps in `sums`
+        self.count = 0  # of steps in `sums`
         self.row: dict[str, float] = {}
         self.row_at = self.reported_at = time.monotonic()
-        self.recent: deque[tuple[float, int]] = deque(maxlen=8)  # when the last lines were reported, and at which step
+        self.recent: deque[tuple[float, int]] = deque(maxlen=8)  # time and step of the last reported lines
 
     def state_dict(self) -> dict[str, Any]:
-        """The row that is not full yet, for the checkpoint."""
+        """Return the sums of the unfinished row, for the checkpoint."""
         return {"sums": self.sums, "count": self.count}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on with that row."""
+        """Restore the sums of the unfinished row."""
         self.sums, self.count = dict(state_dict["sums"]), int(state_dict["count"])
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Drop the rows of a lost future, where a run goes on from an earlier checkpoint."""
+        """Discard log rows written after the checkpoint that is being resumed."""
         self.row_at = self.reported_at = time.monotonic()
         self.recent.append((self.row_at, trainer.global_step))
         drop_rows_after(self.path, trainer.global_step)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
-        """Collect the terms of this step; write and report when the time has come."""
+        """Add the loss terms of this step; write a row and report a line when they are due."""
         assert isinstance(pl_module, Watched)
         for term, value in pl_module.last_losses.items():
             self.sums[term] = self.sums.get(term, 0.0) + value
@@ -97,15 +98,15 @@ class ProgressLog(Callback):
         step = trainer.global_step
         if step % self.every_steps == 0 or step == self.num_steps:
             self._write_row(step, pl_module.learning_rate)
-        now = time.monotonic()
-        if self.row and (now - self.reported_at >= self.report_seconds or step == self.num_steps):
-            self.reported_at = now
-            self.report(self._line(step, now))
+        time_now = time.monotonic()
+        if self.row and (time_now - self.reported_at >= self.report_seconds or step == self.num_steps):
+            self.reported_at = time_now
+            self.report(self._line(step, time_now))
 
     def _write_row(self, step: int, learning_rate: float) -> None:
-        now = time.monotonic()
+        time_now = time.monotonic()
         means = {term: total / self.count for term, total in self.sums.items()}
-        rate = self.count * self.batch_size / max(now - self.row_at, 1e-9)
+        rate = self.count * self.batch_size / max(time_now - self.row_at, 1e-9)
         self.row = {"step": step, "learning_rate": learning_rate, **means, "samples_per_second": rate}
         is_new = not self.path.exists()
         with self.path.open("a", newline="", encoding="utf-8") as file:
@@ -113,23 +114,25 @@ class ProgressLog(Callback):
             if is_new:
                 writer.writerow(self.row)
             writer.writerow(f"{value:.6g}" if isinstance(value, float) else value for value in self.row.values())
-        self.sums, self.count, self.row_at = {}, 0, now
+        self.sums, self.count, self.row_at = {}, 0, time_now
 
-    def _line(self, step: int, now: float) -> str:
-        self.recent.append((now, step))
+    def _line(self, step: int, time_now: float) -> str:
+        self.recent.append((time_now, step))
         since, first = self.recent[0]
-        rate = (step - first) / max(now - since, 1e-9)  # steps a second, lately
-        left = (self.num_steps - step) / rate
+        rate = (step - first) / max(time_now - since, 1e-9)  # recent steps per second
+        remaining = (self.num_steps - step) / rate
         terms = " ".join(
             f"{term} {value:.4g}" for term, value in self.row.items() if term not in ("step", "samples_per_second")
         )
-        return f"{self.name}: step {step}/{self.num_steps} {terms} {rate * self.batch_size:.1f}/s {clock(left)} left"
+        return (
+            f"{self.name}: step {step}/{self.num_steps} {terms} {rate * self.batch_size:.1f}/s {clock(remaining)} left"
+        )
 
 
 class CheckHeldOut(Callback):
-    """Measures the network on held-out data every so many steps and at the end, and keeps the best checkpoint.
+    """Evaluates the network on held-out data every `every_steps` steps and at the end, and keeps the best checkpoint.
 
-    The first process measures, the others wait. A row of the CSV holds the step and the figures that are numbers.
+    The first process evaluates, the others wait. A row of the CSV holds the step and all metrics that are numbers.
     """
 
     def __init__(self, task: Task, run: RunFolder, every_steps: int, report: Report) -> None:
@@ -137,13 +140,13 @@ class CheckHeldOut(Callback):
         self.best = float("-inf")
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Read what an interrupted run had found, up to where it goes on."""
+        """Read the checks of an interrupted run up to the step at which it resumes."""
         if rank() == 0:
             drop_rows_after(self.run.checks, trainer.global_step)
         self.best = first_says(max(self._rows(), default=float("-inf")) if rank() == 0 else 0.0)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
-        """Measure when the time has come."""
+        """Evaluate the network if a check is due."""
         assert isinstance(pl_module, Watched)
         step = trainer.global_step
         pl_module.last_figures = {}
@@ -155,9 +158,9 @@ class CheckHeldOut(Callback):
 
     def _measure(self, step: int, pl_module: Watched) -> float:
         with torch.random.fork_rng(devices=[]):
-            figures = self.task.check(self.task.net, pl_module.device)
+            metrics = self.task.check(self.task.net, pl_module.device)
         pl_module.train()
-        row = {name: float(value) for name, value in figures.items() if isinstance(value, int | float)}
+        row = {name: float(value) for name, value in metrics.items() if isinstance(value, int | float)}
         if self.task.metric not in row:
             raise TrainingError(f"{self.task.kind}: a check needs the figure {self.task.metric!r}, got {sorted(row)}")
         is_new = not self.run.checks.exists()
@@ -178,7 +181,7 @@ class CheckHeldOut(Callback):
 
 
 def clock(seconds: float) -> str:
-    """Seconds as h:mm:ss or m:ss."""
+    """Format seconds as h:mm:ss or m:ss."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
@@ -193,8 +196,8 @@ def drop_rows_after(path: Path, step: int) -> None:
         return
     with path.open(newline="", encoding="utf-8") as file:
         header, *rows = list(csv.reader(file))
-    kept = [row for row in rows if row and int(row[0]) <= step]
-    beside = path.with_name(path.name + ".part")
-    with beside.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([header, *kept])
-    beside.replace(path)
+    rows = [row for row in rows if row and int(row[0]) <= step]
+    temporary = path.with_name(path.name + ".part")
+    with temporary.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([header, *rows])
+    temporary.replace(path)

@@ -1,6 +1,7 @@
-"""Rendered clips for the clip networks: a stream of short scenes that no dataset holds.
+"""Rendered clips for the clip networks: short scenes that are not part of any dataset.
 
-A few hundred videos are learnt by heart before the motion is; the stream is to these networks what IG-65M was to PCF's.
+With a few hundred videos only, the networks overfit before they learn the motion. The stream plays the role that IG-65M
+has for the networks of PCF.
 """
 
 from __future__ import annotations
@@ -27,21 +28,21 @@ from actparse.training.options import Report, say_nothing
 from actparse.training.shards import Seed, complete_shards, reading_shard, save_shard
 from actparse.training.stretches import ClipSource, Stretch
 
-GENERATION = 3  # of the stream; another number makes a new one
-SPLIT_CODE = 8_001  # far from the codes of a dataset's splits and of the pose stream's
-SCENE_SECONDS = 9.0  # a clip begins within
-COARSE = 0.5  # detail of bodies
+GENERATION = 3  # of the stream; another value renders it again
+SPLIT_CODE = 8_001  # different from the codes of a dataset's splits and of the other streams
+SCENE_SECONDS = 9.0  # a clip begins within this time
+COARSE = 0.5  # level of detail of the bodies
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClipStreamConfig:
-    """How a stream is cut."""
+    """Settings for rendering a stream of clips."""
 
     size: tuple[int, int] = (48, 64)  # (height, width) of the clips' frames
-    rendered_size: tuple[int, int] = (144, 192)  # before they are made small
-    num_frames: int = 20  # of a clip; a little more than the network takes, for changes of speed
-    frame_rate: float = 10.0  # of a clip, frames a second
-    annotated_stride: int = 4  # frames from one to the next that is asked for its states
+    rendered_size: tuple[int, int] = (144, 192)  # (height, width) of the frames before they are shrunk
+    num_frames: int = 20  # in a clip; a few more than the network reads, for changes of speed
+    frame_rate: float = 10.0  # of a clip, frames per second
+    annotated_stride: int = 4  # frames from one annotated frame to the next
     clips_per_shard: int = 120
 
     def __post_init__(self) -> None:
@@ -54,7 +55,10 @@ class ClipStreamConfig:
                 raise ConfigError(f"stream.{name} must be at least 1 and finite, got {getattr(self, name)}")
 
     def folder_name(self, seed: int) -> str:
-        """Of the stream's shards; older caches do not name the last three, so a default is left out."""
+        """Return the name of the shards' folder.
+
+        The last three settings appear only if they differ from their defaults, since older caches do not name them.
+        """
         height, width = self.size
         name = f"clips-{GENERATION}-{seed}-{width}x{height}-{self.num_frames}-{self.clips_per_shard}"
         defaults = {field.name: field.default for field in fields(self)}
@@ -77,15 +81,15 @@ def open_clip_stream(
     processes: int | None = None,
     report: Report = say_nothing,
 ) -> tuple[Stretch, ...]:
-    """The stream's first clips with the action and what every group mostly does, rendered where they are not yet.
+    """Open the stream's first clips, rendering them if necessary, with their action and each group's main state.
 
     Args:
-        folder: where streams lie.
-        num_clips: rounded up to full shards; 0 is none.
-        config: how it is cut.
+        folder: that contains the streams.
+        num_clips: rounded up to full shards; 0 means none.
+        config: of the stream.
         seed: of the stream.
-        processes: None is one for each core.
-        report: gets a line now and then.
+        processes: None means one for each core.
+        report: receives lines of progress.
 
     Raises:
         DataError: a shard is damaged.
@@ -101,37 +105,37 @@ def open_clip_stream(
         report=report,
         unit=(config.clips_per_shard, "clips"),
     )
-    return tuple(stretch for shard in shards for stretch in _read_shard(shard, config))
+    return tuple(clip for shard in shards for clip in _read_shard(shard, config))
 
 
 def _read_shard(shard: Path, config: ClipStreamConfig) -> list[Stretch]:
     num_frames = config.num_frames
     with reading_shard(shard, "rendered clips"):
         frames = open_memmap(shard / "frames.npy", mode="r")  # (clips * num_frames, H, W, 3)
-        rows = [(str(action), _group_labels(labels)) for action, labels in _labels(shard / "labels.npy")]
+        clips = [(str(action), _group_labels(labels)) for action, labels in _labels(shard / "labels.npy")]
         expect_shape("frames.npy", frames, (config.clips_per_shard * num_frames, *config.size, 3))
         if frames.dtype != np.uint8:
             raise TypeError(f"frames of {frames.dtype}")
-        if len(rows) != config.clips_per_shard:
-            raise ValueError(f"labels of {len(rows)} clips, not of {config.clips_per_shard}")
+        if len(clips) != config.clips_per_shard:
+            raise ValueError(f"labels of {len(clips)} clips, not of {config.clips_per_shard}")
     source = ClipSource(frames, tuple(range(0, len(frames) + 1, num_frames)), shard)
     return [
         Stretch(
             source=source,
-            first=number * num_frames,
-            end=(number + 1) * num_frames,
+            first=index * num_frames,
+            end=(index + 1) * num_frames,
             label=(action,),
             group_labels=labels,
         )
-        for number, (action, labels) in enumerate(rows)
+        for index, (action, labels) in enumerate(clips)
     ]
 
 
 def _labels(path: Path) -> list[Any]:
-    rows = json.loads(str(open_memmap(path, mode="r")))
-    if not isinstance(rows, list):
-        raise TypeError(f"{path.name} of a {type(rows).__name__}")
-    return rows
+    labels = json.loads(str(open_memmap(path, mode="r")))
+    if not isinstance(labels, list):
+        raise TypeError(f"{path.name} of a {type(labels).__name__}")
+    return labels
 
 
 def _group_labels(raw: Any) -> tuple[GroupLabel, ...]:
@@ -141,35 +145,35 @@ def _group_labels(raw: Any) -> tuple[GroupLabel, ...]:
 
 
 def write_clips(folder: Path, seed: Seed, config: ClipStreamConfig) -> None:
-    """Render one shard; every scene's seed comes from the shard's, and the actions take turns."""
+    """Render one shard; every scene's seed derives from the shard's seed, and the actions alternate."""
     cv2.setNumThreads(1)
     rng = np.random.default_rng(seed)
     frames = np.zeros((config.clips_per_shard, config.num_frames, *config.size, 3), np.uint8)
-    rows: list[tuple[str, list[GroupLabel]]] = []
-    for number in range(config.clips_per_shard):
-        action = ACTIONS[(seed[2] * config.clips_per_shard + number) % len(ACTIONS)]
-        frames[number], labels = scene_clip(rng, action, config)
-        rows.append((action, labels))
-    save_shard(folder, {"frames": frames.reshape(-1, *config.size, 3), "labels": np.array(json.dumps(rows))})
+    clips: list[tuple[str, list[GroupLabel]]] = []
+    for index in range(config.clips_per_shard):
+        action = ACTIONS[(seed[2] * config.clips_per_shard + index) % len(ACTIONS)]
+        frames[index], labels = scene_clip(rng, action, config)
+        clips.append((action, labels))
+    save_shard(folder, {"frames": frames.reshape(-1, *config.size, 3), "labels": np.array(json.dumps(clips))})
 
 
 def scene_clip(
     rng: np.random.Generator, action: str, config: ClipStreamConfig
 ) -> tuple[NDArray[np.uint8], list[GroupLabel]]:
-    """A clip (T, H, W, 3) from anywhere in a random scene, and the label of every group."""
+    """Render a clip (T, H, W, 3) from a random time of a random scene, and return it with the label of every group."""
     scene = build_scene(int(rng.integers(2**62)), action, config=_scene_config(config))
     start = rng.uniform(0, SCENE_SECONDS)
     clip = np.zeros((config.num_frames, *config.size, 3), np.uint8)
-    seen: list[FrameTruth] = []
-    for number in range(config.num_frames):
-        is_annotated = number % config.annotated_stride == 0
-        rendered = scene.render(start + number / config.frame_rate, with_truth=is_annotated)
-        clip[number] = cv2.resize(rendered.image, config.size[::-1], interpolation=cv2.INTER_AREA)
+    annotated: list[FrameTruth] = []
+    for frame_index in range(config.num_frames):
+        is_annotated = frame_index % config.annotated_stride == 0
+        rendered = scene.render(start + frame_index / config.frame_rate, with_truth=is_annotated)
+        clip[frame_index] = cv2.resize(rendered.image, config.size[::-1], interpolation=cv2.INTER_AREA)
         if is_annotated:
-            seen.append(frame_truth_from_dict(frame_annotation(rendered.persons), "a rendered frame"))
-    return clip, [group_label(action, group, seen) for group in GROUPS]
+            annotated.append(frame_truth_from_dict(frame_annotation(rendered.persons), "a rendered frame"))
+    return clip, [group_label(action, group, annotated) for group in GROUPS]
 
 
 def _scene_config(config: ClipStreamConfig) -> SceneConfig:
-    """What cannot be seen in small frames is left out: round surfaces are coarse, and no shutter blurs."""
+    """Return scene settings without what small frames cannot show: fine round surfaces and motion blur."""
     return SceneConfig(size=config.rendered_size, supersampling=1, blur_share=0.0, detail=COARSE)

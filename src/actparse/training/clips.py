@@ -30,13 +30,13 @@ from actparse.weights.bundle import config_to_dict
 
 LABEL_SMOOTHING = 0.05
 ZOOM = (0.85, 1.3)
-MAX_SHIFT = 0.095  # of the frame's sides
-GROUPS_WEIGHT = 2.4  # of the groups' labels in the loss of the action network
-SPEED = (0.8, 1.25)  # of the motion
+MAX_SHIFT = 0.095  # share of the frame's sides
+GROUPS_WEIGHT = 2.4  # weight of the groups' labels in the loss of the action network
+SPEED = (0.8, 1.25)  # range of the factor of the motion's speed
 
 
 class ClipTask(Task):
-    """Clips from labelled stretches, moved, mirrored and recoloured as a whole."""
+    """A clip network on labelled intervals of clip frames; each clip is moved, mirrored and recoloured as a whole."""
 
     settings = TaskSettings(batch_size=16, learning_rate=2.5e-3)
 
@@ -50,10 +50,18 @@ class ClipTask(Task):
         *,
         report: Report = say_nothing,
     ) -> None:
-        """`train` and `held_out`: labelled stretches of frames. The flow that a stage asks for is computed here, once.
+        """Build the network, and compute the flow of the training clips if the stage needs it.
+
+        Args:
+            kind: "action" or "states-" and a part group.
+            train: labelled intervals of the training split.
+            held_out: labelled intervals to evaluate on.
+            config: of the network; its number of classes is set here.
+            stage: settings of the stage that will use the network.
+            report: receives lines of progress.
 
         Raises:
-            DataError: the training split has no labelled stretch.
+            DataError: the training split has no labelled interval.
         """
         self.kind, self.stage = kind, stage
         self.metric = "accuracy" if kind == "action" else "state_accuracy"
@@ -61,7 +69,7 @@ class ClipTask(Task):
             raise DataError(f"{kind}: the training split has no labelled stretch of frames")
         self.stretches, self.held_out = tuple(train), tuple(held_out)
         self.label_list = tuple(sorted({stretch.label for stretch in train}))
-        self.index = _numbered(self.label_list)
+        self.index = _index_by_label(self.label_list)
         self.net: Csn | Tsn = _build(config, len(self.label_list))
         self.flow: dict[ClipSource, FlowBytes] = {}
         if stage.flow is not None:
@@ -70,35 +78,35 @@ class ClipTask(Task):
 
     @property
     def num_samples(self) -> int:
-        """Labelled stretches times the clips that fit into one."""
+        """Number of clips that fit into the labelled intervals, at least one each."""
         frames = sum(max(1, stretch.end - stretch.first) for stretch in self.stretches)
         return max(len(self.stretches), frames // self.stage.num_frames)
 
     def batch(self, rng: np.random.Generator) -> Batch:
-        """Clips from stretches drawn at random."""
-        rows = rng.integers(0, len(self.stretches), self.settings.batch_size)
-        clips, labels = zip(*(self._sample(self.stretches[row], rng) for row in rows), strict=True)
-        names = [self.stretches[row].name for row in rows]
+        """Draw clips from random intervals."""
+        indices = rng.integers(0, len(self.stretches), self.settings.batch_size)
+        clips, labels = zip(*(self._sample(self.stretches[index], rng) for index in indices), strict=True)
+        names = [self.stretches[index].name for index in indices]
         return {"clips": torch.from_numpy(np.stack(clips)), "labels": torch.tensor(labels), NAMES: names}
 
     def _sample(self, stretch: Stretch, rng: np.random.Generator) -> tuple[NDArray[np.uint8], int]:
         label = self.index[stretch.label]
-        seen_in_mirror = self.index.get(mirror_label(stretch.label), -1)
-        mirror = seen_in_mirror >= 0 and bool(rng.random() < 0.5)  # a label that training never saw cannot be taught
-        return self.clip(stretch, rng, mirror=mirror), seen_in_mirror if mirror else label
+        mirrored_label = self.index.get(mirror_label(stretch.label), -1)
+        mirror = mirrored_label >= 0 and bool(rng.random() < 0.5)  # no mirror if its label is not one of the network's
+        return self.clip(stretch, rng, mirror=mirror), mirrored_label if mirror else label
 
     def clip(self, stretch: Stretch, rng: np.random.Generator, *, mirror: bool) -> NDArray[np.uint8]:
-        """A clip (T, H, W, 3) from anywhere in a stretch, a little faster or slower than it was, and augmented.
+        """Draw an augmented clip (T, H, W, 3) from a random place in an interval, with a random change of speed.
 
-        With flow, the fields (T, h, w, 2) of frames at their own speed; the last of each run is between two runs.
+        With flow, return the fields (T, h, w, 2) at the original speed; the last field of each run is between two runs.
         """
         if self.stage.flow is not None:
             return self._flow_clip(stretch, rng, mirror=mirror)
         steps = np.arange(self.stage.num_frames) * self.stage.frame_stride * rng.uniform(*SPEED)
         span = int(steps[-1]) + 1
         first = int(rng.integers(0, max(1, stretch.end - stretch.first - span + 1)))
-        rows = stretch.rows(first + steps.astype(np.int64))
-        return augmented_clip(stretch.source.frames[rows], rng, STRONG_JITTER, mirror=mirror)
+        indices = stretch.rows(first + steps.astype(np.int64))
+        return augmented_clip(stretch.source.frames[indices], rng, STRONG_JITTER, mirror=mirror)
 
     def _flow_clip(self, stretch: Stretch, rng: np.random.Generator, *, mirror: bool) -> NDArray[np.uint8]:
         steps = np.arange(self.stage.num_frames) * self.stage.frame_stride
@@ -107,50 +115,50 @@ class ClipTask(Task):
         return augmented_flow(fields, rng, mirror=mirror)
 
     def inputs(self, clips: Tensor) -> Tensor:
-        """Clips of a batch as the network takes them."""
+        """Convert the clips of a batch to the network's input."""
         if self.stage.flow is not None:
             return stacked_flow(clips, self.stage.flow)
         frames = self.stage.norm(clips.permute(0, 4, 1, 2, 3))  # (N, 3, T, H, W)
         return frames.transpose(1, 2) if isinstance(self.net, Tsn) else frames
 
     def losses(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        """Cross-entropy with smoothed labels."""
+        """Return the cross-entropy with smoothed labels."""
         logits = net(self.inputs(batch["clips"]))  # (N, num_classes)
         return {"label": _smoothed_loss(logits, batch["labels"])}
 
     def evaluate(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
-        """Share of held-out stretches whose label, and whose states alone, come out right."""
+        """Measure the share of held-out intervals with the right label, and of those with the right states."""
         classifier = ClipClassifier(net.to(device).eval(), self.label_list, self.stage)
         truth = [stretch.label for stretch in self.held_out]
-        found = [self._classify(classifier, stretch) for stretch in self.held_out]
-        pairs = list(zip(truth, found, strict=True))
-        right = sum(t == f for t, f in pairs)
-        right_states = sum(t[1:] == f[1:] for t, f in pairs)
+        predicted = [self._classify(classifier, stretch) for stretch in self.held_out]
+        pairs = list(zip(truth, predicted, strict=True))
+        right = sum(t == p for t, p in pairs)
+        right_states = sum(t[1:] == p[1:] for t, p in pairs)
         total = max(len(pairs), 1)
-        figures = {"accuracy": right / total, "stretches": len(pairs), "labels": len(self.label_list)}
-        return figures if self.kind == "action" else {**figures, "state_accuracy": right_states / total}
+        metrics = {"accuracy": right / total, "stretches": len(pairs), "labels": len(self.label_list)}
+        return metrics if self.kind == "action" else {**metrics, "state_accuracy": right_states / total}
 
     def _classify(self, classifier: ClipClassifier, stretch: Stretch) -> GroupLabel:
-        """The likeliest label of a stretch, from the clips that the stage would take."""
+        """Return the likeliest label of an interval, from the clips that the stage would use."""
         times = np.arange(stretch.end - stretch.first) / (self.stage.frame_rate or 1.0)
-        rows = stretch.rows(clip_frame_indices(times, self.stage))  # (num_clips, T)
-        scores = classifier.scores(classifier.inputs(stretch.source.frames[rows]))
+        indices = stretch.rows(clip_frame_indices(times, self.stage))  # (num_clips, T)
+        scores = classifier.scores(classifier.inputs(stretch.source.frames[indices]))
         return self.label_list[int(scores.argmax())]
 
     def stage_settings(self) -> Mapping[str, Any]:
-        """Of stages.actions."""
+        """Return the settings of the clip stage."""
         return config_to_dict(self.stage)
 
     def labels(self) -> Mapping[str, Any]:
-        """One list for each output of the network: the action, then the states."""
+        """Return one list for each output of the network: the action, then the states."""
         return {"labels": list(map(list, self.label_list))}
 
 
 class ActionTask(ClipTask):
-    """The action of videos; what the part groups do meanwhile is asked too, of layers that are dropped after training.
+    """The action of videos, with auxiliary layers for the states of the part groups that are dropped after training.
 
-    The states say more of a clip than its action: with few videos the network learns to look at the people. The state
-    networks start from what it learnt.
+    The states describe a clip in more detail than its action: with few videos, they make the network attend to the
+    people. The state networks start from the trained network and its auxiliary layers.
     """
 
     def __init__(
@@ -162,18 +170,18 @@ class ActionTask(ClipTask):
         *,
         report: Report = say_nothing,
     ) -> None:
-        """`train`: segments, with the labels of their groups; `held_out`: whole videos."""
+        """Build the network; `train` are segments with the labels of their groups, `held_out` are whole videos."""
         super().__init__("action", train, held_out, config, stage, report=report)
         self.group_indices = [
-            _numbered(stretch.group_labels[g] for stretch in self.stretches) for g in range(len(GROUPS))
+            _index_by_label(stretch.group_labels[g] for stretch in self.stretches) for g in range(len(GROUPS))
         ]
         self.helper = nn.ModuleList(nn.Linear(config.widths[-1], max(1, len(index))) for index in self.group_indices)
 
     def batch(self, rng: np.random.Generator) -> Batch:
-        """Clips from segments drawn at random; labels of their groups (N, 6), -1 where there is none."""
-        rows = rng.integers(0, len(self.stretches), self.settings.batch_size)
-        mirrors = rng.random(len(rows)) < 0.5
-        stretches = [self.stretches[row] for row in rows]
+        """Draw clips from random segments, with the labels of their groups (N, 6), -1 for none."""
+        indices = rng.integers(0, len(self.stretches), self.settings.batch_size)
+        mirrors = rng.random(len(indices)) < 0.5
+        stretches = [self.stretches[index] for index in indices]
         clips = [self.clip(s, rng, mirror=bool(m)) for s, m in zip(stretches, mirrors, strict=True)]
         group_labels = [self._group_labels(s, bool(m)) for s, m in zip(stretches, mirrors, strict=True)]
         return {
@@ -188,22 +196,22 @@ class ActionTask(ClipTask):
         return [index.get(label, -1) if label else -1 for index, label in zip(self.group_indices, labels, strict=True)]
 
     def losses(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        """Cross-entropy of the action, and the mean over the groups of that of their labels; labels smoothed."""
+        """Return the cross-entropy of the action, and its mean over the labels of the groups; labels are smoothed."""
         assert isinstance(net, Csn | Tsn)
         assert isinstance(self.helper, nn.ModuleList)
         features = net.features(self.inputs(batch["clips"]))  # (N, C), or (N, S, C) of a TSN
         features = features.mean(dim=1) if isinstance(net, Tsn) else features  # (N, C)
-        of_groups = [
+        group_losses = [
             _smoothed_loss(layer(net.cls_head.dropout(features)), batch["group_labels"][:, group])
             for group, layer in enumerate(self.helper)
         ]
         return {
             "label": _smoothed_loss(net.cls_head(features), batch["labels"]),
-            "groups": GROUPS_WEIGHT * torch.stack(of_groups).mean(),
+            "groups": GROUPS_WEIGHT * torch.stack(group_losses).mean(),
         }
 
     def starts(self) -> Mapping[str, Start]:
-        """For each group the network with the layer that named the group's labels."""
+        """Return for each group the network with the auxiliary layer that was trained on the group's labels."""
         assert isinstance(self.helper, nn.ModuleList)
         starts = {}
         for group, layer, index in zip(GROUPS, self.helper, self.group_indices, strict=True):
@@ -214,7 +222,7 @@ class ActionTask(ClipTask):
         return starts
 
     def adopt(self, starts: Mapping[str, Start]) -> tuple[str, ...]:
-        """Begin with the layers that named the groups' labels; labels that are new stay fresh."""
+        """Initialise the auxiliary layers from those of `starts`; weights of new labels stay random."""
         assert isinstance(self.helper, nn.ModuleList)
         adopted = []
         for group, layer, index in zip(GROUPS, self.helper, self.group_indices, strict=True):
@@ -222,12 +230,12 @@ class ActionTask(ClipTask):
             if start is None:
                 continue
             adopted.append(f"states-{group}")
-            earlier = {tuple(label): row for row, label in enumerate(start.labels.get("labels", ()))}
-            known = {row: earlier[label] for label, row in index.items() if label in earlier}
+            start_rows = {tuple(label): row for row, label in enumerate(start.labels.get("labels", ()))}
+            copied_rows = {row: start_rows[label] for label, row in index.items() if label in start_rows}
             trained = start.net.get_submodule("cls_head.fc_cls")
             with torch.no_grad():
                 for name, parameter in layer.named_parameters():
-                    parameter[list(known)] = trained.get_parameter(name)[list(known.values())]
+                    parameter[list(copied_rows)] = trained.get_parameter(name)[list(copied_rows.values())]
         return tuple(adopted)
 
 
@@ -242,13 +250,13 @@ def _flow_of(source: ClipSource, flow: FlowInput, report: Report) -> FlowBytes:
     return cached_flow(source.frames, source.offsets, source.folder / f"flow-{name}.npy", flow, report=report)
 
 
-def _numbered(labels: Iterable[GroupLabel | None]) -> dict[GroupLabel, int]:
-    """Numbers for the labels that occur, in sorted order."""
-    return {label: number for number, label in enumerate(sorted({label for label in labels if label is not None}))}
+def _index_by_label(labels: Iterable[GroupLabel | None]) -> dict[GroupLabel, int]:
+    """Map the labels that occur to their indices in sorted order."""
+    return {label: index for index, label in enumerate(sorted({label for label in labels if label is not None}))}
 
 
 def _smoothed_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean cross-entropy of logits (N, C) with smoothed labels (N,); 0 where all are -1."""
+    """Return the mean cross-entropy of logits (N, C) with smoothed labels (N,); 0 if all labels are -1."""
     losses = F.cross_entropy(
         logits.float(), labels, ignore_index=-1, label_smoothing=LABEL_SMOOTHING, reduction="none"
     )  # (N,)
@@ -256,13 +264,13 @@ def _smoothed_loss(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def stacked_flow(fields: Tensor, flow: FlowInput) -> Tensor:
-    """Fields (N, T, h, w, 2) of clips -> (N, S, 2 * num_fields, h, w) normalised; the last of each run is dropped."""
+    """Stack fields (N, T, h, w, 2) into (N, S, 2 * num_fields, h, w), normalised, without the last one of each run."""
     runs = fields.view(len(fields), -1, flow.run, *fields.shape[2:])[:, :, : flow.num_fields]  # (N, S, F, h, w, 2)
     return normalised_flow(runs.permute(0, 1, 2, 5, 3, 4).flatten(2, 3))
 
 
 def augmented_flow(fields: FlowBytes, rng: np.random.Generator, *, mirror: bool) -> FlowBytes:
-    """One random zoom and shift for all fields (T, h, w, 2) of a clip; lengths of motion stay as they are."""
+    """Apply one random zoom and shift to all fields (T, h, w, 2) of a clip; the lengths of the flow do not change."""
     height, width = fields.shape[1:3]
     matrix = _moved(height, width, rng)
     if mirror:
@@ -274,7 +282,7 @@ def augmented_flow(fields: FlowBytes, rng: np.random.Generator, *, mirror: bool)
 def augmented_clip(
     clip: NDArray[np.uint8], rng: np.random.Generator, jitter: ColorJitter, *, mirror: bool
 ) -> NDArray[np.uint8]:
-    """One random zoom, shift and colour for all frames of a clip (T, H, W, 3)."""
+    """Apply one random zoom, shift and colour change to all frames of a clip (T, H, W, 3)."""
     height, width = clip.shape[1:3]
     matrix = _moved(height, width, rng)
     if mirror:

@@ -1,4 +1,4 @@
-"""Optical flow of clip frames that lie in arrays, computed once and kept beside them."""
+"""Optical flow of clip frames in arrays, computed once and cached beside them."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ def cached_flow(
     processes: int | None = None,
     report: Report = say_nothing,
 ) -> FlowBytes:
-    """The flow from every frame to the next of its run; a run's last frame has no motion.
+    """Return the flow from every frame to the next frame of its run; the flow of a run's last frame is zero.
 
     Args:
         frames: (L, H, W, 3) RGB.
         offsets: (R + 1,) first frame of each run, and L.
-        path: where the fields are kept, a .npy file; made where it is missing.
-        flow: how they are computed and coded.
-        processes: None is one for each core.
-        report: gets a line now and then.
+        path: the .npy file of the fields; it is created if it does not exist.
+        flow: how the fields are computed and coded.
+        processes: None means one for each core.
+        report: receives lines of progress.
 
     Returns:
         (L, h, w, 2) coded flow, a memory map.
@@ -46,27 +46,27 @@ def cached_flow(
         groups = [runs[start : start + RUNS_PER_JOB] for start in range(0, len(runs), RUNS_PER_JOB)]
         jobs = [(np.asarray(frames[group[0][0] : group[-1][1]]), [b - a for a, b in group], flow) for group in groups]
         height, width = to_small_grey(np.asarray(frames[0]), flow.tvl1.short_side).shape
-        with written_beside(path) as beside:
+        with written_beside(path) as temporary:
             shape = (len(frames), height, width, 2)
-            fields = np.lib.format.open_memmap(beside, mode="w+", dtype=np.uint8, shape=shape)
+            fields = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
             done = 0
-            for number, found in enumerate(in_order(flow_of_runs, jobs, processes=processes), start=1):
-                fields[done : done + len(found)] = found
-                done += len(found)
-                report(f"flow of {min(number * RUNS_PER_JOB, len(runs))}/{len(runs)} runs of frames")
+            for num_jobs, flow_of_job in enumerate(in_order(flow_of_runs, jobs, processes=processes), start=1):
+                fields[done : done + len(flow_of_job)] = flow_of_job
+                done += len(flow_of_job)
+                report(f"flow of {min(num_jobs * RUNS_PER_JOB, len(runs))}/{len(runs)} runs of frames")
             fields.flush()
     return np.asarray(np.load(path, mmap_mode="r"))
 
 
 def flow_of_runs(frames: NDArray[np.uint8], lengths: Sequence[int], flow: FlowInput) -> FlowBytes:
-    """Flow (L, h, w, 2) of runs of frames that lie one after the other in `frames` (L, H, W, 3)."""
+    """Compute the flow (L, h, w, 2) of consecutive runs of frames in `frames` (L, H, W, 3)."""
     cv2.setNumThreads(1)
     solver = TvL1(flow.tvl1)
-    found, start = [], 0
+    fields, start = [], 0
     for length in lengths:
         run = frames[start : start + length]
         small = to_small_grey(run[0], flow.tvl1.short_side)
-        still = np.full((1, *small.shape, 2), 128 if flow.coding == "rounded" else 127, np.uint8)
-        found += [fields_of(run, solver, flow.coding), still] if length > 1 else [still]
+        no_motion = np.full((1, *small.shape, 2), 128 if flow.coding == "rounded" else 127, np.uint8)
+        fields += [fields_of(run, solver, flow.coding), no_motion] if length > 1 else [no_motion]
         start += length
-    return np.concatenate(found)
+    return np.concatenate(fields)

@@ -1,4 +1,4 @@
-"""Several recipes side by side, each in a process of its own with one thread."""
+"""Several recipes in parallel, each in a separate process with one thread."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from actparse.training.runs import RunFolder
 
 JOB_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
-    # glibc keeps freed memory for the next step instead of giving it back: 5 to 15 % faster, measured
+    # glibc keeps freed memory for the next step instead of returning it: 5 to 15 % faster, measured
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(16 * 2**30),
     "MALLOC_TOP_PAD_": str(256 * 2**20),
@@ -31,7 +31,7 @@ JOB_ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class Job:
-    """One recipe in one run's folder; `needs` are the names of jobs that must be finished before it starts."""
+    """One recipe in a run's folder; `needs` are the names of jobs that must be finished before it starts."""
 
     recipe: str
     data: Path
@@ -41,7 +41,7 @@ class Job:
 
     @property
     def is_finished(self) -> bool:
-        """Whether its network and its figures are there."""
+        """Whether its network and its metrics exist."""
         return RunFolder(self.out, self.recipe).is_finished
 
 
@@ -52,25 +52,25 @@ def run_jobs(
     report: Report,
     changed: Callable[[list[str]], None] = lambda running: None,
 ) -> None:
-    """Run all jobs that are not finished, those that most others wait for first; a stopped one goes on.
+    """Run all unfinished jobs, those with the most dependents first; interrupted jobs resume.
 
     Args:
         jobs: by name.
-        slots: how many run at a time.
-        report: gets every line that they say.
-        changed: called with the names that run, whenever one started or ended.
+        slots: how many jobs run at a time.
+        report: receives every line that the jobs report.
+        changed: called with the names of the running jobs whenever one starts or ends.
 
     Raises:
-        TrainingError: a job failed; the others are ended, and all can be resumed.
+        TrainingError: a job failed; the others are terminated, and all can be resumed.
     """
-    needed = Counter(name for job in jobs.values() for name in job.needs)
-    by_need = sorted(jobs, key=lambda name: -needed[name])  # stable
+    num_dependents = Counter(name for job in jobs.values() for name in job.needs)
+    by_dependents = sorted(jobs, key=lambda name: -num_dependents[name])  # stable
     context = multiprocessing.get_context("spawn")
     lines: Any = context.Queue()
     running: dict[str, BaseProcess] = {}
     try:
         while not all(job.is_finished for job in jobs.values()):
-            for name in by_need:
+            for name in by_dependents:
                 if len(running) < slots and name not in running and _is_ready(jobs[name], jobs):
                     running[name] = context.Process(target=_run_job, args=(jobs[name], lines), daemon=False)
                     with _environment(JOB_ENVIRONMENT):
@@ -92,8 +92,8 @@ def _is_ready(job: Job, jobs: Mapping[str, Job]) -> bool:
 
 
 def _run_job(job: Job, lines: Any) -> None:
-    """In a process of its own: train one network, its lines and its error going back through a queue."""
-    end_with_parent()  # else it would train on, beside the same run started anew
+    """Train one network in a separate process; its lines and its error are sent through a queue."""
+    end_with_parent()  # else it would continue beside a second start of the same run
     options = replace(job.options, report=lines.put, resume=True, threads=1)
     try:
         run_network(job.recipe, job.data, job.out, options)
@@ -103,13 +103,13 @@ def _run_job(job: Job, lines: Any) -> None:
 
 
 def without_report(options: TrainOptions) -> TrainOptions:
-    """Options that may travel to another process; a caller's report may not."""
+    """Return options that can be sent to another process, without the caller's report."""
     return replace(options, report=say_nothing)
 
 
 @contextmanager
 def _environment(variables: dict[str, str]) -> Iterator[None]:
-    """Variables that a process started in the body finds; what the person at the keyboard set stays."""
+    """Set environment variables for processes started in the body, except those that the user has set."""
     added = {name: value for name, value in variables.items() if name not in os.environ}
     os.environ.update(added)
     try:
@@ -120,7 +120,7 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
 
 
 def _forward(lines: Any, report: Report, *, wait_seconds: float = 1.0) -> None:
-    """Report what the jobs said, waiting a while for a first line."""
+    """Report the lines of the jobs, waiting up to `wait_seconds` for the first."""
     try:
         while True:
             report(lines.get(timeout=wait_seconds) if wait_seconds else lines.get_nowait())
@@ -130,7 +130,7 @@ def _forward(lines: Any, report: Report, *, wait_seconds: float = 1.0) -> None:
 
 
 def _ended(running: Mapping[str, BaseProcess], jobs: Mapping[str, Job]) -> list[str]:
-    """The names of the jobs that ended well.
+    """Return the names of the jobs that have ended successfully.
 
     Raises:
         TrainingError: one of them failed.
@@ -139,6 +139,6 @@ def _ended(running: Mapping[str, BaseProcess], jobs: Mapping[str, Job]) -> list[
     for name in ended:
         running[name].join()
         if running[name].exitcode != 0 or not jobs[name].is_finished:
-            time.sleep(0.2)  # its last line is on the way
+            time.sleep(0.2)  # for its last line to arrive
             raise TrainingError(f"{name} failed with exit code {running[name].exitcode}; the run can be resumed")
     return ended

@@ -1,4 +1,4 @@
-"""Keypoints that a trained pose network finds on the persons of a store, computed once per network and store."""
+"""Keypoints that a pose network predicts for the persons of a store, computed once per network and store."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from actparse.training.options import Report, say_nothing
 from actparse.training.store import Store, load_store
 from actparse.weights.bundle import file_sha256, load_network
 
-BOX_JITTER = 0.05  # standard deviation of a box's centre and sides, in parts of its sides: a detector's error
+BOX_JITTER = 0.05  # standard deviation of a box's centre and sides as a share of its sides: imitates a detector's error
 FRAMES_PER_JOB = 64
 FRAMES_PER_BATCH = 8
 
@@ -30,20 +30,20 @@ FRAMES_PER_BATCH = 8
 def predicted_keypoints(
     store: Store, weights: Path, *, seed: int = 0, processes: int | None = None, report: Report = say_nothing
 ) -> NDArray[np.float32]:
-    """The keypoints of a store's persons, from true boxes with a detector's error.
+    """Return the predicted keypoints of a store's persons, from true boxes with random errors like a detector's.
 
     Args:
         store: a split.
         weights: a pose network, a file of weights.bundle.
         seed: of the boxes' errors.
-        processes: None is one for each core.
-        report: gets a line now and then.
+        processes: None means one for each core.
+        report: receives lines of progress.
 
     Returns:
-        (P, 17, 3) x, y in pixels of the kept frame, confidence.
+        (P, 17, 3) x, y in pixels of the stored frame, confidence.
 
     Raises:
-        WeightsError: `weights` is no pose network.
+        WeightsError: `weights` is not a pose network.
     """
     path = store.folder / f"keypoints-{file_sha256(weights)[:12]}-{seed}.npy"
     if path.is_file():
@@ -51,19 +51,19 @@ def predicted_keypoints(
     boxes = jittered_boxes(store.person_boxes, np.random.default_rng((seed, 17)), store.frames.shape[1:3])
     num_frames = len(store.frames)
     jobs = [_job(store, boxes, start, weights) for start in range(0, num_frames, FRAMES_PER_JOB)]
-    found = [np.zeros((0, NUM_KEYPOINTS, 3), np.float32)]
-    for number, keypoints in enumerate(in_order(find_keypoints, jobs, processes=processes), start=1):
-        found.append(keypoints)
-        if number % 10 == 0 or number == len(jobs):
-            report(f"keypoints predicted in {min(number * FRAMES_PER_JOB, num_frames)}/{num_frames} frames")
-    keypoints = np.concatenate(found)
-    with written_beside(path) as beside, beside.open("wb") as file:
+    by_job = [np.zeros((0, NUM_KEYPOINTS, 3), np.float32)]
+    for num_jobs, job_keypoints in enumerate(in_order(find_keypoints, jobs, processes=processes), start=1):
+        by_job.append(job_keypoints)
+        if num_jobs % 10 == 0 or num_jobs == len(jobs):
+            report(f"keypoints predicted in {min(num_jobs * FRAMES_PER_JOB, num_frames)}/{num_frames} frames")
+    keypoints = np.concatenate(by_job)
+    with written_beside(path) as temporary, temporary.open("wb") as file:
         np.save(file, keypoints)
     return keypoints
 
 
 def jittered_boxes(boxes: NDArray[np.float32], rng: np.random.Generator, size: tuple[int, ...]) -> NDArray[np.float32]:
-    """Boxes (N, 4) with centre and sides a little off, cut at the edges of an image of `size` (height, width)."""
+    """Add random errors to the centre and sides of boxes (N, 4); cut them at the edges of an image of `size`."""
     sides = boxes[:, 2:] - boxes[:, :2]  # (N, 2)
     centers = (boxes[:, :2] + boxes[:, 2:]) / 2 + sides * rng.normal(0, BOX_JITTER, sides.shape)  # (N, 2)
     half = sides / 2 * np.exp(rng.normal(0, BOX_JITTER, sides.shape))  # (N, 2)
@@ -79,21 +79,24 @@ def _job(
 
 
 def find_keypoints(folder: Path, start: int, boxes: list[NDArray[np.float32]], weights: Path) -> NDArray[np.float32]:
-    """The keypoints of the persons in some frames of a store, row after row.
+    """Predict the keypoints of the persons in consecutive frames of a store.
 
     Args:
         folder: of the store.
-        start: the first frame.
-        boxes: of the persons (n, 4), for each frame from there on.
+        start: index of the first frame.
+        boxes: (n, 4) of the persons, for each frame from `start` on.
         weights: of the pose network.
+
+    Returns:
+        (P, 17, 3) of all persons in the order of `boxes`.
     """
     estimator, frames = _estimator(weights), _frames(folder)
-    found = [np.zeros((0, NUM_KEYPOINTS, 3), np.float32)]
+    keypoints = [np.zeros((0, NUM_KEYPOINTS, 3), np.float32)]
     for first in range(0, len(boxes), FRAMES_PER_BATCH):
-        some = boxes[first : first + FRAMES_PER_BATCH]
-        images = list(frames[start + first : start + first + len(some)])
-        found += estimator.estimate(images, some)
-    return np.concatenate(found).astype(np.float32)
+        batch_boxes = boxes[first : first + FRAMES_PER_BATCH]
+        images = list(frames[start + first : start + first + len(batch_boxes)])
+        keypoints += estimator.estimate(images, batch_boxes)
+    return np.concatenate(keypoints).astype(np.float32)
 
 
 @cache
@@ -103,7 +106,7 @@ def _frames(folder: Path) -> NDArray[np.uint8]:
 
 @cache
 def _estimator(weights: Path) -> PoseEstimator:
-    """The pose network of this process."""
+    """Return the pose estimator of this process."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     file = load_network(weights)

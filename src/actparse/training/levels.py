@@ -1,6 +1,6 @@
-"""What a tiny state network labels (Table III): segments of about a length, or single frames, each in a clip around it.
+"""Labelling levels of the tiny state networks (Table III): segments of a given length, or clips around single frames.
 
-The labels are made of a store's kept frames, every fifth of a video, which are those that the evaluator scores.
+The labels come from the frames of a store, every fifth frame of a video, which are those that the evaluator scores.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ LEVEL_CHANGES = ("level", "segment_seconds")
 
 @dataclass(frozen=True, kw_only=True)
 class Level:
-    """What has a label of its own."""
+    """The unit that gets one label: a segment or a frame."""
 
     kind: Literal["segment", "frame"] = "segment"
-    segment_seconds: float = 3.0  # about, of "segment"
+    segment_seconds: float = 3.0  # approximate length of a "segment"
 
     def __post_init__(self) -> None:
         if self.kind not in ("segment", "frame"):
@@ -41,21 +41,21 @@ class Level:
         return "single frames" if self.kind == "frame" else f"segments of about {self.segment_seconds:g} s"
 
     def stage(self, stage: ClipConfig) -> ClipConfig:
-        """How the state network is used: around a single frame there is room for one clip."""
+        """Return the stage's settings for this level: one clip if single frames are labelled."""
         return replace(stage, num_clips=1) if self.kind == "frame" else stage
 
     def stretches(self, store: Store, stage: ClipConfig) -> tuple[Stretch, ...]:
-        """All stretches of a store that have labels, with what every group does; `stage` says how long a clip is."""
+        """Return the labelled intervals of a store with the label of every group; `stage` sets the length of a clip."""
         if self.kind == "frame":
-            return tuple(_around_frames(store, stage))
-        return tuple(_of_length(store, self.segment_seconds, stage))
+            return tuple(_intervals_around_frames(store, stage))
+        return tuple(_segments(store, self.segment_seconds, stage))
 
 
 def level_from_text(changes: Mapping[str, str]) -> Level | None:
-    """The level that a run's changes ask for; None where they ask for none.
+    """Return the level that a run's changes request, or None.
 
     Raises:
-        ConfigError: the kind or the length is not one of a level's.
+        ConfigError: the kind or the length is not valid for a level.
     """
     if changes.keys().isdisjoint(LEVEL_CHANGES):
         return None
@@ -69,56 +69,56 @@ def level_from_text(changes: Mapping[str, str]) -> Level | None:
 
 @dataclass(frozen=True)
 class _Video:
-    """A video of a store with its kept frames (F,)."""
+    """A video of a store with its F annotated frames."""
 
     action: str
-    first: int  # rows of its clip frames
-    end: int
-    rows: NDArray[np.int64]  # (F,) the clip frame that shows each
+    first: int  # index of its first clip frame
+    end: int  # index after its last clip frame
+    indices: NDArray[np.int64]  # (F,) the clip frame of each annotated frame
     truths: Sequence[FrameTruth]
 
 
-def _of_length(store: Store, seconds: float, stage: ClipConfig) -> Iterator[Stretch]:
+def _segments(store: Store, seconds: float, stage: ClipConfig) -> Iterator[Stretch]:
     source = source_of(store)
     for video in _videos(store, stage):
         duration = (video.end - video.first) / _frame_rate(stage)
         count = num_segments(duration, seconds)
         bounds = np.linspace(video.first, video.end, count + 1).round().astype(int).tolist()
         for first, end in pairwise(bounds):
-            is_inside = (video.rows >= first) & (video.rows < end)  # (F,)
-            seen = [truth for truth, inside in zip(video.truths, is_inside, strict=True) if inside]
-            if seen:
-                yield _stretch(source, video, first, end, seen)
+            is_inside = (video.indices >= first) & (video.indices < end)  # (F,)
+            truths = [truth for truth, inside in zip(video.truths, is_inside, strict=True) if inside]
+            if truths:
+                yield _interval(source, video, first, end, truths)
 
 
-def _around_frames(store: Store, stage: ClipConfig) -> Iterator[Stretch]:
+def _intervals_around_frames(store: Store, stage: ClipConfig) -> Iterator[Stretch]:
     source, length = source_of(store), stage.num_frames * stage.frame_stride
     for video in _videos(store, stage):
-        for row, truth in zip(video.rows.tolist(), video.truths, strict=True):
-            first = row - length // 2
-            stretch = _stretch(source, video, first, first + length, [truth])
-            yield replace(stretch, video=(video.first, video.end))
+        for index, truth in zip(video.indices.tolist(), video.truths, strict=True):
+            first = index - length // 2
+            interval = _interval(source, video, first, first + length, [truth])
+            yield replace(interval, video=(video.first, video.end))
 
 
-def _stretch(source: ClipSource, video: _Video, first: int, end: int, seen: Sequence[FrameTruth]) -> Stretch:
-    labels = tuple(group_label(video.action, group, seen) for group in GROUPS)
+def _interval(source: ClipSource, video: _Video, first: int, end: int, truths: Sequence[FrameTruth]) -> Stretch:
+    labels = tuple(group_label(video.action, group, truths) for group in GROUPS)
     return Stretch(source=source, first=first, end=end, label=(video.action,), group_labels=labels)
 
 
 def _videos(store: Store, stage: ClipConfig) -> Iterator[_Video]:
-    for number, action in enumerate(store.actions):
-        kept = np.flatnonzero(store.frame_videos == number)
-        first, end = (int(row) for row in store.clip_offsets[number : number + 2])
-        if not len(kept) or first == end:
+    for video, action in enumerate(store.actions):
+        frames = np.flatnonzero(store.frame_videos == video)  # (F,)
+        first, end = (int(offset) for offset in store.clip_offsets[video : video + 2])
+        if not len(frames) or first == end:
             continue
-        start = _start_seconds(store.frame_indices[kept], store.frame_times[kept])
-        steps = [step_at(time - start, _frame_rate(stage)) for time in store.frame_times[kept].tolist()]
-        rows = np.minimum(first + np.array(steps), end - 1)
-        yield _Video(action, first, end, rows, [_truth(store, int(frame)) for frame in kept])
+        start = _start_seconds(store.frame_indices[frames], store.frame_times[frames])
+        steps = [step_at(time - start, _frame_rate(stage)) for time in store.frame_times[frames].tolist()]
+        indices = np.minimum(first + np.array(steps), end - 1)  # (F,)
+        yield _Video(action, first, end, indices, [_truth(store, int(frame)) for frame in frames])
 
 
 def _start_seconds(indices: NDArray[np.int32], times: NDArray[np.float64]) -> float:
-    """When a video's first frame is shown, from some of its frames (F,), F at least 1."""
+    """Return the time of a video's first frame, extrapolated from some of its frames (F,), F at least 1."""
     frame_seconds = (times[-1] - times[0]) / max(int(indices[-1]) - int(indices[0]), 1)
     return float(times[0] - indices[0] * frame_seconds)
 
@@ -129,18 +129,18 @@ def _frame_rate(stage: ClipConfig) -> float:
 
 
 def _truth(store: Store, frame: int) -> FrameTruth:
-    """What is annotated of a kept frame: of each person the parts' states."""
-    rows = store.persons_of(frame)
-    return FrameTruth(tuple(_person(store, row) for row in range(rows.start, rows.stop)))
+    """Return the annotations of a stored frame: the part states of each person."""
+    persons = store.persons_of(frame)
+    return FrameTruth(tuple(_person(store, index) for index in range(persons.start, persons.stop)))
 
 
-def _person(store: Store, row: int) -> PersonTruth:
+def _person(store: Store, index: int) -> PersonTruth:
     parts = {
-        name: PartTruth(_box(store.part_boxes[row, number]), state)
-        for number, (name, state) in enumerate(zip(PARTS, store.part_states[row], strict=True))
+        name: PartTruth(_box(store.part_boxes[index, part]), state)
+        for part, (name, state) in enumerate(zip(PARTS, store.part_states[index], strict=True))
         if state is not None
     }
-    return PersonTruth(number=row, box=_box(store.person_boxes[row]), parts=parts)
+    return PersonTruth(number=index, box=_box(store.person_boxes[index]), parts=parts)
 
 
 def _box(values: NDArray[np.float32]) -> tuple[float, float, float, float]:

@@ -1,7 +1,8 @@
-"""The loop: a task trained for a number of steps on Lightning, on one device or several, so that it can be resumed.
+"""The training loop: train a task for a number of steps with Lightning, on one device or several, with resuming.
 
-Everything random in a step comes from (seed, step): a run that was stopped and resumed repeats the undisturbed one, and
-so does one whose batches other processes make. Optimiser and rates are the task's: AdamW in one cycle or SGD by steps.
+All random numbers of a step derive from (seed, step): a run that was stopped and resumed gives the same result as an
+uninterrupted run, and so does a run whose batches are made by worker processes. The task sets the optimiser and its
+learning rates: AdamW in one cycle or SGD in steps.
 """
 
 from __future__ import annotations
@@ -42,27 +43,27 @@ from actparse.weights.bundle import file_sha256
 
 __all__ = ["Hardware", "StepBatches", "TaskModule", "choose_hardware", "one_cycle", "put_channels_last", "train"]
 
-NUM_WARM_STEPS = 6  # before the rate is measured
+NUM_WARM_STEPS = 6  # before the speed is measured
 NUM_MEASURED_STEPS = 30
-MAX_NAMES = 24  # samples named in the message of a bad loss
+MAX_NAMES = 24  # samples that the message about a bad loss names
 
-Precision = Literal["bf16-mixed", "16-mixed", "32-true"]  # Lightning's names
+Precision = Literal["bf16-mixed", "16-mixed", "32-true"]  # in Lightning's terms
 PRECISION_NAMES: dict[str, Precision] = {"bfloat16": "bf16-mixed", "float16": "16-mixed", "float32": "32-true"}
 
 
 @dataclass(frozen=True)
 class Hardware:
-    """Where a run computes and how."""
+    """The device and the precision of a run."""
 
     device: torch.device
     precision: Precision
 
 
 def choose_hardware(device: str, precision: str = "auto") -> Hardware:
-    """Resolve "auto"; bfloat16 is used where the processor computes it natively.
+    """Resolve "auto" to a device and a precision; bfloat16 is used if the processor computes it natively.
 
     Raises:
-        TrainingError: "cuda" was asked for and there is none, or float16 on a processor.
+        TrainingError: "cuda" was requested but does not exist, or float16 was requested on a processor.
     """
     has_cuda = torch.cuda.is_available()
     if device == "cuda" and not has_cuda:
@@ -83,20 +84,21 @@ def put_channels_last(net: nn.Module) -> None:
 
 
 class StepBatches(IterableDataset[list[Batch]]):
-    """What this process sees in the steps [first, end): of each step its share of the batch, in `pieces` parts."""
+    """The batches of this process in the steps [first, end): its share of each step's batch, in `pieces` parts."""
 
     def __init__(self, task: Task, *, seed: int, first: int, end: int, pieces: int = 1) -> None:
         self.task, self.seed, self.first, self.end = task, seed, first, end
-        self.rows = ranks.share(task.settings.batch_size)
-        if len(self.rows) % pieces:
+        self.indices = ranks.share(task.settings.batch_size)
+        num_samples = len(self.indices)
+        if num_samples % pieces:
             raise TrainingError(
-                f"train.accumulate must divide the {len(self.rows)} samples that a device sees in a step, got {pieces}"
+                f"train.accumulate must divide the {num_samples} samples that a device sees in a step, got {pieces}"
             )
-        each = len(self.rows) // pieces
-        self.pieces = [self.rows[start : start + each] for start in range(0, len(self.rows), each)]
+        piece_size = num_samples // pieces
+        self.pieces = [self.indices[start : start + piece_size] for start in range(0, num_samples, piece_size)]
 
     def __len__(self) -> int:
-        return self.end  # Lightning counts the steps before a resume as seen
+        return self.end  # Lightning counts the steps before a resume too
 
     def __iter__(self) -> Iterator[list[Batch]]:
         worker = get_worker_info()
@@ -105,16 +107,16 @@ class StepBatches(IterableDataset[list[Batch]]):
             yield self.at(step)
 
     def at(self, step: int) -> list[Batch]:
-        """The parts of one step's batch."""
+        """Return the parts of one step's batch."""
         if isinstance(self.task, SampledTask):
             return [self.task.rows_of_step(self.seed, step, piece) for piece in self.pieces]
         whole = self.task.batch(np.random.default_rng((self.seed, step)))
-        is_whole = len(self.pieces) == 1 and len(self.rows) == self.task.settings.batch_size
+        is_whole = len(self.pieces) == 1 and len(self.indices) == self.task.settings.batch_size
         return [whole] if is_whole else [rows_of(whole, piece) for piece in self.pieces]
 
 
 class TaskModule(Watched):
-    """A task as Lightning trains it. `last_losses` and `learning_rate` are those of the step just done."""
+    """A task as a Lightning module. `last_losses` and `learning_rate` belong to the last finished step."""
 
     def __init__(self, task: Task, plan: Plan, *, pieces: int = 1, workers: int = 0) -> None:
         super().__init__()
@@ -130,14 +132,14 @@ class TaskModule(Watched):
         self.schedule = build_schedule(task, plan.num_steps)
 
     def train_dataloader(self) -> DataLoader[list[Batch]]:
-        """Batches from the step where the run stands."""
+        """Return the batches from the current step on."""
         steps = {"seed": self.plan.seed, "first": self.global_step, "end": self.plan.num_steps, "pieces": self.pieces}
         if not self.workers:
             return DataLoader(StepBatches(self.task, **steps), batch_size=None)
-        light = copy.copy(self.task)  # to be sent to the workers
-        light.net, light.helper = nn.Identity(), None
+        task = copy.copy(self.task)  # sent to the workers without its networks
+        task.net, task.helper = nn.Identity(), None
         return DataLoader(
-            StepBatches(light, **steps),
+            StepBatches(task, **steps),
             batch_size=None,
             num_workers=self.workers,
             worker_init_fn=_start_worker,
@@ -146,11 +148,11 @@ class TaskModule(Watched):
         )
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """The task's."""
+        """Build the optimiser from the task's settings."""
         return build_optimizer(self, self.task.settings)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take the step from a checkpoint of a version whose steps had one piece, which Lightning counts elsewhere."""
+        """Restore the step from checkpoints of an earlier version, which Lightning counted in another field."""
         loops = checkpoint["loops"]["fit_loop"]
         loops["epoch_loop.manual_optimization.optim_step_progress"]["total"]["completed"] = checkpoint["global_step"]
 
@@ -161,31 +163,31 @@ class TaskModule(Watched):
         torch.manual_seed(self.plan.seed * 1_000_003 + self.global_step + (ranks.rank() << 40))
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Clip the gradient; the Trainer's own clipping refuses a fused optimiser."""
+        """Clip the gradient; the Trainer's clipping does not support fused optimisers."""
         limit = self.task.settings.max_gradient_norm
         if limit is not None:
             torch.nn.utils.clip_grad_norm_(self.parameters(), limit)
 
     def training_step(self, pieces: list[Batch], batch_idx: int) -> None:
-        """One step of the optimiser: the sum of the task's loss terms, its gradients summed over the pieces.
+        """Take one optimiser step on the sum of the task's loss terms, with gradients summed over the pieces.
 
         Raises:
             TrainingError: a term is not a finite number; the message names the step and the samples.
         """
         optimizer: Any = self.optimizers()
         optimizer.zero_grad()
-        seen: list[dict[str, Tensor]] = []
-        for number, batch in enumerate(pieces, start=1):
-            with nullcontext() if number == len(pieces) else self._unsynchronised():
+        losses_by_piece: list[dict[str, Tensor]] = []
+        for index, batch in enumerate(pieces, start=1):
+            with nullcontext() if index == len(pieces) else self._unsynchronised():
                 losses = self.task.losses(self.net, batch)
                 self._expect_finite(losses, batch)
                 self.manual_backward(torch.stack(list(losses.values())).sum() / len(pieces))
-            seen.append({term: value.detach() for term, value in losses.items()})
-        self._remember(seen)
+            losses_by_piece.append({term: value.detach() for term, value in losses.items()})
+        self._store_losses(losses_by_piece)
         optimizer.step()
 
     def _unsynchronised(self) -> AbstractContextManager[None]:
-        """Gradients stay on this device until the step's last piece."""
+        """Return a context in which gradients stay on this device, for all but the last piece of a step."""
         strategy = self.trainer.strategy
         if not isinstance(strategy, ParallelStrategy):
             return nullcontext()
@@ -195,31 +197,32 @@ class TaskModule(Watched):
     def _expect_finite(self, losses: dict[str, Tensor], batch: Batch) -> None:
         for term, value in ((term, float(loss.detach())) for term, loss in losses.items()):
             if not math.isfinite(value):
-                what = f"{self.task.kind}: the loss term {term} is {value} at step {self.global_step}"
-                raise TrainingError(what + _listed(batch.get(NAMES, [])))
+                fault = f"{self.task.kind}: the loss term {term} is {value} at step {self.global_step}"
+                raise TrainingError(fault + _listed(batch.get(NAMES, [])))
 
-    def _remember(self, seen: list[dict[str, Tensor]]) -> None:
-        terms = list(seen[0])
-        values = torch.stack([torch.stack([losses[term].float() for term in terms]) for losses in seen])  # (pieces, L)
+    def _store_losses(self, losses_by_piece: list[dict[str, Tensor]]) -> None:
+        terms = list(losses_by_piece[0])
+        by_piece = [torch.stack([losses[term].float() for term in terms]) for losses in losses_by_piece]
+        values = torch.stack(by_piece)  # (pieces, L)
         means = ranks.mean_over_processes(values.mean(dim=0))  # (L,)
         self.last_losses = dict(zip(terms, means.tolist(), strict=True))
 
 
 def _listed(samples: list[str]) -> str:
-    names = list(dict.fromkeys(samples))  # some are drawn twice
+    names = list(dict.fromkeys(samples))  # some samples are drawn twice
     more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
     return f", samples {', '.join(names[:MAX_NAMES])}{more}" if names else ""
 
 
-def _start_worker(number: int) -> None:
+def _start_worker(index: int) -> None:
     cv2.setNumThreads(1)
 
 
 def train(task: Task, run: RunFolder, options: TrainOptions, hardware: Hardware) -> Plan:
-    """Train `task.net` in place, from the run's checkpoint where `options.resume` asks for it and there is one.
+    """Train `task.net` in place, from the run's checkpoint if `options.resume` is set and a checkpoint exists.
 
     Raises:
-        TrainingError: the run's folder holds another run or a damaged checkpoint, or the loss is no longer a number.
+        TrainingError: the run's folder holds another run or a damaged checkpoint, or the loss is not finite.
     """
     if options.keep == "best" and options.check_every is None:
         raise TrainingError("train.keep is best, which needs checks on the way: --check-every, got none")
@@ -232,25 +235,27 @@ def train(task: Task, run: RunFolder, options: TrainOptions, hardware: Hardware)
     if run.checkpoint.is_file() and not options.resume:
         raise TrainingError(f"{run.folder} holds a run of {run.name} already: resume it, or choose another folder")
     if resuming and not zipfile.is_zipfile(run.checkpoint):
-        raise TrainingError(f"{run.checkpoint}: needs a checkpoint, got a damaged file; without it the run begins anew")
+        raise TrainingError(
+            f"{run.checkpoint}: needs a checkpoint, got a damaged file; without it the run starts again"
+        )
     task.net.to(hardware.device)
     put_channels_last(task.net)
     plan = _resumed_plan(task, run, options) if resuming else _new_plan(task, run, options, hardware)
-    if options.estimate or options.only_estimate:  # by all processes: a loss may be averaged over them
+    if options.estimate or options.only_estimate:  # in all processes: a loss may be averaged over them
         options.report(estimate(task, plan, hardware.device, hardware.precision, options.accumulate))
     if options.only_estimate:
         return plan
     if not resuming and ranks.rank() == 0:
         write_json(run.plan, asdict(plan))
     ranks.wait_for_all()
-    _fit(task, plan, hardware, _watchers(task, run, plan, options), options, checkpoint=resuming and run.checkpoint)
+    _fit(task, plan, hardware, _callbacks(task, run, plan, options), options, checkpoint=resuming and run.checkpoint)
     return plan
 
 
-def _watchers(task: Task, run: RunFolder, plan: Plan, options: TrainOptions) -> list[Callback]:
-    watchers: list[Callback] = []
+def _callbacks(task: Task, run: RunFolder, plan: Plan, options: TrainOptions) -> list[Callback]:
+    callbacks: list[Callback] = []
     if ranks.rank() == 0:
-        watchers.append(
+        callbacks.append(
             ProgressLog(
                 run.log,
                 name=run.name,
@@ -261,19 +266,24 @@ def _watchers(task: Task, run: RunFolder, plan: Plan, options: TrainOptions) -> 
             )
         )
     if options.check_every is not None:
-        watchers.append(CheckHeldOut(task, run, options.check_every, options.report))
+        callbacks.append(CheckHeldOut(task, run, options.check_every, options.report))
     if options.tensorboard and ranks.rank() == 0:
-        watchers += tensorboard_callbacks(run.tensorboard, options)
-    return [*watchers, SaveLast(run.checkpoint, options.checkpoint_seconds)]  # it saves what the others know
+        callbacks += tensorboard_callbacks(run.tensorboard, options)
+    return [*callbacks, SaveLast(run.checkpoint, options.checkpoint_seconds)]  # last, to save the state of the others
 
 
 def _resumed_plan(task: Task, run: RunFolder, options: TrainOptions) -> Plan:
     plan, batch_size = read_plan(run), task.settings.batch_size
     if plan.batch_size != batch_size:
-        raise TrainingError(f"{run.plan}: the run's batches hold {plan.batch_size}, got {batch_size}: another folder?")
+        raise TrainingError(
+            f"{run.plan}: the run's batches hold {plan.batch_size}, got {batch_size}. "
+            "Use a different --out to train again."
+        )
     if plan.num_samples not in (None, task.num_samples):
-        learnt, got = plan.num_samples, task.num_samples
-        raise TrainingError(f"{run.plan}: the run learns from {learnt} samples, got {got}: other data, another folder?")
+        raise TrainingError(
+            f"{run.plan}: the run trains on {plan.num_samples} samples, got {task.num_samples}. "
+            "Use the same data, or a different --out to train again."
+        )
     if options.size == "tiny":
         expect_same_changes(run.plan, plan.changes, options.changes)
     return plan
@@ -303,19 +313,19 @@ def _new_plan(task: Task, run: RunFolder, options: TrainOptions, hardware: Hardw
 
 
 def _steps_in(seconds: float, task: Task, hardware: Hardware, options: TrainOptions) -> int:
-    """How many steps fit into a time, measured on a copy of the network."""
+    """Return how many steps fit into a time, measured on a copy of the network."""
     start = time.monotonic()
-    trial = copy.copy(task)
-    trial.net, trial.helper = copy.deepcopy((task.net, task.helper))
+    task_copy = copy.copy(task)
+    task_copy.net, task_copy.helper = copy.deepcopy((task.net, task.helper))
     stopwatch = _Stopwatch()
     plan = Plan(NUM_WARM_STEPS + NUM_MEASURED_STEPS, options.seed, task.settings.batch_size)
-    _fit(trial, plan, hardware, [stopwatch], options, checkpoint=False)
-    left = seconds - (time.monotonic() - start)
-    return max(1, int(left * stopwatch.steps_per_second))
+    _fit(task_copy, plan, hardware, [stopwatch], options, checkpoint=False)
+    seconds_left = seconds - (time.monotonic() - start)
+    return max(1, int(seconds_left * stopwatch.steps_per_second))
 
 
 class _Stopwatch(Callback):
-    """Measures the rate of the steps after the first few."""
+    """Measures the steps per second after the first few steps."""
 
     def __init__(self) -> None:
         self.times: list[float] = []
@@ -335,7 +345,7 @@ def _strategy(hardware: Hardware) -> Strategy | str:
         cluster_environment=TorchElasticEnvironment(),
         process_group_backend="nccl" if hardware.device.type == "cuda" else "gloo",
         timeout=ranks.PATIENCE,
-        broadcast_buffers=False,  # each device keeps its own running statistics, as the public recipes do
+        broadcast_buffers=False,  # each device has separate running statistics, as in the public recipes
     )
 
 
@@ -360,7 +370,7 @@ def _fit(
     )
     module = TaskModule(task, plan, pieces=options.accumulate, workers=options.workers)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="lightning")  # advice on worker processes and loggers, unused here
-        warnings.filterwarnings("ignore", message="Grad strides do not match")  # of depthwise kernels, a copy each
+        warnings.filterwarnings("ignore", module="lightning")  # advice on workers and loggers that does not apply
+        warnings.filterwarnings("ignore", message="Grad strides do not match")  # depthwise kernels, copied
         trainer.fit(module.train(), ckpt_path=str(checkpoint) if checkpoint else None, weights_only=True)
     task.net.to(hardware.device)  # Lightning moves the module back to the CPU

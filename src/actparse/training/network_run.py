@@ -1,4 +1,4 @@
-"""One network trained by its recipe: from a task to the run's files."""
+"""Training of one network by its recipe, from the task to the run's files."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from actparse.training.runs import RunFolder, read_json
 from actparse.training.task import Task
 from actparse.training.tiny_changes import expect_same_changes, rate_from_text
 
-CLIPS_FIGURE = "rendered_clips"  # beside the figures of a network that trained on some
+CLIPS_FIGURE = "rendered_clips"  # in the metrics of a network that was trained on rendered clips
 
 
 def run_network(name: str, data: Path, out: Path, options: TrainOptions) -> dict[str, Any]:
-    """Train one tiny network; arguments, files and errors as `start.run_recipe`."""
+    """Train one tiny network; arguments, files and errors are those of `start.run_recipe`."""
     run = RunFolder(out, name)
     if options.resume and run.is_finished:
         expect_same_changes(run.metrics, read_json(run.metrics).get("changes", {}), options.changes)
@@ -38,12 +38,12 @@ def run_network(name: str, data: Path, out: Path, options: TrainOptions) -> dict
 
 
 def finished_figures(run: RunFolder, options: TrainOptions) -> dict[str, Any]:
-    """The figures of a run that is finished, and a word that nothing is trained again."""
-    figures = read_json(run.metrics)
+    """Return the metrics of a finished run, and report that it is not trained again."""
+    metrics = read_json(run.metrics)
     if ranks.rank() == 0:
-        steps = f" in {figures['steps']} steps" if "steps" in figures else ""
-        options.report(f"{run.name}: is finished already{steps}; another --out trains it anew")
-    return figures
+        steps = f" in {metrics['steps']} steps" if "steps" in metrics else ""
+        options.report(f"{run.name}: is finished already{steps}; use a different --out to train again")
+    return metrics
 
 
 def _train_network(name: str, data: Path, run: RunFolder, options: TrainOptions) -> dict[str, Any]:
@@ -69,16 +69,16 @@ def train_and_save(
     *,
     notes: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Build a task, train it, measure it and write its files; of several processes the first one measures and writes.
+    """Build a task, train it, evaluate it and write its files; the first of several processes evaluates and writes.
 
     Args:
-        build: makes the task from the options, and may settle some of them.
+        build: builds the task from the options; returns it with the final options.
         run: the run's folder.
         options: of the run.
-        notes: what stands beside the figures, JSON values.
+        notes: JSON values to add to the metrics.
 
     Returns:
-        The held-out figures.
+        The held-out metrics.
     """
     hardware = choose_hardware(options.device, options.precision)
     ranks.join_group(hardware.device.type)
@@ -89,35 +89,32 @@ def train_and_save(
     torch.manual_seed(options.seed)
     task, options = build(options)
     plan = train(task, run, options, hardware)
-    figures: dict[str, Any] = {}
+    metrics: dict[str, Any] = {}
     if ranks.rank() == 0 and not options.only_estimate:
         if options.keep == "best":
             load_best(task, run)
         options.report(f"{run.name}: measuring on held-out data")
         task.net.to(task.stored_as).float()  # as the weights are stored
-        figures = {
+        metrics = {
             **task.evaluate(task.net, hardware.device),
             "steps": plan.num_steps,
             "seed": plan.seed,
             **(notes or {}),
         }
         if options.changes:
-            figures["changes"] = dict(options.changes)
+            metrics["changes"] = dict(options.changes)
         if plan.start is not None:
-            figures["start"] = plan.start
-        figures = save_trained(task, run, figures)
-        options.report(f"{run.name}: finished, {_in_short(figures)}")
+            metrics["start"] = plan.start
+        metrics = save_trained(task, run, metrics)
+        summary = (f"{key} {value:.4g}" for key, value in metrics.items() if isinstance(value, int | float))
+        options.report(f"{run.name}: finished, {', '.join(summary)}")
     ranks.wait_for_all()
-    return figures
+    return metrics
 
 
 def _initial_weights(name: str, run: RunFolder, options: TrainOptions) -> Path | None:
-    """What training starts from: the file that was asked for, or for states the action network of the same run."""
+    """Return the initial weights: the requested file, or for states the action network of the same run."""
     if options.init is not None or not name.startswith("states-"):
         return options.init
     action = RunFolder(run.out, "action")
     return next((path for path in (action.start_of(name), action.weights) if path.is_file()), None)
-
-
-def _in_short(figures: dict[str, Any]) -> str:
-    return ", ".join(f"{key} {value:.4g}" for key, value in figures.items() if isinstance(value, int | float))

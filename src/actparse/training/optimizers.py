@@ -1,4 +1,4 @@
-"""From a task's settings to its optimiser and its learning rate by step."""
+"""Optimisers and learning-rate schedules, built from a task's settings."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from torch import nn
 from actparse.training.schedule import CosineSchedule, StepSchedule
 from actparse.training.task import StepRule, Task, TaskSettings, steps_per_epoch
 
-WARM_UP_SHARE = 0.04  # of the steps of one cycle
-FIRST_FACTOR = 0.02  # of the learning rate, at step 0
-LAST_FACTOR = 0.005  # of the learning rate, at the end
-FACTOR = "rate_factor"  # in a parameter group, where its rate is not the schedule's own
+WARM_UP_SHARE = 0.04  # share of the steps of one cycle
+FIRST_FACTOR = 0.02  # share of the learning rate at step 0
+LAST_FACTOR = 0.005  # share of the learning rate at the end
+FACTOR = "rate_factor"  # key in a parameter group whose rate differs from the schedule's
 
 _NORMS = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm)
 
 
 def one_cycle(learning_rate: float, num_steps: int) -> CosineSchedule:
-    """The learning rate by step: a straight line up over the first 4 %, all under a half cosine down to nearly 0."""
+    """Build a schedule: a linear rise over the first 4 % of the steps, times a half cosine that falls to nearly 0."""
     return CosineSchedule(
         base_lr=learning_rate,
         num_iterations=num_steps,
@@ -30,7 +30,7 @@ def one_cycle(learning_rate: float, num_steps: int) -> CosineSchedule:
 
 
 def build_schedule(task: Task, num_steps: int) -> CosineSchedule | StepSchedule:
-    """One cycle over the run, or the task's own steps; those keep to their epochs however long the run is."""
+    """Build one cycle over the run, or the task's step rule, whose epochs do not depend on the run's length."""
     rule = task.settings.step_rule
     if rule is None:
         return one_cycle(task.settings.learning_rate, num_steps)
@@ -38,7 +38,7 @@ def build_schedule(task: Task, num_steps: int) -> CosineSchedule | StepSchedule:
 
 
 def step_schedule(rule: StepRule, learning_rate: float, iterations_per_epoch: int) -> StepSchedule:
-    """A step rule, written in iterations."""
+    """Convert a step rule from epochs to iterations."""
     iterations = rule.warmup_iterations
     if rule.warmup_epochs and not rule.warmup_by_epoch:
         iterations = rule.warmup_epochs * iterations_per_epoch
@@ -54,7 +54,7 @@ def step_schedule(rule: StepRule, learning_rate: float, iterations_per_epoch: in
 
 
 def build_optimizer(module: nn.Module, settings: TaskSettings) -> torch.optim.Optimizer:
-    """The optimiser of all parameters of `module` that are trained; those of the task's network begin with "net."."""
+    """Build the optimiser of all trained parameters of `module`; names of the task's network begin with "net."."""
     groups = _groups(module, settings)
     if settings.optimizer == "adamw":
         return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
@@ -64,31 +64,31 @@ def build_optimizer(module: nn.Module, settings: TaskSettings) -> torch.optim.Op
 
 
 def set_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
-    """Set the rate of the next step."""
+    """Set the learning rate of the next step."""
     for group in optimizer.param_groups:
         group["lr"] = learning_rate * group.get(FACTOR, 1.0)
 
 
 def _groups(module: nn.Module, settings: TaskSettings) -> list[dict[str, Any]]:
-    """Parameter groups by rate, each with those that are decayed before those that are not."""
+    """Return parameter groups by learning rate, for each rate the decayed parameters before the others."""
     groups: list[dict[str, Any]] = []
-    for factor, names in _by_factor(module, settings).items():
-        own = {} if factor == 1.0 else {FACTOR: factor}
-        decayed = [p for name, p in names.items() if _is_decayed(module, name, p, settings)]
-        others = [p for name, p in names.items() if not _is_decayed(module, name, p, settings)]
-        groups.append({"params": decayed, "weight_decay": settings.weight_decay, **own})
-        groups.append({"params": others, "weight_decay": 0.0, **own})
+    for factor, parameters in _by_factor(module, settings).items():
+        extra = {} if factor == 1.0 else {FACTOR: factor}
+        decayed = [p for name, p in parameters.items() if _is_decayed(module, name, p, settings)]
+        others = [p for name, p in parameters.items() if not _is_decayed(module, name, p, settings)]
+        groups.append({"params": decayed, "weight_decay": settings.weight_decay, **extra})
+        groups.append({"params": others, "weight_decay": 0.0, **extra})
     return groups if settings.optimizer == "adamw" else [group for group in groups if group["params"]]
 
 
 def _by_factor(module: nn.Module, settings: TaskSettings) -> dict[float, dict[str, nn.Parameter]]:
-    found: dict[float, dict[str, nn.Parameter]] = {1.0: {}}
+    groups: dict[float, dict[str, nn.Parameter]] = {1.0: {}}
     for name, parameter in module.named_parameters():
         if parameter.requires_grad:
             factors = settings.rate_factors or {}
-            factor = next((f for start, f in factors.items() if name.startswith(f"net.{start}")), 1.0)
-            found.setdefault(factor, {})[name] = parameter
-    return found
+            factor = next((value for prefix, value in factors.items() if name.startswith(f"net.{prefix}")), 1.0)
+            groups.setdefault(factor, {})[name] = parameter
+    return groups
 
 
 def _is_decayed(module: nn.Module, name: str, parameter: nn.Parameter, settings: TaskSettings) -> bool:

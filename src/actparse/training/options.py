@@ -1,4 +1,4 @@
-"""How long a recipe trains, from what and where: the options of one run, checked at birth."""
+"""Options of one training run, checked when they are created."""
 
 from __future__ import annotations
 
@@ -15,49 +15,49 @@ Report = Callable[[str], None]  # takes one line of progress
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "bfloat16", "float16", "float32")
 SIZES = ("tiny", "paper")
-MAX_SEED = 2**32 - 1  # what the loop makes of it fits the 64 bits of PyTorch's own
+MAX_SEED = 2**32 - 1  # the loop's seeds, computed from it, fit PyTorch's 64 bits
 
 
 def say_nothing(line: str) -> None:
-    """A report that nobody reads."""
+    """Discard a line of progress."""
 
 
 def say_on_stderr(line: str) -> None:
-    """A report for the person at the terminal, beside the command's own output."""
+    """Print a line of progress on standard error, apart from the command's output."""
     sys.stderr.write(line + "\n")
     sys.stderr.flush()
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions:
-    """Options of one run. At most one of `minutes`, `epochs` and `steps`; none of them means the recipe's own steps."""
+    """Options of one run. Set at most one of `minutes`, `epochs` and `steps`; the default is the recipe's steps."""
 
-    minutes: float | None = None  # wall clock; the number of steps is set from the rate measured at the start
+    minutes: float | None = None  # wall clock; the number of steps is set from the speed measured at the start
     epochs: float | None = None  # passes over the training samples
     steps: int | None = None  # optimiser steps
     init: Path | None = None  # weights to start from, a file of weights.bundle
-    resume: bool = False  # go on from the run's last checkpoint where there is one
+    resume: bool = False  # continue from the run's last checkpoint, if any
     seed: int = 0
     device: str = "auto"  # "auto", "cpu" or "cuda"
-    threads: int | None = 1  # of PyTorch, for this job; None leaves it to PyTorch
+    threads: int | None = 1  # PyTorch threads of this job; None is PyTorch's default
     stream_crops: int = 60_000  # person crops that the pose recipe renders
-    stream_clips: int = 14_400  # clips that the action and state recipes render beside a SynthTPS dataset
-    stream_tracks: int = 4_500  # scenes whose tracks the recipe "tracks" sees beside a SynthTPS dataset
-    size: str = "tiny"  # "tiny" or "paper": which networks and numbers a recipe's name stands for
-    changes: Mapping[str, str] = field(default_factory=dict)  # of a recipe's numbers, by field; tiny: rate and level
-    flow: Path | None = None  # the folder of flow files, for recipes that read them; None is below the dataset
-    num_devices: int = 1  # processes that share each batch, one for each GPU; torchrun's own count goes before
-    accumulate: int = 1  # pieces of a batch, one after the other, whose gradients are summed before a step
-    workers: int = 0  # processes that make batches ahead; 0 makes them in the training process
-    precision: str = "auto"  # "auto" is bfloat16 where the processor computes in it
-    check_every: int | None = None  # optimiser steps from one held-out check to the next; None checks at the end alone
-    keep: Literal["last", "best"] = "last"  # which checkpoint becomes the network's file
-    tensorboard: bool = False  # a log for TensorBoard beside the CSV
-    estimate: bool = False  # say before the start how long the run will take and what memory it needs
-    only_estimate: bool = False  # and do not start
-    checkpoint_seconds: float = 90.0  # time between two checkpoints
-    log_every: int = 20  # steps to a row of the log
-    report: Report = say_on_stderr  # gets progress lines
+    stream_clips: int = 14_400  # clips that the action and state recipes render in addition to a SynthTPS dataset
+    stream_tracks: int = 4_500  # simulated scenes that the recipe "tracks" adds to a SynthTPS dataset
+    size: str = "tiny"  # "tiny" or "paper": which networks and hyperparameters a recipe's name stands for
+    changes: Mapping[str, str] = field(default_factory=dict)  # hyperparameters to change; tiny: rate and level
+    flow: Path | None = None  # folder of flow files, for recipes that read them; None is the folder in the dataset
+    num_devices: int = 1  # processes that share each batch, one for each GPU; torchrun's count takes precedence
+    accumulate: int = 1  # consecutive pieces of a batch whose gradients are summed before a step
+    workers: int = 0  # processes that prepare batches; 0 prepares them in the training process
+    precision: str = "auto"  # "auto" is bfloat16 if the processor computes it natively
+    check_every: int | None = None  # optimiser steps between held-out checks; None checks only at the end
+    keep: Literal["last", "best"] = "last"  # checkpoint that becomes the network's file
+    tensorboard: bool = False  # write a log for TensorBoard in addition to the CSV
+    estimate: bool = False  # report before the start how long the run will take and how much memory it needs
+    only_estimate: bool = False  # report the estimate without starting
+    checkpoint_seconds: float = 90.0  # between two checkpoints
+    log_every: int = 20  # steps per row of the log
+    report: Report = say_on_stderr  # receives lines of progress
 
     def __post_init__(self) -> None:
         lengths = {"minutes": self.minutes, "epochs": self.epochs, "steps": self.steps}

@@ -1,4 +1,4 @@
-"""What a dataset of one's own cannot teach: poses, which are learnt from rendered people, and parts without a label."""
+"""Networks that a custom dataset cannot train: poses, which are learnt from rendered people, and unlabelled parts."""
 
 from __future__ import annotations
 
@@ -17,45 +17,41 @@ POSES, PART_NETWORKS = "poses", ("parts", "parts-without-dots")
 
 
 def keep_networks(data: Path, out: Path, options: TrainOptions) -> None:
-    """Take what the dataset cannot teach from --init as it is, where the dataset is one's own, and say so.
+    """Copy the networks that a custom dataset cannot train from --init unchanged, and report each of them.
 
     Args:
         data: the dataset's root.
-        out: the run's folder; the networks count as finished there.
+        out: the run's folder, where the copied networks count as finished.
         options: of the run; `init` is a folder.
 
     Raises:
-        TrainingError: a network can neither be taken nor be trained.
+        TrainingError: a network can neither be copied nor trained.
         WeightsError: a network is damaged.
     """
     manifest = read_manifest(data)
     if manifest is None:
         return
-    for name, reason in _untaught(manifest).items():
+    for name, reason in _untrainable(manifest).items():
         run = RunFolder(out, name)
         weights = None if options.init is None else options.init / f"{name}.safetensors"
         if run.is_finished:
             continue
         if weights is not None and weights.is_file():
-            _keep(weights, run)
-            options.report(f"{name}: {reason}, so the network stays that of {options.init}")
+            metrics = dict(load_network(weights).metrics)
+            copy_file(weights, run.weights)
+            write_json(run.metrics, metrics)
+            options.report(f"{name}: {reason}, so the network of {options.init} is used unchanged")
         elif name == POSES:
-            options.report(f"{name}: {reason}, so rendered people do; --init tiny takes the bundle's network")
+            options.report(f"{name}: {reason}, so rendered people are used; --init tiny uses the bundle's network")
         else:
             raise TrainingError(
                 f"{name}: {reason}; needs --init tiny, or another folder with {name}.safetensors, got none"
             )
 
 
-def _untaught(manifest: Mapping[str, Any]) -> dict[str, str]:
-    """Why each network cannot be trained, by recipe."""
-    reasons = {POSES: "own data teach none"}
+def _untrainable(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Return the reason why a network cannot be trained, by recipe."""
+    reasons = {POSES: "cannot be trained on own data"}
     if manifest.get(TRAINED_PARTS) == 0:
         reasons |= dict.fromkeys(PART_NETWORKS, "the training videos label no body part")
     return reasons
-
-
-def _keep(weights: Path, run: RunFolder) -> None:
-    metrics = dict(load_network(weights).metrics)
-    copy_file(weights, run.weights)
-    write_json(run.metrics, metrics)

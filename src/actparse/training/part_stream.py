@@ -1,7 +1,7 @@
-"""Rendered person crops with their part boxes, in the varied look: what the part detector for real people learns from.
+"""Rendered person crops of the varied look with part boxes, to train the part detector for real people.
 
-The crops are kept as a store whose frames show a person each, so that a pose network finds its keypoints in them as in
-any dataset's frames.
+The crops are saved as a store with one person per frame, so that a pose network predicts keypoints in them as in the
+frames of any dataset.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from actparse.training.options import Report, say_nothing
 from actparse.training.shards import Seed, complete_shards, reading_shard, save_shard
 from actparse.training.store import Store, load_store, write_frame_store
 
-GENERATION = 1  # of the stream; another number makes a new one
-SPLIT_CODES = {"train": 7_101, "val": 7_102}  # far from the codes of a dataset's splits and of the other streams
+GENERATION = 1  # of the stream; another value renders it again
+SPLIT_CODES = {"train": 7_101, "val": 7_102}  # different from the codes of a dataset's splits and of the other streams
 SCENE_SECONDS = 11.0
 MIN_PERSON_PIXELS = 40.0  # longer side of the box
-MIN_PARTS = 3  # that are seen
-MIN_PART_PIXELS = 24  # visible ones; a sliver of a part is no example of it
+MIN_PARTS = 3  # visible parts of a person
+MIN_PART_PIXELS = 24  # visible pixels of a part; smaller parts are not annotated
 
 
 @dataclass(frozen=True, kw_only=True)
 class PartStreamConfig:
-    """How the stream is rendered and cut."""
+    """Settings for rendering the stream and cutting its crops."""
 
     frame_size: tuple[int, int] = (400, 520)  # (height, width) of the rendered frames, pixels
     size: int = 256  # pixels, side of the square crops
-    padding: float = 1.5  # side of the crop over the longer side of the person's box
+    padding: float = 1.5  # side of the crop divided by the longer side of the person's box
     crops_per_shard: int = 500
     times_per_scene: int = 4
 
@@ -57,19 +57,19 @@ def open_part_stream(
     processes: int | None = None,
     report: Report = say_nothing,
 ) -> Store:
-    """Open the stream's first crops as a store, rendered where they are not there yet.
+    """Open the stream's first crops as a store, rendering them if necessary.
 
     Args:
-        folder: where streams are kept.
+        folder: that contains the streams.
         split: "train" or "val".
         num_crops: rounded up to full shards.
-        config: how it is rendered and cut.
+        config: of the stream.
         seed: of the stream.
-        processes: None is one for each core.
-        report: gets a line now and then.
+        processes: None means one for each core.
+        report: receives lines of progress.
 
     Raises:
-        DataError: what is there is damaged.
+        DataError: a shard or the store is damaged.
     """
     num_shards = -(-num_crops // config.crops_per_shard)
     name = f"parts-{split}-{GENERATION}-{seed}-{config.size}-{config.padding:g}-{config.crops_per_shard}"
@@ -91,7 +91,7 @@ def open_part_stream(
 
 
 def _join(store: Path, shards: tuple[Path, ...], split: str) -> None:
-    """Make one store of all shards; each shard is one video of it."""
+    """Write one store from all shards; each shard becomes one video of it."""
     arrays: dict[str, list[NDArray[np.float32]]] = {"person_boxes": [], "person_keypoints": [], "part_boxes": []}
     crops = []
     for shard in shards:
@@ -108,7 +108,7 @@ def _join(store: Path, shards: tuple[Path, ...], split: str) -> None:
 
 
 def write_crops(folder: Path, seed: Seed, config: PartStreamConfig) -> None:
-    """Render one shard; every scene's seed comes from the shard's."""
+    """Render one shard; every scene's seed derives from the shard's seed."""
     cv2.setNumThreads(1)
     rng = np.random.default_rng(seed)
     count = config.crops_per_shard
@@ -132,8 +132,8 @@ def scene_crops(rng: np.random.Generator, config: PartStreamConfig) -> list[Samp
     """Render the persons of one random scene at a few random times.
 
     Returns:
-        For each the crop (size, size, 3), and in its pixels the person's box (4,), keypoints (17, 3) with visibility
-        0, 1 or 2, and part boxes (10, 4), zeros for parts that are not seen.
+        For each person the crop (size, size, 3), and in its pixels the person's box (4,), keypoints (17, 3) with
+        visibility 0, 1 or 2, and part boxes (10, 4), zeros for parts that are not visible.
     """
     motions = (*ACTIONS, *OTHER_MOTIONS)
     action = motions[int(rng.integers(len(motions)))]

@@ -27,14 +27,14 @@ from actparse.training.store import Store
 from actparse.training.task import NAMES, Batch, Task, TaskSettings
 from actparse.weights.bundle import config_to_dict
 
-MIN_VISIBLE = 0.3  # of a person's box, for it to count in an augmented frame
+MIN_VISIBLE = 0.3  # share of a person's box that must stay visible in an augmented frame
 ZOOM = (0.6, 1.35)
-MAX_SHIFT = 0.125  # of the frame's sides
+MAX_SHIFT = 0.125  # share of the frame's sides
 EVALUATION_BATCH = 16
 
 
 class PersonsTask(Task):
-    """Frames zoomed, shifted, mirrored and recoloured; judged by AP on the held-out frames."""
+    """The person detector on frames, zoomed, shifted, mirrored and recoloured; evaluated by AP on held-out frames."""
 
     kind = "persons"
     metric = "ap"
@@ -47,23 +47,23 @@ class PersonsTask(Task):
 
     @property
     def num_samples(self) -> int:
-        """Kept frames of the training split."""
+        """Number of stored frames of the training split."""
         return len(self.train.frames)
 
     def batch(self, rng: np.random.Generator) -> Batch:
-        """Frames drawn at random, with the boxes of their persons."""
-        rows = rng.integers(0, len(self.train.frames), self.settings.batch_size)
-        images, boxes = zip(*(self._sample(int(row), rng) for row in rows), strict=True)
+        """Draw frames at random, with the boxes of their persons."""
+        indices = rng.integers(0, len(self.train.frames), self.settings.batch_size)
+        images, boxes = zip(*(self._sample(int(index), rng) for index in indices), strict=True)
         labels = [torch.zeros(len(b), dtype=torch.int64) for b in boxes]
         return {
             "images": to_channels_last(images),
             "boxes": list(map(torch.from_numpy, boxes)),
             "labels": labels,
-            NAMES: [self.train.frame_name(row) for row in rows],
+            NAMES: [self.train.frame_name(index) for index in indices],
         }
 
-    def _sample(self, row: int, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        image = self.train.frames[row]
+    def _sample(self, index: int, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        image = self.train.frames[index]
         height, width = image.shape[:2]
         center = (width / 2, height / 2)
         shift = rng.uniform(-MAX_SHIFT, MAX_SHIFT, 2) * (width, height)
@@ -73,29 +73,33 @@ class PersonsTask(Task):
             matrix = mirrored(matrix, width)
         fill = int(rng.integers(0, 256))
         image = recolor(warp(image, matrix, (height, width), fill=fill), rng, self.jitter)
-        moved = move_boxes(matrix, self.train.person_boxes[self.train.persons_of(row)])
+        moved = move_boxes(matrix, self.train.person_boxes[self.train.persons_of(index)])
         clipped, keep = clip_boxes(moved, (height, width), min_visible=MIN_VISIBLE)
         return image, clipped[keep]
 
     def losses(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        """Focal and GIoU loss."""
+        """Return focal and GIoU loss."""
         config = self.net.config
         assert isinstance(config, YolofConfig)
         return detection_losses(net, batch, config, self.stage.norm)
 
     def evaluate(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
-        """AP of the stage on the kept frames of the held-out split."""
+        """Measure the AP of the stage on the stored frames of the held-out split."""
         assert isinstance(net, Yolof)
         detector = YolofPersons(net.to(device).eval(), self.stage)
         store = self.held_out
-        found = []
+        detections = []
         for start in range(0, len(store.frames), EVALUATION_BATCH):
-            found += detector.detect(list(store.frames[start : start + EVALUATION_BATCH]))
+            detections += detector.detect(list(store.frames[start : start + EVALUATION_BATCH]))
         truth = [_as_detections(store.person_boxes[store.persons_of(frame)]) for frame in range(len(store.frames))]
-        return {**box_figures(truth, found, names=("person",)), "frames": len(truth), "persons": sum(map(len, truth))}
+        return {
+            **box_figures(truth, detections, names=("person",)),
+            "frames": len(truth),
+            "persons": sum(map(len, truth)),
+        }
 
     def stage_settings(self) -> Mapping[str, Any]:
-        """Of stages.persons."""
+        """Return the settings of the person stage."""
         return config_to_dict(self.stage)
 
 

@@ -1,4 +1,4 @@
-"""Rendered person crops for the pose network: a stream of its own, from scenes that no dataset holds."""
+"""Rendered person crops for the pose network, from scenes that are not part of any dataset."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from actparse.training.augment import warp
 from actparse.training.options import Report, say_nothing
 from actparse.training.shards import Seed, complete_shards, save_shard
 
-GENERATION = 2  # of the stream; another number makes a new one
-SPLIT_CODES = {"train": 7_001, "val": 7_002}  # far from the codes of a dataset's splits
+GENERATION = 2  # of the stream; another value renders it again
+SPLIT_CODES = {"train": 7_001, "val": 7_002}  # different from the codes of a dataset's splits and of the other streams
 SCENE_SECONDS = 11.0
 MIN_PERSON_PIXELS = 24.0  # longer side of the box
 MIN_VISIBLE_KEYPOINTS = 4
@@ -27,10 +27,10 @@ MIN_VISIBLE_KEYPOINTS = 4
 
 @dataclass(frozen=True, kw_only=True)
 class StreamConfig:
-    """How a stream is cut."""
+    """Settings for cutting the crops of a stream."""
 
     size: int = 160  # pixels, side of the square crops
-    padding: float = 1.5  # side of the crop over the longer side of the person's box
+    padding: float = 1.5  # side of the crop divided by the longer side of the person's box
     crops_per_shard: int = 1000
     times_per_scene: int = 6
 
@@ -42,7 +42,7 @@ class StreamConfig:
 
 @dataclass(frozen=True)
 class CropStream:
-    """Square person crops (size, size, 3) uint8 RGB in shards; the shards are memory maps."""
+    """Square person crops (size, size, 3) uint8 RGB in shards, which are memory maps."""
 
     crops: tuple[NDArray[np.uint8], ...]
     keypoints: NDArray[np.float32]  # (N, 17, 3) x, y in pixels of the crop, visibility 0, 1 or 2
@@ -52,10 +52,10 @@ class CropStream:
     def __len__(self) -> int:
         return len(self.keypoints)
 
-    def crop(self, row: int) -> NDArray[np.uint8]:
-        """One crop (size, size, 3)."""
-        shard, index = divmod(row, self.config.crops_per_shard)
-        return np.asarray(self.crops[shard][index])
+    def crop(self, index: int) -> NDArray[np.uint8]:
+        """Return one crop (size, size, 3)."""
+        shard, position = divmod(index, self.config.crops_per_shard)
+        return np.asarray(self.crops[shard][position])
 
 
 def open_stream(
@@ -68,16 +68,16 @@ def open_stream(
     processes: int | None = None,
     report: Report = say_nothing,
 ) -> CropStream:
-    """The stream's first crops, rendered where they are not there yet.
+    """Open the stream's first crops, rendering them if necessary.
 
     Args:
-        folder: where streams lie.
+        folder: that contains the streams.
         split: "train" or "val".
         num_crops: rounded up to full shards.
-        config: how it is cut.
+        config: of the stream.
         seed: of the stream.
-        processes: None is one for each core.
-        report: gets a line now and then.
+        processes: None means one for each core.
+        report: receives lines of progress.
     """
     name = f"poses-{split}-{GENERATION}-{seed}-{config.size}-{config.padding:g}-{config.crops_per_shard}"
     shards = complete_shards(
@@ -98,7 +98,7 @@ def open_stream(
 
 
 def write_shard(folder: Path, seed: Seed, config: StreamConfig) -> None:
-    """Render one shard; every scene's seed comes from the shard's."""
+    """Render one shard; every scene's seed derives from the shard's seed."""
     cv2.setNumThreads(1)
     rng = np.random.default_rng(seed)
     count = config.crops_per_shard
@@ -118,7 +118,7 @@ Crop = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]  # ima
 
 
 def scene_crops(rng: np.random.Generator, config: StreamConfig) -> list[Crop]:
-    """The persons of one random scene at a few random times."""
+    """Render the persons of one random scene at a few random times."""
     action = ACTIONS[int(rng.integers(len(ACTIONS)))]
     scene = build_scene(int(rng.integers(2**62)), action, config=SceneConfig())
     crops = []
@@ -135,7 +135,7 @@ def _is_clear(person: PersonTruth) -> bool:
 
 
 def cut_person(image: NDArray[np.uint8], person: PersonTruth, config: StreamConfig) -> Crop:
-    """The square about a person's box, black outside the frame, with the keypoints in its pixels."""
+    """Cut the square around a person's box, black outside the frame, and convert the keypoints to its pixels."""
     box = np.asarray(person.box, np.float64)  # (4,)
     sides = box[2:] - box[:2]  # (2,)
     scale = config.size / (config.padding * sides.max())

@@ -31,21 +31,21 @@ from actparse.weights.bundle import config_to_dict
 
 ZOOM = (0.75, 1.25)
 TURN_DEGREES = 12.0  # standard deviation
-TURNED_SHARE = 0.1  # of the samples turn by any angle up to this:
+TURNED_SHARE = 0.1  # share of the samples that are rotated by up to MAX_TURN_DEGREES
 MAX_TURN_DEGREES = 45.0
-SHIFT = 0.04  # standard deviation, in parts of the crop's side
-COVERED_SHARE = 0.3  # of the samples get patches
-PCK_SHARE = 0.05  # of the longer side of the person's box
-AREA_SHARE = 0.53  # of its box that a person covers, for OKS
-MIN_PAIR_SHARE = 0.06  # of the box's longer side, between a left and a right keypoint that can be told apart
+SHIFT = 0.04  # standard deviation, as a share of the crop's side
+COVERED_SHARE = 0.3  # share of the samples that are partly covered
+PCK_SHARE = 0.05  # threshold of PCK, as a share of the longer side of the person's box
+AREA_SHARE = 0.53  # share of the box that the person covers, for OKS
+MIN_PAIR_SHARE = 0.06  # distance of a left-right pair that counts, as a share of the box's longer side
 HEATMAP_SIGMA = 1.5  # cells
-VISIBILITY_WEIGHTS = (0.0, 0.6, 1.0)  # of a keypoint that is absent, hidden, visible
-ABSENT_WEIGHT = 0.3  # of an absent keypoint's empty heat map, so that a peak's height is an honest confidence
-COORDINATE_WEIGHT = 0.06  # of the side branch's error in the loss
+VISIBILITY_WEIGHTS = (0.0, 0.6, 1.0)  # weight of an absent, a hidden and a visible keypoint
+ABSENT_WEIGHT = 0.3  # weight of an absent keypoint's empty heat map, so that a peak's height is a calibrated confidence
+COORDINATE_WEIGHT = 0.06  # weight of the side branch's error in the loss
 
 
 class PosesTask(Task):
-    """Crops of the stream zoomed, turned, shifted, mirrored, recoloured and partly covered."""
+    """The pose network on crops of the stream, zoomed, rotated, shifted, mirrored, recoloured and partly covered."""
 
     kind = "poses"
     metric = "oks"
@@ -58,40 +58,40 @@ class PosesTask(Task):
 
     @property
     def num_samples(self) -> int:
-        """Crops of the stream."""
+        """Number of crops in the stream."""
         return len(self.train)
 
     def batch(self, rng: np.random.Generator) -> Batch:
-        """Crops drawn at random."""
-        rows = rng.integers(0, len(self.train), self.settings.batch_size)
-        images, keypoints = zip(*(self._sample(int(row), rng) for row in rows), strict=True)
+        """Draw crops at random."""
+        indices = rng.integers(0, len(self.train), self.settings.batch_size)
+        images, keypoints = zip(*(self._sample(int(index), rng) for index in indices), strict=True)
         return {
             "images": to_channels_last(images),
             "keypoints": torch.from_numpy(np.stack(keypoints)),
-            NAMES: [f"rendered person {row}" for row in rows],
+            NAMES: [f"rendered person {index}" for index in indices],
         }
 
-    def _sample(self, row: int, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    def _sample(self, index: int, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         height, width = self.stage.size
         stream = self.train.config
         center = (stream.size / 2, stream.size / 2)
         x, y = np.array([width, height]) * (0.5 + rng.normal(0, SHIFT, 2))
-        as_the_stage = max(height, width) / self.stage.padding / (stream.size / stream.padding)
+        stage_zoom = max(height, width) / self.stage.padding / (stream.size / stream.padding)
         turn = rng.uniform(-1, 1) * MAX_TURN_DEGREES if rng.random() < TURNED_SHARE else rng.normal(0, TURN_DEGREES)
-        matrix = about(center, zoom=as_the_stage * rng.uniform(*ZOOM), degrees=turn, to=(x, y))
+        matrix = about(center, zoom=stage_zoom * rng.uniform(*ZOOM), degrees=turn, to=(x, y))
         mirror = bool(rng.random() < 0.5)
         if mirror:
             matrix = mirrored(matrix, width)
-        image = recolor(warp(self.train.crop(row), matrix, self.stage.size), rng, self.jitter)
+        image = recolor(warp(self.train.crop(index), matrix, self.stage.size), rng, self.jitter)
         if rng.random() < COVERED_SHARE:
             cover_patches(image, rng)
-        keypoints = move_keypoints(matrix, self.train.keypoints[row], mirror=mirror)
+        keypoints = move_keypoints(matrix, self.train.keypoints[index], mirror=mirror)
         inside = (keypoints[:, :2] >= 0).all(axis=1) & (keypoints[:, :2] < (width, height)).all(axis=1)
         keypoints[~inside, 2] = 0
         return image, keypoints
 
     def losses(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        """Squared error of the heat maps, absolute error of the side branch's coordinates."""
+        """Return the squared error of the heat maps and the absolute error of the side branch's coordinates."""
         assert isinstance(net, Hrnet)
         images = self.stage.norm(batch["images"]).contiguous(memory_format=torch.channels_last)
         heatmaps, coordinates = net.forward_with_side(images)  # (N, 17, h, w), (N, 17, 2)
@@ -107,44 +107,44 @@ class PosesTask(Task):
             sigma=HEATMAP_SIGMA,
             codec="unbiased",
         )
-        # half a cell on, so that the branch's Gaussians, drawn about the middles of cells, lie where the targets do
-        places = (keypoints[..., :2] + STRIDE / 2) / torch.tensor((width, height), device=images.device)
-        errors = (coordinates.float() - places).abs().sum(dim=2) * weights  # (N, 17)
+        # shifted by half a cell: the branch's Gaussians, centred on the middles of cells, then match the targets
+        positions = (keypoints[..., :2] + STRIDE / 2) / torch.tensor((width, height), device=images.device)
+        errors = (coordinates.float() - positions).abs().sum(dim=2) * weights  # (N, 17)
         return {
             "heatmaps": heatmap_loss(heatmaps, targets, weights.masked_fill(weights == 0, ABSENT_WEIGHT)),
             "coordinates": COORDINATE_WEIGHT * errors.sum() / weights.sum().clamp(min=1),
         }
 
     def evaluate(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
-        """OKS, PCK and share of sides mixed up, of the stage on the held-out crops' true boxes."""
+        """Measure OKS, PCK and the share of swapped sides of the stage on the true boxes of the held-out crops."""
         assert isinstance(net, Hrnet)
         estimator = HrnetPoses(net.to(device).eval(), self.stage)
         stream = self.held_out
         middle = np.full((len(stream), 2), stream.config.size / 2, np.float32)
         boxes = np.concatenate((middle - stream.sides / 2, middle + stream.sides / 2), axis=1)  # (N, 4)
-        crops = [stream.crop(row) for row in range(len(stream))]
-        found = np.concatenate(estimator.estimate(crops, list(boxes[:, None])))  # (N, 17, 3)
+        crops = [stream.crop(index) for index in range(len(stream))]
+        predicted = np.concatenate(estimator.estimate(crops, list(boxes[:, None])))  # (N, 17, 3)
         sizes = stream.sides.max(axis=1)  # (N,)
-        similar = oks(found, stream.keypoints, AREA_SHARE * stream.sides.prod(axis=1))  # (N,)
+        similarities = oks(predicted, stream.keypoints, AREA_SHARE * stream.sides.prod(axis=1))  # (N,)
         return {
-            "oks": float(np.nanmean(similar)),
-            "oks_above_0.5": float(np.nanmean(similar > 0.5)),
-            "oks_above_0.75": float(np.nanmean(similar > 0.75)),
-            "pck": pck(found, stream.keypoints, sizes, PCK_SHARE),
-            "swapped": swap_rate(found, tellable_pairs(stream.keypoints, MIN_PAIR_SHARE * sizes)),
-            "persons": len(found),
+            "oks": float(np.nanmean(similarities)),
+            "oks_above_0.5": float(np.nanmean(similarities > 0.5)),
+            "oks_above_0.75": float(np.nanmean(similarities > 0.75)),
+            "pck": pck(predicted, stream.keypoints, sizes, PCK_SHARE),
+            "swapped": swap_rate(predicted, tellable_pairs(stream.keypoints, MIN_PAIR_SHARE * sizes)),
+            "persons": len(predicted),
         }
 
     def stage_settings(self) -> Mapping[str, Any]:
-        """Of stages.poses."""
+        """Return the settings of the pose stage."""
         return config_to_dict(self.stage)
 
 
 def tellable_pairs(keypoints: NDArray[np.float32], distances: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Keypoints (N, 17, 3) where those of a left and right pair count only if they are `distances` (N,) apart."""
-    kept = keypoints.copy()
+    """Set the visibility of left-right pairs in keypoints (N, 17, 3) to 0 if they are closer than `distances` (N,)."""
+    changed = keypoints.copy()
     for left, right in KEYPOINT_PAIRS:
         near = np.hypot(*(keypoints[:, left, :2] - keypoints[:, right, :2]).T) < distances  # (N,)
-        kept[near, left, 2] = 0
-        kept[near, right, 2] = 0
-    return kept
+        changed[near, left, 2] = 0
+        changed[near, right, 2] = 0
+    return changed

@@ -1,7 +1,7 @@
-"""The processes of one training: which of them this is, how they wait for each other, and how they are started.
+"""The processes of one training run: their ranks, how they wait for each other, and how they are started.
 
-The variables are those of torchrun (RANK, WORLD_SIZE, LOCAL_RANK ...), so `torchrun -m actparse.cli train ...` and
-`actparse train ... --devices N` are the same to everything else.
+The environment variables are those of torchrun (RANK, WORLD_SIZE, LOCAL_RANK ...), so `torchrun -m actparse.cli train
+...` and `actparse train ... --devices N` work in the same way.
 """
 
 from __future__ import annotations
@@ -22,44 +22,44 @@ import torch.distributed as dist
 from actparse.core.errors import ActparseError, TrainingError
 from actparse.core.pools import end_with_parent
 
-PATIENCE = timedelta(hours=12)  # of a process that waits while the first one reads a dataset or is checked
+PATIENCE = timedelta(hours=12)  # for a process that waits while the first one reads a dataset or evaluates the network
 POLL_SECONDS = 0.2
 
 
 def world_size() -> int:
-    """How many processes train together."""
+    """Return how many processes train together."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def rank() -> int:
-    """This process's number among them, from 0."""
+    """Return the rank of this process, from 0."""
     return int(os.environ.get("RANK", "0")) if world_size() > 1 else 0
 
 
 def local_rank() -> int:
-    """Its number on this machine, which is its GPU's."""
+    """Return the rank of this process on its machine, which is also the index of its GPU."""
     return int(os.environ.get("LOCAL_RANK", "0")) if world_size() > 1 else 0
 
 
 def processes_here() -> int:
-    """How many of them run on this machine."""
+    """Return how many of the processes run on this machine."""
     return int(os.environ.get("LOCAL_WORLD_SIZE", str(world_size())))
 
 
 def share(count: int) -> range:
-    """Which of `count` rows of a batch belong to this process.
+    """Return the indices of the `count` samples of a batch that belong to this process.
 
     Raises:
-        TrainingError: they cannot be shared equally.
+        TrainingError: the samples cannot be shared equally.
     """
     if count % world_size():
         raise TrainingError(f"train: a batch of {count} cannot be shared by {world_size()} devices equally")
-    each = count // world_size()
-    return range(rank() * each, (rank() + 1) * each)
+    share_size = count // world_size()
+    return range(rank() * share_size, (rank() + 1) * share_size)
 
 
 def join_group(kind: str) -> None:
-    """Find the other processes, where there are any; `kind` is "cuda" or "cpu"."""
+    """Connect to the other processes, if any; `kind` is "cuda" or "cpu"."""
     if world_size() > 1 and not dist.is_initialized():
         if kind == "cuda":
             torch.cuda.set_device(local_rank())
@@ -67,14 +67,14 @@ def join_group(kind: str) -> None:
 
 
 def wait_for_all() -> None:
-    """Return when every process is here."""
+    """Wait until every process has called this function."""
     if dist.is_initialized():
         dist.barrier()
 
 
 @contextmanager
 def first_process_first() -> Iterator[None]:
-    """The first process runs the body, then the others do: what it leaves in files they find made."""
+    """Run the body in the first process, then in the others, which can use the files that the first has written."""
     if rank() != 0:
         wait_for_all()
     yield
@@ -83,7 +83,7 @@ def first_process_first() -> Iterator[None]:
 
 
 def mean_over_processes(values: torch.Tensor) -> torch.Tensor:
-    """The mean of a tensor over all processes; none of them gets a gradient."""
+    """Return the mean of a tensor over all processes, without gradients."""
     if not dist.is_initialized():
         return values.detach()
     total = values.detach().clone()
@@ -92,26 +92,26 @@ def mean_over_processes(values: torch.Tensor) -> torch.Tensor:
 
 
 def first_says(value: float) -> float:
-    """The first process's value, for all: clocks differ."""
+    """Return the first process's value in every process, as clocks differ."""
     if not dist.is_initialized():
         return value
     device = "cuda" if dist.get_backend() == "nccl" else "cpu"
-    said = torch.tensor(value, dtype=torch.float64, device=device)
-    dist.broadcast(said, src=0)
-    return float(said)
+    shared = torch.tensor(value, dtype=torch.float64, device=device)
+    dist.broadcast(shared, src=0)
+    return float(shared)
 
 
 def run_together(count: int, work: Callable[..., None], *arguments: Any) -> None:
-    """Run `work(*arguments)`, a module's function, in `count` new processes that know each other.
+    """Run `work(*arguments)`, a module's function, in `count` new processes that form one group.
 
     Raises:
-        TrainingError: one of them failed; the others are ended.
+        TrainingError: one of them failed; the others are terminated.
     """
     context = multiprocessing.get_context("spawn")
     lines: Any = context.Queue()
     port = _free_port()
     jobs = [
-        context.Process(target=_run_one, args=(number, count, port, lines, work, arguments)) for number in range(count)
+        context.Process(target=_run_one, args=(index, count, port, lines, work, arguments)) for index in range(count)
     ]
     try:
         for job in jobs:
@@ -131,16 +131,16 @@ def _first_line(lines: Any, jobs: list[Any]) -> str:
     try:
         return str(lines.get(timeout=1.0))
     except Empty:
-        number = next(number for number, job in enumerate(jobs) if job.exitcode)
-        return f"train: process {number} of {len(jobs)} ended with exit code {jobs[number].exitcode}"
+        index = next(index for index, job in enumerate(jobs) if job.exitcode)
+        return f"train: process {index} of {len(jobs)} ended with exit code {jobs[index].exitcode}"
 
 
 def _run_one(
-    number: int, count: int, port: int, lines: Any, work: Callable[..., None], arguments: tuple[Any, ...]
+    index: int, count: int, port: int, lines: Any, work: Callable[..., None], arguments: tuple[Any, ...]
 ) -> None:
     end_with_parent()
-    own = {"RANK": number, "LOCAL_RANK": number, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count, "GROUP_RANK": 0}
-    os.environ.update({name: str(value) for name, value in own.items()})
+    variables = {"RANK": index, "LOCAL_RANK": index, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count, "GROUP_RANK": 0}
+    os.environ.update({name: str(value) for name, value in variables.items()})
     os.environ.update({"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)})
     try:
         work(*arguments)
@@ -152,7 +152,7 @@ def _run_one(
 
 
 def leave_group() -> None:
-    """Let go of the other processes."""
+    """Disconnect from the other processes."""
     if dist.is_initialized():
         dist.destroy_process_group()
 

@@ -1,4 +1,4 @@
-"""The recipes by name: one for each network of the tiny bundle, and one for all of them."""
+"""The recipes by name: one for each network at size tiny, and one for the whole tiny bundle."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from actparse.core.vocabulary import GROUPS
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """What one name trains."""
+    """The description and default length of one recipe."""
 
     description: str
-    steps: int  # by default
-    samples_per_second: float  # on one processor core, measured; for the estimate of a run's time
+    steps: int  # default number of optimiser steps
+    samples_per_second: float  # measured on one processor core, to estimate a run's time
     batch_size: int
-    needs: tuple[str, ...] = ()  # recipes whose weights must lie in the run's folder
+    needs: tuple[str, ...] = ()  # recipes whose weights must exist in the run's folder
 
     @property
     def minutes(self) -> float:
-        """How long the default number of steps takes on one core."""
+        """Return how many minutes the default number of steps takes on one core."""
         return self.steps * self.batch_size / self.samples_per_second / 60
 
 
@@ -48,7 +48,7 @@ NETWORK_RECIPES: dict[str, Recipe] = {
         needs=("poses",),
     ),
     "tracks": Recipe(
-        description="network on keypoints: the action, and the states of each person alone",
+        description="network on keypoints: the action, and the states of each person",
         steps=4_000,
         samples_per_second=1_500,
         batch_size=256,
@@ -67,21 +67,21 @@ NETWORK_RECIPES: dict[str, Recipe] = {
         for group in GROUPS
     },
 }
-COMPARED_RECIPES: dict[str, Recipe] = {  # for Table I; video networks leave state networks beside them
+COMPARED_RECIPES: dict[str, Recipe] = {  # for Table I; the runs of video networks also save initial state networks
     "action-tsn-rgb": Recipe(
-        description="in the place of the action network: tiny TSN on frames",
+        description="action network for comparison: tiny TSN on frames",
         steps=12_500,
         samples_per_second=68,
         batch_size=16,
     ),
     "action-tsn-flow": Recipe(
-        description="in the place of the action network: tiny TSN on TV-L1 flow",
+        description="action network for comparison: tiny TSN on TV-L1 flow",
         steps=12_500,
         samples_per_second=42,
         batch_size=16,
     ),
     "action-pretrained": Recipe(
-        description="tiny ip-CSN on rendered clips alone; `--init` of action, as IG-65M's weights are the paper's",
+        description="tiny ip-CSN on rendered clips only, for `--init` of action, as the paper uses IG-65M's weights",
         steps=120_000,
         samples_per_second=68,
         batch_size=16,
@@ -93,7 +93,7 @@ COMPARED_RECIPES: dict[str, Recipe] = {  # for Table I; video networks leave sta
         batch_size=8,
     ),
 }
-PEOPLE_RECIPES: dict[str, Recipe] = {  # of the bundle for real people; a run's poses.safetensors is MoveNet's there
+PEOPLE_RECIPES: dict[str, Recipe] = {  # for the bundle for real people; there, a run's poses.safetensors is MoveNet
     "parts-people": Recipe(
         description="part detector for real people: rendered person crops of the varied look, dots of the run's poses",
         steps=6_000,
@@ -102,14 +102,14 @@ PEOPLE_RECIPES: dict[str, Recipe] = {  # of the bundle for real people; a run's 
         needs=("poses",),
     ),
     "part-regression": Recipe(
-        description="network from keypoints to part boxes, on the same persons; half of them with true keypoints",
+        description="network from keypoints to part boxes, on the same persons, half of them with true keypoints",
         steps=6_000,
         samples_per_second=20_000,
         batch_size=256,
         needs=("poses",),
     ),
     "tracks-people": Recipe(
-        description="network on keypoints for real people: as tracks, unsure keypoints count as a little sure",
+        description="network on keypoints for real people: as tracks, with a lower limit of the keypoints' confidence",
         steps=8_000,
         samples_per_second=1_500,
         batch_size=256,

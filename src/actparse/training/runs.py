@@ -1,4 +1,4 @@
-"""A run on disk: where a recipe keeps its checkpoint, its log, its plan, and what it leaves behind."""
+"""The files of a run: a recipe's checkpoint, log, plan, trained network and metrics."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ class RunFolder:
 
     @property
     def folder(self) -> Path:
-        """What only this recipe needs while it trains."""
+        """The folder of the files that only this recipe uses."""
         return self.out / self.name
 
     @property
     def checkpoint(self) -> Path:
-        """The last checkpoint, with optimiser and step."""
+        """The last checkpoint, with optimiser state and step."""
         return self.folder / "last.ckpt"
 
     @property
     def best(self) -> Path:
-        """The checkpoint that did best in a held-out check."""
+        """The checkpoint with the best held-out check."""
         return self.folder / "best.ckpt"
 
     @property
     def checks(self) -> Path:
-        """Held-out figures on the way, CSV; only where a run is checked on the way."""
+        """Held-out metrics during training, CSV; only if the run has held-out checks."""
         return self.folder / "checks.csv"
 
     @property
@@ -51,46 +51,46 @@ class RunFolder:
 
     @property
     def plan(self) -> Path:
-        """What the run decided at its start, see `Plan`; JSON."""
+        """The settings fixed at the start of the run, see `Plan`; JSON."""
         return self.folder / "plan.json"
 
     def start_of(self, name: str) -> Path:
-        """The network that another recipe may start from, where this one leaves it."""
+        """Return the file of the network that this recipe saves as a start for another recipe."""
         return self.folder / f"{name}.safetensors"
 
     @property
     def weights(self) -> Path:
-        """The trained network, as weights.bundle stores it."""
+        """The trained network, in the format of weights.bundle."""
         return self.out / f"{self.name}.safetensors"
 
     @property
     def metrics(self) -> Path:
-        """Held-out figures, JSON; written last, so it marks a finished recipe."""
+        """Held-out metrics, JSON; written last, so the file marks a finished recipe."""
         return self.out / f"{self.name}_metrics.json"
 
     @property
     def is_finished(self) -> bool:
-        """Whether the recipe left its network and its figures."""
+        """Whether the recipe's network and metrics exist."""
         return self.weights.is_file() and self.metrics.is_file()
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run decided at its start and a resumed one keeps."""
+    """Settings that are fixed at the start of a run and kept when it resumes."""
 
     num_steps: int
     seed: int
     batch_size: int
     start: str | None = None  # SHA-256 of the file that training started from
-    changes: Mapping[str, str] = field(default_factory=dict)  # of the recipe's numbers
-    num_samples: int | None = None  # that it learns from; None of a version that did not note them
+    changes: Mapping[str, str] = field(default_factory=dict)  # changed hyperparameters of the recipe
+    num_samples: int | None = None  # training samples; None in plans of earlier versions, which did not record them
 
 
 def read_plan(run: RunFolder) -> Plan:
-    """The plan of a run that was started before.
+    """Read the plan of an earlier run.
 
     Raises:
-        TrainingError: it is missing or damaged.
+        TrainingError: the plan is missing or damaged.
     """
     try:
         raw = read_json(run.plan)
@@ -109,10 +109,10 @@ def read_plan(run: RunFolder) -> Plan:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a file.
+    """Read a JSON object from a file.
 
     Raises:
-        DataError: the file cannot be read or holds something else.
+        DataError: the file cannot be read or contains something else.
     """
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
@@ -124,7 +124,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON, whole or not at all.
+    """Write JSON atomically.
 
     Raises:
         OutputError: the file cannot be written.

@@ -1,4 +1,4 @@
-"""Learning rates: steps with linear warm-up, as the paper and the public recipes use them, and cosine cycles."""
+"""Learning-rate schedules: steps with linear warm-up, as in the paper and the public recipes, and cosine cycles."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from actparse.core.errors import ConfigError
 
 @dataclass(frozen=True, kw_only=True)
 class StepSchedule:
-    """The rate falls by `gamma` at each milestone; the warm-up's factor multiplies it.
+    """A learning rate multiplied by `gamma` at each milestone, and by the factor of the warm-up.
 
     Source: the paper, section IV-A, and the public configs. The paper warms CSN up for "16 iterations", the public
-    config for 16 epochs: both can be written here; `warmup_epochs` is the current config's way, updated once an epoch.
+    config for 16 epochs: both can be configured here; `warmup_epochs` follows the current
+    config, with one update per epoch.
     """
 
     base_lr: float
     iterations_per_epoch: int
-    milestones: tuple[int, ...] = ()  # epochs from whose start, counted from 0, the rate is lower
+    milestones: tuple[int, ...] = ()  # epochs, counted from 0, at whose start the rate is reduced
     gamma: float = 0.1
-    warmup_iterations: int = 0  # the full rate from this iteration on
-    warmup_epochs: int = 0  # instead: the full rate from the last of these epochs on
+    warmup_iterations: int = 0  # first iteration at the full rate
+    warmup_epochs: int = 0  # alternative: number of warm-up epochs, of which the last has the full rate
     warmup_start: float = 0.0  # share of the rate at iteration 0
 
     def __post_init__(self) -> None:
@@ -36,11 +37,11 @@ class StepSchedule:
         _expect_share("warmup_start", self.warmup_start)
 
     def lr(self, iteration: int) -> float:
-        """The rate of an iteration, counted from 0 over all epochs."""
+        """Return the rate of an iteration, counted from 0 over all epochs."""
         return self.base_lr * self.factor(iteration)
 
     def factor(self, iteration: int) -> float:
-        """The rate as a share of `base_lr`, for `torch.optim.lr_scheduler.LambdaLR`."""
+        """Return the rate as a share of `base_lr`, for `torch.optim.lr_scheduler.LambdaLR`."""
         epoch = iteration // self.iterations_per_epoch
         passed = sum(epoch >= milestone for milestone in self.milestones)
         return self.gamma**passed * self._warmup(iteration, epoch)
@@ -53,7 +54,7 @@ class StepSchedule:
 
 @dataclass(frozen=True, kw_only=True)
 class CosineSchedule:
-    """Half cosines from the full rate to `end` of it, `num_cycles` of equal length, after one linear warm-up."""
+    """A learning rate in `num_cycles` equal half cosines from `base_lr` to `end` of it, times one linear warm-up."""
 
     base_lr: float
     num_iterations: int
@@ -72,11 +73,11 @@ class CosineSchedule:
         _expect_share("end", self.end)
 
     def lr(self, iteration: int) -> float:
-        """The rate of an iteration, counted from 0."""
+        """Return the rate of an iteration, counted from 0."""
         return self.base_lr * self.factor(iteration)
 
     def factor(self, iteration: int) -> float:
-        """The rate as a share of `base_lr`; from `num_iterations` on it stays at `end`."""
+        """Return the rate as a share of `base_lr`; from `num_iterations` on it is `end`."""
         if iteration >= self.num_iterations:
             return self.end
         length = self.num_iterations / self.num_cycles

@@ -1,4 +1,4 @@
-"""Shards of rendered samples: folders of arrays, each from seeds of its own, so that making them can be resumed."""
+"""Shards of rendered samples: folders of arrays with separate seeds, so that an interrupted stream can be completed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from actparse.core.errors import DataError
 from actparse.core.pools import in_order
 from actparse.training.options import Report, say_nothing
 
-Seed = tuple[int, int, int]  # of a shard: code of the split, seed of the stream, number of the shard
+Seed = tuple[int, int, int]  # of a shard: code of the split, seed of the stream, index of the shard
 Config = TypeVar("Config")
 
 
@@ -33,22 +33,22 @@ def complete_shards(
     report: Report = say_nothing,
     unit: tuple[int, str] = (1, "shards"),
 ) -> tuple[Path, ...]:
-    """The first shards of a stream; those that are not there yet are made.
+    """Return the first shards of a stream, writing those that are missing.
 
     Args:
         stream: the folder of the shards.
-        count: how many are needed.
-        write: makes one shard from its folder, its seed and `config`; a module's function.
-        config: travels to `write`.
-        code: of the split, the first number of every seed.
+        count: number of shards.
+        write: writes one shard, given its folder, its seed and `config`; a module's function.
+        config: argument of `write`.
+        code: of the split, the first element of every seed.
         seed: of the stream.
-        processes: None is one for each core.
-        report: gets a line for every shard made.
-        unit: what a shard holds, a number and a word for the report.
+        processes: None means one for each core.
+        report: receives a line for every new shard.
+        unit: number and name of the samples in a shard, for the report.
     """
-    shards = tuple(stream / f"{number:05d}" for number in range(count))
-    missing = [number for number, shard in enumerate(shards) if not shard.is_dir()]
-    jobs = [(shards[number], (code, seed, number), config) for number in missing]
+    shards = tuple(stream / f"{index:05d}" for index in range(count))
+    missing = [index for index, shard in enumerate(shards) if not shard.is_dir()]
+    jobs = [(shards[index], (code, seed, index), config) for index in missing]
     size, name = unit
     for done, _ in enumerate(in_order(write, jobs, processes=processes), start=count - len(missing) + 1):
         report(f"rendered {done * size}/{count * size} {name}")
@@ -56,8 +56,8 @@ def complete_shards(
 
 
 @contextmanager
-def reading_shard(shard: Path, what: str) -> Iterator[None]:
-    """Errors of reading a shard of `what` as one that names it.
+def reading_shard(shard: Path, content: str) -> Iterator[None]:
+    """Convert errors in the body to an error that names the shard and its `content`.
 
     Raises:
         DataError: the shard is damaged.
@@ -65,15 +65,15 @@ def reading_shard(shard: Path, what: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, TypeError, KeyError, EOFError, RecursionError, TokenError) as error:
-        raise DataError(f"{shard}: needs a shard of {what}, got a damaged one ({error}): remove it") from None
+        raise DataError(f"{shard}: needs a shard of {content}, got a damaged one ({error}): remove it") from None
 
 
 def save_shard(folder: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write a shard beside its place, then move it there: a file NAME.npy for each array."""
-    beside = folder.with_name(f"{folder.name}.{os.getpid()}.part")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
+    """Write a shard atomically: a folder with a file NAME.npy for each array."""
+    temporary = folder.with_name(f"{folder.name}.{os.getpid()}.part")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
     for name, array in arrays.items():
-        np.save(beside / f"{name}.npy", array)
+        np.save(temporary / f"{name}.npy", array)
     shutil.rmtree(folder, ignore_errors=True)
-    beside.replace(folder)
+    temporary.replace(folder)

@@ -1,4 +1,4 @@
-"""From a recipe's name to its training: of one network or of a bundle, at either size, on one device or several."""
+"""Training by a recipe's name: one network or a bundle, at either size, on one device or several."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from actparse.training.tiny_changes import expect_tiny_changes
 
 
 def run_recipe(name: str, data: Path, out: Path, options: TrainOptions) -> dict[str, Any]:
-    """Train what a recipe names.
+    """Train the network, or the bundle, of a recipe.
 
     Args:
         name: one of RECIPES.
-        data: a dataset's root in Kinetics-TPS's folders, with the splits train and val (or test).
-        out: the run's folder; gets NAME.safetensors, NAME_metrics.json and, while it runs, NAME/last.ckpt and log.csv.
-        options: how long, from what, where.
+        data: root of a dataset in the layout of Kinetics-TPS, with the splits train and val (or test).
+        out: the run's folder, for NAME.safetensors, NAME_metrics.json and, during the run, NAME/last.ckpt and log.csv.
+        options: of the run.
 
     Returns:
-        The held-out figures; of "tiny" those of every network.
+        The held-out metrics; for "tiny", those of every network.
 
     Raises:
         ConfigError: no recipe has this name.
-        TrainingError: the run's folder holds another run, a network that it needs is missing, or training failed.
-        DataError: the dataset is not there or not as it should be.
+        TrainingError: the run's folder holds another run, a required network is missing, or training failed.
+        DataError: the dataset does not exist or is damaged.
     """
     _expect_recipe(name, options)
     if options.num_devices > 1 and ranks.world_size() == 1:
@@ -63,5 +63,5 @@ def _expect_recipe(name: str, options: TrainOptions) -> None:
 
 
 def _run_alone(name: str, data: Path, out: Path, options: TrainOptions) -> None:
-    """The work of one of several processes."""
+    """Train a recipe in one of several processes, without a result."""
     run_recipe(name, data, out, options)

@@ -1,6 +1,6 @@
-"""A split of a dataset decoded once: frames and clips as memory maps, with their annotations as plain arrays.
+"""A decoded split of a dataset: frames and clips as memory maps, with their annotations as plain arrays.
 
-A store is a folder beside the dataset, named by a hash of what it was made from, written beside its place and renamed.
+A store is a folder beside the dataset. Its name contains a hash of its videos and settings; it is written atomically.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from actparse.data.pseudo_labels import UNSEEN
 from actparse.training.options import Report, say_nothing
 from actparse.training.reading import StoreConfig, VideoArrays, read_video
 
-FORMAT = 2  # of the folder; another number makes new stores
+FORMAT = 2  # of the folder; another value creates new stores
 FRAMES_FILE = "frames.u8"
 CLIPS_FILE = "clips.u8"
 ARRAYS_FILE = "arrays.npz"
@@ -35,44 +35,47 @@ META_FILE = "meta.json"
 
 @dataclass(frozen=True)
 class Store:
-    """F kept frames with P persons in all, L clip frames, S segments, V videos. Frames and clips are memory maps."""
+    """A decoded split: F frames with P persons in total, L clip frames, S segments and V videos.
+
+    Frames and clips are memory maps.
+    """
 
     folder: Path
-    names: tuple[str, ...]  # (V,) of the videos
-    actions: tuple[str, ...]  # (V,)
+    names: tuple[str, ...]  # (V,) names of the videos
+    actions: tuple[str, ...]  # (V,) actions of the videos
     frames: NDArray[np.uint8]  # (F, H, W, 3) RGB
-    frame_videos: NDArray[np.int32]  # (F,)
-    frame_indices: NDArray[np.int32]  # (F,) number of the frame in its video
+    frame_videos: NDArray[np.int32]  # (F,) index of the video of each frame
+    frame_indices: NDArray[np.int32]  # (F,) index of each frame in its video
     frame_times: NDArray[np.float64]  # (F,) seconds of presentation time
-    person_offsets: NDArray[np.int64]  # (F + 1,) rows of the persons of each frame
-    person_boxes: NDArray[np.float32]  # (P, 4) xyxy, pixels of the kept frame
+    person_offsets: NDArray[np.int64]  # (F + 1,) index of the first person of each frame, and P
+    person_boxes: NDArray[np.float32]  # (P, 4) xyxy, pixels of the stored frame
     person_keypoints: NDArray[np.float32]  # (P, 17, 3) x, y, visibility 0, 1 or 2
-    person_identities: NDArray[np.int64]  # (P,) the same in all frames of a video; -1 where the dataset does not say
+    person_identities: NDArray[np.int64]  # (P,) same identity in all frames of a video; -1 if the dataset has none
     part_boxes: NDArray[np.float32]  # (P, 10, 4); zeros where the part is not annotated
     part_states: tuple[tuple[str | None, ...], ...]  # (P, 10); None where the part is not annotated
     clips: NDArray[np.uint8]  # (L, h, w, 3) RGB
-    clip_offsets: NDArray[np.int64]  # (V + 1,) rows of the clip frames of each video
-    segment_videos: NDArray[np.int32]  # (S,)
-    segment_rows: NDArray[np.int64]  # (S, 2) first and end row of its clip frames
-    segment_labels: tuple[tuple[tuple[str, ...] | None, ...], ...]  # (S, 6) by group; None where no frame is annotated
+    clip_offsets: NDArray[np.int64]  # (V + 1,) index of the first clip frame of each video, and L
+    segment_videos: NDArray[np.int32]  # (S,) index of the video of each segment
+    segment_rows: NDArray[np.int64]  # (S, 2) index of the first clip frame, and the one after the last
+    segment_labels: tuple[tuple[tuple[str, ...] | None, ...], ...]  # (S, 6) by group; None if no frame is annotated
 
     @property
     def person_frames(self) -> NDArray[np.int64]:
-        """(P,) the frame that each person is in."""
+        """The frame index of each person, (P,)."""
         return np.repeat(np.arange(len(self.frames)), np.diff(self.person_offsets))
 
     def persons_of(self, frame: int) -> slice:
-        """The rows of one frame's persons."""
+        """Return the index range of the persons in a frame."""
         return slice(int(self.person_offsets[frame]), int(self.person_offsets[frame + 1]))
 
     def frame_name(self, frame: int) -> str:
-        """Of a kept frame, for messages."""
+        """Return the name of a stored frame, for messages."""
         return f"{self.names[self.frame_videos[frame]]} frame {self.frame_indices[frame]}"
 
 
 def states_of_part(store: Store, part: int) -> tuple[str, ...]:
-    """The states of a part, by its index, that a store's persons are in, sorted; one that says nothing if none are."""
-    states = {row[part] for row in store.part_states}
+    """Return the sorted states of a part, by its index, that occur in a store; (UNSEEN,) if the part has none."""
+    states = {person_states[part] for person_states in store.part_states}
     return tuple(sorted(state for state in states if state is not None)) or (UNSEEN,)
 
 
@@ -85,15 +88,15 @@ def open_store(
     cache: Path | None = None,
     report: Report = say_nothing,
 ) -> Store:
-    """The store of a split, made if it is not there yet.
+    """Open the store of a split, creating it if necessary.
 
     Args:
         root: of the dataset.
         split: "train", "val" or "test".
-        config: what is kept.
-        names: of the videos; None is all of the split.
-        cache: where stores lie; None is `root`/.cache.
-        report: gets a line now and then while a store is made.
+        config: settings of the stored frames.
+        names: of the videos; None means all videos of the split.
+        cache: folder of stores; None means `root`/.cache.
+        report: receives lines of progress while a store is created.
 
     Raises:
         DataError: the split has no videos, or one of them cannot be read.
@@ -103,42 +106,42 @@ def open_store(
         raise DataError(f"{root}: the split {split} has no videos")
     folder = (cache or root / ".cache") / f"{split}-{fingerprint(records, FORMAT, asdict(config))}"
     if not (folder / META_FILE).is_file():
-        _make(folder, records, config, report)
+        _create(folder, records, config, report)
     return load_store(folder)
 
 
-def _make(folder: Path, records: Sequence[VideoRecord], config: StoreConfig, report: Report) -> None:
-    beside = folder.with_name(f"{folder.name}.{os.getpid()}.part")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
+def _create(folder: Path, records: Sequence[VideoRecord], config: StoreConfig, report: Report) -> None:
+    temporary = folder.with_name(f"{folder.name}.{os.getpid()}.part")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
     try:
-        _write(beside, records, config, report)
+        _write(temporary, records, config, report)
         if folder.exists():
             shutil.rmtree(folder, ignore_errors=True)  # without META_FILE: not a finished store
-        beside.rename(folder)
+        temporary.rename(folder)
     except OSError:
         if not (folder / META_FILE).is_file():  # else another job was faster
             raise
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _write(folder: Path, records: Sequence[VideoRecord], config: StoreConfig, report: Report) -> None:
-    read: list[VideoArrays] = []
+    videos: list[VideoArrays] = []
     jobs = [(record, config) for record in records]
     with (folder / FRAMES_FILE).open("wb") as frames_file, (folder / CLIPS_FILE).open("wb") as clips_file:
-        for number, video in enumerate(in_order(read_video, jobs), start=1):
+        for num_videos, video in enumerate(in_order(read_video, jobs), start=1):
             frames_file.write(video.frames.tobytes())
             clips_file.write(video.clips.tobytes())
-            read.append(video.without_pixels())
-            if number % 50 == 0 or number == len(records):
-                report(f"decoded {number}/{len(records)} videos")
-    np.savez(folder / ARRAYS_FILE, **_arrays(read))  # type: ignore[arg-type]
+            videos.append(video.without_pixels())
+            if num_videos % 50 == 0 or num_videos == len(records):
+                report(f"decoded {num_videos}/{len(records)} videos")
+    np.savez(folder / ARRAYS_FILE, **_arrays(videos))  # type: ignore[arg-type]
     meta = {
         "names": [record.name for record in records],
         "actions": [record.action for record in records],
-        "segment_labels": [labels for video in read for labels in video.segment_labels],
-        "part_states": [states for video in read for states in video.part_states],
+        "segment_labels": [labels for video in videos for labels in video.segment_labels],
+        "part_states": [states for video in videos for states in video.part_states],
         "config": asdict(config),
     }
     (folder / META_FILE).write_text(json.dumps(meta), encoding="utf-8")
@@ -156,24 +159,24 @@ def write_frame_store(
     """Write a store of single frames with one person each, without actions, states or clips.
 
     Args:
-        folder: that is made.
-        names: of V groups of frames, which stand for videos.
-        frames: of each group (n, H, W, 3) uint8 RGB, all of one size; P in all.
+        folder: of the new store.
+        names: of V groups of frames, which are stored as videos.
+        frames: (n, H, W, 3) uint8 RGB for each group, all of one size; P frames in total.
         person_boxes: (P, 4) xyxy, pixels of the frame.
         person_keypoints: (P, 17, 3) x, y, visibility 0, 1 or 2.
-        part_boxes: (P, 10, 4); zeros where a part is not seen.
+        part_boxes: (P, 10, 4); zeros where a part is not visible.
     """
     counts = [len(group) for group in frames]
     num_frames, num_videos = sum(counts), len(counts)
-    beside = folder.with_name(f"{folder.name}.{os.getpid()}.part")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
-    with (beside / FRAMES_FILE).open("wb") as file:
+    temporary = folder.with_name(f"{folder.name}.{os.getpid()}.part")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    with (temporary / FRAMES_FILE).open("wb") as file:
         for group in frames:
             group.tofile(file)
-    (beside / CLIPS_FILE).touch()
+    (temporary / CLIPS_FILE).touch()
     np.savez(
-        beside / ARRAYS_FILE,
+        temporary / ARRAYS_FILE,
         frame_videos=np.repeat(np.arange(num_videos, dtype=np.int32), counts),
         frame_indices=np.concatenate([np.arange(count, dtype=np.int32) for count in counts]),
         frame_times=np.zeros(num_frames),
@@ -194,26 +197,26 @@ def write_frame_store(
         "part_states": [[None] * len(PARTS)] * num_frames,
         "config": {"frame_size": size, "clip_size": size},
     }
-    (beside / META_FILE).write_text(json.dumps(meta), encoding="utf-8")
+    (temporary / META_FILE).write_text(json.dumps(meta), encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
-    beside.rename(folder)
+    temporary.rename(folder)
 
 
-def _arrays(read: Sequence[VideoArrays]) -> dict[str, NDArray[Any]]:
-    num_clip_frames = np.array([video.num_clip_frames for video in read], np.int64)
+def _arrays(videos: Sequence[VideoArrays]) -> dict[str, NDArray[Any]]:
+    num_clip_frames = np.array([video.num_clip_frames for video in videos], np.int64)
     clip_offsets = _offsets(num_clip_frames)
-    segments = [video.segment_rows + start for video, start in zip(read, clip_offsets, strict=False)]
+    segments = [video.segment_rows + start for video, start in zip(videos, clip_offsets, strict=False)]
     return {
-        "frame_videos": np.repeat(np.arange(len(read), dtype=np.int32), [len(v.frame_indices) for v in read]),
-        "frame_indices": np.concatenate([video.frame_indices for video in read]),
-        "frame_times": np.concatenate([video.frame_times for video in read]),
-        "person_offsets": _offsets(np.concatenate([video.num_persons for video in read])),
-        "person_boxes": np.concatenate([video.person_boxes for video in read]),
-        "person_keypoints": np.concatenate([video.person_keypoints for video in read]),
-        "person_identities": np.concatenate([video.person_identities for video in read]),
-        "part_boxes": np.concatenate([video.part_boxes for video in read]),
+        "frame_videos": np.repeat(np.arange(len(videos), dtype=np.int32), [len(v.frame_indices) for v in videos]),
+        "frame_indices": np.concatenate([video.frame_indices for video in videos]),
+        "frame_times": np.concatenate([video.frame_times for video in videos]),
+        "person_offsets": _offsets(np.concatenate([video.num_persons for video in videos])),
+        "person_boxes": np.concatenate([video.person_boxes for video in videos]),
+        "person_keypoints": np.concatenate([video.person_keypoints for video in videos]),
+        "person_identities": np.concatenate([video.person_identities for video in videos]),
+        "part_boxes": np.concatenate([video.part_boxes for video in videos]),
         "clip_offsets": clip_offsets,
-        "segment_videos": np.repeat(np.arange(len(read), dtype=np.int32), [len(rows) for rows in segments]),
+        "segment_videos": np.repeat(np.arange(len(videos), dtype=np.int32), [len(bounds) for bounds in segments]),
         "segment_rows": np.concatenate(segments),
     }
 
@@ -226,7 +229,7 @@ def load_store(folder: Path) -> Store:
     """Open a finished store.
 
     Raises:
-        DataError: it is damaged.
+        DataError: the store is damaged.
     """
     try:
         meta = json.loads((folder / META_FILE).read_text(encoding="utf-8"))
@@ -236,7 +239,7 @@ def load_store(folder: Path) -> Store:
         frames = _map(folder / FRAMES_FILE, len(arrays["frame_videos"]), config["frame_size"])
         clips = _map(folder / CLIPS_FILE, int(arrays["clip_offsets"][-1]), config["clip_size"])
     except (OSError, EOFError, BadZipFile, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{folder}: a damaged store of decoded videos, remove it to make it anew: {error}") from None
+        raise DataError(f"{folder}: a damaged store of decoded videos, remove it to create it again: {error}") from None
     labels = tuple(
         tuple(None if label is None else tuple(label) for label in by_group) for by_group in meta["segment_labels"]
     )

@@ -1,4 +1,4 @@
-"""What a recipe must say for the loop to train it: its network, its batches, its loss, and how it is judged."""
+"""The interface between a recipe and the training loop: network, batches, loss and evaluation."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from torch import Tensor, nn
 
 from actparse.core.errors import ConfigError
 
-Batch = dict[str, Any]  # tensors, or lists of tensors of different lengths, one row for each sample
-NAMES = "names"  # of a batch's samples, where the batch has them: file and frame, for the message of a bad loss
+Batch = dict[str, Any]  # tensors, or lists of tensors of different lengths, with one entry for each sample
+NAMES = "names"  # optional key of a batch: names of its samples (file and frame), for the message about a bad loss
 OptimizerName = Literal["adamw", "sgd"]
-Undecayed = Literal["vectors", "norms", "nothing"]  # which parameters are not decayed; vectors are biases and norms
+Undecayed = Literal["vectors", "norms", "nothing"]  # parameters without weight decay; vectors are biases and norms
 
 
 @dataclass(frozen=True, kw_only=True)
 class StepRule:
-    """A rate that falls at milestones, with a linear warm-up; in epochs, as papers write it."""
+    """A learning rate that falls at milestones, with a linear warm-up; in epochs, as papers describe it."""
 
     epochs: int  # of the whole run
-    milestones: tuple[int, ...]  # epochs from whose start, counted from 0, the rate is lower
-    gamma: float = 0.1  # factor at each of them
-    warmup_iterations: int = 0  # the full rate from this iteration on
-    warmup_epochs: int = 0  # instead, in epochs
-    warmup_by_epoch: bool = False  # `warmup_epochs` moves the rate once an epoch, not at every iteration
+    milestones: tuple[int, ...]  # epochs, counted from 0, at whose start the rate is reduced
+    gamma: float = 0.1  # factor at each milestone
+    warmup_iterations: int = 0  # first iteration at the full rate
+    warmup_epochs: int = 0  # alternative: the warm-up in epochs
+    warmup_by_epoch: bool = False  # `warmup_epochs` changes the rate once per epoch, not at every iteration
     warmup_start: float = 0.0  # share of the rate at iteration 0
 
     def __post_init__(self) -> None:
@@ -38,17 +38,17 @@ class StepRule:
 
 @dataclass(frozen=True, kw_only=True)
 class TaskSettings:
-    """The numbers of one training that do not depend on the data."""
+    """Hyperparameters of a training run that do not depend on the data."""
 
     batch_size: int  # samples of one optimiser step, over all devices
     learning_rate: float  # at the top of the cycle
     weight_decay: float = 0.01
-    max_gradient_norm: float | None = 5.0  # L2, of all gradients; None leaves them as they are
+    max_gradient_norm: float | None = 5.0  # L2 norm of all gradients; None does not limit it
     optimizer: OptimizerName = "adamw"
-    momentum: float = 0.9  # of "sgd"
-    nesterov: bool = False  # of "sgd"
+    momentum: float = 0.9  # for "sgd"
+    nesterov: bool = False  # for "sgd"
     undecayed: Undecayed = "vectors"
-    rate_factors: Mapping[str, float] | None = None  # of the rate, for parameters of `net` whose names begin so
+    rate_factors: Mapping[str, float] | None = None  # factors of the rate, by prefix of the parameters' names in `net`
     step_rule: StepRule | None = None  # None: one cycle over the whole run
 
     def __post_init__(self) -> None:
@@ -62,26 +62,26 @@ class TaskSettings:
 
 @dataclass(frozen=True)
 class Start:
-    """A network that another recipe may start from, and its labels."""
+    """A trained network that another recipe can start from, and its labels."""
 
     net: nn.Module
     labels: Mapping[str, Any]
 
 
 class Task(ABC):
-    """A network on its training data. `batch` must depend on nothing but its generator, so that a run can resume."""
+    """A network with its training data. `batch` must depend only on its generator, so that a run can resume."""
 
     kind: str  # "persons", "poses", "parts", "action", "states-head", ...
     settings: TaskSettings
     net: nn.Module
-    helper: nn.Module | None = None  # trained beside the network, for its loss alone, and dropped with the task
-    stored_as: torch.dtype = torch.float16  # what the network's file holds
-    metric: str  # the held-out figure, higher is better, that tells the best checkpoint
+    helper: nn.Module | None = None  # auxiliary heads, trained with the network for their loss; not saved
+    stored_as: torch.dtype = torch.float16  # type of the weights in the network's file
+    metric: str  # held-out metric that selects the best checkpoint; higher is better
 
     @property
     @abstractmethod
     def num_samples(self) -> int:
-        """Training samples; an epoch is `num_samples / batch_size` steps."""
+        """Number of training samples; an epoch is `num_samples / batch_size` steps."""
 
     @abstractmethod
     def batch(self, rng: np.random.Generator) -> Batch:
@@ -89,73 +89,73 @@ class Task(ABC):
 
     @abstractmethod
     def losses(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        """The terms of the loss, scalars; their sum is minimised."""
+        """Return the scalar terms of the loss; their sum is minimised."""
 
     @abstractmethod
     def evaluate(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
-        """Held-out figures of the trained network, JSON values."""
+        """Return held-out metrics of the trained network, as JSON values."""
 
     def check(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
-        """Held-out figures on the way: those of `evaluate`, or of a part of the data where that takes long."""
+        """Return held-out metrics during training: those of `evaluate`, or of a part of the data if that takes long."""
         return self.evaluate(net, device)
 
     @abstractmethod
     def stage_settings(self) -> Mapping[str, Any]:
-        """The settings of the stage that will use the network, JSON values."""
+        """Return the settings of the stage that will use the network, as JSON values."""
 
     def labels(self) -> Mapping[str, Any]:
-        """What the network can say, JSON values; empty where its kind has no labels of its own."""
+        """Return the labels of the network's outputs, as JSON values; empty if its kind has fixed labels."""
         return {}
 
     def starts(self) -> Mapping[str, Start]:
-        """What the trained network and its helper leave to other recipes, by their names."""
+        """Return networks for other recipes to start from, by recipe, made of the network and its auxiliary heads."""
         return {}
 
     def adopt(self, starts: Mapping[str, Start]) -> tuple[str, ...]:
-        """Let the helper begin with what an earlier training left by `starts`; returns the names of what it took."""
+        """Initialise the auxiliary heads from an earlier run's `starts`; return the names of the loaded heads."""
         return ()
 
 
 class SampledTask(Task):
-    """A task whose samples come one by one, each with a generator of its own.
+    """A task whose samples are made one by one, each with a separate random generator.
 
-    Several processes can then make them, and what a step sees does not depend on how many there are.
+    Several processes can make the samples, and the batch of a step does not depend on the number of processes.
     """
 
     @abstractmethod
     def sample(self, row: int, rng: np.random.Generator) -> Any:
-        """Read and augment training sample `row`, 0 to `num_samples` - 1."""
+        """Read and augment the training sample with index `row`, 0 to `num_samples` - 1."""
 
     @abstractmethod
     def collate(self, samples: Sequence[Any]) -> Batch:
-        """Samples as one batch."""
+        """Combine samples into one batch."""
 
     def batch(self, rng: np.random.Generator) -> Batch:
-        """Samples drawn at random; the loop draws them itself, in the order of `epoch_row`."""
-        rows = rng.integers(0, self.num_samples, self.settings.batch_size)
-        return self.collate([self.sample(int(row), rng) for row in rows])
+        """Draw samples at random; the loop uses `rows_of_step` instead, which visits all samples in each epoch."""
+        indices = rng.integers(0, self.num_samples, self.settings.batch_size)
+        return self.collate([self.sample(int(index), rng) for index in indices])
 
-    def rows_of_step(self, seed: int, step: int, numbers: range) -> Batch:
-        """The samples `numbers` (of 0 to batch_size - 1) of an optimiser step, as a batch.
+    def rows_of_step(self, seed: int, step: int, positions: range) -> Batch:
+        """Return the samples at `positions` (from 0 to batch_size - 1) of an optimiser step, as a batch.
 
-        Every epoch shuffles all rows anew; its last batch is filled up from the epoch's beginning.
+        Every epoch shuffles all samples again; its last batch is filled up from the beginning of the epoch.
         """
         batch_size, count = self.settings.batch_size, self.num_samples
-        epoch, within = divmod(step, steps_per_epoch(count, batch_size))
+        epoch, epoch_step = divmod(step, steps_per_epoch(count, batch_size))
         order = np.random.default_rng((seed, epoch, 0)).permutation(count)  # (num_samples,)
-        rows = [int(order[(within * batch_size + number) % count]) for number in numbers]
-        generators = [np.random.default_rng((seed, step, 1, number)) for number in numbers]
-        return self.collate([self.sample(*pair) for pair in zip(rows, generators, strict=True)])
+        indices = [int(order[(epoch_step * batch_size + position) % count]) for position in positions]
+        generators = [np.random.default_rng((seed, step, 1, position)) for position in positions]
+        return self.collate([self.sample(*pair) for pair in zip(indices, generators, strict=True)])
 
 
 def steps_per_epoch(num_samples: int, batch_size: int) -> int:
-    """Optimiser steps of an epoch; the last one may see some samples twice."""
+    """Return the optimiser steps of an epoch; the last one may repeat some samples."""
     return max(1, -(-num_samples // batch_size))
 
 
-def rows_of(batch: Batch, rows: range) -> Batch:
-    """Some rows of a batch; what is neither tensor nor list belongs to all."""
+def rows_of(batch: Batch, indices: range) -> Batch:
+    """Return the samples of a batch at consecutive indices; values other than tensors and lists stay unchanged."""
     return {
-        key: value[rows.start : rows.stop] if isinstance(value, Tensor | list) else value
+        key: value[indices.start : indices.stop] if isinstance(value, Tensor | list) else value
         for key, value in batch.items()
     }

@@ -1,4 +1,4 @@
-"""A log for TensorBoard: loss terms, learning rate and held-out figures by step."""
+"""A log for TensorBoard: loss terms, learning rate and held-out metrics by step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from actparse.training.options import TrainOptions
 
 
 class TensorBoardLog(Callback):
-    """Writes losses and rate of every `every_steps`th step, and held-out figures; hides the steps of a lost future."""
+    """Writes the losses and the rate of every `every_steps`th step, and held-out metrics.
+
+    When a run resumes, the steps after its checkpoint are removed.
+    """
 
     def __init__(self, folder: Path, every_steps: int) -> None:
         self.folder, self.every_steps = folder, every_steps
@@ -25,7 +28,7 @@ class TensorBoardLog(Callback):
         self.writer = SummaryWriter(str(self.folder), purge_step=trainer.global_step + 1)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
-        """Write when the time has come."""
+        """Write the values of this step if they are due."""
         assert isinstance(pl_module, Watched)
         step = trainer.global_step
         for name, value in pl_module.last_figures.items():
@@ -42,7 +45,7 @@ class TensorBoardLog(Callback):
 
 
 def tensorboard_callbacks(folder: Path, options: TrainOptions) -> list[Callback]:
-    """The log, or nothing and a line where TensorBoard is not installed."""
+    """Return the callback of the log; if TensorBoard is not installed, report that and return none."""
     try:
         import torch.utils.tensorboard  # noqa: F401
     except ImportError:

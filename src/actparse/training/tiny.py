@@ -1,4 +1,4 @@
-"""Sizes of the tiny networks, which train and run on a processor core, and the settings of the stages that use them."""
+"""Configs of the tiny networks, which train and run on one processor core, and settings of the stages that use them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from actparse.stages.people.persons import PersonsConfig
 from actparse.stages.people.poses import PosesConfig
 from actparse.video.flow import FAST_TVL1
 
-NORM = InputNorm()  # RGB, the mean and deviation of photographs
+NORM = InputNorm()  # RGB, mean and standard deviation of photographs
 
 PERSONS_NET = YolofConfig(
     backbone=ResNetConfig(
@@ -85,7 +85,7 @@ CLIPS_NET = CsnConfig(
     stem_kernel=(3, 5, 5),
     stem_stride=(2, 2, 2),
     dropout=0.3,
-)  # `num_classes` is the number of labels that training sees
+)  # `num_classes` is set to the number of labels in the training data
 CLIPS_STAGE = ClipConfig(
     num_frames=16, frame_stride=1, num_clips=7, rule="legacy", frame_rate=10.0, short_side=48, norm=NORM
 )
@@ -100,12 +100,12 @@ TSN_NET = TsnConfig(
     stem_pool=False,
     dropout=0.3,
 )
-TSN_RGB_STAGE = replace(CLIPS_STAGE, num_frames=3, frame_stride=6)  # three frames over the time of a clip
+TSN_RGB_STAGE = replace(CLIPS_STAGE, num_frames=3, frame_stride=6)  # three frames over the duration of a clip
 TSN_FLOW = FlowInput(num_fields=5, tvl1=FAST_TVL1)
 TSN_FLOW_NET = replace(TSN_NET, in_channels=2 * TSN_FLOW.num_fields, strides=(1, 2, 2, 1))  # flow is half as large
 TSN_FLOW_STAGE = replace(CLIPS_STAGE, num_frames=3 * TSN_FLOW.run, flow=TSN_FLOW)
 
-VIDEO_NETWORKS: dict[str, tuple[CsnConfig | TsnConfig, ClipConfig]] = {  # by recipe; Table I compares them
+VIDEO_NETWORKS: dict[str, tuple[CsnConfig | TsnConfig, ClipConfig]] = {  # by recipe; compared in Table I
     "action": (CLIPS_NET, CLIPS_STAGE),
     "action-tsn-rgb": (TSN_NET, TSN_RGB_STAGE),
     "action-tsn-flow": (TSN_FLOW_NET, TSN_FLOW_STAGE),
@@ -113,7 +113,7 @@ VIDEO_NETWORKS: dict[str, tuple[CsnConfig | TsnConfig, ClipConfig]] = {  # by re
 
 POSES_NET = HrnetConfig(
     width=16,
-    num_modules=(1, 1, 2),  # two in the last stage, so that the side branch sees the coarsest branch worked on
+    num_modules=(1, 1, 2),  # two in the last stage, so that the side branch gets the processed coarsest branch
     num_blocks=2,
     stem_width=16,
     layer1_blocks=1,
@@ -122,9 +122,11 @@ POSES_NET = HrnetConfig(
 )
 POSES_STAGE = PosesConfig(size=(128, 128), padding=1.25, decoding="dark", blur_kernel=7, max_oks=0.6, norm=NORM)
 
-TRACKS_NET = TrackConfig()  # `num_actions` and `num_states` are what training sees
+TRACKS_NET = TrackConfig()  # `num_actions` and `num_states` are set from the training data
 TRACKS_STAGE = TracksConfig()
-PEOPLE_TRACKS_STAGE = TracksConfig(action_share=1.0, confidence_floor=0.15)  # there are no clip networks beside it
+PEOPLE_TRACKS_STAGE = TracksConfig(
+    action_share=1.0, confidence_floor=0.15
+)  # the bundle for real people has no clip networks
 
 BASELINE_NET = BaselineConfig(
     backbone=ResNetConfig(
@@ -141,5 +143,5 @@ BASELINE_NET = BaselineConfig(
     roi_size=3,
     width=160,
     dropout=0.3,
-)  # `num_actions` and `num_states` are what training sees
+)  # `num_actions` and `num_states` are set from the training data
 BASELINE_STAGE = BaselineSettings(short_side=240, norm=NORM)

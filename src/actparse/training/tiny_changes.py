@@ -1,4 +1,4 @@
-"""What can be changed of a tiny recipe: its learning rate, and what a clip network labels."""
+"""Changes to a tiny recipe: its learning rate, and the labelling level of a clip network."""
 
 from __future__ import annotations
 
@@ -16,34 +16,39 @@ def expect_tiny_changes(recipe: str, changes: Mapping[str, str]) -> None:
     """Check the changes of a run.
 
     Raises:
-        ConfigError: the recipe has no such number, or its value is none.
+        ConfigError: the recipe has no such hyperparameter, or its value is not valid.
     """
     learns_from_videos = recipe.startswith(("action", "states-")) and recipe != "action-pretrained"
     names = (*(() if recipe == "tiny" else (RATE,)), *(LEVEL_CHANGES if learns_from_videos else ()))
-    other = sorted(set(changes) - set(names))
-    if other:
+    unsupported = sorted(set(changes) - set(names))
+    if unsupported:
         can = f"can change {', '.join(names)}" if names else "has no numbers to change"
-        raise ConfigError(f"train: {recipe} {can} at size tiny, got {', '.join(other)}")
+        raise ConfigError(f"train: {recipe} {can} at size tiny, got {', '.join(unsupported)}")
     level_from_text(changes)
     rate_from_text(changes)
 
 
-def expect_same_changes(path: Path, before: Mapping[str, str], now: Mapping[str, str]) -> None:
-    """A run keeps the changes that it was begun with; 3e-4 and 0.0003 are the same.
+def expect_same_changes(path: Path, stored: Mapping[str, str], requested: Mapping[str, str]) -> None:
+    """Check that a resumed run has the changes that it was begun with; 3e-4 and 0.0003 are equal.
+
+    Args:
+        path: the file with the stored changes.
+        stored: the changes at the beginning of the run.
+        requested: the changes of the resumed run.
 
     Raises:
-        TrainingError: others are asked for; `path` is the file that knows those of before.
+        TrainingError: the changes differ.
     """
-    if _values(before) != _values(now):
-        had, got = dict(before) or "no changes", dict(now) or "none"
-        raise TrainingError(f"{path}: the run was begun with {had}, got {got}: another --out?")
+    if _values(stored) != _values(requested):
+        had, got = dict(stored) or "no changes", dict(requested) or "none"
+        raise TrainingError(f"{path}: the run was begun with {had}, got {got}. Use a different --out to train again.")
 
 
 def _values(changes: Mapping[str, str]) -> dict[str, float | str]:
-    return {name: _number(text) for name, text in changes.items()}
+    return {name: _value(text) for name, text in changes.items()}
 
 
-def _number(text: str) -> float | str:
+def _value(text: str) -> float | str:
     try:
         return float(text)
     except ValueError:
@@ -51,10 +56,10 @@ def _number(text: str) -> float | str:
 
 
 def rate_from_text(changes: Mapping[str, str]) -> float | None:
-    """The learning rate at the top of the cycle that a run's changes ask for; None is the recipe's own.
+    """Return the maximum learning rate that a run's changes request; None means the recipe's default.
 
     Raises:
-        ConfigError: it is not a number greater than 0.
+        ConfigError: the rate is not a number greater than 0.
     """
     text = changes.get(RATE)
     if text is None:

@@ -1,6 +1,6 @@
-"""What a pose network gets wrong along a track, put into true keypoints: on real footage, framed as people film.
+"""Artificial errors in true keypoints of tracks, like those of a pose network on real videos.
 
-Source: errors of MoveNet along tracks of rendered people, whose confidences are used as they are.
+Source: errors of MoveNet along tracks of rendered people; its confidences are used unchanged.
 """
 
 from __future__ import annotations
@@ -16,39 +16,39 @@ from actparse.stages.actions.windows import Keypoints
 Array = NDArray[np.float32]
 
 LEGS = slice(11, 17)  # keypoints, from the hips down
-BODY = slice(5, 17)  # keypoints whose sides are taken for one another
+BODY = slice(5, 17)  # keypoints whose sides are swapped
 JOINT_ERRORS = np.array([0.5] * 5 + [0.8, 0.8, 1.1, 1.1, 1.4, 1.4, 0.8, 0.8, 1.0, 1.0, 1.3, 1.3], np.float32)
 BORDERS = ("bottom", "left", "right", "top")
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrackErrors:
-    """How wrong keypoints are; spreads are the root mean square distance of a person's keypoints from their middle."""
+    """Sizes and rates of keypoint errors; a spread is the RMS distance of a person's keypoints from their middle."""
 
-    lasting: float = 0.05  # median of an error that stays through the window, in spreads; log-normal over windows
-    jitter: float = 0.04  # the same, of an error of each instant
-    deviation: float = 0.6  # of the logarithm of both
-    unsure: float = 0.25  # error of a joint of confidence 0, in spreads; falls to 0 at confidence 0.5
+    lasting: float = 0.05  # median of the error that is constant in a window, in spreads; log-normal over windows
+    jitter: float = 0.04  # the same, for the error of each instant
+    deviation: float = 0.6  # standard deviation of the logarithm of both
+    unsure: float = 0.25  # error of a joint at confidence 0, in spreads; 0 from confidence 0.5 on
     confidence_noise: float = 0.05  # standard deviation
-    lost: float = 0.2  # share of keypoints; a window's own is drawn from 0 to this, as the next two
-    lost_instants: float = 0.15
-    swapped: float = 0.2  # share of instants with left for right
+    lost: float = 0.2  # highest share of missing keypoints; each window draws its share from 0 to this, also below
+    lost_instants: float = 0.15  # highest share of missing instants
+    swapped: float = 0.2  # highest share of instants with left and right swapped
     cut: tuple[float, float, float, float] = (0.3, 0.07, 0.07, 0.06)  # share of windows cut at each of BORDERS
-    cut_confidence: float = 0.3  # of a keypoint beyond the border, at most
+    cut_confidence: float = 0.3  # highest confidence of a keypoint beyond the border
     stretch: float = 0.08  # standard deviation of a horizontal stretch
-    shear: float = 0.06  # standard deviation
+    shear: float = 0.06  # standard deviation of a horizontal shear
 
 
 def with_track_errors(
     windows: Keypoints, confidences: Array, errors: TrackErrors, rng: np.random.Generator
 ) -> Keypoints:
-    """Put a pose network's errors into true keypoints.
+    """Add the errors of a pose network to true keypoints.
 
     Args:
-        windows: (N, K, 17, 3) x, y in pixels, 1 inside the frame and 0 outside or where there is no frame.
-        confidences: (M, K, 17) of the network along other tracks, 0 where nothing was found; M is at least 1.
-        errors: how wrong.
-        rng: the windows' errors come from it.
+        windows: (N, K, 17, 3) x, y in pixels, 1 inside the frame and 0 outside or if there is no frame.
+        confidences: (M, K, 17) of the network along other tracks, 0 where it found no keypoint; M is at least 1.
+        errors: sizes and rates of the errors.
+        rng: for the random errors.
 
     Returns:
         (N, K, 17, 3) x, y, confidence.
@@ -57,35 +57,35 @@ def with_track_errors(
     count, num_instants = windows.shape[:2]
     spread = spreads(windows)  # (N, 1, 1, 1)
     confidence = drawn_confidences(count, num_instants, confidences, errors, rng)  # (N, K, 17)
-    found = windows.copy()
+    noisy = windows.copy()
     rate = rng.random((3, count, 1, 1))
     swapped = rng.random((count, num_instants)) < rate[0, :, :, 0] * errors.swapped
-    found[swapped, BODY] = found[swapped][:, KEYPOINT_FLIP][:, BODY]
+    noisy[swapped, BODY] = noisy[swapped][:, KEYPOINT_FLIP][:, BODY]
     scale = np.exp(rng.normal(0, errors.deviation, (2, count, 1, 1, 1)))
     noise = scale[0] * errors.lasting * rng.standard_normal((count, 1, NUM_KEYPOINTS, 2))
     noise = noise + scale[1] * errors.jitter * rng.standard_normal((count, num_instants, NUM_KEYPOINTS, 2))
     doubt = np.clip(1 - confidence / 0.5, 0, 1)[..., None]  # (N, K, 17, 1)
     noise = noise + errors.unsure * doubt * rng.standard_normal((count, num_instants, NUM_KEYPOINTS, 2))
-    found[..., :2] += noise * spread * JOINT_ERRORS[:, None]
-    is_lost = rng.random((count, num_instants, NUM_KEYPOINTS)) < rate[1] * errors.lost
-    is_lost |= rng.random((count, num_instants, 1)) < rate[2] * errors.lost_instants
-    found[..., 2] *= np.where(is_lost, 0, confidence)
-    return cut_at_borders(found.astype(np.float32), spread, errors, rng)
+    noisy[..., :2] += noise * spread * JOINT_ERRORS[:, None]
+    is_missing = rng.random((count, num_instants, NUM_KEYPOINTS)) < rate[1] * errors.lost
+    is_missing |= rng.random((count, num_instants, 1)) < rate[2] * errors.lost_instants
+    noisy[..., 2] *= np.where(is_missing, 0, confidence)
+    return cut_at_borders(noisy.astype(np.float32), spread, errors, rng)
 
 
 def drawn_confidences(
     count: int, num_instants: int, confidences: Array, errors: TrackErrors, rng: np.random.Generator
 ) -> Array:
-    """Whole windows of a network's confidences, a little changed: (count, num_instants, 17) above 0, at most 1."""
+    """Draw windows of a network's confidences and add noise: (count, num_instants, 17) above 0, at most 1."""
     drawn = confidences[rng.integers(0, len(confidences), count)]  # (N, K, 17)
-    known = drawn > 0
-    mean = (drawn.sum(axis=1, keepdims=True) + 0.5) / (known.sum(axis=1, keepdims=True) + 1)  # of each joint
-    noisy = np.where(known, drawn, mean) + rng.normal(0, errors.confidence_noise, drawn.shape)
+    is_found = drawn > 0
+    mean = (drawn.sum(axis=1, keepdims=True) + 0.5) / (is_found.sum(axis=1, keepdims=True) + 1)  # of each joint
+    noisy = np.where(is_found, drawn, mean) + rng.normal(0, errors.confidence_noise, drawn.shape)
     return np.clip(noisy, 0.02, 1).astype(np.float32)
 
 
 def distorted(windows: Keypoints, errors: TrackErrors, rng: np.random.Generator) -> Keypoints:
-    """Keypoints (N, K, 17, 3), every window stretched and sheared as another camera and body would."""
+    """Stretch and shear every window of keypoints (N, K, 17, 3), to imitate other cameras and bodies."""
     count = len(windows)
     stretch = np.exp(rng.normal(0, errors.stretch, (count, 1, 1)))
     shear = rng.normal(0, errors.shear, (count, 1, 1))
@@ -95,55 +95,55 @@ def distorted(windows: Keypoints, errors: TrackErrors, rng: np.random.Generator)
 
 
 def cut_at_borders(windows: Keypoints, spread: Array, errors: TrackErrors, rng: np.random.Generator) -> Keypoints:
-    """Windows (N, K, 17, 3), some of them as if the frame ended inside the person.
+    """Cut some of the windows (N, K, 17, 3) as if the frame ended inside the person.
 
-    Keypoints beyond the border come to lie on it, with a low confidence, as a pose network places them.
+    Keypoints beyond the border are moved onto it with a low confidence, as a pose network places them.
     """
-    there = windows[..., 2:] > 0  # (N, K, 17, 1)
-    count = np.maximum(there.sum(axis=(1, 2)), 1)  # (N, 1)
-    middle = (windows[..., :2] * there).sum(axis=(1, 2)) / count  # (N, 2)
+    exists = windows[..., 2:] > 0  # (N, K, 17, 1)
+    count = np.maximum(exists.sum(axis=(1, 2)), 1)  # (N, 1)
+    middle = (windows[..., :2] * exists).sum(axis=(1, 2)) / count  # (N, 2)
     changed = windows.copy()
     for share, border in zip(errors.cut, BORDERS, strict=True):
         axis, sign = (1 if border in ("bottom", "top") else 0), (1 if border in ("bottom", "right") else -1)
-        cut = rng.random(len(windows)) < share  # (N,)
-        place = middle[:, axis] + sign * rng.uniform(-0.1, 1.3, len(windows)) * spread[:, 0, 0, 0]  # (N,)
-        beyond = (sign * (changed[..., axis] - place[:, None, None]) > 0) & cut[:, None, None]  # (N, K, 17)
-        changed[..., axis] = np.where(beyond, place[:, None, None], changed[..., axis])
+        is_cut = rng.random(len(windows)) < share  # (N,)
+        position = middle[:, axis] + sign * rng.uniform(-0.1, 1.3, len(windows)) * spread[:, 0, 0, 0]  # (N,)
+        beyond = (sign * (changed[..., axis] - position[:, None, None]) > 0) & is_cut[:, None, None]  # (N, K, 17)
+        changed[..., axis] = np.where(beyond, position[:, None, None], changed[..., axis])
         low = rng.uniform(0, errors.cut_confidence, beyond.shape)
         changed[..., 2] = np.where(beyond, np.minimum(changed[..., 2], low), changed[..., 2])
     return changed.astype(np.float32)
 
 
 def with_legs_of(others: Keypoints, windows: Keypoints) -> Keypoints:
-    """Windows (N, K, 17, 3) of people who do with their legs what those of `others` (N, K, 17, 3) do, hips on hips."""
+    """Replace the legs in windows (N, K, 17, 3) by those of `others` (N, K, 17, 3), scaled and aligned at the hips."""
     scale = spreads(windows) / np.maximum(spreads(others), 1)  # (N, 1, 1, 1)
-    hips, their_hips = (
+    hips, other_hips = (
         points[:, :, LEGS.start : LEGS.start + 2, :2].mean(axis=2, keepdims=True) for points in (windows, others)
     )
     joined = windows.copy()
-    joined[:, :, LEGS, :2] = (others[:, :, LEGS, :2] - their_hips) * scale + hips
+    joined[:, :, LEGS, :2] = (others[:, :, LEGS, :2] - other_hips) * scale + hips
     joined[:, :, LEGS, 2] = np.minimum(others[:, :, LEGS, 2], (windows[..., 2] > 0).any(axis=2, keepdims=True))
     return joined
 
 
 def shortened(windows: Keypoints, share: float, rng: np.random.Generator) -> Keypoints:
-    """Windows (N, K, 17, 3), a share of them as at the beginning or the end of a short video; the middle stays."""
+    """Remove instants from a share of the windows (N, K, 17, 3), as at the ends of a short video; the middle stays."""
     count, num_instants = windows.shape[:2]
     half = num_instants // 2
-    before, after = rng.integers(0, half + 1, (2, count))  # instants that are known on either side
+    num_before, num_after = rng.integers(0, half + 1, (2, count))  # instants that remain on either side
     whole = np.asarray(rng.random(count) >= share)  # (N,)
     offsets = np.arange(num_instants) - half  # (K,)
-    known = whole[:, None] | ((offsets >= -before[:, None]) & (offsets <= after[:, None]))  # (N, K)
+    remains = whole[:, None] | ((offsets >= -num_before[:, None]) & (offsets <= num_after[:, None]))  # (N, K)
     changed = windows.copy()
-    changed[~known] = 0
+    changed[~remains] = 0
     return changed
 
 
 def spreads(windows: Keypoints) -> Array:
-    """(N, 1, 1, 1) pixels: root mean square distance of keypoints (N, K, 17, 3) from the middle of their instant."""
-    there = windows[..., 2:] > 0  # (N, K, 17, 1)
-    count = np.maximum(there.sum(axis=2, keepdims=True), 1)
-    middle = (windows[..., :2] * there).sum(axis=2, keepdims=True) / count  # (N, K, 1, 2)
-    squares = (((windows[..., :2] - middle) ** 2).sum(axis=3, keepdims=True) * there).sum(axis=(1, 2), keepdims=True)
-    spread: Array = np.sqrt(squares / np.maximum(there.sum(axis=(1, 2), keepdims=True), 1))
+    """Return the RMS distance (N, 1, 1, 1), pixels, of keypoints (N, K, 17, 3) from the middle of their instant."""
+    exists = windows[..., 2:] > 0  # (N, K, 17, 1)
+    count = np.maximum(exists.sum(axis=2, keepdims=True), 1)
+    middle = (windows[..., :2] * exists).sum(axis=2, keepdims=True) / count  # (N, K, 1, 2)
+    squares = (((windows[..., :2] - middle) ** 2).sum(axis=3, keepdims=True) * exists).sum(axis=(1, 2), keepdims=True)
+    spread: Array = np.sqrt(squares / np.maximum(exists.sum(axis=(1, 2), keepdims=True), 1))
     return spread

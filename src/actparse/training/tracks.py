@@ -1,4 +1,4 @@
-"""Recipe "tracks": the network on keypoints, from what the pose network finds and from tracks that nobody painted."""
+"""Recipe "tracks": the network on keypoints, trained on predicted keypoints and on simulated tracks."""
 
 from __future__ import annotations
 
@@ -27,43 +27,42 @@ from actparse.training.track_errors import TrackErrors, shortened, spreads, with
 from actparse.training.track_stream import TrackStream
 from actparse.weights.bundle import config_to_dict
 
-UNKNOWN = -1  # a state that is not annotated, or that the network does not know
-STREAM_SHARE = 0.5  # of a batch, where there is a stream
+UNKNOWN = -1  # a state that is not annotated, or that is not one of the network's labels
+STREAM_SHARE = 0.5  # share of a batch from the stream, if there is one
 LABEL_SMOOTHING = 0.05
-JOINED_SHARE = (
-    0.2  # of the stream's people, who get the legs of another one: neither action is done, both are as likely
-)
-OTHER_WEIGHT = 0.5  # of the loss of a person who does none of the actions
-STATES_WEIGHT = 1.0  # of the states' loss beside the action's
-UNTOLD_SHARE = 0.25  # of the samples are not told the action
+# share of the stream's people who get the legs of another person; they do neither action, and both are equally likely
+JOINED_SHARE = 0.2
+OTHER_WEIGHT = 0.5  # weight of the loss of a person who does none of the actions
+STATES_WEIGHT = 1.0  # weight of the states' loss relative to the action's
+UNTOLD_SHARE = 0.25  # share of the samples for which the network does not get the action
 TURN_DEGREES = 6.0  # standard deviation
-LOST_SHARE = 0.15  # of found keypoints, and of instants, that are lost besides, at most
-FOUND_JITTER = 0.08  # standard deviation of what is added to a found keypoint, in spreads of the person, at most
-TEMPO = (0.7, 1.6)  # of the stream's tracks, log-uniform; above 1 is faster
-SHORT_SHARE = 0.5  # of the stream's windows that are cut as in a short video
+LOST_SHARE = 0.15  # highest share of predicted keypoints, and of instants, that are removed
+FOUND_JITTER = 0.08  # highest standard deviation of the noise on predicted keypoints, in spreads of the person
+TEMPO = (0.7, 1.6)  # range of the speed factor of the stream's tracks, log-uniform; above 1 is faster
+SHORT_SHARE = 0.5  # share of the stream's windows that are cut as in a short video
 
 
 @dataclass(frozen=True)
 class Windows:
-    """N windows of K instants; what is asked is of the middle one. UNKNOWN where it cannot be said."""
+    """N windows of K instants, with the labels of the middle instant; UNKNOWN where there is no label."""
 
     windows: Keypoints  # (N, K, 17, 3)
-    states: NDArray[np.int64]  # (N, 10) as the network numbers them
+    states: NDArray[np.int64]  # (N, 10) indices of the network's labels
     actions: NDArray[np.int64]  # (N,)
-    seconds: NDArray[np.int64]  # (N,) another action that is as likely; the same one where there is none
-    names: NDArray[np.str_]  # (N,) video and frame, or the track, for messages
+    seconds: NDArray[np.int64]  # (N,) a second, equally likely action; the same action if there is none
+    names: NDArray[np.str_]  # (N,) video and frame, or track, for messages
 
-    def at(self, rows: NDArray[np.int64]) -> Windows:
-        """Some rows."""
-        return Windows(*(array[rows] for array in astuple(self)))
+    def at(self, indices: NDArray[np.int64]) -> Windows:
+        """Return the windows at `indices`."""
+        return Windows(*(array[indices] for array in astuple(self)))
 
     def with_windows(self, windows: Keypoints) -> Windows:
-        """Other windows of the same people."""
+        """Return a copy with other keypoints of the same people."""
         return replace(self, windows=windows)
 
 
 class TracksTask(Task):
-    """Windows of a store's persons with the keypoints found in them, beside windows of a stream with errors put in."""
+    """The network on keypoints, on windows of a store's persons and on windows of a stream with artificial errors."""
 
     kind = "tracks"
     settings = TaskSettings(batch_size=256, learning_rate=2e-3, weight_decay=0.02)
@@ -77,7 +76,7 @@ class TracksTask(Task):
         config: TrackConfig,
         stage: TracksConfig,
     ) -> None:
-        """`train` and `held_out`: a split and the keypoints (P, 17, 3) that the pose network found in it.
+        """Build the network; `train` and `held_out` are splits with predicted keypoints (P, 17, 3).
 
         Raises:
             DataError: the training split has no annotated person.
@@ -92,68 +91,71 @@ class TracksTask(Task):
         counts = tuple(len(states) for states in self.states)
         self.config = replace(config, num_actions=len(self.actions), num_states=counts)
         self.net = TrackNet(self.config)
-        self.seen = self._seen_in(store, keypoints)
-        self.confidences = self.seen.windows[..., 2]  # (N, K, 17) of the pose network along its tracks
+        self.store_windows = self._windows_of_store(store, keypoints)
+        self.confidences = self.store_windows.windows[..., 2]  # (N, K, 17) of the pose network along its tracks
         if stream is not None:
-            self._know(stream)
+            self._index_stream(stream)
 
     @property
     def num_samples(self) -> int:
-        """Annotated persons of the training split."""
-        return len(self.seen.windows)
+        """Number of annotated persons in the training split."""
+        return len(self.store_windows.windows)
 
-    def _seen_in(self, store: Store, keypoints: Keypoints) -> Windows:
-        """The windows about all persons of a store."""
+    def _windows_of_store(self, store: Store, keypoints: Keypoints) -> Windows:
+        """Return the windows around all persons of a store."""
         windows: list[Keypoints] = []
         states: list[list[int]] = []
         actions: list[int] = []
         names: list[str] = []
         person_frames = store.person_frames  # (P,)
         for video in store_tracks(store, keypoints):
-            places, found = person_windows(
+            positions, video_windows = person_windows(
                 video.frames, num_instants=self.config.num_instants, step_seconds=self.stage.step_seconds
             )
-            rows = [video.rows[frame][at] for frame, at in places]
-            windows.append(found)
-            states += [self._state_numbers(store.part_states[row]) for row in rows]
-            actions += [self.actions.index(video.action)] * len(rows)
-            names += [store.frame_name(int(frame)) for frame in person_frames[rows]]
-        numbers = np.array(actions, np.int64)
-        return Windows(np.concatenate(windows), np.array(states, np.int64), numbers, numbers, np.array(names))
+            persons = [video.rows[frame][position] for frame, position in positions]
+            windows.append(video_windows)
+            states += [self._state_indices(store.part_states[person]) for person in persons]
+            actions += [self.actions.index(video.action)] * len(persons)
+            names += [store.frame_name(int(frame)) for frame in person_frames[persons]]
+        action_indices = np.array(actions, np.int64)
+        return Windows(
+            np.concatenate(windows), np.array(states, np.int64), action_indices, action_indices, np.array(names)
+        )
 
-    def _state_numbers(self, states: Sequence[str | None]) -> list[int]:
+    def _state_indices(self, states: Sequence[str | None]) -> list[int]:
         pairs = zip(states, self.states, strict=True)
-        return [known.index(state) if state in known else UNKNOWN for state, known in pairs]
+        return [names.index(state) if state in names else UNKNOWN for state, names in pairs]
 
-    def _know(self, stream: TrackStream) -> None:
-        """Number the stream's words as the network does."""
-        numbers = np.array(
-            [[known.index(name) if name in known else UNKNOWN for name in stream.state_names] for known in self.states]
+    def _index_stream(self, stream: TrackStream) -> None:
+        """Convert the stream's states and actions to indices of the network's labels."""
+        indices = np.array(
+            [[names.index(name) if name in names else UNKNOWN for name in stream.state_names] for names in self.states]
         )  # (10, S)
-        self.stream_states = numbers[np.arange(len(PARTS)), stream.states]  # (M, T, 10)
+        self.stream_states = indices[np.arange(len(PARTS)), stream.states]  # (M, T, 10)
         actions = [self.actions.index(a) if a in self.actions else UNKNOWN for a in stream.actions]
-        self.stream_actions = np.array(actions, np.int64)  # (M,); UNKNOWN: none of the actions
+        self.stream_actions = np.array(actions, np.int64)  # (M,); UNKNOWN for none of the actions
         self.stream_tracks = np.flatnonzero((self.stream_actions != UNKNOWN) | np.isin(stream.actions, OTHER_MOTIONS))
-        self.stream_step = self.stage.step_seconds / stream.config.step_seconds  # instants of the stream
+        self.stream_step = self.stage.step_seconds / stream.config.step_seconds  # in instants of the stream
 
     def batch(self, rng: np.random.Generator) -> Batch:
-        """Windows drawn at random."""
+        """Draw windows at random from the store and the stream."""
         size = self.settings.batch_size
         num_stream = round(size * STREAM_SHARE) if self.stream is not None and len(self.stream_tracks) else 0
-        rows = rng.integers(0, len(self.seen.windows), size - num_stream)
-        parts = [self.seen.at(rows).with_windows(lost_more(self.seen.windows[rows], rng))]
+        indices = rng.integers(0, len(self.store_windows.windows), size - num_stream)
+        sources = [self.store_windows.at(indices).with_windows(lost_more(self.store_windows.windows[indices], rng))]
         if num_stream:
-            parts.append(self._from_stream(num_stream, rng))
-        drawn = Windows(*(np.concatenate(arrays) for arrays in zip(*map(astuple, parts), strict=True)))
+            sources.append(self._from_stream(num_stream, rng))
+        drawn = Windows(*(np.concatenate(arrays) for arrays in zip(*map(astuple, sources), strict=True)))
         windows, states = mirrored_windows(drawn.windows, drawn.states, self.states, rng.random(size) < 0.5)
-        told = np.eye(len(self.actions), dtype=np.float32)[drawn.actions]
-        told[(rng.random(size) < UNTOLD_SHARE) | (drawn.actions == UNKNOWN) | (drawn.actions != drawn.seconds)] = 0
+        given_actions = np.eye(len(self.actions), dtype=np.float32)[drawn.actions]  # (N, A)
+        is_unsure = (drawn.actions == UNKNOWN) | (drawn.actions != drawn.seconds)
+        given_actions[(rng.random(size) < UNTOLD_SHARE) | is_unsure] = 0
         return {
             "windows": torch.from_numpy(with_floor(turned(windows, rng), self.stage.confidence_floor)),
             "states": torch.from_numpy(states),
             "actions": torch.from_numpy(drawn.actions),
             "seconds": torch.from_numpy(drawn.seconds),
-            "told": torch.from_numpy(told),
+            "given_actions": torch.from_numpy(given_actions),
             NAMES: drawn.names.tolist(),
         }
 
@@ -169,19 +171,19 @@ class TracksTask(Task):
         windows = self.stream.keypoints[tracks[:, None], instants.clip(0, length - 1)]  # (n, K, 17, 3)
         windows[~exists] = 0
         actions, states = self.stream_actions[tracks], self.stream_states[tracks, middles]
-        other = rng.permutation(count)
-        is_joined = (rng.random(count) < JOINED_SHARE) & (np.minimum(actions, actions[other]) != UNKNOWN)
-        is_joined &= actions != actions[other]
-        windows[is_joined] = with_legs_of(windows[other[is_joined]], windows[is_joined])
+        partners = rng.permutation(count)
+        is_joined = (rng.random(count) < JOINED_SHARE) & (np.minimum(actions, actions[partners]) != UNKNOWN)
+        is_joined &= actions != actions[partners]
+        windows[is_joined] = with_legs_of(windows[partners[is_joined]], windows[is_joined])
         states[is_joined] = UNKNOWN
-        found = shortened(with_track_errors(windows, self.confidences, self.errors, rng), SHORT_SHARE, rng)
+        noisy = shortened(with_track_errors(windows, self.confidences, self.errors, rng), SHORT_SHARE, rng)
         names = np.array([f"track {track} of the stream" for track in tracks])
-        return Windows(found, states, actions, np.where(is_joined, actions[other], actions), names)
+        return Windows(noisy, states, actions, np.where(is_joined, actions[partners], actions), names)
 
     def losses(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        """Return the cross-entropy of the action, and the mean over the parts of that of their states.
+        """Return the cross-entropy of the action, and the mean cross-entropy of the states of all annotated parts.
 
-        Of a person who does none of the actions, all actions should be equally likely; of one with the legs of
+        For a person who does none of the actions, all actions should be equally likely; for a person with the legs of
         another, both actions.
         """
         assert isinstance(net, TrackNet)
@@ -190,21 +192,21 @@ class TracksTask(Task):
         states = batch["states"].to(device)  # (N, 10)
         by_part = [
             F.cross_entropy(logits.float(), states[:, part], ignore_index=UNKNOWN, reduction="sum")
-            for part, logits in enumerate(net.state_logits(features, batch["told"].to(device)))
+            for part, logits in enumerate(net.state_logits(features, batch["given_actions"].to(device)))
         ]
         logits = net.action_logits(features).float()  # (N, A)
         both = torch.stack((batch["actions"], batch["seconds"]), dim=1).to(device)  # (N, 2)
-        known = both[:, 0] != UNKNOWN  # (N,)
+        has_action = both[:, 0] != UNKNOWN  # (N,)
         targets = F.one_hot(both.clamp(min=0), len(self.actions)).float().mean(dim=1)  # (N, A)
-        targets = torch.where(known[:, None], targets, 1 / len(self.actions))
+        targets = torch.where(has_action[:, None], targets, 1 / len(self.actions))
         losses = F.cross_entropy(logits, targets, label_smoothing=LABEL_SMOOTHING, reduction="none")  # (N,)
         return {
-            "action": torch.where(known, losses, OTHER_WEIGHT * losses).mean(),
+            "action": torch.where(has_action, losses, OTHER_WEIGHT * losses).mean(),
             "states": STATES_WEIGHT * torch.stack(by_part).sum() / (states != UNKNOWN).sum().clamp(min=1),
         }
 
     def evaluate(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
-        """Video accuracy of the tracks alone, and accuracy of the states by group, on true persons."""
+        """Measure the video accuracy of the tracks only, and state accuracy by part group, on true persons."""
         assert isinstance(net, TrackNet)
         recognizer = TrackRecognizer(net.to(device).eval(), self.actions, self.states, self.stage)
         store, keypoints = self.held_out
@@ -212,73 +214,73 @@ class TracksTask(Task):
         for video in videos:
             scores = recognizer.evidence(video.frames).scores()
             right += recognizer.actions[int(scores.argmax())] == video.action
-            for frame, rows in zip(recognizer.with_states(video.frames, scores), video.rows, strict=True):
-                for person, row in zip(frame.persons, rows, strict=True):
-                    for part, true in zip(person.parts, store.part_states[row], strict=True):
+            for frame, indices in zip(recognizer.with_states(video.frames, scores), video.rows, strict=True):
+                for person, index in zip(frame.persons, indices, strict=True):
+                    for part, true in zip(person.parts, store.part_states[index], strict=True):
                         if true is not None:
                             accuracy.add(part.name, true, part.state)
         return {"accuracy": right / max(len(videos), 1), "videos": len(videos), "states": accuracy.by_group()}
 
     def stage_settings(self) -> Mapping[str, Any]:
-        """Of stages.tracks."""
+        """Return the settings of the track stage."""
         return config_to_dict(self.stage)
 
     def labels(self) -> Mapping[str, Any]:
-        """The actions, and of each part its states."""
+        """Return the names of the actions, and for each part those of its states."""
         return {"actions": list(self.actions), "states": list(map(list, self.states))}
 
 
 @dataclass(frozen=True)
 class TrackedVideo:
-    """The kept frames of a store's video as a parse of them: true boxes, found keypoints, tracks; no states yet."""
+    """The frames of a store's video as parse results: true boxes, predicted keypoints and tracks; no states yet."""
 
     action: str
     frames: list[FrameParse]
-    rows: list[list[int]]  # of the store's persons, by frame
+    rows: list[list[int]]  # indices of the store's persons, by frame
 
 
 def store_tracks(store: Store, keypoints: Keypoints) -> list[TrackedVideo]:
-    """A store's videos with keypoints (P, 17, 3); persons whom the dataset does not tell apart are tracked."""
+    """Convert a store's videos with keypoints (P, 17, 3) to tracks; persons without identities are tracked."""
     videos = []
-    for number, action in enumerate(store.actions):
+    for video, action in enumerate(store.actions):
         tracker = Tracker(TrackerConfig())
-        frames, rows = [], []
-        of_video = np.flatnonzero(store.frame_videos == number)
-        is_told = all((store.person_identities[store.persons_of(int(frame))] >= 0).all() for frame in of_video)
-        for frame in of_video:
+        frames, person_indices = [], []
+        video_frames = np.flatnonzero(store.frame_videos == video)
+        has_identities = all((store.person_identities[store.persons_of(int(f))] >= 0).all() for f in video_frames)
+        for frame in video_frames:
             persons = store.persons_of(int(frame))
             boxes, ids = store.person_boxes[persons], store.person_identities[persons]
             time = float(store.frame_times[frame])
-            if not is_told:
+            if not has_identities:
                 ids = tracker.update(time, boxes, np.ones(len(boxes), np.float32), keypoints[persons])
-            found = zip(ids.tolist(), boxes.tolist(), keypoints[persons].tolist(), strict=True)
-            people = tuple(_person(*one) for one in found)
+            columns = zip(ids.tolist(), boxes.tolist(), keypoints[persons].tolist(), strict=True)
+            people = tuple(_person(*values) for values in columns)
             frames.append(FrameParse(int(store.frame_indices[frame]), time, people))
-            rows.append(list(range(persons.start, persons.stop)))
-        videos.append(TrackedVideo(action, frames, rows))
+            person_indices.append(list(range(persons.start, persons.stop)))
+        videos.append(TrackedVideo(action, frames, person_indices))
     return videos
 
 
 def _person(track: int, box: list[float], keypoints: list[list[float]]) -> PersonParse:
     x1, y1, x2, y2 = box
     points = tuple((x, y, confidence) for x, y, confidence in keypoints)
-    parts = tuple(PartParse(name, (x1, y1, x2, y2), 1.0) for name in PARTS)  # only their states are asked for
+    parts = tuple(PartParse(name, (x1, y1, x2, y2), 1.0) for name in PARTS)  # only their states are used
     return PersonParse(track, (x1, y1, x2, y2), 1.0, points, parts)
 
 
 def lost_more(windows: Keypoints, rng: np.random.Generator) -> Keypoints:
-    """Found keypoints (N, K, 17, 3), some of them and some whole instants lost, so that few are learnt by heart."""
-    found = windows.copy()
+    """Remove some predicted keypoints (N, K, 17, 3) and whole instants, and add noise, against overfitting."""
+    changed = windows.copy()
     rate = rng.random((2, len(windows), 1, 1)) * LOST_SHARE
-    is_lost = (rng.random(windows.shape[:3]) < rate[0]) | (rng.random((*windows.shape[:2], 1)) < rate[1])
-    found[is_lost, 2] = 0
+    is_removed = (rng.random(windows.shape[:3]) < rate[0]) | (rng.random((*windows.shape[:2], 1)) < rate[1])
+    changed[is_removed, 2] = 0
     jitter = rng.uniform(0, FOUND_JITTER, (len(windows), 1, 1, 1)) * rng.standard_normal((*windows.shape[:3], 2))
-    found[..., :2] += (jitter * spreads(windows)).astype(np.float32)
-    return found
+    changed[..., :2] += (jitter * spreads(windows)).astype(np.float32)
+    return changed
 
 
 def turned(windows: Keypoints, rng: np.random.Generator) -> Keypoints:
-    """Keypoints (N, K, 17, 3), every window turned in the picture by an angle of its own."""
+    """Rotate every window of keypoints (N, K, 17, 3) in the image by a separate random angle."""
     angles = np.deg2rad(rng.normal(0, TURN_DEGREES, len(windows)))
     cos, sin = np.cos(angles), np.sin(angles)
     turn = np.stack((np.stack((cos, sin), axis=1), np.stack((-sin, cos), axis=1)), axis=1)  # (N, 2, 2)
@@ -287,16 +289,16 @@ def turned(windows: Keypoints, rng: np.random.Generator) -> Keypoints:
 
 
 def mirrored_windows(
-    windows: Keypoints, states: NDArray[np.int64], known: Sequence[Sequence[str]], which: NDArray[np.bool_]
+    windows: Keypoints, states: NDArray[np.int64], state_names: Sequence[Sequence[str]], selected: NDArray[np.bool_]
 ) -> tuple[Keypoints, NDArray[np.int64]]:
-    """Windows (N, K, 17, 3) and states (N, 10); those of `which` (N,) as a mirror shows them, right for left."""
+    """Mirror the windows (N, K, 17, 3) and states (N, 10) that are `selected` (N,), swapping left and right."""
     windows, states = windows.copy(), states.copy()
-    flipped = windows[which][:, :, KEYPOINT_FLIP]
+    flipped = windows[selected][:, :, KEYPOINT_FLIP]
     flipped[..., 0] *= -1
-    windows[which] = flipped
-    other = [[names.index(s) if s in names else UNKNOWN for s in known[PART_FLIP[p]]] for p, names in enumerate(known)]
-    seen = states[which]  # (n, 10)
-    for part, numbers in enumerate(other):
-        twin = seen[:, PART_FLIP[part]]
-        states[which, part] = np.where(twin == UNKNOWN, UNKNOWN, np.array(numbers)[twin])
+    windows[selected] = flipped
+    old_states = states[selected]  # (n, 10)
+    for part, names in enumerate(state_names):
+        indices = [names.index(name) if name in names else UNKNOWN for name in state_names[PART_FLIP[part]]]
+        other_side = old_states[:, PART_FLIP[part]]
+        states[selected, part] = np.where(other_side == UNKNOWN, UNKNOWN, np.array(indices)[other_side])
     return windows, states
