@@ -88,7 +88,7 @@ def test_of_none_of_the_actions_all_should_be_equally_likely(store: Store, tmp_p
 
 def test_with_the_legs_of_another_both_actions_are_as_likely(task: TracksTask) -> None:
     batch = task.batch(np.random.default_rng(3))
-    is_joined = batch["actions"] != batch["seconds"]
+    is_joined = batch["actions"] != batch["other_actions"]
     assert 0 < is_joined.float().mean() < 0.2  # of the stream's half, where both do an action of the dataset
     assert (batch["given_actions"][is_joined] == 0).all()
     assert (batch["states"][is_joined] == UNKNOWN).all()

@@ -49,7 +49,7 @@ class Windows:
     windows: Keypoints  # (N, K, 17, 3)
     states: NDArray[np.int64]  # (N, 10) indices of the network's labels
     actions: NDArray[np.int64]  # (N,)
-    seconds: NDArray[np.int64]  # (N,) a second, equally likely action; the same action if there is none
+    other_actions: NDArray[np.int64]  # (N,) a second, equally likely action; the same action if there is none
     names: NDArray[np.str_]  # (N,) video and frame, or track, for messages
 
     def at(self, indices: NDArray[np.int64]) -> Windows:
@@ -148,13 +148,13 @@ class TracksTask(Task):
         drawn = Windows(*(np.concatenate(arrays) for arrays in zip(*map(astuple, sources), strict=True)))
         windows, states = mirrored_windows(drawn.windows, drawn.states, self.states, rng.random(size) < 0.5)
         given_actions = np.eye(len(self.actions), dtype=np.float32)[drawn.actions]  # (N, A)
-        is_unsure = (drawn.actions == UNKNOWN) | (drawn.actions != drawn.seconds)
+        is_unsure = (drawn.actions == UNKNOWN) | (drawn.actions != drawn.other_actions)
         given_actions[(rng.random(size) < UNTOLD_SHARE) | is_unsure] = 0
         return {
             "windows": torch.from_numpy(with_floor(turned(windows, rng), self.stage.confidence_floor)),
             "states": torch.from_numpy(states),
             "actions": torch.from_numpy(drawn.actions),
-            "seconds": torch.from_numpy(drawn.seconds),
+            "other_actions": torch.from_numpy(drawn.other_actions),
             "given_actions": torch.from_numpy(given_actions),
             NAMES: drawn.names.tolist(),
         }
@@ -195,7 +195,7 @@ class TracksTask(Task):
             for part, logits in enumerate(net.state_logits(features, batch["given_actions"].to(device)))
         ]
         logits = net.action_logits(features).float()  # (N, A)
-        both = torch.stack((batch["actions"], batch["seconds"]), dim=1).to(device)  # (N, 2)
+        both = torch.stack((batch["actions"], batch["other_actions"]), dim=1).to(device)  # (N, 2)
         has_action = both[:, 0] != UNKNOWN  # (N,)
         targets = F.one_hot(both.clamp(min=0), len(self.actions)).float().mean(dim=1)  # (N, A)
         targets = torch.where(has_action[:, None], targets, 1 / len(self.actions))
