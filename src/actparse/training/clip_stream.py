@@ -28,7 +28,7 @@ from actparse.training.options import Report, say_nothing
 from actparse.training.shards import Seed, complete_shards, reading_shard, save_shard
 from actparse.training.stretches import ClipSource, Stretch
 
-GENERATION = 3  # of the stream; another value renders it again
+GENERATION = 4  # of the stream; another value renders it again
 SPLIT_CODE = 8_001  # different from the codes of a dataset's splits and of the other streams
 SCENE_SECONDS = 9.0  # a clip begins within this time
 COARSE = 0.5  # level of detail of the bodies

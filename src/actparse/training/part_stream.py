@@ -45,6 +45,8 @@ class PartStreamConfig:
         for name in ("size", "padding", "crops_per_shard", "times_per_scene"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"stream.{name} must be at least 1, got {getattr(self, name)}")
+        if min(self.frame_size) < MIN_PERSON_PIXELS:
+            raise ConfigError(f"stream.frame_size must be at least {MIN_PERSON_PIXELS:g}, got {self.frame_size}")
 
 
 def open_part_stream(
@@ -72,7 +74,7 @@ def open_part_stream(
         DataError: a shard or the store is damaged.
     """
     num_shards = -(-num_crops // config.crops_per_shard)
-    name = f"parts-{split}-{GENERATION}-{seed}-{config.size}-{config.padding:g}-{config.crops_per_shard}"
+    name = f"parts-{split}-{GENERATION}-{seed}-{_name(config)}"
     store = folder / f"{name}-{num_shards}"
     if not store.is_dir():
         shards = complete_shards(
@@ -88,6 +90,12 @@ def open_part_stream(
         )
         _join(store, shards, split)
     return load_store(store)
+
+
+def _name(config: PartStreamConfig) -> str:
+    """Describe the settings in the name of a stream's folder."""
+    frame = f"{config.frame_size[0]}x{config.frame_size[1]}"
+    return f"{frame}-{config.size}-{config.padding:g}-{config.crops_per_shard}-{config.times_per_scene}"
 
 
 def _join(store: Path, shards: tuple[Path, ...], split: str) -> None:

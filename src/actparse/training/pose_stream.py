@@ -18,7 +18,7 @@ from actparse.training.augment import warp
 from actparse.training.options import Report, say_nothing
 from actparse.training.shards import Seed, complete_shards, save_shard
 
-GENERATION = 2  # of the stream; another value renders it again
+GENERATION = 3  # of the stream; another value renders it again
 SPLIT_CODES = {"train": 7_001, "val": 7_002}  # different from the codes of a dataset's splits and of the other streams
 SCENE_SECONDS = 11.0
 MIN_PERSON_PIXELS = 24.0  # longer side of the box

@@ -46,7 +46,8 @@ def with_track_errors(
 
     Args:
         windows: (N, K, 17, 3) x, y in pixels, 1 inside the frame and 0 outside or if there is no frame.
-        confidences: (M, K, 17) of the network along other tracks, 0 where it found no keypoint; M is at least 1.
+        confidences: (M, K, 17) of the network along other tracks with as many instants, 0 where it found no keypoint;
+            M is at least 1.
         errors: sizes and rates of the errors.
         rng: for the random errors.
 
@@ -56,7 +57,7 @@ def with_track_errors(
     windows = distorted(windows, errors, rng)
     count, num_instants = windows.shape[:2]
     spread = spreads(windows)  # (N, 1, 1, 1)
-    confidence = drawn_confidences(count, num_instants, confidences, errors, rng)  # (N, K, 17)
+    confidence = drawn_confidences(count, confidences, errors, rng)  # (N, K, 17)
     noisy = windows.copy()
     rate = rng.random((3, count, 1, 1))
     swapped = rng.random((count, num_instants)) < rate[0, :, :, 0] * errors.swapped
@@ -73,10 +74,8 @@ def with_track_errors(
     return cut_at_borders(noisy.astype(np.float32), spread, errors, rng)
 
 
-def drawn_confidences(
-    count: int, num_instants: int, confidences: Array, errors: TrackErrors, rng: np.random.Generator
-) -> Array:
-    """Draw windows of a network's confidences and add noise: (count, num_instants, 17) above 0, at most 1."""
+def drawn_confidences(count: int, confidences: Array, errors: TrackErrors, rng: np.random.Generator) -> Array:
+    """Draw `count` windows of a network's confidences (M, K, 17) and add noise: (count, K, 17) above 0, at most 1."""
     drawn = confidences[rng.integers(0, len(confidences), count)]  # (N, K, 17)
     is_found = drawn > 0
     mean = (drawn.sum(axis=1, keepdims=True) + 0.5) / (is_found.sum(axis=1, keepdims=True) + 1)  # of each joint
