@@ -171,11 +171,11 @@ def open_index(root: Path, split: str, *, cache: Path, report: Report = say_noth
         raise DataError(f"{root}: the split {split} has no videos")
     path = cache / f"index-{split}-{fingerprint(records, FORMAT)}.npz"
     if not path.is_file():
-        _make(path, root, records, report)
+        _build(path, root, records, report)
     return _load(path, root)
 
 
-def _make(path: Path, root: Path, records: Sequence[VideoRecord], report: Report) -> None:
+def _build(path: Path, root: Path, records: Sequence[VideoRecord], report: Report) -> None:
     """Index the videos in pieces, each with a file name that depends on its content, and join the pieces.
 
     Another process that indexes the same videos may finish first and remove the pieces.
@@ -226,11 +226,11 @@ def _joined(pieces: Sequence[VideoIndex]) -> VideoIndex:
         person_offsets=offsets("person_offsets"),
         person_boxes=joined("person_boxes"),
         part_boxes=joined("part_boxes"),
-        part_states=np.concatenate([_renumbered(piece, states) for piece in pieces]),
+        part_states=np.concatenate([_reindexed_states(piece, states) for piece in pieces]),
     )
 
 
-def _renumbered(piece: VideoIndex, states: Sequence[str]) -> NDArray[np.int16]:
+def _reindexed_states(piece: VideoIndex, states: Sequence[str]) -> NDArray[np.int16]:
     """Convert the states (P, 10) of one piece of the index into indices into `states`."""
     new_indices = np.array([*map(states.index, piece.states), NO_STATE], np.int16)
     return new_indices[piece.part_states]  # NO_STATE is -1, the last
