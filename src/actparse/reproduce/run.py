@@ -198,7 +198,7 @@ class _Bench:
         return [Row(name, paper, tuple(metrics[name] for metrics in by_seed)) for name, paper in printed.items()]
 
     def _jobs_to(self, training: Training, run: Path, seed: int) -> dict[str, Job]:
-        """Return a training's job after those of unfinished trainings it starts from; finished ones may have any length."""
+        """Return the jobs of a training and of unfinished ones it starts from; finished ones may have any length."""
         earlier: dict[str, Job] = {}
         init = None
         if training.start is not None and self._is_available(training.start):
