@@ -124,7 +124,7 @@ class Easel:
     """Drawing of one video's pictures in their coded form; only the region with persons is changed."""
 
     def __init__(self, title: str, size: tuple[int, int], *, factor: int, matrix: Matrix) -> None:
-        """Prepare for frames of `size` (height, width), enlarged by `factor`, coded by `matrix`; `title` is the text."""
+        """Prepare for frames of `size` (height, width), enlarged by `factor` and coded by `matrix`, with a caption."""
         self.matrix = matrix
         self._title, self._factor = title, factor
         self._size = (size[0] * factor, size[1] * factor)
