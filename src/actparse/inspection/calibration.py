@@ -159,11 +159,13 @@ def _label(path: Path, actions: Sequence[str], truth: Mapping[str, str] | None) 
 
 def _scores(parses: Sequence[VideoParse], actions: Sequence[str]) -> NDArray[np.float64]:
     """Return probabilities (N, A) without a temperature: the effect of each parse's calibration is reversed."""
-    scores = [_uncalibrated(np.array([parse.action_scores[action] for action in actions]), parse) for parse in parses]
+    scores = [
+        _without_calibration(np.array([parse.action_scores[action] for action in actions]), parse) for parse in parses
+    ]
     return np.array(scores, np.float64).reshape(len(parses), len(actions))
 
 
-def _uncalibrated(scores: NDArray[np.float64], parse: VideoParse) -> NDArray[np.float64]:
+def _without_calibration(scores: NDArray[np.float64], parse: VideoParse) -> NDArray[np.float64]:
     text = parse.model.get("calibration", "{}")
     try:
         calibration = config_from_dict(Calibration, json.loads(text))

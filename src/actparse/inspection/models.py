@@ -91,6 +91,7 @@ def describe(weights: str | Path) -> Model:
     by_kind = {file.kind: file for file in files.values()}
     card = folder / CARD_FILE
     text = card.read_text(encoding="utf-8") if card.is_file() else ""
+    scores = [("ROC score", score) for score in SCORE.findall(text)]
     return Model(
         name=bundle_name(folder),
         folder=folder,
@@ -98,7 +99,7 @@ def describe(weights: str | Path) -> Model:
         actions=_actions(by_kind),
         states=_states(by_kind),
         facts=dict(FACT.findall(text)),
-        figures={name: float(metric) for name, metric in [*FIGURE.findall(text), *_score(text)]},
+        figures={name: float(metric) for name, metric in [*FIGURE.findall(text), *scores]},
     )
 
 
@@ -116,7 +117,3 @@ def _actions(files: dict[str, NetworkFile]) -> tuple[str, ...]:
 def _states(files: dict[str, NetworkFile]) -> dict[str, tuple[str, ...]]:
     states_of_parts = files["tracks"].labels.get("states", []) if "tracks" in files else []
     return {part: tuple(states) for part, states in zip(PARTS, states_of_parts, strict=False)}
-
-
-def _score(text: str) -> list[tuple[str, str]]:
-    return [("ROC score", value) for value in SCORE.findall(text)]

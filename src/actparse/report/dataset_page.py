@@ -145,7 +145,7 @@ def _read(record: VideoRecord, split: str, num_frames: int) -> _Video:
             if frame.index in truths:
                 truth, scale = truths[frame.index], MIN_SHORT_SIDE / min(frame.image.shape[:2])
                 persons = tuple(person_at(person).scaled(scale) for person in truth.persons)
-                frames.append(_Frame(frame.index, frame.time_seconds, _resized(frame.image, scale), persons, truth))
+                frames.append(_Frame(frame.index, frame.time_seconds, _resize(frame.image, scale), persons, truth))
             if frame.index >= max(truths):
                 break
     if not frames:
@@ -175,7 +175,7 @@ def person_at(person: PersonTruth) -> PersonAt:
     return PersonAt(track_id, np.array(person.box), keypoints, parts, scores, states)
 
 
-def _resized(image: Image, scale: float) -> Image:
+def _resize(image: Image, scale: float) -> Image:
     height, width = image.shape[:2]
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     rule = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
@@ -188,7 +188,7 @@ def _tile(video: _Video) -> Image:
     height, width = frame.image.shape[:2]
     scale = min(TILE[0] / height, TILE[1] / width)
     persons = [replace(person.scaled(scale), states={}) for person in frame.persons]
-    small = draw_frame(_resized(frame.image, scale), persons, "", frame.time_seconds)[: round(height * scale)]
+    small = draw_frame(_resize(frame.image, scale), persons, "", frame.time_seconds)[: round(height * scale)]
     tile = np.full((TILE[0] + CAPTION, TILE[1], 3), INK, np.uint8)
     top, left = (TILE[0] - small.shape[0]) // 2, (TILE[1] - small.shape[1]) // 2
     tile[top : top + small.shape[0], left : left + small.shape[1]] = small

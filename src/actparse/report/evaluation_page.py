@@ -180,7 +180,8 @@ class _Page:
         )
 
     def _outcomes(self) -> str:
-        kinds = [kind for kind in (outcome.value for outcome in Outcome) if self._happens(kind)]
+        shares_of_groups = [shares for run in self.runs for shares in run.outcomes.values()]
+        kinds = [o.value for o in Outcome if any(shares[o.value] > 0 for shares in shares_of_groups)]
         groups = list(self.runs[0].outcomes)
         kind_indices = {outcome.value: index for index, outcome in enumerate(Outcome, start=1)}
         rows = [
@@ -211,9 +212,6 @@ class _Page:
             f'<div class="panel chart-panel wide"><ul class="legend">{legend}</ul>{chart}</div>'
             + _details(_table(["group", "run", *kinds], cells, "Share of the group's annotated parts", _share))
         )
-
-    def _happens(self, kind: str) -> bool:
-        return any(shares[kind] > 0 for run in self.runs for shares in run.outcomes.values())
 
     def _sizes(self) -> str:
         blocks = "".join(self._sizes_of(kind) for kind in KINDS)
@@ -317,16 +315,16 @@ class _Page:
             f"<p>{len(better)} videos are better in B, {len(worse)} are worse, {same} are the same. A video adds to "
             "the score its part state correctness if its action is right, else nothing.</p>"
             f'<div class="columns"><div class="panel chart-panel">{chart}</div>'
-            + self._changed("Better in B", better[:MAX_CHANGED])
-            + self._changed("Worse in B", worse[:MAX_CHANGED])
+            + self._list_changes("Better in B", better[:MAX_CHANGED])
+            + self._list_changes("Worse in B", worse[:MAX_CHANGED])
             + "</div>"
         )
 
-    def _changed(self, title: str, rows: Sequence[tuple[str, float]]) -> str:
+    def _list_changes(self, title: str, rows: Sequence[tuple[str, float]]) -> str:
         first, second = self.runs
         items = "".join(
             f"<li><b>{_signed(difference)}</b> {escape(name)} {self._links(name)}"
-            f"<br>{_became(first.videos[name], second.videos[name])}</li>"
+            f"<br>{_change(first.videos[name], second.videos[name])}</li>"
             for name, difference in rows
         )
         body = f'<ol class="changed">{items}</ol>' if rows else "<p>None.</p>"
@@ -469,7 +467,7 @@ def _losses(video: VideoFigures) -> str:
     return "Lost: " + ", ".join(f"{kind} {share:.0%}" for kind, share in lost) + "." if lost else ""
 
 
-def _became(first: VideoFigures, second: VideoFigures) -> str:
+def _change(first: VideoFigures, second: VideoFigures) -> str:
     parts = f"parts right {first.correctness:.0%} → {second.correctness:.0%}"
     if first.action == second.action:
         return f"{_action(second)}; {parts}"

@@ -84,7 +84,8 @@ def find_mistakes(parse: VideoParse, name: str, truth: TpsFiles) -> Mistakes:
     marks: list[PartMark] = []
     compared = _annotated(parse.frames, truth.parts.get(name, {}), name)
     for row, true in compared.items():
-        persons = _submitted(parse.frames[row])
+        # the persons that the evaluator would consider
+        persons = sorted(parse.frames[row].persons, key=lambda person: -person.score)[:MAX_HUMANS]
         partner = match_persons([p.box for p in true.persons], [p.box for p in persons], HUMAN_IOU)
         missed += [(row, person.box) for n, person in enumerate(true.persons) if n not in partner]
         false += [(row, person.track_id) for n, person in enumerate(persons) if n not in partner.values()]
@@ -101,11 +102,6 @@ def _annotated(frames: Sequence[FrameParse], truth: Mapping[str, Any], name: str
         for row, file in files.items()
         if file in truth
     }
-
-
-def _submitted(frame: FrameParse) -> Sequence[PersonParse]:
-    """Return the persons of a frame that the evaluator would consider."""
-    return sorted(frame.persons, key=lambda person: -person.score)[:MAX_HUMANS]
 
 
 def _part_marks(row: int, person: PersonParse, true: PersonTruth) -> list[PartMark]:

@@ -143,16 +143,16 @@ class Easel:
             persons: the persons to draw, pixels of `picture`.
             time_seconds: shown at the caption's right end.
         """
-        drawn = self._enlarged(picture)
+        drawn = self._enlarge(picture)
         scaled = [person.scaled(float(self._factor)) for person in persons]
-        labels = _placed_labels(scaled, self._size, self._pen, self._sides)
+        labels = _place_labels(scaled, self._size, self._pen, self._sides)
         region = _even_region(_drawn_boxes(scaled, labels, self._pen), self._size)
         if region is not None:
             self._draw_region(drawn, region, scaled, labels)
         self._add_bar(drawn, f"{time_seconds:.1f} s")
         return drawn
 
-    def _enlarged(self, picture: Yuv420) -> Yuv420:
+    def _enlarge(self, picture: Yuv420) -> Yuv420:
         """Return an enlarged copy of the picture with space for the bar below it."""
         out_height, out_width = self._out_size
         planes = []
@@ -239,7 +239,7 @@ def draw_frame(
     height, width = picture.shape[:2]
     pen = Pen.for_size((height, width))
     scaled = [person.scaled(float(factor)) for person in persons]
-    _draw_all(picture, scaled, _placed_labels(scaled, (height, width), pen, sides), pen)
+    _draw_all(picture, scaled, _place_labels(scaled, (height, width), pen, sides), pen)
     bar = _bar((round(BAR * min(height, width)), width), title, f"{time_seconds:.1f} s", pen)
     return np.concatenate((picture, bar))
 
@@ -325,7 +325,7 @@ class PlacedLabel:
         return x1 < self.x + self.width and self.x < x2 and y1 < self.y + self.height and self.y < y2
 
 
-def _placed_labels(
+def _place_labels(
     persons: Sequence[PersonAt], size: tuple[int, int], pen: Pen, sides: dict[int, int] | None
 ) -> list[PlacedLabel]:
     """Place a label beside each person that has lines of text, in a picture of (height, width)."""

@@ -59,7 +59,7 @@ def write_report(
         parse,
         name=folder.name,
         frame_times=frame_times(copy) if has_video else np.zeros(0),
-        video=(_embedded(copy) if embed else VIDEO_FILE) if has_video else None,
+        video=(_embed(copy) if embed else VIDEO_FILE) if has_video else None,
         mistakes=mistakes,
     )
     write_text(folder / PAGE_FILE, page_text(data))
@@ -91,7 +91,7 @@ def page_text(data: dict[str, Any]) -> str:
     )
 
 
-def _embedded(path: Path) -> str:
+def _embed(path: Path) -> str:
     try:
         return data_url(path.read_bytes(), "video/mp4")
     except OSError as error:

@@ -6,7 +6,7 @@ Ten minutes of several persons are millions of numbers; integers that mostly cha
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -56,7 +56,9 @@ def page_data(
     """
     start, end = shown_range(parse)
     tracks = _tracks(parse.frames)
-    states = sorted({part.state for p in _persons(parse.frames) for part in p.parts if part.state is not None})
+    persons = (person for frame in parse.frames for person in frame.persons)
+    states = sorted({part.state for person in persons for part in person.parts if part.state is not None})
+    actions = sorted(parse.action_scores.items(), key=lambda item: -item[1])[:MAX_ACTIONS]
     state_indices = {state: index for index, state in enumerate(states, start=1)}
     unit = max(parse.video.width, parse.video.height) / GRID
     return {
@@ -73,7 +75,7 @@ def page_data(
         "action": parse.action,
         "verdict": parse.verdict,
         "verdict_text": verdict_text(parse.verdict, parse.action) if parse.verdict == "known" else parse.verdict_text,
-        "actions": [] if parse.verdict == "nobody" else _best_actions(parse),
+        "actions": [] if parse.verdict == "nobody" else actions,
         "explanation": parse.explanation,
         "reasons": [asdict(reason) for reason in parse.reasons],
         "warnings": list(parse.warnings),
@@ -93,10 +95,6 @@ def page_data(
     }
 
 
-def _best_actions(parse: VideoParse) -> list[tuple[str, float]]:
-    return sorted(parse.action_scores.items(), key=lambda item: -item[1])[:MAX_ACTIONS]
-
-
 def shown_range(parse: VideoParse) -> tuple[float, float]:
     """Return the parsed time range (start, end), seconds of the source's presentation time."""
     if parse.segments:
@@ -111,10 +109,6 @@ def _tracks(frames: Sequence[FrameParse]) -> dict[int, list[tuple[int, PersonPar
         for person in frame.persons:
             tracks[person.track_id].append((row, person))
     return tracks
-
-
-def _persons(frames: Iterable[FrameParse]) -> Iterable[PersonParse]:
-    return (person for frame in frames for person in frame.persons)
 
 
 def _matrix(track: Sequence[tuple[int, PersonParse]], state_indices: dict[str, int], unit: float) -> Ints:

@@ -58,20 +58,20 @@ def held_out_videos(
     dataset = KineticsTps(root)
     choices = [name for name in SPLITS if name in dataset.splits] if split is None else [split]
     for name in choices:
-        videos = _annotated(dataset.videos(name), limit)
+        videos = _annotated_videos(dataset.videos(name), limit)
         if videos:
             return videos
     if split is None and "train" in dataset.splits:
         records = dataset.videos("train")
         names = held_out_names((record.name for record in records), seed=seed)
-        videos = _annotated([record for record in records if record.name in names], limit)
+        videos = _annotated_videos([record for record in records if record.name in names], limit)
         if videos:
             return videos
     wanted = split or "test, val or a part of train"
     raise DataError(f"{root}: needs annotated videos of {wanted} to measure on, got none")
 
 
-def _annotated(records: Sequence[VideoRecord], limit: int | None) -> list[HeldOutVideo]:
+def _annotated_videos(records: Sequence[VideoRecord], limit: int | None) -> list[HeldOutVideo]:
     pairs = ((record, _truth(record)) for record in records)
     return list(islice((HeldOutVideo(record, truth) for record, truth in pairs if truth), limit))
 
@@ -200,7 +200,7 @@ def box_figures(
         keypoints = poses.estimate(images, [boxes_of_frame.boxes for boxes_of_frame in detections])
         results["persons"] += detections
         results["persons, pose"] += [
-            _grown(boxes_of_frame, points, image.shape)
+            _grow(boxes_of_frame, points, image.shape)
             for boxes_of_frame, points, image in zip(detections, keypoints, images, strict=True)
         ]
         boxes = [np.array([p.box for p in frame.persons], np.float32).reshape(-1, 4) for frame in annotated]
@@ -223,7 +223,7 @@ def box_figures(
     return {name: {"ap": precision.ap, "ap50": precision.ap50} for name, precision in precisions.items()}
 
 
-def _grown(persons: Detections, keypoints: NDArray[np.float32], shape: tuple[int, ...]) -> Detections:
+def _grow(persons: Detections, keypoints: NDArray[np.float32], shape: tuple[int, ...]) -> Detections:
     confidence = ParserConfig().min_keypoint_confidence
     boxes = grow_boxes(persons.boxes, keypoints, min_confidence=confidence, size=(shape[0], shape[1]))
     return Detections(boxes, persons.scores, persons.labels)

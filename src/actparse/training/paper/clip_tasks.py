@@ -113,9 +113,9 @@ class SpansTask(SampledTask):
         boxes = multiscale_crop_boxes(size, self.numbers.crop_size)  # (N, 4)
         return np.asarray(boxes[rng.integers(len(boxes))])
 
-    def _read(self, split: Split, video: int, frame_indices: NDArray[np.int64]) -> list[Image]:
-        images = read_images(split.index, video, frame_indices.tolist())
-        return [images[frame_index] for frame_index in frame_indices.tolist()]
+    def _read(self, split: Split, video: int, indices: NDArray[np.int64]) -> list[Image]:
+        images = read_images(split.index, video, indices.tolist())
+        return [images[index] for index in indices.tolist()]
 
     def _mirror(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return np.asarray(mirror(pixels))
@@ -129,12 +129,12 @@ class SpansTask(SampledTask):
         names, inputs, labels = zip(*samples, strict=True)
         return {"clips": torch.from_numpy(np.stack(inputs)), "labels": torch.tensor(labels), NAMES: list(names)}
 
-    def _normalised(self, inputs: Tensor) -> Tensor:
+    def _normalise(self, inputs: Tensor) -> Tensor:
         return self.stage.norm(inputs)
 
     def losses(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Compute the cross-entropy."""
-        logits = net(self._normalised(batch["clips"]))  # (N, num_classes)
+        logits = net(self._normalise(batch["clips"]))  # (N, num_classes)
         return {"label": functional.cross_entropy(logits.float(), batch["labels"])}
 
     def evaluate(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
@@ -201,7 +201,7 @@ class TsnRgbTask(SpansTask):
     def _to_input(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return pixels.transpose(0, 3, 1, 2)  # (S, 3, H, W)
 
-    def _normalised(self, inputs: Tensor) -> Tensor:
+    def _normalise(self, inputs: Tensor) -> Tensor:
         return self.stage.norm(inputs.flatten(0, 1)).reshape(inputs.shape)  # (N, S, 3, H, W)
 
 
@@ -222,9 +222,9 @@ class TsnFlowTask(TsnRgbTask):
         last = max(span.first + 1, min(span.end, self._num_frames(self.train, span.video)))
         return super()._draw_frames(replace(span, end=last), rng)
 
-    def _read(self, split: Split, video: int, field_indices: NDArray[np.int64]) -> list[Image]:
-        fields = read_flow(self.flow, split.index.names[video], field_indices.tolist())
-        return [fields[field_index] for field_index in field_indices.tolist()]
+    def _read(self, split: Split, video: int, indices: NDArray[np.int64]) -> list[Image]:
+        fields = read_flow(self.flow, split.index.names[video], indices.tolist())
+        return [fields[index] for index in indices.tolist()]
 
     def _mirror(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return mirror_flow_bytes(pixels)
@@ -232,7 +232,7 @@ class TsnFlowTask(TsnRgbTask):
     def _to_input(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return np.asarray(flow_to_stacks(pixels, self.numbers.num_frames))  # (S, 10, H, W)
 
-    def _normalised(self, inputs: Tensor) -> Tensor:
+    def _normalise(self, inputs: Tensor) -> Tensor:
         norm = self.stage.norm  # the same for x and y
         return (inputs.float() - norm.mean[0]) / norm.std[0]
 
@@ -249,5 +249,5 @@ class TsnFlowTask(TsnRgbTask):
             clip_image(frame, self.stage) for frame in self._read(self.held_out, span.video, field_indices.ravel())
         ]
         stacks = torch.from_numpy(np.ascontiguousarray(flow_to_stacks(np.stack(frames), self.numbers.num_frames)))
-        inputs = self._normalised(stacks.to(classifier.device))  # (num_clips, 10, H, W)
+        inputs = self._normalise(stacks.to(classifier.device))  # (num_clips, 10, H, W)
         return classifier.scores(inputs[:, None])

@@ -117,7 +117,7 @@ class PersonsTask(DetectorTask):
         detections: list[Detections] = []
         for frames, images in _batches(split, self.numbers.frame_stride):
             detections += detector.detect(images)
-            truth += [_annotated(split.index.person_boxes[split.index.persons_of(frame)]) for frame in frames]
+            truth += [_annotated_persons(split.index.person_boxes[split.index.persons_of(frame)]) for frame in frames]
         return {
             **box_figures(truth, detections, names=("person",)),
             "frames": len(truth),
@@ -165,7 +165,7 @@ class PartsTask(DetectorTask):
         video, frame_index = index.video_of(frame), int(index.frame_numbers[frame])
         image = read_images(index, video, [frame_index])[frame_index]
         points = self.keypoints.of(self.train, video)[person - _first_person(self.train, video)]  # (17, 3)
-        grown = self._grown(index.person_boxes[person][None], points[None], image)
+        grown = self._grow(index.person_boxes[person][None], points[None], image)
         window = square_crops(grown, size=self.stage.size, padding=self.stage.padding)
         parts = index.part_boxes[person]  # (10, 4)
         labels = np.flatnonzero((parts != 0).any(axis=1))
@@ -181,7 +181,7 @@ class PartsTask(DetectorTask):
         )
         return augmented(sample, self.numbers, PART_FLIP, rng)
 
-    def _grown(self, boxes: NDArray[np.float32], points: NDArray[np.float32], image: Image) -> NDArray[np.float32]:
+    def _grow(self, boxes: NDArray[np.float32], points: NDArray[np.float32], image: Image) -> NDArray[np.float32]:
         if not self.numbers.grow:
             return boxes
         size = (image.shape[0], image.shape[1])
@@ -206,7 +206,7 @@ class PartsTask(DetectorTask):
             first = _first_person(split, video)
             keypoints = [points[indices.start - first : indices.stop - first] for indices in persons]
             boxes = [
-                self._grown(index.person_boxes[indices], kp, image)
+                self._grow(index.person_boxes[indices], kp, image)
                 for indices, kp, image in zip(persons, keypoints, images, strict=True)
             ]
             for indices, (b, s) in zip(persons, detector.detect(images, boxes, keypoints), strict=True):
@@ -232,7 +232,7 @@ def _part_metrics(
     return {**metrics, "swapped": swapped_twins(truth, predictions), "persons": len(truth)}
 
 
-def _annotated(boxes: NDArray[np.float32]) -> Detections:
+def _annotated_persons(boxes: NDArray[np.float32]) -> Detections:
     return Detections(boxes, np.ones(len(boxes), np.float32), np.zeros(len(boxes), np.int64))
 
 

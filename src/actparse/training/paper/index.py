@@ -191,7 +191,7 @@ def _build(path: Path, root: Path, records: Sequence[VideoRecord], report: Repor
             done_before, done = done, done + len(group)
             if done // REPORTED_VIDEOS > done_before // REPORTED_VIDEOS or done == len(records):
                 report(f"indexed {done}/{len(records)} videos")
-        _save(path, _joined([_load(piece, root) for piece in pieces]))
+        _save(path, _join([_load(piece, root) for piece in pieces]))
     except (DataError, OutputError):
         if not path.is_file():
             raise
@@ -200,10 +200,10 @@ def _build(path: Path, root: Path, records: Sequence[VideoRecord], report: Repor
 
 def write_part(path: Path, root: Path, records: Sequence[VideoRecord]) -> None:
     """Write the index of some videos."""
-    _save(path, _joined([read_entry(root, record) for record in records]))
+    _save(path, _join([read_entry(root, record) for record in records]))
 
 
-def _joined(pieces: Sequence[VideoIndex]) -> VideoIndex:
+def _join(pieces: Sequence[VideoIndex]) -> VideoIndex:
     """Join several indices into one, with the videos in their order."""
     states = sorted({state for piece in pieces for state in piece.states})
 

@@ -68,21 +68,21 @@ def find_keypoints(
     Raises:
         WeightsError: `weights` is no pose network.
     """
-    files = KeypointFiles(cache / f"keypoints-{file_sha256(weights)[:12]}-{stride}-{_persons_of(splits)}")
+    files = KeypointFiles(cache / f"keypoints-{file_sha256(weights)[:12]}-{stride}-{_persons_digest(splits)}")
     jobs = [(split, video) for split in splits for video in split.videos]
     missing = [job for job in jobs[ranks.rank() :: ranks.world_size()] if not files.path(*job).is_file()]
     if missing:
-        estimator = _estimator(weights, device)
+        estimator = _load_estimator(weights, device)
         for count, (split, video) in enumerate(missing, start=1):
             with written_beside(files.path(split, video)) as beside, beside.open("wb") as file:
-                np.save(file, _of_video(estimator, split, video, stride))
+                np.save(file, _video_keypoints(estimator, split, video, stride))
             if count % 50 == 0 or count == len(missing):
                 report(f"poses estimated in {count}/{len(missing)} videos")
     ranks.wait_for_all()
     return files
 
 
-def _persons_of(splits: tuple[Split, ...]) -> str:
+def _persons_digest(splits: tuple[Split, ...]) -> str:
     """Return a short hash of the annotated persons, on whose boxes the network runs."""
     digest = sha256()
     for split in splits:
@@ -95,7 +95,7 @@ def _num_persons(index: VideoIndex, video: int) -> int:
     return int(index.person_offsets[frames.stop]) - int(index.person_offsets[frames.start])
 
 
-def _of_video(estimator: PoseEstimator, split: Split, video: int, stride: int) -> NDArray[np.float32]:
+def _video_keypoints(estimator: PoseEstimator, split: Split, video: int, stride: int) -> NDArray[np.float32]:
     index = split.index
     first = int(index.person_offsets[index.frames_of(video).start])
     keypoints = np.zeros((_num_persons(index, video), NUM_KEYPOINTS, 3), np.float32)
@@ -109,7 +109,7 @@ def _of_video(estimator: PoseEstimator, split: Split, video: int, stride: int) -
     return keypoints
 
 
-def _estimator(weights: Path, device: torch.device) -> PoseEstimator:
+def _load_estimator(weights: Path, device: torch.device) -> PoseEstimator:
     file = load_network(weights, device=device)
     if not isinstance(file.net, Hrnet | Movenet):
         raise WeightsError(f"{weights}: needs a pose network, got one of kind {file.kind}")

@@ -18,7 +18,7 @@ from actparse.training.paper.readings import expect_ranges
 class PartsNumbers(DetectorNumbers):
     """Hyperparameters of the part detector."""
 
-    dots: bool = True  # the pose on the crop, X' = X + G(K); Table II compares with the crop alone
+    dots: bool = True  # the pose on the crop, X' = X + G(K); Table II compares with the plain crop
     size: int = 800  # pixels; YOLOF's short side; our crops are square
     padding: float = 1.0  # the crop is the person's box; section II-B
     grow: bool = True  # the box first grows until it contains the keypoints; section II-B
