@@ -113,9 +113,7 @@ class CsnNumbers(ClipNumbers):
 
     depth_blocks: tuple[int, int, int, int] = (3, 8, 36, 3)  # "ip-CSN-152"
     bottleneck: Bottleneck = "ip"
-    pretraining: Pretraining = (
-        "ig65m"  # data of the file that training starts from, which determines mean and deviation
-    )
+    pretraining: Pretraining = "ig65m"  # data of the initial file, which determines mean and deviation
     freeze_batch_norm: bool = True  # "we freeze the Batch Normalization (BN) layers in the backbone"
 
     def __post_init__(self) -> None:
