@@ -151,7 +151,7 @@ def test_networks_of_another_length_or_another_stage_1_are_not_taken(
     run = write_finished_parts(tmp_path, random_bundle, steps=3)
     again(3)
     assert json.loads((tmp_path / "table2.json").read_text())["dataset"] == data.name
-    with pytest.raises(TrainingError, match=r"parts\.safetensors: the run has 3 steps, got 2: another --out"):
+    with pytest.raises(TrainingError, match=r"parts\.safetensors: the run has 3 steps, got 2; use a different --out"):
         again(2)
     with pytest.raises(TrainingError, match="got 12500"):
         again(None)
@@ -173,7 +173,7 @@ def test_a_network_that_started_from_others_is_not_taken(data: Path, random_bund
         reproduce("table1", data, tmp_path, ReproduceOptions(stage_1=random_bundle, training=training))
     metrics.write_text(json.dumps({"steps": 3, "rendered_clips": 120}))
     with pytest.raises(
-        TrainingError, match=r"action\.safetensors: the run saw 120 rendered clips, got 0: another --out"
+        TrainingError, match=r"action\.safetensors: the run saw 120 rendered clips, got 0; use a different --out"
     ):
         reproduce("table1", data, tmp_path, ReproduceOptions(stage_1=random_bundle, training=training))
     metrics.write_text(json.dumps({"steps": 3, "start": "of rendered clips"}))

@@ -267,7 +267,7 @@ def test_flow_is_mirrored_with_its_sign(split: Split, tmp_path: Path) -> None:
     assert drawn[0].shape == (3, 10, 16, 16)
     assert {int(sample[0, 0, 0, 0]) for sample in drawn} == {228, 27}
     assert {int(sample[0, 1, 0, 0]) for sample in drawn} == {100}
-    assert float(task._normalised(torch.full((1, 3, 10, 2, 2), 128)).abs().max()) == 0
+    assert float(task._normalise(torch.full((1, 3, 10, 2, 2), 128)).abs().max()) == 0
 
 
 def test_missing_flow_names_its_file(tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""What measures a parse, a bundle or this machine."""
+"""Measurements of a parse, a bundle or this machine."""

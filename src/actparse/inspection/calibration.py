@@ -1,4 +1,4 @@
-"""Fit a bundle's calibration on parses of videos that show its actions, and of videos that show none of them."""
+"""Calibration of a bundle on parses of videos that show its actions, and of videos that show none of them."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ from actparse.weights.bundle import config_from_dict
 
 @dataclass(frozen=True)
 class BundleCalibration:
-    """What was fitted for a bundle, and how many parses were left out because nobody was found in them."""
+    """The fitted calibration of a bundle, and the number of parses left out because no person was detected."""
 
     weights: str
     fitted: FittedCalibration
     num_nobody: int
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON has it; shares of no video are None."""
+        """Return plain values for JSON; a share of no videos is None."""
         counts: dict[str, Any] = without_nan(asdict(self.fitted))
         return {"weights": self.weights, **counts, "num_nobody": self.num_nobody}
 
     def to_text(self) -> str:
-        """Return it for a person to read."""
+        """Return a readable table."""
         fitted, calibration = self.fitted, self.fitted.calibration
         rows = [("right", "num_right", "right_rejected"), ("wrong", "num_wrong", "wrong_rejected")]
         rows.append(("unknown", "num_unknown", "unknown_rejected"))
         lines = [f"{'videos':10}{'number':>8}{'called unknown, %':>20}"]
-        for name, number, share in rows:
-            lines.append(f"{name:10}{getattr(fitted, number):8}{100 * getattr(fitted, share):20.1f}")
+        for name, count, share in rows:
+            lines.append(f"{name:10}{getattr(fitted, count):8}{100 * getattr(fitted, share):20.1f}")
         lines.append(f"{'nobody':10}{self.num_nobody:8}{'left out':>20}")
         lines.append(f"temperature {calibration.temperature:.3f}, min_probability {calibration.min_probability:.3f}")
         lines.append(f"mean negative log probability {fitted.loss_before:.3f} before, {fitted.loss_after:.3f} after")
@@ -68,30 +68,30 @@ def calibrate(
         known: a folder of parses of videos that show one of the bundle's actions.
         unknown: a folder of parses of videos that show none of them.
         truth: true action of each known video by its name; None takes it from the names, see `action_of_name`.
-        max_right_rejected: share of the rightly named videos that may be called unknown, 0..1.
+        max_right_rejected: share of the correctly classified videos that may be called unknown, 0..1.
 
     Raises:
         WeightsError: there is no such bundle.
-        DataError: a folder holds no parse, a parse is broken or of other weights, or a true action is not known.
+        DataError: a folder contains no parse, a parse is damaged or of other weights, or a true action is missing.
     """
     name = bundle_name(bundle_folder(weights))
-    of_known, of_unknown = _load(known, name), _load(unknown, name)
-    with_persons = {path: parse for path, parse in of_known.items() if parse.verdict != "nobody"}
-    strangers = [parse for parse in of_unknown.values() if parse.verdict != "nobody"]
-    num_nobody = len(of_known) + len(of_unknown) - len(with_persons) - len(strangers)
-    actions = _actions([*of_known.values(), *of_unknown.values()])
-    labels = [_label(path, actions, truth) for path in with_persons]
+    known_parses, unknown_parses = _load(known, name), _load(unknown, name)
+    known_with_persons = {path: parse for path, parse in known_parses.items() if parse.verdict != "nobody"}
+    unknown_with_persons = [parse for parse in unknown_parses.values() if parse.verdict != "nobody"]
+    num_nobody = len(known_parses) + len(unknown_parses) - len(known_with_persons) - len(unknown_with_persons)
+    actions = _actions([*known_parses.values(), *unknown_parses.values()])
+    labels = [_label(path, actions, truth) for path in known_with_persons]
     fitted = fit_calibration(
-        _scores(list(with_persons.values()), actions),
+        _scores(list(known_with_persons.values()), actions),
         np.array(labels, np.int64),
-        _scores(strangers, actions),
+        _scores(unknown_with_persons, actions),
         max_right_rejected=max_right_rejected,
     )
     return BundleCalibration(name, fitted, num_nobody)
 
 
-def store(weights: str | Path, found: BundleCalibration) -> Path:
-    """Write a calibration into the bundle's own folder.
+def store(weights: str | Path, calibration: BundleCalibration) -> Path:
+    """Write a calibration into the bundle's folder.
 
     Returns:
         The folder.
@@ -104,32 +104,32 @@ def store(weights: str | Path, found: BundleCalibration) -> Path:
     if str(weights) in bundled_names():
         raise ConfigError(f"--write: needs the path of a bundle's folder, got the shipped bundle {str(weights)!r}")
     folder = bundle_folder(weights)
-    measured = {key: value for key, value in found.to_dict().items() if key not in ("weights", "calibration")}
-    write_calibration(folder, found.fitted.calibration, measured)
+    metrics = {key: value for key, value in calibration.to_dict().items() if key not in ("weights", "calibration")}
+    write_calibration(folder, calibration.fitted.calibration, metrics)
     return folder
 
 
 def action_of_name(path: Path, actions: Sequence[str]) -> str | None:
-    """Return the action that a parse's folder is named after, or the folder above it.
+    """Return the action in the name of a parse's folder, or of the parent folder.
 
     Args:
-        path: of a parse.json.
-        actions: those that are possible.
+        path: path of a parse.json.
+        actions: the possible actions.
 
     Returns:
-        The longest action that the folder's name begins with ("push_up_3"), else the name of the folder above it
-        ("push_up/v123"); None where neither is an action.
+        The longest action that the folder's name begins with ("push_up_3"), otherwise the name of the parent folder
+        ("push_up/v123"); None if neither is an action.
     """
     name = path.parent.name
-    found = [action for action in actions if name == action or name.startswith(f"{action}_")]
-    if found:
-        return max(found, key=len)
-    above = path.parent.parent.name
-    return above if above in actions else None
+    matches = [action for action in actions if name == action or name.startswith(f"{action}_")]
+    if matches:
+        return max(matches, key=len)
+    parent = path.parent.parent.name
+    return parent if parent in actions else None
 
 
 def _load(folder: Path, weights: str) -> dict[Path, VideoParse]:
-    """The parses below a folder, by path; all of them of these weights."""
+    """Load the parses below a folder, by path; all have to be of these weights."""
     parses = {path: load_parse(path) for path in find_parses(folder).values()}
     if not parses:
         raise DataError(f"{folder}: needs folders with parse.json, got none")
@@ -158,12 +158,14 @@ def _label(path: Path, actions: Sequence[str], truth: Mapping[str, str] | None) 
 
 
 def _scores(parses: Sequence[VideoParse], actions: Sequence[str]) -> NDArray[np.float64]:
-    """(N, A) probabilities before any temperature: that of the calibration that a parse was made with is taken back."""
-    rows = [_uncalibrated(np.array([parse.action_scores[action] for action in actions]), parse) for parse in parses]
-    return np.array(rows, np.float64).reshape(len(parses), len(actions))
+    """Return probabilities (N, A) without a temperature: the effect of each parse's calibration is reversed."""
+    scores = [
+        _without_calibration(np.array([parse.action_scores[action] for action in actions]), parse) for parse in parses
+    ]
+    return np.array(scores, np.float64).reshape(len(parses), len(actions))
 
 
-def _uncalibrated(scores: NDArray[np.float64], parse: VideoParse) -> NDArray[np.float64]:
+def _without_calibration(scores: NDArray[np.float64], parse: VideoParse) -> NDArray[np.float64]:
     text = parse.model.get("calibration", "{}")
     try:
         calibration = config_from_dict(Calibration, json.loads(text))

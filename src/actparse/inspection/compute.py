@@ -1,6 +1,6 @@
-"""How much a parse computes: multiply-accumulates (MAC) of every network, for one input and for a whole video.
+"""The computing of a parse: multiply-accumulates (MAC) of every network, for one input and for a whole video.
 
-Convolutions and matrix products alone are counted, as the published figures count them; a FLOP count is twice the MACs.
+Only convolutions and matrix products are counted, as in the published values; a FLOP count is twice the MACs.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ from actparse.training.paper.persons import PersonsNumbers
 from actparse.video.flow import small_size
 from actparse.video.segments import expect_segment_seconds
 
-MAX_SECONDS = 86_400.0  # of a video: a day
+MAX_SECONDS = 86_400.0  # length of a video: a day
 MAX_FRAME_RATE = 10_000.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class VideoShape:
-    """What a video asks of the networks."""
+    """The properties of a video and its sampling that determine how often the networks run."""
 
     seconds: float = 10.0
-    frame_rate: float = 30.0  # frames a second
+    frame_rate: float = 30.0  # frames per second
     size: tuple[int, int] = (240, 320)  # (height, width), pixels
     persons_per_frame: float = 2.0
-    stride: int = 5  # every so many frames persons and parts are looked for
-    segment_seconds: float = 3.0  # about; the video is divided equally
-    level: Literal["segment", "frame"] = "segment"  # what has states: segments, or sampled frames with one clip around
+    stride: int = 5  # frames from one frame with detection of persons and parts to the next
+    segment_seconds: float = 3.0  # approximate; the video is divided into equal segments
+    level: Literal["segment", "frame"] = "segment"  # unit that gets states: segments, or sampled frames with one clip
 
     def __post_init__(self) -> None:
         for name in ("seconds", "frame_rate", "stride", "segment_seconds"):
@@ -63,55 +63,55 @@ class VideoShape:
         if min(self.size) < 1:
             height, width = self.size
             raise ConfigError(f"video.size must be at least 1x1 pixel, got {width}x{height}")
-        if not 0 <= self.persons_per_frame < math.inf:  # not a number is not, either
+        if not 0 <= self.persons_per_frame < math.inf:  # NaN compares false, so it is rejected too
             raise ConfigError(f"video.persons_per_frame must be at least 0 and finite, got {self.persons_per_frame}")
 
     @property
     def num_frames(self) -> int:
-        """Frames in which persons are looked for."""
+        """The number of frames in which persons are detected."""
         return -(-max(1, round(self.seconds * self.frame_rate)) // self.stride)
 
     @property
     def num_segments(self) -> int:
-        """Segments of equal length."""
+        """The number of segments, which have equal length."""
         return max(1, round(self.seconds / self.segment_seconds))
 
     def num_state_clips(self, of_segment: int) -> int:
-        """Clips that a state network sees, where it sees `of_segment` of a segment."""
+        """Return the number of clips that a state network sees, with `of_segment` clips in each segment."""
         return self.num_frames if self.level == "frame" else of_segment * self.num_segments
 
 
 @dataclass(frozen=True)
 class NetworkCost:
-    """One network's share of a parse."""
+    """The computing of one network in a parse."""
 
     name: str  # "persons", "poses", "parts", "action", "states-head", ...
-    input_shape: tuple[int, ...]  # of one forward pass, without the batch
-    macs: int  # of one forward pass
+    input_shape: tuple[int, ...]  # shape of one forward pass, without the batch
+    macs: int  # multiply-accumulates of one forward pass
     passes: float  # forward passes for the video
 
     @property
     def total_macs(self) -> float:
-        """Of the whole video."""
+        """The multiply-accumulates for the whole video."""
         return self.macs * self.passes
 
 
 def forward_macs(net: nn.Module, shape: Sequence[int]) -> int:
-    """Multiply-accumulates of one forward pass.
+    """Count the multiply-accumulates of one forward pass.
 
     Args:
-        net: is not changed; nothing is computed, so that a network of any size is counted at once.
-        shape: of its input, batch first.
+        net: any network; it is not changed, and as nothing is computed, counting is fast for any size.
+        shape: shape of its input, batch first.
     """
-    twin = copy.deepcopy(net).eval().to("meta")
+    meta_net = copy.deepcopy(net).eval().to("meta")
     counter = FlopCounterMode(display=False)
     with counter, torch.no_grad():
-        twin(torch.empty(*shape, device="meta"))
+        meta_net(torch.empty(*shape, device="meta"))
     return int(counter.get_total_flops()) // 2
 
 
 def bundle_costs(bundle: StageBundle, video: VideoShape) -> tuple[NetworkCost, ...]:
-    """Every network of a bundle on a video, in the order of the stages."""
+    """Count the computing of every network of a bundle on a video, in the order of the stages."""
     persons, poses = bundle.persons, bundle.poses
     parts = bundle.parts.detector if isinstance(bundle.parts, PartFusion) else bundle.parts
     boxes = video.num_frames * video.persons_per_frame
@@ -131,12 +131,12 @@ def bundle_costs(bundle: StageBundle, video: VideoShape) -> tuple[NetworkCost, .
 
 
 def states_macs(states: StateRecognizer, video: VideoShape, *, crop: int | None = None) -> float:
-    """Multiply-accumulates of the state networks on a video, Table III's measure.
+    """Count the multiply-accumulates of the state networks on a video, the measure of Table III.
 
     Args:
         states: the networks of all part groups.
         video: the video.
-        crop: side of square clips, pixels; None takes the size that the networks see.
+        crop: side of square clips, pixels; None for the actual input size of the networks.
     """
     total = 0.0
     for member, _ in (member for classifier in states.classifiers.values() for member in classifier.members):
@@ -151,7 +151,7 @@ def _cost(name: str, net: nn.Module, shape: tuple[int, ...], passes: float) -> N
 
 
 def _detector_input(size: tuple[int, int], config: PersonsConfig, net: Yolof) -> tuple[int, ...]:
-    """(3, H, W) of a resized frame, padded to the detector's stride."""
+    """Return the shape (3, H, W) of a resized frame, padded to the detector's stride."""
     width, height = detector_resize_size(size[1], size[0], long_side=config.long_side, short_side=config.short_side)
     stride = net.config.stride
     return 3, -(-height // stride) * stride, -(-width // stride) * stride
@@ -160,20 +160,20 @@ def _detector_input(size: tuple[int, int], config: PersonsConfig, net: Yolof) ->
 def _clip_costs(
     name: str, classifier: Classifier, video: VideoShape, passes: Callable[[int], int]
 ) -> list[NetworkCost]:
-    """Of each network of an ensemble; the second and later ones have their number behind the name.
+    """Count the computing of each network of an ensemble; names of the second and later ones end with their position.
 
-    `passes` says how many clips of the video a network sees that sees so many of a segment.
+    `passes` converts the number of clips in a segment to the number of clips in the video.
     """
     costs = []
-    for number, (member, _) in enumerate(classifier.members, start=1):
+    for position, (member, _) in enumerate(classifier.members, start=1):
         shape = clip_shape(member.config, video.size, frames_first=isinstance(member.net, Tsn))
-        own_name = name if number == 1 else f"{name} ({number})"
-        costs.append(_cost(own_name, member.net, shape, passes(member.config.num_clips)))
+        member_name = name if position == 1 else f"{name} ({position})"
+        costs.append(_cost(member_name, member.net, shape, passes(member.config.num_clips)))
     return costs
 
 
 def _baseline_costs(net: Baseline, size: tuple[int, int], video: VideoShape) -> list[NetworkCost]:
-    """Of its frames, and of the boxes of each person in them."""
+    """Count the computing of the baseline for its frames, and for the boxes of each person in them."""
     frame, with_person = (_baseline_macs(net, size, num_persons) for num_persons in (0, 1))
     persons = video.num_frames * video.persons_per_frame
     return [
@@ -183,23 +183,23 @@ def _baseline_costs(net: Baseline, size: tuple[int, int], video: VideoShape) -> 
 
 
 def _baseline_macs(net: Baseline, size: tuple[int, int], num_persons: int) -> int:
-    """Of one frame of (height, width) with some persons; it is computed, for boxes have to be somewhere."""
-    twin = copy.deepcopy(net).eval().cpu()
+    """Count one frame of (height, width) with some persons; it is really computed, as boxes need positions."""
+    cpu_net = copy.deepcopy(net).eval().cpu()
     box = torch.tensor([0.0, 0.0, size[1], size[0]])
     persons = box.expand(num_persons, 4)
     parts = box.expand(num_persons, len(PARTS), 4)
     boxes = FrameBoxes.without_objects(persons, parts, torch.zeros(num_persons, dtype=torch.int64))
     counter = FlopCounterMode(display=False)
     with counter, torch.no_grad():
-        twin.frame_features(torch.zeros(1, 3, *size), boxes)
+        cpu_net.frame_features(torch.zeros(1, 3, *size), boxes)
     return int(counter.get_total_flops()) // 2
 
 
 def clip_shape(config: ClipConfig, size: tuple[int, int], *, frames_first: bool = False) -> tuple[int, ...]:
-    """What a clip of a video whose frames are `size` becomes for its network.
+    """Return the shape of a network's input for a clip from a video with frames of `size`.
 
     Returns:
-        (3, T, H, W), with `frames_first` (T, 3, H, W); with flow S stacks of it (S, 2 * num_fields, h, w).
+        (3, T, H, W), with `frames_first` (T, 3, H, W); with flow S stacks of fields (S, 2 * num_fields, h, w).
     """
     scale = config.short_side / min(size)
     height, width = (config.crop,) * 2 if config.crop else (int(side * scale + 0.5) for side in size)
@@ -210,12 +210,12 @@ def clip_shape(config: ClipConfig, size: tuple[int, int], *, frames_first: bool 
 
 
 def paper_costs(video: VideoShape, *, crop: int = 224, num_clips: int = 7) -> tuple[NetworkCost, ...]:
-    """The full-size networks on a video: YOLOF-R101, HRNet-W48 at 384x288 with flip test, seven ip-CSN-152.
+    """Count the full-size networks on a video: YOLOF-R101, HRNet-W48 at 384x288 with flip test, seven ip-CSN-152.
 
     Args:
         video: the video.
-        crop: side of the clips; 224 is the reading that fits Table III best, see docs/compute.md.
-        num_clips: in the video, and in each of its segments.
+        crop: side of the clips; 224 is the interpretation that agrees best with Table III, see docs/compute.md.
+        num_clips: clips in the video, and in each of its segments.
     """
     persons, parts = PersonsNumbers().stage(), PartsNumbers().stage()
     with torch.device("meta"):
@@ -233,7 +233,7 @@ def paper_costs(video: VideoShape, *, crop: int = 224, num_clips: int = 7) -> tu
 
 
 def costs_as_text(costs: Sequence[NetworkCost]) -> str:
-    """A table for a terminal, in G MAC and T FLOP."""
+    """Format a table for a terminal, in G MAC and T FLOP."""
     lines = [f"{'network':14} {'input':>16} {'G MAC':>10} {'passes':>8} {'T MAC':>10} {'T FLOP':>10}"]
     for cost in costs:
         shape = "x".join(map(str, cost.input_shape))
@@ -241,8 +241,8 @@ def costs_as_text(costs: Sequence[NetworkCost]) -> str:
             f"{cost.name:14} {shape:>16} {cost.macs / 1e9:10.3f} {cost.passes:8.1f} {_in_tera(cost.total_macs)}"
         )
     total = sum(cost.total_macs for cost in costs)
-    of_states = sum(cost.total_macs for cost in costs if cost.name.startswith("states-"))
-    lines += [f"{'all states':51} {_in_tera(of_states)}", f"{'all':51} {_in_tera(total)}"]
+    state_macs = sum(cost.total_macs for cost in costs if cost.name.startswith("states-"))
+    lines += [f"{'all states':51} {_in_tera(state_macs)}", f"{'all':51} {_in_tera(total)}"]
     return "\n".join(lines)
 
 

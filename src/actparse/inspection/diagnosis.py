@@ -1,4 +1,4 @@
-"""Every stage measured on a dataset with truth, and the score with each stage replaced by the truth."""
+"""Measurement of every stage on an annotated dataset, and of the score with each stage replaced by the truth."""
 
 from __future__ import annotations
 
@@ -30,42 +30,48 @@ from actparse.synth.causes import PERFORMER, rank_causes, usual_causes
 from actparse.synth.dataset import is_synthetic
 
 Progress = Callable[[int, int], None]
-MIN_PAIR_SHARE = 0.06  # of the box's longer side that a left and a right joint must lie apart to be told apart
-AREA_SHARE = 0.53  # of its box that a person covers, for OKS
+MIN_PAIR_SHARE = 0.06  # distance, in sides of the box (the longer one), from which left and right joints are distinct
+AREA_SHARE = 0.53  # share of its box that a person covers, for OKS
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Percent, but for the ROC scores (0..1), OKS (0..1) and switches (per 100 tracks); NaN where the data lack it."""
+    """The metrics of every stage and variant.
+
+    Values are percent, except ROC scores (0..1), OKS (0..1) and switches (per 100 tracks); NaN if the data lack the
+    truth for it.
+    """
 
     num_videos: int
     num_persons: int
-    prior_from: str  # the split that the commonest states were counted in
+    prior_from: str  # the split in which the most common states were counted
     stages: dict[str, float]
-    parts_by_class: dict[str, dict[str, float]]  # AP50 of each part, by way of finding it
+    parts_by_class: dict[str, dict[str, float]]  # AP50 of each part, by the source of the dots
     states: dict[str, dict[str, float]]  # accuracy by group: predicted, the prior, the ceiling of shared labels
     scores: dict[str, dict[str, float]]  # variant -> ROC score, video accuracy, mean correctness
-    causes: dict[str, dict[str, float]]  # how often the planted cause is first, and among two; SynthTPS alone
+    causes: dict[
+        str, dict[str, float]
+    ]  # how often the planted cause is ranked first, or in the first two; only SynthTPS
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; a figure that is not there is null."""
+        """Return plain values for JSON; a missing metric is null."""
         return {key: without_nan(value) for key, value in asdict(self).items()}
 
     def to_text(self) -> str:
-        """A table for a terminal."""
+        """Format a table for a terminal."""
         lines = [f"{self.num_videos} videos, {self.num_persons} persons in evaluated frames", ""]
         lines += [f"{name:44} {value:8.2f}" for name, value in self.stages.items()]
         lines += ["", _row("state accuracy, %", GROUPS)]
-        lines += [_row(name, [f"{figures[g]:.1f}" for g in GROUPS]) for name, figures in self.states.items()]
+        lines += [_row(name, [f"{metrics[g]:.1f}" for g in GROUPS]) for name, metrics in self.states.items()]
         lines += [f"  (the commonest states were counted in the split {self.prior_from})", ""]
         lines += [_row("score", ("ROC", "video %", "mean PSC"))]
-        for name, figures in self.scores.items():
-            values = (figures["roc_score"], 100 * figures["video_accuracy"], figures["mean_correctness"])
+        for name, metrics in self.scores.items():
+            values = (metrics["roc_score"], 100 * metrics["video_accuracy"], metrics["mean_correctness"])
             lines.append(_row(name, [f"{values[0]:.4f}", f"{values[1]:.1f}", f"{values[2]:.4f}"]))
         if self.causes:
             lines += ["", _row("planted cause of videos with the right action, %", ("videos", "first", "of two"))]
-        for name, figures in self.causes.items():
-            cells = [f"{figures['videos']:.0f}", f"{figures['first']:.1f}", f"{figures['first_two']:.1f}"]
+        for name, metrics in self.causes.items():
+            cells = [f"{metrics['videos']:.0f}", f"{metrics['first']:.1f}", f"{metrics['first_two']:.1f}"]
             lines.append(_row(name, cells))
         return "\n".join(lines)
 
@@ -86,16 +92,16 @@ def diagnose(
     """Parse a split and measure every stage.
 
     Args:
-        parser: what is measured.
+        parser: the parser to measure.
         root: a dataset in Kinetics-TPS's folders.
         split: one of its splits.
-        weights: the parser's bundle, where the part detector without dots may lie.
-        limit: the first so many videos alone.
-        progress: called with the videos done and the videos in all.
+        weights: the parser's bundle, which may contain a part detector without dots.
+        limit: only the first videos, at most this many.
+        progress: called with the number of finished videos and that of all videos.
 
     Raises:
-        ConfigError: the parser passes over frames that are evaluated.
-        DataError: the dataset is not there, or the split holds no video.
+        ConfigError: the parser skips frames that are evaluated.
+        DataError: the dataset does not exist, or the split contains no video.
     """
     if EVALUATED_STRIDE % parser.config.stride:
         raise ConfigError(f"diagnose: stride must divide {EVALUATED_STRIDE}, got {parser.config.stride}")
@@ -105,51 +111,51 @@ def diagnose(
         raise DataError(f"{root}: the split {split} must hold at least one video, got none")
     without_dots = load_parts_without_dots(weights, device=str(parser.parts.device))
     findings = []
-    for number, record in enumerate(records, start=1):
+    for num_done, record in enumerate(records, start=1):
         findings.append(examine_video(parser, record, without_dots))
         if progress:
-            progress(number, len(records))
+            progress(num_done, len(records))
     prior_split = "train" if "train" in dataset.splits else split
     prior = prior_states(dataset.videos(prior_split))
     return Diagnosis(
         num_videos=len(findings),
         num_persons=sum(len(frame.persons) for video in findings for frame in video.truth),
         prior_from=prior_split,
-        stages=_stage_figures(findings),
-        parts_by_class={name: _parts(findings, name).ap50_by_class for name in _part_ways(findings)},
-        states=_state_figures(findings, prior),
-        scores=_score_figures(findings, prior),
-        causes=_cause_figures(findings) if is_synthetic(root) else {},
+        stages=_stage_metrics(findings),
+        parts_by_class={source: _parts(findings, source).ap50_by_class for source in _dot_sources(findings)},
+        states=_state_metrics(findings, prior),
+        scores=_score_metrics(findings, prior),
+        causes=_cause_metrics(findings) if is_synthetic(root) else {},
     )
 
 
-def _part_ways(findings: Sequence[VideoFindings]) -> list[str]:
-    return [name for name in ("dots", "no dots", "true dots") if all(name in video.parts for video in findings)]
+def _dot_sources(findings: Sequence[VideoFindings]) -> list[str]:
+    return [source for source in ("dots", "no dots", "true dots") if all(source in video.parts for video in findings)]
 
 
-def _parts(findings: Sequence[VideoFindings], way: str) -> Any:
+def _parts(findings: Sequence[VideoFindings], source: str) -> Any:
     truth = [frame for video in findings for frame in video.true_parts]
-    return average_precision(truth, [frame for video in findings for frame in video.parts[way]], PARTS)
+    return average_precision(truth, [frame for video in findings for frame in video.parts[source]], PARTS)
 
 
-def _stage_figures(findings: Sequence[VideoFindings]) -> dict[str, float]:
+def _stage_metrics(findings: Sequence[VideoFindings]) -> dict[str, float]:
     persons = average_precision(
         [frame for video in findings for frame in video.true_persons],
         [frame for video in findings for frame in video.persons],
         ("person",),
     )
-    figures = {"persons AP50": persons.ap50, "persons AP": persons.ap, **_pose_figures(findings)}
+    metrics = {"persons AP50": persons.ap50, "persons AP": persons.ap, **_pose_metrics(findings)}
     names = {"dots": "parts AP50, dots", "no dots": "parts AP50, no dots", "true dots": "parts AP50, dots of the truth"}
-    for way in _part_ways(findings):
-        figures[f"{names[way]} (true person boxes)"] = _parts(findings, way).ap50
-    switches = [identity_switches(video.tracked) for video in findings]
-    tracks = sum(found.tracks for found in switches)
-    figures["identity switches per 100 tracks"] = 100 * sum(found.switches for found in switches) / max(tracks, 1)
-    figures["video accuracy"] = _accuracy([video.parse for video in findings], findings)
-    of_clips = [video.pcf_parse for video in findings if video.pcf_parse is not None]
-    if of_clips:
-        figures["video accuracy, clips alone (PCF)"] = _accuracy(of_clips, findings)
-    return figures
+    for source in _dot_sources(findings):
+        metrics[f"{names[source]} (true person boxes)"] = _parts(findings, source).ap50
+    counts = [identity_switches(video.tracked) for video in findings]
+    tracks = sum(count.tracks for count in counts)
+    metrics["identity switches per 100 tracks"] = 100 * sum(count.switches for count in counts) / max(tracks, 1)
+    metrics["video accuracy"] = _accuracy([video.parse for video in findings], findings)
+    pcf_parses = [video.pcf_parse for video in findings if video.pcf_parse is not None]
+    if pcf_parses:
+        metrics["video accuracy, clips alone (PCF)"] = _accuracy(pcf_parses, findings)
+    return metrics
 
 
 def _accuracy(parses: Sequence[VideoParse], findings: Sequence[VideoFindings]) -> float:
@@ -157,50 +163,52 @@ def _accuracy(parses: Sequence[VideoParse], findings: Sequence[VideoFindings]) -
     return 100 * float(np.mean([parse.action == video.record.action for parse, video in pairs]))
 
 
-def _pose_figures(findings: Sequence[VideoFindings]) -> dict[str, float]:
+def _pose_metrics(findings: Sequence[VideoFindings]) -> dict[str, float]:
     poses = [frame for video in findings for frame in video.true_poses]
     if not any((keypoints[..., 2] > 0).any() for keypoints, _ in poses):
         return {}
     end_to_end = keypoint_average_precision(poses, [frame for video in findings for frame in video.poses])
     true = np.concatenate([keypoints for keypoints, _ in poses])  # (N, 17, 3)
     boxes = np.concatenate([box for _, box in poses])  # (N, 4)
-    found = np.concatenate([keypoints for video in findings for keypoints in video.poses_on_truth])
+    predicted = np.concatenate([keypoints for video in findings for keypoints in video.poses_on_truth])
     sides = boxes[:, 2:] - boxes[:, :2]
-    tellable = true.copy()
+    distinct = true.copy()
     for left, right in KEYPOINT_PAIRS:
         apart = np.hypot(*(true[:, left, :2] - true[:, right, :2]).T) >= MIN_PAIR_SHARE * sides.max(axis=1)
-        tellable[~apart, left, 2] = 0
-        tellable[~apart, right, 2] = 0
+        distinct[~apart, left, 2] = 0
+        distinct[~apart, right, 2] = 0
     return {
         "keypoints OKS AP": end_to_end.ap,
         "keypoints OKS AP50": end_to_end.ap50,
-        "keypoints mean OKS (true person boxes)": float(np.nanmean(oks(found, true, AREA_SHARE * sides.prod(axis=1)))),
-        "keypoints PCK .05 (true person boxes)": 100 * pck(found, true, sides.max(axis=1)),
-        "left/right swap rate (true person boxes)": 100 * swap_rate(found, tellable),
+        "keypoints mean OKS (true person boxes)": float(
+            np.nanmean(oks(predicted, true, AREA_SHARE * sides.prod(axis=1)))
+        ),
+        "keypoints PCK .05 (true person boxes)": 100 * pck(predicted, true, sides.max(axis=1)),
+        "left/right swap rate (true person boxes)": 100 * swap_rate(predicted, distinct),
     }
 
 
-def _state_figures(
+def _state_metrics(
     findings: Sequence[VideoFindings], prior: Mapping[str, Mapping[str, str]]
 ) -> dict[str, dict[str, float]]:
-    predicted, alike = "predicted, each person", "predicted, shared by all (PCF)"
+    predicted, pcf = "predicted, each person", "predicted, shared by all (PCF)"
     commonest, best = "commonest of the predicted action", "best label shared by all"
     reads_clips = all(video.pcf_parse is not None for video in findings)
-    counted = {name: StateAccuracy() for name in (predicted, alike, commonest, best) if name != alike or reads_clips}
+    accuracies = {name: StateAccuracy() for name in (predicted, pcf, commonest, best) if name != pcf or reads_clips}
     for video in findings:
         for row in video.predicted_states(Variant.PREDICTED):
-            counted[predicted].add(*row)
+            accuracies[predicted].add(*row)
         for row in video.predicted_states(Variant.SEGMENT_STATES) if reads_clips else ():
-            counted[alike].add(*row)
+            accuracies[pcf].add(*row)
         shared = shared_states(video.state_rows())
-        known = prior.get(video.parse.action, {})
+        prior_of_action = prior.get(video.parse.action, {})
         for segment, part, state in video.state_rows():
-            counted[commonest].add(part, state, known.get(part))
-            counted[best].add(part, state, shared[segment][part])
-    return {name: accuracy.by_group() for name, accuracy in counted.items()}
+            accuracies[commonest].add(part, state, prior_of_action.get(part))
+            accuracies[best].add(part, state, shared[segment][part])
+    return {name: accuracy.by_group() for name, accuracy in accuracies.items()}
 
 
-def _score_figures(
+def _score_metrics(
     findings: Sequence[VideoFindings], prior: Mapping[str, Mapping[str, str]]
 ) -> dict[str, dict[str, float]]:
     truth = TpsFiles(
@@ -212,9 +220,9 @@ def _score_figures(
 
 def _variants(findings: Sequence[VideoFindings]) -> list[Variant]:
     needed = {Variant.NO_DOTS: "no dots", Variant.TRUE_DOTS: "true dots"}
-    ways = _part_ways(findings)
-    left_out = set() if all(video.pcf_parse is not None for video in findings) else {Variant.SEGMENT_STATES}
-    return [v for v in Variant if v not in left_out and (v not in needed or needed[v] in ways)]
+    sources = _dot_sources(findings)
+    omitted = set() if all(video.pcf_parse is not None for video in findings) else {Variant.SEGMENT_STATES}
+    return [v for v in Variant if v not in omitted and (v not in needed or needed[v] in sources)]
 
 
 def _score(
@@ -235,8 +243,8 @@ def _action(video: VideoFindings, variant: Variant) -> str:
     return video.parse.action
 
 
-def _cause_figures(findings: Sequence[VideoFindings]) -> dict[str, dict[str, float]]:
-    """How often the cause that the generator planted is ranked first, and first or second, by way of ranking it."""
+def _cause_metrics(findings: Sequence[VideoFindings]) -> dict[str, dict[str, float]]:
+    """Measure how often each ranking has the planted cause of the action first, and among the first two."""
     ours, pcf, usual = Hits(), Hits(), Hits()
     for video in findings:
         cause = rank_causes(video.record.action, _performer_states(video))[0]
@@ -257,6 +265,6 @@ def _cause_figures(findings: Sequence[VideoFindings]) -> dict[str, dict[str, flo
 
 
 def _performer_states(video: VideoFindings) -> list[dict[str, str]]:
-    """Part -> state of the person whom the scene was made about, in the evaluated frames."""
+    """Return part -> state of the scene's main person, in the evaluated frames."""
     persons = (person for frame in video.truth for person in frame.persons if person.identity == PERFORMER)
     return [{name: part.state for name, part in person.parts.items()} for person in persons]

@@ -1,4 +1,4 @@
-"""One video of a diagnosis: its truth, what each stage found, and its predictions with a stage's truth put in."""
+"""One video of a diagnosis: its truth, the results of each stage, and predictions with one stage replaced by truth."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from actparse.video.decode import read_frames
 
 Boxes = NDArray[np.float32]
 Found = tuple[Boxes, NDArray[np.float32]]  # part boxes (n, 10, 4) and scores (n, 10)
-HUMAN_IOU = 0.5  # of a found and a true person that are the same
+HUMAN_IOU = 0.5  # a predicted and a true person match from this overlap
 
 
 class Variant(Enum):
-    """What is predicted and what is taken from the truth."""
+    """The combinations of predicted and true results."""
 
     PREDICTED = "everything predicted"
     SEGMENT_STATES = "PCF alone: clips, states shared by all"
@@ -44,11 +44,11 @@ class Variant(Enum):
 
 @dataclass(frozen=True)
 class VideoFindings:
-    """Evaluated frames of one video, in order; lists have one entry for each of them."""
+    """The truth and the results in the evaluated frames of one video; lists have one entry for each frame, in order."""
 
     record: VideoRecord
     parse: VideoParse
-    pcf_parse: VideoParse | None  # without tracks: the action from clips, states shared by all of a segment
+    pcf_parse: VideoParse | None  # without tracks: the action from clips, states shared by all persons of a segment
     sampled: list[FrameParse]
     truth: list[FrameTruth]
     segment_of: list[int]
@@ -56,14 +56,14 @@ class VideoFindings:
     persons: list[Detections]
     true_poses: list[tuple[Boxes, Boxes]]  # keypoints (n, 17, 3) and boxes (n, 4)
     poses: list[tuple[Boxes, Boxes]]  # keypoints (n, 17, 3) and scores (n,)
-    poses_on_truth: list[Boxes]  # keypoints (n, 17, 3) found in true boxes
+    poses_on_truth: list[Boxes]  # keypoints (n, 17, 3) estimated in true boxes
     true_parts: list[Detections]
-    parts: dict[str, list[Detections]]  # "dots", "no dots", "true dots": found in true boxes
-    found_parts: dict[str, list[Found]]  # the same, person by person; "predicted no dots" in found boxes
+    parts: dict[str, list[Detections]]  # "dots", "no dots", "true dots": detected in true boxes
+    found_parts: dict[str, list[Found]]  # the same for each person; "predicted no dots": detected in predicted boxes
     tracked: list[TrackedFrame]
 
     def state_rows(self) -> list[tuple[int, str, str]]:
-        """(segment, part, true state) of every annotated part."""
+        """Return (segment, part, true state) of every annotated part."""
         return [
             (segment, name, part.state)
             for segment, frame in zip(self.segment_of, self.truth, strict=True)
@@ -72,90 +72,91 @@ class VideoFindings:
         ]
 
     def predicted_states(self, variant: Variant) -> Iterator[tuple[str, str, str | None]]:
-        """(part, true state, predicted state) of every annotated part; an unfound person has those of the segment."""
-        for number, frame in enumerate(self.truth):
-            states = self._states_of_truth(number, variant)
-            for person, found in zip(frame.persons, states, strict=True):
-                yield from ((name, part.state, found.get(name)) for name, part in person.parts.items())
+        """Yield (part, true state, predicted state) of every annotated part.
 
-    def _states_of_truth(self, number: int, variant: Variant) -> list[Mapping[str, str]]:
-        """What is predicted of each true person of a frame."""
-        truth, found = self.truth[number].persons, self.sampled[number].persons
-        states = [self._shared_states(number)] * len(truth)
+        A person that was not detected has the states of the segment.
+        """
+        for row, frame in enumerate(self.truth):
+            states_by_person = self._states_of_truth(row, variant)
+            for person, states in zip(frame.persons, states_by_person, strict=True):
+                yield from ((name, part.state, states.get(name)) for name, part in person.parts.items())
+
+    def _states_of_truth(self, row: int, variant: Variant) -> list[Mapping[str, str]]:
+        """Return the predicted states of each true person of a frame."""
+        truth, predicted = self.truth[row].persons, self.sampled[row].persons
+        states = [self._shared_states(row)] * len(truth)
         if variant is not Variant.SEGMENT_STATES:
-            pairs = match_persons([p.box for p in truth], [list(p.box) for p in found], HUMAN_IOU)
-            for true, at in pairs.items():
-                states[true] = states_of(found[at])
+            pairs = match_persons([p.box for p in truth], [list(p.box) for p in predicted], HUMAN_IOU)
+            for true_index, predicted_index in pairs.items():
+                states[true_index] = states_of(predicted[predicted_index])
         return states
 
-    def _shared_states(self, number: int) -> Mapping[str, str]:
+    def _shared_states(self, row: int) -> Mapping[str, str]:
         parse = self.pcf_parse or self.parse
-        return parse.segments[self.segment_of[number]].states
+        return parse.segments[self.segment_of[row]].states
 
     def true_frames(self) -> dict[str, Any]:
-        """The truth in the evaluator's form."""
+        """Return the truth in the evaluator's form."""
         return {
             frame_name(sampled.index): true_humans(true) for sampled, true in zip(self.sampled, self.truth, strict=True)
         }
 
     def frames(self, variant: Variant, prior: Mapping[str, str]) -> dict[str, Any]:
-        """The predictions of a variant in the evaluator's form; `prior` is part -> state."""
+        """Return the predictions of a variant in the evaluator's form; `prior` is part -> state."""
         shared = shared_states(self.state_rows()) if variant is Variant.SHARED_STATES else {}
         result = {}
-        for number, sampled in enumerate(self.sampled):
-            same: dict[Variant, Mapping[str, str]] = {  # for all persons of the frame
+        for row, sampled in enumerate(self.sampled):
+            states_of_all: dict[Variant, Mapping[str, str]] = {  # the same for all persons of the frame
                 Variant.PRIOR: prior,
-                Variant.SHARED_STATES: shared.get(self.segment_of[number], {}),
-                Variant.SEGMENT_STATES: self._shared_states(number),
+                Variant.SHARED_STATES: shared.get(self.segment_of[row], {}),
+                Variant.SEGMENT_STATES: self._shared_states(row),
             }
-            persons = self._persons(number, variant)
-            humans = [_human(box, parts, same.get(variant, own)) for box, parts, own in persons]
-            self._put_truth(number, humans, variant)
+            persons = self._persons(row, variant)
+            humans = [_human(box, parts, states_of_all.get(variant, states)) for box, parts, states in persons]
+            self._replace_by_truth(row, humans, variant)
             result[frame_name(sampled.index)] = {"humans": humans}
         return result
 
-    def _persons(self, number: int, variant: Variant) -> list[tuple[Any, Boxes, Mapping[str, str]]]:
-        """Box, part boxes (10, 4) and states of each person that a variant has in a frame."""
+    def _persons(self, row: int, variant: Variant) -> list[tuple[Any, Boxes, Mapping[str, str]]]:
+        """Return box, part boxes (10, 4) and states of each person that a variant has in a frame."""
         if variant in (Variant.TRUE_PERSONS, Variant.TRUE_DOTS):
-            way = "dots" if variant is Variant.TRUE_PERSONS else "true dots"
-            people = [person.box for person in self.truth[number].persons]
-            return list(
-                zip(people, self.found_parts[way][number][0], self._states_of_truth(number, variant), strict=True)
-            )
-        persons = self.sampled[number].persons
+            source = "dots" if variant is Variant.TRUE_PERSONS else "true dots"
+            boxes = [person.box for person in self.truth[row].persons]
+            return list(zip(boxes, self.found_parts[source][row][0], self._states_of_truth(row, variant), strict=True))
+        persons = self.sampled[row].persons
         if variant is Variant.NO_DOTS:
-            parts = self.found_parts["predicted no dots"][number][0]
+            parts = self.found_parts["predicted no dots"][row][0]
         else:
             parts = np.array([[q.box for q in p.parts] for p in persons], np.float32).reshape(-1, len(PARTS), 4)
-        return [(person.box, boxes, states_of(person)) for person, boxes in zip(persons, parts, strict=True)]
+        return [(person.box, part_boxes, states_of(person)) for person, part_boxes in zip(persons, parts, strict=True)]
 
-    def _put_truth(self, number: int, humans: list[dict[str, Any]], variant: Variant) -> None:
+    def _replace_by_truth(self, row: int, humans: list[dict[str, Any]], variant: Variant) -> None:
         """Write true part boxes or true states into the predicted persons that match a true one."""
         if variant not in (Variant.TRUE_PARTS, Variant.TRUE_STATES):
             return
-        persons = self.truth[number].persons
+        persons = self.truth[row].persons
         pairs = match_persons([p.box for p in persons], [human["box"] for human in humans], HUMAN_IOU)
-        for true, found in pairs.items():
-            for name, part in persons[true].parts.items():
+        for true_index, predicted_index in pairs.items():
+            for name, part in persons[true_index].parts.items():
                 if variant is Variant.TRUE_PARTS:
-                    humans[found]["parts"][name]["box"] = [list(part.box)]
+                    humans[predicted_index]["parts"][name]["box"] = [list(part.box)]
                 else:
-                    humans[found]["parts"][name]["verb"] = [part.state]
+                    humans[predicted_index]["parts"][name]["verb"] = [part.state]
 
 
 def states_of(person: PersonParse) -> dict[str, str]:
-    """Part -> state of a parsed person."""
+    """Return part -> state of a parsed person."""
     return {part.name: part.state for part in person.parts if part.state is not None}
 
 
-def _human(box: Any, parts: Boxes, states: Mapping[str, str]) -> dict[str, Any]:
-    boxes = [[float(value) for value in row] for row in parts]
-    made = {name: {"box": [boxes[k]], "verb": [states.get(name, "none")]} for k, name in enumerate(PARTS)}
-    return {"box": [float(value) for value in box], "parts": made}
+def _human(box: Any, part_boxes: Boxes, states: Mapping[str, str]) -> dict[str, Any]:
+    boxes = [[float(value) for value in part_box] for part_box in part_boxes]
+    parts = {name: {"box": [boxes[k]], "verb": [states.get(name, "none")]} for k, name in enumerate(PARTS)}
+    return {"box": [float(value) for value in box], "parts": parts}
 
 
 def examine_video(parser: Parser, record: VideoRecord, without_dots: PartDetector | None) -> VideoFindings:
-    """Parse a video and run its stages on the truth, too.
+    """Parse a video, and also run its stages on the truth.
 
     Raises:
         DataError: the video has no annotated frame.
@@ -173,14 +174,14 @@ def examine_video(parser: Parser, record: VideoRecord, without_dots: PartDetecto
     keypoints = [_keypoints(frame) for frame in truth]
     has_keypoints = all(person.keypoints is not None for frame in truth for person in frame.persons)
     poses = parser.poses.estimate(images, boxes)
-    found = {"dots": parser.parts.detect(images, boxes, poses)}
+    found_parts = {"dots": parser.parts.detect(images, boxes, poses)}
     if has_keypoints:
-        found["true dots"] = parser.parts.detect(images, boxes, list(map(true_keypoints, truth)))
+        found_parts["true dots"] = parser.parts.detect(images, boxes, list(map(true_keypoints, truth)))
     if without_dots is not None:
-        found["no dots"] = without_dots.detect(images, boxes, poses)
-        own = [_boxes([person.box for person in frame.persons]) for frame in sampled]
-        own_poses = [_poses(frame) for frame in sampled]
-        found["predicted no dots"] = without_dots.detect(images, own, own_poses)
+        found_parts["no dots"] = without_dots.detect(images, boxes, poses)
+        predicted_boxes = [_boxes([person.box for person in frame.persons]) for frame in sampled]
+        predicted_poses = [_poses(frame) for frame in sampled]
+        found_parts["predicted no dots"] = without_dots.detect(images, predicted_boxes, predicted_poses)
     starts = [segment.first_frame for segment in parse.segments]
     return VideoFindings(
         record=record,
@@ -195,24 +196,24 @@ def examine_video(parser: Parser, record: VideoRecord, without_dots: PartDetecto
         poses=[(_poses(frame), _scores(frame)) for frame in sampled],
         poses_on_truth=poses,
         true_parts=[annotated_parts(frame) for frame in truth],
-        parts={way: [part_detections(*pair) for pair in rows] for way, rows in found.items()},
-        found_parts=found,
+        parts={source: [part_detections(*pair) for pair in pairs] for source, pairs in found_parts.items()},
+        found_parts=found_parts,
         tracked=[_tracked(true, frame) for true, frame in zip(truth, sampled, strict=True)],
     )
 
 
-def _boxes(rows: Sequence[Sequence[float]]) -> Boxes:
-    return np.array(rows, np.float32).reshape(-1, 4)
+def _boxes(boxes: Sequence[Sequence[float]]) -> Boxes:
+    return np.array(boxes, np.float32).reshape(-1, 4)
 
 
 def _keypoints(frame: FrameTruth) -> Boxes:
     none = np.zeros((NUM_KEYPOINTS, 3), np.float32)
-    rows = [none if person.keypoints is None else person.keypoints for person in frame.persons]
-    return np.array(rows, np.float32).reshape(-1, NUM_KEYPOINTS, 3)
+    keypoints = [none if person.keypoints is None else person.keypoints for person in frame.persons]
+    return np.array(keypoints, np.float32).reshape(-1, NUM_KEYPOINTS, 3)
 
 
 def true_keypoints(frame: FrameTruth) -> Boxes:
-    """(n, 17, 3) x, y and confidence of the annotated persons' keypoints: 1 where one is labelled, 0 elsewhere."""
+    """Return the annotated persons' keypoints (n, 17, 3): x, y and confidence, 1 for a labelled one and 0 otherwise."""
     keypoints = _keypoints(frame)
     return np.concatenate((keypoints[..., :2], (keypoints[..., 2:] > 0).astype(np.float32)), axis=2)
 
@@ -222,9 +223,9 @@ def _poses(frame: FrameParse) -> Boxes:
 
 
 def _scores(frame: FrameParse) -> Boxes:
-    """COCO's score of a pose: the box's times the mean confidence of its keypoints."""
-    rows = [person.score * float(np.mean([c for _, _, c in person.keypoints])) for person in frame.persons]
-    return np.array(rows, np.float32)
+    """Return COCO's score of each pose: the box's score times the mean confidence of the keypoints."""
+    scores = [person.score * float(np.mean([c for _, _, c in person.keypoints])) for person in frame.persons]
+    return np.array(scores, np.float32)
 
 
 def _detections(boxes: Boxes) -> Detections:
@@ -238,18 +239,18 @@ def _persons(frame: FrameParse) -> Detections:
 
 
 def annotated_parts(frame: FrameTruth) -> Detections:
-    """The annotated part boxes of a frame, with a state or without, labelled by the part."""
-    rows = [(box, PART_INDEX[name]) for person in frame.persons for name, box in person.part_boxes().items()]
-    boxes = _boxes([box for box, _ in rows])
-    return Detections(boxes, np.ones(len(rows), np.float32), np.array([label for _, label in rows], np.int64))
+    """Return the annotated part boxes of a frame, with or without a state, labelled by the part."""
+    pairs = [(box, PART_INDEX[name]) for person in frame.persons for name, box in person.part_boxes().items()]
+    boxes = _boxes([box for box, _ in pairs])
+    return Detections(boxes, np.ones(len(pairs), np.float32), np.array([label for _, label in pairs], np.int64))
 
 
 def part_detections(boxes: Boxes, scores: NDArray[np.float32]) -> Detections:
-    """Found part boxes (n, 10, 4) of the persons of a frame and their scores (n, 10), labelled by the part."""
+    """Return detections, labelled by the part, of part boxes (n, 10, 4) and scores (n, 10) of a frame's persons."""
     labels = np.tile(np.arange(len(PARTS)), len(boxes))
     return Detections(boxes.reshape(-1, 4), scores.reshape(-1), labels)
 
 
-def _tracked(true: FrameTruth, found: FrameParse) -> TrackedFrame:
-    known = {person.identity: person.box for person in true.persons if person.identity is not None}
-    return TrackedFrame(known, {person.track_id: person.box for person in found.persons})
+def _tracked(true: FrameTruth, predicted: FrameParse) -> TrackedFrame:
+    true_boxes = {person.identity: person.box for person in true.persons if person.identity is not None}
+    return TrackedFrame(true_boxes, {person.track_id: person.box for person in predicted.persons})

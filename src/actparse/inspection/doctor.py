@@ -1,4 +1,4 @@
-"""What this installation is: versions, devices, codecs, where weights and caches lie, and what to do where it lacks."""
+"""A report on this installation: versions, devices, codecs, folders of weights and caches, and fixes for problems."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MALICIOUS = {"lightning": ("2.6.2", "2.6.3")}  # releases that carried malware: 
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report; `fix` says what to do, and is empty where all is well."""
+    """One line of the report; `fix` tells the user what to do, and is empty if there is no problem."""
 
     topic: str
     text: str
@@ -45,7 +45,7 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-    """Look at the installation; nothing is changed."""
+    """Inspect the installation without changing anything."""
     return [
         Finding("python", f"{platform.python_version()} on {platform.platform()}"),
         *map(_package, PACKAGES),
@@ -58,29 +58,29 @@ def examine() -> list[Finding]:
 
 def _package(name: str) -> Finding:
     try:
-        found = version(name)
+        installed = version(name)
     except PackageNotFoundError:
         extra = {"lightning": "train", "openvino": "openvino"}.get(name)
         if extra is None:
             return Finding(name, "missing", f"pip install {name}")
         return Finding(name, f"not installed (optional: pip install 'actparse[{extra}]')")
-    if found in MALICIOUS.get(name, ()):
-        return Finding(name, f"{found} is a malicious release", f"pip install --upgrade {name}")
-    return Finding(name, found)
+    if installed in MALICIOUS.get(name, ()):
+        return Finding(name, f"{installed} is a malicious release", f"pip install --upgrade {name}")
+    return Finding(name, installed)
 
 
 def _devices() -> list[Finding]:
     threads = f"{torch.get_num_threads()} threads of {os.cpu_count()} processors"
     fast = "bfloat16" if computes_bfloat16("cpu") else "float32"
-    found = [Finding("cpu", f"{threads}, computes in {fast}")]
+    findings = [Finding("cpu", f"{threads}, computes in {fast}")]
     if torch.cuda.is_available():
         names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-        found.append(Finding("cuda", ", ".join(names)))
+        findings.append(Finding("cuda", ", ".join(names)))
     elif torch.version.cuda:
-        found.append(Finding("cuda", "torch was built for it but sees no GPU", "check the driver with nvidia-smi"))
+        findings.append(Finding("cuda", "torch was built for it but sees no GPU", "check the driver with nvidia-smi"))
     else:
-        found.append(Finding("cuda", "none (a CPU build of torch)"))
-    return found
+        findings.append(Finding("cuda", "none (a CPU build of torch)"))
+    return findings
 
 
 def _codecs() -> list[Finding]:

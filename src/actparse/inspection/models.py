@@ -1,4 +1,4 @@
-"""The bundles of weights on this machine: what is in each, what it can say, what it was trained on, what it reaches."""
+"""The bundles of weights on this machine: networks, actions, states, training data and metrics of each."""
 
 from __future__ import annotations
 
@@ -12,52 +12,52 @@ from actparse.core.vocabulary import PARTS
 from actparse.stages.loading import bundle_folder, bundle_name, bundled_names
 from actparse.weights.bundle import NetworkFile, load_network
 
-CARD_FILE = "README.md"  # beside the networks: a table of facts and a listing of figures
+CARD_FILE = "README.md"  # beside the networks: a table of facts and a list of metrics
 FACT = re.compile(r"^\|\s*([a-z][a-z ]*?)\s*\|\s*(.+?)\s*\|$", re.MULTILINE)
-FIGURE = re.compile(r"^(\S+(?: \S+)*) {2,}(\d+\.\d+)$", re.MULTILINE)  # a line of `actparse diagnose` with one number
+FIGURE = re.compile(r"^(\S+(?: \S+)*) {2,}(\d+\.\d+)$", re.MULTILINE)  # a line of `actparse diagnose` with one value
 SCORE = re.compile(r"^everything predicted +(\d\.\d+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class NetworkFacts:
-    """One network of a bundle."""
+    """The facts of one network of a bundle."""
 
     kind: str  # "persons", "poses", ...
     num_parameters: int
-    num_bytes: int  # of its file
+    num_bytes: int  # size of its file
     sha256: str
-    metrics: dict[str, Any]  # what its training measured on held-out data
+    metrics: dict[str, Any]  # measured in its training, on held-out data
 
 
 @dataclass(frozen=True)
 class Model:
-    """A bundle of networks."""
+    """The facts of a bundle of networks."""
 
     name: str
     folder: Path
     networks: tuple[NetworkFacts, ...]
     actions: tuple[str, ...]
-    states: dict[str, tuple[str, ...]]  # part -> what it can be said to do, each person by itself; empty without tracks
-    facts: dict[str, str]  # of the model card: "data", "training", ...; empty without a card
-    figures: dict[str, float]  # of the model card, as `actparse diagnose` prints them
+    states: dict[str, tuple[str, ...]]  # part -> possible states, individual for each person; empty without tracks
+    facts: dict[str, str]  # from the model card: "data", "training", ...; empty without a card
+    figures: dict[str, float]  # metrics from the model card, as `actparse diagnose` prints them
 
     @property
     def num_parameters(self) -> int:
-        """Of all networks."""
+        """The number of parameters of all networks."""
         return sum(network.num_parameters for network in self.networks)
 
     @property
     def num_bytes(self) -> int:
-        """Of all files of networks."""
+        """The size of all network files."""
         return sum(network.num_bytes for network in self.networks)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """Return plain values for JSON."""
         totals = {"num_parameters": self.num_parameters, "num_bytes": self.num_bytes}
         return {**asdict(self), "folder": str(self.folder), **totals}
 
     def to_text(self) -> str:
-        """For a person to read."""
+        """Return a readable summary."""
         lines = [
             f"{self.name}: {len(self.networks)} networks, {self.num_parameters / 1e6:.1f} M parameters, "
             f"{self.num_bytes / 1e6:.1f} MB, {self.folder}",
@@ -66,22 +66,22 @@ class Model:
         states = sorted({state for states in self.states.values() for state in states})
         lines += [f"  states ({len(states)}): {', '.join(states)}"] if states else []
         lines += [f"  trained on: {self.facts['data']}"] if "data" in self.facts else []
-        lines += [f"  {name}: {figure}" for name, figure in self.figures.items()]
+        lines += [f"  {name}: {metric}" for name, metric in self.figures.items()]
         return "\n".join(lines)
 
 
 def find_models(folders: Sequence[Path] = ()) -> list[Model]:
-    """The bundles that the package ships, and those of `folders`.
+    """Describe the bundles that the package ships, and those of `folders`.
 
     Raises:
-        WeightsError: a folder is no bundle, or a file in it is damaged.
+        WeightsError: a folder is not a bundle, or a file in it is damaged.
     """
-    named: list[str | Path] = [*bundled_names(), *folders]
-    return [describe(weights) for weights in named]
+    bundles: list[str | Path] = [*bundled_names(), *folders]
+    return [describe(weights) for weights in bundles]
 
 
 def describe(weights: str | Path) -> Model:
-    """What there is to say of a bundled name or a bundle's folder.
+    """Describe a bundle, given by a bundled name or by its folder.
 
     Raises:
         WeightsError: it is neither, or a file in it is damaged.
@@ -91,6 +91,7 @@ def describe(weights: str | Path) -> Model:
     by_kind = {file.kind: file for file in files.values()}
     card = folder / CARD_FILE
     text = card.read_text(encoding="utf-8") if card.is_file() else ""
+    scores = [("ROC score", score) for score in SCORE.findall(text)]
     return Model(
         name=bundle_name(folder),
         folder=folder,
@@ -98,7 +99,7 @@ def describe(weights: str | Path) -> Model:
         actions=_actions(by_kind),
         states=_states(by_kind),
         facts=dict(FACT.findall(text)),
-        figures={name: float(figure) for name, figure in [*FIGURE.findall(text), *_score(text)]},
+        figures={name: float(metric) for name, metric in [*FIGURE.findall(text), *scores]},
     )
 
 
@@ -114,9 +115,5 @@ def _actions(files: dict[str, NetworkFile]) -> tuple[str, ...]:
 
 
 def _states(files: dict[str, NetworkFile]) -> dict[str, tuple[str, ...]]:
-    rows = files["tracks"].labels.get("states", []) if "tracks" in files else []
-    return {part: tuple(states) for part, states in zip(PARTS, rows, strict=False)}
-
-
-def _score(text: str) -> list[tuple[str, str]]:
-    return [("ROC score", figure) for figure in SCORE.findall(text)]
+    states_of_parts = files["tracks"].labels.get("states", []) if "tracks" in files else []
+    return {part: tuple(states) for part, states in zip(PARTS, states_of_parts, strict=False)}

@@ -1,4 +1,4 @@
-"""How well a parser finds people and their keypoints in images that someone has annotated in COCO's format."""
+"""Evaluation of a parser's persons and keypoints on images annotated in COCO's format."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ Progress = Callable[[int, int], None]  # images done, images in all
 
 @dataclass(frozen=True)
 class PoseEvaluation:
-    """What was measured on the images of a COCO file. Percent, but for boxes an image; NaN where there is no truth."""
+    """The metrics on the images of a COCO file: percent, except for boxes per image; NaN if there is no truth."""
 
     num_images: int
     num_persons: int  # annotated, without crowds
     num_crowds: int
-    num_keypoints: int  # labelled, of persons whose torso can be measured
+    num_keypoints: int  # labelled keypoints of persons whose torso can be measured
     person_ap: float
     person_ap50: float
-    persons_found: float  # with a box at IoU 0.5
+    persons_found: float  # share of persons with a detected box at IoU 0.5
     boxes_per_image: float
-    false_boxes_per_image: float  # that find nobody and are in no crowd
+    false_boxes_per_image: float  # boxes without a person, outside crowds
     keypoint_ap: float  # by object keypoint similarity
     keypoint_ap50: float
-    pck: float  # of all labelled keypoints, within 0.2 of the torso; a person who is not found counts as wrong
+    pck: float  # share of all labelled keypoints within 0.2 of the torso; those of undetected persons count as wrong
 
     def to_dict(self) -> dict[str, float | None]:
-        """Plain values for JSON; a figure that could not be measured is null."""
+        """Return plain values for JSON; a metric that could not be measured is null."""
         return {name: without_nan(value) for name, value in vars(self).items()}
 
     def to_text(self) -> str:
-        """A table for a terminal."""
+        """Format a table for a terminal."""
         rows = {
             "persons AP": self.person_ap,
             "persons AP50": self.person_ap50,
@@ -62,32 +62,32 @@ class PoseEvaluation:
 def evaluate_poses(
     parser: Parser, images: Path, annotations: Path, *, limit: int | None = None, progress: Progress | None = None
 ) -> PoseEvaluation:
-    """Parse the images of a COCO keypoints file and measure the persons and keypoints that are found.
+    """Parse the images of a COCO keypoints file and evaluate the detected persons and keypoints.
 
     Args:
-        parser: what is measured, with every person that it returns.
+        parser: the parser to evaluate, with every person that it returns.
         images: the folder that the file's `file_name`s are relative to.
         annotations: the COCO file.
-        limit: the first so many images only.
-        progress: called with the images done and the images in all.
+        limit: only the first images, at most this many.
+        progress: called with the number of finished images and that of all images.
 
     Raises:
-        DataError: the file is not as COCO has it, an image is missing, or one has another size than the file says.
+        DataError: the file does not follow COCO, an image is missing, or its size differs from that in the file.
         ConfigError: `limit` is less than 1.
         VideoError: an image cannot be read.
     """
     labelled = load_coco_people(annotations, limit=limit)
     _expect_files(images, labelled, annotations)
-    found = []
-    for number, image in enumerate(labelled, start=1):
-        found.append(_persons(parser, images / image.file, image, annotations))
+    parsed = []
+    for num_done, image in enumerate(labelled, start=1):
+        parsed.append(_persons(parser, images / image.file, image, annotations))
         if progress:
-            progress(number, len(labelled))
-    return measure_poses(labelled, found)
+            progress(num_done, len(labelled))
+    return measure_poses(labelled, parsed)
 
 
 def _expect_files(images: Path, labelled: Sequence[LabelledImage], annotations: Path) -> None:
-    """Check that every image is there, before the first one is parsed."""
+    """Check that every image exists, before the first one is parsed."""
     if not images.is_dir():
         raise DataError(f"{images}: needs a folder with the images of {annotations}, got no folder")
     missing = [image.file for image in labelled if not (images / image.file).is_file()]
@@ -105,25 +105,25 @@ def _persons(parser: Parser, path: Path, image: LabelledImage, annotations: Path
     return parse.frames[0].persons
 
 
-def measure_poses(labelled: Sequence[LabelledImage], found: Sequence[Sequence[PersonParse]]) -> PoseEvaluation:
-    """Measure the persons found in each image against the annotated ones.
+def measure_poses(labelled: Sequence[LabelledImage], parsed: Sequence[Sequence[PersonParse]]) -> PoseEvaluation:
+    """Compare the detected persons of each image with the annotated ones.
 
     Args:
         labelled: the images.
-        found: the persons of each, in the same order.
+        parsed: the detected persons of each image, in the same order.
     """
     truths = [TruePeople(image.boxes, image.keypoints, crowds=image.crowds) for image in labelled]
-    counts = sum(map(count_people, truths, found), PeopleCounts())
-    predicted = [_detections(persons) for persons in found]
+    counts = sum(map(count_people, truths, parsed), PeopleCounts())
+    detections = [_detections(persons) for persons in parsed]
     boxes = average_precision(
         [_unscored(image.boxes) for image in labelled],
-        predicted,
+        detections,
         ("person",),
         [_unscored(image.crowds) for image in labelled],
     )
     poses = keypoint_average_precision(
         [(image.keypoints, image.boxes) for image in labelled],
-        [(_keypoints(persons), rows.scores) for persons, rows in zip(found, predicted, strict=True)],
+        [(_keypoints(persons), detected.scores) for persons, detected in zip(parsed, detections, strict=True)],
         areas=[image.areas for image in labelled],
         crowds=[image.crowds for image in labelled],
     )
@@ -156,5 +156,5 @@ def _detections(persons: Sequence[PersonParse]) -> Detections:
 
 
 def _keypoints(persons: Sequence[PersonParse]) -> NDArray[np.float32]:
-    """(N, 17, 3) x, y, confidence."""
+    """Return the keypoints (N, 17, 3): x, y, confidence."""
     return np.array([person.keypoints for person in persons], np.float32).reshape(-1, NUM_KEYPOINTS, 3)

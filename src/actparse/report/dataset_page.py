@@ -1,4 +1,4 @@
-"""A dataset looked at: a contact sheet of its videos, and a page of frames with their truth drawn on them."""
+"""Pages for inspecting a dataset: a contact sheet of its videos, and frames with their truth drawn on them."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ from actparse.report.tracks import PersonAt
 from actparse.video.decode import read_frames
 
 Image = NDArray[np.uint8]  # (H, W, 3) RGB
-Progress = Callable[[int, int], None]  # takes (videos done, videos in all)
+Progress = Callable[[int, int], None]  # takes the number of finished videos and that of all videos
 SHEET_FILE, PAGE_FILE = "sheet.jpg", "index.html"
 TILE = (240, 320)  # (height, width) of a video on the sheet, pixels
 CAPTION = 36  # height below a tile, pixels
 MAX_COLUMNS = 6
-TEXT_SCALE = 0.42  # of OpenCV's font, on the sheet
+TEXT_SCALE = 0.42  # scale of OpenCV's font on the sheet
 JPEG_QUALITY = 82
 
 
 @dataclass(frozen=True, kw_only=True)
 class ShowConfig:
-    """What is shown."""
+    """Selection of the videos and frames to show."""
 
-    actions: tuple[str, ...] = ()  # empty is all
-    splits: tuple[str, ...] = ()  # empty is all
-    max_videos: int = 60  # of all actions in turn
+    actions: tuple[str, ...] = ()  # empty for all
+    splits: tuple[str, ...] = ()  # empty for all
+    max_videos: int = 60  # taken from all actions in turn
     frames_per_video: int = 4
 
     def __post_init__(self) -> None:
@@ -52,7 +52,7 @@ class ShowConfig:
 
 @dataclass(frozen=True)
 class Shown:
-    """The files that were written, and a line for each video that could not be shown."""
+    """The written files, and a line for each video that could not be shown."""
 
     sheet: Path
     page: Path
@@ -63,7 +63,7 @@ class Shown:
 class _Frame:
     index: int
     time_seconds: float
-    image: Image  # brought to MIN_SHORT_SIDE
+    image: Image  # resized to MIN_SHORT_SIDE
     persons: tuple[PersonAt, ...]  # pixels of `image`
     truth: FrameTruth
 
@@ -72,7 +72,7 @@ class _Frame:
 class _Video:
     record: VideoRecord
     split: str
-    num_annotated: int  # frames
+    num_annotated: int  # annotated frames
     frames: tuple[_Frame, ...]
 
 
@@ -82,11 +82,11 @@ def show_dataset(
     """Write the sheet and the page.
 
     Args:
-        root: of the dataset.
+        root: root folder of the dataset.
         out: the folder for both.
-        config: what is shown.
-        name: of the dataset, for the title; None is the root's.
-        progress: called with the videos done and the videos in all.
+        config: the selection of videos and frames.
+        name: name of the dataset for the title; None for that of the root.
+        progress: called with the number of finished videos and that of all videos.
 
     Raises:
         DataError: there is no dataset, no such split or action, or no annotated video to show.
@@ -94,13 +94,13 @@ def show_dataset(
     """
     chosen, total = _choose(KineticsTps(root), config)
     videos, warnings = [], []
-    for number, (split, record) in enumerate(chosen, start=1):
+    for num_done, (split, record) in enumerate(chosen, start=1):
         try:
             videos.append(_read(record, split, config.frames_per_video))
         except (DataError, VideoError) as error:
             warnings.append(str(error))
         if progress:
-            progress(number, len(chosen))
+            progress(num_done, len(chosen))
     if not videos:
         raise DataError(f"{root}: needs an annotated video to show, got {warnings[0] if warnings else 'none'}")
     sheet, page = out / SHEET_FILE, out / PAGE_FILE
@@ -111,7 +111,7 @@ def show_dataset(
 
 
 def _choose(dataset: KineticsTps, config: ShowConfig) -> tuple[list[tuple[str, VideoRecord]], int]:
-    """Videos of all actions in turn, by action and name; and how many there are to choose from."""
+    """Choose videos from all actions in turn; return them by action and name, and the number of candidates."""
     for action in config.actions:
         expect_word(action, dataset.actions, f"{dataset.root}: action")
     for split in config.splits:
@@ -122,21 +122,21 @@ def _choose(dataset: KineticsTps, config: ShowConfig) -> tuple[list[tuple[str, V
             if not config.actions or record.action in config.actions:
                 by_action[record.action].append((split, record))
     rounds = zip_longest(*(by_action[action] for action in sorted(by_action)))
-    in_turn = [found for around in rounds for found in around if found is not None]
-    chosen = sorted(in_turn[: config.max_videos], key=lambda found: (found[1].action, found[1].name))
+    in_turn = [item for items in rounds for item in items if item is not None]
+    chosen = sorted(in_turn[: config.max_videos], key=lambda item: (item[1].action, item[1].name))
     return chosen, len(in_turn)
 
 
 def _read(record: VideoRecord, split: str, num_frames: int) -> _Video:
-    """Some frames of a video, evenly from those with a person.
+    """Read some frames of a video, evenly spaced among the annotated ones.
 
     Raises:
-        DataError: no frame has one, or an annotation is not as it should be.
+        DataError: none of the frames has a person, or an annotation is invalid.
         VideoError: the video cannot be read.
     """
     paths = record.annotations()
     picked = evenly(list(paths), num_frames)
-    truths = {number: read_frame_truth(paths[number]) for number in picked}
+    truths = {index: read_frame_truth(paths[index]) for index in picked}
     if not any(truth.persons for truth in truths.values()):
         raise DataError(f"{record.annotation_dir}: needs annotated persons to show, got none")
     frames: list[_Frame] = []
@@ -145,7 +145,7 @@ def _read(record: VideoRecord, split: str, num_frames: int) -> _Video:
             if frame.index in truths:
                 truth, scale = truths[frame.index], MIN_SHORT_SIDE / min(frame.image.shape[:2])
                 persons = tuple(person_at(person).scaled(scale) for person in truth.persons)
-                frames.append(_Frame(frame.index, frame.time_seconds, _resized(frame.image, scale), persons, truth))
+                frames.append(_Frame(frame.index, frame.time_seconds, _resize(frame.image, scale), persons, truth))
             if frame.index >= max(truths):
                 break
     if not frames:
@@ -153,15 +153,15 @@ def _read(record: VideoRecord, split: str, num_frames: int) -> _Video:
     return _Video(record, split, len(paths), tuple(frames))
 
 
-def evenly(numbers: Sequence[int], count: int) -> list[int]:
-    """At most `count` of some numbers, spread evenly, each from the middle of its share."""
-    if len(numbers) <= count:
-        return list(numbers)
-    return [numbers[int((place + 0.5) * len(numbers) / count)] for place in range(count)]
+def evenly(values: Sequence[int], count: int) -> list[int]:
+    """Select at most `count` of some values, evenly spaced, each from the middle of its interval."""
+    if len(values) <= count:
+        return list(values)
+    return [values[int((n + 0.5) * len(values) / count)] for n in range(count)]
 
 
 def person_at(person: PersonTruth) -> PersonAt:
-    """An annotated person as the overlay draws one; a part without a state has its box alone."""
+    """Convert an annotated person to the form that the overlay draws; a part without a state has only its box."""
     boxes = person.part_boxes()
     parts, scores = np.zeros((len(PARTS), 4)), np.zeros(len(PARTS))
     for name, box in boxes.items():
@@ -170,12 +170,12 @@ def person_at(person: PersonTruth) -> PersonAt:
     if person.keypoints is not None:
         keypoints[:] = person.keypoints
         keypoints[:, 2] = keypoints[:, 2] > 0
-    number = person.number if person.identity is None else person.identity
+    track_id = person.number if person.identity is None else person.identity
     states = {name: part.state for name, part in person.parts.items()}
-    return PersonAt(number, np.array(person.box), keypoints, parts, scores, states)
+    return PersonAt(track_id, np.array(person.box), keypoints, parts, scores, states)
 
 
-def _resized(image: Image, scale: float) -> Image:
+def _resize(image: Image, scale: float) -> Image:
     height, width = image.shape[:2]
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     rule = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
@@ -183,12 +183,12 @@ def _resized(image: Image, scale: float) -> Image:
 
 
 def _tile(video: _Video) -> Image:
-    """The frame in the middle of a video, fitted into TILE, with two lines of text."""
+    """Draw the middle frame of a video, fitted into TILE, with two lines of text."""
     frame = video.frames[len(video.frames) // 2]
     height, width = frame.image.shape[:2]
     scale = min(TILE[0] / height, TILE[1] / width)
     persons = [replace(person.scaled(scale), states={}) for person in frame.persons]
-    small = draw_frame(_resized(frame.image, scale), persons, "", frame.time_seconds)[: round(height * scale)]
+    small = draw_frame(_resize(frame.image, scale), persons, "", frame.time_seconds)[: round(height * scale)]
     tile = np.full((TILE[0] + CAPTION, TILE[1], 3), INK, np.uint8)
     top, left = (TILE[0] - small.shape[0]) // 2, (TILE[1] - small.shape[1]) // 2
     tile[top : top + small.shape[0], left : left + small.shape[1]] = small
@@ -198,14 +198,14 @@ def _tile(video: _Video) -> Image:
 
 
 def _write(tile: Image, text: str, base: int) -> None:
-    """A line of text, smaller where the tile is narrower."""
+    """Write a line of text, smaller if the tile is narrower."""
     width = cv2.getTextSize(text, FONT, TEXT_SCALE, 1)[0][0]
     scale = TEXT_SCALE * min(1.0, (tile.shape[1] - 8) / max(width, 1))
     cv2.putText(tile, text, (4, base), FONT, scale, PAPER, 1, cv2.LINE_AA)
 
 
 def contact_sheet(tiles: Sequence[Image]) -> Image:
-    """Tiles of one size side by side, row after row."""
+    """Arrange tiles of one size side by side, row after row."""
     columns = min(MAX_COLUMNS, int(np.ceil(np.sqrt(len(tiles)))))
     filled = [*tiles, *[np.full_like(tiles[0], INK)] * (-len(tiles) % columns)]
     return np.vstack([np.hstack(filled[start : start + columns]) for start in range(0, len(filled), columns)])
@@ -235,11 +235,11 @@ def _options(words: Iterable[str]) -> str:
 def _section(video: _Video) -> str:
     record = video.record
     data = f'data-action="{escape(record.action)}" data-split="{video.split}" data-name="{escape(record.name)}"'
-    figures = "\n".join(_figure(video, frame) for frame in video.frames)
-    what = f"{escape(record.action)}, {video.split}, {video.num_annotated} annotated frames"
+    pictures = "\n".join(_figure(video, frame) for frame in video.frames)
+    summary = f"{escape(record.action)}, {video.split}, {video.num_annotated} annotated frames"
     return (
-        f'<section class="video panel" {data}><h2>{escape(record.name)}</h2><p class="soft">{what}</p>'
-        f'<div class="frames">\n{figures}\n</div></section>'
+        f'<section class="video panel" {data}><h2>{escape(record.name)}</h2><p class="soft">{summary}</p>'
+        f'<div class="frames">\n{pictures}\n</div></section>'
     )
 
 
@@ -249,24 +249,24 @@ def _figure(video: _Video, frame: _Frame) -> str:
     source = data_url(jpeg(picture, quality=JPEG_QUALITY), "image/jpeg")
     height, width = picture.shape[:2]
     persons = frame.truth.persons
-    told = f"{len(persons)} person{'s' * (len(persons) != 1)}"
-    rows = "".join(f"<li>{escape(_said(person))}</li>" for person in persons)
+    count = f"{len(persons)} person{'s' * (len(persons) != 1)}"
+    items = "".join(f"<li>{escape(_describe(person))}</li>" for person in persons)
     return (
         f'<figure><img src="{source}" width="{width}" height="{height}" loading="lazy" '
-        f'alt="Frame {frame.index} of {escape(video.record.name)} with {told}">'
-        f"<figcaption><details><summary>Frame {frame.index}, {frame.time_seconds:.2f} s, {told}</summary>"
-        f"<ul>{rows}</ul></details></figcaption></figure>"
+        f'alt="Frame {frame.index} of {escape(video.record.name)} with {count}">'
+        f"<figcaption><details><summary>Frame {frame.index}, {frame.time_seconds:.2f} s, {count}</summary>"
+        f"<ul>{items}</ul></details></figcaption></figure>"
     )
 
 
-def _said(person: PersonTruth) -> str:
-    """Everything that is annotated of a person, in words."""
-    number = person.number if person.identity is None else person.identity
+def _describe(person: PersonTruth) -> str:
+    """Describe all annotations of a person in words."""
+    person_id = person.number if person.identity is None else person.identity
     states = [f"{name} {person.parts[name].state}" for name in PARTS if name in person.parts]
     boxes = [name for name in PARTS if name in person.unstated]
-    said = [", ".join(states) or "no states"]
+    texts = [", ".join(states) or "no states"]
     if boxes:
-        said.append(f"without a state: {', '.join(boxes)}")
+        texts.append(f"without a state: {', '.join(boxes)}")
     if person.keypoints is not None:
-        said.append(f"{int((person.keypoints[:, 2] > 0).sum())} keypoints")
-    return f"person {number}: {'; '.join(said)}"
+        texts.append(f"{int((person.keypoints[:, 2] > 0).sum())} keypoints")
+    return f"person {person_id}: {'; '.join(texts)}"

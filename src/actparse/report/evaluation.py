@@ -1,4 +1,4 @@
-"""One or two runs against the truth: what an evaluation says beyond the score, as numbers."""
+"""Evaluation of one or two runs against the truth: metrics beyond the score, without their presentation."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ KINDS = ("persons", "parts")
 
 @dataclass(frozen=True)
 class SizeFigures:
-    """True boxes of one size, how many were found, and AP; None where the predictions hold no confidences."""
+    """The metrics of true boxes of one size; AP is None if the predictions contain no confidences."""
 
     num_true: int
-    found: float | None  # share found at the score's own IoU, 0..1; None where there is no such box
-    ap: float | None  # percent, mean over IoU .50 to .95; None too where there is no such box
+    found: float | None  # share detected at the IoU of the score, 0..1; None if there is no such box
+    ap: float | None  # percent, mean over IoU .50 to .95; also None if there is no such box
     ap50: float | None
 
 
 @dataclass(frozen=True)
 class VideoFigures:
-    """One video of a run."""
+    """The metrics of one video of a run."""
 
     name: str
     true_action: str
     action: str
     correctness: float  # part state correctness, 0..1
-    gain: float  # what it adds to the score, 0..1: 0 where the action is wrong, else nearly its correctness
-    outcomes: dict[str, float]  # shares of its parts; empty where none is annotated
-    worst_frame: str | None  # whose parts are least right
+    gain: float  # its contribution to the score, 0..1: 0 if the action is wrong, otherwise nearly its correctness
+    outcomes: dict[str, float]  # outcome -> share of its parts; empty if none is annotated
+    worst_frame: str | None  # the frame with the least correct parts
 
     @property
     def right_action(self) -> bool:
@@ -57,13 +57,13 @@ class VideoFigures:
 
 @dataclass(frozen=True)
 class RunFigures:
-    """Everything about one run."""
+    """All metrics of one run."""
 
     run: PredictionRun
     table: PartTable
-    shares: NDArray[np.float64]  # of the outcomes, by part, (N, 8)
+    shares: NDArray[np.float64]  # shares of the outcomes for each part, (N, 8)
     score: TpsScore
-    interval: Interval  # of the ROC score
+    interval: Interval  # confidence interval of the ROC score
     replaced: dict[Stage, ReplacedScore]
     outcomes: dict[str, dict[str, float]]  # group -> outcome -> share
     confusions: dict[str, GroupConfusion]
@@ -73,42 +73,42 @@ class RunFigures:
 
     @property
     def name(self) -> str:
-        """What the run is called."""
+        """The name of the run."""
         return self.run.name
 
     @property
     def mean_correctness(self) -> float:
-        """Part state correctness, mean over videos."""
+        """The part state correctness, mean over videos."""
         return self.replaced[Stage.NOTHING].mean_correctness
 
     def curve(self) -> NDArray[np.float64]:
-        """Accuracy at each of CURVE_THRESHOLDS."""
+        """Return the accuracy at each of CURVE_THRESHOLDS."""
         return np.array([self.score.accuracy_at(threshold) for threshold in CURVE_THRESHOLDS])
 
     def worst(self, count: int = NUM_WORST) -> list[VideoFigures]:
-        """The videos that add least to the score, then those of least correctness."""
+        """Return the videos that contribute least to the score, then those of least correctness."""
         return sorted(self.videos.values(), key=lambda video: (video.gain, video.correctness, video.name))[:count]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The second run less the first."""
+    """The differences between two runs: the second minus the first."""
 
-    interval: Interval  # of the difference of the ROC scores, paired by video
-    differences: dict[str, float]  # of what each video adds to the score
+    interval: Interval  # confidence interval of the difference of the ROC scores, paired by video
+    differences: dict[str, float]  # video -> difference of its contributions to the score
 
     def better(self) -> list[tuple[str, float]]:
-        """Videos that the second run does better, the largest difference first."""
+        """Return the videos with a better result in the second run, the largest difference first."""
         return sorted(((n, d) for n, d in self.differences.items() if d > 0), key=lambda row: (-row[1], row[0]))
 
     def worse(self) -> list[tuple[str, float]]:
-        """Videos that the second run does worse, the largest difference first."""
+        """Return the videos with a worse result in the second run, the largest difference first."""
         return sorted(((n, d) for n, d in self.differences.items() if d < 0), key=lambda row: (row[1], row[0]))
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One run, or two and how they differ."""
+    """The metrics of one run, or of two with their differences."""
 
     truth_name: str
     truth: TpsFiles
@@ -118,22 +118,22 @@ class Evaluation:
     comparison: Comparison | None
 
     def not_computed(self) -> list[str]:
-        """What the predictions do not allow, and why."""
+        """Return a sentence for each metric that cannot be computed from the predictions, with the reason."""
         return [
-            f"Average precision of {figures.name}: the challenge's files hold no confidences, so boxes cannot "
+            f"Average precision of {run.name}: the challenge's files hold no confidences, so boxes cannot "
             "be ranked. A folder of parses has them. The share of boxes found needs none and is shown."
-            for figures in self.runs
-            if figures.run.boxes is None
+            for run in self.runs
+            if run.run.boxes is None
         ]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         result: dict[str, Any] = {
             "truth": self.truth_name,
             "num_videos": len(self.truth.videos),
             "human_iou": self.human_iou,
             "part_iou": self.part_iou,
-            "runs": [_run_to_dict(figures) for figures in self.runs],
+            "runs": [_run_to_dict(run) for run in self.runs],
             "not_computed": self.not_computed(),
         }
         if self.comparison is not None:
@@ -155,25 +155,25 @@ def evaluate_runs(
     part_iou: float = 0.3,
     seed: int = 0,
 ) -> Evaluation:
-    """Everything that can be said of one run, or of two side by side.
+    """Evaluate one run, or two and their differences.
 
     Args:
         truth: actions and annotated frames.
         runs: one or two.
-        truth_name: what it is called on the page.
+        truth_name: name of the truth on the page.
         human_iou: as in `tps_score`.
         part_iou: as in `tps_score`.
-        seed: of the resampling.
+        seed: seed of the resampling.
 
     Raises:
         DataError: a video of the truth is missing from a run.
     """
-    figures = tuple(_figures(truth, run, human_iou, part_iou, seed) for run in runs)
-    comparison = _compare(*figures, seed) if len(figures) == 2 else None
-    return Evaluation(truth_name, truth, human_iou, part_iou, figures, comparison)
+    measured = tuple(_measure(truth, run, human_iou, part_iou, seed) for run in runs)
+    comparison = _compare(*measured, seed) if len(measured) == 2 else None
+    return Evaluation(truth_name, truth, human_iou, part_iou, measured, comparison)
 
 
-def _figures(truth: TpsFiles, run: PredictionRun, human_iou: float, part_iou: float, seed: int) -> RunFigures:
+def _measure(truth: TpsFiles, run: PredictionRun, human_iou: float, part_iou: float, seed: int) -> RunFigures:
     table = build_part_table(truth, run.files, human_iou=human_iou, part_iou=part_iou)
     shares = part_outcomes(table)  # (N, outcomes)
     videos = _videos(truth, run, table, shares)
@@ -205,28 +205,28 @@ def _videos(
             name=name,
             true_action=truth.videos[name],
             action=run.files.videos[name],
-            correctness=float(correctness[number]),
-            gain=float(gains[number]),
-            outcomes=_named(by_video[number]),
-            worst_frame=frames.get(number),
+            correctness=float(correctness[index]),
+            gain=float(gains[index]),
+            outcomes=_shares_by_outcome(by_video[index]),
+            worst_frame=frames.get(index),
         )
-        for number, name in enumerate(table.videos)
+        for index, name in enumerate(table.videos)
     }
 
 
-def _named(shares: NDArray[np.float64]) -> dict[str, float]:
-    names = zip(OUTCOMES, shares, strict=True)
-    return {outcome.value: float(share) for outcome, share in names} if shares.any() else {}
+def _shares_by_outcome(shares: NDArray[np.float64]) -> dict[str, float]:
+    pairs = zip(OUTCOMES, shares, strict=True)
+    return {outcome.value: float(share) for outcome, share in pairs} if shares.any() else {}
 
 
 def _worst_frames(table: PartTable) -> dict[int, str]:
-    """By video the frame of least correctness; of those the one with most parts."""
+    """Return the least correct frame of each video; among equals the one with most parts."""
     scores = table.frame_correctness(table.credit())  # (F,)
     num_parts = np.bincount(table.part_frame, minlength=len(scores))
     order = np.lexsort((-num_parts, scores, table.frame_video))
     order = order[num_parts[order] > 0]
     videos, first = np.unique(table.frame_video[order], return_index=True)
-    return {int(video): table.frame_names[order[at]] for video, at in zip(videos, first, strict=True)}
+    return {int(video): table.frame_names[order[index]] for video, index in zip(videos, first, strict=True)}
 
 
 def _sizes(truth: TpsFiles, run: PredictionRun, table: PartTable) -> dict[str, dict[str, SizeFigures]]:
@@ -237,7 +237,7 @@ def _sizes(truth: TpsFiles, run: PredictionRun, table: PartTable) -> dict[str, d
 
 
 def _by_size(
-    boxes: NDArray[np.float64], found: NDArray[np.bool_], precision: Mapping[str, AveragePrecision] | None
+    boxes: NDArray[np.float64], is_found: NDArray[np.bool_], precision: Mapping[str, AveragePrecision] | None
 ) -> dict[str, SizeFigures]:
     areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)  # (N,)
     result = {}
@@ -246,33 +246,33 @@ def _by_size(
         values = precision[name] if precision is not None else None
         result[name] = SizeFigures(
             num_true=int(inside.sum()),
-            found=float(found[inside].mean()) if inside.any() else None,
-            ap=_number(values.ap) if values is not None else None,
-            ap50=_number(values.ap50) if values is not None else None,
+            found=float(is_found[inside].mean()) if inside.any() else None,
+            ap=_none_if_nan(values.ap) if values is not None else None,
+            ap50=_none_if_nan(values.ap50) if values is not None else None,
         )
     return result
 
 
-def _number(value: float) -> float | None:
+def _none_if_nan(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
 def _precision_by_size(truth: TpsFiles, run: PredictionRun) -> dict[str, dict[str, AveragePrecision]]:
-    """AP of persons and of parts as found in the whole picture, over the annotated frames."""
-    assert run.boxes is not None, "asked of runs with confidences alone"
-    nothing = detections([])
+    """Measure AP of persons and of parts as detected in the whole picture, over the annotated frames."""
+    assert run.boxes is not None, "only for runs with confidences"
+    no_detections = detections([])
     true: dict[str, list[Any]] = {kind: [] for kind in KINDS}
-    found: dict[str, list[Any]] = {kind: [] for kind in KINDS}
+    predicted: dict[str, list[Any]] = {kind: [] for kind in KINDS}
     for video in truth.videos:
         for frame, annotation in truth.parts.get(video, {}).items():
             boxes = run.boxes[video].get(frame)
             humans = annotation["humans"]
             true["persons"].append(detections([(human["box"], 1.0, 0) for human in humans]))
             true["parts"].append(detections(_true_parts(humans)))
-            found["persons"].append(boxes.persons if boxes is not None else nothing)
-            found["parts"].append(boxes.parts if boxes is not None else nothing)
+            predicted["persons"].append(boxes.persons if boxes is not None else no_detections)
+            predicted["parts"].append(boxes.parts if boxes is not None else no_detections)
     names = {"persons": ("person",), "parts": PARTS}
-    return {kind: average_precision_by_size(true[kind], found[kind], names[kind]) for kind in KINDS}
+    return {kind: average_precision_by_size(true[kind], predicted[kind], names[kind]) for kind in KINDS}
 
 
 def _true_parts(humans: Sequence[Any]) -> list[tuple[Any, float, int]]:
@@ -289,26 +289,23 @@ def _compare(first: RunFigures, second: RunFigures, seed: int) -> Comparison:
     return Comparison(bootstrap_mean(np.array(list(differences.values())), seed=seed), differences)
 
 
-def _run_to_dict(figures: RunFigures) -> dict[str, Any]:
+def _run_to_dict(run: RunFigures) -> dict[str, Any]:
     return {
-        "name": figures.name,
-        "roc_score": figures.score.roc_score,
-        "roc_score_interval": _interval_to_dict(figures.interval),
-        "video_accuracy": figures.score.video_accuracy,
-        "mean_part_state_correctness": figures.mean_correctness,
-        "curve": {"threshold": list(CURVE_THRESHOLDS), "accuracy": figures.curve().tolist()},
-        "replaced": {stage.value: vars(score) for stage, score in figures.replaced.items()},
-        "outcomes": figures.outcomes,
-        "confusion": {group: _confusion_to_dict(confusion) for group, confusion in figures.confusions.items()},
+        "name": run.name,
+        "roc_score": run.score.roc_score,
+        "roc_score_interval": _interval_to_dict(run.interval),
+        "video_accuracy": run.score.video_accuracy,
+        "mean_part_state_correctness": run.mean_correctness,
+        "curve": {"threshold": list(CURVE_THRESHOLDS), "accuracy": run.curve().tolist()},
+        "replaced": {stage.value: vars(score) for stage, score in run.replaced.items()},
+        "outcomes": run.outcomes,
+        "confusion": {group: _confusion_to_dict(confusion) for group, confusion in run.confusions.items()},
         "side_swaps": {
-            group: {"tellable": swaps.num_tellable, "swapped": swaps.num_swapped}
-            for group, swaps in figures.swaps.items()
+            group: {"tellable": swaps.num_tellable, "swapped": swaps.num_swapped} for group, swaps in run.swaps.items()
         },
-        "sizes": {
-            kind: {size: vars(values) for size, values in sizes.items()} for kind, sizes in figures.sizes.items()
-        },
-        "worst": [video.name for video in figures.worst()],
-        "videos": {name: {**vars(video), "right_action": video.right_action} for name, video in figures.videos.items()},
+        "sizes": {kind: {size: vars(values) for size, values in sizes.items()} for kind, sizes in run.sizes.items()},
+        "worst": [video.name for video in run.worst()],
+        "videos": {name: {**vars(video), "right_action": video.right_action} for name, video in run.videos.items()},
     }
 
 
@@ -325,35 +322,37 @@ def _interval_to_dict(interval: Interval) -> dict[str, float]:
 
 
 def evaluation_to_json(evaluation: Evaluation) -> str:
-    """The first run's official figures, and everything else under "evaluation"; full float precision."""
-    figures = {**score_to_dict(evaluation.runs[0].score), "evaluation": evaluation.to_dict()}
-    return json.dumps(figures, indent=1, ensure_ascii=False, allow_nan=False)
+    """Format the first run's official score, and the whole evaluation under "evaluation"; full float precision."""
+    values = {**score_to_dict(evaluation.runs[0].score), "evaluation": evaluation.to_dict()}
+    return json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False)
 
 
 def verdict(comparison: Comparison, first: str, second: str) -> str:
-    """One sentence on which run is better, and whether the videos tell the two apart."""
+    """Return two sentences on which run is better, and whether the videos distinguish the two."""
     interval = comparison.interval
-    said = f"{second} less {first}: {interval.mean:+.4f} (95 % interval {interval.low:+.4f} to {interval.high:+.4f})."
+    difference = (
+        f"{second} less {first}: {interval.mean:+.4f} (95 % interval {interval.low:+.4f} to {interval.high:+.4f})."
+    )
     if interval.low <= 0 <= interval.high:
-        return f"{said} These videos do not tell the two apart."
-    return f"{said} The whole interval is in favour of {second if interval.mean > 0 else first}."
+        return f"{difference} These videos do not tell the two apart."
+    return f"{difference} The whole interval is in favour of {second if interval.mean > 0 else first}."
 
 
-def largest_gain(figures: RunFigures) -> tuple[Stage, float]:
-    """The stage whose truth would raise the score most, and by how much; parts are asked one thing at a time."""
-    before = figures.replaced[Stage.NOTHING].roc_score
+def largest_gain(run: RunFigures) -> tuple[Stage, float]:
+    """Return the stage whose truth would raise the score most, and by how much; parts are not replaced as a whole."""
+    score_before = run.replaced[Stage.NOTHING].roc_score
     gains = {
-        stage: score.roc_score - before
-        for stage, score in figures.replaced.items()
+        stage: score.roc_score - score_before
+        for stage, score in run.replaced.items()
         if stage not in (Stage.NOTHING, Stage.PARTS)
     }
     stage = max(gains, key=lambda stage: gains[stage])
     return stage, gains[stage]
 
 
-def commonest_loss(figures: RunFigures) -> tuple[Outcome, float] | None:
-    """What happens most to parts that do not count, and its share of all parts; None where every part is right."""
-    shares = figures.shares.mean(axis=0) if len(figures.shares) else np.zeros(len(OUTCOMES))
-    losses = {outcome: float(shares[at]) for at, outcome in enumerate(OUTCOMES) if outcome is not Outcome.RIGHT}
+def commonest_loss(run: RunFigures) -> tuple[Outcome, float] | None:
+    """Return the most common fault of parts and its share of all parts; None if every part is correct."""
+    shares = run.shares.mean(axis=0) if len(run.shares) else np.zeros(len(OUTCOMES))
+    losses = {outcome: float(shares[index]) for index, outcome in enumerate(OUTCOMES) if outcome is not Outcome.RIGHT}
     outcome = max(losses, key=lambda outcome: losses[outcome])
     return (outcome, losses[outcome]) if losses[outcome] > 0 else None

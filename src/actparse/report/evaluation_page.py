@@ -33,26 +33,26 @@ from actparse.report.inline import asset, digest
 from actparse.report.page import PAGE_FILE
 
 LETTERS = ("A", "B")
-MAX_STATES = 14  # shown in a heat map; the rest is in the table
-MAX_ERRORS = 3  # named below a heat map
-MAX_CHANGED = 10  # videos named as better and as worse
+MAX_STATES = 14  # states in a heat map; the table contains all
+MAX_ERRORS = 3  # errors listed below a heat map
+MAX_CHANGED = 10  # videos listed as better and as worse
 SHOWN_THRESHOLDS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 Cell = str | float | int | None
 
 
 def evaluation_page(evaluation: Evaluation, videos: Mapping[str, Path], path: Path) -> str:
-    """The page as HTML.
+    """Build the page as HTML.
 
     Args:
-        evaluation: its numbers.
-        videos: the videos at hand, by name; thumbnails are cut from them.
-        path: where the page will lie, which links to report pages are relative to.
+        evaluation: the metrics to show.
+        videos: the available videos, by name; thumbnails are cut from them.
+        path: path of the page, which links to report pages are relative to.
     """
     return _Page(evaluation, videos, path).html()
 
 
 class _Page:
-    """One page while it is made."""
+    """Builder of one page."""
 
     def __init__(self, evaluation: Evaluation, videos: Mapping[str, Path], path: Path) -> None:
         self.evaluation = evaluation
@@ -75,7 +75,7 @@ class _Page:
             ("notes", "How to read this, and what is not here", self._notes()),
         ]
         script = asset("evaluation.js")
-        names = " and ".join(figures.name for figures in self.runs)
+        names = " and ".join(run.name for run in self.runs)
         return Template(asset("evaluation.html")).substitute(
             title=escape(f"Evaluation of {names}"),
             subtitle=escape(
@@ -92,13 +92,13 @@ class _Page:
             version=escape(__version__),
         )
 
-    def _label(self, number: int) -> str:
-        """A run's letter and name; the name alone where there is one run."""
-        name = self.runs[number].name
-        return f"{self.letters[number]} {name}" if len(self.runs) > 1 else name
+    def _label(self, index: int) -> str:
+        """Return a run's letter and name; only the name if there is a single run."""
+        name = self.runs[index].name
+        return f"{self.letters[index]} {name}" if len(self.runs) > 1 else name
 
     def _labels(self) -> list[str]:
-        return [self._label(number) for number in range(len(self.runs))]
+        return [self._label(index) for index in range(len(self.runs))]
 
     def _legend(self) -> str:
         if len(self.runs) < 2:
@@ -115,27 +115,27 @@ class _Page:
             ("Video accuracy", [f"{run.score.video_accuracy:.1%}" for run in self.runs], [""] * len(self.runs)),
             ("Mean part state correctness", [f"{r.mean_correctness:.1%}" for r in self.runs], [""] * len(self.runs)),
         ]
-        made = []
+        panels = []
         for title, values, notes in tiles:
             rows = "".join(
-                f'<p class="figure">{self._badge(number)}<b>{value}</b> <span class="soft">{note}</span></p>'
-                for number, (value, note) in enumerate(zip(values, notes, strict=True))
+                f'<p class="figure">{self._badge(index)}<b>{value}</b> <span class="soft">{note}</span></p>'
+                for index, (value, note) in enumerate(zip(values, notes, strict=True))
             )
-            made.append(f'<div class="panel tile"><h2>{title}</h2>{rows}</div>')
+            panels.append(f'<div class="panel tile"><h2>{title}</h2>{rows}</div>')
         findings = "".join(f"<li>{sentence}</li>" for sentence in self._findings())
-        return f'{self._legend()}<div class="tiles">{"".join(made)}</div><ul class="findings">{findings}</ul>'
+        return f'{self._legend()}<div class="tiles">{"".join(panels)}</div><ul class="findings">{findings}</ul>'
 
-    def _badge(self, number: int) -> str:
-        return f'<span class="badge series-{number + 1}">{self.letters[number]}</span> ' if len(self.runs) > 1 else ""
+    def _badge(self, index: int) -> str:
+        return f'<span class="badge series-{index + 1}">{self.letters[index]}</span> ' if len(self.runs) > 1 else ""
 
     def _findings(self) -> list[str]:
         sentences = [escape(verdict(self.evaluation.comparison, *self.letters))] if self.evaluation.comparison else []
-        for number, figures in enumerate(self.runs):
-            stage, gain = largest_gain(figures)
-            before = figures.replaced[Stage.NOTHING].roc_score
-            text = f"{self._badge(number)}With {stage.value} it would score {before + gain:.3f} instead of {before:.3f}"
+        for index, run in enumerate(self.runs):
+            stage, gain = largest_gain(run)
+            score = run.replaced[Stage.NOTHING].roc_score
+            text = f"{self._badge(index)}With {stage.value} it would score {score + gain:.3f} instead of {score:.3f}"
             text += ": no other stage costs as much." if gain > 0 else ": no stage alone costs anything."
-            if loss := commonest_loss(figures):
+            if loss := commonest_loss(run):
                 text += f" Most parts that do not count are lost to: {loss[0].value} ({loss[1]:.0%} of all parts)."
             sentences.append(text)
         return sentences
@@ -161,9 +161,7 @@ class _Page:
         )
 
     def _replaced(self) -> str:
-        rows = [
-            charts.Bars(stage.value, [figures.replaced[stage].roc_score for figures in self.runs]) for stage in Stage
-        ]
+        rows = [charts.Bars(stage.value, [run.replaced[stage].roc_score for run in self.runs]) for stage in Stage]
         chart = charts.bar_chart(
             rows,
             maximum=1.0,
@@ -178,13 +176,14 @@ class _Page:
             "<p>The predictions with one thing taken from the truth, scored again. No network runs: this is what a "
             "perfect stage would add if the stages after it stayed as they are.</p>"
             f'<div class="panel chart-panel">{self._legend()}{chart}</div>'
-            + _details(_table(["truth for", "which means", *self._labels()], cells, "ROC score", _four))
+            + _details(_table(["truth for", "which means", *self._labels()], cells, "ROC score", _four_decimals))
         )
 
     def _outcomes(self) -> str:
-        kinds = [kind for kind in (outcome.value for outcome in Outcome) if self._happens(kind)]
+        shares_of_groups = [shares for run in self.runs for shares in run.outcomes.values()]
+        kinds = [o.value for o in Outcome if any(shares[o.value] > 0 for shares in shares_of_groups)]
         groups = list(self.runs[0].outcomes)
-        numbers = {outcome.value: number for number, outcome in enumerate(Outcome, start=1)}
+        kind_indices = {outcome.value: index for index, outcome in enumerate(Outcome, start=1)}
         rows = [
             (
                 group,
@@ -200,7 +199,9 @@ class _Page:
             [outcome.value for outcome in Outcome],
             label="What became of the annotated parts, by group; numbers in the table below",
         )
-        legend = "".join(f'<li><span class="swatch kind-{numbers[kind]}"></span>{escape(kind)}</li>' for kind in kinds)
+        legend = "".join(
+            f'<li><span class="swatch kind-{kind_indices[kind]}"></span>{escape(kind)}</li>' for kind in kinds
+        )
         cells: list[list[Cell]] = [
             [group, label, *(run.outcomes[group][kind] for kind in kinds)]
             for group in groups
@@ -211,9 +212,6 @@ class _Page:
             f'<div class="panel chart-panel wide"><ul class="legend">{legend}</ul>{chart}</div>'
             + _details(_table(["group", "run", *kinds], cells, "Share of the group's annotated parts", _share))
         )
-
-    def _happens(self, kind: str) -> bool:
-        return any(shares[kind] > 0 for run in self.runs for shares in run.outcomes.values())
 
     def _sizes(self) -> str:
         blocks = "".join(self._sizes_of(kind) for kind in KINDS)
@@ -227,7 +225,7 @@ class _Page:
         ranked = any(run.run.boxes is not None for run in self.runs)
         sizes = [size for size in self.runs[0].sizes[kind] if self.runs[0].sizes[kind][size].num_true]
         threshold = self.evaluation.human_iou if kind == "persons" else self.evaluation.part_iou
-        found = charts.bar_chart(
+        detected = charts.bar_chart(
             [charts.Bars(self._size_label(kind, s), [run.sizes[kind][s].found for run in self.runs]) for s in sizes],
             maximum=1.0,
             label=f"Share of {kind} found, by size; numbers in the table below",
@@ -246,7 +244,7 @@ class _Page:
             for size in self.runs[0].sizes[kind]
             for label, values in zip(self._labels(), (run.sizes[kind][size] for run in self.runs), strict=True)
         ]
-        body = f"<h4>Found at IoU {threshold:g}</h4>{found}"
+        body = f"<h4>Found at IoU {threshold:g}</h4>{detected}"
         if ranked:
             body = f"<h4>Average precision, %</h4>{precision}" + body
         head = ["size", "run", "true boxes", "found", "AP", "AP50"]
@@ -274,15 +272,15 @@ class _Page:
             f"{blocks}"
         )
 
-    def _confusion_of(self, number: int, run: RunFigures, group: str) -> str:
+    def _confusion_of(self, index: int, run: RunFigures, group: str) -> str:
         confusion = run.confusions[group]
-        shown = confusion.states[:MAX_STATES]
-        name = f"{group}, {self._label(number)}"
+        states = confusion.states[:MAX_STATES]
+        name = f"{group}, {self._label(index)}"
         chart = charts.heat_map(
-            shown,
-            shown,
-            confusion.counts[: len(shown), : len(shown)],
-            series=number + 1,
+            states,
+            states,
+            confusion.counts[: len(states), : len(states)],
+            series=index + 1,
             label=f"States of {name}: true in rows, predicted in columns; numbers in the table below",
         )
         right = float(np.trace(confusion.counts))
@@ -295,7 +293,7 @@ class _Page:
         if swaps := run.swaps.get(group):
             share = f" ({swaps.num_swapped / swaps.num_tellable:.1%})" if swaps.num_tellable else ""
             items.append(f"left and right exchanged: {swaps.num_swapped:,} of {swaps.num_tellable:,} persons{share}")
-        title = f"<h4>{self._badge(number)}{escape(run.name)}</h4>" if len(self.runs) > 1 else ""
+        title = f"<h4>{self._badge(index)}{escape(run.name)}</h4>" if len(self.runs) > 1 else ""
         region = f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(f"Confusion of {name}")}">'
         return (
             f'<div class="panel">{title}{region}{chart}</div>'
@@ -317,23 +315,23 @@ class _Page:
             f"<p>{len(better)} videos are better in B, {len(worse)} are worse, {same} are the same. A video adds to "
             "the score its part state correctness if its action is right, else nothing.</p>"
             f'<div class="columns"><div class="panel chart-panel">{chart}</div>'
-            + self._changed("Better in B", better[:MAX_CHANGED])
-            + self._changed("Worse in B", worse[:MAX_CHANGED])
+            + self._list_changes("Better in B", better[:MAX_CHANGED])
+            + self._list_changes("Worse in B", worse[:MAX_CHANGED])
             + "</div>"
         )
 
-    def _changed(self, title: str, rows: Sequence[tuple[str, float]]) -> str:
+    def _list_changes(self, title: str, rows: Sequence[tuple[str, float]]) -> str:
         first, second = self.runs
         items = "".join(
             f"<li><b>{_signed(difference)}</b> {escape(name)} {self._links(name)}"
-            f"<br>{_became(first.videos[name], second.videos[name])}</li>"
+            f"<br>{_change(first.videos[name], second.videos[name])}</li>"
             for name, difference in rows
         )
         body = f'<ol class="changed">{items}</ol>' if rows else "<p>None.</p>"
         return f'<div class="panel"><h3>{title}</h3>{body}</div>'
 
     def _links(self, video: str) -> str:
-        """Links to the report pages of a video, by run."""
+        """Return links to the report pages of a video, one for each run."""
         links = [
             f'<a href="{escape(link)}">report{f" {letter}" if len(self.runs) > 1 else ""}'
             f'<span class="visually-hidden"> of {escape(video)}</span></a>'
@@ -358,25 +356,25 @@ class _Page:
         )
         return intro + (key if self.has_videos else "") + "".join(self._worst_of(n) for n in range(len(self.runs)))
 
-    def _worst_of(self, number: int) -> str:
-        figures = self.runs[number]
-        cards = "".join(f"<li>{self._card(number, video)}</li>" for video in figures.worst())
-        title = f"<h3>{self._badge(number)}{escape(figures.name)}</h3>" if len(self.runs) > 1 else ""
+    def _worst_of(self, index: int) -> str:
+        run = self.runs[index]
+        cards = "".join(f"<li>{self._card(index, video)}</li>" for video in run.worst())
+        title = f"<h3>{self._badge(index)}{escape(run.name)}</h3>" if len(self.runs) > 1 else ""
         return f'{title}<ol class="cards">{cards}</ol>'
 
-    def _card(self, number: int, video: VideoFigures) -> str:
-        figures = self.runs[number]
+    def _card(self, index: int, video: VideoFigures) -> str:
+        run = self.runs[index]
         picture = self.pictures.frame(video.name, video.worst_frame) if video.worst_frame else None
-        shown = thumbnail(picture, self.evaluation.truth, figures, video) if picture else _no_picture(video)
-        link = self._link(figures, video.name)
+        image = thumbnail(picture, self.evaluation.truth, run, video) if picture else _no_picture(video)
+        link = self._link(run, video.name)
         name = f'<a href="{escape(link)}">{escape(video.name)}</a>' if link else escape(video.name)
         action = _action(video)
         other = ""
         if len(self.runs) > 1:
-            rest = self.runs[1 - number].videos[video.name]
-            other = f'<p class="soft">in {self.letters[1 - number]}: {rest.correctness:.0%}, {_action(rest)}</p>'
+            rest = self.runs[1 - index].videos[video.name]
+            other = f'<p class="soft">in {self.letters[1 - index]}: {rest.correctness:.0%}, {_action(rest)}</p>'
         return (
-            f'<article class="panel card">{shown}<h4>{name}</h4><p>{action}</p>'
+            f'<article class="panel card">{image}<h4>{name}</h4><p>{action}</p>'
             f"<p><b>{video.correctness:.0%}</b> of the parts right. {_losses(video)}</p>{other}</article>"
         )
 
@@ -388,30 +386,30 @@ class _Page:
         if self.evaluation.comparison:
             head.append(("B less A", "number"))
         columns = "".join(
-            f'<th scope="col" class="{css}"><button type="button" data-sort="{number}">{escape(name)}</button></th>'
-            for number, (name, css) in enumerate(head)
+            f'<th scope="col" class="{css}"><button type="button" data-sort="{column}">{escape(name)}</button></th>'
+            for column, (name, css) in enumerate(head)
         )
         rows = "".join(self._video_row(name) for name in self.evaluation.truth.videos)
         return (
             '<div class="controls"><label>Filter <input type="search" data-filter="all-videos" '
             'placeholder="name or action"></label><label><input type="checkbox" data-wrong="all-videos"> '
             'wrong action alone</label><span class="soft" role="status" data-count="all-videos"></span></div>'
-            f'<div class="panel">{_scrolled("All videos", tall=True)}<table id="all-videos">'
+            f'<div class="panel">{_open_scroll_region("All videos", tall=True)}<table id="all-videos">'
             f"<thead><tr>{columns}</tr></thead><tbody>{rows}</tbody></table></div></div>"
         )
 
     def _video_row(self, name: str) -> str:
-        figures = [run.videos[name] for run in self.runs]
+        videos = [run.videos[name] for run in self.runs]
         links = self._links(name)
-        cells = [f'<th scope="row">{escape(name)} {links}</th>', f"<td>{escape(figures[0].true_action)}</td>"]
-        for video in figures:
+        cells = [f'<th scope="row">{escape(name)} {links}</th>', f"<td>{escape(videos[0].true_action)}</td>"]
+        for video in videos:
             mark = "" if video.right_action else ' class="bad"'
-            said = escape(video.action) if video.right_action else f"✗ {escape(video.action)}"
-            cells.append(f"<td{mark}>{said}</td>")
+            action = escape(video.action) if video.right_action else f"✗ {escape(video.action)}"
+            cells.append(f"<td{mark}>{action}</td>")
             cells.append(f'<td class="number">{video.correctness:.3f}</td><td class="number">{video.gain:.3f}</td>')
         if self.evaluation.comparison:
             cells.append(f'<td class="number">{_signed(self.evaluation.comparison.differences[name])}</td>')
-        wrong = not all(video.right_action for video in figures)
+        wrong = not all(video.right_action for video in videos)
         return f"<tr{' data-wrong-action' if wrong else ''}>{''.join(cells)}</tr>"
 
     def _notes(self) -> str:
@@ -430,10 +428,10 @@ class _Page:
         notes = []
         if not self.has_videos:
             notes.append("Thumbnails: there are no videos beside the truth; --videos DIR names their folder.")
-        for label, figures in zip(self._labels(), self.runs, strict=True):
-            with_report = sum(_report(figures, name) is not None for name in self.evaluation.truth.videos)
+        for label, run in zip(self._labels(), self.runs, strict=True):
+            with_report = sum(_report(run, name) is not None for name in self.evaluation.truth.videos)
             if with_report < len(self.evaluation.truth.videos):
-                why = "its folder holds" if figures.run.folders else "only a folder of parses can hold them, and it has"
+                why = "its folder holds" if run.run.folders else "only a folder of parses can hold them, and it has"
                 notes.append(
                     f"Links to report pages of {label}: {why} report.html for {with_report} of "
                     f"{len(self.evaluation.truth.videos)} videos."
@@ -441,9 +439,9 @@ class _Page:
         return notes
 
 
-def _report(figures: RunFigures, video: str) -> Path | None:
-    """The report page of a video, where there is one."""
-    folder = figures.run.folders.get(video)
+def _report(run: RunFigures, video: str) -> Path | None:
+    """Return the report page of a video, or None."""
+    folder = run.run.folders.get(video)
     return folder / PAGE_FILE if folder is not None and (folder / PAGE_FILE).is_file() else None
 
 
@@ -453,8 +451,8 @@ def _section(key: str, title: str, body: str) -> str:
     )
 
 
-def _interval(figures: RunFigures) -> str:
-    return f"95 % interval {figures.interval.low:.3f} to {figures.interval.high:.3f}"
+def _interval(run: RunFigures) -> str:
+    return f"95 % interval {run.interval.low:.3f} to {run.interval.high:.3f}"
 
 
 def _action(video: VideoFigures) -> str:
@@ -469,7 +467,7 @@ def _losses(video: VideoFigures) -> str:
     return "Lost: " + ", ".join(f"{kind} {share:.0%}" for kind, share in lost) + "." if lost else ""
 
 
-def _became(first: VideoFigures, second: VideoFigures) -> str:
+def _change(first: VideoFigures, second: VideoFigures) -> str:
     parts = f"parts right {first.correctness:.0%} → {second.correctness:.0%}"
     if first.action == second.action:
         return f"{_action(second)}; {parts}"
@@ -482,7 +480,7 @@ def _no_picture(video: VideoFigures) -> str:
 
 
 def _pairs(confusion: GroupConfusion) -> list[list[Cell]]:
-    """Every pair that occurs, the right ones first by count."""
+    """Return a row for every pair of states that occurs, sorted by count."""
     totals = confusion.counts.sum(axis=1) + confusion.not_proposed
     rows: list[tuple[float, list[Cell]]] = []
     for i, true in enumerate(confusion.states):
@@ -500,23 +498,25 @@ def _details(table: str) -> str:
     return f"<details><summary>Data as a table</summary>{table}</details>"
 
 
-def _scrolled(label: str, *, tall: bool = False) -> str:
+def _open_scroll_region(label: str, *, tall: bool = False) -> str:
     css = "scroll tall" if tall else "scroll"
     return f'<div class="{css}" tabindex="0" role="region" aria-label="{escape(label)}">'
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[Cell]], caption: str, number: Callable[[float], str]) -> str:
-    """A table; floats are written by `number`, None as "none"."""
+def _table(
+    head: Sequence[str], rows: Sequence[Sequence[Cell]], caption: str, format_float: Callable[[float], str]
+) -> str:
+    """Format a table; floats are formatted by `format_float`, None as "none"."""
     columns = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
-    body = "".join(f"<tr>{''.join(_cell(n, value, number) for n, value in enumerate(row))}</tr>" for row in rows)
+    body = "".join(f"<tr>{''.join(_cell(n, value, format_float) for n, value in enumerate(row))}</tr>" for row in rows)
     return (
-        f"{_scrolled(caption)}<table><caption>{escape(caption)}</caption><thead><tr>{columns}</tr></thead>"
+        f"{_open_scroll_region(caption)}<table><caption>{escape(caption)}</caption><thead><tr>{columns}</tr></thead>"
         f"<tbody>{body}</tbody></table></div>"
     )
 
 
-def _cell(column: int, value: Cell, number: Callable[[float], str]) -> str:
-    text = "none" if value is None else number(value) if isinstance(value, float) else str(value)
+def _cell(column: int, value: Cell, format_float: Callable[[float], str]) -> str:
+    text = "none" if value is None else format_float(value) if isinstance(value, float) else str(value)
     if column == 0:
         return f'<th scope="row">{escape(text)}</th>'
     return f'<td class="number">{text}</td>' if not isinstance(value, str) else f"<td>{escape(text)}</td>"
@@ -526,7 +526,7 @@ def _share(value: float) -> str:
     return f"{value:.1%}"
 
 
-def _four(value: float) -> str:
+def _four_decimals(value: float) -> str:
     return f"{value:.4f}"
 
 

@@ -1,4 +1,4 @@
-"""Report pages for parses that are on disk already."""
+"""Report pages for saved parses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from actparse.report.page import VIDEO_FILE, write_report
 
 @dataclass(frozen=True)
 class ReportOutcome:
-    """How one parse went: its page, and whether that has a video; or the one line that says what was wrong."""
+    """The result for one parse: its page, and whether that has a video; or an error message of one line."""
 
     parse: Path
     page: Path | None = None
@@ -26,7 +26,7 @@ class ReportOutcome:
     error: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it; paths are text."""
+        """Return plain values for JSON; paths are text."""
         return {**asdict(self), "parse": str(self.parse), "page": None if self.page is None else str(self.page)}
 
 
@@ -38,31 +38,31 @@ def write_reports(
     split: str | None = None,
     embed: bool = False,
 ) -> Iterator[ReportOutcome]:
-    """Write report.html beside a parse.json, or every one below a folder; a broken one does not stop the others.
+    """Write report.html beside one or all parses below a folder; a damaged parse does not stop the others.
 
-    A page plays the video.mp4 beside it. Where there is none it is made from the file below `videos` that has the
-    name of the parsed video; the path that a parse names is not followed.
+    A page plays the video.mp4 beside it. If it does not exist, it is made from the file below `videos` with the name of
+    the parsed video; the path in a parse is not used.
 
     Args:
         source: a folder, or one parse.json.
         videos: the folder of the parsed videos, or the one video.
-        truth: a dataset's root, or a folder with gt_*.json; the pages mark what is wrong.
-        split: of a dataset's root.
-        embed: each page holds its video.
+        truth: a dataset's root, or a folder with gt_*.json; the pages mark the mistakes.
+        split: the split, if `truth` is a dataset's root.
+        embed: embed the video in each page.
 
     Raises:
-        DataError: `source` holds no parse, or the truth is missing or not of the evaluator's form.
+        DataError: `source` contains no parse, or the truth is missing or not of the evaluator's form.
     """
     parses = [source] if source.is_file() else sorted(source.glob(f"**/{PARSE_FILE}"))
     if not parses:
         raise DataError(f"{source}: needs a {PARSE_FILE} or folders that hold one, got none")
-    known = None if truth is None else load_truth(truth_folder(truth, split))
-    places = _files_by_name(videos)
-    return (_written(path, places, known, embed) for path in parses)
+    truth_files = None if truth is None else load_truth(truth_folder(truth, split))
+    files = _files_by_name(videos)
+    return (_write_page(path, files, truth_files, embed) for path in parses)
 
 
 def _files_by_name(videos: Path | None) -> dict[str, Path]:
-    """The files that a source may be found among.
+    """List the files that may be the source of a parse, by name.
 
     Raises:
         DataError: `videos` is neither a file nor a folder.
@@ -75,19 +75,19 @@ def _files_by_name(videos: Path | None) -> dict[str, Path]:
     return {path.name: path for path in files}
 
 
-def _written(path: Path, places: dict[str, Path], truth: TpsFiles | None, embed: bool) -> ReportOutcome:
+def _write_page(path: Path, files: dict[str, Path], truth: TpsFiles | None, embed: bool) -> ReportOutcome:
     try:
         parse = load_parse(path)
         folder = path.resolve().parent
         mistakes = None if truth is None else find_mistakes(parse, folder.name, truth)
-        page = write_report(parse, folder, source=_source(parse, path, places), mistakes=mistakes, embed=embed)
+        page = write_report(parse, folder, source=_source(parse, path, files), mistakes=mistakes, embed=embed)
     except ActparseError as error:
         return ReportOutcome(path, error=named(path, error))
     return ReportOutcome(path, path.with_name(page.name), has_video=path.with_name(VIDEO_FILE).is_file())
 
 
-def _source(parse: VideoParse, path: Path, places: dict[str, Path]) -> Path | None:
-    """The parsed video, where the page has no copy yet."""
+def _source(parse: VideoParse, path: Path, files: dict[str, Path]) -> Path | None:
+    """Return the parsed video if the page has no copy of it yet."""
     if path.with_name(VIDEO_FILE).is_file():
         return None
-    return places.get(Path(parse.video.path.replace("\\", "/")).name)
+    return files.get(Path(parse.video.path.replace("\\", "/")).name)

@@ -1,4 +1,4 @@
-"""Labels that do not lie on each other: a column of text beside each person, where there is room."""
+"""Placement of labels without overlap: a column of text beside each person, where there is space."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Color = tuple[int, int, int]
 Line = tuple[str, Color]
 
 
-HABIT = 0.3  # of a label's area that something else must free before it changes sides
+HABIT = 0.3  # share of its area that a label must save in covered pixels to change sides
 
 
 @dataclass(frozen=True)
 class Label:
-    """Lines of text that belong to a box (4,) xyxy, pixels, of the person `number`."""
+    """The lines of text for the box (4,) xyxy, pixels, of the person `number`."""
 
     box: NDArray[np.float64]
     lines: list[Line]
@@ -27,7 +27,7 @@ class Label:
 
 
 def text_size(lines: Sequence[Line], scale: float) -> tuple[int, int, int]:
-    """Width and height of a label and the height of one line, pixels."""
+    """Return width and height of a label and the height of one line, pixels."""
     line_height = round(34 * scale)
     widths = [_text_width(text, scale) for text, _ in lines]
     return max(widths, default=0) + 2 * (line_height // 3), round((len(lines) + 0.2) * line_height), line_height
@@ -46,8 +46,8 @@ def place_labels(
     Args:
         labels: one for each person.
         size: (height, width) that the labels may use, pixels.
-        scale: of OpenCV's font.
-        sides: by number the side that its label had in the frame before, which it would rather keep; updated in place.
+        scale: scale of OpenCV's font.
+        sides: number of a person -> side of the label in the previous frame, which is preferred; updated in place.
 
     Returns:
         The labels with x, y; each is inside `size` if it fits at all.
@@ -75,15 +75,15 @@ def place_labels(
 def _costs(
     spots: NDArray[np.float64], box: NDArray[np.float64], taken: NDArray[np.float64], others: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """How bad it is to cover what each spot covers: other labels most, then other persons, then the own person."""
+    """Return the cost of each spot by what it covers: most for other labels, then other persons, then its person."""
     return 4 * _covered(spots, taken) + _covered(spots, others) + 0.6 * _covered(spots, box[None])
 
 
 def _spots(box: NDArray[np.float64], width: int, height: int, size: tuple[int, int]) -> NDArray[np.float64]:
-    """Places (8, 4) to try, the most natural first, moved into the picture."""
+    """Return candidate boxes (8, 4) of a label, the preferred first, moved into the picture."""
     x1, y1, x2, y2 = box
     gap = 4.0
-    tries = [
+    candidates = [
         (x2 + gap, y1),
         (x1 - gap - width, y1),
         (x2 + gap, y2 - height),
@@ -93,13 +93,13 @@ def _spots(box: NDArray[np.float64], width: int, height: int, size: tuple[int, i
         (x2 - width, y1),
         (x1, y1),
     ]
-    room = (max(size[1] - width, 0.0), max(size[0] - height, 0.0))
-    corners = np.clip(np.array(tries), 0.0, room)  # (8, 2)
+    limits = (max(size[1] - width, 0.0), max(size[0] - height, 0.0))
+    corners = np.clip(np.array(candidates), 0.0, limits)  # (8, 2)
     return np.concatenate((corners, corners + (width, height)), axis=1)
 
 
 def _covered(spots: NDArray[np.float64], boxes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Share of each spot (M, 4) that boxes (N, 4) cover, added up."""
+    """Return the share of each spot (M, 4) that is covered by boxes (N, 4), summed over the boxes."""
     sides = np.minimum(spots[:, None, 2:], boxes[:, 2:]) - np.maximum(spots[:, None, :2], boxes[:, :2])  # (M, N, 2)
     areas = np.maximum((spots[:, 2:] - spots[:, :2]).prod(axis=1), 1.0)  # (M,)
     shares: NDArray[np.float64] = np.maximum(sides, 0.0).prod(axis=2).sum(axis=1) / areas

@@ -1,4 +1,4 @@
-"""Where a parse differs from its truth, by the official rule: which persons, which boxes of parts, which states."""
+"""The differences between a parse and its truth, by the official rule: persons, boxes of parts, states."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from actparse.data.kinetics_tps import Box, FrameTruth, PartTruth, PersonTruth, 
 from actparse.data.submission import MAX_HUMANS, TpsFiles
 from actparse.metrics.tps import inclusive_iou, match_persons
 
-HUMAN_IOU, PART_IOU = 0.5, 0.3  # of the challenge
+HUMAN_IOU, PART_IOU = 0.5, 0.3  # thresholds of the challenge
 
 
 @dataclass(frozen=True)
 class PartMark:
-    """What is to say of one annotated part of a person who was found."""
+    """The verdict on one annotated part of a detected person."""
 
-    frame: int  # row of the parse's frames
+    frame: int  # index into the parse's frames
     track_id: int
     part: str
     verdict: str  # "right", "missed" (no proposal), "box", "state", or "both"
@@ -36,13 +36,13 @@ class Mistakes:
     """A video's mistakes in the annotated frames."""
 
     action: str  # the true one
-    frames: tuple[int, ...]  # rows of the parse's frames that have a truth
-    missed_persons: tuple[tuple[int, Box], ...]  # row of the frame, true box
-    false_persons: tuple[tuple[int, int], ...]  # row of the frame, track
+    frames: tuple[int, ...]  # indices of the parse's frames that have a truth
+    missed_persons: tuple[tuple[int, Box], ...]  # index of the frame, true box
+    false_persons: tuple[tuple[int, int], ...]  # index of the frame, track
     parts: tuple[PartMark, ...]
 
     def counts(self) -> dict[str, int]:
-        """How many of each kind; the parts of missed persons are not among the parts."""
+        """Count the mistakes of each kind; the parts of missed persons are not among the parts."""
         verdicts = Counter(mark.verdict for mark in self.parts)
         return {
             "missed_persons": len(self.missed_persons),
@@ -51,7 +51,7 @@ class Mistakes:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON: parts that are right are counted alone."""
+        """Return plain values for JSON; correct parts are only counted, not listed."""
         return {
             "action": self.action,
             "counts": self.counts(),
@@ -70,8 +70,8 @@ def find_mistakes(parse: VideoParse, name: str, truth: TpsFiles) -> Mistakes:
     """Compare a parse with its truth.
 
     Args:
-        parse: of the video.
-        name: of the video in the truth.
+        parse: the parse of the video.
+        name: name of the video in the truth.
         truth: the evaluator's files; every fifth frame is annotated.
 
     Raises:
@@ -84,28 +84,24 @@ def find_mistakes(parse: VideoParse, name: str, truth: TpsFiles) -> Mistakes:
     marks: list[PartMark] = []
     compared = _annotated(parse.frames, truth.parts.get(name, {}), name)
     for row, true in compared.items():
-        persons = _submitted(parse.frames[row])
+        # the persons that the evaluator would consider
+        persons = sorted(parse.frames[row].persons, key=lambda person: -person.score)[:MAX_HUMANS]
         partner = match_persons([p.box for p in true.persons], [p.box for p in persons], HUMAN_IOU)
         missed += [(row, person.box) for n, person in enumerate(true.persons) if n not in partner]
         false += [(row, person.track_id) for n, person in enumerate(persons) if n not in partner.values()]
-        for n, found in partner.items():
-            marks += _part_marks(row, persons[found], true.persons[n])
+        for n, predicted in partner.items():
+            marks += _part_marks(row, persons[predicted], true.persons[n])
     return Mistakes(truth.videos[name], tuple(compared), tuple(missed), tuple(false), tuple(marks))
 
 
 def _annotated(frames: Sequence[FrameParse], truth: Mapping[str, Any], name: str) -> dict[int, FrameTruth]:
-    """The truth of the parse's frames that have one, by their rows."""
+    """Return the truth of the parse's annotated frames, by index into the parse's frames."""
     files = {row: frame_name(frame.index) for row, frame in enumerate(frames)}
     return {
         row: frame_truth_from_dict(truth[file], f"truth: {name}, {file}")
         for row, file in files.items()
         if file in truth
     }
-
-
-def _submitted(frame: FrameParse) -> Sequence[PersonParse]:
-    """The persons of a frame that the evaluator would see."""
-    return sorted(frame.persons, key=lambda person: -person.score)[:MAX_HUMANS]
 
 
 def _part_marks(row: int, person: PersonParse, true: PersonTruth) -> list[PartMark]:

@@ -1,4 +1,4 @@
-"""A parse drawn over its video: boxes, skeletons, parts in fixed colours, states beside people, the action below."""
+"""Drawing of a parse over its video: boxes, skeletons, coloured parts, states beside people, the action below."""
 
 from __future__ import annotations
 
@@ -31,29 +31,29 @@ MIDDLE: Color = (150, 225, 110)
 PAPER: Color = (245, 245, 240)
 INK: Color = (20, 20, 24)
 MIN_SHORT_SIDE = 480  # pixels; smaller videos are enlarged by a whole factor, so that text can be read
-MIN_PERSON_SCORE = 0.3  # of a person who is drawn
-MIN_PART_SCORE = 0.1  # of a part that is drawn
-QUIET_STATES = ("none",)  # not worth a label
-FONT, WEIGHT = cv2.FONT_HERSHEY_SIMPLEX, 1  # the weight that labels are measured with; text grows by its scale
-SHADE = 0.25  # of the picture's brightness under a label
-BAR = 0.075  # height of the caption over the picture's short side
+MIN_PERSON_SCORE = 0.3  # persons from this score are drawn
+MIN_PART_SCORE = 0.1  # parts from this score are drawn
+QUIET_STATES = ("none",)  # states without a label
+FONT, WEIGHT = cv2.FONT_HERSHEY_SIMPLEX, 1  # labels are measured with this weight; the size of text depends on scale
+SHADE = 0.25  # share of the picture's brightness under a label
+BAR = 0.075  # height of the caption's bar as a share of the picture's short side
 QUALITY = 25  # x264's constant rate factor; fast coding is a little better at 25 than the usual one at 22
 
 
 @dataclass(frozen=True)
 class Pen:
-    """Sizes that follow the picture's, and colours as the picture holds them."""
+    """Sizes relative to the picture, and colours in the channels of the picture."""
 
-    scale: float  # output pixels per 480
-    matrix: Matrix | None = None  # of a picture whose channels are y, u, v; None: red, green, blue
+    scale: float  # the picture's short side over 480 pixels
+    matrix: Matrix | None = None  # the matrix of a picture with channels y, u, v; None: red, green, blue
 
     @classmethod
     def for_size(cls, size: tuple[int, int], matrix: Matrix | None = None) -> Pen:
-        """The pen of a picture of (height, width)."""
+        """Return the pen for a picture of (height, width)."""
         return cls(min(size) / MIN_SHORT_SIDE, matrix)
 
     def color(self, color: Color) -> Color:
-        """An RGB colour in the channels of the picture."""
+        """Convert an RGB colour to the channels of the picture."""
         return color if self.matrix is None else rgb_to_yuv_color(color, self.matrix)
 
     @property
@@ -79,7 +79,7 @@ class Pen:
 
 @cache
 def side_color(name: str) -> Color:
-    """The colour of a part's or keypoint's side."""
+    """Return the colour of a part's or keypoint's side."""
     return LEFT if name.startswith("left") else RIGHT if name.startswith("right") else MIDDLE
 
 
@@ -87,10 +87,10 @@ def write_overlay(parse: VideoParse, video: Path, out: Path, *, time_range: Time
     """Draw a parse over every frame of its video; between sampled frames boxes move along their tracks.
 
     Args:
-        parse: of this video and this time range.
-        video: the source; its timestamps and its sound are kept.
-        out: an MP4 file, whole or not there.
-        time_range: (start, end) in seconds, as it was parsed.
+        parse: the parse of this video and this time range.
+        video: the source; its timestamps and its sound are preserved.
+        out: an MP4 file; it is either complete or does not exist.
+        time_range: the parsed range (start, end), seconds.
 
     Raises:
         VideoError: the source cannot be read, or has no frame in the range.
@@ -104,7 +104,7 @@ def write_overlay(parse: VideoParse, video: Path, out: Path, *, time_range: Time
         first = next(frames, None)
         if first is None:
             raise VideoError(f"{video}: needs at least one frame in the asked time, got none")
-        heard = (first.time_seconds, time_range[1] if time_range else None)
+        audio_range = (first.time_seconds, time_range[1] if time_range else None)
         easel = Easel(caption(parse), size, factor=factor, matrix=first.yuv().matrix)
         with VideoWriter(
             out,
@@ -113,7 +113,7 @@ def write_overlay(parse: VideoParse, video: Path, out: Path, *, time_range: Time
             fast=True,
             matrix=easel.matrix,
             audio_from=video,
-            time_range=heard,
+            time_range=audio_range,
         ) as writer:
             for frame in chain([first], frames):
                 time = frame.time_seconds
@@ -121,39 +121,39 @@ def write_overlay(parse: VideoParse, video: Path, out: Path, *, time_range: Time
 
 
 class Easel:
-    """Draws the pictures of one video as they are coded: only the part that somebody is in is touched."""
+    """Drawing of one video's pictures in their coded form; only the region with persons is changed."""
 
     def __init__(self, title: str, size: tuple[int, int], *, factor: int, matrix: Matrix) -> None:
-        """`title` of the caption; frames of (height, width), enlarged by `factor`, their colours coded by `matrix`."""
+        """Prepare for frames of `size` (height, width), enlarged by `factor` and coded by `matrix`, with a caption."""
         self.matrix = matrix
         self._title, self._factor = title, factor
         self._size = (size[0] * factor, size[1] * factor)
         height, width = (side + side % 2 for side in picture_size(size, factor))
         self._out_size = (height, width)
         self._pen = Pen.for_size(self._size, matrix)
-        self._sides: dict[int, int] = {}  # of labels, by track
+        self._sides: dict[int, int] = {}  # track -> side of its label
         self._canvas = np.zeros((height, width, 3), np.uint8)  # y, u, v, all of full size
         self._clock, self._bar = "", Yuv420(*(np.zeros((0, 0), np.uint8),) * 3, matrix)
 
     def draw(self, picture: Yuv420, persons: Sequence[PersonAt], time_seconds: float) -> Yuv420:
-        """One picture, as `draw_frame` draws it, padded to even sides.
+        """Draw one picture like `draw_frame`, padded to even sides.
 
         Args:
-            picture: of the size and matrix that were announced; not changed.
-            persons: who is in it, pixels of `picture`.
+            picture: of the size and the matrix given at construction; not changed.
+            persons: the persons to draw, pixels of `picture`.
             time_seconds: shown at the caption's right end.
         """
-        drawn = self._enlarged(picture)
+        drawn = self._enlarge(picture)
         scaled = [person.scaled(float(self._factor)) for person in persons]
-        labels = _placed_labels(scaled, self._size, self._pen, self._sides)
+        labels = _place_labels(scaled, self._size, self._pen, self._sides)
         region = _even_region(_drawn_boxes(scaled, labels, self._pen), self._size)
         if region is not None:
             self._draw_region(drawn, region, scaled, labels)
         self._add_bar(drawn, f"{time_seconds:.1f} s")
         return drawn
 
-    def _enlarged(self, picture: Yuv420) -> Yuv420:
-        """A copy of the picture, enlarged, with room for the bar below it."""
+    def _enlarge(self, picture: Yuv420) -> Yuv420:
+        """Return an enlarged copy of the picture with space for the bar below it."""
         out_height, out_width = self._out_size
         planes = []
         for plane, divisor in zip(picture.planes, (1, 2, 2), strict=True):
@@ -174,7 +174,7 @@ class Easel:
         persons: Sequence[PersonAt],
         labels: Sequence[PlacedLabel],
     ) -> None:
-        """Draw on the part (x1, y1, x2, y2), even numbers, in full colour resolution, and put it back."""
+        """Draw on the region (x1, y1, x2, y2), even numbers, in full colour resolution, and write it back."""
         x1, y1, x2, y2 = region
         luma, chroma = np.s_[y1:y2, x1:x2], np.s_[y1 // 2 : y2 // 2, x1 // 2 : x2 // 2]
         full = [
@@ -200,13 +200,13 @@ class Easel:
 
 
 def picture_size(size: tuple[int, int], factor: int) -> tuple[int, int]:
-    """(height, width) of the picture of a frame of `size`: enlarged, with the caption's bar below it."""
+    """Return the picture's size (height, width) for a frame of `size`: enlarged, with the caption's bar below it."""
     height, width = size[0] * factor, size[1] * factor
     return height + round(BAR * min(height, width)), width
 
 
 def caption(parse: VideoParse) -> str:
-    """What the bar says of the video."""
+    """Return the text of the bar below the video."""
     return parse.verdict_text
 
 
@@ -219,15 +219,15 @@ def draw_frame(
     factor: int = 1,
     sides: dict[int, int] | None = None,
 ) -> Image:
-    """One picture.
+    """Draw one picture.
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        persons: who is in it, pixels of `image`.
+        persons: the persons to draw, pixels of `image`.
         title: text of the caption.
         time_seconds: shown at the caption's right end.
-        factor: the picture is that many times as large as the image.
-        sides: where labels stood in the frame before, by track; updated in place, so that they do not jump.
+        factor: the picture is this many times as large as the image.
+        sides: track -> side of its label in the previous frame; updated in place, so that labels do not jump.
 
     Returns:
         Of `picture_size`, uint8 RGB.
@@ -239,7 +239,7 @@ def draw_frame(
     height, width = picture.shape[:2]
     pen = Pen.for_size((height, width))
     scaled = [person.scaled(float(factor)) for person in persons]
-    _draw_all(picture, scaled, _placed_labels(scaled, (height, width), pen, sides), pen)
+    _draw_all(picture, scaled, _place_labels(scaled, (height, width), pen, sides), pen)
     bar = _bar((round(BAR * min(height, width)), width), title, f"{time_seconds:.1f} s", pen)
     return np.concatenate((picture, bar))
 
@@ -258,10 +258,10 @@ def _draw_box(picture: Image, box: NDArray[np.float64], color: Color, width: int
 
 
 def draw_skeleton(picture: Image, keypoints: NDArray[np.float64], pen: Pen) -> None:
-    """Limbs and joints of keypoints (17, 3), each on a dark rim that keeps it off the picture's own colours."""
+    """Draw limbs and joints of keypoints (17, 3), limbs with a dark rim that separates them from the picture."""
     points = np.rint(keypoints[:, :2]).astype(int).tolist()
-    seen = (keypoints[:, 2] >= MIN_CONFIDENCE).tolist()
-    limbs = [(start, end) for start, end in SKELETON if seen[start] and seen[end]]
+    is_confident = (keypoints[:, 2] >= MIN_CONFIDENCE).tolist()
+    limbs = [(start, end) for start, end in SKELETON if is_confident[start] and is_confident[end]]
     rim, ink = pen.limb + 2 * pen.thin, pen.color(INK)
     for start, end in limbs:
         cv2.line(picture, points[start], points[end], ink, rim, cv2.LINE_AA)
@@ -269,17 +269,17 @@ def draw_skeleton(picture: Image, keypoints: NDArray[np.float64], pen: Pen) -> N
         sides = side_color(KEYPOINTS[start]), side_color(KEYPOINTS[end])
         color = sides[0] if sides[0] == sides[1] else MIDDLE
         cv2.line(picture, points[start], points[end], pen.color(color), pen.limb, cv2.LINE_AA)
-    for row in np.flatnonzero(seen):
-        cv2.circle(picture, points[row], pen.limb, pen.color(side_color(KEYPOINTS[row])), -1, cv2.LINE_AA)
+    for index in np.flatnonzero(is_confident):
+        cv2.circle(picture, points[index], pen.limb, pen.color(side_color(KEYPOINTS[index])), -1, cv2.LINE_AA)
 
 
 def _number_size(person: PersonAt, pen: Pen) -> tuple[int, int]:
-    """Width and height of the plate with a person's number, pixels."""
+    """Return width and height of the plate with a person's number, pixels."""
     return text_size([(str(person.track_id), PAPER)], pen.text)[:2]
 
 
 def _draw_number(picture: Image, person: PersonAt, labels: Sequence[PlacedLabel], pen: Pen) -> None:
-    """The number that the label says too, in the first corner of the box that no label hides."""
+    """Write a person's number, which is also in the label, into the first corner of the box without a label over it."""
     width, height = _number_size(person, pen)
     x1, y1 = (max(0, round(float(v))) for v in person.box[:2])
     x2 = min(picture.shape[1], round(float(person.box[2]))) - width
@@ -291,18 +291,18 @@ def _draw_number(picture: Image, person: PersonAt, labels: Sequence[PlacedLabel]
             return
 
 
-def _write(picture: Image, text: str, at: tuple[int, int], color: Color, pen: Pen) -> None:
-    cv2.putText(picture, text, at, FONT, pen.text, pen.color(color), WEIGHT, cv2.LINE_AA)
+def _write(picture: Image, text: str, position: tuple[int, int], color: Color, pen: Pen) -> None:
+    cv2.putText(picture, text, position, FONT, pen.text, pen.color(color), WEIGHT, cv2.LINE_AA)
 
 
 def state_lines(states: dict[str, str]) -> list[tuple[str, Color]]:
-    """What a person's label says: a line for each group with something to say, both sides in one where they agree."""
+    """Return the lines of a person's label, one for each part with a state; both sides share one if they agree."""
     lines: list[tuple[str, Color]] = []
     for group, parts in GROUP_PARTS.items():
-        said = {part: states[part] for part in parts if part in states}
-        if len(parts) == 2 and len(said) == 2 and len(set(said.values())) == 1:
-            said = {f"{group.replace('foot', 'feet') if group == 'foot' else group + 's'}": next(iter(said.values()))}
-        for part, state in said.items():
+        texts = {part: states[part] for part in parts if part in states}
+        if len(parts) == 2 and len(texts) == 2 and len(set(texts.values())) == 1:
+            texts = {f"{group.replace('foot', 'feet') if group == 'foot' else group + 's'}": next(iter(texts.values()))}
+        for part, state in texts.items():
             if state not in QUIET_STATES:
                 short = part.replace("left_", "L ").replace("right_", "R ")
                 lines.append((f"{short}: {state.replace('_', ' ')}", side_color(part)))
@@ -311,7 +311,7 @@ def state_lines(states: dict[str, str]) -> list[tuple[str, Color]]:
 
 @dataclass(frozen=True)
 class PlacedLabel:
-    """A label and where it is drawn, pixels."""
+    """A label with its position and size, pixels."""
 
     label: Label
     x: int
@@ -321,22 +321,22 @@ class PlacedLabel:
     line_height: int
 
     def covers(self, x1: int, y1: int, x2: int, y2: int) -> bool:
-        """Whether it hides a part of the box."""
+        """Tell whether the label hides a part of the box."""
         return x1 < self.x + self.width and self.x < x2 and y1 < self.y + self.height and self.y < y2
 
 
-def _placed_labels(
+def _place_labels(
     persons: Sequence[PersonAt], size: tuple[int, int], pen: Pen, sides: dict[int, int] | None
 ) -> list[PlacedLabel]:
-    """A column beside each person with something to say, in a picture of (height, width)."""
-    said = [(person, state_lines(person.states)) for person in persons]
-    labels = [Label(p.box, [(f"person {p.track_id}", PAPER), *lines], p.track_id) for p, lines in said if lines]
+    """Place a label beside each person that has lines of text, in a picture of (height, width)."""
+    pairs = [(person, state_lines(person.states)) for person in persons]
+    labels = [Label(p.box, [(f"person {p.track_id}", PAPER), *lines], p.track_id) for p, lines in pairs if lines]
     placed = place_labels(labels, size, pen.text, sides)
     return [PlacedLabel(label, x, y, *text_size(label.lines, pen.text)) for label, (x, y) in placed]
 
 
 def _draw_all(picture: Image, persons: Sequence[PersonAt], labels: Sequence[PlacedLabel], pen: Pen) -> None:
-    """Persons, their labels, and everybody's number."""
+    """Draw persons, their labels, and their numbers."""
     for person in persons:
         _draw_person(picture, person, pen)
     for label in labels:
@@ -349,19 +349,19 @@ def _draw_label(picture: Image, placed: PlacedLabel, pen: Pen) -> None:
     x, y, line_height = placed.x, placed.y, placed.line_height
     area = picture[max(y, 0) : y + placed.height, max(x, 0) : x + placed.width]
     area[:] = cv2.LUT(area, _shade(pen.color(INK)))
-    for number, (text, color) in enumerate(placed.label.lines):
-        _write(picture, text, (x + line_height // 3, y + round((number + 0.85) * line_height)), color, pen)
+    for index, (text, color) in enumerate(placed.label.lines):
+        _write(picture, text, (x + line_height // 3, y + round((index + 0.85) * line_height)), color, pen)
 
 
 @lru_cache(maxsize=8)
 def _shade(ink: Color) -> Image:
-    """What becomes of each value (1, 256, 3) of the three channels under a label."""
+    """Return the lookup table (1, 256, 3) that darkens the three channels under a label."""
     values = np.arange(256)[:, None]  # (256, 1)
     return np.rint(SHADE * values + (1 - SHADE) * np.array(ink)).astype(np.uint8)[None]
 
 
 def _drawn_boxes(persons: Sequence[PersonAt], labels: Sequence[PlacedLabel], pen: Pen) -> list[NDArray[np.float64]]:
-    """Boxes (4,) xyxy, pixels, that hold all that `_draw_all` draws."""
+    """Return boxes (4,) xyxy, pixels, that contain everything that `_draw_all` draws."""
     boxes = []
     for person in persons:
         points = [person.box.reshape(2, 2), person.keypoints[person.keypoints[:, 2] >= MIN_CONFIDENCE, :2]]
@@ -373,7 +373,7 @@ def _drawn_boxes(persons: Sequence[PersonAt], labels: Sequence[PlacedLabel], pen
 
 
 def _even_region(boxes: Sequence[NDArray[np.float64]], size: tuple[int, int]) -> tuple[int, int, int, int] | None:
-    """The box (x1, y1, x2, y2) of even numbers around all boxes in a picture of (height, width); None where none is."""
+    """Return the region (x1, y1, x2, y2), even numbers, around all boxes in a picture of (height, width), or None."""
     if not boxes:
         return None
     stacked = np.array(boxes)
@@ -386,7 +386,7 @@ def _even_region(boxes: Sequence[NDArray[np.float64]], size: tuple[int, int]) ->
 
 
 def _coded_planes(picture: Image) -> tuple[Image, Image, Image]:
-    """The channels of a picture (H, W, 3), sides even: y as it is, of u and v the mean of each four."""
+    """Split a picture (H, W, 3) with even sides into channels: y unchanged, u and v as the mean of each four pixels."""
     y, u, v = (np.asarray(channel, np.uint8) for channel in cv2.split(picture))
     size = (y.shape[1] // 2, y.shape[0] // 2)
     half_u, half_v = (np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.uint8) for plane in (u, v))
@@ -394,20 +394,20 @@ def _coded_planes(picture: Image) -> tuple[Image, Image, Image]:
 
 
 def _bar(size: tuple[int, int], title: str, clock: str, pen: Pen) -> Image:
-    """The caption's bar, (height, width, 3)."""
+    """Draw the caption's bar, (height, width, 3)."""
     bar = np.full((*size, 3), pen.color(INK), np.uint8)
     _write_caption(bar, title, clock, pen)
     return bar
 
 
 def _write_caption(bar: Image, title: str, clock: str, pen: Pen) -> None:
-    """The title at the left, smaller where it would run into the clock at the right."""
+    """Write the title at the left, smaller if it would overlap the clock at the right."""
     height, width = bar.shape[:2]
     scale = pen.text * 1.5
     base, margin = round(height * 0.68), height // 3
     clock_width, title_width = (cv2.getTextSize(text, FONT, scale, WEIGHT)[0][0] for text in (clock, title))
-    room = width - clock_width - 3 * margin
-    title_scale = scale * min(1.0, room / max(title_width, 1))
+    available_width = width - clock_width - 3 * margin
+    title_scale = scale * min(1.0, available_width / max(title_width, 1))
     paper = pen.color(PAPER)
     cv2.putText(bar, title, (margin, base), FONT, title_scale, paper, WEIGHT, cv2.LINE_AA)
     cv2.putText(bar, clock, (width - clock_width - margin, base), FONT, scale, paper, WEIGHT, cv2.LINE_AA)

@@ -1,7 +1,7 @@
-"""The report page: one HTML file that shows a parse over its video. It opens from disk and asks no network.
+"""The report page: one HTML file that shows a parse over its video. It opens from disk and needs no network.
 
-What a parse says is untrusted text: it travels as JSON that cannot end its element, the page writes it as text alone,
-and the page's policy lets no script run but its own.
+The texts of a parse are untrusted: they are stored as JSON that cannot end its element, the page writes them only as
+text, and the page's policy allows only its own script to run.
 """
 
 from __future__ import annotations
@@ -35,20 +35,20 @@ def write_report(
     mistakes: Mistakes | None = None,
     embed: bool = False,
 ) -> Path:
-    """Write report.html into a parse's folder, and video.mp4 beside it where it is not there yet.
+    """Write report.html into a parse's folder, and video.mp4 beside it if it does not exist yet.
 
     Args:
-        parse: what is shown.
-        folder: where the parse's files lie; its name is the video's.
-        source: the parsed video, copied to video.mp4; None plays the copy that is there, or shows a page without.
-        mistakes: where the truth is known.
-        embed: the page holds the video, so that it can be sent alone.
+        parse: the parse to show.
+        folder: the folder of the parse's files; its name is the video's.
+        source: the parsed video, copied to video.mp4; None plays the existing copy, or shows a page without video.
+        mistakes: the parse's mistakes, if the truth is known.
+        embed: embed the video in the page, so that the page can be sent as a single file.
 
     Returns:
         The page's path.
 
     Raises:
-        VideoError: the source, or the copy that is there, cannot be read.
+        VideoError: the source, or the existing copy, cannot be read.
         OutputError: a file cannot be written.
     """
     copy = folder / VIDEO_FILE
@@ -59,7 +59,7 @@ def write_report(
         parse,
         name=folder.name,
         frame_times=frame_times(copy) if has_video else np.zeros(0),
-        video=(_embedded(copy) if embed else VIDEO_FILE) if has_video else None,
+        video=(_embed(copy) if embed else VIDEO_FILE) if has_video else None,
         mistakes=mistakes,
     )
     write_text(folder / PAGE_FILE, page_text(data))
@@ -67,7 +67,7 @@ def write_report(
 
 
 def remove_report(folder: Path, *, source: Path) -> None:
-    """Remove what an earlier `write_report` left; the parsed video stays, should it lie where a copy would."""
+    """Remove the files of an earlier `write_report`, except the parsed video itself if it has the copy's path."""
     (folder / PAGE_FILE).unlink(missing_ok=True)
     if not _is_same(source, folder / VIDEO_FILE):
         (folder / VIDEO_FILE).unlink(missing_ok=True)
@@ -78,7 +78,7 @@ def _is_same(source: Path, copy: Path) -> bool:
 
 
 def page_text(data: dict[str, Any]) -> str:
-    """The page of what `page_data` gives."""
+    """Build the page from the result of `page_data`."""
     style, script = asset("page.css"), asset("page.js")
     content = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
     return Template(asset("page.html")).substitute(
@@ -91,7 +91,7 @@ def page_text(data: dict[str, Any]) -> str:
     )
 
 
-def _embedded(path: Path) -> str:
+def _embed(path: Path) -> str:
     try:
         return data_url(path.read_bytes(), "video/mp4")
     except OSError as error:

@@ -1,12 +1,12 @@
-"""What the report page shows, as plain lists for JSON: a track is one matrix, its rows written as steps from the last.
+"""The data of the report page as plain lists for JSON: a track is one matrix of differences between its rows.
 
-Ten minutes of several persons are millions of numbers; whole numbers that mostly change little keep them small.
+Ten minutes of several persons are millions of numbers; integers that mostly change little keep the page small.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -22,17 +22,17 @@ from actparse.stages.people.dots import DotsConfig
 
 GRID = 2000  # coordinates are whole multiples of the longer side over this
 TICKS = 10_000  # times are whole multiples of a second over this
-MAX_ACTIONS = 10  # runners-up that are listed
+MAX_ACTIONS = 10  # actions that are listed, the most probable first
 
-COLUMNS: dict[str, int] = {  # of a track's matrix, in this order
-    "frame": 1,  # row of the parse's frames
-    "score": 1,  # of the person, percent
+COLUMNS: dict[str, int] = {  # number of columns of each value in a track's matrix, in this order
+    "frame": 1,  # index into the parse's frames
+    "score": 1,  # score of the person, percent
     "box": 4,  # xyxy, on the grid
     "seen": 1,  # bit k: keypoint k is confident
     "keypoints": 2 * NUM_KEYPOINTS,  # x, y, on the grid
-    "found": 1,  # bit k: part k is there
+    "found": 1,  # bit k: part k is drawn
     "parts": 4 * len(PARTS),  # xyxy, on the grid
-    "states": len(PARTS),  # 0: unknown, else the state's place in the page's list, from 1
+    "states": len(PARTS),  # 0: unknown, otherwise the state's index in the page's list, from 1
     "state_scores": len(PARTS),  # percent
     "known": 1,  # bit a: angle a is known
     "angles": len(ANGLES),  # degrees
@@ -45,19 +45,21 @@ Ints = NDArray[np.int64]
 def page_data(
     parse: VideoParse, *, name: str, frame_times: NDArray[np.float64], video: str | None, mistakes: Mistakes | None
 ) -> dict[str, Any]:
-    """Everything that the page shows, for JSON.
+    """Return all data of the page as plain values for JSON.
 
     Args:
-        parse: what is shown.
-        name: of the video.
-        frame_times: (T,) seconds of all frames of the page's video, from 0 on; empty where there is none.
-        video: where the page finds it: a file's name or a data URL; None for a page without.
-        mistakes: where the truth is known.
+        parse: the parse to show.
+        name: name of the video.
+        frame_times: (T,) seconds of all frames of the page's video, from 0; empty if there is no video.
+        video: the video's file name or data URL; None for a page without a video.
+        mistakes: the parse's mistakes, if the truth is known.
     """
     start, end = shown_range(parse)
     tracks = _tracks(parse.frames)
-    states = sorted({part.state for p in _persons(parse.frames) for part in p.parts if part.state is not None})
-    numbers = {state: number for number, state in enumerate(states, start=1)}
+    persons = (person for frame in parse.frames for person in frame.persons)
+    states = sorted({part.state for person in persons for part in person.parts if part.state is not None})
+    actions = sorted(parse.action_scores.items(), key=lambda item: -item[1])[:MAX_ACTIONS]
+    state_indices = {state: index for index, state in enumerate(states, start=1)}
     unit = max(parse.video.width, parse.video.height) / GRID
     return {
         "name": name,
@@ -73,7 +75,7 @@ def page_data(
         "action": parse.action,
         "verdict": parse.verdict,
         "verdict_text": verdict_text(parse.verdict, parse.action) if parse.verdict == "known" else parse.verdict_text,
-        "actions": [] if parse.verdict == "nobody" else _best_actions(parse),
+        "actions": [] if parse.verdict == "nobody" else actions,
         "explanation": parse.explanation,
         "reasons": [asdict(reason) for reason in parse.reasons],
         "warnings": list(parse.warnings),
@@ -86,25 +88,22 @@ def page_data(
         "indices": _steps(np.array([frame.index for frame in parse.frames], np.int64).reshape(-1, 1)),
         "columns": COLUMNS,
         "tracks": [
-            {"id": track_id, "rows": _steps(_matrix(rows, numbers, unit))} for track_id, rows in sorted(tracks.items())
+            {"id": track_id, "rows": _steps(_matrix(track, state_indices, unit))}
+            for track_id, track in sorted(tracks.items())
         ],
         "mistakes": None if mistakes is None else mistakes.to_dict(),
     }
 
 
-def _best_actions(parse: VideoParse) -> list[tuple[str, float]]:
-    return sorted(parse.action_scores.items(), key=lambda item: -item[1])[:MAX_ACTIONS]
-
-
 def shown_range(parse: VideoParse) -> tuple[float, float]:
-    """(start, end) in seconds of what was parsed, of the source's presentation time."""
+    """Return the parsed time range (start, end), seconds of the source's presentation time."""
     if parse.segments:
         return parse.segments[0].start_seconds, parse.segments[-1].end_seconds
     return 0.0, parse.video.duration_seconds
 
 
 def _tracks(frames: Sequence[FrameParse]) -> dict[int, list[tuple[int, PersonParse]]]:
-    """By track, the rows of the frames that it is in, and the person there."""
+    """Return the persons of each track, each with the index of its frame."""
     tracks: dict[int, list[tuple[int, PersonParse]]] = defaultdict(list)
     for row, frame in enumerate(frames):
         for person in frame.persons:
@@ -112,65 +111,61 @@ def _tracks(frames: Sequence[FrameParse]) -> dict[int, list[tuple[int, PersonPar
     return tracks
 
 
-def _persons(frames: Iterable[FrameParse]) -> Iterable[PersonParse]:
-    return (person for frame in frames for person in frame.persons)
-
-
-def _matrix(rows: Sequence[tuple[int, PersonParse]], numbers: dict[str, int], unit: float) -> Ints:
-    """The rows of one track, (N, NUM_COLUMNS)."""
-    persons = [person for _, person in rows]
+def _matrix(track: Sequence[tuple[int, PersonParse]], state_indices: dict[str, int], unit: float) -> Ints:
+    """Return one track as a matrix (N, NUM_COLUMNS)."""
+    persons = [person for _, person in track]
     keypoints = np.array([person.keypoints for person in persons], np.float64)  # (N, 17, 3)
-    seen = keypoints[..., 2] >= MIN_CONFIDENCE  # (N, 17)
+    is_confident = keypoints[..., 2] >= MIN_CONFIDENCE  # (N, 17)
     angles = person_angles(persons)  # (N, 9)
-    known = ~np.isnan(angles)
-    part_boxes, found, states, state_scores = _parts(persons, numbers)
+    has_angle = ~np.isnan(angles)
+    part_boxes, is_drawn, states, state_scores = _parts(persons, state_indices)
     columns = {
-        "frame": [row for row, _ in rows],
+        "frame": [frame for frame, _ in track],
         "score": [100 * person.score for person in persons],
         "box": np.array([person.box for person in persons]) / unit,
-        "seen": _bits(seen),
-        "keypoints": _held(keypoints[..., :2] / unit, seen),
-        "found": _bits(found),
-        "parts": _held(part_boxes / unit, found),
+        "seen": _bits(is_confident),
+        "keypoints": _fill_from_previous(keypoints[..., :2] / unit, is_confident),
+        "found": _bits(is_drawn),
+        "parts": _fill_from_previous(part_boxes / unit, is_drawn),
         "states": states,
         "state_scores": 100 * state_scores,
-        "known": _bits(known),
-        "angles": _held(angles[..., None], known),
+        "known": _bits(has_angle),
+        "angles": _fill_from_previous(angles[..., None], has_angle),
     }
-    matrix = [np.asarray(columns[name], np.float64).reshape(len(rows), width) for name, width in COLUMNS.items()]
+    matrix = [np.asarray(columns[name], np.float64).reshape(len(track), width) for name, width in COLUMNS.items()]
     return np.rint(np.concatenate(matrix, axis=1)).astype(np.int64)
 
 
 def _parts(
-    persons: Sequence[PersonParse], numbers: dict[str, int]
+    persons: Sequence[PersonParse], state_indices: dict[str, int]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_], Ints, NDArray[np.float64]]:
-    """The parts of N persons: boxes (N, 10, 4) pixels, whether they are drawn, states' numbers, states' scores."""
+    """Return the parts of N persons: boxes (N, 10, 4) pixels, whether they are drawn, indices and scores of states."""
     shape = (len(persons), len(PARTS))
-    boxes, found = np.zeros((*shape, 4)), np.zeros(shape, np.bool_)
+    boxes, is_drawn = np.zeros((*shape, 4)), np.zeros(shape, np.bool_)
     states, scores = np.zeros(shape, np.int64), np.zeros(shape)
     for row, person in enumerate(persons):
         for part in person.parts:
-            at = row, PART_INDEX[part.name]
-            boxes[at], found[at] = part.box, part.score >= MIN_PART_SCORE
+            index = row, PART_INDEX[part.name]
+            boxes[index], is_drawn[index] = part.box, part.score >= MIN_PART_SCORE
             if part.state is not None:
-                states[at], scores[at] = numbers[part.state], part.state_score or 0.0
-    return boxes, found, states, scores
+                states[index], scores[index] = state_indices[part.state], part.state_score or 0.0
+    return boxes, is_drawn, states, scores
 
 
-def _held(values: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Values (N, K, D), each unknown one as in the row before, so that its step is 0; 0 before the first."""
-    last = np.maximum.accumulate(np.where(known, np.arange(len(known))[:, None], 0), axis=0)  # (N, K)
-    held = np.take_along_axis(values, last[..., None], axis=0)
-    return np.where(np.logical_or.accumulate(known, axis=0)[..., None], held, 0.0)
+def _fill_from_previous(values: NDArray[np.float64], is_valid: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Replace invalid values (N, K, D) by those of the previous row, so that their step is 0; 0 before the first."""
+    last = np.maximum.accumulate(np.where(is_valid, np.arange(len(is_valid))[:, None], 0), axis=0)  # (N, K)
+    filled = np.take_along_axis(values, last[..., None], axis=0)
+    return np.where(np.logical_or.accumulate(is_valid, axis=0)[..., None], filled, 0.0)
 
 
 def _bits(flags: NDArray[np.bool_]) -> Ints:
-    """Flags (N, K) as one number a row, the first in its lowest bit."""
+    """Encode flags (N, K) as one integer per row, the first flag in the lowest bit."""
     return np.asarray((flags.astype(np.int64) << np.arange(flags.shape[1])).sum(axis=1), np.int64)
 
 
 def _steps(matrix: Ints) -> list[int]:
-    """A matrix (N, C) row by row, each row but the first as its difference to the one before."""
+    """Flatten a matrix (N, C) row by row, each row except the first as its difference to the previous one."""
     steps: list[int] = np.diff(matrix, axis=0, prepend=0).ravel().tolist()
     return steps
 
@@ -180,7 +175,7 @@ def _ticks(seconds: Sequence[float] | NDArray[np.float64]) -> Ints:
 
 
 def _drawing(unit: float) -> dict[str, Any]:
-    """Colours and thresholds of the overlay video, so that page and video look alike."""
+    """Return colours and thresholds of the overlay video, so that page and video look alike."""
     dots = DotsConfig()
     return {
         "unit": unit,

@@ -1,4 +1,4 @@
-"""Where every person is at any time: straight lines between the sampled frames of a track."""
+"""The positions of all persons at any time, interpolated linearly between the sampled frames of a track."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class PersonAt:
-    """A person at one time, pixels; parts in the order of PARTS, of score 0 where they were not found."""
+    """A person at one time, pixels; parts in the order of PARTS, with score 0 if they were not detected."""
 
     track_id: int
     box: Floats  # (4,) xyxy
@@ -27,7 +27,7 @@ class PersonAt:
     states: dict[str, str]  # part -> state
 
     def scaled(self, factor: float) -> PersonAt:
-        """The same person in a picture `factor` times as large."""
+        """Return the same person in a picture `factor` times as large."""
         keypoints = self.keypoints * np.array([factor, factor, 1.0])
         return replace(self, box=self.box * factor, keypoints=keypoints, parts=self.parts * factor)
 
@@ -47,20 +47,20 @@ class TrackLines:
         self._step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0  # seconds between sampled frames
 
     def at(self, time_seconds: float) -> list[PersonAt]:
-        """Who is there; a gap of more than two samples is not bridged."""
-        found = (self._place(times, persons, time_seconds) for times, persons in self._tracks.values())
-        return [person for person in found if person is not None]
+        """Return the persons present at a time; a gap of more than two samples is not interpolated."""
+        persons_at = (self._interpolate(times, persons, time_seconds) for times, persons in self._tracks.values())
+        return [person for person in persons_at if person is not None]
 
-    def _place(self, times: list[float], persons: list[PersonAt], time_seconds: float) -> PersonAt | None:
-        after = bisect_right(times, time_seconds)
-        if after == 0:
+    def _interpolate(self, times: list[float], persons: list[PersonAt], time_seconds: float) -> PersonAt | None:
+        following = bisect_right(times, time_seconds)
+        if following == 0:
             return None
-        before = after - 1
-        if after == len(times) or times[after] - times[before] > 2.2 * self._step:
-            held = time_seconds - times[before]
-            return persons[before] if held < self._step * 0.999 or held == 0 else None
-        share = (time_seconds - times[before]) / (times[after] - times[before])
-        return _between(persons[before], persons[after], share)
+        previous = following - 1
+        if following == len(times) or times[following] - times[previous] > 2.2 * self._step:
+            elapsed = time_seconds - times[previous]
+            return persons[previous] if elapsed < self._step * 0.999 or elapsed == 0 else None
+        share = (time_seconds - times[previous]) / (times[following] - times[previous])
+        return _between(persons[previous], persons[following], share)
 
 
 def _person_at(person: PersonParse) -> PersonAt:
@@ -73,7 +73,7 @@ def _person_at(person: PersonParse) -> PersonAt:
 
 def _between(a: PersonAt, b: PersonAt, share: float) -> PersonAt:
     keypoints = a.keypoints * (1 - share) + b.keypoints * share
-    keypoints[:, 2] = np.minimum(a.keypoints[:, 2], b.keypoints[:, 2])  # a joint seen once is not drawn on its way
+    keypoints[:, 2] = np.minimum(a.keypoints[:, 2], b.keypoints[:, 2])  # not drawn if uncertain in one of them
     return replace(
         a,
         box=a.box * (1 - share) + b.box * share,

@@ -1,4 +1,4 @@
-"""The paper's tables, each by one command: what is missing is trained, the held-out videos are parsed and scored."""
+"""Reproduction of the paper's tables: train the missing networks, parse the held-out videos, score them."""
 
 from actparse.reproduce.run import ReproduceOptions, reproduce
 

@@ -1,4 +1,4 @@
-"""Held-out videos parsed by several methods and scored; stage 1, which methods share, is computed once a video."""
+"""Parsing and scoring of held-out videos by several methods; stage 1, which they share, runs once per video."""
 
 from __future__ import annotations
 
@@ -30,27 +30,27 @@ from actparse.video.decode import read_frames
 
 Progress = Callable[[int, int], None]
 Figures = dict[str, float]
-SPLITS = ("test", "val")  # the first that the dataset has annotated
+SPLITS = ("test", "val")  # the first with annotated videos is used
 
 
 @dataclass(frozen=True)
 class HeldOutVideo:
-    """A video that no network trained on, and its annotation at the evaluated frames."""
+    """A video that no network was trained on, and its annotations at the evaluated frames."""
 
     record: VideoRecord
-    truth: dict[int, FrameTruth]  # by the frame's number, from 0
+    truth: dict[int, FrameTruth]  # by frame index, from 0
 
 
 def held_out_videos(
     root: Path, *, split: str | None = None, seed: int = 0, limit: int | None = None
 ) -> list[HeldOutVideo]:
-    """The videos that a table is measured on.
+    """List the videos that a table is measured on.
 
     Args:
-        root: of the dataset.
-        split: None takes test or val, and where neither is annotated the part of train that training holds out.
-        seed: of that part, as training's `split_seed`.
-        limit: the first so many alone.
+        root: root folder of the dataset.
+        split: None for test or val or, if neither is annotated, the part of train that training holds out.
+        seed: seed of that part, the same as training's `split_seed`.
+        limit: only the first videos, at most this many.
 
     Raises:
         DataError: no video of the split is annotated.
@@ -58,22 +58,22 @@ def held_out_videos(
     dataset = KineticsTps(root)
     choices = [name for name in SPLITS if name in dataset.splits] if split is None else [split]
     for name in choices:
-        videos = _annotated(dataset.videos(name), limit)
+        videos = _annotated_videos(dataset.videos(name), limit)
         if videos:
             return videos
     if split is None and "train" in dataset.splits:
         records = dataset.videos("train")
         names = held_out_names((record.name for record in records), seed=seed)
-        videos = _annotated([record for record in records if record.name in names], limit)
+        videos = _annotated_videos([record for record in records if record.name in names], limit)
         if videos:
             return videos
     wanted = split or "test, val or a part of train"
     raise DataError(f"{root}: needs annotated videos of {wanted} to measure on, got none")
 
 
-def _annotated(records: Sequence[VideoRecord], limit: int | None) -> list[HeldOutVideo]:
-    read = ((record, _truth(record)) for record in records)
-    return list(islice((HeldOutVideo(record, truth) for record, truth in read if truth), limit))
+def _annotated_videos(records: Sequence[VideoRecord], limit: int | None) -> list[HeldOutVideo]:
+    pairs = ((record, _truth(record)) for record in records)
+    return list(islice((HeldOutVideo(record, truth) for record, truth in pairs if truth), limit))
 
 
 def _truth(record: VideoRecord) -> dict[int, FrameTruth]:
@@ -81,27 +81,27 @@ def _truth(record: VideoRecord) -> dict[int, FrameTruth]:
 
 
 @dataclass
-class _Counted:
-    """What one method said so far, as the evaluator has it: whole parses of some hundred videos fill the memory."""
+class _Predictions:
+    """One method's predictions in the evaluator's form; whole parses of hundreds of videos would fill the memory."""
 
-    said: TpsFiles = field(default_factory=lambda: TpsFiles({}, {}))
+    files: TpsFiles = field(default_factory=lambda: TpsFiles({}, {}))
     states: StateAccuracy = field(default_factory=StateAccuracy)
 
     def add(self, video: HeldOutVideo, parse: VideoParse) -> None:
-        """Take note of one video."""
-        said = parses_to_predictions({video.record.name: parse})
-        self.said.videos.update(said.videos)
-        self.said.parts.update(said.parts)
+        """Add the predictions for one video."""
+        files = parses_to_predictions({video.record.name: parse})
+        self.files.videos.update(files.videos)
+        self.files.parts.update(files.parts)
         _count_states(parse, video.truth, self.states)
 
 
 @dataclass(frozen=True)
 class Variant:
-    """Another way to put together what a method's networks said."""
+    """A variant of a method that integrates the outputs of the same networks differently."""
 
-    method: str  # whose networks
+    method: str  # the method whose networks are used
     integrate: Callable[[Parser, Observed], VideoParse]
-    rests_on: str = ""  # digest of what it knows beside the networks
+    rests_on: str = ""  # digest of its inputs other than the networks
 
 
 TRUE_DOTS = "parts, dots of the truth"
@@ -119,58 +119,58 @@ def score_methods(
     """Parse the videos with every method and score them by the official rules.
 
     Args:
-        parsers: of the methods, by name.
-        videos: to measure on.
-        variants: of the methods, by name; they cost no network's time.
-        progress: called with the videos done and the videos in all.
+        parsers: the parsers of the methods, by name.
+        videos: videos to measure on.
+        variants: variants of the methods, by name; they do not run any network again.
+        progress: called with the number of finished videos and that of all videos.
 
     Returns:
         For each method and variant, in percent: roc_score, video_accuracy, and the accuracy of states by part group.
     """
-    counted = {name: _Counted() for name in (*parsers, *variants)}
-    for number, video in enumerate(videos, start=1):
-        known: dict[tuple[str, ...], tuple[FrameParse, ...]] = {}
+    predictions = {name: _Predictions() for name in (*parsers, *variants)}
+    for num_done, video in enumerate(videos, start=1):
+        frames_by_stage_1: dict[tuple[str, ...], tuple[FrameParse, ...]] = {}
         for name, parser in parsers.items():
-            stage_1 = _stage_1_of(parser)
-            observed = parser.observe(video.record.path, stage_1=known.get(stage_1))
-            known[stage_1] = observed.frames
-            counted[name].add(video, parser.integrate(observed))
-            for other, variant in variants.items():
+            key = _stage_1_key(parser)
+            observed = parser.observe(video.record.path, stage_1=frames_by_stage_1.get(key))
+            frames_by_stage_1[key] = observed.frames
+            predictions[name].add(video, parser.integrate(observed))
+            for variant_name, variant in variants.items():
                 if variant.method == name:
-                    counted[other].add(video, variant.integrate(parser, observed))
+                    predictions[variant_name].add(video, variant.integrate(parser, observed))
         if progress:
-            progress(number, len(videos))
+            progress(num_done, len(videos))
     truth = TpsFiles(
         {video.record.name: video.record.action for video in videos},
         {v.record.name: {frame_name(n): true_humans(frame) for n, frame in v.truth.items()} for v in videos},
     )
-    return {name: _figures(truth, method) for name, method in counted.items()}
+    return {name: _score(truth, method) for name, method in predictions.items()}
 
 
-def _stage_1_of(parser: Parser) -> tuple[str, ...]:
-    """What decides what stage 1 finds: the files of its networks, and how the video is walked through."""
+def _stage_1_key(parser: Parser) -> tuple[str, ...]:
+    """Return the inputs that determine the results of stage 1: its networks' files and the settings of sampling."""
     config = parser.config
     files = tuple(parser.model[kind] for kind in ("persons", "poses", "parts"))
     return *files, str(config.stride), str(config.min_keypoint_confidence)
 
 
 def _count_states(parse: VideoParse, truth: Mapping[int, FrameTruth], accuracy: StateAccuracy) -> None:
-    """Count every annotated part; a person that was not found has the states of the segment, if it has any."""
-    found = {frame.index: frame for frame in parse.frames}
-    for number, frame in truth.items():
-        persons = found[number].persons if number in found else ()
+    """Count every annotated part; a person that was not detected gets the states of the segment, if any."""
+    frames = {frame.index: frame for frame in parse.frames}
+    for frame_index, frame in truth.items():
+        persons = frames[frame_index].persons if frame_index in frames else ()
         pairs = match_persons([p.box for p in frame.persons], [list(p.box) for p in persons], HUMAN_IOU)
-        shared = next((s.states for s in parse.segments if s.first_frame <= number < s.end_frame), {})
+        shared = next((s.states for s in parse.segments if s.first_frame <= frame_index < s.end_frame), {})
         for row, person in enumerate(frame.persons):
-            own = {part.name: part.state for part in persons[pairs[row]].parts} if row in pairs else {}
+            states = {part.name: part.state for part in persons[pairs[row]].parts} if row in pairs else {}
             for name, part in person.parts.items():
-                accuracy.add(name, part.state, own.get(name) or shared.get(name))
+                accuracy.add(name, part.state, states.get(name) or shared.get(name))
 
 
-def _figures(truth: TpsFiles, method: _Counted) -> Figures:
-    score = tps_score(truth, method.said)
-    figures = {"roc_score": 100 * score.roc_score, "video_accuracy": 100 * score.video_accuracy}
-    return figures | method.states.by_group()
+def _score(truth: TpsFiles, predictions: _Predictions) -> Figures:
+    score = tps_score(truth, predictions.files)
+    metrics = {"roc_score": 100 * score.roc_score, "video_accuracy": 100 * score.video_accuracy}
+    return metrics | predictions.states.by_group()
 
 
 def box_figures(
@@ -182,47 +182,48 @@ def box_figures(
     *,
     progress: Progress | None = None,
 ) -> dict[str, Figures]:
-    """Table II: AP of persons before and after their boxes grow by the pose, AP of parts without and with its dots.
+    """Measure Table II: AP of persons before and after the pose grows their boxes, AP of parts without and with dots.
 
-    Parts are looked for in true person boxes, so that the part detector alone is judged.
+    Parts are detected in true person boxes, so that only the part detector is evaluated.
 
     Returns:
-        The names of BOXES, each with ap and ap50 in percent; TRUE_DOTS where every person is annotated with keypoints.
+        ap and ap50 in percent for each name in BOXES; TRUE_DOTS only if every person is annotated with keypoints.
     """
     people = [person for video in videos for frame in video.truth.values() for person in frame.persons]
     has_keypoints = all(person.keypoints is not None for person in people)
-    found: dict[str, list[Detections]] = {name: [] for name in BOXES if has_keypoints or name != TRUE_DOTS}
+    results: dict[str, list[Detections]] = {name: [] for name in BOXES if has_keypoints or name != TRUE_DOTS}
     truth: list[FrameTruth] = []
-    for number, video in enumerate(videos, start=1):
+    for num_done, video in enumerate(videos, start=1):
         frames = [frame for frame in read_frames(video.record.path) if frame.index in video.truth]
         images, annotated = [frame.image for frame in frames], [video.truth[frame.index] for frame in frames]
-        seen = persons.detect(images)
-        keypoints = poses.estimate(images, [each.boxes for each in seen])
-        found["persons"] += seen
-        found["persons, pose"] += [
-            _grown(*each) for each in zip(seen, keypoints, (image.shape for image in images), strict=True)
+        detections = persons.detect(images)
+        keypoints = poses.estimate(images, [boxes_of_frame.boxes for boxes_of_frame in detections])
+        results["persons"] += detections
+        results["persons, pose"] += [
+            _grow(boxes_of_frame, points, image.shape)
+            for boxes_of_frame, points, image in zip(detections, keypoints, images, strict=True)
         ]
         boxes = [np.array([p.box for p in frame.persons], np.float32).reshape(-1, 4) for frame in annotated]
         keypoints = poses.estimate(images, boxes)
-        found["parts"] += starmap(part_detections, parts_without_dots.detect(images, boxes, keypoints))
-        found["parts, pose"] += starmap(part_detections, parts.detect(images, boxes, keypoints))
+        results["parts"] += starmap(part_detections, parts_without_dots.detect(images, boxes, keypoints))
+        results["parts, pose"] += starmap(part_detections, parts.detect(images, boxes, keypoints))
         if has_keypoints:
             keypoints = list(map(true_keypoints, annotated))
-            found[TRUE_DOTS] += starmap(part_detections, parts.detect(images, boxes, keypoints))
+            results[TRUE_DOTS] += starmap(part_detections, parts.detect(images, boxes, keypoints))
         truth += annotated
         if progress:
-            progress(number, len(videos))
+            progress(num_done, len(videos))
     true_persons, true_parts = list(map(_annotated_persons, truth)), list(map(annotated_parts, truth))
     precisions = {
-        name: average_precision(true_persons, each, ("person",))
+        name: average_precision(true_persons, detections, ("person",))
         if name.startswith("persons")
-        else average_precision(true_parts, each, PARTS)
-        for name, each in found.items()
+        else average_precision(true_parts, detections, PARTS)
+        for name, detections in results.items()
     }
     return {name: {"ap": precision.ap, "ap50": precision.ap50} for name, precision in precisions.items()}
 
 
-def _grown(persons: Detections, keypoints: NDArray[np.float32], shape: tuple[int, ...]) -> Detections:
+def _grow(persons: Detections, keypoints: NDArray[np.float32], shape: tuple[int, ...]) -> Detections:
     confidence = ParserConfig().min_keypoint_confidence
     boxes = grow_boxes(persons.boxes, keypoints, min_confidence=confidence, size=(shape[0], shape[1]))
     return Detections(boxes, persons.scores, persons.labels)

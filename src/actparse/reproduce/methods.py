@@ -1,4 +1,4 @@
-"""The rows of Tables I and III: what each method trains, which networks it parses with, and what the paper printed."""
+"""The methods in Tables I and III: their trainings, the networks that they parse with, and the paper's values."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ IP_CSN = "PCF, ip-CSN"
 
 @dataclass(frozen=True)
 class Training:
-    """A recipe, with numbers that differ from its own."""
+    """A recipe with changes to its hyperparameters."""
 
     recipe: str
     changes: Mapping[str, str] = field(default_factory=dict)
     start: Start | None = None
-    home: str | None = None  # folder of the method whose run it is in; None: the method's that has it
+    home: str | None = None  # folder of the method whose run contains it; None: of the method that lists it
 
     @property
     def sees_rendered_clips(self) -> bool:
-        """Whether it trains on them: what starts from them is fine-tuned among them, or it would forget."""
+        """Whether it trains on rendered clips: a network pre-trained on them needs them in fine-tuning, or forgets."""
         return self == PRETRAINED.training or self.start == PRETRAINED
 
 
 @dataclass(frozen=True)
 class Start:
-    """The training whose network another one starts from."""
+    """The training whose network initialises another one."""
 
-    folder: str  # of its run
+    folder: str  # folder of its run
     training: Training
-    is_shared: bool = False  # one for all seeds, as public weights are; else the folder is below the seed's
-    learning_rate: float | None = None  # of what starts from it; None is the recipe's own
+    is_shared: bool = False  # one run for all seeds, like public weights; otherwise the folder is below the seed's
+    learning_rate: float | None = None  # rate of a training that starts from it; None for the recipe's rate
 
 
-# of tiny networks: rendered clips stand for IG-65M, and Table I's network for what all rows of Table III share
-# what starts from them is trained at an eighth of the recipe's rate
+# For tiny networks: rendered clips replace IG-65M, and all rows of Table III start from Table I's network. Networks
+# initialised from these are trained at an eighth of the recipe's rate.
 PRETRAINED = Start("pretrained", Training("action-pretrained"), is_shared=True, learning_rate=3e-4)
 FINE_TUNED = Start("csn", Training("action", start=PRETRAINED), learning_rate=3e-4)
 
@@ -56,27 +56,27 @@ FINE_TUNED = Start("csn", Training("action", start=PRETRAINED), learning_rate=3e
 class Method:
     """One row of a table."""
 
-    name: str  # as the table prints it
-    folder: str  # of its run, below the folder of a seed; methods of two tables that share it share their networks
+    name: str  # as printed in the table
+    folder: str  # folder of its run below a seed's; methods of two tables with the same folder share their networks
     trainings: tuple[Training, ...]
-    stage_2: Mapping[str, str]  # kind of network -> the recipe that leaves it
+    stage_2: Mapping[str, str]  # kind of network -> the recipe that trains it
     config: ParserConfig = AS_IN_PCF
-    paper: Mapping[str, float]  # what the paper printed, percent
-    bundle: str = "bundle"  # the folder that full-size trainings leave in the run
+    paper: Mapping[str, float]  # the paper's values, percent
+    bundle: str = "bundle"  # the folder, in the run, of the bundle of full-size trainings
 
     def networks(self, run: Path) -> dict[str, Path]:
-        """The file of each network of stage 2, below the run's folder."""
+        """Return the file of each network of stage 2, below the run's folder."""
         return {kind: _file(RunFolder(run, recipe), kind) for kind, recipe in self.stage_2.items()}
 
 
 def _file(run: RunFolder, kind: str) -> Path:
-    """What a recipe left: its own network, or one of a part group, which a tiny action recipe leaves beside it."""
+    """Return the file of a recipe's network, or of a part group's, which a tiny action recipe writes beside it."""
     is_beside = kind.startswith("states-") and run.name.startswith("action")
     return run.start_of(kind) if is_beside else run.weights
 
 
 def table_1(size: Size) -> tuple[Method, ...]:
-    """The official baseline, and PCF with three kinds of video networks."""
+    """Return the methods of Table I: the official baseline, and PCF with three kinds of video networks."""
     baseline = Method(
         name="baseline",
         folder="baseline",
@@ -96,16 +96,19 @@ def table_1(size: Size) -> tuple[Method, ...]:
             folder=network,
             trainings=_trainings(size, network, start=PRETRAINED if network == "csn" else None),
             stage_2=_stage_2(size, network),
-            paper=figures,
+            paper=values,
             bundle=f"bundle-{network}".removesuffix("-csn"),
         )
-        for name, network, figures in rows
+        for name, network, values in rows
     )
     return baseline, *pcf, *((_ensemble(),) if size == "paper" else ())
 
 
 def _ensemble() -> Method:
-    """ir-CSN beside ip-CSN, its authors' challenge entry; the figures are their report's, not the paper's."""
+    """Return the ensemble of ip-CSN and ir-CSN, the authors' challenge entry.
+
+    Its values are from the authors' challenge report, not from the paper.
+    """
     recipes = ("action-ir", *(f"states-ir-{group}" for group in GROUPS if IR_WEIGHTS[group][1] > 0))
     return Method(
         name="PCF, ip-CSN and ir-CSN",
@@ -118,10 +121,10 @@ def _ensemble() -> Method:
 
 
 def variants_of_table_1(prior: Prior) -> dict[str, Variant]:
-    """What ip-CSN's networks say, put together in other ways: the report's cheap reference, and without the action.
+    """Return the variants of ip-CSN: the evaluation report's simple reference, and states without the action.
 
     Args:
-        prior: the commonest states that training sees.
+        prior: the most common states of the training videos.
     """
     return {
         f"{IP_CSN}, commonest states of the action": Variant(
@@ -136,7 +139,7 @@ def variants_of_table_1(prior: Prior) -> dict[str, Variant]:
 
 
 def boxes_of_table_2() -> dict[str, dict[str, float]]:
-    """What the paper printed of the boxes of persons and parts, without the pose and with it, percent."""
+    """Return the paper's values for the boxes of persons and parts, without and with the pose, percent."""
     return {
         "persons": {"ap": 74.60, "ap50": 93.40},
         "persons, pose": {"ap": 74.80, "ap50": 93.80},
@@ -147,50 +150,54 @@ def boxes_of_table_2() -> dict[str, dict[str, float]]:
 
 
 def table_3(size: Size) -> tuple[Method, ...]:
-    """ip-CSN on single frames, on segments of three seconds and of ten."""
+    """Return the methods of Table III: ip-CSN on single frames, on segments of three seconds and of ten."""
     rows: tuple[tuple[str, str, dict[str, str], tuple[float, ...], float], ...] = (
         ("frame", "frame", {"level": "frame"}, (92.46, 68.11, 68.50, 84.19, 66.27, 65.47), 36.12),
         ("segment, 3 s", "segment-3", {"segment_seconds": "3"}, (92.46, 68.07, 68.43, 84.14, 66.14, 65.36), 11.50),
         ("segment, 10 s", "segment-10", {"segment_seconds": "10"}, (92.44, 67.69, 68.10, 83.99, 65.59, 65.02), 3.482),
     )
-    of_frames = rows[0][-1]  # TFLOPs
+    frame_teraflops = rows[0][-1]
     return tuple(
         Method(
             name=name,
-            folder="csn" if size == "paper" and folder == "segment-3" else folder,  # Table I's own
+            folder="csn" if size == "paper" and folder == "segment-3" else folder,  # the folder of Table I
             trainings=_trainings(size, "csn", changes, start=FINE_TUNED),
             stage_2=_stage_2(size, "csn"),
             config=_level(changes),
-            paper={**dict(zip(GROUPS, figures, strict=True)), "compute_share": 100 * teraflops / of_frames},
+            paper={**dict(zip(GROUPS, accuracies, strict=True)), "compute_share": 100 * teraflops / frame_teraflops},
         )
-        for name, folder, changes, figures, teraflops in rows
+        for name, folder, changes, accuracies, teraflops in rows
     )
 
 
 def _trainings(
     size: Size, network: str, changes: Mapping[str, str] | None = None, *, start: Start | None = None
 ) -> tuple[Training, ...]:
-    """A network for the action and, at full size, one for each part group; a tiny one leaves those beside it.
+    """Return the trainings of a network for the action and, at full size, of one for each part group.
 
-    `start` is that of the tiny one; full-size networks start from public weights.
+    The tiny recipe for the action also writes the networks of the part groups. `start` is for the tiny network;
+    full-size networks start from public weights.
     """
     action, *states = dict.fromkeys(_stage_2(size, network).values())
     if size == "tiny":
         return (Training(action, changes or {}, start),)
-    whole_videos = Training(action, home=network)  # an action knows no level: the rows of Table III share it
+    whole_videos = Training(action, home=network)  # an action has no level: the rows of Table III share it
     return whole_videos, *(Training(recipe, changes or {}) for recipe in states)
 
 
 def _stage_2(size: Size, network: str) -> dict[str, str]:
-    """Kind -> recipe of the video networks "csn", "tsn-rgb" or "tsn-flow"."""
+    """Map each kind of video network to its recipe, for "csn", "tsn-rgb" or "tsn-flow"."""
     prefix = "" if network == "csn" else f"{network}-"
     action = f"action-{prefix}".removesuffix("-")
-    of_groups = {f"states-{g}": action if size == "tiny" else f"states-{prefix}{g}" for g in GROUPS}
-    return {"action": action, **of_groups}
+    states = {f"states-{g}": action if size == "tiny" else f"states-{prefix}{g}" for g in GROUPS}
+    return {"action": action, **states}
 
 
 def _level(changes: Mapping[str, str]) -> ParserConfig:
-    """How a row of Table III parses; the group's network alone decides on its states, as in the paper's ablation."""
+    """Return the parser config of a row in Table III.
+
+    Only the group's network determines its states, as in the paper's ablation.
+    """
     return ParserConfig(
         use_tracks=False,
         condition_on_action=False,

@@ -1,4 +1,4 @@
-"""One table from beginning to end: train what is missing, measure every seed, write the table."""
+"""Reproduction of one table: train the missing networks, measure every seed, write the table."""
 
 from __future__ import annotations
 
@@ -55,33 +55,34 @@ from actparse.training.runs import RunFolder, read_json, read_plan, write_json
 from actparse.training.tiny_changes import RATE, expect_same_changes
 from actparse.weights.bundle import file_sha256
 
-NOT_PRINTED: Mapping[str, float] = {}  # by the paper
-SHARED_SEED = 0  # of trainings that all seeds start from
-MAX_JOBS = 2  # tiny networks trained at a time
+NOT_PRINTED: Mapping[str, float] = {}  # no values in the paper
+SHARED_SEED = 0  # seed of trainings that all seeds start from
+MAX_JOBS = 2  # tiny networks trained at the same time
 TABLES = ("table1", "table2", "table3")
 METHODS = {"table1": table_1, "table3": table_3}  # Table II compares part detectors
 GIGA = 1e9
-TEN_SECONDS = VideoShape(seconds=10.0)  # what Table III counts the computing for
-PAPER_CROP = 224  # of clips in the published counts, see docs/compute.md
+TEN_SECONDS = VideoShape(seconds=10.0)  # the video that Table III counts the computing for
+HINT = "use a different --out to train again"
+PAPER_CROP = 224  # crop of clips in the published counts, see docs/compute.md
 
 
 @contextmanager
-def _unseen(name: str) -> Iterator[Progress]:
+def _ignore_progress(name: str) -> Iterator[Progress]:
     yield lambda done, total: None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReproduceOptions:
-    """How a table is made."""
+    """Options for reproducing a table."""
 
     size: Size = "tiny"
-    seeds: tuple[int, ...] = (0,)  # of the trainings; the table says mean and spread
+    seeds: tuple[int, ...] = (0,)  # seeds of the trainings; the table contains mean and range over them
     stage_1: str | Path | None = None  # a bundle whose persons, poses and parts are used; None trains them
-    share: float | None = None  # of every tiny recipe's own steps, instead of a length in `training`
-    split: str | None = None  # to measure on; None takes what is held out
-    limit: int | None = None  # videos to measure on
+    share: float | None = None  # share of every tiny recipe's default steps, instead of a length in `training`
+    split: str | None = None  # the split to measure on; None takes the held-out videos
+    limit: int | None = None  # videos to measure on, at most
     training: TrainOptions = field(default_factory=TrainOptions)  # length, device and streams of every training
-    progress: Callable[[str], AbstractContextManager[Progress]] = _unseen  # shows how far a named piece of work is
+    progress: Callable[[str], AbstractContextManager[Progress]] = _ignore_progress  # shows the progress of a named task
 
     def __post_init__(self) -> None:
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
@@ -97,20 +98,20 @@ class ReproduceOptions:
 
 
 def reproduce(table: str, data: Path, out: Path, options: ReproduceOptions) -> Table:
-    """Make a table of the paper. What is trained already is not trained again; a stopped run goes on.
+    """Reproduce one of the paper's tables. Finished trainings are reused and interrupted ones resume.
 
     Args:
         table: one of TABLES.
         data: a dataset in Kinetics-TPS's folders.
-        out: gets TABLE.md, TABLE.json and TABLE.svg, and below it the runs, which the tables share.
-        options: what is trained, and measured on what.
+        out: folder for TABLE.md, TABLE.json and TABLE.svg, and for the runs, which the tables share.
+        options: the trainings, and the videos to measure on.
 
     Raises:
         ConfigError: there is no such table.
-        DataError: the dataset is not as it should be, or has no annotated video to measure on.
-        TrainingError: a training failed, and the same command goes on; or `out` holds trainings of another length, or
-            beside other networks of stage 1.
-        WeightsError: `options.stage_1` names no bundle, or one whose networks are damaged.
+        DataError: the dataset is invalid, or has no annotated video to measure on.
+        TrainingError: a training failed, and the same command resumes it; or `out` contains trainings of another length
+            or with other networks of stage 1.
+        WeightsError: `options.stage_1` is not a bundle, or its networks are damaged.
     """
     if table not in TABLES:
         raise ConfigError(f"reproduce: needs one of {', '.join(TABLES)}, got {table!r}")
@@ -119,12 +120,12 @@ def reproduce(table: str, data: Path, out: Path, options: ReproduceOptions) -> T
     methods = METHODS[table](options.size) if table in METHODS else ()
     bench.expect_inputs(methods)
     if table == "table2":
-        bench.provide_stage_1(STAGE_1[:2])  # the part detectors are its own
+        bench.provide_stage_1(STAGE_1[:2])  # Table II trains its part detectors itself
         rows = bench.parts_rows()
     else:
         bench.provide_stage_1(STAGE_1)
         rows = bench.method_rows(table, methods, bench.variants() if table == "table1" else {})
-    made = Table(
+    result = Table(
         name=table,
         size=options.size,
         dataset=data.resolve().name,
@@ -134,13 +135,13 @@ def reproduce(table: str, data: Path, out: Path, options: ReproduceOptions) -> T
         rows=tuple(rows),
         num_rendered_clips=bench.num_rendered_clips if table != "table2" else 0,
     )
-    write_table(made, out)
-    return made
+    write_table(result, out)
+    return result
 
 
 @dataclass(frozen=True)
 class _Bench:
-    """Where the trainings of a table lie, and the videos it is measured on."""
+    """The trainings of a table, and the videos it is measured on."""
 
     data: Path
     out: Path
@@ -150,15 +151,15 @@ class _Bench:
     @property
     def stage_1(self) -> Path:
         """The folder of the networks that all methods share: a bundle's, or that of their trainings."""
-        asked = self.options.stage_1
-        return self.out / "stage1" if asked is None else bundle_folder(asked)
+        bundle = self.options.stage_1
+        return self.out / "stage1" if bundle is None else bundle_folder(bundle)
 
     def folder(self, seed: int, name: str) -> Path:
-        """The run of a method."""
+        """Return the folder of a method's run."""
         return self.out / f"seed-{seed}" / name
 
     def expect_inputs(self, methods: Sequence[Method]) -> None:
-        """Say before days of training at full size what a later one would lack.
+        """Check the inputs of all full-size trainings, so that the command fails before days of training.
 
         Raises:
             WeightsError: a file to start from is missing.
@@ -178,7 +179,7 @@ class _Bench:
                 expect_inputs(run.name, self.data, self.options.training)
 
     def provide_stage_1(self, names: Sequence[str]) -> None:
-        """Train those of persons, poses and parts, where no bundle has them."""
+        """Train the named networks of stage 1 unless a bundle provides them."""
         if self.options.stage_1 is None:
             needs = {name: STAGE_1[:2] if name == "parts" else () for name in names}
             seed = self.options.seeds[0]
@@ -192,46 +193,46 @@ class _Bench:
                 for training in method.trainings:
                     jobs |= self._jobs_to(training, self.folder(seed, training.home or method.folder), seed)
         self._train(jobs)
-        figures = [with_compute_shares(self._scores(table, methods, variants, s)) for s in self.options.seeds]
+        by_seed = [with_compute_shares(self._scores(table, methods, variants, s)) for s in self.options.seeds]
         printed = {**{method.name: method.paper for method in methods}, **dict.fromkeys(variants, NOT_PRINTED)}
-        return [Row(name, paper, tuple(of_seed[name] for of_seed in figures)) for name, paper in printed.items()]
+        return [Row(name, paper, tuple(metrics[name] for metrics in by_seed)) for name, paper in printed.items()]
 
     def _jobs_to(self, training: Training, run: Path, seed: int) -> dict[str, Job]:
-        """A training after those that it starts from and that are not finished; finished ones may have any length."""
-        before: dict[str, Job] = {}
+        """Return the jobs of a training and of unfinished ones it starts from; finished ones may have any length."""
+        earlier: dict[str, Job] = {}
         init = None
-        if training.start is not None and self._can_be_had(training.start):
+        if training.start is not None and self._is_available(training.start):
             start = training.start
-            there = self.out / start.folder if start.is_shared else self.folder(seed, start.folder)
-            trained = RunFolder(there, start.training.recipe)
-            init = trained.weights
+            folder = self.out / start.folder if start.is_shared else self.folder(seed, start.folder)
+            start_run = RunFolder(folder, start.training.recipe)
+            init = start_run.weights
             if start.learning_rate is not None:
                 rate = {RATE: f"{start.learning_rate:g}"}
                 training = replace(training, changes={**training.changes, **rate})
-            if not trained.is_finished:
-                before = self._jobs_to(start.training, there, SHARED_SEED if start.is_shared else seed)
+            if not start_run.is_finished:
+                earlier = self._jobs_to(start.training, folder, SHARED_SEED if start.is_shared else seed)
             elif start == PRETRAINED:
-                _expect_clips(trained, self.num_rendered_clips)
-        start_job = tuple(before)[-1:]  # none where it is finished
+                _expect_clips(start_run, self.num_rendered_clips)
+        start_job = tuple(earlier)[-1:]  # empty if it is finished
         job = self._job(training, run, seed, start_job, init=init)
-        return {**before, f"{run.relative_to(self.out)}: {training.recipe}": job}
+        return {**earlier, f"{run.relative_to(self.out)}: {training.recipe}": job}
 
-    def _can_be_had(self, start: Start) -> bool:
-        """Nothing is pre-trained where no clips are rendered."""
+    def _is_available(self, start: Start) -> bool:
+        """Tell whether a start exists: pre-training needs rendered clips."""
         return start != PRETRAINED or self.num_rendered_clips > 0
 
     @property
     def num_rendered_clips(self) -> int:
-        """That ip-CSN is pre-trained on."""
+        """The number of rendered clips that ip-CSN is pre-trained on."""
         if self.options.size == "paper":
             return 0
         return num_rendered_clips(PRETRAINED.training.recipe, self.data, self.options.training)
 
     def variants(self) -> dict[str, Variant]:
-        """Of Table I, with the commonest states of the videos that are trained on."""
+        """Return the variants of Table I, with the most common states of the training videos."""
         records = KineticsTps(self.data).videos("train")
         held_out = {video.record.name for video in self.videos}
-        if not held_out.isdisjoint(record.name for record in records):  # they are of train, maybe not all of them
+        if not held_out.isdisjoint(record.name for record in records):  # they are a part of train, perhaps limited
             held_out |= held_out_names(record.name for record in records)
         return variants_of_table_1(prior_states(record for record in records if record.name not in held_out))
 
@@ -242,15 +243,15 @@ class _Bench:
 
         def measure() -> dict[str, Figures]:
             with self.options.progress(f"seed {seed}: parse") as progress:
-                figures = score_methods(parsers, self.videos, variants=variants, progress=progress)
+                metrics = score_methods(parsers, self.videos, variants=variants, progress=progress)
             for name, parser in parsers.items():
                 if parser.states is not None:
-                    figures[name]["giga_macs"] = self._giga_macs(parser.states, parser.config)
-            return figures
+                    metrics[name]["giga_macs"] = self._giga_macs(parser.states, parser.config)
+            return metrics
 
-        rests_on: dict[str, Any] = {name: parser.model for name, parser in parsers.items()}
-        rests_on |= {name: variant.rests_on for name, variant in variants.items()}
-        return _measured_once(self.folder(seed, f"{table}.json"), self._videos_digest, rests_on, measure)
+        inputs: dict[str, Any] = {name: parser.model for name, parser in parsers.items()}
+        inputs |= {name: variant.rests_on for name, variant in variants.items()}
+        return _measure_once(self.folder(seed, f"{table}.json"), self._videos_digest, inputs, measure)
 
     def _giga_macs(self, states: StateRecognizer, config: ParserConfig) -> float:
         shape = replace(TEN_SECONDS, segment_seconds=config.segment_seconds, level=config.level)
@@ -259,11 +260,11 @@ class _Bench:
 
     @property
     def _videos_digest(self) -> str:
-        """What the videos that are measured on are annotated with."""
+        """The digest of the annotations of the videos that are measured on."""
         return sha256(repr([(video.record.name, video.truth) for video in self.videos]).encode()).hexdigest()
 
     def _parser(self, method: Method, seed: int) -> Parser:
-        """A method's networks beside stage 1, as a bundle of their own, loaded."""
+        """Assemble a bundle of a method's networks and those of stage 1, and load it."""
         run = self.folder(seed, method.folder)
         files = {name: RunFolder(self.stage_1, name).weights for name in STAGE_1}
         bundle = run / method.bundle
@@ -274,7 +275,7 @@ class _Bench:
                 if training.home is not None and training.home != method.folder
             }
             for name, path in files.items():
-                _lend(path, RunFolder(run, name))
+                _copy_network(path, RunFolder(run, name))
             assemble_if_complete(run, self.options.training.report)
         else:
             files |= method.networks(run)
@@ -286,23 +287,23 @@ class _Bench:
 
     @property
     def _device(self) -> str:
-        asked = self.options.training.device
-        return ("cuda" if torch.cuda.is_available() else "cpu") if asked == "auto" else asked
+        device = self.options.training.device
+        return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
 
     def parts_rows(self) -> list[Row]:
-        """Table II: train the part detector with and without dots with every seed, and measure the boxes."""
+        """Train the part detector with and without dots for every seed, and measure the boxes of Table II."""
         jobs = {}
         for seed in self.options.seeds:
             folder = self.folder(seed, "parts")
-            _lend(RunFolder(self.stage_1, "poses").weights, RunFolder(folder, "poses"))
+            _copy_network(RunFolder(self.stage_1, "poses").weights, RunFolder(folder, "poses"))
             for recipe in ("parts", WITHOUT_DOTS):
                 jobs[f"seed {seed}: {recipe}"] = self._job(Training(recipe), folder, seed)
         self._train(jobs)
-        figures = [self._box_figures(seed) for seed in self.options.seeds]
-        printed = {name: paper for name, paper in boxes_of_table_2().items() if name in figures[0]}
-        return [Row(name, paper, tuple(of_seed[name] for of_seed in figures)) for name, paper in printed.items()]
+        by_seed = [self._box_metrics(seed) for seed in self.options.seeds]
+        printed = {name: paper for name, paper in boxes_of_table_2().items() if name in by_seed[0]}
+        return [Row(name, paper, tuple(metrics[name] for metrics in by_seed)) for name, paper in printed.items()]
 
-    def _box_figures(self, seed: int) -> dict[str, Figures]:
+    def _box_metrics(self, seed: int) -> dict[str, Figures]:
         run = self.folder(seed, "parts")
         persons, poses = (RunFolder(self.stage_1, name).weights for name in STAGE_1[:2])
         parts, without_dots = (RunFolder(run, name).weights for name in ("parts", WITHOUT_DOTS))
@@ -318,10 +319,10 @@ class _Bench:
                     progress=progress,
                 )
 
-        rests_on: dict[str, Any] = {"actparse": __version__, "boxes": list(BOXES)} | {
+        inputs: dict[str, Any] = {"actparse": __version__, "boxes": list(BOXES)} | {
             path.stem: file_sha256(path) for path in (persons, poses, parts, without_dots)
         }
-        return _measured_once(self.folder(seed, "table2.json"), self._videos_digest, rests_on, measure)
+        return _measure_once(self.folder(seed, "table2.json"), self._videos_digest, inputs, measure)
 
     def _job(
         self, training: Training, folder: Path, seed: int, needs: tuple[str, ...] = (), *, init: Path | None = None
@@ -338,109 +339,112 @@ class _Bench:
         return Job(training.recipe, self.data, folder, options, needs)
 
     def _train(self, jobs: Mapping[str, Job]) -> None:
-        """Run what is not finished: tiny networks side by side, full-size ones one after the other.
+        """Run the unfinished trainings: tiny networks in parallel, full-size ones one after the other.
 
         Raises:
-            TrainingError: one failed, or was begun with another number of steps.
+            TrainingError: a training failed, or was started with a different number of steps.
         """
         for job in jobs.values():
             _expect_same(job)
-        left = {name: job for name, job in jobs.items() if not job.is_finished}
+        unfinished = {name: job for name, job in jobs.items() if not job.is_finished}
         report = self.options.training.report
-        report(f"reproduce: {len(left)} of {len(jobs)} trainings to do" + "".join(f"\n  {name}" for name in left))
+        report(
+            f"reproduce: {len(unfinished)} of {len(jobs)} trainings to do"
+            + "".join(f"\n  {name}" for name in unfinished)
+        )
         if self.options.size == "paper":
-            for job in left.values():
+            for job in unfinished.values():
                 run_recipe(job.recipe, job.data, job.out, job.options)
             return
-        if left:
+        if unfinished:
             open_splits(self.data, self.out, report)
-            for job in left.values():
+            for job in unfinished.values():
                 if job.options.stream_clips:
                     open_clips(self.data, self.out, job.options)
-        alone = {name: replace(job, options=without_report(job.options)) for name, job in jobs.items()}
-        run_jobs(alone, slots=min(MAX_JOBS, os.cpu_count() or 1), report=report)
+        silent = {name: replace(job, options=without_report(job.options)) for name, job in jobs.items()}
+        run_jobs(silent, slots=min(MAX_JOBS, os.cpu_count() or 1), report=report)
 
 
-def with_compute_shares(figures: dict[str, Figures], *, of: str = "frame") -> dict[str, Figures]:
-    """The figures of a seed, and beside the computing of its methods that in percent of the method `of`."""
-    whole = figures.get(of, {}).get("giga_macs", 0.0)
+def with_compute_shares(metrics: dict[str, Figures], *, of: str = "frame") -> dict[str, Figures]:
+    """Add each method's computing in percent of that of the method `of` to the metrics of a seed."""
+    whole = metrics.get(of, {}).get("giga_macs", 0.0)
     if not whole:
-        return figures
-    return {name: {**row, "compute_share": 100 * row["giga_macs"] / whole} for name, row in figures.items()}
+        return metrics
+    return {name: {**values, "compute_share": 100 * values["giga_macs"] / whole} for name, values in metrics.items()}
 
 
-def _measured_once(
-    path: Path, videos: str, rests_on: Mapping[str, Any], measure: Callable[[], dict[str, Figures]]
+def _measure_once(
+    path: Path, videos: str, networks: Mapping[str, Any], measure: Callable[[], dict[str, Figures]]
 ) -> dict[str, Figures]:
-    """The figures of a seed, which `path` keeps: they are measured anew where networks or videos are others."""
-    of = {"videos": videos, "networks": dict(rests_on)}
-    known = read_json(path) if path.is_file() else {}
-    if known.get("of") != of:
-        found = measure().items()
-        figures = {name: {f: value for f, value in row.items() if not math.isnan(value)} for name, row in found}
-        known = {"of": of, "figures": figures}
-        write_json(path, known)
-    kept: dict[str, Figures] = known["figures"]
-    return kept
+    """Return the metrics of a seed from `path`; measure them again if the networks or the videos have changed."""
+    inputs = {"videos": videos, "networks": dict(networks)}
+    record = read_json(path) if path.is_file() else {}
+    if record.get("of") != inputs:
+        measured = measure().items()
+        metrics = {name: {f: value for f, value in row.items() if not math.isnan(value)} for name, row in measured}
+        record = {"of": inputs, "figures": metrics}
+        write_json(path, record)
+    result: dict[str, Figures] = record["figures"]
+    return result
 
 
 def _expect_same(job: Job) -> None:
-    """A run that was begun keeps its length and its start; an earlier trial's would silently stand in the table."""
-    run, asked = RunFolder(job.out, job.recipe), _asked_steps(job)
+    """Check that a started run has the length and the start of `job`; otherwise a trial run would enter the table."""
+    run, num_steps = RunFolder(job.out, job.recipe), _expected_steps(job)
     if not (run.is_finished or run.plan.is_file()):
         return
     if run.is_finished:
-        figures = read_json(run.metrics)
-        steps, start, changes = figures.get("steps"), figures.get("start"), figures.get("changes", {})
+        metrics = read_json(run.metrics)
+        steps, start, changes = metrics.get("steps"), metrics.get("start"), metrics.get("changes", {})
     else:
         plan = read_plan(run)
         steps, start, changes = plan.num_steps, plan.start, plan.changes
-    if asked is not None and steps != asked:
-        raise TrainingError(f"{run.weights}: the run has {steps} steps, got {asked}: another --out?")
+    if num_steps is not None and steps != num_steps:
+        raise TrainingError(f"{run.weights}: the run has {steps} steps, got {num_steps}; {HINT}")
     if job.options.size == "paper":
-        return  # its recipes look after their own numbers
+        return  # full-size recipes check their hyperparameters themselves
     expect_same_changes(run.metrics if run.is_finished else run.plan, changes, job.options.changes)
-    if run.is_finished:  # one that goes on knows how many samples it had
+    if run.is_finished:  # a run that resumes checks its number of samples
         _expect_clips(run, num_rendered_clips(job.recipe, job.data, job.options))
     init = job.options.init
     if start != (file_sha256(init) if init is not None and init.is_file() else None):
-        raise TrainingError(f"{run.weights}: the run started from other weights than {init or 'fresh'}: another --out?")
+        raise TrainingError(f"{run.weights}: the run started from other weights than {init or 'fresh'}; {HINT}")
 
 
-def _expect_clips(run: RunFolder, asked: int) -> None:
-    seen = read_json(run.metrics).get(CLIPS_FIGURE, 0)
-    if seen != asked:
-        raise TrainingError(f"{run.weights}: the run saw {seen} rendered clips, got {asked}: another --out?")
+def _expect_clips(run: RunFolder, num_clips: int) -> None:
+    trained_on = read_json(run.metrics).get(CLIPS_FIGURE, 0)
+    if trained_on != num_clips:
+        raise TrainingError(f"{run.weights}: the run saw {trained_on} rendered clips, got {num_clips}; {HINT}")
 
 
-def _length(asked: ReproduceOptions) -> str:
-    """How long every training is."""
-    options = asked.training
-    if asked.share is not None:
-        return f"{asked.share:g} of the recipe's own steps"
-    if options.minutes is not None:
-        return f"{options.minutes:g} minutes"
-    if options.epochs is not None:
-        return f"{options.epochs:g} epochs"
-    return "the recipe's own steps" if options.steps is None else f"{options.steps} steps"
+def _length(options: ReproduceOptions) -> str:
+    """Describe the length of every training."""
+    training = options.training
+    if options.share is not None:
+        return f"{options.share:g} of the recipe's own steps"
+    if training.minutes is not None:
+        return f"{training.minutes:g} minutes"
+    if training.epochs is not None:
+        return f"{training.epochs:g} epochs"
+    return "the recipe's own steps" if training.steps is None else f"{training.steps} steps"
 
 
-def _asked_steps(job: Job) -> int | None:
-    """How long a training should be; None where its data or a clock decide."""
+def _expected_steps(job: Job) -> int | None:
+    """Return the number of steps of a training; None if its data or a clock determines it."""
     options = job.options
     if options.minutes is not None or options.epochs is not None or (job.recipe == "poses" and options.size == "paper"):
-        return None  # the paper's poses are not trained
+        return None  # the paper's pose network is not trained
     return RECIPES[job.recipe].steps if options.steps is None and options.size == "tiny" else options.steps
 
 
-def _lend(weights: Path, run: RunFolder) -> None:
-    """Put a network that was trained elsewhere into a run's folder, as if its recipe had finished.
+def _copy_network(weights: Path, run: RunFolder) -> None:
+    """Copy a network that was trained elsewhere into a run's folder, as if its recipe had finished.
 
     Raises:
-        TrainingError: another network lies there, and what was trained beside it rests on that one.
+        TrainingError: the folder contains a different network, on which the other trainings in it depend.
     """
     if run.weights.is_file() and file_sha256(run.weights) != file_sha256(weights):
-        raise TrainingError(f"{run.weights}: is another network than {weights}: another --out?")
+        raise TrainingError(f"{run.weights}: is another network than {weights}; {HINT}")
     copy_file(weights, run.weights)
     if not run.metrics.is_file():
         write_json(run.metrics, {"from": weights.parent.name})

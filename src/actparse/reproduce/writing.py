@@ -1,4 +1,4 @@
-"""A table as Markdown, JSON and a picture, with the paper's figures beside ours."""
+"""A table as Markdown, JSON and a picture, with the paper's values beside ours."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 from actparse.core.files import write_text
 from actparse.core.vocabulary import GROUPS
 
-NAMES = {  # of figures, in the order of the columns
+NAMES = {  # printed names of metrics, in the order of the columns
     "video_accuracy": "video accuracy",
     "roc_score": "ROC score",
     "ap": "AP",
@@ -39,7 +39,7 @@ NOTES = {
     "table3": "Accuracy of the states of all annotated parts in percent, by group; G MAC of the six state networks for "
     "10 s of video, and that against the row of frames; the paper's shares are of its 36.12, 11.50 and 3.482 TFLOPs.",
 }
-STARTS = {  # of ip-CSN
+STARTS = {  # initialisation of ip-CSN
     "table1": "ip-CSN pre-trained on {} and fine-tuned among them",
     "table3": "all from Table I's ip-CSN, which was pre-trained on {}",
 }
@@ -49,33 +49,33 @@ BAR_HEIGHT, GROUP_GAP, LABEL_WIDTH, CHART_WIDTH, TOP = 13, 10, 260, 420, 64
 
 @dataclass(frozen=True)
 class Row:
-    """A method's figures with every seed, and those that the paper printed."""
+    """A method's metrics for every seed, and the paper's values."""
 
     name: str
     paper: Mapping[str, float]
     seeds: tuple[Mapping[str, float], ...]
 
-    def values(self, figure: str) -> list[float]:
-        """A figure with every seed; empty where the method has none."""
-        found = [of_seed[figure] for of_seed in self.seeds if figure in of_seed]
-        return [value for value in found if not math.isnan(value)]
+    def values(self, metric: str) -> list[float]:
+        """Return a metric's value for every seed; empty if the method does not have the metric."""
+        values = [metrics[metric] for metrics in self.seeds if metric in metrics]
+        return [value for value in values if not math.isnan(value)]
 
 
 @dataclass(frozen=True)
 class Table:
-    """One of the paper's tables, made on a dataset."""
+    """One of the paper's tables, measured on a dataset."""
 
     name: str  # "table1", "table2" or "table3"
     size: str
     dataset: str
-    length: str  # of every training, in words
-    num_videos: int  # measured on
+    length: str  # length of every training, in words
+    num_videos: int  # videos measured on
     seed_numbers: tuple[int, ...]
     rows: tuple[Row, ...]
-    num_rendered_clips: int = 0  # that ip-CSN saw beside the dataset; 0 in Table II
+    num_rendered_clips: int = 0  # rendered clips in ip-CSN's training, in addition to the dataset; 0 in Table II
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON: every seed, mean, lowest and highest."""
+        """Return plain values for JSON: every seed, mean, lowest and highest."""
         return {
             "table": self.name,
             "size": self.size,
@@ -88,14 +88,14 @@ class Table:
                 {
                     "method": row.name,
                     "paper": dict(row.paper),
-                    "figures": {figure: _summary(row.values(figure)) for figure in COLUMNS[self.name]},
+                    "figures": {metric: _summary(row.values(metric)) for metric in COLUMNS[self.name]},
                 }
                 for row in self.rows
             ],
         }
 
     def to_markdown(self) -> str:
-        """The table for people; a cell is the mean over seeds and, with several, the lowest and the highest."""
+        """Format the table in Markdown; a cell is the mean over seeds and, for several, the lowest and the highest."""
         columns, clips = COLUMNS[self.name], self.num_rendered_clips
         start = STARTS[self.name].format(f"{clips:,} rendered clips") + ", " if clips else ""
         heads = [text for c in columns for text in (NAMES[c], *(("paper",) if self._is_printed(c) else ()))]
@@ -111,23 +111,23 @@ class Table:
         lines += [f"| {row.name} | {' | '.join(self._cells(row))} |" for row in self.rows]
         return "\n".join(lines) + "\n"
 
-    def _is_printed(self, figure: str) -> bool:
-        return any(figure in row.paper for row in self.rows)
+    def _is_printed(self, metric: str) -> bool:
+        return any(metric in row.paper for row in self.rows)
 
     def _cells(self, row: Row) -> list[str]:
         cells = []
-        for figure in COLUMNS[self.name]:
-            cells.append(_cell(row.values(figure)))
-            if self._is_printed(figure):
-                cells.append(f"{row.paper[figure]:.2f}" if figure in row.paper else "-")
+        for metric in COLUMNS[self.name]:
+            cells.append(_cell(row.values(metric)))
+            if self._is_printed(metric):
+                cells.append(f"{row.paper[metric]:.2f}" if metric in row.paper else "-")
         return cells
 
     def to_svg(self) -> str:
-        """A bar for each figure that the paper printed, ours with its spread over it; lengths are percent."""
+        """Draw a bar for each of the paper's values, and one for ours with its range; lengths are percent."""
         marks, y = [], float(TOP)
         for row in self.rows:
-            for figure in (c for c in COLUMNS[self.name] if c in row.paper):
-                marks += _bars(f"{row.name}, {NAMES[figure]}", row.values(figure), row.paper[figure], y)
+            for metric in (c for c in COLUMNS[self.name] if c in row.paper):
+                marks += _bars(f"{row.name}, {NAMES[metric]}", row.values(metric), row.paper[metric], y)
                 y += 2 * BAR_HEIGHT + GROUP_GAP
         width = LABEL_WIDTH + CHART_WIDTH + 120
         head = [

@@ -2,7 +2,7 @@
 (() => {
   const SVG = "http://www.w3.org/2000/svg";
 
-  /** Point at a line chart: a cursor, and the values under it in words. */
+  /** Show a cursor where the pointer is on a line chart, and the values under it as text. */
   function readLines(chart) {
     const readout = chart.parentElement.querySelector("[data-readout]");
     const { area: [left, top, across, down], x, series } = JSON.parse(chart.dataset.lines);
@@ -28,7 +28,7 @@
     });
   }
 
-  /** What a cell sorts by: its number if it is one. */
+  /** Return the sort key of a cell: its number if it contains one. */
   function sortKey(row, column) {
     const cell = row.cells[column];
     const text = cell.textContent.trim();

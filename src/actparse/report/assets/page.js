@@ -1,6 +1,6 @@
 'use strict';
 (() => {
-  // ---- data: tracks are matrices of whole numbers, written as steps from row to row ----
+  // ---- data: tracks are matrices of integers, stored as differences from row to row ----
   const data = JSON.parse(document.getElementById('data').textContent);
   const { drawing, parts: PARTS, columns: COLUMNS } = data;
   const { start: START, end: END } = data.video;
@@ -36,7 +36,7 @@
     return sorted.length ? sorted[sorted.length >> 1] : SPAN;
   }
 
-  /** How many of the ascending values are at most `limit`. */
+  /** Count the ascending values that are at most `limit`. */
   function countUpTo(values, limit) {
     let low = 0;
     let high = values.length;
@@ -58,7 +58,7 @@
       this.isSure = this.sure.length > 0;
     }
 
-    /** Draw the person where the score is at least `percent`. */
+    /** Draw the person only where the score is at least `percent`. */
     limit(percent) {
       this.sure = [...this.times.keys()].filter((row) => this.get(row, 'score') >= percent);
       this.sureTimes = Float64Array.from(this.sure, (row) => this.times[row]);
@@ -68,19 +68,19 @@
       return this.matrix[row * WIDTH + offsets[column] + k];
     }
 
-    /** Until when a row holds: the next sample's time, or a step where there is none. */
+    /** Return the end of a row's validity: the next sample's time, or one step later if there is none. */
     until(row) {
       const next = this.times[row + 1];
       return next - this.times[row] <= 2.2 * STEP ? next : Math.min(this.times[row] + STEP, END);
     }
 
-    /** The row that holds at a time, or -1. */
+    /** Return the row that is valid at a time, or -1. */
     rowAt(time) {
       const row = countUpTo(this.times, time) - 1;
       return row >= 0 && time < this.until(row) ? row : -1;
     }
 
-    /** Where the person is drawn at a time: between two rows of the track; null where nobody is. A gap is not bridged. */
+    /** Return the two rows of the track to interpolate at a time; null if the person is absent. Gaps are not filled. */
     place(time) {
       const after = countUpTo(this.sureTimes, time);
       if (!after) return null;
@@ -105,7 +105,7 @@
       return number ? data.states[number - 1] : null;
     }
 
-    /** Stretches of one state of a part: {state, from, to, score}. */
+    /** Return the intervals of one state of a part: {state, from, to, score}. */
     runs(k) {
       return stretches(this.length, (row) => this.state(row, k), this).map((run) => ({
         state: run.value, from: this.times[run.first], to: this.until(run.last),
@@ -118,7 +118,7 @@
     }
   }
 
-  /** Rows of equal value without a gap: {value, first, last}; null has no stretch. */
+  /** Return the runs of rows with equal value and no gap: {value, first, last}; null values form no run. */
   function stretches(length, valueOf, track) {
     const found = [];
     for (let row = 0; row < length; row++) {
@@ -172,7 +172,7 @@
     return node;
   }
 
-  /** What a person's states say: both sides at once where they agree; [text, part number]. */
+  /** Return a person's states as text, both sides in one where they agree: [text, part index]. */
   function stateLines(stateOf) {
     const lines = [];
     PARTS.forEach((part, k) => {
@@ -186,7 +186,7 @@
     return lines;
   }
 
-  // ---- mistakes, where the truth is known ----
+  // ---- mistakes, if the truth is known ----
   const VERDICTS = { state: 'wrong state', box: 'wrong box', both: 'wrong box and state', missed: 'not found' };
   const mistakes = data.mistakes;
   const wrongAt = new Map(); // frame row -> {missed: [box], false: [track id], parts: [[id, part, verdict, state, box]]}
@@ -198,7 +198,7 @@
   }
   const wrongNow = () => wrongAt.get(countUpTo(times, now) - 1) ?? { missed: [], false: [], parts: [] };
 
-  // ---- the clock: the video's own frames, or a stand-in where it cannot be played ----
+  // ---- the clock: the video's frames, or a substitute if it cannot be played ----
   class StandIn extends EventTarget {
     paused = true;
     playbackRate = 1;
@@ -249,7 +249,7 @@
     $('play').setAttribute('aria-label', player.paused ? 'Play' : 'Pause');
   }
 
-  /** Draw every frame at the moment that it is shown. */
+  /** Draw every frame when it is displayed. */
   function follow() {
     if (!player.requestVideoFrameCallback) {
       const tick = () => {
@@ -278,7 +278,7 @@
     show(0);
   }
 
-  /** Show the frame that stands at `seconds` of the page's video. */
+  /** Show the frame at `seconds` of the page's video. */
   function show(seconds) {
     frame = Math.max(0, countUpTo(frameTimes, seconds + 1e-3) - 1);
     now = START + (frameTimes[frame] ?? 0);
@@ -431,7 +431,7 @@
     });
   }
 
-  /** A column of text beside each person, where it covers least. */
+  /** Draw a column of text beside each person, where it covers least. */
   function drawLabels(shown) {
     const [right, bottom] = [data.video.width / drawing.unit, data.video.height / drawing.unit];
     const boxes = new Map(shown.map(([track, place]) => [track, boxOf(track, place, 'box')]));
@@ -598,7 +598,7 @@
     return mark ? `. ${VERDICTS[mark.verdict]}, the truth is ${words(mark.state)}` : '';
   }
 
-  /** The score of a part's state over time, at the foot of its lane. */
+  /** Draw the score of a part's state over time, at the bottom of its lane. */
   function foot(track, k) {
     const x = (time) => (1000 * (time - START) / SPAN).toFixed(1);
     let path = '';
@@ -615,7 +615,7 @@
   // ---- joint angles ----
   const JOINTS = [...new Set(data.angles.map((name) => name.replace(/^(left|right)_/, '')))];
 
-  /** Draw the angles of the persons whose lanes are open and have none yet. */
+  /** Draw the angles of the persons whose lanes are open and not drawn yet. */
   function fillAngles() {
     for (const box of document.querySelectorAll('.rows:not([hidden]) > .angles:empty')) {
       const track = trackOf.get(Number(box.closest('.person').dataset.id));
@@ -661,7 +661,7 @@
       ...[['left', 'left side'], ['right', 'right side']].map(([side, text]) => element('li', { className: 'angle-key' }, element('i', { className: `key ${side}` }), text)));
   }
 
-  /** Bring the playhead, the clock and the words beside the lanes to the frame that is shown. */
+  /** Update the playhead, the clock and the texts beside the lanes for the displayed frame. */
   function move() {
     $('lanes').style.setProperty('--at', ((now - START) / SPAN).toFixed(5));
     $('clock').textContent = `${timeText(now)} / ${timeText(END)}`;
@@ -673,7 +673,7 @@
     if (zoom > 1 && !player.paused) keepInView();
   }
 
-  /** Whether a lane is unfolded; asking for its place instead would lay the page out anew. */
+  /** Tell whether a lane is unfolded; reading its position instead would force a new layout. */
   function isOpen({ node, className }) {
     return !node.closest('[hidden]') && (className !== 'angle' || document.body.classList.contains('with-angles'));
   }

@@ -1,4 +1,4 @@
-"""The paper's full-size recipes: their numbers, one module each, and what reads Kinetics-TPS for them.
+"""The paper's full-size recipes: their hyperparameters, one module each, and the readers of Kinetics-TPS.
 
-Source of all numbers without another one: PCF, the paper that this package implements, section III-A.
+Values without a named source are from PCF, the paper that this package implements, section III-A.
 """

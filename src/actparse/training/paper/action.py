@@ -1,6 +1,6 @@
-"""Recipe "action" at full size: ip-CSN-152 on 32 x 2 frames of a whole video, from an IG-65M start.
+"""Recipe "action" at full size: ip-CSN-152 on 32 x 2 frames of a whole video, initialised from IG-65M.
 
-"action-ir" is ir-CSN-152 from Sports-1M, which the authors' challenge entry puts beside it. CSN below is the public
+"action-ir" is ir-CSN-152 from Sports-1M, which the authors' challenge entry combines with it. CSN below is the public
 recipe that fine-tunes CSN from IG-65M with frozen batch norms (mmaction2 0.x, 58 epochs).
 """
 
@@ -23,7 +23,7 @@ from actparse.training.paper.readings import (
 from actparse.training.task import StepRule, TaskSettings
 
 WARM_UP_COUNT = 16  # epochs or iterations
-NORMS = {  # of the public checkpoints. Source: VMZ's constants, in mmaction2's configs of CSN
+NORMS = {  # input norms of the public checkpoints. Source: VMZ's constants, in mmaction2's configs of CSN
     "ig65m": InputNorm(),
     "sports1m": InputNorm(mean=(110.2008, 100.63983, 95.99475), std=(58.14765, 56.46975, 55.332195)),
 }
@@ -31,18 +31,18 @@ NORMS = {  # of the public checkpoints. Source: VMZ's constants, in mmaction2's 
 
 @dataclass(frozen=True, kw_only=True)
 class ClipNumbers:
-    """Training and input of a video network; the defaults are ip-CSN-152's."""
+    """Hyperparameters of a video network's training and input; the defaults are those of ip-CSN-152."""
 
     batch_size: int = 4  # "a mini-batch of four on four V100 GPUs"
     num_gpus: int = 4
-    # 4 on each GPU: linear scaling of CSN's 1.25e-4 at 24 gives 8.3e-5 at 16, the paper's rate; at 4 it gives 2.1e-5.
+    # 4 on each GPU: linear scaling of CSN's 1.25e-4 at 24 gives 8.3e-5 at 16, the paper's rate, but 2.1e-5 at 4.
     batch: BatchReading = "per-gpu"
     epochs: int = 58
     learning_rate: float = 8e-5
     milestones: tuple[int, ...] = (32, 48)
     gamma: float = 0.1  # "decreased by a factor of 10"
-    # "The first 16 iterations": CSN's setting is called warmup_iters=16 and counts epochs (warmup_by_epoch), and the
-    # rate moves at every iteration; programs of 2022 and later move it once an epoch.
+    # "The first 16 iterations": CSN's setting is called warmup_iters=16 but counts epochs (warmup_by_epoch), and the
+    # rate changes at every iteration; programs of 2022 and later change it once an epoch.
     warmup: WarmUp = "16-epochs-by-iteration"
     warmup_start: float = 0.1  # CSN; not in the paper
     momentum: float = 0.9
@@ -55,27 +55,27 @@ class ClipNumbers:
     train_short_side: int = 256  # CSN: before the crop
     crop: Crop = "random-resized"  # CSN
     crop_size: int = 224  # CSN
-    # CSN's pipeline mirrors half of the clips and leaves labels alone; "sides" exchanges the sides of a paired group's
-    # label, where training knows the result, and "off" never mirrors. The paper does not discuss it.
+    # CSN's pipeline mirrors half of the clips and does not change labels; "sides" also exchanges the sides in a paired
+    # group's label if the result is one of the training labels, and "off" never mirrors. The paper does not discuss it.
     mirror: Mirror = "plain"
     num_clips: int = 7  # "the number of sampling clips as seven"
     test_short_side: int = 256  # "the shorter side ... to 256"; crops are not mentioned: the whole frame
-    split_seed: int = 0  # of the 3,000 videos trained on and 809 held out, where the dataset has no split val; ours
+    split_seed: int = 0  # division into 3,000 training and 809 held-out videos if the dataset has no split val; ours
 
     def __post_init__(self) -> None:
-        of_clips = ("num_frames", "frame_stride", "num_clips", "train_short_side", "crop_size", "test_short_side")
+        clip_fields = ("num_frames", "frame_stride", "num_clips", "train_short_side", "crop_size", "test_short_side")
         expect_ranges(
             self,
-            at_least_1=("batch_size", "num_gpus", "epochs", "milestones", *of_clips),
+            at_least_1=("batch_size", "num_gpus", "epochs", "milestones", *clip_fields),
             at_least_0=("weight_decay",),
             above_0=("learning_rate", "gamma", "max_gradient_norm"),
             below_1=("momentum", "dropout"),
             shares=("warmup_start",),
         )
-        self.settings(), self.stage()  # they check the rest
+        self.settings(), self.stage()  # check the remaining fields
 
     def settings(self) -> TaskSettings:
-        """As the loop reads them."""
+        """Return the settings for the training loop."""
         in_epochs = self.warmup != "16-iterations"
         return TaskSettings(
             batch_size=samples_of_step(self.batch, self.batch_size, self.num_gpus),
@@ -98,7 +98,7 @@ class ClipNumbers:
         )
 
     def stage(self) -> ClipConfig:
-        """How the trained network is used: probabilities of the clips are averaged."""
+        """Return the settings of the trained network; the probabilities of the clips are averaged."""
         return ClipConfig(
             num_frames=self.num_frames,
             frame_stride=self.frame_stride,
@@ -109,11 +109,11 @@ class ClipNumbers:
 
 @dataclass(frozen=True, kw_only=True)
 class CsnNumbers(ClipNumbers):
-    """ip-CSN-152; the one that names the action sees whole videos."""
+    """Hyperparameters of ip-CSN-152; the network for the action sees whole videos."""
 
     depth_blocks: tuple[int, int, int, int] = (3, 8, 36, 3)  # "ip-CSN-152"
     bottleneck: Bottleneck = "ip"
-    pretraining: Pretraining = "ig65m"  # of the file that training starts from, which decides mean and deviation
+    pretraining: Pretraining = "ig65m"  # data of the initial file, which determines mean and deviation
     freeze_batch_norm: bool = True  # "we freeze the Batch Normalization (BN) layers in the backbone"
 
     def __post_init__(self) -> None:
@@ -121,7 +121,7 @@ class CsnNumbers(ClipNumbers):
         expect_ranges(self, at_least_1=("depth_blocks",))
 
     def net(self, num_classes: int) -> CsnConfig:
-        """The network."""
+        """Return the network's config."""
         return CsnConfig(
             num_classes=num_classes,
             num_blocks=self.depth_blocks,
@@ -131,18 +131,18 @@ class CsnNumbers(ClipNumbers):
         )
 
     def stage(self) -> ClipConfig:
-        """How the trained network is used; frames are normalised as in its pretraining."""
+        """Return the settings of the trained network; frames are normalised as in its pretraining."""
         return replace(super().stage(), norm=NORMS[self.pretraining])
 
 
 @dataclass(frozen=True, kw_only=True)
 class CsnIrNumbers(CsnNumbers):
-    """ir-CSN-152 for the action of whole videos, beside ip-CSN-152; it trains as that one does."""
+    """Hyperparameters of ir-CSN-152 for the action of whole videos, used with ip-CSN-152 and trained like it."""
 
     bottleneck: Bottleneck = "ir"
     pretraining: Pretraining = "sports1m"
-    # Weights of the two networks, ip first. Source: the authors' challenge report; it does not say whether logits are
-    # summed, or probabilities as those of clips are.
+    # Weights of the two networks, ip first. Source: the authors' challenge report, which does not specify whether
+    # logits are summed, or probabilities, as for clips.
     ensemble: tuple[float, float] | None = (7.0, 1.0)
 
     def __post_init__(self) -> None:

@@ -1,9 +1,9 @@
 """Recipe "baseline" at full size: the official baseline of Kinetics-TPS, ResNet-50 with RoIAlign and an MLP, and TSN.
 
-Known of it, by its public description alone: "ResNet-50", "RoIAlign on person, part and object boxes", "an MLP refines
-each part's feature for its state", "pooled over parts and persons", "fused with TSN for the action"; about 80 % video
-accuracy, ROC score 29.79. How it was trained is not known. TSN below is the public recipe (mmaction2, 1x1x3, RGB);
-"ours" is a number that nobody gave. No detector of objects is described, so none are looked for.
+Its only public description says: "ResNet-50", "RoIAlign on person, part and object boxes", "an MLP refines each part's
+feature for its state", "pooled over parts and persons", "fused with TSN for the action"; about 80 % video accuracy, ROC
+score 29.79. Its training is not described. TSN below is the public recipe (mmaction2, 1x1x3, RGB); "ours" marks a value
+without any source. No object detector is described, so objects are not detected.
 """
 
 from __future__ import annotations
@@ -23,35 +23,35 @@ REFERENCE_BATCH = 256  # TSN: 32 on each of 8 GPUs
 
 @dataclass(frozen=True, kw_only=True)
 class BaselineNumbers:
-    """Network, training and input of the baseline."""
+    """Hyperparameters of the baseline: network, training and input."""
 
     depth: int = 50  # "ResNet-50"
     roi_channels: int = 256  # ours
-    roi_size: int = 7  # ours; Faster R-CNN's
+    roi_size: int = 7  # ours; as in Faster R-CNN
     sampling_ratio: int = 2  # ours; samples of a cell along each axis
-    width: int = 1024  # ours; of the MLP
-    num_layers: int = 2  # ours; of the MLP
-    pooling: Pooling = "mean"  # ours; "pooled over parts and persons" does not say how
+    width: int = 1024  # ours; width of the MLP
+    num_layers: int = 2  # ours; layers of the MLP
+    pooling: Pooling = "mean"  # ours; "pooled over parts and persons" does not name the operation
     dropout: float = 0.4  # TSN
-    states_weight: float = 1.0  # ours; of the states' loss beside the action's
+    states_weight: float = 1.0  # ours; weight of the states' loss; the action's loss has weight 1
     batch_size: int = REFERENCE_BATCH  # TSN; videos
     learning_rate: float = 0.01  # TSN, at 256; scaled to the batch
     epochs: int = 100  # TSN; an epoch sees each video once
     milestones: tuple[int, ...] = (40, 80)  # TSN
     gamma: float = 0.1  # TSN
     momentum: float = 0.9  # TSN
-    nesterov: bool = False  # TSN; the paper's own "for all models" is not of the baseline
+    nesterov: bool = False  # TSN; the paper's "for all models" does not include the baseline
     weight_decay: float = 1e-4  # TSN
     max_gradient_norm: float = 40.0  # TSN
-    num_segments: int = 3  # TSN: frames of a video that training sees at once
-    train_size: tuple[int, int] = (256, 340)  # (height, width); TSN kept the frames of Kinetics so
+    num_segments: int = 3  # TSN: frames of a video in one training sample
+    train_size: tuple[int, int] = (256, 340)  # (height, width); TSN stored the frames of Kinetics in this size
     zoom: tuple[float, float] = (1.0, 1.5)  # TSN crops 1 to 0.66 of a frame's side; boxes move with the pixels
-    max_shift: float = 0.08  # ours; of the frame's sides
-    mirror_share: float = 0.5  # TSN; sides of parts and states change places
+    max_shift: float = 0.08  # ours; fraction of the frame's sides
+    mirror_share: float = 0.5  # TSN; left and right are exchanged in parts and states
     frame_stride: int = 5  # the evaluator scores every fifth frame
     test_short_side: int = 256  # TSN
-    test_frames: int = 8  # ours; of one forward pass
-    split_seed: int = 0  # of the 3,000 videos trained on and 809 held out, where the dataset has no split val; ours
+    test_frames: int = 8  # ours; frames of one forward pass
+    split_seed: int = 0  # division into 3,000 training and 809 held-out videos if the dataset has no split val; ours
 
     def __post_init__(self) -> None:
         counts = (
@@ -73,10 +73,10 @@ class BaselineNumbers:
         )
         if self.zoom[0] > self.zoom[1]:
             raise ConfigError(f"train: zoom must be two numbers, the smaller first, got {self.zoom}")
-        self.settings(), self.net(1, (1,) * len(PARTS))  # they check the rest
+        self.settings(), self.net(1, (1,) * len(PARTS))  # check the remaining fields
 
     def settings(self) -> TaskSettings:
-        """As the loop reads them."""
+        """Return the settings for the training loop."""
         return TaskSettings(
             batch_size=self.batch_size,
             learning_rate=self.learning_rate * self.batch_size / REFERENCE_BATCH,
@@ -90,7 +90,7 @@ class BaselineNumbers:
         )
 
     def net(self, num_actions: int, num_states: tuple[int, ...]) -> BaselineConfig:
-        """The network; `num_states` of each of the ten parts."""
+        """Return the network's config; `num_states` has one entry for each of the ten parts."""
         assert len(num_states) == len(PARTS)
         config = BaselineConfig(
             num_actions=num_actions,
@@ -106,5 +106,5 @@ class BaselineNumbers:
         return replace(config, backbone=resnet_config(self.depth))
 
     def stage(self) -> BaselineSettings:
-        """How the trained network is used."""
+        """Return the settings of the trained network."""
         return BaselineSettings(short_side=self.test_short_side, max_frames=self.test_frames)

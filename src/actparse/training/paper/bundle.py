@@ -1,4 +1,4 @@
-"""The bundle of a full-size run: its networks, and how the paper uses them, once all of them are there."""
+"""The bundle of a full-size run: all of its networks, with the paper's settings for inference."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from actparse.training.runs import RunFolder, read_json, write_json
 STAGE_1 = ("persons", "poses", "parts")
 WITHOUT_DOTS = "parts-without-dots"
 STATES = tuple(f"states-{group}" for group in GROUPS)
-BUNDLES: dict[str, str | None] = {  # folder -> what stands in its video networks' recipes; None: the baseline alone
+BUNDLES: dict[str, str | None] = {  # folder -> infix of its video networks' recipe names; None: only the baseline
     "bundle": "",
     "bundle-tsn-rgb": "tsn-rgb-",
     "bundle-tsn-flow": "tsn-flow-",
@@ -27,32 +27,32 @@ ENSEMBLE_BUNDLE = "bundle-ensemble"
 
 
 def assemble_if_complete(out: Path, report: Report) -> list[Path]:
-    """Make every bundle whose networks are all in `out`; returns their folders.
+    """Create every bundle whose networks are all in `out`, and return their folders.
 
-    "bundle-ensemble" is "bundle" with ir-CSN-152 beside ip-CSN-152, for the kinds that have it.
+    "bundle-ensemble" is "bundle" with ir-CSN-152 in addition to ip-CSN-152, for the kinds that have it.
 
     Raises:
         OutputError: one cannot be written.
     """
-    made = []
+    folders = []
     for folder, prefix in BUNDLES.items():
         files = _files(prefix)
         if not all(RunFolder(out, recipe).is_finished for recipe in files.values()):
             continue
         if RunFolder(out, WITHOUT_DOTS).is_finished:
             files[WITHOUT_DOTS] = WITHOUT_DOTS
-        made.append(_assemble(out, out / folder, files))
+        folders.append(_assemble(out, out / folder, files))
         ensembles = _ensembles(out) if prefix == "" else {}
         if ensembles:
             recipes = {name: name for members in ensembles.values() for name, _ in members}
-            made.append(_assemble(out, out / ENSEMBLE_BUNDLE, files | recipes, ensembles))
-    for path in made:
+            folders.append(_assemble(out, out / ENSEMBLE_BUNDLE, files | recipes, ensembles))
+    for path in folders:
         report(f"paper: the bundle is in {path}")
-    return made
+    return folders
 
 
 def _files(prefix: str | None) -> dict[str, str]:
-    """The file of each kind of network, to the recipe that trains it."""
+    """Map each kind of network, which names its file, to the recipe that trains it."""
     if prefix is None:
         return {kind: kind for kind in (*STAGE_1, BASELINE)}
     action = f"action-{prefix}".removesuffix("-")
@@ -61,15 +61,15 @@ def _files(prefix: str | None) -> dict[str, str]:
 
 
 def _ensembles(out: Path) -> dict[str, list[tuple[str, float]]]:
-    """For each kind with a finished ir-CSN both networks and their weights."""
+    """Return the two networks and their weights for each kind with a finished ir-CSN."""
     partners = {"action": "action-ir", **{f"states-{group}": f"states-ir-{group}" for group in GROUPS}}
-    found = {}
+    ensembles = {}
     for kind, partner in partners.items():
         if RunFolder(out, partner).is_finished:
             weights = read_json(out / f"{partner}_numbers.json").get("ensemble")
             if weights and weights[1] > 0:
-                found[kind] = [(kind, float(weights[0])), (partner, float(weights[1]))]
-    return found
+                ensembles[kind] = [(kind, float(weights[0])), (partner, float(weights[1]))]
+    return ensembles
 
 
 def _assemble(
@@ -86,13 +86,15 @@ def _assemble(
 
 
 def _inference(out: Path, files: dict[str, str]) -> ParserConfig:
-    """As published, at the level of the state networks.
+    """Return the published settings for inference, with the level of the state networks.
 
     Raises:
-        TrainingError: they are of several.
+        TrainingError: the state networks have different levels.
     """
-    numbers = {kind: read_json(out / f"{recipe}_numbers.json") for kind, recipe in files.items() if kind in STATES}
-    levels = {kind: (found["level"], found["segment_seconds"]) for kind, found in numbers.items()}
+    hyperparameters = {
+        kind: read_json(out / f"{recipe}_numbers.json") for kind, recipe in files.items() if kind in STATES
+    }
+    levels = {kind: (values["level"], values["segment_seconds"]) for kind, values in hyperparameters.items()}
     if not levels:  # the baseline has none
         return AS_PUBLISHED
     (level, seconds), *others = set(levels.values())

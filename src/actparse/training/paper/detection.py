@@ -1,4 +1,4 @@
-"""Images with boxes for the full-size detectors: mirrored, shifted, padded to one size; and YOLOF's loss on them."""
+"""Augmentation and batching of images with boxes for the full-size detectors, and the terms of YOLOF's loss."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from actparse.training import ranks
 from actparse.training.paper.detector import DetectorNumbers
 from actparse.training.task import NAMES, Batch
 
-DIVISOR = 32  # of a batch's height and width. Source: YOLOF in mmdet
+DIVISOR = 32  # a batch's height and width are multiples of this. Source: YOLOF in mmdet
 MIN_SIDE = 1.0  # pixels; a box that is thinner after a shift is dropped. Source: YOLOF in mmdet
 
 
@@ -35,23 +35,26 @@ class BoxedImage:
 
 
 def augmented(
-    sample: BoxedImage, numbers: DetectorNumbers, label_flip: Sequence[int], rng: np.random.Generator
+    sample: BoxedImage, hyperparameters: DetectorNumbers, label_flip: Sequence[int], rng: np.random.Generator
 ) -> BoxedImage:
-    """The sample, perhaps mirrored, then perhaps shifted."""
-    if rng.random() < numbers.mirror_share:
+    """Mirror the sample, then shift it, each with the probability that the hyperparameters give."""
+    if rng.random() < hyperparameters.mirror_share:
         sample = in_mirror(sample, label_flip)
-    if rng.random() < numbers.shift_share:
-        x, y = (int(value) for value in rng.integers(-numbers.max_shift, numbers.max_shift, 2, endpoint=True))
+    if rng.random() < hyperparameters.shift_share:
+        x, y = (
+            int(value)
+            for value in rng.integers(-hyperparameters.max_shift, hyperparameters.max_shift, 2, endpoint=True)
+        )
         sample = shifted(sample, x, y)
     return sample
 
 
 def in_mirror(sample: BoxedImage, label_flip: Sequence[int]) -> BoxedImage:
-    """Left and right exchanged: pixels, boxes, the names of parts and keypoints.
+    """Exchange left and right in the sample: pixels, boxes, labels of parts and keypoints.
 
     Args:
         sample: any.
-        label_flip: (K,) the label that each label has in a mirror.
+        label_flip: (K,) the label of each label's mirror image.
     """
     width = sample.image.shape[1]
     boxes = sample.boxes.copy()
@@ -70,7 +73,7 @@ def in_mirror(sample: BoxedImage, label_flip: Sequence[int]) -> BoxedImage:
 
 
 def shifted(sample: BoxedImage, x: int, y: int) -> BoxedImage:
-    """Everything moved by whole pixels, black where nothing was; as it is if no box would stay.
+    """Shift the sample by whole pixels, with black in uncovered areas; leave it unchanged if no box would remain.
 
     Source: Chen et al. 2021, section 5.1, and the public program.
     """
@@ -88,14 +91,14 @@ def shifted(sample: BoxedImage, x: int, y: int) -> BoxedImage:
 
 
 def inside(boxes: NDArray[np.float32], size: tuple[int, int]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Boxes (N, 4) cut at the edges of an image of `size` (height, width), and which of them (N,) are still boxes."""
+    """Clip boxes (N, 4) to an image of `size` (height, width); also return which (N,) of them remain large enough."""
     height, width = size
     cut = np.clip(boxes, 0, np.array([width, height, width, height], np.float32))
     return cut, np.asarray(((cut[:, 2:] - cut[:, :2]) > MIN_SIDE).all(axis=1))
 
 
 def collated(samples: Sequence[BoxedImage]) -> Batch:
-    """A batch of images of any sizes: lists, and the keypoints of all (N, 17, 3) where they have some."""
+    """Collect images of any sizes in a batch: lists, and the keypoints of all, (N, 17, 3) or (N, 0, 3)."""
     return {
         "images": [torch.from_numpy(sample.image).permute(2, 0, 1) for sample in samples],
         "boxes": [torch.from_numpy(sample.boxes) for sample in samples],
@@ -106,23 +109,24 @@ def collated(samples: Sequence[BoxedImage]) -> Batch:
 
 
 def padded(images: Sequence[Tensor], norm: InputNorm) -> Tensor:
-    """Images (3, h, w), normalised, then padded with zeros on the right and below to one size (N, 3, H, W)."""
+    """Normalise images (3, h, w), then pad them with zeros at the right and the bottom to one size (N, 3, H, W)."""
     height, width = (-(-max(image.shape[axis] for image in images) // DIVISOR) * DIVISOR for axis in (1, 2))
-    rows = [
+    images_padded = [
         functional.pad(norm(image[None])[0], (0, width - image.shape[2], 0, height - image.shape[1]))
         for image in images
     ]
-    return torch.stack(rows).contiguous(memory_format=torch.channels_last)
+    return torch.stack(images_padded).contiguous(memory_format=torch.channels_last)
 
 
 def detection_terms(net: nn.Module, images: Tensor, batch: Batch, config: YolofConfig) -> dict[str, Tensor]:
-    """The terms of YOLOF's loss; all devices together divide by the number of anchors matched on all of them.
+    """Compute the terms of YOLOF's loss, normalised by the number of anchors matched on all devices.
 
-    Where a batch comes in pieces, each piece has its own number, as each GPU's batch norms have their own statistics.
+    If a batch is processed in pieces, each piece is normalised by its own number of matched anchors, just as the batch
+    norms of each GPU have separate statistics.
     """
     cls, reg = net(images)
     with torch.autocast(images.device.type, enabled=False):
         losses = yolof_loss(cls.float(), reg.float(), config, batch["boxes"], batch["labels"])
-    own = losses.num_matched.float()
-    factor = own / ranks.mean_over_processes(own)
+    num_matched = losses.num_matched.float()
+    factor = num_matched / ranks.mean_over_processes(num_matched)
     return {"classification": losses.classification * factor, "boxes": losses.boxes * factor}

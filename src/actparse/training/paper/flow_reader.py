@@ -16,23 +16,23 @@ from actparse.video.flow import FlowBytes
 
 
 def flow_folder(data: Path, options: TrainOptions) -> Path:
-    """Where the flow of a dataset lies: as the options say, or below it."""
+    """Return the folder of a dataset's flow: the one in the options, or the default below the dataset."""
     return options.flow or data / FLOW_FOLDER
 
 
-def read_flow(folder: Path, name: str, numbers: Sequence[int]) -> dict[int, FlowBytes]:
-    """Some fields (H, W, 2) of a video, x and y, by their numbers from 0.
+def read_flow(folder: Path, name: str, indices: Sequence[int]) -> dict[int, FlowBytes]:
+    """Read some flow fields (H, W, 2) of a video, x and y, and return them by index from 0.
 
     Raises:
-        DataError: a file is missing or no image, or x and y differ in size.
+        DataError: a file is missing or not an image, or x and y differ in size.
     """
-    found = {}
-    for number in sorted(set(numbers)):
-        x, y = (_read(folder / name, field_stem(number, axis)) for axis in "xy")
+    fields = {}
+    for index in sorted(set(indices)):
+        x, y = (_read(folder / name, field_stem(index, axis)) for axis in "xy")
         if x.shape != y.shape:
-            raise DataError(f"{folder / name}: flow {number + 1} x and y differ in size: {x.shape} and {y.shape}")
-        found[number] = np.stack((x, y), axis=2)
-    return found
+            raise DataError(f"{folder / name}: flow {index + 1} x and y differ in size: {x.shape} and {y.shape}")
+        fields[index] = np.stack((x, y), axis=2)
+    return fields
 
 
 def _read(folder: Path, stem: str) -> NDArray[np.uint8]:

@@ -1,7 +1,7 @@
-"""An index of a split of Kinetics-TPS: when its frames are shown and what is annotated in them, without any pixels.
+"""An index of a split of Kinetics-TPS: the times of its frames and their annotations, without any pixels.
 
-It is made once by all cores, kept beside the dataset, and small enough to be held by every process. Until it is whole,
-its parts lie in a folder beside it, so that a start which was stopped goes on.
+It is built once by all cores, stored beside the dataset, and small enough to fit into every process. Until it is
+complete, its pieces are stored in a folder beside it, so that an interrupted start resumes.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ from actparse.data.kinetics_tps import (
 from actparse.training.options import Report, say_nothing
 from actparse.video.decode import read_frames
 
-FORMAT = 1  # of the file; another number makes new ones
+FORMAT = 1  # version of the file's format; a new version leads to new files
 NO_STATE = -1
 META = "meta"
-PART_VIDEOS = 10  # of a part
-REPORTED_VIDEOS = 100  # from one line to the next
+PART_VIDEOS = 10  # videos in one piece of an index
+REPORTED_VIDEOS = 100  # videos from one line of progress to the next
 
 
 @dataclass(frozen=True)
 class VideoIndex:
-    """V videos with L frames, A of them annotated, P persons in all."""
+    """The annotations of V videos with L frames, A of them annotated, and P persons in total."""
 
     root: Path  # of the dataset
     names: tuple[str, ...]  # (V,)
     actions: tuple[str, ...]  # (V,)
     paths: tuple[str, ...]  # (V,) below `root`
-    states: tuple[str, ...]  # the words of `part_states`
+    states: tuple[str, ...]  # the state names that `part_states` refers to
     time_offsets: NDArray[np.int64]  # (V + 1,)
     times: NDArray[np.float64]  # (L,) seconds
     frame_offsets: NDArray[np.int64]  # (V + 1,)
@@ -57,13 +57,13 @@ class VideoIndex:
     person_offsets: NDArray[np.int64]  # (A + 1,)
     person_boxes: NDArray[np.float32]  # (P, 4) xyxy, pixels
     part_boxes: NDArray[np.float32]  # (P, 10, 4) xyxy; zeros where a part is not annotated
-    part_states: NDArray[np.int16]  # (P, 10) number in `states`, NO_STATE where none is annotated
+    part_states: NDArray[np.int16]  # (P, 10) index into `states`, NO_STATE where none is annotated
 
     def __len__(self) -> int:
         return len(self.names)
 
     def without_persons(self) -> VideoIndex:
-        """The same without boxes and states, which clips do not need: small enough to be sent around."""
+        """Return a copy without boxes and states, which clips do not need: small enough to send to other processes."""
         none = np.zeros_like(self.person_offsets)
         return replace(
             self,
@@ -74,40 +74,42 @@ class VideoIndex:
         )
 
     def path(self, video: int) -> Path:
-        """A video's file."""
+        """Return the path of a video's file."""
         return self.root / self.paths[video]
 
     def times_of(self, video: int) -> NDArray[np.float64]:
-        """When the frames (N,) of a video are shown, seconds."""
+        """Return the times (N,) of a video's frames, seconds."""
         return self.times[self.time_offsets[video] : self.time_offsets[video + 1]]
 
     def frames_of(self, video: int) -> range:
-        """The rows of a video's annotated frames."""
+        """Return the indices (into `frame_numbers`) of a video's annotated frames."""
         return range(int(self.frame_offsets[video]), int(self.frame_offsets[video + 1]))
 
     def video_of(self, frame: int) -> int:
-        """The video of an annotated frame's row."""
+        """Return the video that an annotated frame belongs to."""
         return int(np.searchsorted(self.frame_offsets, frame, side="right")) - 1
 
     def persons_of(self, frame: int) -> slice:
-        """The rows of the persons in an annotated frame."""
+        """Return the slice of the person arrays that holds the persons in an annotated frame."""
         return slice(int(self.person_offsets[frame]), int(self.person_offsets[frame + 1]))
 
     def truths(self, video: int) -> dict[int, FrameTruth]:
-        """The annotated frames of a video by number, as data.pseudo_labels reads them."""
+        """Return the annotations of a video by frame index, in the form that data.pseudo_labels reads."""
         return {int(self.frame_numbers[frame]): self._truth(frame) for frame in self.frames_of(video)}
 
     def _truth(self, frame: int) -> FrameTruth:
-        rows = self.persons_of(frame)
-        return FrameTruth(tuple(self._person(row, number) for number, row in enumerate(range(rows.start, rows.stop))))
+        persons = self.persons_of(frame)
+        return FrameTruth(
+            tuple(self._person(row, index) for index, row in enumerate(range(persons.start, persons.stop)))
+        )
 
-    def _person(self, row: int, number: int) -> PersonTruth:
+    def _person(self, row: int, index: int) -> PersonTruth:
         parts = {
             PARTS[part]: PartTruth(_box(self.part_boxes[row, part]), self.states[state])
             for part, state in enumerate(self.part_states[row].tolist())
             if state != NO_STATE
         }
-        return PersonTruth(number=number + 1, box=_box(self.person_boxes[row]), parts=parts)
+        return PersonTruth(number=index + 1, box=_box(self.person_boxes[row]), parts=parts)
 
 
 def _box(values: NDArray[np.float32]) -> tuple[float, float, float, float]:
@@ -116,10 +118,10 @@ def _box(values: NDArray[np.float32]) -> tuple[float, float, float, float]:
 
 
 def read_entry(root: Path, record: VideoRecord) -> VideoIndex:
-    """The index of one video: go through it once, and through its annotations; frames past its end are left out.
+    """Build the index of one video from its frames and annotations; annotations past the video's end are left out.
 
     Raises:
-        DataError: the video holds no frame, or an annotation is not as it should be.
+        DataError: the video contains no frame, or an annotation is invalid.
     """
     with read_frames(record.path) as reader:
         times = [frame.time_seconds for frame in reader]
@@ -129,12 +131,12 @@ def read_entry(root: Path, record: VideoRecord) -> VideoIndex:
     persons = [person for truth in truths.values() for person in truth.persons]
     states = sorted({part.state for person in persons for part in person.parts.values()})
     boxes = np.zeros((len(persons), len(PARTS), 4), np.float32)
-    numbers = np.full((len(persons), len(PARTS)), NO_STATE, np.int16)
+    state_indices = np.full((len(persons), len(PARTS)), NO_STATE, np.int16)
     for row, person in enumerate(persons):
         for name, box in person.part_boxes().items():
             boxes[row, PART_INDEX[name]] = box
         for name, part in person.parts.items():
-            numbers[row, PART_INDEX[name]] = states.index(part.state)
+            state_indices[row, PART_INDEX[name]] = states.index(part.state)
     return VideoIndex(
         root=root,
         names=(record.name,),
@@ -148,18 +150,18 @@ def read_entry(root: Path, record: VideoRecord) -> VideoIndex:
         person_offsets=_offsets([len(truth.persons) for truth in truths.values()]),
         person_boxes=np.array([person.box for person in persons], np.float32).reshape(-1, 4),
         part_boxes=boxes,
-        part_states=numbers,
+        part_states=state_indices,
     )
 
 
 def open_index(root: Path, split: str, *, cache: Path, report: Report = say_nothing) -> VideoIndex:
-    """The index of a split, made if it is not there yet.
+    """Load the index of a split; build it first if it does not exist yet.
 
     Args:
-        root: of the dataset.
+        root: root folder of the dataset.
         split: "train", "val" or "test".
-        cache: the folder where indices lie.
-        report: gets a line now and then while it is made.
+        cache: the folder of the index files.
+        report: receives lines of progress while the index is built.
 
     Raises:
         DataError: the split has no videos, or one of them cannot be read.
@@ -169,27 +171,27 @@ def open_index(root: Path, split: str, *, cache: Path, report: Report = say_noth
         raise DataError(f"{root}: the split {split} has no videos")
     path = cache / f"index-{split}-{fingerprint(records, FORMAT)}.npz"
     if not path.is_file():
-        _make(path, root, records, report)
+        _build(path, root, records, report)
     return _load(path, root)
 
 
-def _make(path: Path, root: Path, records: Sequence[VideoRecord], report: Report) -> None:
-    """Index the videos part by part, each under a name that changes with it, and put the parts together.
+def _build(path: Path, root: Path, records: Sequence[VideoRecord], report: Report) -> None:
+    """Index the videos in pieces, each with a file name that depends on its content, and join the pieces.
 
-    Another process that indexes the same videos may be ready first, and remove the parts.
+    Another process that indexes the same videos may finish first and remove the pieces.
     """
     folder = path.with_name(f"{path.name.rpartition('-')[0]}.parts")
     groups = [records[first : first + PART_VIDEOS] for first in range(0, len(records), PART_VIDEOS)]
-    parts = {folder / f"{fingerprint(group, FORMAT)}.npz": group for group in groups}
-    jobs = [(part, root, group) for part, group in parts.items() if not part.is_file()]
+    pieces = {folder / f"{fingerprint(group, FORMAT)}.npz": group for group in groups}
+    jobs = [(piece, root, group) for piece, group in pieces.items() if not piece.is_file()]
     done = len(records) - sum(len(group) for _, _, group in jobs)
     processes = os.cpu_count() if len(records) > FEW_JOBS else 1
     try:
         for (_, _, group), _ in zip(jobs, in_order(write_part, jobs, processes=processes), strict=True):
-            before, done = done, done + len(group)
-            if done // REPORTED_VIDEOS > before // REPORTED_VIDEOS or done == len(records):
+            done_before, done = done, done + len(group)
+            if done // REPORTED_VIDEOS > done_before // REPORTED_VIDEOS or done == len(records):
                 report(f"indexed {done}/{len(records)} videos")
-        _save(path, _joined([_load(part, root) for part in parts]))
+        _save(path, _join([_load(piece, root) for piece in pieces]))
     except (DataError, OutputError):
         if not path.is_file():
             raise
@@ -198,40 +200,40 @@ def _make(path: Path, root: Path, records: Sequence[VideoRecord], report: Report
 
 def write_part(path: Path, root: Path, records: Sequence[VideoRecord]) -> None:
     """Write the index of some videos."""
-    _save(path, _joined([read_entry(root, record) for record in records]))
+    _save(path, _join([read_entry(root, record) for record in records]))
 
 
-def _joined(parts: Sequence[VideoIndex]) -> VideoIndex:
-    """The videos of several indices, in their order, as one."""
-    states = sorted({state for part in parts for state in part.states})
+def _join(pieces: Sequence[VideoIndex]) -> VideoIndex:
+    """Join several indices into one, with the videos in their order."""
+    states = sorted({state for piece in pieces for state in piece.states})
 
-    def together(name: str) -> NDArray[Any]:
-        return np.concatenate([getattr(part, name) for part in parts])
+    def joined(name: str) -> NDArray[Any]:
+        return np.concatenate([getattr(piece, name) for piece in pieces])
 
     def offsets(name: str) -> NDArray[np.int64]:
-        return _offsets(np.concatenate([np.diff(getattr(part, name)) for part in parts]).tolist())
+        return _offsets(np.concatenate([np.diff(getattr(piece, name)) for piece in pieces]).tolist())
 
     return VideoIndex(
-        root=parts[0].root,
-        names=tuple(name for part in parts for name in part.names),
-        actions=tuple(action for part in parts for action in part.actions),
-        paths=tuple(path for part in parts for path in part.paths),
+        root=pieces[0].root,
+        names=tuple(name for piece in pieces for name in piece.names),
+        actions=tuple(action for piece in pieces for action in piece.actions),
+        paths=tuple(path for piece in pieces for path in piece.paths),
         states=tuple(states),
         time_offsets=offsets("time_offsets"),
-        times=together("times"),
+        times=joined("times"),
         frame_offsets=offsets("frame_offsets"),
-        frame_numbers=together("frame_numbers"),
+        frame_numbers=joined("frame_numbers"),
         person_offsets=offsets("person_offsets"),
-        person_boxes=together("person_boxes"),
-        part_boxes=together("part_boxes"),
-        part_states=np.concatenate([_renumbered(part, states) for part in parts]),
+        person_boxes=joined("person_boxes"),
+        part_boxes=joined("part_boxes"),
+        part_states=np.concatenate([_reindexed_states(piece, states) for piece in pieces]),
     )
 
 
-def _renumbered(part: VideoIndex, states: Sequence[str]) -> NDArray[np.int16]:
-    """The states of a part's persons (P, 10) by their numbers in `states`."""
-    numbers = np.array([*map(states.index, part.states), NO_STATE], np.int16)
-    return numbers[part.part_states]  # NO_STATE is -1, the last
+def _reindexed_states(piece: VideoIndex, states: Sequence[str]) -> NDArray[np.int16]:
+    """Convert the states (P, 10) of one piece of the index into indices into `states`."""
+    new_indices = np.array([*map(states.index, piece.states), NO_STATE], np.int16)
+    return new_indices[piece.part_states]  # NO_STATE is -1, the last
 
 
 def _save(path: Path, index: VideoIndex) -> None:
@@ -260,4 +262,4 @@ def _load(path: Path, root: Path) -> VideoIndex:
             **arrays,
         )
     except (OSError, EOFError, BadZipFile, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path}: a damaged index, remove it to make it anew: {error}") from None
+        raise DataError(f"{path}: a damaged index, remove it to build it again: {error}") from None

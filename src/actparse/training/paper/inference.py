@@ -1,6 +1,6 @@
-"""Inference as published: what the stages' settings cannot say alone.
+"""The paper's settings for inference that are not settings of a single stage.
 
-The stages' own settings travel in the networks' files: at most 10 persons, the best box of each part, 7 clips whose
+The networks' files contain the settings of the stages: at most 10 persons, the best box of each part, 7 clips whose
 probabilities are averaged, short side 256. Source: PCF, section III-A.
 """
 

@@ -1,4 +1,4 @@
-"""Keypoints that the pose network finds on the annotated persons, one small file for each video."""
+"""The pose network's keypoints of the annotated persons, in one small file for each video."""
 
 from __future__ import annotations
 
@@ -26,61 +26,64 @@ from actparse.weights.bundle import file_sha256, load_network
 
 @dataclass(frozen=True)
 class KeypointFiles:
-    """A folder of them; names of videos are unique in a dataset."""
+    """A folder of keypoint files, one for each video; names of videos are unique in a dataset."""
 
     folder: Path
 
     def path(self, split: Split, video: int) -> Path:
-        """A video's file."""
+        """Return the path of a video's file."""
         return self.folder / f"{split.index.names[video]}.npy"
 
     def of(self, split: Split, video: int) -> NDArray[np.float32]:
-        """(P, 17, 3) x, y in pixels of the frame, confidence, of a video's persons; zeros where none was asked."""
+        """Load the keypoints (P, 17, 3) of a video's persons: x, y in pixels of the frame, confidence.
+
+        Persons in frames on which the pose network was not run have zeros.
+        """
         return np.asarray(np.load(self.path(split, video)), np.float32)
 
 
 class NoKeypoints(KeypointFiles):
-    """Nobody's: for an estimate of a run, which finding them first would make as long as an epoch."""
+    """Zeros instead of keypoints, for the estimate of a run: real ones would take as long as an epoch to compute."""
 
     def of(self, split: Split, video: int) -> NDArray[np.float32]:
-        """Zeros (P, 17, 3)."""
+        """Return zeros (P, 17, 3)."""
         return np.zeros((_num_persons(split.index, video), NUM_KEYPOINTS, 3), np.float32)
 
 
 def find_keypoints(
     splits: tuple[Split, ...], weights: Path, cache: Path, *, stride: int, device: torch.device, report: Report
 ) -> KeypointFiles:
-    """Run the pose network on the annotated boxes of every `stride`th frame, where that was not done before.
+    """Run the pose network on the annotated boxes of every `stride`th frame; videos that have a file are skipped.
 
-    The processes of one training share the videos.
+    The processes of one training run divide the videos among themselves.
 
     Args:
-        splits: whose videos.
+        splits: the splits whose videos are processed.
         weights: the pose network, a file of weights.bundle.
-        cache: where the folder of files lies, named by the network.
-        stride: of the frames.
+        cache: parent of the folder of keypoint files, whose name depends on the network.
+        stride: frames from one processed frame to the next.
         device: where the network runs.
-        report: gets a line now and then.
+        report: receives lines of progress.
 
     Raises:
         WeightsError: `weights` is no pose network.
     """
-    files = KeypointFiles(cache / f"keypoints-{file_sha256(weights)[:12]}-{stride}-{_persons_of(splits)}")
+    files = KeypointFiles(cache / f"keypoints-{file_sha256(weights)[:12]}-{stride}-{_persons_digest(splits)}")
     jobs = [(split, video) for split in splits for video in split.videos]
     missing = [job for job in jobs[ranks.rank() :: ranks.world_size()] if not files.path(*job).is_file()]
     if missing:
-        estimator = _estimator(weights, device)
-        for number, (split, video) in enumerate(missing, start=1):
+        estimator = _load_estimator(weights, device)
+        for count, (split, video) in enumerate(missing, start=1):
             with written_beside(files.path(split, video)) as beside, beside.open("wb") as file:
-                np.save(file, _of_video(estimator, split, video, stride))
-            if number % 50 == 0 or number == len(missing):
-                report(f"poses found in {number}/{len(missing)} videos")
+                np.save(file, _video_keypoints(estimator, split, video, stride))
+            if count % 50 == 0 or count == len(missing):
+                report(f"poses estimated in {count}/{len(missing)} videos")
     ranks.wait_for_all()
     return files
 
 
-def _persons_of(splits: tuple[Split, ...]) -> str:
-    """A short name for the annotated persons, whose boxes the network is run on."""
+def _persons_digest(splits: tuple[Split, ...]) -> str:
+    """Return a short hash of the annotated persons, on whose boxes the network runs."""
     digest = sha256()
     for split in splits:
         digest.update(split.index.frame_numbers.tobytes() + split.index.person_boxes.tobytes())
@@ -92,21 +95,21 @@ def _num_persons(index: VideoIndex, video: int) -> int:
     return int(index.person_offsets[frames.stop]) - int(index.person_offsets[frames.start])
 
 
-def _of_video(estimator: PoseEstimator, split: Split, video: int, stride: int) -> NDArray[np.float32]:
+def _video_keypoints(estimator: PoseEstimator, split: Split, video: int, stride: int) -> NDArray[np.float32]:
     index = split.index
     first = int(index.person_offsets[index.frames_of(video).start])
     keypoints = np.zeros((_num_persons(index, video), NUM_KEYPOINTS, 3), np.float32)
-    rows = Split(index, (video,)).frames(stride)
-    numbers = [int(index.frame_numbers[row]) for row in rows]
-    images = read_images(index, video, numbers) if numbers else {}
-    for row, number in zip(rows, numbers, strict=True):
-        persons = index.persons_of(row)
-        found = estimator.estimate([images[number]], [index.person_boxes[persons]])[0]  # (n, 17, 3)
-        keypoints[persons.start - first : persons.stop - first] = found
+    frames = Split(index, (video,)).frames(stride)
+    frame_indices = [int(index.frame_numbers[frame]) for frame in frames]
+    images = read_images(index, video, frame_indices) if frame_indices else {}
+    for frame, frame_index in zip(frames, frame_indices, strict=True):
+        persons = index.persons_of(frame)
+        boxes = index.person_boxes[persons]  # (n, 4)
+        keypoints[persons.start - first : persons.stop - first] = estimator.estimate([images[frame_index]], [boxes])[0]
     return keypoints
 
 
-def _estimator(weights: Path, device: torch.device) -> PoseEstimator:
+def _load_estimator(weights: Path, device: torch.device) -> PoseEstimator:
     file = load_network(weights, device=device)
     if not isinstance(file.net, Hrnet | Movenet):
         raise WeightsError(f"{weights}: needs a pose network, got one of kind {file.kind}")

@@ -1,4 +1,4 @@
-"""Recipe "persons" at full size: YOLOF-R101 with one class on whole frames, from a COCO start."""
+"""Recipe "persons" at full size: YOLOF-R101 with one class on whole frames, initialised from COCO."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from actparse.training.paper.readings import expect_ranges
 
 @dataclass(frozen=True, kw_only=True)
 class PersonsNumbers(DetectorNumbers):
-    """The person detector."""
+    """Hyperparameters of the person detector."""
 
     short_side: int = 800  # YOLOF; pixels of the resized frame
     long_side: int = 1333  # YOLOF
@@ -22,10 +22,10 @@ class PersonsNumbers(DetectorNumbers):
     def __post_init__(self) -> None:
         super().__post_init__()
         expect_ranges(self, at_least_1=("max_persons",), shares=("min_score", "max_iou"))
-        self.stage()  # it checks the rest
+        self.stage()  # checks the remaining fields
 
     def stage(self) -> PersonsConfig:
-        """How the trained network is used."""
+        """Return the settings of the trained network."""
         return PersonsConfig(
             short_side=self.short_side,
             long_side=self.long_side,

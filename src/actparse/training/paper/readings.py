@@ -1,4 +1,4 @@
-"""Where the paper can be read in several ways: the names of the readings, and what they have in common."""
+"""Names for the possible interpretations of the paper where it is ambiguous, and functions on hyperparameters."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ Level = Literal["segment", "frame"]
 Crop = Literal["random-resized", "multi-scale"]
 Pretraining = Literal["ig65m", "sports1m"]
 
-MAX_COUNT = 2**31 - 1  # of any whole number
+MAX_COUNT = 2**31 - 1  # limit of any whole number
 _YES, _NO = ("yes", "true", "1"), ("no", "false", "0")
 
 
 def samples_of_step(batch: BatchReading, batch_size: int, num_gpus: int) -> int:
-    """Samples of an optimiser step: "a mini-batch of `batch_size` on `num_gpus` GPUs", on each of them or in all."""
+    """Return the samples of an optimiser step, with "a mini-batch of A on B GPUs" read as A per GPU or A in total."""
     return batch_size * num_gpus if batch == "per-gpu" else batch_size
 
 
-def changed(numbers: Numbers, changes: Mapping[str, str]) -> Numbers:
-    """A recipe's numbers with some of its fields read from text.
+def changed(hyperparameters: Numbers, changes: Mapping[str, str]) -> Numbers:
+    """Return a recipe's hyperparameters with some of its fields read from text.
 
     Raises:
-        ConfigError: there is no such field, or the text is none of its values.
+        ConfigError: there is no such field, or the text is not a valid value of it.
     """
-    hints = typing.get_type_hints(type(numbers))
+    hints = typing.get_type_hints(type(hyperparameters))
     values: dict[str, Any] = {}
     for name, text in changes.items():
         if name not in hints:
             raise ConfigError(f"train: no number {name!r} in this recipe; it has {', '.join(sorted(hints))}")
         values[name] = _value(hints[name], text, name)
-    return dataclasses.replace(numbers, **values)  # type: ignore[type-var]
+    return dataclasses.replace(hyperparameters, **values)  # type: ignore[type-var]
 
 
 def _value(hint: Any, text: str, name: str) -> Any:
@@ -49,9 +49,9 @@ def _value(hint: Any, text: str, name: str) -> Any:
             return None
         hint = next(option for option in typing.get_args(hint) if option is not type(None))
     if typing.get_origin(hint) is Literal:
-        return _chosen(text, typing.get_args(hint), name)
+        return _expect_choice(text, typing.get_args(hint), name)
     if hint is bool:
-        return _chosen(text.lower(), (*_YES, *_NO), name) in _YES
+        return _expect_choice(text.lower(), (*_YES, *_NO), name) in _YES
     if typing.get_origin(hint) is tuple:
         return _values(typing.get_args(hint), text, name)
     try:
@@ -61,7 +61,7 @@ def _value(hint: Any, text: str, name: str) -> Any:
 
 
 def _values(kinds: tuple[Any, ...], text: str, name: str) -> tuple[Any, ...]:
-    """Some numbers, with commas between them; the last of `kinds` is ... where there may be any number of them."""
+    """Read numbers separated by commas; the last of `kinds` is ... if any count of them is allowed."""
     items, is_open = text.split(","), kinds[-1] is Ellipsis
     try:
         if is_open or len(items) == len(kinds):
@@ -73,14 +73,14 @@ def _values(kinds: tuple[Any, ...], text: str, name: str) -> tuple[Any, ...]:
     raise ConfigError(f"train: {name} must be {count}{word} with commas between, got {text!r}")
 
 
-def _chosen(text: str, allowed: tuple[str, ...], name: str) -> str:
+def _expect_choice(text: str, allowed: tuple[str, ...], name: str) -> str:
     if text not in allowed:
         raise ConfigError(f"train: {name} must be one of {', '.join(allowed)}, got {text!r}")
     return text
 
 
 def expect_ranges(
-    numbers: Any,
+    hyperparameters: Any,
     *,
     at_least_1: Sequence[str] = (),
     at_least_0: Sequence[str] = (),
@@ -88,21 +88,23 @@ def expect_ranges(
     below_1: Sequence[str] = (),
     shares: Sequence[str] = (),
 ) -> None:
-    """Check a recipe's numbers: all are finite, and those that are named, or every number of theirs, in a range.
+    """Check a recipe's hyperparameters: all numbers are finite, and those in the named fields are within a range.
+
+    In a field that is a tuple, every number has to be within the range.
 
     Args:
-        numbers: a dataclass; a field that is None passes.
-        at_least_1: its fields that must be that.
-        at_least_0: the same.
-        above_0: the same.
-        below_1: at least 0 and less than 1.
-        shares: 0 to 1.
+        hyperparameters: a dataclass; a field that is None passes.
+        at_least_1: fields that must be at least 1.
+        at_least_0: fields that must be at least 0.
+        above_0: fields that must be greater than 0.
+        below_1: fields that must be at least 0 and less than 1.
+        shares: fields that must be in 0 to 1.
 
     Raises:
-        ConfigError: a number is not.
+        ConfigError: a number is outside its range.
     """
-    for field in dataclasses.fields(numbers):
-        for value in _numbers_in(getattr(numbers, field.name)):
+    for field in dataclasses.fields(hyperparameters):
+        for value in _numbers_in(getattr(hyperparameters, field.name)):
             if isinstance(value, int) and abs(value) > MAX_COUNT:
                 raise ConfigError(f"train: {field.name} must be at most {MAX_COUNT}, got {value}")
             if not math.isfinite(value):
@@ -116,23 +118,23 @@ def expect_ranges(
     )
     for names, needs, fits in ranges:
         for name in names:
-            value = getattr(numbers, name)
+            value = getattr(hyperparameters, name)
             if not all(map(fits, _numbers_in(value))):
                 raise ConfigError(f"train: {name} must be {needs}, got {value}")
 
 
 def _numbers_in(value: Any) -> tuple[float, ...]:
     values = value if isinstance(value, tuple) else (value,)
-    return tuple(number for number in values if isinstance(number, int | float))
+    return tuple(item for item in values if isinstance(item, int | float))
 
 
-def described(numbers: Any) -> list[str]:
-    """One line for each number: its field, its value, and the other readings where it has names for them."""
-    hints = typing.get_type_hints(type(numbers))
+def described(hyperparameters: Any) -> list[str]:
+    """Return one line for each hyperparameter: field, value, and the other interpretations if they have names."""
+    hints = typing.get_type_hints(type(hyperparameters))
     lines = []
-    for field in dataclasses.fields(numbers):
-        value, hint = getattr(numbers, field.name), hints[field.name]
-        readings = typing.get_args(hint) if typing.get_origin(hint) is Literal else ()
-        others = ", ".join(reading for reading in readings if reading != value)
+    for field in dataclasses.fields(hyperparameters):
+        value, hint = getattr(hyperparameters, field.name), hints[field.name]
+        choices = typing.get_args(hint) if typing.get_origin(hint) is Literal else ()
+        others = ", ".join(choice for choice in choices if choice != value)
         lines.append(f"{field.name:20} {value}" + (f" (or {others})" if others else ""))
     return lines

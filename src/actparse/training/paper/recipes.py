@@ -25,24 +25,26 @@ from actparse.training.runs import RunFolder, read_json, write_json
 from actparse.training.task import steps_per_epoch
 from actparse.weights.bundle import config_to_dict, load_network, save_network
 
-# settings of an imported file that must be the stage's, and the numbers that decide them
+# settings of an imported file that must equal the stage's, and the hyperparameters that determine them
 SETTINGS_OF_POSES = {"size": "size", "decoding": "decoding"}
 SETTINGS_OF_CSN = {"norm": "pretraining"}
 
 
 @dataclass(frozen=True)
 class PaperRecipe:
-    """What one name trains at full size."""
+    """A recipe at full size."""
 
     description: str
-    numbers: Any  # its frozen dataclass, with the paper's values
-    initial: str  # the file of a folder given as --init: which network it starts from
+    numbers: Any  # its hyperparameters: a frozen dataclass with the paper's values
+    initial: str  # name of the file, in a folder given as --init, that the network is initialised from
 
 
-def _with_groups(prefix: str, network: str, numbers: Any, initial: str, action: Any) -> dict[str, PaperRecipe]:
-    """A video network for the action and one for each part group."""
+def _with_groups(prefix: str, network: str, hyperparameters: Any, initial: str, action: Any) -> dict[str, PaperRecipe]:
+    """Return the recipes of a video network for the action and of one for each part group."""
     groups = {
-        f"states-{prefix}{group}": PaperRecipe(f"{network} for the states of the group {group}", numbers, initial)
+        f"states-{prefix}{group}": PaperRecipe(
+            f"{network} for the states of the group {group}", hyperparameters, initial
+        )
         for group in GROUPS
     }
     name = f"action-{prefix}".removesuffix("-")
@@ -69,10 +71,10 @@ PAPER_RECIPES: dict[str, PaperRecipe] = {
 
 
 def numbers_of(name: str, changes: Mapping[str, str]) -> Any:
-    """A recipe's numbers, with some of them changed.
+    """Return a recipe's hyperparameters with some of them changed.
 
     Raises:
-        ConfigError: no recipe has this name, or a change does not fit it.
+        ConfigError: no recipe has this name, or a change is invalid for it.
     """
     if name not in PAPER_RECIPES:
         raise ConfigError(f"train: RECIPE at size paper must be one of {', '.join(PAPER_RECIPES)}, got {name!r}")
@@ -80,55 +82,57 @@ def numbers_of(name: str, changes: Mapping[str, str]) -> Any:
 
 
 def run_paper_recipe(name: str, data: Path, out: Path, options: TrainOptions) -> dict[str, Any]:
-    """Train what a full-size recipe names; arguments, files and errors as `training.start.run_recipe`.
+    """Run a full-size recipe; arguments, files and errors are those of `training.start.run_recipe`.
 
-    Beside the network's file lies NAME_numbers.json with the numbers that it was trained with, and `out`/bundle is
-    made when all networks of a bundle are there.
+    NAME_numbers.json beside the network's file contains the hyperparameters of its training, and `out`/bundle is
+    created as soon as all networks of a bundle exist.
     """
-    numbers = numbers_of(name, options.changes)
+    hyperparameters = numbers_of(name, options.changes)
     run = RunFolder(out, name)
-    noted = out / f"{name}_numbers.json"
-    _expect_numbers(noted, config_to_dict(numbers), run)
+    record = out / f"{name}_numbers.json"
+    _expect_same_hyperparameters(record, config_to_dict(hyperparameters), run)
     if options.resume and run.is_finished:
         from actparse.training.network_run import finished_figures
 
         return finished_figures(run, options)
     initial = expect_inputs(name, data, options)
     if ranks.rank() == 0 and not options.only_estimate:
-        write_json(noted, config_to_dict(numbers))
-    figures = _keep_poses(numbers, run, initial, options) if name == "poses" else None
-    if figures is None:
-        figures = _train(name, numbers, data, run, initial, options)
+        write_json(record, config_to_dict(hyperparameters))
+    metrics = _save_poses(hyperparameters, run, initial, options) if name == "poses" else None
+    if metrics is None:
+        metrics = _train(name, hyperparameters, data, run, initial, options)
     if ranks.rank() == 0:
         from actparse.training.paper.bundle import assemble_if_complete
 
         assemble_if_complete(out, options.report)
-    return figures
+    return metrics
 
 
-def _expect_numbers(path: Path, numbers: dict[str, Any], run: RunFolder) -> None:
-    """A run that was begun keeps what it is trained with.
+def _expect_same_hyperparameters(path: Path, hyperparameters: dict[str, Any], run: RunFolder) -> None:
+    """Check that a started run has the same hyperparameters.
 
     Raises:
-        TrainingError: other numbers are asked for.
+        TrainingError: the requested hyperparameters differ.
     """
     if not path.is_file() or not (run.checkpoint.is_file() or run.is_finished):
         return
-    before = read_json(path)
-    for name, number in numbers.items():
-        if before.get(name) != number:
-            raise TrainingError(f"{path}: the run has {name} {before.get(name)}, got {number}: another folder?")
+    stored = read_json(path)
+    for name, value in hyperparameters.items():
+        if stored.get(name) != value:
+            raise TrainingError(
+                f"{path}: the run has {name} {stored.get(name)}, got {value}; use a different --out to train again"
+            )
 
 
 def expect_inputs(name: str, data: Path, options: TrainOptions) -> Path | None:
-    """Say before a long run what one of its trainings would lack.
+    """Check the inputs of a recipe, so that a long run fails before it starts.
 
     Returns:
-        The file that its network starts from; None is fresh weights.
+        The file that its network is initialised from; None for fresh weights.
 
     Raises:
-        WeightsError: the folder that networks start from has no file for this recipe.
-        DataError: it reads flow, and there is none.
+        WeightsError: the folder of initial networks has no file for this recipe.
+        DataError: it needs flow, and the flow's folder does not exist.
     """
     recipe, flow = PAPER_RECIPES[name], flow_folder(data, options)
     if isinstance(recipe.numbers, TsnFlowNumbers) and not flow.is_dir():
@@ -137,7 +141,7 @@ def expect_inputs(name: str, data: Path, options: TrainOptions) -> Path | None:
 
 
 def initial_file(recipe: PaperRecipe, options: TrainOptions) -> Path | None:
-    """The file that a network starts from: the one that was named, or the one for it in a folder."""
+    """Return the file that a network is initialised from: the given file, or the recipe's file in the given folder."""
     if options.init is None or not options.init.is_dir():
         return options.init
     path = options.init / f"{recipe.initial}.safetensors"
@@ -146,43 +150,49 @@ def initial_file(recipe: PaperRecipe, options: TrainOptions) -> Path | None:
     return path
 
 
-def _keep_poses(numbers: PosesNumbers, run: RunFolder, initial: Path | None, options: TrainOptions) -> dict[str, Any]:
+def _save_poses(
+    hyperparameters: PosesNumbers, run: RunFolder, initial: Path | None, options: TrainOptions
+) -> dict[str, Any]:
     """Write the stage's file from an imported HRNet."""
     if initial is None:
         raise TrainingError("poses: HRNet-w48 is used as it is: needs --init, a file of `actparse weights import`")
     file = load_network(initial)
     net = file.net
     width = net.config.width if isinstance(net, Hrnet) else 0
-    if width != numbers.width:
-        raise WeightsError(f"{initial}: needs an HRNet of width {numbers.width}, got a {type(net).__name__} of {width}")
-    _expect_settings(initial, file.settings, config_to_dict(numbers.stage()), SETTINGS_OF_POSES)
-    figures: dict[str, Any] = {"steps": 0}
+    if width != hyperparameters.width:
+        raise WeightsError(
+            f"{initial}: needs an HRNet of width {hyperparameters.width}, got a {type(net).__name__} of {width}"
+        )
+    _expect_settings(initial, file.settings, config_to_dict(hyperparameters.stage()), SETTINGS_OF_POSES)
+    metrics: dict[str, Any] = {"steps": 0}
     if ranks.rank() == 0:
         import torch
 
-        settings = config_to_dict(numbers.stage())
-        save_network(run.weights, net, kind="poses", settings=settings, metrics=figures, dtype=torch.float32)
-        write_json(run.metrics, figures)
+        settings = config_to_dict(hyperparameters.stage())
+        save_network(run.weights, net, kind="poses", settings=settings, metrics=metrics, dtype=torch.float32)
+        write_json(run.metrics, metrics)
         options.report("poses: HRNet-w48 from COCO as it is, without any fine-tuning; nothing was trained")
-    return figures
+    return metrics
 
 
 def _expect_settings(
-    initial: Path, stored: Mapping[str, Any], asked: Mapping[str, Any], names: Mapping[str, str]
+    initial: Path, stored: Mapping[str, Any], requested: Mapping[str, Any], names: Mapping[str, str]
 ) -> None:
-    """An imported network is used as it was trained.
+    """Check that an imported network is used with the settings of its training.
 
     Raises:
-        WeightsError: a setting of `names` differs from the file's; their values are the numbers that `--set` changes.
+        WeightsError: a setting of `names` differs from the file's; the values of `names` are what `--set` changes.
     """
-    for name, number in names.items():
-        wanted = {**asked[name], **stored[name]} if isinstance(stored.get(name), dict) else stored.get(name)
-        if wanted is not None and wanted != asked[name]:
-            raise WeightsError(f"{initial}: needs {name} {wanted}, got {asked[name]}: --set {number}=... changes it")
+    for name, hyperparameter in names.items():
+        wanted = {**requested[name], **stored[name]} if isinstance(stored.get(name), dict) else stored.get(name)
+        if wanted is not None and wanted != requested[name]:
+            raise WeightsError(
+                f"{initial}: needs {name} {wanted}, got {requested[name]}: --set {hyperparameter}=... changes it"
+            )
 
 
 def _train(
-    name: str, numbers: Any, data: Path, run: RunFolder, initial: Path | None, options: TrainOptions
+    name: str, hyperparameters: Any, data: Path, run: RunFolder, initial: Path | None, options: TrainOptions
 ) -> dict[str, Any]:
     from actparse.training.network_run import train_and_save
     from actparse.training.paper import builders
@@ -196,9 +206,9 @@ def _train(
         builder = builders.build_baseline
 
     def build(options: TrainOptions) -> tuple[Any, TrainOptions]:
-        task = builder(name, numbers, data, run, options)
+        task = builder(name, hyperparameters, data, run, options)
         if initial is not None:
-            if isinstance(numbers, CsnNumbers):
+            if isinstance(hyperparameters, CsnNumbers):
                 _expect_settings(initial, load_network(initial).settings, task.stage_settings(), SETTINGS_OF_CSN)
             fresh = builders.start_from(task, initial)
             options.report(f"{name}: starts from {initial}; fresh: {', '.join(fresh) or 'nothing'}")

@@ -1,4 +1,4 @@
-"""Labelled stretches of videos: whole videos with their action; segments, or single frames, with a group's states."""
+"""Labelled spans of videos: whole videos with their action; segments, or single frames, with a group's states."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from actparse.video.segments import equal_segments
 
 @dataclass(frozen=True)
 class Span:
-    """Frames [first, end) of a video and what they show; around a single frame they may reach past the video's ends."""
+    """Frames [first, end) of a video with their label; a span around a single frame may exceed the video's ends."""
 
     video: int
     first: int
@@ -21,32 +21,38 @@ class Span:
 
 
 def action_spans(split: Split) -> tuple[Span, ...]:
-    """Each video as a whole."""
+    """Return one span for each video, with its action."""
     index = split.index
     return tuple(Span(v, 0, len(index.times_of(v)), (index.actions[v],)) for v in split.videos)
 
 
 def segment_spans(split: Split, group: str, seconds: float) -> tuple[Span, ...]:
-    """Each annotated segment of about `seconds`, with what the group mostly does in it. Source: PCF, section II-C."""
+    """Return each annotated segment of about `seconds`, with the group's most common states.
+
+    Source: PCF, section II-C.
+    """
     index = split.index
     spans = []
     for video in split.videos:
         truths, times = index.truths(video), index.times_of(video)
         for segment in equal_segments(len(times), times, seconds):
-            seen = [truths[n] for n in range(segment.first_frame, segment.end_frame) if n in truths]
-            if seen:
-                label = group_label(index.actions[video], group, seen)
+            annotated = [truths[n] for n in range(segment.first_frame, segment.end_frame) if n in truths]
+            if annotated:
+                label = group_label(index.actions[video], group, annotated)
                 spans.append(Span(video, segment.first_frame, segment.end_frame, label))
     return tuple(spans)
 
 
 def frame_spans(split: Split, group: str, stride: int, length: int) -> tuple[Span, ...]:
-    """Each annotated `stride`th frame, in the middle of `length` frames, with its own label. Source: PCF, table III."""
+    """Return a span of `length` frames around each annotated `stride`th frame, with the label of that frame.
+
+    Source: PCF, table III.
+    """
     index = split.index
     spans = []
     for video in split.videos:
-        for number, truth in index.truths(video).items():
-            if number % stride == 0:
-                first = number - length // 2
+        for frame_index, truth in index.truths(video).items():
+            if frame_index % stride == 0:
+                first = frame_index - length // 2
                 spans.append(Span(video, first, first + length, group_label(index.actions[video], group, [truth])))
     return tuple(spans)

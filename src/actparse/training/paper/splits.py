@@ -1,4 +1,4 @@
-"""The videos that a recipe trains on, and those that it is judged by."""
+"""The videos that a recipe is trained on, and those that it is evaluated on."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from actparse.training.options import Report
 from actparse.training.paper.index import VideoIndex, open_index
 from actparse.video.decode import read_frames
 
-FRAME_SECONDS = 1e-4  # after its time, a frame is still on screen
+FRAME_SECONDS = 1e-4  # tolerance of a frame's time
 
 Image = NDArray[np.uint8]  # (H, W, C)
 
 
 @dataclass(frozen=True)
 class Split:
-    """Some videos of an index."""
+    """A selection of an index's videos."""
 
     index: VideoIndex
     videos: tuple[int, ...]
 
     def limited(self, count: int) -> Split:
-        """`count` of the videos, evenly over all."""
+        """Select at most `count` of the videos, evenly spaced."""
         if len(self.videos) <= count:
             return self
         chosen = np.linspace(0, len(self.videos) - 1, count).round().astype(int)
         return replace(self, videos=tuple(self.videos[n] for n in chosen))
 
     def frames(self, stride: int) -> list[int]:
-        """Rows of the annotated frames with a person, every `stride`th frame of a video."""
+        """Return the indices of the annotated frames with a person among every `stride`th frame of a video."""
         index = self.index
         has_person = np.diff(index.person_offsets) > 0  # (A,)
         wanted = has_person & (index.frame_numbers % stride == 0)  # (A,)
@@ -46,15 +46,15 @@ class Split:
 
 
 def open_splits(data: Path, out: Path, report: Report, *, seed: int = 0) -> tuple[Split, Split]:
-    """What to train on and what to hold out: the splits train and val, or parts of train where there is no val.
+    """Open the videos to train on and those to hold out: the splits train and val, or parts of train if val is missing.
 
-    Several processes of one training may call this; the first one reads the dataset.
+    Several processes of one training run may call this; the first one reads the dataset.
 
     Args:
         data: the dataset's root.
         out: the run's folder.
-        report: gets a line now and then.
-        seed: of the division where there is no val.
+        report: receives lines of progress.
+        seed: seed of the division if val is missing.
 
     Raises:
         DataError: the dataset has no training split, or too few videos to hold any out.
@@ -76,7 +76,7 @@ def _whole(index: VideoIndex) -> Split:
 
 
 def divided(index: VideoIndex, *, seed: int = 0) -> tuple[Split, Split]:
-    """An index's videos in two, as data.division has it.
+    """Divide an index's videos into training and held-out videos by data.division.
 
     Raises:
         DataError: one of the two is empty.
@@ -89,18 +89,18 @@ def divided(index: VideoIndex, *, seed: int = 0) -> tuple[Split, Split]:
     return Split(index, train), Split(index, held_out)
 
 
-def read_images(index: VideoIndex, video: int, numbers: Sequence[int]) -> dict[int, Image]:
-    """Decode some frames of a video, by their numbers.
+def read_images(index: VideoIndex, video: int, frame_indices: Sequence[int]) -> dict[int, Image]:
+    """Decode some frames of a video and return them by frame index.
 
     Raises:
         DataError: the video ends before one of them.
     """
     times = index.times_of(video)
-    wanted = set(numbers)
+    wanted = set(frame_indices)
     time_range = (max(0.0, float(times[min(wanted)]) - FRAME_SECONDS), float(times[max(wanted)]) + FRAME_SECONDS)
     with read_frames(index.path(video), time_range=time_range) as reader:
-        found = {frame.index: frame.image for frame in reader if frame.index in wanted}
-    if len(found) < len(wanted):
-        missing = min(wanted - set(found))
+        images = {frame.index: frame.image for frame in reader if frame.index in wanted}
+    if len(images) < len(wanted):
+        missing = min(wanted - set(images))
         raise DataError(f"{index.path(video)}: needs frame {missing}, got a video that no longer has it")
-    return found
+    return images

@@ -1,7 +1,7 @@
 """Recipes "states-<group>" at full size: one ip-CSN-152 for each part group, "without sharing parameters".
 
 A label is (action, state), for a paired group (action, left state, right state): "(hurling sport) head: none".
-"states-ir-<group>" are ir-CSN-152, which the authors' challenge entry puts beside them.
+"states-ir-<group>" train ir-CSN-152, which the authors' challenge entry combines with ip-CSN-152.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from actparse.training.paper.action import CsnNumbers
 from actparse.training.paper.readings import Level, Pretraining, expect_ranges
 from actparse.video.segments import expect_segment_seconds
 
-IR_WEIGHTS = {  # of the two networks of a group, ip first. Source: the authors' challenge report
+IR_WEIGHTS = {  # ensemble weights of a group's two networks, ip first. Source: the authors' challenge report
     "head": (1.413, 1.0),
     "arm": (1.0, 0.0),
     "hand": (1.314, 1.0),
@@ -26,9 +26,9 @@ IR_WEIGHTS = {  # of the two networks of a group, ip first. Source: the authors'
 
 @dataclass(frozen=True, kw_only=True)
 class StatesNumbers(CsnNumbers):
-    """A group's network; Table III compares segments of two lengths with single frames."""
+    """Hyperparameters of a part group's network; Table III compares segments of two lengths with single frames."""
 
-    level: Level = "segment"  # "frame": a clip around each evaluated frame, with that frame's own label
+    level: Level = "segment"  # "frame": a clip around each evaluated frame, with the label of that frame
     segment_seconds: float = 3.0  # "three seconds or so"; Table III also has 10
     frame_stride_evaluated: int = 5  # the evaluator scores every fifth frame
 
@@ -38,14 +38,14 @@ class StatesNumbers(CsnNumbers):
         expect_segment_seconds(self.segment_seconds, "train: segment_seconds")
 
     def stage(self) -> ClipConfig:
-        """How the trained network is used; around a single frame there is room for one clip."""
+        """Return the settings of the trained network; around a single frame there is room for only one clip."""
         stage = super().stage()
         return replace(stage, num_clips=1) if self.level == "frame" else stage
 
 
 @dataclass(frozen=True, kw_only=True)
 class StatesIrNumbers(StatesNumbers):
-    """ir-CSN-152 of a group, beside ip-CSN-152; it trains as that one does."""
+    """Hyperparameters of a group's ir-CSN-152, used with ip-CSN-152 and trained in the same way."""
 
     bottleneck: Bottleneck = "ir"
     pretraining: Pretraining = "sports1m"

@@ -1,6 +1,6 @@
-"""Recipes "action-tsn-..." and "states-tsn-...": TSN on ResNet-50 in the place of ip-CSN-152 (Table I), from ImageNet.
+"""Recipes "action-tsn-..." and "states-tsn-...": TSN on ResNet-50 instead of ip-CSN-152 (Table I), from ImageNet.
 
-The paper says nothing of their training but "for all models", so by default they train as CSN does; `training`
+The paper describes their training only by "for all models", so by default they train as CSN does; `training`
 "reference" is the public TSN recipe (mmaction2, 1x1x3 on RGB and 5x1x3 on flow), its rate scaled to this batch.
 """
 
@@ -22,12 +22,12 @@ REFERENCE_BATCH = 256  # TSN: 32 on each of 8 GPUs
 
 @dataclass(frozen=True, kw_only=True)
 class TsnRgbNumbers(ClipNumbers):
-    """TSN-R50 on frames; batch norms are trained, as in TSN."""
+    """Hyperparameters of TSN-R50 on frames; batch norms are trained, as in TSN."""
 
     training: Literal["paper", "reference"] = "paper"
     dropout: float = 0.4  # TSN
-    num_segments: int = 3  # TSN: places of a video that training sees at once
-    num_frames: int = 1  # TSN: of a place
+    num_segments: int = 3  # TSN: segments of a video in one training sample
+    num_frames: int = 1  # TSN: frames of a segment
     frame_stride: int = 1
     crop: Crop = "multi-scale"  # TSN
     level: Level = "segment"
@@ -39,14 +39,14 @@ class TsnRgbNumbers(ClipNumbers):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        of_reference = ("reference_epochs", "reference_milestones")
+        reference_fields = ("reference_epochs", "reference_milestones")
         expect_ranges(
-            self, at_least_1=("num_segments", "frame_stride_evaluated", *of_reference), above_0=("reference_rate",)
+            self, at_least_1=("num_segments", "frame_stride_evaluated", *reference_fields), above_0=("reference_rate",)
         )
         expect_segment_seconds(self.segment_seconds, "train: segment_seconds")
 
     def settings(self) -> TaskSettings:
-        """As the loop reads them."""
+        """Return the settings for the training loop."""
         settings = super().settings()
         if self.training == "paper":
             return settings
@@ -58,32 +58,32 @@ class TsnRgbNumbers(ClipNumbers):
         )
 
     def net(self, num_classes: int) -> TsnConfig:
-        """The network."""
+        """Return the network's config."""
         return TsnConfig(num_classes=num_classes, dropout=self.dropout)
 
     def stage(self) -> ClipConfig:
-        """How the trained network is used; around a single frame there is room for one clip."""
+        """Return the settings of the trained network; around a single frame there is room for only one clip."""
         stage = super().stage()
         return replace(stage, num_clips=1) if self.level == "frame" else stage
 
 
 @dataclass(frozen=True, kw_only=True)
 class TsnFlowNumbers(TsnRgbNumbers):
-    """TSN-R50 on optical flow (TV-L1) read from 8-bit files."""
+    """Hyperparameters of TSN-R50 on optical flow (TV-L1) read from 8-bit files."""
 
-    num_frames: int = 5  # TSN: flow fields of a place, ten channels
+    num_frames: int = 5  # TSN: flow fields of a segment, ten channels
     crop: Crop = "random-resized"  # TSN
-    # The file's first convolution is for three channels; TSN's public programs leave the new one fresh, the TSN paper
-    # (Wang et al. 2016, section 4.1) starts it from the mean over the channels.
+    # The file's first convolution has three input channels. TSN's public programs initialise the new one randomly; the
+    # TSN paper (Wang et al. 2016, section 4.1) initialises it with the mean over the channels.
     first_convolution: Literal["fresh", "mean"] = "fresh"
     reference_rate: float = 0.005  # TSN, at 256
     reference_epochs: int = 110  # TSN
     reference_milestones: tuple[int, ...] = (70, 100)  # TSN
 
     def net(self, num_classes: int) -> TsnConfig:
-        """The network."""
+        """Return the network's config."""
         return TsnConfig(num_classes=num_classes, in_channels=2 * self.num_frames, dropout=self.dropout)
 
     def stage(self) -> ClipConfig:
-        """How the trained network is used; no motion is 128."""
+        """Return the settings of the trained network; the byte 128 stands for no motion."""
         return replace(super().stage(), norm=InputNorm(mean=(128.0,) * 3, std=(128.0,) * 3))
