@@ -16,6 +16,7 @@ from actparse.core.structures import Verdict, VideoParse, verdict_text
 from actparse.data.parses import PARSE_FILE, load_parse
 from actparse.parser import Parser, Progress, TimeRange
 from actparse.report.overlay import MIN_PERSON_SCORE
+from actparse.report.tracks import confident_tracks
 from actparse.video.decode import open_container
 from actparse.weights.bundle import file_sha256
 
@@ -152,7 +153,8 @@ def _place(out: Path, video: Path, content: str) -> tuple[Path, VideoParse | Non
 
 
 def _outcome(video: Path, folder: Path, parse: VideoParse, *, was_there: bool) -> VideoOutcome:
-    persons = (sum(person.score >= MIN_PERSON_SCORE for person in frame.persons) for frame in parse.frames)
+    track_ids = confident_tracks(parse.frames, MIN_PERSON_SCORE)
+    persons = (sum(person.track_id in track_ids for person in frame.persons) for frame in parse.frames)
     return VideoOutcome(
         video,
         folder,

@@ -31,7 +31,7 @@ MIDDLE: Color = (150, 225, 110)
 PAPER: Color = (245, 245, 240)
 INK: Color = (20, 20, 24)
 MIN_SHORT_SIDE = 480  # pixels; smaller videos are enlarged by a whole factor, so that text can be read
-MIN_PERSON_SCORE = 0.3  # persons from this score are drawn
+MIN_PERSON_SCORE = 0.3  # a track is drawn if it reaches this score in any frame
 MIN_PART_SCORE = 0.1  # parts from this score are drawn
 QUIET_STATES = ("none",)  # states without a label
 FONT, WEIGHT = cv2.FONT_HERSHEY_SIMPLEX, 1  # labels are measured with this weight; the size of text depends on scale
@@ -387,10 +387,9 @@ def _even_region(boxes: Sequence[NDArray[np.float64]], size: tuple[int, int]) ->
 
 def _coded_planes(picture: Image) -> tuple[Image, Image, Image]:
     """Split a picture (H, W, 3) with even sides into channels: y unchanged, u and v as the mean of each four pixels."""
-    y, u, v = (np.asarray(channel, np.uint8) for channel in cv2.split(picture))
-    size = (y.shape[1] // 2, y.shape[0] // 2)
-    half_u, half_v = (np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.uint8) for plane in (u, v))
-    return y, half_u, half_v
+    half = cv2.resize(picture, (picture.shape[1] // 2, picture.shape[0] // 2), interpolation=cv2.INTER_AREA)
+    y, u, v = cv2.extractChannel(picture, 0), cv2.extractChannel(half, 1), cv2.extractChannel(half, 2)
+    return np.asarray(y, np.uint8), np.asarray(u, np.uint8), np.asarray(v, np.uint8)
 
 
 def _bar(size: tuple[int, int], title: str, clock: str, pen: Pen) -> Image:

@@ -36,10 +36,11 @@ class TrackLines:
     """The tracks of a parse, by time."""
 
     def __init__(self, frames: Sequence[FrameParse], *, min_score: float = 0.0) -> None:
-        """Order the persons of `frames` by track; those whose box scores less than `min_score` are left out."""
+        """Order the persons of `frames` by track, without tracks that never reach `min_score`."""
         self._tracks: dict[int, tuple[list[float], list[PersonAt]]] = {}
+        confident_ids = confident_tracks(frames, min_score)
         for frame in frames:
-            for person in (person for person in frame.persons if person.score >= min_score):
+            for person in (person for person in frame.persons if person.track_id in confident_ids):
                 times, persons = self._tracks.setdefault(person.track_id, ([], []))
                 times.append(frame.time_seconds)
                 persons.append(_person_at(person))
@@ -61,6 +62,14 @@ class TrackLines:
             return persons[previous] if elapsed < self._step * 0.999 or elapsed == 0 else None
         share = (time_seconds - times[previous]) / (times[following] - times[previous])
         return _between(persons[previous], persons[following], share)
+
+
+def confident_tracks(frames: Sequence[FrameParse], min_score: float) -> set[int]:
+    """Return the ids of the tracks with a person score of at least `min_score` in any frame.
+
+    A person's score may drop for a moment, in an unusual pose say; the person must not disappear then.
+    """
+    return {person.track_id for frame in frames for person in frame.persons if person.score >= min_score}
 
 
 def _person_at(person: PersonParse) -> PersonAt:

@@ -58,9 +58,10 @@
       this.isSure = this.sure.length > 0;
     }
 
-    /** Draw the person only where the score is at least `percent`. */
+    /** Draw the person if the score is at least `percent` in any row: it may drop for a moment. */
     limit(percent) {
-      this.sure = [...this.times.keys()].filter((row) => this.get(row, 'score') >= percent);
+      const rows = [...this.times.keys()];
+      this.sure = rows.some((row) => this.get(row, 'score') >= percent) ? rows : [];
       this.sureTimes = Float64Array.from(this.sure, (row) => this.times[row]);
     }
 
