@@ -124,9 +124,8 @@ POSES_STAGE = PosesConfig(size=(128, 128), padding=1.25, decoding="dark", blur_k
 
 TRACKS_NET = TrackConfig()  # `num_actions` and `num_states` are set from the training data
 TRACKS_STAGE = TracksConfig()
-PEOPLE_TRACKS_STAGE = TracksConfig(
-    action_share=1.0, confidence_floor=0.15
-)  # the bundle for real people has no clip networks
+# The bundle for real people has no clip networks, and its part scores are low for parts outside the frame.
+PEOPLE_TRACKS_STAGE = TracksConfig(action_share=1.0, confidence_floor=0.15, min_part_score=0.1)
 
 BASELINE_NET = BaselineConfig(
     backbone=ResNetConfig(
