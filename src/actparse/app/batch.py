@@ -66,8 +66,8 @@ def parse_videos(
     The folder's name is the video's stem or, if that folder has the parse of another video, "<stem>-2" and so on.
 
     Args:
-        parser: an existing parse is reused if it has this parser's weights and configuration, the same video content and
-            the same time range.
+        parser: an existing parse is reused if the parser's weights and configuration, the video's content and the time
+            range are the same.
         videos: files; one that cannot be parsed is reported and does not stop the others.
         out: the parent of the videos' folders.
         time_range: (start, end) in seconds.
@@ -131,7 +131,7 @@ class _Job:
         return _outcome(self.video, folder, parse, was_there=was_there)
 
     def _key(self) -> dict[str, str]:
-        """Return the identity of a parse: weights, program version, configuration, time range and the video's content."""
+        """Return what identifies a parse: weights, program, configuration, time range and the video's content."""
         config = {**asdict(self.parser.config), "time": self.time_range or (None, None)}
         return {**self.parser.model, "config": json.dumps(config), CONTENT: file_sha256(self.video)}
 

@@ -28,8 +28,8 @@ def convert(
     Args:
         source: a parse.json, a folder with a parse.json, or a folder of such folders.
         to: one of FORMATS.
-        out: a folder for OUT/<name>/<file>, or, for a single parse, a file with the format's suffix; None writes next to
-            each parse.
+        out: a folder for OUT/<name>/<file>, or, for a single parse, a file with the format's suffix; None writes
+            next to each parse.
         config: None uses the defaults.
 
     Raises:
