@@ -75,8 +75,8 @@ def _add_data(commands: Commands) -> None:
     command = commands.add_parser(
         "data",
         help="import your own data; check, count, show or index a dataset",
-        description="Work with Kinetics-TPS, a dataset with the same layout, or your own videos and labels, described by "
-        "a YAML file (docs/own-data.md). The half-million annotation files of Kinetics-TPS are read only once; "
+        description="Work with Kinetics-TPS, a dataset with the same layout, or your own videos and labels, described "
+        "by a YAML file (docs/own-data.md). The half-million annotation files of Kinetics-TPS are read only once; "
         "interrupted work resumes.",
     )
     kinds = command.add_subparsers(title="commands", metavar="COMMAND", required=True)

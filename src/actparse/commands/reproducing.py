@@ -20,7 +20,7 @@ def add_commands(commands: Commands) -> None:
         "reproduce",
         help="reproduce the paper's tables: train missing networks, parse, score, compare with the paper",
         description="Write OUT/TABLE.md, TABLE.json and TABLE.svg. Finished training runs are reused and interrupted "
-        "runs resume. table1: methods; table2: boxes with and without the pose; table3: states of frames and of segments.",
+        "runs resume. table1: methods; table2: boxes with and without the pose; table3: states of frames or segments.",
         epilog="example: actparse reproduce table2 --data data --seeds 0 1 2 --steps 3000",
     )
     command.add_argument("table", choices=["table1", "table2", "table3"], help="a table of the paper")

@@ -31,8 +31,8 @@ def _add_models(commands: Commands) -> None:
     command = commands.add_parser(
         "models",
         help="describe the bundles of weights: size, labels, training data, metrics",
-        description="Describe each bundle of weights, from its files and its model card. `actparse weights list` lists the "
-        "public checkpoints for training.",
+        description="Describe each bundle of weights from its files and its model card. `actparse weights list` shows "
+        "the public checkpoints for training.",
         epilog="examples:\n  actparse models\n  actparse models runs/tiny/bundle --json",
     )
     command.add_argument("folders", nargs="*", type=Path, metavar="DIR", help="custom bundles to describe too")
