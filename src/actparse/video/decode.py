@@ -280,7 +280,9 @@ class VideoReader:
             if index % self._stride == 0:
                 yield DecodedFrame(index, time_seconds, self._images.picture(frame))
         if self._images.size_changed:
-            self.warnings.append(f"{self.path}: the frames' size changes on the way; all are brought to the first's")
+            self.warnings.append(
+                f"{self.path}: the frame size changes; all frames are resized to the first frame's size"
+            )
         self.close()
 
     def _decoded(self) -> Iterator[av.VideoFrame]:

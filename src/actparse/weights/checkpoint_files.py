@@ -153,7 +153,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         return dict(read_graph_weights(path))
     graph = path.with_suffix(".json")
     if path.suffix == ".bin" and graph.is_file() and not zipfile.is_zipfile(path):
-        raise WeightsError(f"{path}: holds the values of a graph model alone: import {graph}")
+        raise WeightsError(f"{path}: holds only the values of a graph model: import {graph}")
     try:
         if path.suffix == ".safetensors":
             content: Any = load_file(path)
@@ -249,7 +249,7 @@ def _expect_stored(path: Path) -> None:
 
 
 def _content(path: Path) -> str:
-    """Describe a file that is not a checkpoint, from its first bytes; empty if they do not tell."""
+    """Describe a file that is not a checkpoint, from its first bytes; empty if they do not show it."""
     with path.open("rb") as file:
         start = file.read(_MAX_START)
     if not start:

@@ -200,7 +200,7 @@ def _fetch_from(url: str, part: Path, sha256: str, progress: Progress, report: R
         reason = f"needs SHA-256 {_begins(sha256)}, got {actual}"
         if not start:
             break  # the whole file came from this address
-        report(f"{part.name}: {reason}; once more from the start")
+        report(f"{part.name}: {reason}; starting again")
     raise _MirrorError(reason)
 
 
@@ -218,7 +218,7 @@ def _receive(url: str, part: Path, start: int, progress: Progress) -> None:
                 if error.headers.get("Content-Range", "").endswith(f"/{start}"):
                     return  # the file is already complete
                 part.unlink()
-                raise _CutError("what was there is longer than the file") from None
+                raise _CutError("the partial file is longer than the published one") from None
             raise _MirrorError(f"HTTP {error.code} {http.client.responses.get(error.code, '')}".strip()) from None
     except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
         reason = getattr(error, "reason", None) or error
@@ -229,7 +229,7 @@ def _receive(url: str, part: Path, start: int, progress: Progress) -> None:
         resumes = response.status == http.HTTPStatus.PARTIAL_CONTENT and start
         if resumes and not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
             part.unlink()
-            raise _CutError("the server resumes elsewhere than asked")
+            raise _CutError("the server resumed at another byte")
         header = response.headers.get("Content-Length", "")
         length = int(header) if header.isdecimal() and len(header) < 20 else None
         _write(response, part, start if resumes else 0, length, progress)
