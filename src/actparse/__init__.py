@@ -11,7 +11,7 @@ __version__ = version("actparse")
 
 
 def __getattr__(name: str) -> Any:
-    """Import the parser, and torch with it, only when it is asked for."""
+    """Import the parser, and torch with it, only on first use."""
     if name == "Parser":
         from actparse.parser import Parser
 

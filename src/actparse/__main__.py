@@ -1,4 +1,4 @@
-"""`python -m actparse` is the command."""
+"""Entry point of `python -m actparse`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The command: its parts are in commands/, one thin function for each capability."""
+"""The command line interface; the commands are in commands/, one thin function for each."""
 
 from __future__ import annotations
 
@@ -42,33 +42,33 @@ examples:
   actparse demo
   actparse parse video.mp4 --out parses
   actparse COMMAND --help
-exit codes: 0 done; 1 some of several failed; 2 wrong input or option, said in one line; 130 interrupted"""
+exit codes: 0 done; 1 some of several failed; 2 wrong input or option, with a one-line error; 130 interrupted"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit code."""
+    """Run the command and return the exit code."""
     parser = build_argument_parser()
     completion.answer_shell(parser)
     args = parser.parse_args(arguments)
     try:
         args = with_config(parser, args, arguments)
-        with _as_quiet_as_asked(args):
+        with _quiet_output(args):
             return _run(args)
     except ActparseError as error:
-        return _failed(str(error), args)
+        return _report_failure(str(error), args)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # lest Python complain at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that Python prints no error at exit
         return EXIT_PIPE_CLOSED
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        return _failed(f"{where}{error.strerror or error}", args)
+        prefix = f"{error.filename}: " if error.filename else ""
+        return _report_failure(f"{prefix}{error.strerror or error}", args)
     except KeyboardInterrupt:
         print("actparse: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
 
 
 def build_argument_parser() -> argparse.ArgumentParser:
-    """The commands and their options."""
+    """Build the parser of all commands and their options."""
     parser = CommandParser(prog="actparse", description="What people in a video do, down to each body part.")
     parser.epilog = EPILOG
     parser.add_argument("--version", action="version", version=f"actparse {__version__}")
@@ -99,13 +99,13 @@ def _run(args: argparse.Namespace) -> int:
         print(config_text(args), end="")
     else:
         code = args.run(args)
-    sys.stdout.flush()  # a pipe that is closed says so here, not at Python's end
+    sys.stdout.flush()  # a closed pipe raises its error here, not at exit
     return code
 
 
 @contextmanager
-def _as_quiet_as_asked(args: argparse.Namespace) -> Iterator[None]:
-    """With --quiet standard output holds asked-for JSON alone, and standard error only what went wrong."""
+def _quiet_output(args: argparse.Namespace) -> Iterator[None]:
+    """Apply --quiet: only requested JSON goes to standard output, and only errors to standard error."""
     if not args.quiet:
         yield
         return
@@ -113,14 +113,14 @@ def _as_quiet_as_asked(args: argparse.Namespace) -> Iterator[None]:
         if _prints_json(args):
             yield
             return
-        with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+        with Path(os.devnull).open("w", encoding="utf-8") as devnull, redirect_stdout(devnull):
             yield
 
 
-def _failed(message: str, args: argparse.Namespace) -> int:
+def _report_failure(message: str, args: argparse.Namespace) -> int:
     print(f"actparse: {message}", file=sys.stderr)
     if _prints_json(args):
-        with suppress(OSError):  # where standard output itself is what failed
+        with suppress(OSError):  # standard output itself may be what failed
             print_json({"error": message})
     return EXIT_USER_ERROR
 

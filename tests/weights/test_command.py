@@ -196,6 +196,6 @@ def test_an_interrupted_pull_goes_on(
     server.pause_seconds = 0.0
     code, _, err = run(capsys, "pull", "small-csn", "--mirror", server.url)
     assert code == 0
-    assert "goes on at" in err
+    assert "resumes at" in err
     assert server.requests[-1] == ("/csn.pth", f"bytes={size}-")
     assert [path.name for path in cache.iterdir()] == ["csn.pth"]

@@ -71,7 +71,7 @@ def test_a_transfer_that_is_cut_is_taken_up_at_once(offered: Any, tmp_path: Path
     path = fetch(published(), cache=tmp_path, mirrors=[offered.url], report=told.append)
     assert path.read_bytes() == CONTENT
     assert [asked for _, asked in offered.requests] == [None, "bytes=1000000-", "bytes=1500000-"]
-    assert told == ["net-1.pth.part: goes on at 1.0 MB", "net-1.pth.part: goes on at 1.5 MB"]
+    assert told == ["net-1.pth.part: resumes at 1.0 MB", "net-1.pth.part: resumes at 1.5 MB"]
 
 
 def test_a_transfer_that_is_cut_again_and_again_keeps_what_came(offered: Any, tmp_path: Path) -> None:

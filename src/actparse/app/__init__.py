@@ -1,1 +1,1 @@
-"""What is done with videos and their parses: one, a folder, a camera, a demo."""
+"""Complete operations on videos and their parses: one video, a folder, a camera, a demo."""

@@ -1,4 +1,4 @@
-"""Many videos in one call: a folder for each; what is there is not done again; one that fails stops no other."""
+"""Parsing of several videos: one folder per video, up-to-date parses are reused, a failure does not stop the others."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ from actparse.report.tracks import confident_tracks
 from actparse.video.decode import open_container
 from actparse.weights.bundle import file_sha256
 
-CONTENT = "video_sha256"  # in a parse's `model`, beside the weights' hashes and the configuration
+CONTENT = "video_sha256"  # key in a parse's `model`, next to the weights' hashes and the configuration
 
 
 @dataclass(frozen=True)
 class VideoOutcome:
-    """How one video of a call went: what was found and where it lies, or the one line that says what was wrong."""
+    """The result of one video: a summary of its parse and its folder, or a one-line error."""
 
     video: Path
     folder: Path | None = None
-    action: str | None = None  # the one with the largest score
-    verdict: Verdict | None = None  # whether it is asserted
+    action: str | None = None  # the action with the largest score
+    verdict: Verdict | None = None  # whether the action is asserted
     score: float | None = None  # of the action, 0..1
-    num_persons: int | None = None  # the most in one sampled frame
-    video_seconds: float | None = None  # that were parsed
-    seconds: float = 0.0  # that it took
-    was_there: bool = False  # the same video had been parsed with the same weights and options
+    num_persons: int | None = None  # the largest number in one sampled frame
+    video_seconds: float | None = None  # duration of the parsed video
+    seconds: float = 0.0  # processing time
+    was_there: bool = False  # whether an up-to-date parse of the video already existed
     warnings: tuple[str, ...] = ()
     error: str | None = None
 
     @property
     def verdict_text(self) -> str:
-        """What the video shows, in words and with the score; empty where it could not be parsed."""
+        """The verdict in words, with the score; empty if the video could not be parsed."""
         return "" if self.verdict is None else verdict_text(self.verdict, str(self.action), self.score)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it; paths are text."""
+        """Convert the outcome to plain JSON values; paths become text."""
         folder = None if self.folder is None else str(self.folder)
         return {**asdict(self), "video": str(self.video), "folder": folder, "warnings": list(self.warnings)}
 
@@ -62,20 +62,21 @@ def parse_videos(
     progress: Callable[[Path], Progress] | None = None,
     report: Callable[[VideoOutcome], None] | None = None,
 ) -> list[VideoOutcome]:
-    """Parse several videos, each into a folder of its own below `out`.
+    """Parse several videos, each into a separate folder below `out`.
 
-    The folder has the name of the video's stem; where that holds the parse of another video, "<stem>-2" and so on.
+    The folder's name is the video's stem or, if that folder has the parse of another video, "<stem>-2" and so on.
 
     Args:
-        parser: whose weights and configuration decide, with the video's content and the time, what is the same parse.
+        parser: an existing parse is reused if the parser's weights and configuration, the video's content and the time
+            range are the same.
         videos: files; one that cannot be parsed is reported and does not stop the others.
-        out: the folder of folders.
+        out: the parent of the videos' folders.
         time_range: (start, end) in seconds.
-        overlay: whether an overlay video is written too.
-        page: whether a report page is.
-        force: parse again what is there.
-        progress: called with a video as it begins; gives the function that is told of its frames.
-        report: told of each outcome as it comes.
+        overlay: whether to write an overlay video.
+        page: whether to write a report page.
+        force: parse again even if an up-to-date parse exists.
+        progress: called with a video at its start; returns the function that is called with its frames.
+        report: called with each outcome.
     """
     outcomes = []
     for video in videos:
@@ -96,7 +97,7 @@ def parse_videos(
 
 @dataclass(frozen=True)
 class _Job:
-    """One video on its way to its folder."""
+    """The parsing of one video into its folder."""
 
     parser: Parser
     video: Path
@@ -106,20 +107,20 @@ class _Job:
     page: bool
 
     def run(self, *, force: bool, progress: Progress | None) -> VideoOutcome:
-        """Parse the video, or take the parse that is there; write what is missing.
+        """Parse the video, or load an up-to-date parse; write the missing files.
 
         Raises:
             ActparseError: the video cannot be read, or the folder cannot be written.
         """
-        open_container(self.video).close()  # what is no video says so before its bytes are counted
+        open_container(self.video).close()  # a file that is not a video fails here, before its hash is computed
         with self.parser.timer("files"):
             key = self._key()
-        folder, found = _place(self.out, self.video, key[CONTENT])
-        was_there = found is not None and found.model == key and not force
-        if found is None or not was_there:
-            found = replace(self.parser.parse(self.video, time_range=self.time_range, progress=progress), model=key)
+        folder, parse = _find_folder(self.out, self.video, key[CONTENT])
+        was_there = parse is not None and parse.model == key and not force
+        if parse is None or not was_there:
+            parse = replace(self.parser.parse(self.video, time_range=self.time_range, progress=progress), model=key)
         write_outputs(
-            found,
+            parse,
             self.video,
             folder,
             time_range=self.time_range,
@@ -128,22 +129,22 @@ class _Job:
             only_missing=was_there,
             timer=self.parser.timer,
         )
-        return _outcome(self.video, folder, found, was_there=was_there)
+        return _outcome(self.video, folder, parse, was_there=was_there)
 
     def _key(self) -> dict[str, str]:
-        """What makes two parses the same: weights, program, configuration, time and the video's content."""
+        """Return what identifies a parse: weights, program, configuration, time range and the video's content."""
         config = {**asdict(self.parser.config), "time": self.time_range or (None, None)}
         return {**self.parser.model, "config": json.dumps(config), CONTENT: file_sha256(self.video)}
 
 
-def _place(out: Path, video: Path, content: str) -> tuple[Path, VideoParse | None]:
-    """The folder of a video below `out`, and the parse that it holds: the first that is free or is the video's own.
+def _find_folder(out: Path, video: Path, content: str) -> tuple[Path, VideoParse | None]:
+    """Return the first folder for a video below `out` that is free or has a parse of this video, and that parse.
 
     Raises:
-        DataError: a parse.json on the way is none.
+        DataError: a parse.json in one of the folders is invalid.
     """
-    for number in count(1):
-        folder = out / (video.stem if number == 1 else f"{video.stem}-{number}")
+    for attempt in count(1):
+        folder = out / (video.stem if attempt == 1 else f"{video.stem}-{attempt}")
         if not (folder / PARSE_FILE).exists():
             return folder, None
         parse = load_parse(folder / PARSE_FILE)

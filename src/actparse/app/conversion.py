@@ -1,4 +1,4 @@
-"""Parses on disk in the forms of others: one parse or a folder of them."""
+"""Conversion of saved parses to other formats: one parse or a folder of parses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from actparse.export.formats import FORMATS, ExportConfig, default_file, export_
 
 @dataclass(frozen=True)
 class ConversionOutcome:
-    """How one parse went: the files that were written, or the one line that says what was wrong."""
+    """The result of one conversion: the files that were written, or a one-line error."""
 
     name: str
     files: tuple[Path, ...] = ()
@@ -23,18 +23,18 @@ class ConversionOutcome:
 def convert(
     source: Path, to: str, *, out: Path | None = None, config: ExportConfig | None = None
 ) -> Iterator[ConversionOutcome]:
-    """Write every parse of `source` in another form, one after the other; a broken one does not stop the others.
+    """Write every parse of `source` in another format, one after the other; an invalid parse does not stop the others.
 
     Args:
-        source: a parse.json, the folder that holds one, or a folder of such folders.
+        source: a parse.json, a folder with a parse.json, or a folder of such folders.
         to: one of FORMATS.
-        out: a folder, OUT/<name>/<file>; for one parse the file itself where the suffix is the form's; None: beside
-            each parse.
-        config: None for the defaults.
+        out: a folder for OUT/<name>/<file>, or, for a single parse, a file with the format's suffix; None writes
+            next to each parse.
+        config: None uses the defaults.
 
     Raises:
-        ConfigError: there is no such form, or one video is given for several parses.
-        DataError: `source` holds no parse, or a video twice.
+        ConfigError: the format is unknown, or one video is given for several parses.
+        DataError: `source` has no parse, or one video twice.
     """
     if to not in FORMATS:
         raise ConfigError(f"to must be one of {', '.join(FORMATS)}, got {to!r}")
@@ -42,15 +42,17 @@ def convert(
     parses = find_sources(source)
     if config.video is not None and len(parses) > 1:
         raise ConfigError(f"video: needs a single parse, got {len(parses)} in {source}")
-    targets = {name: _target(path, name, default_file(to, config), out, len(parses)) for name, path in parses.items()}
-    return (_converted(name, path, to, targets[name], config) for name, path in parses.items())
+    targets = {
+        name: _target_path(path, name, default_file(to, config), out, len(parses)) for name, path in parses.items()
+    }
+    return (_convert_parse(name, path, to, targets[name], config) for name, path in parses.items())
 
 
 def find_sources(source: Path) -> dict[str, Path]:
-    """The parse.json files that a path stands for, by the name of their folder.
+    """Return the parse.json files at a path, by the name of their folder.
 
     Raises:
-        DataError: there is none, or two of one name.
+        DataError: there is none, or two have the same name.
     """
     if source.is_file():
         return {source.resolve().parent.name: source}
@@ -62,7 +64,7 @@ def find_sources(source: Path) -> dict[str, Path]:
     return parses
 
 
-def _target(parse: Path, name: str, file: str, out: Path | None, num_parses: int) -> Path:
+def _target_path(parse: Path, name: str, file: str, out: Path | None, num_parses: int) -> Path:
     if out is None:
         return parse.with_name(file)
     if num_parses == 1 and out.suffix and out.suffix.lower() == Path(file).suffix:
@@ -70,7 +72,7 @@ def _target(parse: Path, name: str, file: str, out: Path | None, num_parses: int
     return out / name / file
 
 
-def _converted(name: str, parse: Path, to: str, target: Path, config: ExportConfig) -> ConversionOutcome:
+def _convert_parse(name: str, parse: Path, to: str, target: Path, config: ExportConfig) -> ConversionOutcome:
     try:
         return ConversionOutcome(name, tuple(export_parse(load_parse(parse), to, target, config)))
     except ActparseError as error:

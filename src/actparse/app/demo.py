@@ -1,4 +1,4 @@
-"""A first look without data of one's own: a clip that nobody trained on is made, parsed offline, and scored."""
+"""Demo without custom data: a synthetic clip, not used in training, is rendered, parsed offline, and scored."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from actparse.report.mistakes import find_mistakes
 from actparse.report.page import write_report
 from actparse.synth.dataset import SplitPlan, plan_videos, write_dataset
 
-DEMO_PLAN = SplitPlan("test", 1, 20_260_003)  # a seed of its own, far from the benchmark's
+DEMO_PLAN = SplitPlan("test", 1, 20_260_003)  # a separate seed, far from those of the benchmark
 
 
 @dataclass(frozen=True)
 class DemoResult:
-    """The clip, its truth, and what the parser made of it."""
+    """The clip, its true action, its parse and the score of the parse."""
 
     video: Path
     name: str
     true_action: str
     parse: VideoParse
     overlay: Path
-    report: Path  # the page, with what is wrong marked in it
+    report: Path  # the page, with the mistakes marked
     score: TpsScore
 
 
 def run_demo(out: Path, *, weights: str | Path = "tiny", device: str | None = None) -> DemoResult:
-    """Make the clip under `out`/clip, parse it into `out`/<its name>, and score it.
+    """Render the clip below `out`/clip, parse it into `out`/<its name>, and score the parse.
 
     Raises:
         OutputError: `out` cannot be written.
-        WeightsError: `weights` names no bundle.
+        WeightsError: `weights` is not a bundle.
     """
     parser = Parser.load(weights, device=device)
     root = out / "clip"
@@ -43,7 +43,7 @@ def run_demo(out: Path, *, weights: str | Path = "tiny", device: str | None = No
     plan = plan_videos(DEMO_PLAN)[0]
     video = root / f"{plan.split}_videos" / plan.action / f"{plan.name}.mp4"
     parse, folder = parser.parse(video), out / video.stem
-    write_outputs(parse, video, folder, page=False)  # the page below says more
+    write_outputs(parse, video, folder, page=False)  # the page written below also marks mistakes
     truth = load_truth(root / f"{plan.split}_truth")
     score = tps_score(truth, parses_to_predictions({plan.name: parse}))
     report = write_report(parse, folder, source=video, mistakes=find_mistakes(parse, plan.name, truth))

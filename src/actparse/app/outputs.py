@@ -1,4 +1,4 @@
-"""What a parse leaves on disk: a folder for each video, with parse.json, segments.csv, overlay.mp4 and report.html."""
+"""Output files of a parse: one folder per video, with parse.json, segments.csv, overlay.mp4 and report.html."""
 
 from __future__ import annotations
 
@@ -31,19 +31,17 @@ def write_outputs(
 ) -> None:
     """Write overlay.mp4, report.html with the video that it plays, segments.csv, and parse.json, in that order.
 
-    Where parse.json is, the rest is whole.
-
-    What an earlier parse left in the folder is replaced or removed.
+    If parse.json exists, the other files are complete. Files of an earlier parse in the folder are replaced or removed.
 
     Args:
-        parse: of this video and this time range.
+        parse: the parse of this video in this time range.
         video: the source.
-        folder: where the files go; made where it is missing.
-        time_range: (start, end) in seconds, as it was parsed.
-        overlay: whether the video is drawn.
-        page: whether there is a report page.
-        only_missing: leave files alone that are there.
-        timer: gets the seconds of "overlay", "page" and "files".
+        folder: for the files; created if it is missing.
+        time_range: (start, end) in seconds of the parse.
+        overlay: whether to write the overlay video.
+        page: whether to write a report page.
+        only_missing: keep existing files.
+        timer: receives the seconds of "overlay", "page" and "files".
 
     Raises:
         VideoError: the source cannot be read.

@@ -1,4 +1,4 @@
-"""A live source parsed as it comes: no end and no length are known, and what comes too fast is left out."""
+"""Parsing of a live source of unknown length; frames that arrive too fast are dropped."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FRAMES_FILE = "frames.jsonl"
 
 @dataclass(frozen=True)
 class WatchedFrame:
-    """One frame parsed, and what the last seconds say of the action."""
+    """A parsed frame, and the action according to the last seconds."""
 
     parse: FrameParse
     action: str
@@ -39,41 +39,41 @@ class WatchedFrame:
 
     @property
     def verdict_text(self) -> str:
-        """What the last seconds show, in words and with the score; see `structures.verdict_text`."""
+        """The verdict on the last seconds in words, with the score; see `structures.verdict_text`."""
         return verdict_text(self.verdict, self.action, self.action_scores[self.action])
 
 
 @dataclass(frozen=True)
 class Moment:
-    """A watched frame, and how well the work keeps up with the source."""
+    """A watched frame, and how well parsing keeps up with the source."""
 
     watched: WatchedFrame
     delay_seconds: float  # from the frame's arrival to its parse
     num_read: int  # frames of the source so far
-    num_dropped: int  # of those that were to be parsed
+    num_dropped: int  # frames that were to be parsed, but were skipped
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """Convert the moment to plain JSON values."""
         watched = self.watched
-        told = {"action": watched.action, "verdict": watched.verdict, "action_scores": watched.action_scores}
-        numbers = {"delay_seconds": self.delay_seconds, "num_read": self.num_read, "num_dropped": self.num_dropped}
-        return {**told, **numbers, "frame": asdict(self.watched.parse)}
+        action = {"action": watched.action, "verdict": watched.verdict, "action_scores": watched.action_scores}
+        counters = {"delay_seconds": self.delay_seconds, "num_read": self.num_read, "num_dropped": self.num_dropped}
+        return {**action, **counters, "frame": asdict(self.watched.parse)}
 
 
 def watch_frames(
     parser: Parser, frames: Iterable[DecodedFrame], *, memory_seconds: float = 10.0
 ) -> Iterator[WatchedFrame]:
-    """Parse frames one by one; states and action rest on what was seen so far, with little of it kept.
+    """Parse frames one by one; states and action depend on the frames so far, of which little is stored.
 
-    Both are read from the persons' tracks alone: the networks on clips would need every frame of the source.
+    Both are computed only from the persons' tracks: the networks on clips would need every frame of the source.
 
     Args:
-        parser: its weights hold a network on keypoints; the stride is the source's matter.
-        frames: in the order of their times, of one size.
-        memory_seconds: for how long a frame counts for the action.
+        parser: its weights must include a network on keypoints; its stride is ignored.
+        frames: in order of time, all of one size.
+        memory_seconds: how long a frame counts for the action.
 
     Raises:
-        ConfigError: the weights hold no such network, or `memory_seconds` is not above 0.
+        ConfigError: the weights include no such network, or `memory_seconds` is not above 0.
     """
     if parser.tracks is None:
         raise ConfigError(f"watch: needs weights with a network on keypoints (tracks), got {parser.model['weights']}")
@@ -85,8 +85,8 @@ def watch_frames(
     for frame in frames:
         [parse] = followed.with_states(parser.parse_frames([frame], tracker))
         evidence = followed.action_evidence
-        said = dict(zip(actions, map(float, evidence.scores()), strict=True))
-        scores = calibrated_scores(said, parser.calibration)
+        raw_scores = dict(zip(actions, map(float, evidence.scores()), strict=True))
+        scores = calibrated_scores(raw_scores, parser.calibration)
         action = max(scores, key=lambda action: scores[action])
         verdict = find_verdict(scores[action], parser.calibration, has_persons=evidence.weight > 0)
         yield WatchedFrame(parse, action, scores, verdict)
@@ -100,18 +100,18 @@ def watch_source(
     out: Path | None = None,
     memory_seconds: float = 10.0,
 ) -> Generator[Moment, None, None]:
-    """Parse what a live source shows, the newest of every `parser.config.stride` frames at a time.
+    """Parse a live source, each time the newest among every `parser.config.stride`-th frame.
 
     Args:
         parser: as for `watch_frames`.
         source: as for `LiveReader`.
-        seconds: stop when so much of the source was seen; None goes on to its end.
-        out: a folder for frames.jsonl, which grows line by line, and overlay.mp4, which is there at the end.
+        seconds: stop after this time of the source; None continues to its end.
+        out: a folder for frames.jsonl, which grows line by line, and overlay.mp4, which is complete at the end.
         memory_seconds: as for `watch_frames`.
 
     Raises:
         ConfigError: as `watch_frames`, or `seconds` is not above 0.
-        VideoError: the source cannot be opened, or fails on the way.
+        VideoError: the source cannot be opened, or fails later.
         OutputError: `out` cannot be written.
     """
     if seconds is not None and not seconds > 0:
@@ -121,7 +121,7 @@ def watch_source(
         _warm_up(parser, reader.size)
         stack.enter_context(reader)
         record = None if out is None else stack.enter_context(_Record(out))
-        arrivals: list[tuple[DecodedFrame, float]] = []  # the one frame that is being parsed
+        arrivals: list[tuple[DecodedFrame, float]] = []  # the frame that is being parsed
 
         def frames() -> Iterator[DecodedFrame]:
             for live in reader:
@@ -139,7 +139,7 @@ def watch_source(
 
 
 def _warm_up(parser: Parser, size: tuple[int, int]) -> None:
-    """Run stage 1 once on a black frame of (height, width), as if a person filled it: a first run takes seconds."""
+    """Run stage 1 once on a black frame of (height, width) filled by one person, because a first run takes seconds."""
     image = np.zeros((*size, 3), np.uint8)
     boxes = np.array([[0, 0, size[1], size[0]]], np.float32)
     parser.persons.detect([image])
@@ -147,17 +147,17 @@ def _warm_up(parser: Parser, size: tuple[int, int]) -> None:
 
 
 class _Record:
-    """What a watched source leaves in a folder."""
+    """Writes the output files of a watched source to a folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._stack = ExitStack()
         self._writer: VideoWriter | None = None
         self._start = 0.0
-        self._sides: dict[int, int] = {}  # of labels, by track
+        self._sides: dict[int, int] = {}  # by track: the side of its label
 
     def add(self, frame: DecodedFrame, moment: Moment) -> None:
-        """Write a line, and draw the frame."""
+        """Write a line of frames.jsonl and a frame of the overlay video."""
         parse = moment.watched.parse
         self._lines.write(json.dumps(moment.to_dict(), ensure_ascii=False, allow_nan=False) + "\n")
         self._lines.flush()
@@ -182,4 +182,4 @@ class _Record:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stack.close()  # also where a person interrupts: what was seen so far is kept
+        self._stack.close()  # also after an interrupt, so that the frames so far are saved

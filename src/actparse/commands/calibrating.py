@@ -1,4 +1,4 @@
-"""Command "calibrate"."""
+"""The command "calibrate"."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ examples:
 
 
 def add_commands(commands: Commands) -> None:
-    """Add the command."""
+    """Register the command."""
     command = commands.add_parser(
         "calibrate",
         help="find the score below which a bundle asserts no action",
@@ -22,9 +22,9 @@ def add_commands(commands: Commands) -> None:
         "video is called unknown on parses of videos that show none of them. Print what it does to these videos.",
         epilog=EPILOG,
     )
-    command.add_argument("--weights", required=True, metavar="NAME_OR_PATH", help="that the parses were made with")
-    named = "parses of the bundle's actions; a folder, or the one above it, is named after its action, as push_up_3"
-    command.add_argument("--known", type=Path, required=True, metavar="DIR_OF_PARSES", help=named)
+    command.add_argument("--weights", required=True, metavar="NAME_OR_PATH", help="the weights that made the parses")
+    layout = "parses of the bundle's actions; name each folder, or its parent, after the action, such as push_up_3"
+    command.add_argument("--known", type=Path, required=True, metavar="DIR_OF_PARSES", help=layout)
     command.add_argument(
         "--unknown", type=Path, required=True, metavar="DIR_OF_PARSES", help="parses of videos that show none of them"
     )
@@ -32,17 +32,17 @@ def add_commands(commands: Commands) -> None:
         "--data",
         type=Path,
         metavar="DIR",
-        help="a dataset's root, or a folder with gt_*.json, that has the true actions",
+        help="a dataset's root, or a folder with gt_*.json, that contains the true actions",
     )
-    command.add_argument("--split", metavar="NAME", help="of a dataset's root")
+    command.add_argument("--split", metavar="NAME", help="split of the dataset")
     command.add_argument(
         "--max-rejected",
         type=float,
         default=0.1,
         metavar="S",
-        help="share of rightly named videos called unknown, at most",
+        help="largest share of correctly recognised videos that may be called unknown",
     )
-    command.add_argument("--write", action="store_true", help="store it in the bundle.json of a folder of your own")
+    command.add_argument("--write", action="store_true", help="store the result in the bundle.json of a custom bundle")
     add_json_option(command)
     command.set_defaults(run=_calibrate)
 
@@ -53,12 +53,12 @@ def _calibrate(args: argparse.Namespace) -> int:
     from actparse.inspection.calibration import calibrate, store
 
     truth = None if args.data is None else load_truth(truth_folder(args.data, args.split)).videos
-    found = calibrate(args.weights, args.known, args.unknown, truth=truth, max_right_rejected=args.max_rejected)
-    folder = store(args.weights, found) if args.write else None
+    fitted = calibrate(args.weights, args.known, args.unknown, truth=truth, max_right_rejected=args.max_rejected)
+    folder = store(args.weights, fitted) if args.write else None
     if args.json:
-        print_json(found.to_dict())
+        print_json(fitted.to_dict())
         return 0
-    print(found.to_text())
+    print(fitted.to_text())
     if folder is not None:
         print(f"written to {folder}")
     return 0

@@ -1,4 +1,4 @@
-"""Command "completion": a shell that knows the commands, their options and their choices."""
+"""The command "completion", which makes a shell complete commands, options and their choices."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ examples:
 
 
 def add_commands(commands: Commands) -> None:
-    """Make it known."""
+    """Register the command."""
     command = commands.add_parser(
         "completion",
         help="print a script that completes commands and options in your shell",
@@ -35,7 +35,7 @@ def _completion(args: argparse.Namespace) -> int:
 
 
 def answer_shell(parser: argparse.ArgumentParser) -> None:
-    """Where a shell asks what comes next, tell it and leave; else do nothing."""
+    """Answer a shell's request for completions and exit; do nothing if there is no such request."""
     if "_ARGCOMPLETE" in os.environ:
         import argcomplete
 

@@ -1,4 +1,4 @@
-"""Command "compute": how much a parse computes, network by network."""
+"""The command "compute", which prints the cost of a parse, network by network."""
 
 from __future__ import annotations
 
@@ -10,22 +10,24 @@ from actparse.core.errors import ConfigError
 
 
 def add_commands(commands: Commands) -> None:
-    """Make it known."""
+    """Register the command."""
     command = commands.add_parser(
         "compute",
-        help="multiply-accumulates of every network for a video",
-        description="How much the networks of a bundle, or of full size, compute for one input and for a whole video.",
+        help="print the multiply-accumulates of every network for a video",
+        description="Print the cost of the networks of a bundle, or of full size, for one input and for a whole video.",
         epilog="example: actparse compute --weights paper --seconds 10 --frame-size 340x256",
     )
     command.add_argument("--weights", default="tiny", metavar="NAME_OR_PATH", help="a bundle, or paper for full size")
     command.add_argument("--seconds", type=float, default=10.0, metavar="S", help="length of the video")
-    command.add_argument("--frame-rate", type=float, default=30.0, metavar="HZ", help="of the video")
-    command.add_argument("--frame-size", default="320x240", metavar="WxH", help="of the video, pixels")
-    command.add_argument("--persons", type=float, default=2.0, metavar="N", help="in a frame, on average")
-    command.add_argument("--stride", type=int, default=5, metavar="N", help="look for persons in every Nth frame")
-    level = "what has states: segments, or sampled frames with one clip each; default: the weights' own"
+    command.add_argument("--frame-rate", type=float, default=30.0, metavar="HZ", help="frames per second of the video")
+    command.add_argument("--frame-size", default="320x240", metavar="WxH", help="frame size of the video, pixels")
+    command.add_argument("--persons", type=float, default=2.0, metavar="N", help="average number of persons in a frame")
+    command.add_argument("--stride", type=int, default=5, metavar="N", help="detect persons in every Nth frame")
+    level = (
+        "what gets one set of states: a segment, or a sampled frame with one clip; default: as the weights were trained"
+    )
     command.add_argument("--level", choices=["segment", "frame"], help=level)
-    seconds = "about; equal segments; default: the weights' own, else 3"
+    seconds = "approximate length of the equal segments; default: as the weights were trained, else 3"
     command.add_argument("--segment-seconds", type=float, metavar="S", help=seconds)
     add_json_option(command)
     command.set_defaults(run=_compute)
@@ -36,15 +38,15 @@ def _compute(args: argparse.Namespace) -> int:
     from actparse.parser import ParserConfig
     from actparse.stages.loading import load_bundle
 
-    own = ParserConfig() if args.weights == "paper" else ParserConfig.of(args.weights)
+    defaults = ParserConfig() if args.weights == "paper" else ParserConfig.of(args.weights)
     video = VideoShape(
         seconds=args.seconds,
         frame_rate=args.frame_rate,
         size=_frame_size(args.frame_size),
         persons_per_frame=args.persons,
         stride=args.stride,
-        segment_seconds=own.segment_seconds if args.segment_seconds is None else args.segment_seconds,
-        level=args.level or own.level,
+        segment_seconds=defaults.segment_seconds if args.segment_seconds is None else args.segment_seconds,
+        level=args.level or defaults.level,
     )
     costs = paper_costs(video) if args.weights == "paper" else bundle_costs(load_bundle(args.weights), video)
     if args.json:
@@ -55,7 +57,7 @@ def _compute(args: argparse.Namespace) -> int:
 
 
 def _frame_size(text: str) -> tuple[int, int]:
-    """(height, width) of "WIDTHxHEIGHT"."""
+    """Parse "WIDTHxHEIGHT" to (height, width)."""
     width, separator, height = text.lower().partition("x")
     if not (separator and width.isdigit() and height.isdigit()):
         raise ConfigError(f"--frame-size needs WIDTHxHEIGHT in pixels, got {text!r}")

@@ -1,4 +1,4 @@
-"""Options of a command in a YAML file: every key is the name of a flag, every value what would stand behind it."""
+"""Options of a command in a YAML file: a key is the name of a flag, a value is the flag's argument."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from actparse.core.errors import ConfigError
 
-MAX_BYTES = 1 << 20  # of a file
+MAX_BYTES = 1 << 20  # largest size of a file
 NOT_IN_FILES = ("help", "config", "print_config")
 YES, NO, NOTHING = ("true", "yes", "on"), ("false", "no", "off"), ("null", "~", "")
 
@@ -17,15 +17,15 @@ YES, NO, NOTHING = ("true", "yes", "on"), ("false", "no", "off"), ("null", "~", 
 def with_config(
     parser: argparse.ArgumentParser, args: argparse.Namespace, arguments: Sequence[str] | None
 ) -> argparse.Namespace:
-    """The options once more, with those of the file named by --config where no flag says otherwise.
+    """Add the options from the file given by --config; flags have precedence.
 
     Args:
-        parser: the whole command's.
-        args: what it made of `arguments`.
-        arguments: None is the command line.
+        parser: the parser of all commands.
+        args: its result for `arguments`.
+        arguments: None uses the command line.
 
     Raises:
-        ConfigError: the file cannot be read, has an unknown key, or a value that the flag would not take.
+        ConfigError: the file cannot be read, has an unknown key, or a value that the flag does not accept.
     """
     path = getattr(args, "config", None)
     if path is None:
@@ -42,17 +42,17 @@ def with_config(
 
 
 def read_config(path: Path, command: argparse.ArgumentParser) -> dict[str, Any]:
-    """The values of a file, as the flags of `command` would have given them.
+    """Read the values of a file, converted as the flags of `command` convert them.
 
     Raises:
         ConfigError: as `with_config`.
     """
     from actparse.core.words import expect_word
 
-    known = {config_key(action): action for action in _actions(command)}
+    actions = {config_key(action): action for action in _actions(command)}
     values = {}
     for key, value in _read_mapping(path).items():
-        action = known[expect_word(key.replace("_", "-"), known, f"{path}: a key", error=ConfigError)]
+        action = actions[expect_word(key.replace("_", "-"), actions, f"{path}: a key", error=ConfigError)]
         if value not in NOTHING:
             values[action.dest] = _convert(command, action, value, f"{path}: {key}")
     for group in command._mutually_exclusive_groups:
@@ -63,51 +63,51 @@ def read_config(path: Path, command: argparse.ArgumentParser) -> dict[str, Any]:
 
 
 def _read_mapping(path: Path) -> dict[str, Any]:
-    """Keys and values, all of them text or lists: a time of 2:8 is no number of minutes, as YAML itself has it."""
+    """Read keys and values as text or lists, so that YAML does not convert a time such as 2:8 to a number."""
     import yaml
 
     try:
         if path.stat().st_size > MAX_BYTES:
             raise ConfigError(f"{path}: needs a file of at most {MAX_BYTES} bytes, got {path.stat().st_size}")
-        found = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
+        mapping = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: needs YAML, got: {' '.join(str(error).split())}") from None
-    if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
+    if not isinstance(mapping, dict) or not all(isinstance(key, str) for key in mapping):
         raise ConfigError(f"{path}: needs a line NAME: VALUE for each option, got something else")
-    return found
+    return mapping
 
 
-def _convert(command: argparse.ArgumentParser, action: argparse.Action, value: Any, where: str) -> Any:
-    """What the flag would have made of a value, text or a list of texts.
+def _convert(command: argparse.ArgumentParser, action: argparse.Action, value: Any, prefix: str) -> Any:
+    """Convert a value, text or a list of texts, as the flag converts it.
 
     Raises:
-        ConfigError: it is of another kind, or none that the flag takes.
+        ConfigError: the value has another type, or the flag does not accept it.
     """
     if _is_list(action):
         values = value if isinstance(value, list) else [value]
-        return [_convert_one(command, action, item, where) for item in values]
+        return [_convert_one(command, action, item, prefix) for item in values]
     if action.nargs == 0:
         if not isinstance(value, str) or value.lower() not in (*YES, *NO):
-            raise ConfigError(f"{where} must be true or false, got {value!r}")
+            raise ConfigError(f"{prefix} must be true or false, got {value!r}")
         return value.lower() in YES
-    return _convert_one(command, action, value, where)
+    return _convert_one(command, action, value, prefix)
 
 
-def _convert_one(command: argparse.ArgumentParser, action: argparse.Action, value: Any, where: str) -> Any:
+def _convert_one(command: argparse.ArgumentParser, action: argparse.Action, value: Any, prefix: str) -> Any:
     if not isinstance(value, str):
-        raise ConfigError(f"{where} must be one value, got {'a list' if isinstance(value, list) else 'a mapping'}")
+        raise ConfigError(f"{prefix} must be one value, got {'a list' if isinstance(value, list) else 'a mapping'}")
     try:
-        found = command._get_value(action, value)
-        command._check_value(action, found)
+        converted = command._get_value(action, value)
+        command._check_value(action, converted)
     except argparse.ArgumentError as error:
-        raise ConfigError(f"{where}: {error.message}") from None
-    return found
+        raise ConfigError(f"{prefix}: {error.message}") from None
+    return converted
 
 
 def config_text(args: argparse.Namespace) -> str:
-    """Every option of the command as it is in effect, in YAML that `read_config` takes."""
+    """Return the effective value of every option of the command, as YAML for `read_config`."""
     import yaml
 
     values = {config_key(action): _plain(getattr(args, action.dest)) for action in _actions(args.parser)}
@@ -115,7 +115,7 @@ def config_text(args: argparse.Namespace) -> str:
 
 
 def config_key(action: argparse.Action) -> str:
-    """An option's name in a file: that of its flag, or of what stands in no flag."""
+    """Return an option's name in a file: that of its flag or, without a flag, of its positional argument."""
     return (action.option_strings[-1].lstrip("-") if action.option_strings else action.dest).replace("_", "-")
 
 

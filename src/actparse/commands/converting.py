@@ -1,4 +1,4 @@
-"""Command "convert"."""
+"""The command "convert"."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 
 from actparse.commands.options import Commands, add_json_option, exit_code, print_json
 
-# Those of export.formats, which --help does not import.
+# The formats of export.formats, repeated here so that --help does not import it.
 FORMS = {
-    "segments": "what each part did from when to when",
-    "frames": "a row per person and frame: box, keypoints, joint angles",
-    "parts": "a row per body part and frame: box, state",
+    "segments": "state intervals of each part, with start and end",
+    "frames": "one row per person and frame: box, keypoints, joint angles",
+    "parts": "one row per body part and frame: box, state",
     "coco": "COCO JSON of persons and parts, and a file of results",
     "coco-keypoints": "COCO JSON of poses, and a file of results",
     "openpose": "a folder of OpenPose's JSON, BODY_25",
@@ -23,15 +23,15 @@ TABLE_FORMATS = ("csv", "parquet")
 
 
 def add_commands(commands: Commands) -> None:
-    """Make it known."""
-    forms = "\n".join(f"  {name:16}{about}" for name, about in FORMS.items())
+    """Register the command."""
+    formats = "\n".join(f"  {name:16}{about}" for name, about in FORMS.items())
     command = commands.add_parser(
         "convert",
-        help="write parses as tables, annotation files, or for a viewer",
-        description="Write parses in the forms of other programs, beside each parse.json or below OUT.",
+        help="convert parses to tables, annotation files, or a viewer's format",
+        description="Convert parses to the formats of other programs, next to each parse.json or below OUT.",
         epilog=f"""\
-forms:
-{forms}
+formats:
+{formats}
 examples:
   actparse convert parses --to segments
   actparse convert parses --to frames --format parquet --out tables
@@ -39,14 +39,22 @@ examples:
 exit codes: 0 done; 1 some parses of several could not be written; 2 wrong input or option; 130 interrupted""",
     )
     command.add_argument("source", type=Path, metavar="DIR_OR_PARSE", help="a parse.json, or a folder of parses")
-    command.add_argument("--to", required=True, choices=list(FORMS), metavar="FORM", help="one of the forms below")
-    command.add_argument("--format", default="csv", choices=TABLE_FORMATS, help="of segments, frames and parts")
+    command.add_argument("--to", required=True, choices=list(FORMS), metavar="FORM", help="one of the formats below")
+    command.add_argument(
+        "--format", default="csv", choices=TABLE_FORMATS, help="file type of segments, frames and parts"
+    )
     command.add_argument("--out", type=Path, metavar="OUT", help="a folder; for a single parse also the file itself")
     command.add_argument(
-        "--min-confidence", type=float, default=0.25, metavar="C", help="a keypoint below it counts as not seen"
+        "--min-confidence",
+        type=float,
+        default=0.25,
+        metavar="C",
+        help="keypoints with a lower confidence count as invisible",
     )
-    command.add_argument("--video", type=Path, metavar="MP4", help="goes into the recording of a single parse (rerun)")
-    add_json_option(command, "what was written")
+    command.add_argument(
+        "--video", type=Path, metavar="MP4", help="video to include in the recording of a single parse (rerun)"
+    )
+    add_json_option(command, "the written files as JSON")
     command.set_defaults(run=_convert)
 
 

@@ -1,4 +1,4 @@
-"""Commands "synth" and "data"."""
+"""The commands "synth" and "data"."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from actparse.data.index import AnnotationIndex
     from actparse.data.own.importing import ImportReport
 
-EXIT_FAULTS = 1  # of a dataset
+EXIT_FAULTS = 1  # the dataset has faults
 
 
 def add_commands(commands: Commands) -> None:
-    """Make them known."""
+    """Register the commands."""
     _add_synth(commands)
     _add_data(commands)
 
@@ -28,25 +28,27 @@ def add_commands(commands: Commands) -> None:
 def _add_synth(commands: Commands) -> None:
     command = commands.add_parser(
         "synth",
-        help="make a SynthTPS dataset",
-        description="Videos of synthetic people with complete annotation, in the folders of Kinetics-TPS.",
+        help="render a SynthTPS dataset",
+        description="Render videos of synthetic people with complete annotation, in the folder layout of Kinetics-TPS.",
         epilog="example: actparse synth data/synth --videos 200 --seed 7",
     )
-    command.add_argument("dir", type=Path, metavar="DIR", help="where the dataset goes")
-    which = command.add_mutually_exclusive_group(required=True)
-    which.add_argument("--videos", type=int, metavar="N", help="videos in all splits together")
-    which.add_argument("--benchmark", choices=["SynthTPS-v1"], help="the named benchmark: fixed seeds and counts")
-    which.add_argument("--sheet", action="store_true", help="write a contact sheet, DIR/synth-sheet.jpg, alone")
-    command.add_argument("--seed", type=int, default=0, metavar="S", help="of people, motions and backgrounds")
+    command.add_argument("dir", type=Path, metavar="DIR", help="folder for the dataset")
+    content = command.add_mutually_exclusive_group(required=True)
+    content.add_argument("--videos", type=int, metavar="N", help="videos in all splits together")
+    content.add_argument(
+        "--benchmark", choices=["SynthTPS-v1"], help="the benchmark of that name, with fixed seeds and counts"
+    )
+    content.add_argument("--sheet", action="store_true", help="write only a contact sheet, DIR/synth-sheet.jpg")
+    command.add_argument("--seed", type=int, default=0, metavar="S", help="seed of people, motions and backgrounds")
     command.add_argument(
         "--look",
         choices=["plain", "varied"],
         default="plain",
-        help="plain: that of the benchmark; varied: textures, occluders, any orientation, image effects",
+        help="plain: as in the benchmark; varied: textures, occluders, any orientation, image effects",
     )
-    command.add_argument("--test-share", type=float, default=0.2, metavar="SHARE", help="of the videos, 0..1")
+    command.add_argument("--test-share", type=float, default=0.2, metavar="SHARE", help="share of test videos, 0..1")
     command.add_argument(
-        "--processes", type=int, default=os.cpu_count() or 1, metavar="N", help="default: one for each core"
+        "--processes", type=int, default=os.cpu_count() or 1, metavar="N", help="default: one per core"
     )
     command.set_defaults(run=_synth)
 
@@ -72,37 +74,39 @@ def _synth(args: argparse.Namespace) -> int:
 def _add_data(commands: Commands) -> None:
     command = commands.add_parser(
         "data",
-        help="bring in your own data; check a dataset, count it, show it, index its annotation",
-        description="Kinetics-TPS, what is laid out like it, or your own videos and labels, which a YAML file "
-        "describes (docs/own-data.md). The half-million annotation files of Kinetics-TPS are read once; "
-        "work that is stopped goes on where it was.",
+        help="import your own data; check, count, show or index a dataset",
+        description="Work with Kinetics-TPS, a dataset with the same layout, or your own videos and labels, described "
+        "by a YAML file (docs/own-data.md). The half-million annotation files of Kinetics-TPS are read only once; "
+        "interrupted work resumes.",
     )
     kinds = command.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_own(kinds)
     check = kinds.add_parser(
         "check",
-        help="name every missing, corrupt or odd thing",
-        description="Exit code 0: nothing is wrong; 1: there are faults; 2: there is no dataset.",
+        help="report everything that is missing, corrupt or unexpected",
+        description="Check a dataset. Exit code 0: no faults; 1: there are faults; 2: there is no dataset.",
         epilog="example: actparse data check Kinetics-TPS --json faults.json",
     )
     _add_index_options(check)
     add_json_file_option(check, "all faults")
-    check.add_argument("--no-decode", action="store_true", help="do not decode the videos: minutes, not hours")
-    check.add_argument("--shown", type=int, default=10, metavar="N", help="faults of each kind to print")
+    check.add_argument("--no-decode", action="store_true", help="do not decode the videos, which takes hours")
+    check.add_argument("--shown", type=int, default=10, metavar="N", help="number of faults of each kind to print")
     check.set_defaults(run=_check)
     stats = kinds.add_parser(
         "stats",
-        help="counts, the long tail of states, how often an action's commonest state is right",
+        help="print counts, the long tail of states, and the accuracy of always naming an action's most common state",
         epilog="example: actparse data stats Kinetics-TPS --json stats.json",
     )
     _add_index_options(stats)
-    add_json_file_option(stats, "all figures")
-    stats.add_argument("--split-seed", type=int, default=0, metavar="S", help="which training videos are held out")
+    add_json_file_option(stats, "all statistics")
+    stats.add_argument(
+        "--split-seed", type=int, default=0, metavar="S", help="seed of the selection of held-out training videos"
+    )
     stats.set_defaults(run=_stats)
     _add_show(kinds)
     index = kinds.add_parser(
         "index",
-        help="read the annotation into Parquet, which the others do too",
+        help="convert the annotation to Parquet; the other commands do it when needed",
         epilog="example: actparse data index Kinetics-TPS",
     )
     _add_index_options(index)
@@ -113,54 +117,63 @@ def _add_data(commands: Commands) -> None:
 def _add_own(kinds: Commands) -> None:
     labels = kinds.add_parser(
         "labels",
-        help="the labels of your own data for CVAT",
-        description="Print the labels of a dataset as JSON, to be pasted into CVAT's label constructor under Raw.",
+        help="print the labels of your own data for CVAT",
+        description="Print the labels of a dataset as JSON, for pasting into CVAT's label constructor under Raw.",
         epilog="example: actparse data labels own.yaml",
     )
-    labels.add_argument("yaml", type=Path, metavar="YAML", help="describes the dataset; label files may be missing yet")
+    labels.add_argument(
+        "yaml", type=Path, metavar="YAML", help="description of the dataset; label files may still be missing"
+    )
     labels.set_defaults(run=_labels)
-    bring_in = kinds.add_parser(
+    importer = kinds.add_parser(
         "import",
-        help="make your own videos and labels into a dataset",
-        description="Write a dataset in Kinetics-TPS's folders from what a YAML file names. The other commands, "
-        "and train, take the YAML file too, and then do this by themselves, in .cache beside it.",
+        help="convert your own videos and labels to a dataset",
+        description="Write a dataset in the layout of Kinetics-TPS from the videos and labels in a YAML file. The "
+        "other commands, and train, also accept the YAML file; they then import it into .cache next to the file.",
         epilog="example: actparse data import own.yaml --out data",
     )
-    bring_in.add_argument("yaml", type=Path, metavar="YAML", help="describes the dataset, see docs/own-data.md")
-    bring_in.add_argument("--out", type=Path, required=True, metavar="DIR", help="new, empty, or imported before")
-    bring_in.set_defaults(run=_import)
+    importer.add_argument("yaml", type=Path, metavar="YAML", help="description of the dataset, see docs/own-data.md")
+    importer.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="a new or empty folder, or one of an earlier import"
+    )
+    importer.set_defaults(run=_import)
 
 
 def _add_show(kinds: Commands) -> None:
     show = kinds.add_parser(
         "show",
-        help="a contact sheet, and a page of frames with their truth",
-        description="Write OUT/sheet.jpg and OUT/index.html, which opens without a network.",
+        help="write a contact sheet, and a page of frames with their annotation",
+        description="Write OUT/sheet.jpg and OUT/index.html, which needs no network connection.",
         epilog="example: actparse data show own.yaml --out look",
     )
     show.add_argument("dir", type=Path, metavar="DIR", help="the dataset's root, or a YAML file")
     show.add_argument(
-        "--out", type=Path, default=Path("show"), metavar="FOLDER", help="where the sheet and the page go"
+        "--out", type=Path, default=Path("show"), metavar="FOLDER", help="folder for the sheet and the page"
     )
-    show.add_argument("--action", nargs="+", default=[], metavar="ACTION", help="these alone")
+    show.add_argument("--action", nargs="+", default=[], metavar="ACTION", help="show only these actions")
     show.add_argument(
-        "--split", nargs="+", default=[], choices=["train", "val", "test"], metavar="SPLIT", help="these alone"
+        "--split",
+        nargs="+",
+        default=[],
+        choices=["train", "val", "test"],
+        metavar="SPLIT",
+        help="show only these splits",
     )
-    show.add_argument("--videos", type=int, default=60, metavar="N", help="at most, from all actions")
-    show.add_argument("--frames", type=int, default=4, metavar="N", help="of each video")
+    show.add_argument("--videos", type=int, default=60, metavar="N", help="largest number of videos, from all actions")
+    show.add_argument("--frames", type=int, default=4, metavar="N", help="frames of each video")
     show.set_defaults(run=_show)
 
 
 def _add_flow(kinds: Commands) -> None:
     flow = kinds.add_parser(
         "flow",
-        help="compute the optical flow of the videos, for the recipes tsn-flow",
-        description="TV-L1 flow in 8-bit JPEG files, as published. What is there is not computed again. Exit code 0: "
-        "every video has its flow; 1: some cannot be decoded and are named; 2: there is no dataset.",
+        help="compute the optical flow of the videos, for the tsn-flow recipes",
+        description="Compute TV-L1 flow as 8-bit JPEG files, as published. Existing files are reused. Exit code 0: "
+        "every video has its flow; 1: some videos cannot be decoded and are listed; 2: there is no dataset.",
         epilog="example: actparse data flow Kinetics-TPS --processes 32",
     )
     flow.add_argument("dir", type=Path, metavar="DIR", help="the dataset's root, or a YAML file")
-    flow.add_argument("--out", type=Path, metavar="DIR", help="default: DIR/flow, where training looks for it")
+    flow.add_argument("--out", type=Path, metavar="DIR", help="default: DIR/flow, where training expects it")
     flow.add_argument(
         "--split", nargs="+", default=[], choices=["train", "val", "test"], metavar="SPLIT", help="default: all"
     )
@@ -169,17 +182,17 @@ def _add_flow(kinds: Commands) -> None:
         type=int,
         default=256,
         metavar="N",
-        help="pixels that larger frames are brought to first",
+        help="short side, in pixels, to which larger frames are reduced first",
     )
-    flow.add_argument("--lossless", action="store_true", help="PNG in the place of JPEG: every level as coded")
-    flow.add_argument("--processes", type=int, metavar="N", help="default: one for each core")
+    flow.add_argument("--lossless", action="store_true", help="write PNG instead of JPEG, without loss")
+    flow.add_argument("--processes", type=int, metavar="N", help="default: one per core")
     flow.set_defaults(run=_flow)
 
 
 def _add_index_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("dir", type=Path, metavar="DIR", help="the dataset's root, or a YAML file")
-    command.add_argument("--cache", type=Path, metavar="DIR", help="where the index lies; default: DIR/.cache")
-    command.add_argument("--processes", type=int, metavar="N", help="default: one for each core")
+    command.add_argument("--cache", type=Path, metavar="DIR", help="folder of the index; default: DIR/.cache")
+    command.add_argument("--processes", type=int, metavar="N", help="default: one per core")
 
 
 def _labels(args: argparse.Namespace) -> int:
@@ -195,7 +208,7 @@ def _import(args: argparse.Namespace) -> int:
     from actparse.data.own.config import read_config
     from actparse.data.own.importing import import_dataset
 
-    _say_imported(import_dataset(read_config(args.yaml), args.out))
+    _print_import(import_dataset(read_config(args.yaml), args.out))
     return 0
 
 
@@ -208,25 +221,25 @@ def _show(args: argparse.Namespace) -> int:
     )
     root = open_root(args.dir)
     with counted("videos", "show") as progress:
-        shown = show_dataset(root, args.out, config, name=str(args.dir), progress=progress)
-    for line in shown.warnings:
+        pages = show_dataset(root, args.out, config, name=str(args.dir), progress=progress)
+    for line in pages.warnings:
         print(f"actparse: warning: {line}", file=sys.stderr)
-    print(shown.sheet)
-    print(shown.page)
+    print(pages.sheet)
+    print(pages.page)
     return 0
 
 
 def open_root(path: Path) -> Path:
-    """The root of a dataset that is named by its folder or its YAML file, and a word on what that took."""
+    """Return the root of a dataset, given by folder or YAML file; print a report if it had to be imported."""
     from actparse.data.own.importing import dataset_root
 
     root, report = dataset_root(path)
     if report is not None:
-        _say_imported(report, file=sys.stderr)
+        _print_import(report, file=sys.stderr)
     return root
 
 
-def _say_imported(report: ImportReport, *, file: TextIO | None = None) -> None:
+def _print_import(report: ImportReport, *, file: TextIO | None = None) -> None:
     for line in report.warnings:
         print(f"actparse: warning: {line}", file=sys.stderr)
     print(report.to_text(), file=file)
@@ -264,9 +277,11 @@ def _stats(args: argparse.Namespace) -> int:
         names = [video.name for video in index.listings[split].videos] if split == "train" else []
         held_out = held_out_names(names, seed=args.split_seed)
         stats[split] = split_stats(index, split, held_out=held_out)
-    figures_json = json.dumps({split: figures.to_dict() for split, figures in stats.items()}, indent=1)
-    if not write_or_print(figures_json, args.json):
-        print("\n\n".join(f"{split}: {figures.to_text()}" for split, figures in stats.items()))
+    statistics_json = json.dumps(
+        {split: split_statistics.to_dict() for split, split_statistics in stats.items()}, indent=1
+    )
+    if not write_or_print(statistics_json, args.json):
+        print("\n\n".join(f"{split}: {split_statistics.to_text()}" for split, split_statistics in stats.items()))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Command "why"."""
+"""The command "why"."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 
 def add_commands(commands: Commands) -> None:
-    """Make them known."""
+    """Register the command."""
     command = commands.add_parser(
         "why",
-        help="what speaks for a video's action, and what against it",
+        help="print the evidence for and against a video's action",
         description="Print a sentence, and the states of body parts that weigh most, in log odds: above 0 for the "
-        "action, below 0 against it. docs/why.md says how they are weighed.",
+        "action, below 0 against it. docs/why.md describes the weights.",
         epilog="example: actparse why parses/video/parse.json",
     )
     command.add_argument("source", type=Path, metavar="PARSE_OR_VIDEO", help="parse.json, its folder, or a video")
-    command.add_argument("--top", type=int, default=8, metavar="N", help="how many reasons are printed")
+    command.add_argument("--top", type=int, default=8, metavar="N", help="number of reasons to print")
     add_model_options(command)
     add_json_option(command)
     command.set_defaults(run=_why)
@@ -32,10 +32,10 @@ def add_commands(commands: Commands) -> None:
 def _why(args: argparse.Namespace) -> int:
     parse = _parse_of(args.source, args.weights, args.device)
     if args.json:
-        kept = ("action", "verdict", "explanation", "reasons")
-        print_json({name: value for name, value in asdict(parse).items() if name in kept})
+        fields = ("action", "verdict", "explanation", "reasons")
+        print_json({name: value for name, value in asdict(parse).items() if name in fields})
         return 0
-    print(parse.explanation or f"{parse.verdict_text}: the parse holds no reasons (docs/why.md says when it does)")
+    print(parse.explanation or f"{parse.verdict_text}: the parse holds no reasons (docs/why.md explains when it does)")
     for reason in parse.reasons[: max(args.top, 0)]:
         who = "all" if reason.track_id is None else f"person {reason.track_id}"
         when = f"{reason.start_seconds:.1f}-{reason.end_seconds:.1f} s"
@@ -44,7 +44,7 @@ def _why(args: argparse.Namespace) -> int:
 
 
 def _parse_of(source: Path, weights: str, device: str | None) -> VideoParse:
-    """What is in a file or a folder, or what a video turns out to be."""
+    """Load the parse of a file or a folder, or parse a video."""
     from actparse.data.parses import PARSE_FILE, load_parse
     from actparse.parser import Parser
 

@@ -1,4 +1,4 @@
-"""Options of long trainings, which "train" and "reproduce" share."""
+"""Options of long training runs, shared by "train" and "reproduce"."""
 
 from __future__ import annotations
 
@@ -7,28 +7,34 @@ import os
 from typing import Any
 
 TINY_CHECKPOINT_SECONDS = 90.0
-PAPER_CHECKPOINT_SECONDS = 600.0  # a checkpoint is half a gigabyte
-MAX_WORKERS = 8  # processes that make batches, where no number is asked for
+PAPER_CHECKPOINT_SECONDS = 600.0  # longer, because a checkpoint has half a gigabyte
+MAX_WORKERS = 8  # largest default number of processes that prepare batches
 
 
 def add_long_run_options(command: argparse.ArgumentParser) -> None:
-    """Several devices, and what a run leaves on its way."""
+    """Add the options for several devices, precision and checkpoints."""
     large = command.add_argument_group("several devices, long runs")
     large.add_argument("--devices", type=int, default=1, metavar="N", help="GPUs that share a batch; or use torchrun")
-    large.add_argument("--accumulate", type=int, default=1, metavar="N", help="pieces of a device's share of a batch")
-    large.add_argument("--workers", type=int, metavar="N", help="processes that make batches; tiny: 0")
+    large.add_argument(
+        "--accumulate", type=int, default=1, metavar="N", help="parts into which a device splits its share of a batch"
+    )
+    large.add_argument("--workers", type=int, metavar="N", help="processes that prepare batches; tiny: 0")
     large.add_argument(
         "--precision",
         default="auto",
         choices=["auto", "bfloat16", "float16", "float32"],
-        help="auto: bfloat16 where the processor computes in it, else float32",
+        help="auto: bfloat16 if the device supports it, else float32",
     )
-    large.add_argument("--check-every", type=int, metavar="N", help="steps to a held-out check; paper: an epoch")
-    large.add_argument("--keep", default="last", choices=["last", "best"], help="which checkpoint becomes the network")
+    large.add_argument(
+        "--check-every", type=int, metavar="N", help="steps between two checks on held-out data; paper: one epoch"
+    )
+    large.add_argument(
+        "--keep", default="last", choices=["last", "best"], help="checkpoint that is saved as the network"
+    )
 
 
 def long_run_options(args: argparse.Namespace) -> dict[str, Any]:
-    """What these options, and the size, mean for TrainOptions."""
+    """Convert these options, and the size, to arguments of TrainOptions."""
     is_paper = args.size == "paper"
     return {
         "threads": None if is_paper else 1,
@@ -44,5 +50,5 @@ def long_run_options(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _workers(num_devices: int) -> int:
-    """Processes for each device: the cores that the devices' own processes leave over."""
+    """Return the number of processes per device, from the cores that the training processes do not use."""
     return max(1, min(MAX_WORKERS, (os.cpu_count() or 1) // num_devices - 1))

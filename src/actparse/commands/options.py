@@ -1,4 +1,4 @@
-"""What several commands share: exit codes, options of the same meaning, and JSON in the place of text."""
+"""Exit codes, common options and JSON output, shared by several commands."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # what add_subparsers returns; it has no public name
+    Commands = argparse._SubParsersAction[
+        argparse.ArgumentParser
+    ]  # result type of add_subparsers, which has no public name
 else:
     Commands = object
 
-EXIT_SOME_FAILED = 1  # some videos or parses of several
-EXIT_USER_ERROR = 2  # what the user can mend
+EXIT_SOME_FAILED = 1  # some of several videos or parses failed
+EXIT_USER_ERROR = 2  # an error that the user can fix
 EXIT_INTERRUPTED = 130
-EXIT_PIPE_CLOSED = 141  # who read the output has gone, as `head` does
+EXIT_PIPE_CLOSED = 141  # the reader of the output has closed it, as `head` does
 STANDARD_OUTPUT = Path("-")
 
 
 def exit_code(errors: Sequence[str | None]) -> int:
-    """The code of a command that did several things: what went wrong with each, or None."""
+    """Return the exit code of a command with several results, from each result's error or None."""
     num_failed = sum(error is not None for error in errors)
     if num_failed == 0:
         return 0
@@ -29,53 +31,54 @@ def exit_code(errors: Sequence[str | None]) -> int:
 
 
 def add_model_options(command: argparse.ArgumentParser, *, default: str = "people") -> None:
-    """Add the options for the weights, a bundled name by default, and for where they compute."""
+    """Add the options for the weights, by default a bundled name, and for the device."""
     command.add_argument(
         "--weights",
         default=default,
         metavar="NAME_OR_PATH",
         help="people (real footage), tiny (drawn people), or a bundle's folder; default: %(default)s",
     )
-    command.add_argument("--device", metavar="DEVICE", help="cpu, cuda, cuda:1; default: a GPU where there is one")
+    command.add_argument("--device", metavar="DEVICE", help="cpu, cuda, cuda:1; default: a GPU if available")
 
 
-def add_json_option(command: argparse.ArgumentParser, what: str = "one JSON document") -> None:
-    """`--json`, for a command whose result is text: `args.json` is True or False."""
-    command.add_argument("--json", action="store_true", help=f"print {what} and nothing else to standard output")
+def add_json_option(command: argparse.ArgumentParser, content: str = "one JSON document") -> None:
+    """Add `--json` to a command that prints text: `args.json` is True or False."""
+    command.add_argument("--json", action="store_true", help=f"print {content} and nothing else to standard output")
 
 
-def add_json_file_option(command: argparse.ArgumentParser, what: str) -> None:
-    """`--json [FILE]`, for a command whose figures are worth a file: `args.json` is a path, "-" or None."""
+def add_json_file_option(command: argparse.ArgumentParser, content: str) -> None:
+    """Add `--json [FILE]` to a command whose metrics are worth a file: `args.json` is a path, "-" or None."""
     command.add_argument(
         "--json",
         nargs="?",
         const=STANDARD_OUTPUT,
         type=Path,
         metavar="FILE",
-        help=f"write {what}; without FILE print them, and nothing else, to standard output",
+        help=f"write {content}; without FILE print them, and nothing else, to standard output",
     )
 
 
 def add_config_options(command: argparse.ArgumentParser) -> None:
-    """`--config` and `--print-config`; the command itself sees no difference."""
+    """Add `--config` and `--print-config`, which are handled before the command runs."""
     command.add_argument(
-        "--config", type=Path, metavar="FILE", help="YAML with an option's name and value a line; flags go before it"
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="YAML file with one option per line, NAME: VALUE; flags have precedence",
     )
-    command.add_argument(
-        "--print-config", action="store_true", help="print what would be done as YAML that --config reads, and stop"
-    )
+    command.add_argument("--print-config", action="store_true", help="print all options as YAML for --config, and stop")
 
 
 def print_json(document: Any) -> None:
-    """The one JSON document of a command, indented."""
+    """Print the JSON document of a command, indented."""
     print(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def write_or_print(text: str, target: Path | None) -> bool:
-    """Bring the text of `--json [FILE]` where it was asked for.
+    """Write the text of `--json [FILE]` to the requested file or to standard output.
 
     Returns:
-        Whether it went to standard output, which then has to hold nothing else.
+        Whether it was printed to standard output, which must then contain nothing else.
 
     Raises:
         OutputError: the file cannot be written.

@@ -1,4 +1,4 @@
-"""How the command speaks: help with examples, defaults, exit codes; errors of one line that guess what was meant."""
+"""Argument parsers whose help has examples, defaults and exit codes, and whose one-line errors suggest a correction."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any, NoReturn
 
 from actparse.commands.options import EXIT_USER_ERROR
 
-EXIT_CODES = "exit codes: 0 done; 2 wrong input or option, said in one line; 130 interrupted"
-QUIET_HELP = "nothing but errors, and JSON where it is asked for"
+EXIT_CODES = "exit codes: 0 done; 2 wrong input or option, with a one-line error; 130 interrupted"
+QUIET_HELP = "print only errors, and JSON if requested"
 
 
 class HelpFormatter(argparse.HelpFormatter):
-    """Shows defaults; keeps the lines of an epilog, and examples, which are indented, as they are."""
+    """Shows defaults; keeps the line breaks of an epilog and of indented examples."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         lines = text.splitlines()
@@ -29,10 +29,10 @@ class HelpFormatter(argparse.HelpFormatter):
 
 
 class CommandParser(argparse.ArgumentParser):
-    """A parser whose errors are one line each, with the likeliest word where one is unknown."""
+    """A parser with one-line errors that suggest the most similar word for an unknown one."""
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong and leave with the exit code of an error of use."""
+        """Print the error and exit with the code of a user error."""
         self.exit(EXIT_USER_ERROR, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
     def _get_formatter(self) -> argparse.HelpFormatter:
@@ -41,29 +41,29 @@ class CommandParser(argparse.ArgumentParser):
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: Any = None
     ) -> tuple[Any, list[str]]:
-        """As argparse's, but what is unknown is an error of the command that it was given to."""
-        found, unknown = super().parse_known_args(args, namespace)
+        """Parse as argparse does, but report unknown arguments as errors of their own command."""
+        parsed, unknown = super().parse_known_args(args, namespace)
         if unknown:
-            known = [name for action in self._actions for name in action.option_strings]
+            options = [name for action in self._actions for name in action.option_strings]
             name = unknown[0].partition("=")[0]
-            self.error(f"unknown argument {unknown[0]}{_suggestion(name, known)}")
-        return found, unknown
+            self.error(f"unknown argument {unknown[0]}{_suggestion(name, options)}")
+        return parsed, unknown
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:
-            known = [str(choice) for choice in action.choices]
-            wanted = f"must be one of {', '.join(known)}, got {value!r}{_suggestion(str(value), known)}"
+            choices = [str(choice) for choice in action.choices]
+            wanted = f"must be one of {', '.join(choices)}, got {value!r}{_suggestion(str(value), choices)}"
             raise argparse.ArgumentError(action, wanted)
 
 
-def _suggestion(word: str, known: Sequence[str]) -> str:
+def _suggestion(word: str, candidates: Sequence[str]) -> str:
     from actparse.core.words import suggestion
 
-    return suggestion(word, known)
+    return suggestion(word, candidates)
 
 
 def leaves(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
-    """The commands below a parser that do something, those of groups too."""
+    """Yield the parsers of all commands, including those in groups of commands."""
     groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
     if not groups:
         yield parser
@@ -73,10 +73,10 @@ def leaves(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]
 
 
 def finish(parser: argparse.ArgumentParser) -> None:
-    """Give every command what all have: --quiet, its exit codes in the help, and its parser beside its options."""
+    """Add --quiet and the exit codes to every command, and store its parser in the options."""
     for command in leaves(parser):
         command.add_argument("-q", "--quiet", action="store_true", help=QUIET_HELP)
         command.set_defaults(parser=command)
-        told = f"{command.description or ''}{command.epilog or ''}".lower()
-        if "exit code" not in told:
+        text = f"{command.description or ''}{command.epilog or ''}".lower()
+        if "exit code" not in text:
             command.epilog = "\n".join(filter(None, (command.epilog, EXIT_CODES)))

@@ -1,4 +1,4 @@
-"""Commands "parse", "demo" and "doctor"."""
+"""The commands "parse", "demo" and "doctor"."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ exit codes: 0 all parsed; 1 some failed; 2 all failed, or a wrong option; 130 in
 
 
 def add_commands(commands: Commands) -> None:
-    """Make them known."""
+    """Register the commands."""
     _add_parse(commands)
     _add_demo(commands)
     _add_doctor(commands)
@@ -44,34 +44,39 @@ def _add_parse(commands: Commands) -> None:
         "parse",
         help="parse videos",
         description="Write OUT/<video's stem>/parse.json, segments.csv, overlay.mp4 and report.html for each video; "
-        "another video of the same stem goes to <stem>-2. What was parsed before with the same content, weights and "
-        "options is not parsed again.",
+        "another video of the same stem goes to <stem>-2. A video is not parsed again if its content, the weights and "
+        "the options are unchanged.",
         epilog=PARSE_EPILOG,
     )
     command.add_argument(
-        "videos", nargs="*", metavar="VIDEO", help='files, folders with all below them, patterns such as "**/*.mp4"'
+        "videos",
+        nargs="*",
+        metavar="VIDEO",
+        help='files, folders with everything below them, patterns such as "**/*.mp4"',
     )
-    command.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="where the folders go")
+    command.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="parent folder of the results")
     add_model_options(command)
     command.add_argument("--time", metavar="START:END", help="seconds; either side may be empty; default: all")
-    command.add_argument("--stride", type=int, default=5, metavar="N", help="look for persons in every Nth frame")
+    command.add_argument("--stride", type=int, default=5, metavar="N", help="detect persons in every Nth frame")
     command.add_argument(
-        "--no-tracks", action="store_true", help="the paper alone: all persons of a segment share their states"
+        "--no-tracks", action="store_true", help="as in the paper: all persons of a segment share their states"
     )
     command.add_argument(
-        "--no-action-prior", action="store_true", help="states of other actions than the video's may be named too"
+        "--no-action-prior", action="store_true", help="allow states that do not occur in the video's action"
     )
-    level = "what shares states: a segment's clips, or one clip around each sampled frame; default: the weights' own"
+    level = (
+        "what gets one set of states: a segment, or a sampled frame with one clip; default: as the weights were trained"
+    )
     command.add_argument("--level", choices=["segment", "frame"], help=level)
-    seconds = "about; equal segments; default: the weights' own, else 3"
+    seconds = "approximate length of the equal segments; default: as the weights were trained, else 3"
     command.add_argument("--segment-seconds", type=float, metavar="S", help=seconds)
-    tiles = "look for small people too, in overlapping quarters of frames with a side above 640 pixels"
+    tiles = "also detect small people, in overlapping quarters of frames with a side above 640 pixels"
     command.add_argument("--tiles", action="store_true", help=tiles)
     command.add_argument("--no-overlay", action="store_true", help="write no overlay.mp4")
     command.add_argument("--no-report", action="store_true", help="write no report.html")
-    command.add_argument("--force", action="store_true", help="parse again what was parsed before")
-    command.add_argument("--timings", action="store_true", help="print the seconds of each stage and in all")
-    add_json_option(command, "one JSON document of all results, failures too,")
+    command.add_argument("--force", action="store_true", help="parse again even if nothing has changed")
+    command.add_argument("--timings", action="store_true", help="print the seconds of each stage and their sum")
+    add_json_option(command, "one JSON document of all results, including failures,")
     add_config_options(command)
     command.set_defaults(run=_parse)
 
@@ -88,15 +93,15 @@ def _parse(args: argparse.Namespace) -> int:
     if not args.videos:
         raise ConfigError("parse: needs at least one VIDEO, got none")
     time_range = parse_time_range(args.time) if args.time else None
-    asked = {name: getattr(args, name) for name in ("level", "segment_seconds") if getattr(args, name) is not None}
+    overrides = {name: getattr(args, name) for name in ("level", "segment_seconds") if getattr(args, name) is not None}
     if args.no_action_prior:
-        asked["condition_on_action"] = False
+        overrides["condition_on_action"] = False
     if args.tiles:
-        asked["tiles"] = True
-    config = replace(ParserConfig.of(args.weights), stride=args.stride, use_tracks=not args.no_tracks, **asked)
+        overrides["tiles"] = True
+    config = replace(ParserConfig.of(args.weights), stride=args.stride, use_tracks=not args.no_tracks, **overrides)
     videos = find_videos(args.videos, not_beside=PARSE_FILE)
     parser = Parser.load(args.weights, device=args.device, config=config)
-    parser.timer.seconds["load"] = time.perf_counter() - start  # of the program's modules and the weights
+    parser.timer.seconds["load"] = time.perf_counter() - start  # import of the modules and loading of the weights
     with VideoProgress(len(videos)) as progress:
         outcomes = parse_videos(
             parser,
@@ -107,7 +112,7 @@ def _parse(args: argparse.Namespace) -> int:
             page=not args.no_report,
             force=args.force,
             progress=progress.start,
-            report=lambda outcome: _tell_outcome(outcome, args),
+            report=lambda outcome: _print_outcome(outcome, args),
         )
     timings = parser.timer.summary(time.perf_counter() - start)
     if args.json:
@@ -121,8 +126,8 @@ def _parse(args: argparse.Namespace) -> int:
     return exit_code([outcome.error for outcome in outcomes])
 
 
-def _tell_outcome(outcome: VideoOutcome, args: argparse.Namespace) -> None:
-    """One line as a video ends; what is wrong goes to standard error."""
+def _print_outcome(outcome: VideoOutcome, args: argparse.Namespace) -> None:
+    """Print one line after each video; errors and warnings go to standard error."""
     if outcome.error is not None:
         print(f"actparse: {outcome.error}", file=sys.stderr, flush=True)
         return
@@ -139,11 +144,11 @@ def _print_table(outcomes: Sequence[VideoOutcome]) -> None:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     print()
     for row in rows:
-        words, numbers = zip(row[:2], widths[:2], strict=True), zip(row[2:], widths[2:], strict=True)
-        print("  ".join([text.ljust(width) for text, width in words] + [text.rjust(width) for text, width in numbers]))
+        texts, counts = zip(row[:2], widths[:2], strict=True), zip(row[2:], widths[2:], strict=True)
+        print("  ".join([text.ljust(width) for text, width in texts] + [text.rjust(width) for text, width in counts]))
     num_failed = sum(outcome.error is not None for outcome in outcomes)
-    num_there = sum(outcome.was_there for outcome in outcomes)
-    print(f"{len(outcomes) - num_failed} of {len(outcomes)} parsed, {num_there} of them before; {num_failed} failed")
+    num_reused = sum(outcome.was_there for outcome in outcomes)
+    print(f"{len(outcomes) - num_failed} of {len(outcomes)} parsed, {num_reused} of them before; {num_failed} failed")
 
 
 def _row(outcome: VideoOutcome) -> tuple[str, str, str, str]:
@@ -155,11 +160,11 @@ def _row(outcome: VideoOutcome) -> tuple[str, str, str, str]:
 def _add_demo(commands: Commands) -> None:
     command = commands.add_parser(
         "demo",
-        help="make a clip, parse it offline, and score it against its truth",
-        description="A first look: nothing is needed but this program.",
+        help="render a clip, parse it offline, and score the result",
+        description="Try actparse without any data.",
         epilog="example: actparse demo --out out/demo",
     )
-    command.add_argument("--out", type=Path, default=Path("out/demo"), metavar="DIR", help="where the files go")
+    command.add_argument("--out", type=Path, default=Path("out/demo"), metavar="DIR", help="folder for the files")
     add_model_options(command, default="tiny")
     add_json_option(command)
     command.set_defaults(run=_demo)
@@ -173,12 +178,12 @@ def _demo(args: argparse.Namespace) -> int:
     parse = result.parse
     correct = result.score.part_state_correctness[result.name]
     if args.json:
-        said = {"action": parse.action, "verdict": parse.verdict, "score": parse.action_scores[parse.action]}
-        figures = {**said, "part_state_correctness": correct}
+        summary = {"action": parse.action, "verdict": parse.verdict, "score": parse.action_scores[parse.action]}
+        metrics = {**summary, "part_state_correctness": correct}
         paths = {"video": result.video, "report": result.report, "overlay": result.overlay}
         paths["parse"] = result.overlay.with_name(PARSE_FILE)
         files = {name: str(path) for name, path in paths.items()}
-        print_json({**files, "true_action": result.true_action, **figures})
+        print_json({**files, "true_action": result.true_action, **metrics})
         return 0
     print(f"clip     {result.video} (true action: {result.true_action})")
     print(f"action   {parse.verdict_text}")
@@ -192,8 +197,8 @@ def _demo(args: argparse.Namespace) -> int:
 def _add_doctor(commands: Commands) -> None:
     command = commands.add_parser(
         "doctor",
-        help="versions, devices, codecs, where weights and caches lie",
-        description="What this installation is, and what to do where it lacks something.",
+        help="print versions, devices, codecs, and the folders of weights and caches",
+        description="Describe this installation, and how to add what is missing.",
         epilog="example: actparse doctor",
     )
     add_json_option(command)

@@ -1,4 +1,4 @@
-"""Command "report"."""
+"""The command "report"."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from actparse.commands.options import Commands, add_json_option, exit_code, prin
 
 
 def add_commands(commands: Commands) -> None:
-    """Make them known."""
+    """Register the command."""
     command = commands.add_parser(
         "report",
-        help="a page for each parse: video, lanes, action, tables",
-        description="Write report.html beside each parse.json. It opens from disk and asks no network; the "
-        "video that it plays lies beside it as video.mp4, or within it.",
+        help="write a page for each parse: video, timelines, action, tables",
+        description="Write report.html next to each parse.json. It opens from disk without a network connection; the "
+        "video that it plays is next to it as video.mp4, or embedded.",
         epilog="example: actparse report parses --embed",
     )
     command.add_argument("parses", type=Path, metavar="DIR_OR_PARSE", help="a folder of parses, or a parse.json")
     command.add_argument(
-        "--videos", type=Path, metavar="DIR_OR_FILE", help="where the parsed videos are, for parses without video.mp4"
+        "--videos", type=Path, metavar="DIR_OR_FILE", help="the parsed videos, for parses without video.mp4"
     )
-    command.add_argument("--embed", action="store_true", help="put the video into the page, to be sent alone")
+    command.add_argument("--embed", action="store_true", help="embed the video, so that the page is a single file")
     command.add_argument(
-        "--truth", type=Path, metavar="DIR", help="a dataset's root, or a folder with gt_*.json: mark what is wrong"
+        "--truth", type=Path, metavar="DIR", help="a dataset's root, or a folder with gt_*.json: mark the mistakes"
     )
-    command.add_argument("--split", metavar="NAME", help="of a dataset's root")
+    command.add_argument("--split", metavar="NAME", help="split of the dataset")
     add_json_option(command)
     command.set_defaults(run=_report)
 

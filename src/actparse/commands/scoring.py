@@ -1,4 +1,4 @@
-"""Commands "evaluate", "evaluate-poses", "submit" and "diagnose"."""
+"""The commands "evaluate", "evaluate-poses", "submit" and "diagnose"."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def add_commands(commands: Commands) -> None:
-    """Make them known."""
+    """Register the commands."""
     _add_evaluate(commands)
     _add_evaluate_poses(commands)
     _add_submit(commands)
@@ -29,29 +29,31 @@ def add_commands(commands: Commands) -> None:
 def _add_evaluate(commands: Commands) -> None:
     command = commands.add_parser(
         "evaluate",
-        help="the official Kinetics-TPS score of predictions, and a page on what it is made of",
+        help="compute the official Kinetics-TPS score of predictions, and a page with details",
         description="Score predictions by the official rules. PREDICTIONS is a zip or folder with pred_*.json, or a "
         "folder of parses.",
         epilog="example: actparse evaluate --truth data --split test --predictions parses --html evaluation.html",
     )
     command.add_argument(
-        "--truth", type=Path, required=True, metavar="DIR", help="holds gt_*.json, or a dataset's root"
+        "--truth", type=Path, required=True, metavar="DIR", help="a folder with gt_*.json, or a dataset's root"
     )
-    command.add_argument("--split", metavar="NAME", help="of a dataset's root")
-    command.add_argument("--predictions", type=Path, required=True, metavar="DIR_OR_ZIP", help="what is scored")
-    command.add_argument("--compare", type=Path, metavar="DIR_OR_ZIP", help="other predictions, to stand beside them")
+    command.add_argument("--split", metavar="NAME", help="split of the dataset")
+    command.add_argument("--predictions", type=Path, required=True, metavar="DIR_OR_ZIP", help="predictions to score")
+    command.add_argument("--compare", type=Path, metavar="DIR_OR_ZIP", help="other predictions to compare with")
     command.add_argument(
         "--name",
         action="append",
         metavar="NAME",
-        help="of the predictions, then of the compared ones; default: the file's",
+        help="name of the predictions, then of the compared ones; default: the file's name",
     )
-    command.add_argument("--human-iou", type=float, default=0.5, metavar="T", help="of boxes of one person")
-    command.add_argument("--part-iou", type=float, default=0.3, metavar="T", help="of boxes of one part")
-    command.add_argument("--videos", type=Path, metavar="DIR", help="for thumbnails; default: those beside the truth")
-    command.add_argument("--seed", type=int, default=0, metavar="S", help="of the intervals' resampling")
+    command.add_argument("--human-iou", type=float, default=0.5, metavar="T", help="least IoU of boxes of one person")
+    command.add_argument("--part-iou", type=float, default=0.3, metavar="T", help="least IoU of boxes of one part")
+    command.add_argument(
+        "--videos", type=Path, metavar="DIR", help="videos for thumbnails; default: those next to the truth"
+    )
+    command.add_argument("--seed", type=int, default=0, metavar="S", help="seed of the resampling for the intervals")
     command.add_argument("--html", type=Path, metavar="FILE", help="write one self-contained page")
-    add_json_file_option(command, "the figures in full precision")
+    add_json_file_option(command, "the metrics in full precision")
     command.set_defaults(run=_evaluate)
 
 
@@ -89,15 +91,15 @@ def _evaluate_in_full(args: argparse.Namespace) -> int:
         write_text(args.html, evaluation_page(evaluation, videos, args.html))
     if write_or_print(evaluation_to_json(evaluation), args.json):
         return 0
-    _print_scores([figures.name for figures in evaluation.runs], [figures.score for figures in evaluation.runs])
+    _print_scores([run.name for run in evaluation.runs], [run.score for run in evaluation.runs])
     if evaluation.comparison is not None:
-        print(verdict(evaluation.comparison, *(figures.name for figures in evaluation.runs)))
+        print(verdict(evaluation.comparison, *(run.name for run in evaluation.runs)))
     return 0
 
 
 @contextmanager
 def _collector_paused() -> Iterator[None]:
-    """Files become millions of dicts without a cycle; looking for cycles among them takes a third of the time."""
+    """Pause the garbage collector: the files become millions of dicts, and collecting takes a third of the time."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -124,9 +126,9 @@ def _print_scores(names: Sequence[str], scores: Sequence[TpsScore]) -> None:
 def _add_evaluate_poses(commands: Commands) -> None:
     command = commands.add_parser(
         "evaluate-poses",
-        help="how well people and keypoints are found in your own images, against a COCO keypoints file",
+        help="measure the detection of people and keypoints in your own images against a COCO keypoints file",
         description="Parse the images of a COCO keypoints file and measure persons and keypoints: average precision, "
-        "the share of persons found, boxes an image, and PCK. Crowds count neither way, as in COCO.",
+        "the share of persons found, boxes per image, and PCK. Crowds are ignored, as in COCO.",
         epilog="example: actparse evaluate-poses --images val2017 --annotations person_keypoints_val2017.json "
         "--limit 200 --json poses.json",
     )
@@ -160,11 +162,11 @@ def _evaluate_poses(args: argparse.Namespace) -> int:
 def _add_submit(commands: Commands) -> None:
     command = commands.add_parser(
         "submit",
-        help="make the challenge's zip of a folder of parses",
-        description="Write pred_vid_result.json and pred_part_result.json into a zip; refuse what the rules forbid.",
+        help="write the challenge's zip from a folder of parses",
+        description="Write pred_vid_result.json and pred_part_result.json into a zip; reject what the rules forbid.",
         epilog="example: actparse submit parses --out submission.zip",
     )
-    command.add_argument("parses", type=Path, metavar="DIR_OF_PARSES", help="as `actparse parse --out` wrote it")
+    command.add_argument("parses", type=Path, metavar="DIR_OF_PARSES", help="the folder of `actparse parse --out`")
     command.add_argument("--out", type=Path, required=True, metavar="submission.zip", help="the zip")
     command.set_defaults(run=_submit)
 
@@ -186,16 +188,16 @@ def _submit(args: argparse.Namespace) -> int:
 def _add_diagnose(commands: Commands) -> None:
     command = commands.add_parser(
         "diagnose",
-        help="every stage measured on a dataset with truth, and what limits the score",
-        description="Parse the videos of a split, measure each stage, and score with each replaced by the truth.",
+        help="measure every stage on a dataset with truth, and what limits the score",
+        description="Parse the videos of a split, measure each stage, and score with each stage replaced by the truth.",
         epilog="example: actparse diagnose --data data --split test --json figures.json",
     )
     command.add_argument(
         "--data", type=Path, required=True, metavar="DIR", help="a dataset's root, or the YAML file of your own data"
     )
-    command.add_argument("--split", default="test", metavar="NAME", help="of the dataset")
-    command.add_argument("--limit", type=int, metavar="N", help="the first N videos alone; default: all")
-    add_json_file_option(command, "all figures")
+    command.add_argument("--split", default="test", metavar="NAME", help="split of the dataset")
+    command.add_argument("--limit", type=int, metavar="N", help="only the first N videos; default: all")
+    add_json_file_option(command, "all metrics")
     add_model_options(command, default="tiny")
     command.set_defaults(run=_diagnose)
 
@@ -208,7 +210,7 @@ def _diagnose(args: argparse.Namespace) -> int:
     root = open_root(args.data)
     with counted("videos") as progress:
         parser = Parser.load(args.weights, device=args.device)
-        figures = diagnose(parser, root, split=args.split, weights=args.weights, limit=args.limit, progress=progress)
-    if not write_or_print(json.dumps(figures.to_dict(), indent=2), args.json):
-        print(figures.to_text())
+        diagnosis = diagnose(parser, root, split=args.split, weights=args.weights, limit=args.limit, progress=progress)
+    if not write_or_print(json.dumps(diagnosis.to_dict(), indent=2), args.json):
+        print(diagnosis.to_text())
     return 0

@@ -1,4 +1,4 @@
-"""Command "train"."""
+"""The command "train"."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ examples:
 
 
 def add_commands(commands: Commands) -> None:
-    """Make them known."""
+    """Register the command."""
     _add_train(commands)
 
 
@@ -26,29 +26,29 @@ def _add_train(commands: Commands) -> None:
     command = commands.add_parser(
         "train",
         help="train one network, or the whole small bundle",
-        description="Write RUN/<recipe>.safetensors; a run that was stopped goes on where it was.",
+        description="Write RUN/<recipe>.safetensors. An interrupted run resumes.",
         epilog=EPILOG,
     )
     command.add_argument("recipe", nargs="?", metavar="RECIPE", help="see --list")
-    command.add_argument("--list", action="store_true", help="name the recipes")
-    command.add_argument("--size", default="tiny", choices=["tiny", "paper"], help="small networks, or the paper's own")
+    command.add_argument("--list", action="store_true", help="print the recipes")
+    command.add_argument(
+        "--size", default="tiny", choices=["tiny", "paper"], help="small networks, or those of the paper"
+    )
     command.add_argument("--data", type=Path, metavar="DIR", help="a dataset's root, or the YAML file of your own data")
     command.add_argument("--out", type=Path, metavar="RUN", help="default: runs/RECIPE")
     length = command.add_mutually_exclusive_group()
     length.add_argument("--steps", type=int, metavar="N", help="optimiser steps")
     length.add_argument("--epochs", type=float, metavar="E", help="passes over the training samples")
-    length.add_argument("--minutes", type=float, metavar="M", help="as many steps as fit")
+    length.add_argument("--minutes", type=float, metavar="M", help="train for about M minutes")
     command.add_argument(
         "--init",
         type=Path,
         metavar="FILE",
-        help="safetensors to start from; recipe tiny: a folder with one for each network, or the name of a bundle",
+        help="safetensors file to start from; recipe tiny: a folder with one for each network, or the name of a bundle",
     )
-    command.add_argument("--seed", type=int, default=0, metavar="S", help="of weights, order and augmentation")
-    command.add_argument(
-        "--device", default="auto", choices=["auto", "cpu", "cuda"], help="auto: a GPU where there is one"
-    )
-    command.add_argument("--threads", type=int, metavar="N", help="processor threads of one network; tiny: 1")
+    command.add_argument("--seed", type=int, default=0, metavar="S", help="seed of weights, order and augmentation")
+    command.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"], help="auto: a GPU if available")
+    command.add_argument("--threads", type=int, metavar="N", help="CPU threads of one network; tiny: 1")
     command.add_argument("--stream-clips", type=int, default=14_400, metavar="N", help="rendered clips, for SynthTPS")
     command.add_argument("--stream-tracks", type=int, default=4_500, metavar="N", help="scenes of tracks, for SynthTPS")
     command.add_argument(
@@ -60,18 +60,24 @@ def _add_train(commands: Commands) -> None:
 
 
 def _add_large_run(command: argparse.ArgumentParser) -> None:
-    """Options of long runs, and of the paper's numbers."""
+    """Add the options of long runs and of the paper's hyperparameters."""
     add_long_run_options(command)
-    command.add_argument("--estimate", action="store_true", help="say how long a run takes and what memory, and stop")
-    level = command.add_argument_group("what a clip network labels (Table III)")
-    level.add_argument(
-        "--level", choices=["segment", "frame"], help="segments, or single frames with a clip around each"
+    command.add_argument(
+        "--estimate", action="store_true", help="print the expected time and memory of a run, and stop"
     )
-    level.add_argument("--segment-seconds", metavar="S", help="about 3 or 10; tiny: either leaves rendered clips out")
-    paper = command.add_argument_group("numbers of --size paper")
-    paper.add_argument("--numbers", action="store_true", help="show the recipe's numbers; sources are in the code")
-    which = "change a number, or a reading; tiny: learning_rate"
-    paper.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=which)
+    level = command.add_argument_group("labels of clip networks (Table III)")
+    level.add_argument(
+        "--level", choices=["segment", "frame"], help="label segments, or single frames with a clip around each"
+    )
+    level.add_argument(
+        "--segment-seconds", metavar="S", help="about 3 or 10; tiny: both options exclude rendered clips"
+    )
+    paper = command.add_argument_group("hyperparameters of --size paper")
+    paper.add_argument(
+        "--numbers", action="store_true", help="print the recipe's hyperparameters; sources are in the code"
+    )
+    change = "change a hyperparameter, or an interpretation of the paper; tiny: learning_rate"
+    paper.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=change)
     paper.add_argument("--flow", type=Path, metavar="DIR", help="flow files; default: flow in the dataset")
 
 
@@ -110,7 +116,7 @@ def _train(args: argparse.Namespace) -> int:
 
 
 def _initial(init: Path | None) -> Path | None:
-    """The folder of a bundle that is named, or the path itself."""
+    """Return the folder of a bundled name, or the path itself."""
     from actparse.stages.loading import bundle_folder, bundled_names
 
     return bundle_folder(init) if init is not None and not init.exists() and str(init) in bundled_names() else init
@@ -134,11 +140,11 @@ def _show(name: str, changes: dict[str, str]) -> int:
 
 
 def _changes(args: argparse.Namespace) -> dict[str, str]:
-    changes = {"level": args.level, "segment_seconds": args.segment_seconds}
-    found = {name: value for name, value in changes.items() if value is not None}
+    options = {"level": args.level, "segment_seconds": args.segment_seconds}
+    changes = {name: value for name, value in options.items() if value is not None}
     for text in args.set:
         name, equals, value = text.partition("=")
         if not equals:
             raise ActparseError(f"train: --set needs NAME=VALUE, got {text!r}")
-        found[name] = value
-    return found
+        changes[name] = value
+    return changes

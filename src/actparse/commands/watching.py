@@ -1,4 +1,4 @@
-"""Command "watch"."""
+"""The command "watch"."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from actparse.commands.options import Commands, add_model_options
 if TYPE_CHECKING:
     from actparse.app.watching import Moment
 
-LINE_SECONDS = 1.0  # between two lines
+LINE_SECONDS = 1.0  # time between two lines
 EPILOG = """\
 examples:
   actparse watch 0                                    # the first camera; Ctrl-C ends
@@ -26,12 +26,12 @@ examples:
 
 
 def add_commands(commands: Commands) -> None:
-    """Make it known."""
+    """Register the command."""
     command = commands.add_parser(
         "watch",
-        help="parse a camera or stream as it comes",
-        description="Parse the newest frame of a live source again and again: when the work does not keep up, frames "
-        "are dropped and counted, and the delay stays what it is. States and action are read from the persons' tracks.",
+        help="parse a camera or stream live",
+        description="Parse the newest frame of a live source continuously. If parsing cannot keep up, frames are "
+        "dropped and counted, and the delay does not grow. States and action are computed from the persons' tracks.",
         epilog=EPILOG,
     )
     source = (
@@ -39,11 +39,13 @@ def add_commands(commands: Commands) -> None:
     )
     command.add_argument("source", metavar="SOURCE", help=source)
     add_model_options(command)
-    command.add_argument("--stride", type=int, default=5, metavar="N", help="parse every Nth frame at most")
+    command.add_argument("--stride", type=int, default=5, metavar="N", help="parse at most every Nth frame")
     command.add_argument(
-        "--memory", type=float, default=10.0, metavar="S", help="seconds for which a frame counts for the action"
+        "--memory", type=float, default=10.0, metavar="S", help="how many seconds a frame counts for the action"
     )
-    command.add_argument("--seconds", type=float, metavar="S", help="stop after so many; default: when the source ends")
+    command.add_argument(
+        "--seconds", type=float, metavar="S", help="stop after S seconds; default: when the source ends"
+    )
     command.add_argument("--out", type=Path, metavar="DIR", help="write frames.jsonl and overlay.mp4")
     command.add_argument("--json", action="store_true", help="print one line of JSON for each parsed frame")
     command.set_defaults(run=_watch)
@@ -65,7 +67,7 @@ def _watch(args: argparse.Namespace) -> int:
             elif tally.is_time_for_a_line:
                 print(tally.line(), flush=True)
     except KeyboardInterrupt:
-        pass  # the way in which a camera is left
+        pass  # the normal way to stop a camera
     finally:
         moments.close()
     if not args.quiet:
@@ -74,18 +76,18 @@ def _watch(args: argparse.Namespace) -> int:
 
 
 class _Tally:
-    """How the work has kept up since the last line, and in all."""
+    """Statistics on how parsing keeps up, since the last line and in total."""
 
     def __init__(self) -> None:
         self._line_time = time.monotonic()
         self._delays: list[float] = []  # seconds, since the last line
-        self._all = (0, 0.0, 0.0)  # parsed frames, sum and greatest of their delays in seconds
+        self._total = (0, 0.0, 0.0)  # number of parsed frames, sum and maximum of their delays in seconds
         self._last: Moment | None = None
 
     def add(self, moment: Moment) -> None:
-        count, total, greatest = self._all
+        count, total, greatest = self._total
         delay = moment.delay_seconds
-        self._all = (count + 1, total + delay, max(greatest, delay))
+        self._total = (count + 1, total + delay, max(greatest, delay))
         self._delays.append(delay)
         self._last = moment
 
@@ -94,17 +96,17 @@ class _Tally:
         return time.monotonic() - self._line_time >= LINE_SECONDS
 
     def line(self) -> str:
-        """What is seen now, and what happened since the last line."""
+        """Return a line on the current frame and on the time since the last line."""
         assert self._last is not None
-        watched, now = self._last.watched, time.monotonic()
-        rate, delays = len(self._delays) / (now - self._line_time), self._delays
-        self._line_time, self._delays = now, []
+        watched, line_time = self._last.watched, time.monotonic()
+        rate, delays = len(self._delays) / (line_time - self._line_time), self._delays
+        self._line_time, self._delays = line_time, []
         keeping_up = f"{rate:.1f} frames/s, delay {_mean(delays):.2f} s, {self._last.num_dropped} dropped"
         persons = f"{len(watched.parse.persons)} persons"
         return f"{watched.parse.time_seconds:8.1f} s  {watched.verdict_text:24} {persons}  {keeping_up}"
 
     def summary(self, source: str) -> str:
-        count, total, greatest = self._all
+        count, total, greatest = self._total
         if self._last is None:
             return f"{source}: nothing was parsed"
         frames = f"{self._last.num_read} frames, {count} parsed, {self._last.num_dropped} dropped"

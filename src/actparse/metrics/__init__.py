@@ -1,4 +1,4 @@
-"""Scores and measures; numbers in, numbers out."""
+"""Scores and metrics, computed from plain numbers and arrays."""
 
 from actparse.metrics.tps import TpsScore, tps_score
 

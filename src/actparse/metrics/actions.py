@@ -1,4 +1,4 @@
-"""How often the action of a video is named, and how often a video of none of the known actions is called that."""
+"""Metrics for action recognition: the rank of the true action, and the rejection of videos without a known action."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from dataclasses import dataclass
 
 from actparse.core.errors import DataError
 
-NUM_FIRST = 3  # the rank up to which an action is among the first
-KNOWN, NOBODY = "known", "nobody"  # verdicts; any other is that the video shows no known action
+NUM_FIRST = 3  # largest rank that counts for `first_three`
+KNOWN, NOBODY = "known", "nobody"  # verdicts; any other verdict means that the video shows no known action
 
 
 @dataclass(frozen=True)
 class NamedAction:
-    """What was said of one video."""
+    """The action scores and the verdict of one video."""
 
     scores: Mapping[str, float]  # action -> 0..1
-    true: str | None = None  # None: none of the known actions
-    verdict: str | None = None  # "known", "unknown" or "nobody"; None where the parse says none
+    true: str | None = None  # the true action; None if it is none of the known actions
+    verdict: str | None = None  # "known", "unknown" or "nobody"; None if the parse has none
 
     @property
     def best(self) -> str:
-        """The action of the highest score."""
+        """The action with the highest score."""
         return max(self.scores, key=lambda name: self.scores[name])
 
     @property
@@ -29,7 +29,7 @@ class NamedAction:
         """The score of the true action.
 
         Raises:
-            DataError: there is no true action, or it has no score.
+            DataError: the true action is not known, or it has no score.
         """
         if self.true is None or self.true not in self.scores:
             raise DataError(f"the true action must be one of {', '.join(self.scores)}, got {self.true}")
@@ -37,16 +37,17 @@ class NamedAction:
 
     @property
     def rank(self) -> int:
-        """The place of the true action, from 1; of equal scores the worst. Errors are those of `true_score`."""
+        """The rank of the true action, from 1; ties get the worst rank. Raises the errors of `true_score`."""
         return sum(score >= self.true_score for score in self.scores.values())
 
 
 def known_action_figures(videos: Sequence[NamedAction]) -> dict[str, float]:
-    """Measure videos of known actions.
+    """Measure the recognition of known actions.
 
     Returns:
-        `videos`, and percent: `first` and `first_three`, the true action's mean `probability`, `unknown`, called no
-        known action although the true action is first, of those where it is. NaN where nothing was measured.
+        `videos`, the number of videos, and in percent: `first` and `first_three`, videos whose true action has that
+        rank; `probability`, the mean score of the true action; `unknown`, the videos rejected as unknown, among those
+        whose true action is first. NaN if nothing was measured.
     """
     first = [video for video in videos if video.rank == 1]
     return {
@@ -59,25 +60,26 @@ def known_action_figures(videos: Sequence[NamedAction]) -> dict[str, float]:
 
 
 def other_action_figures(videos: Sequence[NamedAction]) -> dict[str, float]:
-    """Measure videos of none of the known actions.
+    """Measure videos that show none of the known actions.
 
     Returns:
-        `videos`, and percent: `unknown`, called no known action, with those in which nobody was found; the latter
-        alone as `nobody`; the mean `probability` of the best action. NaN where nothing was measured.
+        `videos`, the number of videos, and in percent: `unknown`, the videos rejected as unknown, including those
+        without any person; `nobody`, only those without any person; `probability`, the mean score of the best action.
+        NaN if nothing was measured.
     """
-    judged = [video for video in videos if video.verdict is not None]
+    with_verdict = [video for video in videos if video.verdict is not None]
     return {
         "videos": float(len(videos)),
         "unknown": unknown_share(videos),
-        "nobody": _percent(sum(video.verdict == NOBODY for video in judged), len(judged)),
+        "nobody": _percent(sum(video.verdict == NOBODY for video in with_verdict), len(with_verdict)),
         "probability": _percent(sum(video.scores[video.best] for video in videos), len(videos)),
     }
 
 
 def unknown_share(videos: Sequence[NamedAction]) -> float:
-    """Percent of the videos with a verdict whose verdict is not "known"; NaN where none has a verdict."""
-    judged = [video for video in videos if video.verdict is not None]
-    return _percent(sum(video.verdict != KNOWN for video in judged), len(judged))
+    """Return the percentage of videos whose verdict is not "known", among those with a verdict; NaN if none has one."""
+    with_verdict = [video for video in videos if video.verdict is not None]
+    return _percent(sum(video.verdict != KNOWN for video in with_verdict), len(with_verdict))
 
 
 def _percent(count: float, total: int) -> float:

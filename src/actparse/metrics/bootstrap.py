@@ -1,4 +1,4 @@
-"""How far a mean over videos, or the difference of two, could be off by the choice of the videos."""
+"""Bootstrap confidence intervals of a mean over videos, or of the difference of two means."""
 
 from __future__ import annotations
 
@@ -10,40 +10,42 @@ from numpy.typing import NDArray
 from actparse.core.errors import ConfigError
 
 NUM_RESAMPLES = 10_000
-MAX_DRAWS = 2_000_000  # numbers held at a time
+MAX_DRAWS = 2_000_000  # random indices in memory at a time
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean and the bounds that hold the middle of its resampled values."""
+    """A mean and its confidence interval: the bounds of the central part of the resampled means."""
 
     mean: float
     low: float
     high: float
-    level: float = 0.95
+    level: float = 0.95  # share of the resampled means between the bounds, 0..1
 
 
 def bootstrap_mean(
     values: NDArray[np.float64], *, seed: int = 0, level: float = 0.95, num_resamples: int = NUM_RESAMPLES
 ) -> Interval:
-    """Percentile bootstrap of a mean; for two runs, `values` are the differences by video, which pairs them.
+    """Compute a mean with its percentile bootstrap interval.
+
+    To compare two runs, pass the differences of each video: that pairs the runs.
 
     Args:
-        values: (V,) one for each video.
-        seed: of the draws.
+        values: (V,) one per video.
+        seed: seed of the random draws.
         level: share of the resampled means between the bounds, 0..1.
-        num_resamples: how often V videos are drawn with replacement.
+        num_resamples: number of times that V videos are drawn with replacement.
 
     Raises:
-        ConfigError: there is no value.
+        ConfigError: `values` is empty.
     """
     if not len(values):
         raise ConfigError("bootstrap: needs at least one video, got none")
     rng = np.random.default_rng(seed)
-    at_a_time = max(1, MAX_DRAWS // len(values))
+    batch_size = max(1, MAX_DRAWS // len(values))
     means = [
-        values[rng.integers(len(values), size=(min(at_a_time, num_resamples - done), len(values)))].mean(axis=1)
-        for done in range(0, num_resamples, at_a_time)
+        values[rng.integers(len(values), size=(min(batch_size, num_resamples - done), len(values)))].mean(axis=1)
+        for done in range(0, num_resamples, batch_size)
     ]
     low, high = np.quantile(np.concatenate(means), ((1 - level) / 2, (1 + level) / 2))
     return Interval(float(values.mean()), float(low), float(high), level)

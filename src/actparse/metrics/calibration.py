@@ -16,18 +16,18 @@ from actparse.core.errors import ConfigError, DataError, expect_shape
 
 Floats = NDArray[np.float64]
 
-LEAST_PROBABILITY = 1e-12  # logarithms are taken of no less
-MIN_TEMPERATURE, MAX_TEMPERATURE = 0.5, 4.0  # that is fitted: a few videos cannot support a stronger change
-MAX_RIGHT_REJECTED = 0.1  # share of the rightly named videos that may be called unknown
+LEAST_PROBABILITY = 1e-12  # smaller probabilities are raised to this before taking logarithms
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.5, 4.0  # bounds of the fit: a few videos cannot justify a stronger change
+MAX_RIGHT_REJECTED = 0.1  # share of the correctly classified videos that may be called unknown
 NUM_BISECTIONS = 60
 
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """How a video's action scores become a verdict. The defaults keep the scores and assert every action."""
+    """Settings that turn action scores into a verdict. The defaults keep the scores and assert every action."""
 
-    temperature: float = 1.0  # the scores become softmax(log(score) / temperature); above 1 makes them less sure
-    min_probability: float = 0.0  # of the best action, after the temperature; below it no action is asserted
+    temperature: float = 1.0  # scores become softmax(log(score) / temperature); above 1 lowers the confidence
+    min_probability: float = 0.0  # of the best action, after the temperature; if it is lower, no action is asserted
 
     def __post_init__(self) -> None:
         if not 0 < self.temperature < math.inf:
@@ -38,15 +38,15 @@ class Calibration:
 
 @dataclass(frozen=True)
 class FittedCalibration:
-    """A calibration, and what it does to the videos that it was fitted on. Shares are 0..1, NaN of no video."""
+    """A calibration and its effect on the videos used to fit it. Shares are 0..1, NaN if there is no such video."""
 
     calibration: Calibration
-    num_right: int  # known videos whose best action is the true one
-    num_wrong: int  # the other known videos
+    num_right: int  # known videos whose best action is the true action
+    num_wrong: int  # all other known videos
     num_unknown: int  # videos that show none of the actions
-    right_rejected: float  # share that is called unknown
-    wrong_rejected: float
-    unknown_rejected: float
+    right_rejected: float  # share of the `num_right` videos that is called unknown
+    wrong_rejected: float  # the same for `num_wrong`
+    unknown_rejected: float  # the same for `num_unknown`
     loss_before: float  # mean negative log probability of the known videos' true actions, nats
     loss_after: float  # the same after the temperature
 
@@ -93,13 +93,13 @@ def fit_temperature(scores: Floats, labels: NDArray[np.int64]) -> float:
 
 
 def fit_threshold(right: Floats, unknown: Floats, *, max_right_rejected: float = MAX_RIGHT_REJECTED) -> float:
-    """Find the threshold that rejects as many unknown videos as possible, and few that are rightly named.
+    """Find the threshold that rejects as many unknown videos as possible, but few correctly classified ones.
 
-    A video is rejected whose largest probability is below the threshold. Of all thresholds that reject the same
-    videos it is the middle.
+    A video is rejected if its largest probability is below the threshold. Of all thresholds that reject the same
+    videos, the middle is returned.
 
     Args:
-        right: (R,) largest probabilities of the videos that are rightly named, R at least 1.
+        right: (R,) largest probabilities of the correctly classified videos, R at least 1.
         unknown: (U,) largest probabilities of the videos that show none of the actions.
         max_right_rejected: share of `right` that may be rejected, 0..1.
 
@@ -115,49 +115,53 @@ def fit_threshold(right: Floats, unknown: Floats, *, max_right_rejected: float =
     if not 0 <= max_right_rejected <= 1:
         raise ConfigError(f"max_right_rejected must be 0..1, got {max_right_rejected}")
     num_rejected = min(int(max_right_rejected * len(right) + 1e-9), len(right) - 1)
-    upper = float(np.sort(right)[num_rejected])  # the lowest that has to stay
-    everything = np.concatenate((right, unknown))
-    lower = float(everything[everything < upper].max(initial=0.0))
+    upper = float(np.sort(right)[num_rejected])  # the lowest probability that must be accepted
+    probabilities = np.concatenate((right, unknown))
+    lower = float(probabilities[probabilities < upper].max(initial=0.0))
     middle = (lower + upper) / 2
     return middle if middle > lower else upper
 
 
 def fit_calibration(
-    known: Floats, labels: NDArray[np.int64], unknown: Floats, *, max_right_rejected: float = MAX_RIGHT_REJECTED
+    known_scores: Floats,
+    labels: NDArray[np.int64],
+    unknown_scores: Floats,
+    *,
+    max_right_rejected: float = MAX_RIGHT_REJECTED,
 ) -> FittedCalibration:
-    """Fit the temperature on known videos, then the threshold on known and unknown ones.
+    """Fit the temperature on the known videos, then the threshold on known and unknown videos.
 
     Args:
-        known: (N, A) probabilities of the videos whose action is among the A.
+        known_scores: (N, A) probabilities of the videos whose action is among the A.
         labels: (N,) indices of their true actions.
-        unknown: (U, A) probabilities of the videos that show none of the A.
-        max_right_rejected: share of the rightly named videos that may be called unknown, 0..1.
+        unknown_scores: (U, A) probabilities of the videos that show none of the A actions.
+        max_right_rejected: share of the correctly classified videos that may be called unknown, 0..1.
 
     Raises:
         ShapeError: the arrays do not fit each other.
-        DataError: no known video is rightly named, or there is no unknown one.
+        DataError: no known video is classified correctly, or there is no unknown video.
     """
-    expect_shape("known", known, (len(labels), None))
-    expect_shape("unknown", unknown, (None, known.shape[1]))
-    is_right = known.argmax(axis=1) == labels  # (N,)
+    expect_shape("known_scores", known_scores, (len(labels), None))
+    expect_shape("unknown_scores", unknown_scores, (None, known_scores.shape[1]))
+    is_right = known_scores.argmax(axis=1) == labels  # (N,)
     if not is_right.any():
         needs = "calibration: needs at least one known video whose best action is the true one"
         raise DataError(f"{needs}, got none of {len(labels)}")
-    if not len(unknown):
+    if not len(unknown_scores):
         raise DataError("calibration: needs at least one video that shows none of the actions, got none")
-    temperature = fit_temperature(known, labels)
-    fitted = with_temperature(known, temperature)
-    best, best_unknown = fitted.max(axis=1), with_temperature(unknown, temperature).max(axis=1)  # (N,), (U,)
+    temperature = fit_temperature(known_scores, labels)
+    fitted = with_temperature(known_scores, temperature)
+    best, best_unknown = fitted.max(axis=1), with_temperature(unknown_scores, temperature).max(axis=1)  # (N,), (U,)
     threshold = fit_threshold(best[is_right], best_unknown, max_right_rejected=max_right_rejected)
     return FittedCalibration(
         calibration=Calibration(temperature=temperature, min_probability=threshold),
         num_right=int(is_right.sum()),
         num_wrong=int((~is_right).sum()),
-        num_unknown=len(unknown),
+        num_unknown=len(unknown_scores),
         right_rejected=_share_below(best[is_right], threshold),
         wrong_rejected=_share_below(best[~is_right], threshold),
         unknown_rejected=_share_below(best_unknown, threshold),
-        loss_before=_mean_loss(known, labels),
+        loss_before=_mean_loss(known_scores, labels),
         loss_after=_mean_loss(fitted, labels),
     )
 

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from actparse.core.structures import Detections
 from actparse.core.vocabulary import NUM_KEYPOINTS, OKS_SIGMAS
 
-AREA_SHARE = 0.53  # of its box that a person covers, where there is no mask; mmpose's constant
+AREA_SHARE = 0.53  # share of the box that a person covers, if there is no mask; mmpose's constant
 EVERY_SIZE = [[0.0, 1e10]]
-SIZES: dict[str, tuple[float, float]] = {  # area of the true box in square pixels, from and to; COCO's bounds
+SIZES: dict[str, tuple[float, float]] = {  # (min, max) area of the true box in square pixels; COCO's bounds
     "small": (0.0, 32.0**2),
     "medium": (32.0**2, 96.0**2),
     "large": (96.0**2, 1e10),
@@ -25,7 +25,7 @@ SIZES: dict[str, tuple[float, float]] = {  # area of the true box in square pixe
 
 @dataclass(frozen=True)
 class AveragePrecision:
-    """Percent: mean over thresholds .50 to .95, at .50, at .75, and at .50 by class; NaN where there is no truth."""
+    """AP in percent: mean over thresholds .50 to .95, at .50, at .75, and at .50 by class; NaN without ground truth."""
 
     ap: float
     ap50: float
@@ -35,19 +35,19 @@ class AveragePrecision:
 
 def average_precision(
     truth: Sequence[Detections],
-    found: Sequence[Detections],
+    predictions: Sequence[Detections],
     names: Sequence[str],
     crowds: Sequence[Detections] | None = None,
 ) -> AveragePrecision:
-    """AP of boxes over all sizes, at most 100 an image.
+    """Compute the AP of boxes of all sizes, with at most 100 boxes per image.
 
     Args:
-        truth: annotated boxes by image; their scores do not count.
-        found: boxes by image.
+        truth: annotated boxes by image; their scores are ignored.
+        predictions: boxes by image.
         names: of the labels 0, 1, ...
-        crowds: regions by image that hold many of a label; a box of that label in one counts neither way.
+        crowds: regions by image with many objects of a label; a box of that label inside one is ignored.
     """
-    annotations, results = _box_rows(truth, found)
+    annotations, results = _annotations_and_results(truth, predictions)
     for image, regions in enumerate(crowds or (), start=1):
         for box, label in zip(_xywh(regions.boxes), regions.labels.tolist(), strict=True):
             annotations.append(_annotation(len(annotations) + 1, image, label, box) | {"iscrowd": 1})
@@ -56,52 +56,55 @@ def average_precision(
 
 
 def average_precision_by_size(
-    truth: Sequence[Detections], found: Sequence[Detections], names: Sequence[str]
+    truth: Sequence[Detections], predictions: Sequence[Detections], names: Sequence[str]
 ) -> dict[str, AveragePrecision]:
-    """AP of boxes as `average_precision`, for all sizes ("all") and for small, medium and large true boxes.
+    """Compute the AP of boxes for all sizes ("all") and for small, medium and large true boxes.
 
-    A found box that matches a true one of another size, or none while it is of another size itself, does not count.
+    For one size, two kinds of predicted boxes are ignored: those that match a true box of another size, and those of
+    another size that match nothing. Arguments are as for `average_precision`.
     """
-    annotations, results = _box_rows(truth, found)
+    annotations, results = _annotations_and_results(truth, predictions)
     ranges = EVERY_SIZE + [list(bounds) for bounds in SIZES.values()]
     precision = _precision("bbox", len(truth), annotations, results, names, ranges)  # (T, R, K, A)
-    return {name: _summary(precision[..., number], names) for number, name in enumerate(("all", *SIZES))}
+    return {name: _summary(precision[..., index], names) for index, name in enumerate(("all", *SIZES))}
 
 
-def _box_rows(
-    truth: Sequence[Detections], found: Sequence[Detections]
+def _annotations_and_results(
+    truth: Sequence[Detections], predictions: Sequence[Detections]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """COCO's annotations and results."""
+    """Convert boxes to COCO's annotations and results."""
     annotations: list[dict[str, Any]] = []
     results: list[dict[str, Any]] = []
-    for image, (true, boxes) in enumerate(zip(truth, found, strict=True), start=1):
-        for box, label in zip(_xywh(true.boxes), true.labels.tolist(), strict=True):
+    for image, (true_boxes, predicted_boxes) in enumerate(zip(truth, predictions, strict=True), start=1):
+        for box, label in zip(_xywh(true_boxes.boxes), true_boxes.labels.tolist(), strict=True):
             annotations.append(_annotation(len(annotations) + 1, image, label, box))
-        for box, score, label in zip(_xywh(boxes.boxes), boxes.scores.tolist(), boxes.labels.tolist(), strict=True):
+        for box, score, label in zip(
+            _xywh(predicted_boxes.boxes), predicted_boxes.scores.tolist(), predicted_boxes.labels.tolist(), strict=True
+        ):
             results.append({"image_id": image, "category_id": label + 1, "bbox": box, "score": score})
     return annotations, results
 
 
 def keypoint_average_precision(
     truth: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]],
-    found: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]],
+    predictions: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]],
     *,
     areas: Sequence[NDArray[np.float32]] | None = None,
     crowds: Sequence[NDArray[np.float32]] | None = None,
 ) -> AveragePrecision:
-    """AP of poses by object keypoint similarity, at most 20 an image.
+    """Compute the AP of poses by object keypoint similarity, with at most 20 poses per image.
 
-    A person without any labelled keypoint counts neither way.
+    A person without any labelled keypoint is ignored.
 
     Args:
-        truth: by image keypoints (n, 17, 3) x, y, visibility 0..2, and person boxes (n, 4).
-        found: by image keypoints (n, 17, 3) x, y, confidence, and scores (n,).
-        areas: by image (n,) of the true persons, square pixels; None is 0.53 of their boxes'.
-        crowds: by image boxes (m, 4) of regions with many persons; a pose in one counts neither way.
+        truth: by image: keypoints (n, 17, 3) x, y, visibility 0..2, and person boxes (n, 4).
+        predictions: by image: keypoints (n, 17, 3) x, y, confidence, and scores (n,).
+        areas: by image: areas (n,) of the true persons, square pixels; None uses 0.53 of the area of their boxes.
+        crowds: by image: boxes (m, 4) of regions with many persons; a pose inside one is ignored.
     """
     annotations: list[dict[str, Any]] = []
     results: list[dict[str, Any]] = []
-    for image, ((true, boxes), (points, scores)) in enumerate(zip(truth, found, strict=True), start=1):
+    for image, ((true, boxes), (points, scores)) in enumerate(zip(truth, predictions, strict=True), start=1):
         sizes = AREA_SHARE * (boxes[:, 2:] - boxes[:, :2]).prod(axis=1) if areas is None else areas[image - 1]  # (n,)
         for keypoints, box, size in zip(true, _xywh(boxes), sizes, strict=True):
             annotation = _annotation(len(annotations) + 1, image, 0, box) | {"area": float(size)}
@@ -117,16 +120,16 @@ def keypoint_average_precision(
     return _summary(precision, ("person",))
 
 
-def _annotation(number: int, image: int, label: int, xywh: list[float]) -> dict[str, Any]:
-    base = {"id": number, "image_id": image, "category_id": label + 1, "iscrowd": 0}
+def _annotation(annotation_id: int, image: int, label: int, xywh: list[float]) -> dict[str, Any]:
+    base = {"id": annotation_id, "image_id": image, "category_id": label + 1, "iscrowd": 0}
     return base | {"bbox": xywh, "area": xywh[2] * xywh[3]}
 
 
 def _xywh(boxes: NDArray[np.float32]) -> list[list[float]]:
-    """Boxes (N, 4) xyxy as COCO writes them."""
+    """Convert boxes (N, 4) xyxy to COCO's x, y, width, height."""
     corners = boxes.astype(np.float64)  # (N, 4)
-    rows: list[list[float]] = np.concatenate((corners[:, :2], corners[:, 2:] - corners[:, :2]), axis=1).tolist()
-    return rows
+    xywh: list[list[float]] = np.concatenate((corners[:, :2], corners[:, 2:] - corners[:, :2]), axis=1).tolist()
+    return xywh
 
 
 def _flat(keypoints: NDArray[np.float32]) -> list[float]:
@@ -141,22 +144,22 @@ def _precision(
     names: Sequence[str],
     area_ranges: Sequence[Sequence[float]] = EVERY_SIZE,
 ) -> NDArray[np.float64]:
-    """Precision at each threshold, recall step, class and range, (T, 101, K, A); -1 where there is no truth."""
+    """Compute the precision by threshold, recall step, class and area range, (T, 101, K, A); -1 without truth."""
     from faster_coco_eval import COCO, COCOeval_faster
 
     if not results:
-        return _nothing_found(annotations, len(names), area_ranges)
+        return _precision_of_no_results(annotations, len(names), area_ranges)
     truth = COCO()
     truth.dataset = {
-        "images": [{"id": number} for number in range(1, num_images + 1)],
+        "images": [{"id": image} for image in range(1, num_images + 1)],
         "annotations": annotations,
-        "categories": [{"id": number, "name": name} for number, name in enumerate(names, start=1)],
+        "categories": [{"id": label, "name": name} for label, name in enumerate(names, start=1)],
     }
     with contextlib.redirect_stdout(io.StringIO()):
         truth.createIndex()
         evaluation = COCOeval_faster(truth, truth.loadRes(results), kind, print_function=lambda *_: None)
         evaluation.params.areaRng = [list(bounds) for bounds in area_ranges]
-        evaluation.params.areaRngLbl = [str(number) for number in range(len(area_ranges))]
+        evaluation.params.areaRngLbl = [str(index) for index in range(len(area_ranges))]
         evaluation.params.maxDets = [20 if kind == "keypoints" else 100]
         if kind == "keypoints":
             evaluation.params.kpt_oks_sigmas = np.array(OKS_SIGMAS)
@@ -165,22 +168,22 @@ def _precision(
     return np.asarray(evaluation.eval["precision"])[..., 0]
 
 
-def _nothing_found(
+def _precision_of_no_results(
     annotations: list[dict[str, Any]], num_classes: int, area_ranges: Sequence[Sequence[float]]
 ) -> NDArray[np.float64]:
-    """Precision 0 wherever there is truth."""
+    """Return the precision of no results: 0 where there is ground truth, else -1."""
     precision = np.full((10, 101, num_classes, len(area_ranges)), -1.0)
-    for number, (low, high) in enumerate(area_ranges):
-        counted = [row for row in annotations if not row["iscrowd"] and row.get("num_keypoints", 1) > 0]
-        present = {row["category_id"] - 1 for row in counted if low <= row["area"] <= high}
-        precision[:, :, sorted(present), number] = 0.0
+    for index, (low, high) in enumerate(area_ranges):
+        objects = [row for row in annotations if not row["iscrowd"] and row.get("num_keypoints", 1) > 0]
+        present = {row["category_id"] - 1 for row in objects if low <= row["area"] <= high}
+        precision[:, :, sorted(present), index] = 0.0
     return precision
 
 
 def _summary(precision: NDArray[np.float64], names: Sequence[str]) -> AveragePrecision:
     def mean(values: NDArray[np.float64]) -> float:
-        seen = values[values > -1]
-        return float(100 * seen.mean()) if seen.size else float("nan")
+        valid = values[values > -1]
+        return float(100 * valid.mean()) if valid.size else float("nan")
 
-    by_class = {name: mean(precision[0, :, number]) for number, name in enumerate(names)}
+    by_class = {name: mean(precision[0, :, index]) for index, name in enumerate(names)}
     return AveragePrecision(mean(precision), mean(precision[0]), mean(precision[5]), by_class)

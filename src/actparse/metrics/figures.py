@@ -1,4 +1,4 @@
-"""Figures on their way to a file."""
+"""Preparation of metrics for JSON files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def without_nan(value: Any) -> Any:
-    """Figures as JSON can hold them: None where there was nothing to measure."""
+    """Replace every NaN by None, which JSON can store; a NaN means that there was nothing to measure."""
     if isinstance(value, dict):
         return {key: without_nan(inner) for key, inner in value.items()}
     return None if isinstance(value, float) and math.isnan(value) else value

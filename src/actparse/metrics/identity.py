@@ -1,4 +1,7 @@
-"""How often a person's number changes along a video. Source: CLEAR MOT (Bernardin and Stiefelhagen 2008)."""
+"""Identity switches: how often a person's track number changes in a video.
+
+Source: CLEAR MOT (Bernardin and Stiefelhagen 2008).
+"""
 
 from __future__ import annotations
 
@@ -8,32 +11,34 @@ from dataclasses import dataclass
 from actparse.metrics.tps import match_persons
 
 Box = tuple[float, float, float, float]  # xyxy, pixels
-MIN_IOU = 0.5  # of a found and a true person that are the same
+MIN_IOU = 0.5  # of a predicted and a true box of the same person
 
 
 @dataclass(frozen=True)
 class TrackedFrame:
-    """The persons of one frame by number, boxes xyxy."""
+    """The true and the predicted persons of one frame, by track number."""
 
-    true: dict[int, Box]
-    found: dict[int, Box]
+    true: dict[int, Box]  # xyxy, pixels
+    found: dict[int, Box]  # predicted; xyxy, pixels
 
 
 @dataclass(frozen=True)
 class IdentitySwitches:
-    """How often a true person's number changed: `switches` among `tracks` true persons that were found at all."""
+    """Number of identity switches, and of the true persons that were detected at least once (`tracks`)."""
 
     switches: int
     tracks: int
 
     @property
     def per_100_tracks(self) -> float:
-        """Switches per 100 true persons; 0 where there are none."""
+        """Switches per 100 detected true persons; 0 if there are none."""
         return 100.0 * self.switches / self.tracks if self.tracks else 0.0
 
 
 def identity_switches(frames: Sequence[TrackedFrame]) -> IdentitySwitches:
-    """Follow the true persons of one video; who was found under a number keeps it while its box still fits.
+    """Count the identity switches of one video.
+
+    A true person keeps its predicted track number as long as that track's box still matches.
 
     Args:
         frames: in the order of time.
@@ -41,22 +46,22 @@ def identity_switches(frames: Sequence[TrackedFrame]) -> IdentitySwitches:
     last: dict[int, int] = {}
     switches = 0
     for frame in frames:
-        kept = _still_fitting(last, frame)
-        true = [t for t in frame.true if t not in kept]
-        found = [f for f in frame.found if f not in kept.values()]
-        pairs = match_persons([frame.true[t] for t in true], [frame.found[f] for f in found], MIN_IOU)
-        new = {true[row]: found[column] for row, column in pairs.items()}
+        unchanged = _unchanged_matches(last, frame)
+        true = [t for t in frame.true if t not in unchanged]
+        predicted = [p for p in frame.found if p not in unchanged.values()]
+        pairs = match_persons([frame.true[t] for t in true], [frame.found[p] for p in predicted], MIN_IOU)
+        new = {true[row]: predicted[column] for row, column in pairs.items()}
         switches += sum(t in last for t in new)
         last |= new
     return IdentitySwitches(switches, len(last))
 
 
-def _still_fitting(last: dict[int, int], frame: TrackedFrame) -> dict[int, int]:
-    """Of the numbers that true persons had last, those that are found on them again; each number once."""
-    kept: dict[int, int] = {}
+def _unchanged_matches(last: dict[int, int], frame: TrackedFrame) -> dict[int, int]:
+    """Return the earlier matches that still hold in this frame; each predicted track is used once."""
+    unchanged: dict[int, int] = {}
     for true, box in frame.true.items():
-        found = last.get(true)
-        is_free = found in frame.found and found not in kept.values()
-        if found is not None and is_free and match_persons([box], [frame.found[found]], MIN_IOU):
-            kept[true] = found
-    return kept
+        predicted = last.get(true)
+        is_free = predicted in frame.found and predicted not in unchanged.values()
+        if predicted is not None and is_free and match_persons([box], [frame.found[predicted]], MIN_IOU):
+            unchanged[true] = predicted
+    return unchanged

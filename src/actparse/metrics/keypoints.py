@@ -1,6 +1,7 @@
-"""How near keypoints are to the truth, and whether left and right are told apart.
+"""Distances of keypoints from the truth, and confusion of left and right.
 
-Truth is (N, 17, 3): x, y, pixels, and visibility, above 0 where the keypoint counts. Source: COCO keypoint evaluation.
+Truth is (N, 17, 3): x and y in pixels, and visibility. A keypoint counts if its visibility is above 0.
+Source: COCO keypoint evaluation.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from actparse.core.vocabulary import KEYPOINT_PAIRS, NUM_KEYPOINTS, OKS_SIGMAS
 
 Array = NDArray[np.floating[Any]]
 SHOULDERS, HIPS = [5, 6], [11, 12]
-TORSO_OF_LIMBS = (  # from and to, and the torso's length over that of the limb
+TORSO_OF_LIMBS = (  # start and end keypoint of a limb, and the ratio of the torso's length to the limb's
     *((11, 13, 0.85), (12, 14, 0.85), (13, 15, 0.85), (14, 16, 0.85)),  # thighs and shins
     *((5, 7, 1.3), (6, 8, 1.3)),  # upper arms
 )
 
 
 def oks(predictions: Array, truth: Array, areas: Array) -> NDArray[np.float64]:
-    """Object keypoint similarity of each prediction with its own truth.
+    """Compute the object keypoint similarity of each prediction with its ground truth.
 
     Args:
         predictions: (N, 17, 2 or more) x, y, pixels.
@@ -30,7 +31,7 @@ def oks(predictions: Array, truth: Array, areas: Array) -> NDArray[np.float64]:
         areas: (N,) of the persons, square pixels.
 
     Returns:
-        (N,) in 0..1; NaN where no keypoint counts.
+        (N,) in 0..1; NaN if no keypoint counts.
 
     Raises:
         ShapeError: the arrays do not fit each other.
@@ -44,59 +45,67 @@ def oks(predictions: Array, truth: Array, areas: Array) -> NDArray[np.float64]:
 
 
 def pairwise_oks(poses: Array, areas: Array) -> NDArray[np.float64]:
-    """Similarity (N, N) of predicted poses (N, 17, 2 or more) among themselves, all keypoints, areas (N,) averaged.
+    """Compute the object keypoint similarity (N, N) of every pair of predicted poses.
+
+    All keypoints count, and the two areas are averaged.
+
+    Args:
+        poses: (N, 17, 2 or more) x, y, pixels.
+        areas: (N,) of the persons, square pixels.
 
     Raises:
         ShapeError: the arrays do not fit each other.
     """
     _expect_poses("poses", poses)
     expect_shape("areas", areas, (len(poses),))
-    places = np.asarray(poses[..., :2], np.float64)  # (N, 17, 2)
-    squares = ((places[:, None] - places[None]) ** 2).sum(axis=3)  # (N, N, 17)
+    points = np.asarray(poses[..., :2], np.float64)  # (N, 17, 2)
+    squares = ((points[:, None] - points[None]) ** 2).sum(axis=3)  # (N, N, 17)
     mean_areas = (areas[:, None] + areas[None]) / 2  # (N, N)
     result: NDArray[np.float64] = _similarity(squares, mean_areas[..., None]).mean(axis=2)
     return result
 
 
 def oks_nms(poses: Array, scores: Array, areas: Array, max_oks: float) -> NDArray[np.int64]:
-    """Greedy suppression of poses (N, 17, 2 or more) that resemble a better one by more than `max_oks`.
+    """Suppress the poses (N, 17, 2 or more) that resemble a better pose by more than `max_oks`, greedily.
 
     Returns:
-        The kept rows, best first.
+        Indices of the remaining poses, best first.
 
     Raises:
         ShapeError: the arrays do not fit each other.
     """
     similar = pairwise_oks(poses, areas)  # (N, N)
     expect_shape("scores", scores, (len(poses),))
-    kept: list[int] = []
-    for row in np.argsort(-scores, kind="stable"):
-        if (similar[row, kept] <= max_oks).all():
-            kept.append(int(row))
-    return np.array(kept, np.int64)
+    selected: list[int] = []
+    for index in np.argsort(-scores, kind="stable"):
+        if (similar[index, selected] <= max_oks).all():
+            selected.append(int(index))
+    return np.array(selected, np.int64)
 
 
 def pck(predictions: Array, truth: Array, sizes: Array, max_distance: float = 0.05) -> float:
-    """Share of the keypoints that count which lie near enough.
+    """Compute the percentage of correct keypoints (PCK), as a share: the keypoints close enough to the truth.
 
     Args:
         predictions: (N, 17, 2 or more) x, y, pixels.
         truth: (N, 17, 3).
         sizes: (N,) of the persons, pixels.
-        max_distance: in parts of the size.
+        max_distance: as a fraction of the size.
 
     Returns:
-        0..1; NaN where no keypoint counts.
+        0..1; NaN if no keypoint counts.
 
     Raises:
         ShapeError: the arrays do not fit each other.
     """
-    near = near_keypoints(predictions, truth, sizes, max_distance)  # (N, 17)
-    return _share(near[truth[..., 2] > 0])
+    is_near = near_keypoints(predictions, truth, sizes, max_distance)  # (N, 17)
+    return _share(is_near[truth[..., 2] > 0])
 
 
 def near_keypoints(predictions: Array, truth: Array, sizes: Array, max_distance: float) -> NDArray[np.bool_]:
-    """Tell which keypoints are near enough to the truth, (N, 17), whether they count or not; arguments as for `pck`.
+    """Return which keypoints are close enough to the truth, (N, 17), whether they count or not.
+
+    Arguments are as for `pck`.
 
     Raises:
         ShapeError: the arrays do not fit each other.
@@ -107,20 +116,20 @@ def near_keypoints(predictions: Array, truth: Array, sizes: Array, max_distance:
 
 
 def torso_lengths(truth: Array) -> NDArray[np.float64]:
-    """Measure the torso of each person, pixels (N,), of keypoints (N, 17, 3) x, y, visibility.
+    """Measure the torso length (N,) of each person, in pixels, from keypoints (N, 17, 3) x, y, visibility.
 
-    It is the distance between the middle of the shoulders and the middle of the hips; of a pair of which one keypoint
-    is labelled, that one is the middle. Where both shoulders or both hips are missing it is estimated from the limbs:
-    the longest of 0.85 x thigh, 0.85 x shin and 1.3 x upper arm. NaN where no limb is labelled either.
+    It is the distance between the middle of the shoulders and the middle of the hips. If only one keypoint of a pair
+    is labelled, it is used as the middle. If both shoulders or both hips are missing, the length is estimated from the
+    limbs: the longest of 0.85 x thigh, 0.85 x shin and 1.3 x upper arm. NaN if no limb is labelled either.
 
     Raises:
         ShapeError: `truth` is not (N, 17, 3).
     """
     expect_shape("truth", truth, (None, NUM_KEYPOINTS, 3))
-    places = np.where(truth[..., 2:] > 0, truth[..., :2], np.nan).astype(np.float64)  # (N, 17, 2)
-    torsos = _lengths(_middles(places[:, SHOULDERS]) - _middles(places[:, HIPS]))  # (N,)
-    limbs = [factor * _lengths(places[:, start] - places[:, end]) for start, end, factor in TORSO_OF_LIMBS]
-    estimates = np.fmax.reduce(limbs, axis=0)  # (N,) the longest that is labelled
+    points = np.where(truth[..., 2:] > 0, truth[..., :2], np.nan).astype(np.float64)  # (N, 17, 2)
+    torsos = _lengths(_middles(points[:, SHOULDERS]) - _middles(points[:, HIPS]))  # (N,)
+    limbs = [factor * _lengths(points[:, start] - points[:, end]) for start, end, factor in TORSO_OF_LIMBS]
+    estimates = np.fmax.reduce(limbs, axis=0)  # (N,) the longest of the labelled limbs
     lengths = np.where(torsos > 0, torsos, estimates)
     return np.where(lengths > 0, lengths, np.nan)
 
@@ -130,21 +139,21 @@ def _lengths(steps: Array) -> NDArray[np.float64]:
 
 
 def _middles(pairs: Array) -> NDArray[np.float64]:
-    """Middles (N, 2) of pairs (N, 2, 2), or the one that is no NaN."""
+    """Return the middles (N, 2) of pairs of points (N, 2, 2); if one point is NaN, the other point."""
     first, second = pairs[:, 0], pairs[:, 1]
     either = np.where(np.isnan(first), second, first)
     return np.where(np.isnan(first) | np.isnan(second), either, (first + second) / 2)
 
 
 def swap_rate(predictions: Array, truth: Array) -> float:
-    """Share of the limbs' left and right pairs that fit the truth better with their names exchanged.
+    """Compute the share of left and right keypoint pairs that fit the truth better with their names exchanged.
 
     Args:
         predictions: (N, 17, 2 or more) x, y, pixels.
-        truth: (N, 17, 3); a pair counts where both of its keypoints do.
+        truth: (N, 17, 3); a pair counts if both of its keypoints do.
 
     Returns:
-        0..1; NaN where no pair counts.
+        0..1; NaN if no pair counts.
 
     Raises:
         ShapeError: the arrays do not fit each other.
@@ -165,7 +174,7 @@ def _expect_poses(name: str, poses: Array) -> None:
 
 
 def _distances(predictions: Array, truth: Array) -> NDArray[np.float64]:
-    """Pixels (N, 17) from each prediction to its truth."""
+    """Compute the distance (N, 17) in pixels from each predicted keypoint to its truth."""
     _expect_poses("predictions", predictions)
     expect_shape("truth", truth, (len(predictions), NUM_KEYPOINTS, 3))
     steps = np.asarray(predictions[..., :2], np.float64) - truth[..., :2]  # (N, 17, 2)
@@ -173,7 +182,7 @@ def _distances(predictions: Array, truth: Array) -> NDArray[np.float64]:
 
 
 def _similarity(squares: Array, areas: Array) -> NDArray[np.float64]:
-    """exp(-d^2 / (2 (2 sigma)^2 area)), (..., 17), of squared distances (..., 17) and areas (..., 1)."""
+    """Compute exp(-d^2 / (2 (2 sigma)^2 area)), (..., 17), from squared distances (..., 17) and areas (..., 1)."""
     variances = (2 * np.array(OKS_SIGMAS)) ** 2  # (17,)
     result: NDArray[np.float64] = np.exp(-squares / (2 * variances * (areas + np.spacing(1.0))))
     return result

@@ -1,4 +1,4 @@
-"""What became of every annotated part: right, or the first thing that went wrong with it."""
+"""Outcome of every annotated part: correct, or the first error."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from actparse.metrics.part_table import PartTable
 
 
 class Outcome(Enum):
-    """A part's share of 1 goes to one of these; of a right one of n proposals, 1/n to RIGHT and the rest to HEDGED."""
+    """Outcomes of a part. A part counts 1; if one of its n proposals is right, 1/n is RIGHT and the rest HEDGED."""
 
     RIGHT = "right"
     HEDGED = "right among several proposals"
@@ -28,19 +28,19 @@ OUTCOMES = tuple(Outcome)
 
 
 def part_outcomes(table: PartTable) -> NDArray[np.float64]:
-    """Each part's share of every outcome, (N, 8); rows sum to 1."""
+    """Return the share of every outcome for each part, (N, 8); each row sums to 1."""
     right_state = table.best_of_proposals(table.right_states()) > 0  # (N,)
     right_box = table.best_of_proposals(table.right_boxes()) > 0  # (N,)
     credit = table.credit()
-    found, proposed = table.part_of_found, table.num_proposals > 0
+    is_detected, is_proposed = table.part_of_found, table.num_proposals > 0
     conditions = {
         Outcome.NO_FRAME: ~table.frame_predicted[table.part_frame],
-        Outcome.NO_PERSON: ~found,
-        Outcome.NO_PART: ~proposed,
+        Outcome.NO_PERSON: ~is_detected,
+        Outcome.NO_PART: ~is_proposed,
         Outcome.RIGHT: credit > 0,
         Outcome.STATE_AND_BOX: ~right_state & ~right_box,
         Outcome.STATE: ~right_state,
-        Outcome.BOX: np.ones_like(found),  # the right state is not where the right box is
+        Outcome.BOX: np.ones_like(is_detected),  # no single proposal has both the right state and the right box
     }
     codes = np.select(list(conditions.values()), [OUTCOMES.index(outcome) for outcome in conditions])  # (N,)
     shares = np.eye(len(OUTCOMES))[codes.astype(np.int64)].reshape(-1, len(OUTCOMES))
@@ -50,7 +50,7 @@ def part_outcomes(table: PartTable) -> NDArray[np.float64]:
 
 
 def outcomes_by_group(table: PartTable, shares: NDArray[np.float64]) -> dict[str, dict[str, float]]:
-    """Share of each outcome among the parts of each group, 0..1; groups without an annotated part are left out."""
+    """Return the share of each outcome by group, 0..1; groups without an annotated part are left out."""
     groups = part_groups(table)
     result = {}
     for code, group in enumerate(GROUPS):
@@ -61,7 +61,7 @@ def outcomes_by_group(table: PartTable, shares: NDArray[np.float64]) -> dict[str
 
 
 def outcomes_by_video(table: PartTable, shares: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Share of each outcome among the parts of each video, (V, 8); zeros where no part is annotated."""
+    """Return the share of each outcome for each video, (V, 8); zeros if no part is annotated."""
     sums = np.zeros((len(table.videos), len(OUTCOMES)))
     np.add.at(sums, table.part_video, shares)
     counts = np.bincount(table.part_video, minlength=len(table.videos))  # (V,)
@@ -69,6 +69,6 @@ def outcomes_by_video(table: PartTable, shares: NDArray[np.float64]) -> NDArray[
 
 
 def part_groups(table: PartTable) -> NDArray[np.int64]:
-    """Index of each part's group, (N,); -1 for a name that is no body part."""
+    """Return the index of each part's group, (N,); -1 if the name is not a body part."""
     codes = [GROUPS.index(PART_GROUP[name]) if name in PART_GROUP else -1 for name in table.names]
     return np.array(codes, np.int64)[table.part_name]

@@ -1,6 +1,6 @@
-"""What predictions say of every annotated part, in columns: score, errors and confusions are read from it.
+"""Table of all annotated parts and the predictions for them, from which scores, errors and confusions are computed.
 
-The rules are those of `tps_score`; persons are matched once, and everything after that is arithmetic on columns.
+The rules are those of `tps_score`. Persons are matched once; everything after that is arithmetic on columns.
 """
 
 from __future__ import annotations
@@ -17,75 +17,75 @@ from actparse.core.vocabulary import PARTS
 from actparse.metrics.tps import match_persons, paired_iou
 
 Column = NDArray[np.int64]
-NO_OVERLAP = -1.0  # of a person without a partner
+NO_OVERLAP = -1.0  # of a person without a matched prediction
 
 
 @dataclass(frozen=True)
 class PartTable:
-    """Annotated frames (F), persons (H) and parts (N) in their order, and the proposals (P) for the parts."""
+    """Annotated frames (F), persons (H) and parts (N) in the order of the truth, and proposals (P) for the parts."""
 
     videos: tuple[str, ...]  # (V,)
     right_action: NDArray[np.bool_]  # (V,)
-    names: tuple[str, ...]  # of part_name's codes: the ten body parts, then any that the truth adds
-    states: tuple[str, ...]  # of the state codes
-    frame_names: tuple[str, ...]  # (F,) of the annotated frames that hold a person
-    frame_video: Column  # (F,)
-    frame_predicted: NDArray[np.bool_]  # (F,) whether the predictions have the frame
-    person_frame: Column  # (H,)
+    names: tuple[str, ...]  # names of the codes in part_name: the ten body parts, then further names in the truth
+    states: tuple[str, ...]  # names of the state codes
+    frame_names: tuple[str, ...]  # (F,) of the annotated frames with at least one person
+    frame_video: Column  # (F,) index of the frame's video
+    frame_predicted: NDArray[np.bool_]  # (F,) whether the predictions contain the frame
+    person_frame: Column  # (H,) index of the person's frame
     person_box: NDArray[np.float64]  # (H, 4) xyxy, pixels
-    person_overlap: NDArray[np.float64]  # (H,) IoU with the person assigned to it
-    part_person: Column  # (N,)
-    part_name: Column  # (N,)
-    part_state: Column  # (N,) the true one
-    part_box: NDArray[np.float64]  # (N, 4)
-    num_proposals: Column  # (N,) of the person assigned, whether or not it overlaps enough
-    owner: Column  # (P,) the part
-    proposed_state: Column  # (P,)
-    overlap: NDArray[np.float64]  # (P,) IoU of the proposed box
-    human_iou: float
-    part_iou: float
+    person_overlap: NDArray[np.float64]  # (H,) IoU with the predicted person matched to it
+    part_person: Column  # (N,) index of the part's person
+    part_name: Column  # (N,) code of the part's name
+    part_state: Column  # (N,) code of the true state
+    part_box: NDArray[np.float64]  # (N, 4) xyxy, pixels
+    num_proposals: Column  # (N,) proposals of the matched person, whether or not it overlaps enough
+    owner: Column  # (P,) index of the part
+    proposed_state: Column  # (P,) code of the state
+    overlap: NDArray[np.float64]  # (P,) IoU of the proposed box with the true box
+    human_iou: float  # a detected person's overlap must be above it
+    part_iou: float  # a right box's overlap must be at least this
 
     @property
     def part_frame(self) -> Column:
-        """(N,) the frame of each part."""
+        """Index of each part's frame, (N,)."""
         return self.person_frame[self.part_person]
 
     @property
     def part_video(self) -> Column:
-        """(N,) the video of each part."""
+        """Index of each part's video, (N,)."""
         return self.frame_video[self.part_frame]
 
     @property
     def person_found(self) -> NDArray[np.bool_]:
-        """(H,) whether a predicted person overlaps enough."""
+        """Whether a predicted person overlaps each person enough, (H,)."""
         return np.asarray(self.person_overlap > np.float32(self.human_iou), np.bool_)
 
     @property
     def part_of_found(self) -> NDArray[np.bool_]:
-        """(N,) whether the part's person was found."""
+        """Whether each part's person was detected, (N,)."""
         return self.person_found[self.part_person]
 
     def best_of_proposals(self, values: NDArray[Any]) -> NDArray[np.float64]:
-        """The largest value (P,) among each part's proposals, (N,); 0 where there is none."""
+        """Return the largest of the `values` (P,) among each part's proposals, (N,); 0 if there is none."""
         best = np.zeros(len(self.part_state))
         np.maximum.at(best, self.owner, values.astype(np.float64))
         return best
 
     def right_states(self) -> NDArray[np.bool_]:
-        """(P,) whether a proposal names the true state."""
+        """Return whether each proposal has the true state, (P,)."""
         return np.asarray(self.proposed_state == self.part_state[self.owner], np.bool_)
 
     def right_boxes(self) -> NDArray[np.bool_]:
-        """(P,) whether a proposal's box overlaps enough."""
+        """Return whether each proposal's box overlaps the true box enough, (P,)."""
         return self.overlap >= np.float32(self.part_iou)
 
     def credit(self) -> NDArray[np.float64]:
-        """What each part counts, (N,) in 0..1: a right proposal is worth one by the number of proposals."""
+        """Return the credit of each part, (N,) in 0..1: a right proposal among n is worth 1/n."""
         right = self.right_states() & self.right_boxes() & self.part_of_found[self.owner]
         return self.best_of_proposals(right / self.num_proposals[self.owner])
 
     def frame_correctness(self, credit: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Mean credit of each frame's parts, (F,); 0 where the frame has none."""
+        """Return the mean credit of each frame's parts, (F,); 0 if the frame has no parts."""
         counts = np.bincount(self.part_frame, minlength=len(self.frame_video))  # (F,)
         means, filled = np.zeros(len(counts)), counts > 0
         starts = (np.cumsum(counts) - counts)[filled]
@@ -94,10 +94,10 @@ class PartTable:
         return means
 
     def correctness(self, credit: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Part state correctness of each video, (V,): 1 where nothing was annotated, as the official program has it."""
+        """Return the part state correctness of each video, (V,); 1 without annotations, as in the official program."""
         frames = self.frame_correctness(credit)
         has_parts = np.bincount(self.part_frame, minlength=len(frames)) > 0
-        counted = has_parts | ~self.frame_predicted  # (F,) a frame without parts counts where it was not predicted
+        counted = has_parts | ~self.frame_predicted  # (F,) a frame without parts counts only if it was not predicted
         result = np.ones(len(self.videos))
         for video in range(len(self.videos)):
             first, end = np.searchsorted(self.frame_video, (video, video + 1))
@@ -109,31 +109,31 @@ class PartTable:
 
 
 def build_part_table(truth: Any, predictions: Any, *, human_iou: float = 0.5, part_iou: float = 0.3) -> PartTable:
-    """Match the persons of every annotated frame and note what is proposed for each part.
+    """Match the persons of every annotated frame and collect the proposals for each part.
 
     Args:
         truth: with `videos` {video: action} and `parts` {video: {frame: {"humans": [...]}}}.
-        predictions: the same; a part holds lists of boxes and verbs that pair up.
-        human_iou: a found person's overlap must be above it.
-        part_iou: a part's overlap must be at least that.
+        predictions: in the same form; a part has lists of boxes and of verbs, one verb for each box.
+        human_iou: a predicted person's overlap must be above it.
+        part_iou: a part's overlap must be at least this.
 
     Raises:
         DataError: a video of the truth is missing from the predictions.
     """
-    rows = _Rows()
-    for number, video in enumerate(truth.videos):
+    builder = _TableBuilder()
+    for video_index, video in enumerate(truth.videos):
         if video not in predictions.videos or video not in predictions.parts:
             raise DataError(f"predictions: video {video!r} of the truth is missing")
         for frame, annotation in truth.parts.get(video, {}).items():
             if annotation["humans"]:
-                rows.add_frame(number, frame, annotation["humans"], predictions.parts[video].get(frame))
+                builder.add_frame(video_index, frame, annotation["humans"], predictions.parts[video].get(frame))
     right = [predictions.videos[video] == action for video, action in truth.videos.items()]
-    return rows.table(tuple(truth.videos), np.array(right, bool), human_iou, part_iou)
+    return builder.table(tuple(truth.videos), np.array(right, bool), human_iou, part_iou)
 
 
 @dataclass
-class _Rows:
-    """The columns while they grow."""
+class _TableBuilder:
+    """The columns of a table under construction."""
 
     names: dict[str, int] = field(default_factory=lambda: {name: code for code, name in enumerate(PARTS)})
     states: dict[str, int] = field(default_factory=dict)
@@ -142,7 +142,7 @@ class _Rows:
     frame_predicted: list[bool] = field(default_factory=list)
     person_frame: list[int] = field(default_factory=list)
     person_box: list[Any] = field(default_factory=list)
-    found_box: list[Any] = field(default_factory=list)  # by person; None where none is assigned
+    matched_box: list[Any] = field(default_factory=list)  # by person; None without a match
     part_person: list[int] = field(default_factory=list)
     part_name: list[int] = field(default_factory=list)
     part_state: list[int] = field(default_factory=list)
@@ -154,27 +154,27 @@ class _Rows:
     proposed_box: list[Any] = field(default_factory=list)
 
     def add_frame(self, video: int, name: str, true: Sequence[Any], predicted: Any) -> None:
-        found = predicted["humans"] if predicted is not None else []
-        boxes, found_boxes = [human["box"] for human in true], [human["box"] for human in found]
-        partners = match_persons(boxes, found_boxes, NO_OVERLAP)
+        persons = predicted["humans"] if predicted is not None else []
+        true_boxes, boxes = [human["box"] for human in true], [human["box"] for human in persons]
+        partners = match_persons(true_boxes, boxes, NO_OVERLAP)
         for index, human in enumerate(true):
-            at = partners.get(index)
-            self._add_person(human, found[at] if at is not None else None)
+            partner = partners.get(index)
+            self._add_person(human, persons[partner] if partner is not None else None)
             self.person_frame.append(len(self.frame_names))
         self.frame_names.append(name)
         self.frame_video.append(video)
         self.frame_predicted.append(predicted is not None)
 
-    def _add_person(self, true: Any, found: Any) -> None:
-        proposals = (found.get("parts") or {}) if found is not None else {}
+    def _add_person(self, true: Any, predicted: Any) -> None:
+        proposals = (predicted.get("parts") or {}) if predicted is not None else {}
         for name, part in true.get("parts", {}).items():
             self._add_part(name, part, proposals.get(name) or {})
         self.person_box.append(true["box"])
-        self.found_box.append(found["box"] if found is not None else None)
+        self.matched_box.append(predicted["box"] if predicted is not None else None)
 
     def _add_part(self, name: str, true: Any, proposed: Mapping[str, Any]) -> None:
         boxes, states = proposed.get("box", []), proposed.get("verb", [])
-        if isinstance(states, str):  # the truth's own form: one box, one state
+        if isinstance(states, str):  # the form of the truth: one box, one state
             boxes, states = [boxes], [states]
         for box, state in zip(boxes, states, strict=False):
             self.owner.append(len(self.part_person))
@@ -217,10 +217,10 @@ class _Rows:
         )
 
     def _person_overlaps(self) -> NDArray[np.float64]:
-        assigned = [index for index, box in enumerate(self.found_box) if box is not None]
-        overlaps = np.full(len(self.found_box), NO_OVERLAP)
-        overlaps[assigned] = paired_iou(
-            [self.person_box[index] for index in assigned], [self.found_box[index] for index in assigned]
+        matched = [index for index, box in enumerate(self.matched_box) if box is not None]
+        overlaps = np.full(len(self.matched_box), NO_OVERLAP)
+        overlaps[matched] = paired_iou(
+            [self.person_box[index] for index in matched], [self.matched_box[index] for index in matched]
         )
         return overlaps
 
@@ -229,5 +229,5 @@ def _column(values: list[int]) -> Column:
     return np.array(values, np.int64)
 
 
-def _boxes(rows: list[Any]) -> NDArray[np.float64]:
-    return np.asarray(rows, np.float64).reshape(-1, 4)
+def _boxes(boxes: list[Any]) -> NDArray[np.float64]:
+    return np.asarray(boxes, np.float64).reshape(-1, 4)

@@ -1,4 +1,4 @@
-"""How often what is asked for stands first in a ranking, and among the first two."""
+"""Accuracy of rankings: how often the expected item is first, and among the first two."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Sequence
 
 
 class Hits:
-    """Counts rankings."""
+    """Counts the ranks of the expected items."""
 
     def __init__(self) -> None:
-        self._places: list[int] = []
+        self._indices: list[int] = []
 
-    def add(self, asked: str, ranking: Sequence[str]) -> None:
-        """Take note of one ranking, which holds what is asked for."""
-        self._places.append(ranking.index(asked))
+    def add(self, expected: str, ranking: Sequence[str]) -> None:
+        """Count one ranking, which must contain the expected item."""
+        self._indices.append(ranking.index(expected))
 
     def figures(self) -> dict[str, float]:
-        """Number of `videos` ranked, percent `first` and `first_two`; NaN where nothing was ranked."""
-        count = len(self._places)
-        of_rank = {name: sum(place < rank for place in self._places) for name, rank in (("first", 1), ("first_two", 2))}
-        shares = {name: 100 * hits / count if count else float("nan") for name, hits in of_rank.items()}
+        """Return the number of `videos`, and the percentages `first` and `first_two`; NaN if nothing was ranked."""
+        count = len(self._indices)
+        hits = {name: sum(index < limit for index in self._indices) for name, limit in (("first", 1), ("first_two", 2))}
+        shares = {name: 100 * hit / count if count else float("nan") for name, hit in hits.items()}
         return {"videos": float(count), **shares}

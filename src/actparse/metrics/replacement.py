@@ -1,4 +1,4 @@
-"""The score with one stage of the predictions replaced by the truth; no network runs, so any method's files will do."""
+"""Scores with one stage of the predictions replaced by the truth; no network runs, so any method's files work."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from actparse.metrics.tps import NUM_THRESHOLDS
 
 
 class Stage(Enum):
-    """What is taken from the truth; the rest is as predicted."""
+    """The part of the predictions that is replaced by the truth; the rest stays as predicted."""
 
     NOTHING = "as predicted"
     ACTION = "true action"
@@ -35,36 +35,36 @@ EXPLANATION = {
 
 @dataclass(frozen=True)
 class ReplacedScore:
-    """All in 0..1."""
+    """The score after the replacement; all values are 0..1."""
 
     roc_score: float
     video_accuracy: float
-    mean_correctness: float  # part state correctness, mean over videos
+    mean_correctness: float  # mean of the videos' part state correctness
 
 
 def score_with(table: PartTable, stage: Stage) -> ReplacedScore:
-    """Score again with a stage's truth put in."""
+    """Compute the score with one stage replaced by the truth."""
     right = np.ones_like(table.right_action) if stage is Stage.ACTION else table.right_action
     correctness = table.correctness(_credit_with(table, stage))
     return ReplacedScore(float(video_gains(correctness, right).mean()), float(right.mean()), float(correctness.mean()))
 
 
 def video_gains(correctness: NDArray[np.float64], right_action: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """What each video adds to the score, (V,) in 0..1: the ROC score is their mean."""
+    """Return the contribution of each video to the score, (V,) in 0..1; the ROC score is their mean."""
     thresholds = np.arange(1, NUM_THRESHOLDS) / NUM_THRESHOLDS
     return right_action * (np.searchsorted(thresholds, correctness, side="right") / NUM_THRESHOLDS)
 
 
 def _credit_with(table: PartTable, stage: Stage) -> NDArray[np.float64]:
     worth = 1.0 / table.num_proposals[table.owner]  # (P,)
-    right, found = table.right_states() & table.right_boxes(), table.part_of_found
+    right, is_detected = table.right_states() & table.right_boxes(), table.part_of_found
     if stage is Stage.PERSONS:
         touched = (table.person_overlap > 0)[table.part_person]
         return table.best_of_proposals(right * worth) * touched
     if stage is Stage.PART_BOXES:
-        return table.best_of_proposals(table.right_states() * worth) * found
+        return table.best_of_proposals(table.right_states() * worth) * is_detected
     if stage is Stage.STATES:
-        return table.best_of_proposals(table.right_boxes()) * found
+        return table.best_of_proposals(table.right_boxes()) * is_detected
     if stage is Stage.PARTS:
-        return found.astype(np.float64)
+        return is_detected.astype(np.float64)
     return table.credit()

@@ -1,4 +1,4 @@
-"""Accuracy of part states by group, the commonest-state prior, and the ceiling of labels that all persons share."""
+"""Accuracy of part states by group, the most common state as a prior, and the best label that all persons can share."""
 
 from __future__ import annotations
 
@@ -9,53 +9,57 @@ from actparse.core.vocabulary import GROUPS, PART_GROUP
 
 
 class StateAccuracy:
-    """Counts how many states are right, part by part."""
+    """Counts how many states are correct."""
 
     def __init__(self) -> None:
-        self._right: Counter[str] = Counter()
-        self._seen: Counter[str] = Counter()
+        self._num_right: Counter[str] = Counter()
+        self._num_parts: Counter[str] = Counter()
 
     def add(self, part: str, true: str, predicted: str | None) -> None:
-        """Take note of one annotated part of one person in one frame."""
+        """Count one annotated part of one person in one frame."""
         group = PART_GROUP[part]
-        self._seen[group] += 1
-        self._right[group] += true == predicted
+        self._num_parts[group] += 1
+        self._num_right[group] += true == predicted
 
     def by_group(self) -> dict[str, float]:
-        """Percent right of each group; NaN where nothing was annotated."""
-        return {g: 100 * self._right[g] / self._seen[g] if self._seen[g] else float("nan") for g in GROUPS}
+        """Return the percentage of correct states by group; NaN if nothing was annotated."""
+        return {
+            g: 100 * self._num_right[g] / self._num_parts[g] if self._num_parts[g] else float("nan") for g in GROUPS
+        }
 
 
-def commonest_states(rows: Iterable[tuple[str, str, str]]) -> dict[str, dict[str, str]]:
-    """The commonest state of each part in each action; ties go to the first in sorted order.
+def commonest_states(labels: Iterable[tuple[str, str, str]]) -> dict[str, dict[str, str]]:
+    """Find the most common state of each part in each action; ties go to the first in sorted order.
 
     Args:
-        rows: (action, part, state) of every annotated part.
+        labels: (action, part, state) of every annotated part.
 
     Returns:
         {action: {part: state}}.
     """
     counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-    for action, part, state in rows:
+    for action, part, state in labels:
         counts[action, part][state] += 1
     result: dict[str, dict[str, str]] = defaultdict(dict)
-    for (action, part), seen in counts.items():
-        result[action][part] = _commonest(seen)
+    for (action, part), state_counts in counts.items():
+        result[action][part] = _most_common(state_counts)
     return dict(result)
 
 
-def shared_states(rows: Iterable[tuple[int, str, str]]) -> dict[int, dict[str, str]]:
-    """For each segment the true majority state of each part, over all persons and frames: the best shared label.
+def shared_states(labels: Iterable[tuple[int, str, str]]) -> dict[int, dict[str, str]]:
+    """Find the most common true state of each part in each segment, over all persons and frames.
+
+    It is the best label that all persons of the segment can share.
 
     Args:
-        rows: (segment, part, state) of every annotated part.
+        labels: (segment, part, state) of every annotated part.
 
     Returns:
         {segment: {part: state}}.
     """
-    by_segment = commonest_states((str(segment), part, state) for segment, part, state in rows)
+    by_segment = commonest_states((str(segment), part, state) for segment, part, state in labels)
     return {int(segment): states for segment, states in by_segment.items()}
 
 
-def _commonest(counts: Mapping[str, int]) -> str:
+def _most_common(counts: Mapping[str, int]) -> str:
     return min(counts, key=lambda state: (-counts[state], state))

@@ -1,6 +1,7 @@
-"""The official score of Kinetics-TPS: part state correctness of each video, and the area under accuracy over it.
+"""The official score of Kinetics-TPS, from the part state correctness and the action of each video.
 
-Source: the public evaluation program (where its README differs, the program wins).
+The score is the area under the curve of accuracy over the threshold of correctness.
+Source: the public evaluation program (where its README differs, the program is followed).
 """
 
 from __future__ import annotations
@@ -15,22 +16,22 @@ from scipy.optimize import linear_sum_assignment
 
 from actparse.core.errors import ConfigError, DataError
 
-NUM_THRESHOLDS = 10_000  # of the area under the curve
+NUM_THRESHOLDS = 10_000  # steps of the area under the curve
 Frames = Mapping[str, Any]  # frame name -> {"humans": [...]}
 
 
 @dataclass(frozen=True)
 class TpsScore:
-    """The score of a set of videos; every figure is in [0, 1]."""
+    """The score of a set of videos; every value is in [0, 1]."""
 
     roc_score: float
     video_accuracy: float  # share of videos with the right action
     part_state_correctness: dict[str, float]  # by video
     video_correct: dict[str, bool]  # whether the action is right
-    _sorted_correctness: NDArray[np.float64] = field(repr=False, compare=False)  # of the videos with the right action
+    _sorted_correctness: NDArray[np.float64] = field(repr=False, compare=False)  # of videos with the right action
 
     def accuracy_at(self, threshold: float) -> float:
-        """Share of all videos with the right action and a correctness of at least `threshold`."""
+        """Return the share of all videos with the right action and a correctness of at least `threshold`."""
         return float(_accuracies(self._sorted_correctness, np.array([threshold]), len(self.video_correct))[0])
 
 
@@ -40,9 +41,9 @@ def tps_score(truth: Any, predictions: Any, human_iou: float = 0.5, part_iou: fl
     Args:
         truth: the videos' actions and annotated frames: an object with `videos` and `parts`, a pair (videos, parts), or
             a mapping with those keys or with the evaluator's ("gt_vid_result" and "gt_part_result", also with ".json").
-        predictions: the same with "pred_..."; a part holds lists of boxes and verbs that pair up.
+        predictions: in the same form, with "pred_..."; a part has lists of boxes and of verbs, one verb for each box.
         human_iou: a matched person's overlap must be above it.
-        part_iou: a part's overlap must be at least that.
+        part_iou: a part's overlap must be at least this.
 
     Raises:
         ConfigError: a threshold is not in 0..1.
@@ -92,7 +93,7 @@ def _videos_and_parts(source: Any, name: str) -> tuple[Mapping[str, str], Mappin
 
 
 def _video_correctness(truth: Frames, predicted: Frames, human_iou: float, part_iou: float) -> float:
-    """Mean over the frames with annotated parts of the mean over those parts; 1 where there is no such frame."""
+    """Average the parts' scores in each frame, then the frames with annotated parts; 1 if there is no such frame."""
     proposals = _Proposals()
     num_missing = 0
     for frame, annotation in truth.items():
@@ -107,82 +108,82 @@ def _video_correctness(truth: Frames, predicted: Frames, human_iou: float, part_
 
 
 class _Proposals:
-    """The proposals of a video that name the right state, each beside the annotated part that it is for."""
+    """The proposals of a video with the right state, and the annotated part of each."""
 
     def __init__(self) -> None:
-        self.num_parts: list[int] = []  # annotated in each frame that has any
+        self.num_parts: list[int] = []  # by frame: its annotated parts, without frames that have none
         self.total_parts = 0
-        self.owners: list[int] = []  # by proposal: its annotated part, counted over the video
-        self.points: list[float] = []  # by proposal: what it is worth where its box is right
+        self.owners: list[int] = []  # by proposal: index of its annotated part in the video
+        self.points: list[float] = []  # by proposal: its score if its box is right
         self.true_boxes: list[Any] = []  # by proposal
-        self.found_boxes: list[Any] = []  # by proposal
+        self.proposed_boxes: list[Any] = []  # by proposal
 
-    def add_frame(self, true: list[Any], found: list[Any], human_iou: float) -> None:
-        partner = match_persons([human["box"] for human in true], [human["box"] for human in found], human_iou)
+    def add_frame(self, true: list[Any], predicted: list[Any], human_iou: float) -> None:
+        partner = match_persons([human["box"] for human in true], [human["box"] for human in predicted], human_iou)
         first = self.total_parts
         for index, human in enumerate(true):
-            other = (found[partner[index]].get("parts") or {}) if index in partner else {}
+            proposals = (predicted[partner[index]].get("parts") or {}) if index in partner else {}
             for name, part in human.get("parts", {}).items():
-                if proposed := other.get(name):
+                if proposed := proposals.get(name):
                     self._add_part(part, proposed)
                 self.total_parts += 1
         if self.total_parts > first:
             self.num_parts.append(self.total_parts - first)
 
-    def _add_part(self, true: Any, found: Any) -> None:
-        boxes, states = found.get("box", []), found.get("verb", [])
-        if isinstance(states, str):  # the truth's own form: one box, one state
+    def _add_part(self, true: Any, proposed: Any) -> None:
+        boxes, states = proposed.get("box", []), proposed.get("verb", [])
+        if isinstance(states, str):  # the form of the truth: one box, one state
             boxes, states = [boxes], [states]
         for box, state in zip(boxes, states, strict=False):
             if state == true["verb"]:
                 self.owners.append(self.total_parts)
                 self.points.append(1.0 / len(states))
                 self.true_boxes.append(true["box"])
-                self.found_boxes.append(box)
+                self.proposed_boxes.append(box)
 
     def frame_scores(self, part_iou: float) -> NDArray[np.float64]:
-        """Mean over the annotated parts of each frame that has any, (F,)."""
+        """Return the mean score of the annotated parts of each frame that has any, (F,)."""
         scores = np.zeros(self.total_parts)
-        overlaps = paired_iou(self.true_boxes, self.found_boxes)  # (P,)
+        overlaps = paired_iou(self.true_boxes, self.proposed_boxes)  # (P,)
         np.maximum.at(scores, np.asarray(self.owners, np.int64), np.where(overlaps >= part_iou, self.points, 0.0))
         starts = np.cumsum([0, *self.num_parts[:-1]])
         return np.add.reduceat(scores, starts) / self.num_parts if self.num_parts else scores
 
 
-def match_persons(true: Sequence[Any], found: Sequence[Any], human_iou: float) -> dict[int, int]:
-    """Pairs that maximise the summed overlap, and whose own overlap is above the threshold.
+def match_persons(true: Sequence[Any], predicted: Sequence[Any], human_iou: float) -> dict[int, int]:
+    """Pair true and predicted persons so that the sum of overlaps is greatest, and drop the pairs below the threshold.
 
     Args:
         true: N boxes xyxy.
-        found: M boxes xyxy.
+        predicted: M boxes xyxy.
         human_iou: in 0..1.
 
     Returns:
-        {row of `true`: row of `found`}.
+        {index in `true`: index in `predicted`}.
     """
-    if not len(true) or not len(found):
+    if not len(true) or not len(predicted):
         return {}
-    overlaps = inclusive_iou(_boxes(true), _boxes(found))
-    rows, columns = linear_sum_assignment(overlaps, maximize=True)
-    return {int(r): int(c) for r, c in zip(rows, columns, strict=True) if overlaps[r, c] > human_iou}
+    overlaps = inclusive_iou(_boxes(true), _boxes(predicted))
+    true_indices, indices = linear_sum_assignment(overlaps, maximize=True)
+    return {int(t): int(p) for t, p in zip(true_indices, indices, strict=True) if overlaps[t, p] > human_iou}
 
 
-def _boxes(rows: Sequence[Any]) -> NDArray[np.float64]:
-    return np.asarray(rows, np.float64).reshape(-1, 4)
+def _boxes(boxes: Sequence[Any]) -> NDArray[np.float64]:
+    return np.asarray(boxes, np.float64).reshape(-1, 4)
 
 
 def inclusive_iou(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float32]:
-    """IoU of boxes (N, 4) and (M, 4) xyxy whose last pixels count: (N, M) float32, -1 where they do not overlap."""
+    """Compute the IoU of boxes (N, 4) and (M, 4) xyxy, last pixels included: (N, M) float32, -1 without overlap."""
     return _iou(a[:, None], b[None])
 
 
 def paired_iou(a: Sequence[Any], b: Sequence[Any]) -> NDArray[np.float32]:
-    """The same of N boxes and the N boxes beside them: (N,) float32."""
+    """Compute the `inclusive_iou` of N boxes with N other boxes, pair by pair: (N,) float32."""
     return _iou(_boxes(a), _boxes(b))
 
 
 def _iou(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float32]:
-    """The same of boxes (..., 4) that broadcast to each other."""
+    """Compute the IoU of boxes (..., 4) that broadcast to each other, as `inclusive_iou`."""
     sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]) + 1  # (..., 2)
     shared = sides.prod(axis=-1)
     areas = (a[..., 2:] - a[..., :2] + 1).prod(axis=-1) + (b[..., 2:] - b[..., :2] + 1).prod(axis=-1)

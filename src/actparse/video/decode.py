@@ -1,7 +1,7 @@
-"""Reading video: upright RGB frames with their presentation times, one after the other, in constant memory.
+"""Video decoding: upright RGB frames with their presentation times, one after the other, in constant memory.
 
-FFmpeg (through PyAV) does the reading; rotation comes from the container's display matrix, time from each frame's own
-stamp, never from a frame's number and a rate.
+FFmpeg decodes (through PyAV). The rotation comes from the container's display matrix, and the time from each frame's
+time stamp, never from the frame's index and a rate.
 """
 
 from __future__ import annotations
@@ -23,36 +23,36 @@ from actparse.core.structures import VideoInfo
 from actparse.video.yuv import Matrix, Yuv420, frame_to_yuv, matrix_of
 
 TimeRange = tuple[float | None, float | None]
-ATTACHED_PICTURE = 0x0400  # FFmpeg's AV_DISPOSITION_ATTACHED_PIC: an album cover is no video
+ATTACHED_PICTURE = 0x0400  # FFmpeg's AV_DISPOSITION_ATTACHED_PIC: an album cover is not a video
 
-UNSTAMPED = ("avi",)  # the format has a rate alone; FFmpeg's stamps are in the order of coding, not of showing
-DIGITS = 6  # of a time in seconds: a frame shown at 0.3 s is at 0.3, whatever the stream's time base and start
+UNSTAMPED = ("avi",)  # formats with a rate only: FFmpeg's time stamps follow the coding order, not the presentation
+DIGITS = 6  # decimals of a time in seconds, so that 0.3 s is 0.3 for any time base and start of the stream
 
 
 class DecodedFrame:
-    """One frame: its number in the file, from 0; when it is shown, in seconds; its upright picture."""
+    """One frame: its index in the file, from 0; its presentation time in seconds; its upright picture."""
 
     def __init__(self, index: int, time_seconds: float, picture: NDArray[np.uint8] | UprightPicture) -> None:
-        """`picture`: (H, W, 3) uint8 RGB, or what gives it when it is first asked for."""
+        """Store the frame; `picture` is (H, W, 3) uint8 RGB, or an object that converts to it on first use."""
         self.index, self.time_seconds = index, time_seconds
         self._picture = picture
 
     @cached_property
     def image(self) -> NDArray[np.uint8]:
-        """(H, W, 3) uint8 RGB; converted when it is first asked for."""
+        """The picture, (H, W, 3) uint8 RGB; converted on first use."""
         return self._picture.image() if isinstance(self._picture, UprightPicture) else self._picture
 
     def yuv(self) -> Yuv420:
-        """The picture as it is coded, which saves the way over RGB; only frames of a `VideoReader` have it."""
+        """Return the picture in YUV as coded, without a conversion to RGB; only for frames of a `VideoReader`."""
         assert isinstance(self._picture, UprightPicture)
         return self._picture.yuv()
 
 
 def parse_time_range(text: str) -> TimeRange:
-    """Read "START:END" in seconds; either side may be empty.
+    """Parse "START:END" in seconds; either side may be empty.
 
     Raises:
-        ConfigError: a side is no number, the start is negative, or the end not after the start.
+        ConfigError: a side is not a number, the start is negative, or the end is not after the start.
     """
     start_text, colon, end_text = text.partition(":")
     try:
@@ -68,30 +68,31 @@ def parse_time_range(text: str) -> TimeRange:
 
 
 def probe(path: str | Path, *, time_range: TimeRange | None = None) -> VideoInfo:
-    """What the container says of a video; packets are counted, only one frame is decoded.
+    """Return the properties of a video from its container; packets are counted, only one frame is decoded.
 
     Args:
         path: the file.
         time_range: (start, end) in seconds; `num_frames` and `duration_seconds` are those within it.
 
     Raises:
-        VideoError: the file is missing, is no video, or holds no frame that can be decoded.
+        VideoError: the file is missing, is not a video, or has no frame that can be decoded.
     """
     with read_frames(path) as reader:
-        first = next(iter(reader))  # a reader without any frame has raised
+        first = next(iter(reader))  # a reader without any frame raises
         rotation = reader.info.rotation_degrees
     times = frame_times(path)
     frame_seconds = _frame_seconds(times)
-    kept = times[_within(times, time_range)]
-    duration = len(kept) * frame_seconds if len(kept) < 2 else float(kept[-1] - kept[0]) + frame_seconds
+    in_range = times[_within(times, time_range)]
+    num_frames = len(in_range)
+    duration = num_frames * frame_seconds if num_frames < 2 else float(in_range[-1] - in_range[0]) + frame_seconds
     height, width = first.image.shape[:2]
     return VideoInfo(
         path=str(path),
         width=width,
         height=height,
-        num_frames=len(kept),
+        num_frames=num_frames,
         duration_seconds=duration,
-        mean_fps=len(kept) / duration if duration > 0 else 0.0,
+        mean_fps=num_frames / duration if duration > 0 else 0.0,
         rotation_degrees=rotation,
         has_audio=reader.info.has_audio,
     )
@@ -103,15 +104,15 @@ def _within(times: NDArray[np.float64], time_range: TimeRange | None) -> NDArray
 
 
 def _frame_seconds(times: NDArray[np.float64]) -> float:
-    """How long the last frame is taken to last: the median distance of two frames."""
+    """Return the assumed duration of the last frame: the median time between two frames."""
     return float(np.median(np.diff(times))) if len(times) > 1 else 0.0
 
 
 def frame_times(path: str | Path) -> NDArray[np.float64]:
-    """Presentation times of all frames (N,), seconds, ascending, from 0 on; packets are counted, nothing is decoded.
+    """Return the presentation times of all frames (N,), in seconds, ascending from 0, without decoding.
 
     Raises:
-        VideoError: the file is missing or is no video.
+        VideoError: the file is missing or is not a video.
     """
     path, stamps = Path(path), list[float]()
     with open_container(path) as container:
@@ -121,7 +122,7 @@ def frame_times(path: str | Path) -> NDArray[np.float64]:
                 if packet.size:
                     stamps.append(np.nan if packet.pts is None else float(packet.pts * packet.time_base))
         except av.FFmpegError:
-            pass  # a damaged end: what was counted so far is what can be decoded
+            pass  # a damaged end: the packets counted so far are those that can be decoded
         even = np.asarray(np.arange(max(len(stamps), 1)) * nominal_step(stream), np.float64)
     times = np.asarray(stamps, np.float64)
     if not len(times) or np.isnan(times).any():
@@ -130,7 +131,7 @@ def frame_times(path: str | Path) -> NDArray[np.float64]:
 
 
 def nominal_step(stream: VideoStream) -> float:
-    """Seconds from one frame to the next by the declared rate, for frames without a stamp; 1/25 where there is none."""
+    """Return the seconds between frames at the declared rate, for frames without a time stamp; 1/25 without a rate."""
     rate = stream.guessed_rate or stream.average_rate
     return float(1 / rate) if rate else 0.04
 
@@ -141,27 +142,27 @@ def read_frames(path: str | Path, *, time_range: TimeRange | None = None, stride
     Args:
         path: a file of any container and codec that FFmpeg reads; an image is a video of one frame.
         time_range: (start, end) in seconds of presentation time; None on either side leaves it open.
-        stride: every so many frames, counted from the file's first one.
+        stride: return every `stride`-th frame, counted from the file's first frame.
 
     Raises:
-        VideoError: the file is missing or is no video.
+        VideoError: the file is missing or is not a video.
         ConfigError: `stride` is less than 1.
     """
     return VideoReader(Path(path), time_range, stride)
 
 
 class FrameClock:
-    """Turns the frames' own stamps into times that start at 0 and never go back."""
+    """Converts the frames' time stamps to times that start at 0 and never decrease."""
 
     def __init__(self, step: float, *, stamped: bool) -> None:
-        self.step = step  # seconds, between the last two frames whose stamps differ
-        self.stamped = stamped  # or a constant rate of one frame per step
-        self.last: float | None = None  # the last frame's time, seconds
-        self.stamp = 0.0  # the last frame's own stamp, seconds
+        self.step = step  # seconds between the last two frames with different time stamps
+        self.stamped = stamped  # False: use a constant rate of one frame per step
+        self.last: float | None = None  # time of the last frame, seconds
+        self.stamp = 0.0  # time stamp of the last frame, seconds
         self._origin = 0.0
 
     def read(self, frame: av.VideoFrame) -> float:
-        """The frame's time, seconds; a missing stamp, or one that jumps back, goes on at the step before."""
+        """Return the frame's time in seconds; if the stamp is missing or decreases, continue with the previous step."""
         self.stamp = float(frame.time) if self.stamped and frame.time is not None else self.stamp + self.step
         if self.last is None:
             self._origin = self.stamp
@@ -175,18 +176,18 @@ class FrameClock:
 
 
 class UprightImages:
-    """Turns decoded frames into upright images, all of the first one's size."""
+    """Converts decoded frames to upright images, all of the first frame's size."""
 
     def __init__(self) -> None:
         self.rotation_degrees = 0
-        self.size: tuple[int, int] | None = None  # (height, width) of the images; None before the first
-        self.size_changed = False  # a later frame was of another size
+        self.size: tuple[int, int] | None = None  # (height, width) of the images; None before the first frame
+        self.size_changed = False  # whether a later frame had another size
         self._coded_size: tuple[int, int] | None = None  # (height, width) of the first frame, before rotation
         self._matrix: Matrix = "bt601"  # of the first frame
-        self._to_rgb, self._to_yuv = VideoReformatter(), VideoReformatter()  # one for all: setting up takes long
+        self._to_rgb, self._to_yuv = VideoReformatter(), VideoReformatter()  # shared by all frames: the set-up is slow
 
     def picture(self, frame: av.VideoFrame) -> UprightPicture:
-        """The frame, to be converted later."""
+        """Return the frame as a picture that is converted later."""
         coded_size = (frame.height, frame.width)
         if self._coded_size is None:
             self._coded_size, self._matrix = coded_size, matrix_of(frame)
@@ -196,17 +197,17 @@ class UprightImages:
         return UprightPicture(self, frame)
 
     def image(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
-        """The frame as (H, W, 3) uint8 RGB."""
+        """Convert the frame to (H, W, 3) uint8 RGB."""
         return self.picture(frame).image()
 
     def rgb_of(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
-        """A frame that `picture` has had, as (H, W, 3) uint8 RGB."""
+        """Convert a frame that was passed to `picture` to (H, W, 3) uint8 RGB."""
         assert self._coded_size is not None
         height, width = self._coded_size
         return self._upright(np.asarray(self._to_rgb.reformat(frame, width, height, format="rgb24").to_ndarray()))
 
     def yuv_of(self, frame: av.VideoFrame) -> Yuv420:
-        """A frame that `picture` has had, as it is coded or nearly so; it must not be changed in place."""
+        """Convert a frame that was passed to `picture` to YUV, often without a copy; do not change it in place."""
         assert self._coded_size is not None
         coded = frame_to_yuv(frame, self._to_yuv, size=self._coded_size, matrix=self._matrix)
         return coded.changed(self._upright) if self.rotation_degrees else coded
@@ -217,22 +218,22 @@ class UprightImages:
 
 
 class UprightPicture:
-    """A decoded frame that becomes an image only where somebody looks at it."""
+    """A decoded frame that is converted to an image only on demand."""
 
     def __init__(self, images: UprightImages, frame: av.VideoFrame) -> None:
         self._images, self._frame = images, frame
 
     def image(self) -> NDArray[np.uint8]:
-        """(H, W, 3) uint8 RGB."""
+        """Convert the frame to (H, W, 3) uint8 RGB."""
         return self._images.rgb_of(self._frame)
 
     def yuv(self) -> Yuv420:
-        """As it is coded; it must not be changed in place."""
+        """Convert the frame to YUV, without a copy if possible; do not change it in place."""
         return self._images.yuv_of(self._frame)
 
 
 class VideoReader:
-    """Frames of one pass over a video. `info` and `warnings` are complete when the pass is over."""
+    """The frames of a video, for one pass. `info` and `warnings` are complete after the pass."""
 
     def __init__(self, path: Path, time_range: TimeRange | None, stride: int) -> None:
         if stride < 1:
@@ -253,7 +254,7 @@ class VideoReader:
 
     @property
     def info(self) -> VideoInfo:
-        """What was read so far: number of frames within the asked time, their span, the upright size."""
+        """Properties of the frames read so far: their number in the time range, their duration, the upright size."""
         times = np.asarray(self._times)
         duration = float(times[-1] - times[0]) + _frame_seconds(times) if len(times) else 0.0
         height, width = self._images.size or (self._stream.height, self._stream.width)
@@ -279,14 +280,16 @@ class VideoReader:
             if index % self._stride == 0:
                 yield DecodedFrame(index, time_seconds, self._images.picture(frame))
         if self._images.size_changed:
-            self.warnings.append(f"{self.path}: the frames' size changes on the way; all are brought to the first's")
+            self.warnings.append(
+                f"{self.path}: the frame size changes; all frames are resized to the first frame's size"
+            )
         self.close()
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
-        """All frames that decode; packets that do not are left out, with a warning at the end.
+        """Yield all frames that can be decoded; skip damaged packets, with a warning at the end.
 
         Raises:
-            VideoError: not one frame decodes, or the reader is closed.
+            VideoError: no frame can be decoded, or the reader is closed.
         """
         num_frames = 0
         failures: list[str] = []
@@ -315,7 +318,7 @@ class VideoReader:
             failures.append(_reason(error))
 
     def _warn_of_cut(self, num_frames: int) -> None:
-        """Warn where the file declares a later end than that of its last frame."""
+        """Warn if the declared duration is longer than the time of the last frame."""
         stream, container = self._stream, self._container
         declared = 0.0
         if stream.duration is not None and stream.time_base is not None:
@@ -332,7 +335,7 @@ class VideoReader:
             raise VideoError(f"{self.path}: needs a new reader for another pass, got one that is closed")
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._open = False
         self._container.close()
 
@@ -344,10 +347,10 @@ class VideoReader:
 
 
 def open_container(path: Path) -> InputContainer:
-    """Open a file for reading, whatever it holds.
+    """Open a media file for reading.
 
     Raises:
-        VideoError: it is missing, empty, a folder, text, or nothing that FFmpeg knows.
+        VideoError: it is missing, empty, a folder, text, or in a format that FFmpeg does not support.
     """
     try:
         is_file, size = path.is_file(), path.stat().st_size
@@ -360,20 +363,20 @@ def open_container(path: Path) -> InputContainer:
     if size == 0:
         raise VideoError(f"{path}: needs a video file, got an empty file")
     try:
-        container = av.open(f"file:{path}", metadata_errors="ignore")  # "file:", lest a:b.mp4 be taken for a URL
+        container = av.open(f"file:{path}", metadata_errors="ignore")  # "file:", so that a:b.mp4 is not taken for a URL
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(f"{path}: needs a video file, got: {_reason(error)}") from None
-    if container.format.name == "tty":  # FFmpeg would draw the text on a terminal of its own
+    if container.format.name == "tty":  # FFmpeg would render the text as video
         container.close()
         raise VideoError(f"{path}: needs a video file, got text")
     return container
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:
-    """The first stream of moving pictures.
+    """Return the first video stream that is not a cover picture.
 
     Raises:
-        VideoError: there is none; the container is closed then.
+        VideoError: there is none; the container is then closed.
     """
     for stream in container.streams.video:
         if not int(stream.disposition) & ATTACHED_PICTURE and stream.codec_context is not None:

@@ -1,4 +1,4 @@
-"""Writing video: H.264 that browsers play, with the given presentation times and the source's sound."""
+"""Video encoding: H.264 that browsers play, with given presentation times and the source's sound."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ from actparse.core.files import written_beside
 from actparse.video.decode import TimeRange, open_container
 from actparse.video.yuv import BT601_TAG, BT709_TAG, LIMITED_RANGE, Matrix, Yuv420, yuv_to_frame
 
-TIME_BASE = Fraction(1, 90_000)  # of the presentation times; fine enough for any frame rate
-
-
-AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # Hz, that every player knows
+TIME_BASE = Fraction(1, 90_000)  # seconds, unit of the presentation times; fine enough for any frame rate
+AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # Hz, rates that every player supports
 SMALL = {"preset": "veryfast"}
-FAST = {"preset": "ultrafast", "x264-params": "cabac=1:deblock=0,0"}  # a third of the time, twice the size, as good
+FAST = {
+    "preset": "ultrafast",
+    "x264-params": "cabac=1:deblock=0,0",
+}  # a third of the time and twice the size at equal quality
 
 
 class VideoWriter:
-    """An MP4 file of H.264 (yuv420p, index at the front), whole or not there.
+    """Writes an MP4 file of H.264 (yuv420p, index at the front). An incomplete file is removed.
 
-    Odd sizes are padded to even ones by repeating the last row and column.
+    Odd sizes are padded to even sizes by repeating the last row and column.
     """
 
     def __init__(
@@ -47,13 +48,13 @@ class VideoWriter:
         """Open the file.
 
         Args:
-            path: where the video goes; the folder is made where it is missing.
+            path: the video file; its folder is created if it is missing.
             size: (height, width) of the frames.
             quality: x264's constant rate factor, 0 (lossless) .. 51.
-            fast: code in a third of the time, at about twice the size.
-            matrix: how colours are coded.
-            audio_from: a file whose first sound track is taken over: AAC as it is, any other coded as AAC.
-            time_range: (start, end) in seconds of that file's pictures; its sound is moved so that `start` is at 0.
+            fast: encode in a third of the time, at about twice the size.
+            matrix: colour matrix of the encoded video.
+            audio_from: a file whose first sound track is included: AAC is copied, other formats are encoded as AAC.
+            time_range: (start, end) in seconds of that file's video; its sound is shifted so that `start` is at 0.
 
         Raises:
             VideoError: `audio_from` cannot be read.
@@ -81,14 +82,14 @@ class VideoWriter:
         self._video.pix_fmt = "yuv420p"
         self._video.time_base = TIME_BASE
         coder = self._video.codec_context
-        coder.time_base, coder.color_range = TIME_BASE, LIMITED_RANGE  # stated in the file, or players guess
+        coder.time_base, coder.color_range = TIME_BASE, LIMITED_RANGE  # without these tags, players guess
         coder.colorspace = BT709_TAG if self.matrix == "bt709" else BT601_TAG
 
     def write(self, image: NDArray[np.uint8], time_seconds: float) -> None:
-        """Add a frame (H, W, 3) uint8 RGB, shown from `time_seconds` on; times ascend.
+        """Add a frame (H, W, 3) uint8 RGB, presented at `time_seconds`; times must ascend.
 
         Raises:
-            ShapeError: the frame is not of the file's size.
+            ShapeError: the frame does not have the file's size.
             OutputError: the file cannot be written.
         """
         if image.shape != (*self.size, 3):
@@ -99,10 +100,10 @@ class VideoWriter:
         self._add(av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24"), time_seconds)
 
     def write_yuv(self, picture: Yuv420, time_seconds: float) -> None:
-        """Add a picture of even sides in the file's matrix, as `write` does.
+        """Add a YUV picture with even sides and the file's matrix, as `write` does.
 
         Raises:
-            ShapeError: the picture is not of the file's size, padded to even sides, or of another matrix.
+            ShapeError: the picture does not have the file's size, padded to even sides, or its matrix.
             OutputError: the file cannot be written.
         """
         size = (self.size[0] + self.size[0] % 2, self.size[1] + self.size[1] % 2)
@@ -118,7 +119,7 @@ class VideoWriter:
         self._mux(frame, time_seconds)
 
     def _mux(self, frame: av.VideoFrame | None, time_seconds: float) -> None:
-        """Hand over a frame, or None at the end, and the sound up to its time.
+        """Encode a frame, or None at the end, and write it with the sound up to its time.
 
         Raises:
             OutputError: the file cannot be written.
@@ -137,7 +138,7 @@ class VideoWriter:
             self._give_up(error)
 
     def close(self) -> None:
-        """Finish the file and put it in its place.
+        """Finish the file and move it to its final path.
 
         Raises:
             OutputError: the file cannot be written, or has no frame.
@@ -150,7 +151,7 @@ class VideoWriter:
         self._beside.__exit__(None, None, None)
 
     def _give_up(self, failure: BaseException) -> None:
-        """Remove what was written; what the system refused becomes an error of use, which is raised."""
+        """Remove the incomplete file; raise a system error as an OutputError."""
         if isinstance(failure, av.FFmpegError | OSError):
             failure = OutputError(f"{self.path}: cannot be written: {failure.strerror or failure}")
         if self._sound is not None:
@@ -177,7 +178,7 @@ class VideoWriter:
 
 
 class SourceSound:
-    """The first sound track of a file on its way into another one; none where the file has none."""
+    """Copies the first sound track of a file, if it has one, into another file."""
 
     def __init__(self, path: Path, time_range: TimeRange) -> None:
         self._source = open_container(path)
@@ -186,32 +187,32 @@ class SourceSound:
         pictures = next((s for s in self._source.streams.video if s.start_time is not None), None)
         zero = float(self._source.start_time or 0) / av.time_base
         if pictures is not None and pictures.start_time is not None and pictures.time_base is not None:
-            zero = float(pictures.start_time * pictures.time_base)  # sound may begin before the pictures do
+            zero = float(pictures.start_time * pictures.time_base)  # sound may begin before the video
         self._start = zero + (time_range[0] or 0.0)
         self._end = np.inf if time_range[1] is None else zero + time_range[1]
         self._packets: Iterator[tuple[float, av.Packet[AudioStream]]] = iter(())
         self._next: tuple[float, av.Packet[AudioStream]] | None = None
 
     def join(self, container: OutputContainer) -> None:
-        """Add a track to the file that is written."""
+        """Add the sound track to the output file."""
         track = self._track
         if track is None:
             return
         if track.codec_context.codec.canonical_name == "aac" and track.codec_context.extradata:
-            self._packets = self._copied(track, container.add_stream_from_template(track))
+            self._packets = self._copy_packets(track, container.add_stream_from_template(track))
         else:
-            rate = min(AAC_RATES, key=lambda known: abs(known - track.rate))
+            rate = min(AAC_RATES, key=lambda candidate: abs(candidate - track.rate))
             layout = "mono" if track.codec_context.channels == 1 else "stereo"
-            self._packets = self._coded(track, container.add_stream("aac", rate=rate, layout=layout))
+            self._packets = self._encode_packets(track, container.add_stream("aac", rate=rate, layout=layout))
         self._next = next(self._packets, None)
 
     def packets_until(self, time_seconds: float) -> Iterator[av.Packet[AudioStream]]:
-        """What is heard up to that time and was not handed out yet."""
+        """Yield the remaining packets of sound up to that time."""
         while self._next is not None and self._next[0] <= time_seconds:
             yield self._next[1]
             self._next = next(self._packets, None)
 
-    def _copied(self, track: AudioStream, target: AudioStream) -> Iterator[tuple[float, av.Packet[AudioStream]]]:
+    def _copy_packets(self, track: AudioStream, target: AudioStream) -> Iterator[tuple[float, av.Packet[AudioStream]]]:
         try:
             for packet in self._source.demux(track):
                 if packet.pts is None or packet.time_base is None or packet.pts * packet.time_base < self._start:
@@ -223,19 +224,21 @@ class SourceSound:
                 packet.stream = target
                 yield float(packet.pts * packet.time_base), packet
         except av.FFmpegError:
-            return  # the sound of a damaged end is left out, as its frames are
+            return  # the sound of a damaged end is skipped, as its frames are
 
-    def _coded(self, track: AudioStream, target: AudioStream) -> Iterator[tuple[float, av.Packet[AudioStream]]]:
+    def _encode_packets(
+        self, track: AudioStream, target: AudioStream
+    ) -> Iterator[tuple[float, av.Packet[AudioStream]]]:
         seconds = 0.0
-        for frame in self._decoded(track):
+        for frame in self._decode_frames(track):
             if frame is not None and frame.time is not None:
                 seconds = frame.time - self._start
                 frame.pts, frame.time_base = round(seconds * track.rate), Fraction(1, track.rate)
             for packet in target.encode(frame):
                 yield seconds, packet
 
-    def _decoded(self, track: AudioStream) -> Iterator[av.AudioFrame | None]:
-        """The sound within the time range as far as it decodes, then None."""
+    def _decode_frames(self, track: AudioStream) -> Iterator[av.AudioFrame | None]:
+        """Yield the decoded sound within the time range, then None; stop at damaged sound."""
         try:
             for frame in self._source.decode(track):
                 if frame.time is None or frame.time < self._start:
@@ -248,6 +251,6 @@ class SourceSound:
         yield None
 
     def close(self) -> None:
-        """Let go of the source."""
+        """Close the source."""
         self._packets, self._next = iter(()), None
         self._source.close()

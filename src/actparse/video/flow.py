@@ -1,6 +1,6 @@
-"""TV-L1 optical flow and its 8-bit coding, as the flow networks take it.
+"""TV-L1 optical flow and its 8-bit coding, the input of the flow networks.
 
-Flow is (H, W, 2), x then y, in pixels of the frame it was computed on, from the first frame to the second.
+Flow is (H, W, 2), x then y, from the first frame to the second, in pixels of the frame for which it was computed.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from actparse.core.errors import ConfigError, ShapeError, expect_shape
 Flow = NDArray[np.float32]
 FlowBytes = NDArray[np.uint8]
 Coding = Literal["rounded", "truncated"]
-BOUND = 20.0  # pixels; faster motion is coded as this
+BOUND = 20.0  # pixels; larger motion is clipped
 
 
 @dataclass(frozen=True, kw_only=True)
 class TvL1Config:
-    """Settings of TV-L1; the defaults are OpenCV's, those of the public flow data. `FAST_TVL1` suits small frames."""
+    """Settings of TV-L1. The defaults are OpenCV's, used for the public flow data. `FAST_TVL1` is for small frames."""
 
     tau: float = 0.25  # time step of the solver
-    lambda_: float = 0.15  # weight of the data term; smaller is smoother
+    lambda_: float = 0.15  # weight of the data term; smaller values give smoother flow
     theta: float = 0.3  # tightness between the two halves of the problem
     num_scales: int = 5  # levels of the pyramid
     num_warps: int = 5  # warps at each level
-    epsilon: float = 0.01  # stops the inner loop
-    num_inner: int = 30
-    num_outer: int = 10
-    scale_step: float = 0.8  # from one level to the next
-    short_side: int | None = None  # grey frames are made this small before; None and smaller frames stay
+    epsilon: float = 0.01  # stopping threshold of the inner loop
+    num_inner: int = 30  # iterations of the inner loop
+    num_outer: int = 10  # iterations of the outer loop
+    scale_step: float = 0.8  # ratio of the sizes of two levels
+    short_side: int | None = None  # pixels; larger grey frames are first reduced to it; None: never
 
     def __post_init__(self) -> None:
         for name in ("tau", "lambda_", "theta", "num_scales", "num_warps", "epsilon", "num_inner", "num_outer"):
@@ -51,7 +51,7 @@ FAST_TVL1 = TvL1Config(num_scales=4, num_warps=3, epsilon=0.02, num_inner=10, nu
 
 
 class TvL1:
-    """Flow between grey frames of one size; keeps the solver's buffers, so use one for many frames of one thread."""
+    """Optical flow between grey frames of one size. It reuses the solver's buffers: use one object per thread."""
 
     def __init__(self, config: TvL1Config = DEFAULT_TVL1) -> None:
         self.config = config
@@ -62,13 +62,13 @@ class TvL1:
             nscales=config.num_scales,
             warps=config.num_warps,
             epsilon=config.epsilon,
-            innnerIterations=config.num_inner,  # OpenCV's own spelling
+            innnerIterations=config.num_inner,  # OpenCV spells it this way
             outerIterations=config.num_outer,
             scaleStep=config.scale_step,
         )
 
     def between(self, first: NDArray[np.uint8], second: NDArray[np.uint8]) -> Flow:
-        """Flow (H, W, 2) from grey frame `first` to `second`, each (H, W).
+        """Compute the flow (H, W, 2) from grey frame `first` to `second`, each (H, W).
 
         Raises:
             ShapeError: the frames are not grey or differ in size.
@@ -76,11 +76,11 @@ class TvL1:
         expect_shape("first", first, (None, None))
         expect_shape("second", second, (first.shape[0], first.shape[1]))
         flow = np.zeros((*first.shape, 2), np.float32)  # (H, W, 2), filled by the solver
-        found = self._solver.calc(np.ascontiguousarray(first), np.ascontiguousarray(second), flow)
-        return np.asarray(found, dtype=np.float32)
+        result = self._solver.calc(np.ascontiguousarray(first), np.ascontiguousarray(second), flow)
+        return np.asarray(result, dtype=np.float32)
 
     def along(self, frames: Iterable[NDArray[np.uint8]]) -> Iterator[Flow]:
-        """Flow from each RGB frame (H, W, 3) to the next: N frames give N - 1 fields of the resized frames."""
+        """Yield the flow from each RGB frame (H, W, 3) to the next: N frames give N - 1 fields of resized frames."""
         last: NDArray[np.uint8] | None = None
         for frame in frames:
             grey = to_small_grey(frame, self.config.short_side)
@@ -90,7 +90,7 @@ class TvL1:
 
 
 def to_small_grey(image: NDArray[np.uint8], short_side: int | None) -> NDArray[np.uint8]:
-    """Grey version (H', W') of an RGB image (H, W, 3): grey first, then smaller, never larger. Source: denseflow."""
+    """Convert an RGB image (H, W, 3) to grey, then reduce it to (H', W'); never enlarge it. Source: denseflow."""
     expect_shape("image", image, (None, None, 3))
     grey = np.asarray(cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY), dtype=np.uint8)
     height, width = small_size((grey.shape[0], grey.shape[1]), short_side)
@@ -100,7 +100,7 @@ def to_small_grey(image: NDArray[np.uint8], short_side: int | None) -> NDArray[n
 
 
 def small_size(size: tuple[int, int], short_side: int | None) -> tuple[int, int]:
-    """(height, width) that frames of `size` are brought to before their flow is computed; never larger."""
+    """Return the (height, width) to which frames of `size` are reduced before their flow is computed; never larger."""
     height, width = size
     if short_side is None or min(size) <= short_side:
         return size
@@ -110,9 +110,9 @@ def small_size(size: tuple[int, int], short_side: int | None) -> tuple[int, int]
 
 
 def flow_to_bytes(flow: NDArray[Any], *, coding: Coding = "rounded", bound: float = BOUND) -> FlowBytes:
-    """Code flow of any shape in 8 bits: -bound is 0, +bound is 255.
+    """Encode flow of any shape in 8 bits: -bound becomes 0, +bound becomes 255.
 
-    "rounded" puts no motion at 128, "truncated" at 127; they differ by at most 1.
+    With "rounded" no motion is 128, with "truncated" it is 127; the two differ by at most 1.
 
     Raises:
         ConfigError: `coding` is unknown or `bound` is not greater than 0.
@@ -129,20 +129,23 @@ def flow_to_bytes(flow: NDArray[Any], *, coding: Coding = "rounded", bound: floa
 
 
 def bytes_to_flow(coded: FlowBytes, *, bound: float = BOUND) -> NDArray[np.float64]:
-    """Flow in pixels from its 8-bit coding, of any shape."""
+    """Decode 8-bit flow of any shape to pixels."""
     _expect_bound(bound)
     return coded.astype(np.float64) / 255 * (2 * bound) - bound
 
 
 def mirror_flow(flow: NDArray[Any]) -> NDArray[Any]:
-    """Flow (..., H, W, 2) of the mirrored frames, in pixels: mirrored, and x negated."""
+    """Return the flow (..., H, W, 2) of the mirrored frames, in pixels: mirrored, and x negated."""
     _expect_xy(flow)
     mirrored: NDArray[Any] = flow[..., ::-1, :] * np.array([-1, 1], dtype=flow.dtype)
     return mirrored
 
 
 def mirror_flow_bytes(coded: FlowBytes) -> FlowBytes:
-    """Coded flow (..., H, W, 2) of the mirrored frames: mirrored, x becomes 255 - x; no motion moves by one level."""
+    """Return the 8-bit flow (..., H, W, 2) of the mirrored frames: mirrored, and x becomes 255 - x.
+
+    The value of no motion changes by one level.
+    """
     _expect_xy(coded)
     mirrored = coded[..., ::-1, :].copy()
     mirrored[..., 0] = 255 - mirrored[..., 0]

@@ -1,4 +1,4 @@
-"""A live source: camera, stream or pipe. A thread reads it and keeps the newest frame alone, so that none grows old."""
+"""Live sources: camera, stream or pipe. A thread reads the source and keeps only the newest frame."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from actparse.core.errors import ConfigError, VideoError
 from actparse.video.decode import DecodedFrame, FrameClock, UprightImages, nominal_step, video_stream
 
 CAMERA_FORMATS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}  # FFmpeg's names
-UNSTAMPED = ("mpjpeg", "mjpeg", "h264", "hevc")  # the stream holds no times; those of arrival count
-OPTIONS = {  # FFmpeg's: nothing is held back to look at it longer
+UNSTAMPED = ("mpjpeg", "mjpeg", "h264", "hevc")  # streams without time stamps; the arrival times are used
+OPTIONS = {  # FFmpeg's options for low delay
     "flags": "low_delay",
     "analyzeduration": "1000000",  # microseconds
     "rtsp_transport": "tcp",
 }
-JOIN_SECONDS = 2.0  # for the reading thread to end
-POLL_SECONDS = 0.2  # between two looks for an interrupt
+JOIN_SECONDS = 2.0  # time limit for the reading thread to end
+POLL_SECONDS = 0.2  # time between two checks for an interrupt
 
 
 @dataclass(frozen=True)
 class LiveFrame:
-    """A frame and when it was there, seconds of `time.monotonic()`; `frame.index` counts all frames of the source."""
+    """A frame and its arrival time; `frame.index` counts all frames of the source."""
 
     frame: DecodedFrame
-    arrival_seconds: float
+    arrival_seconds: float  # of `time.monotonic()`
 
 
 class LiveReader:
-    """The newest frames of a source: `with LiveReader("rtsp://...") as frames: for frame in frames: ...`.
+    """Reads the newest frames of a source: `with LiveReader("rtsp://...") as frames: for frame in frames: ...`.
 
-    One in `stride` frames is offered; one that is not taken before the next is offered is dropped, and counted.
+    Every `stride`-th frame is offered. If it is not taken before the next one is offered, it is dropped and counted.
     """
 
     def __init__(self, source: str, *, stride: int = 5, timeout_seconds: float = 10.0) -> None:
@@ -48,12 +48,12 @@ class LiveReader:
         Args:
             source: a camera's number or /dev/video0, an address (rtsp://, http://, udp://, tcp://, ...), "-" for
                 standard input, or a file, which is read no faster than it plays.
-            stride: one in so many frames is offered.
-            timeout_seconds: without a frame, after which the source counts as gone.
+            stride: every `stride`-th frame is offered.
+            timeout_seconds: time without a frame after which the source counts as lost.
 
         Raises:
             ConfigError: a number is out of its range.
-            VideoError: the source cannot be opened or holds no video.
+            VideoError: the source cannot be opened or has no video.
         """
         if stride < 1:
             raise ConfigError(f"stride must be at least 1, got {stride}")
@@ -64,7 +64,7 @@ class LiveReader:
         self._is_paced = Path(source).is_file()
         self._container = _open(source, timeout_seconds)
         self._stream = video_stream(self._container, Path(source))
-        self._stream.thread_type = "SLICE"  # threads over frames would hold some back
+        self._stream.thread_type = "SLICE"  # threads over frames would delay some of them
         self._newest: LiveFrame | None = None
         self._failure: str | None = None
         self._is_over = False
@@ -93,8 +93,8 @@ class LiveReader:
     def _offer_all(self) -> None:
         images, start = UprightImages(), time.monotonic()
         clock = FrameClock(nominal_step(self._stream), stamped=self._container.format.name not in UNSTAMPED)
-        for index, coded in enumerate(self._container.decode(self._stream)):
-            seconds = clock.read(coded) if clock.stamped else time.monotonic() - start
+        for index, frame in enumerate(self._container.decode(self._stream)):
+            seconds = clock.read(frame) if clock.stamped else time.monotonic() - start
             if self._is_paced:
                 start = time.monotonic() if index == 0 else start
                 self._stop.wait(max(0.0, start + seconds - time.monotonic()))
@@ -102,7 +102,7 @@ class LiveReader:
                 return
             self.num_read += 1
             if index % self._stride == 0:
-                self._offer(LiveFrame(DecodedFrame(index, seconds, images.image(coded)), time.monotonic()))
+                self._offer(LiveFrame(DecodedFrame(index, seconds, images.image(frame)), time.monotonic()))
 
     def _offer(self, frame: LiveFrame) -> None:
         with self._changed:
@@ -111,15 +111,15 @@ class LiveReader:
             self._changed.notify()
 
     def __iter__(self) -> Iterator[LiveFrame]:
-        """The newest frame, then the newest after it, until the source ends.
+        """Yield the newest frame each time, until the source ends.
 
         Raises:
-            VideoError: not one frame came, or reading failed on the way.
+            VideoError: no frame arrived, or reading failed.
         """
         while True:
             with self._changed:
                 while self._newest is None and not self._is_over:
-                    self._changed.wait(POLL_SECONDS)  # a wait without an end cannot be interrupted everywhere
+                    self._changed.wait(POLL_SECONDS)  # an unlimited wait cannot be interrupted on every system
                 frame, self._newest = self._newest, None
             if frame is None:
                 break
@@ -135,7 +135,7 @@ class LiveReader:
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self._stop.set()
-        self._thread.join(JOIN_SECONDS)  # a source that says nothing is left to the end of the process
+        self._thread.join(JOIN_SECONDS)  # the thread of a silent source ends with the process
 
 
 def _open(source: str, timeout_seconds: float) -> InputContainer:
@@ -150,7 +150,7 @@ def _open(source: str, timeout_seconds: float) -> InputContainer:
 
 
 def _url_and_format(source: str) -> tuple[str, str | None]:
-    """What FFmpeg calls the source, and the format where that has to be said."""
+    """Return FFmpeg's URL of the source, and its format name if FFmpeg needs it."""
     camera = CAMERA_FORMATS.get(sys.platform, "v4l2")
     if source.isdigit():
         return (f"/dev/video{source}" if camera == "v4l2" else source), camera
@@ -162,4 +162,4 @@ def _url_and_format(source: str) -> tuple[str, str | None]:
         return source, None
     if not Path(source).exists():
         raise VideoError(f"{source}: needs a camera's number, an address with ://, - or a file, got none of them")
-    return f"file:{source}", None  # "file:", lest a:b.mp4 be taken for an address
+    return f"file:{source}", None  # "file:", so that a:b.mp4 is not taken for an address

@@ -1,4 +1,4 @@
-"""A clean copy of a video that every browser plays: taken over as it is where that is possible, else coded anew."""
+"""Copy of a video that every browser plays: its packets are copied if possible, else it is encoded again."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ from actparse.video.decode import UNSTAMPED, TimeRange, open_container, read_fra
 from actparse.video.encode import SourceSound, VideoWriter
 from actparse.video.yuv import Yuv420
 
-PLAYED_FORMATS = ("yuv420p", "yuvj420p")  # of H.264's pixels; browsers decode no others everywhere
-MAX_SIDE = 1280  # pixels, of a video that has to be coded anew
-QUALITY = 25  # x264's constant rate factor of such a video
+PLAYED_FORMATS = ("yuv420p", "yuvj420p")  # pixel formats of H.264 that all browsers decode
+MAX_SIDE = 1280  # pixels, longest side of a video that is encoded again
+QUALITY = 25  # x264's constant rate factor for such a video
 
 
 def write_playable(source: Path, out: Path, *, info: VideoInfo, time_range: TimeRange | None = None) -> None:
-    """Write an MP4 file of H.264 with the index at the front, whose first frame is shown at 0.
+    """Write an MP4 file of H.264 with the index at the front, whose first frame has the time 0.
 
-    The source's packets are taken over where they are H.264 that browsers play, upright, and as many as the frames
-    that `info` counts; any other source, and a stretch of one, is coded anew.
+    The source's packets are copied if they are H.264 that browsers play, upright, and as many as the frames counted by
+    `info`. Any other source, or a time range of a source, is encoded again.
 
     Args:
         source: the video; its presentation times and its sound are kept.
-        out: an MP4 file, whole or not there.
-        info: what a pass over the source within `time_range` found.
+        out: the MP4 file; an incomplete file is removed.
+        info: properties of the source, counted in a pass over `time_range`.
         time_range: (start, end) in seconds.
 
     Raises:
         VideoError: the source cannot be read, or has no frame in the range.
         OutputError: `out` cannot be written.
     """
-    stamps = _stamps_to_keep(source, info)
+    stamps = _copyable_stamps(source, info)
     if stamps is None:
         _encode(source, out, time_range)
     else:
-        _take_over(source, out, stamps - stamps.min())
+        _copy_packets(source, out, stamps - stamps.min())
 
 
-def _stamps_to_keep(source: Path, info: VideoInfo) -> NDArray[np.int64] | None:
-    """The presentation stamps (N,) of a video whose packets can be taken over as they are, in the order of coding."""
+def _copyable_stamps(source: Path, info: VideoInfo) -> NDArray[np.int64] | None:
+    """Return the presentation stamps (N,) in coding order if the packets can be copied unchanged, else None."""
     if info.rotation_degrees:
         return None
     stamps: list[int] = []
@@ -58,14 +58,14 @@ def _stamps_to_keep(source: Path, info: VideoInfo) -> NDArray[np.int64] | None:
         try:
             for packet in container.demux(stream):
                 if not packet.size:
-                    continue  # the mark of the end
+                    continue  # the end marker
                 if packet.pts is None or packet.is_corrupt or packet.is_discard or not (stamps or packet.is_keyframe):
                     return None
                 stamps.append(packet.pts)
         except av.FFmpegError:
             return None
-    whole = len(stamps) == info.num_frames == len(set(stamps))
-    return np.array(stamps) if whole else None
+    is_complete = len(stamps) == info.num_frames == len(set(stamps))
+    return np.array(stamps) if is_complete else None
 
 
 def _is_played(stream: VideoStream) -> bool:
@@ -73,9 +73,9 @@ def _is_played(stream: VideoStream) -> bool:
     return coder.codec.canonical_name == "h264" and coder.pix_fmt in PLAYED_FORMATS and bool(coder.extradata)
 
 
-def _take_over(source: Path, out: Path, shown: NDArray[np.int64]) -> None:
-    """Copy the packets of the pictures, with their new presentation stamps (N,), and the sound."""
-    decoded = _decoding_stamps(shown)
+def _copy_packets(source: Path, out: Path, stamps: NDArray[np.int64]) -> None:
+    """Copy the video packets, with their new presentation stamps (N,), and the sound."""
+    decoding_stamps = _decoding_stamps(stamps)
     sound = SourceSound(source, (None, None))
     try:
         with written_beside(out) as beside, open_container(source) as container:
@@ -84,7 +84,7 @@ def _take_over(source: Path, out: Path, shown: NDArray[np.int64]) -> None:
                 pictures = target.add_stream_from_template(stream)
                 sound.join(target)
                 packets = (packet for packet in container.demux(stream) if packet.size)
-                for packet, pts, dts in zip(packets, shown.tolist(), decoded.tolist(), strict=True):
+                for packet, pts, dts in zip(packets, stamps.tolist(), decoding_stamps.tolist(), strict=True):
                     packet.pts, packet.dts, packet.stream = pts, dts, pictures
                     target.mux(list(sound.packets_until(float(dts * packet.time_base))))
                     target.mux(packet)
@@ -95,10 +95,10 @@ def _take_over(source: Path, out: Path, shown: NDArray[np.int64]) -> None:
         sound.close()
 
 
-def _decoding_stamps(shown: NDArray[np.int64]) -> NDArray[np.int64]:
-    """When each packet is decoded: ascending, never after it is shown. Some containers, Matroska first, do not say."""
-    ordered = np.sort(shown)
-    return np.asarray(ordered - (ordered - shown).max(), np.int64)
+def _decoding_stamps(stamps: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return decoding stamps: ascending, never after presentation. Some containers, such as Matroska, have none."""
+    ordered = np.sort(stamps)
+    return np.asarray(ordered - (ordered - stamps).max(), np.int64)
 
 
 def _encode(source: Path, out: Path, time_range: TimeRange | None) -> None:
@@ -109,23 +109,23 @@ def _encode(source: Path, out: Path, time_range: TimeRange | None) -> None:
             raise VideoError(f"{source}: needs at least one frame in the asked time, got none")
         picture = first.yuv()
         size, matrix = played_size(picture.size), picture.matrix
-        heard = (first.time_seconds, time_range[1] if time_range else None)
+        sound_range = (first.time_seconds, time_range[1] if time_range else None)
         with VideoWriter(
-            out, size=size, quality=QUALITY, fast=True, matrix=matrix, audio_from=source, time_range=heard
+            out, size=size, quality=QUALITY, fast=True, matrix=matrix, audio_from=source, time_range=sound_range
         ) as writer:
             for frame in chain([first], frames):
                 writer.write_yuv(_resized(frame.yuv(), size), frame.time_seconds - first.time_seconds)
 
 
 def played_size(size: tuple[int, int]) -> tuple[int, int]:
-    """(height, width) of the copy of a video of that size: even, the longer side at most MAX_SIDE."""
+    """Return the (height, width) of the copy of a video of that size: even, the longer side at most MAX_SIDE."""
     shrink = min(1.0, MAX_SIDE / max(size))
     height, width = (max(2, 2 * round(side * shrink / 2)) for side in size)
     return height, width
 
 
 def _resized(picture: Yuv420, size: tuple[int, int]) -> Yuv420:
-    """The picture in another, even, (height, width)."""
+    """Resize the picture to an even (height, width)."""
     if picture.size == size:
         return picture
     sides = [(size[1] // divisor, size[0] // divisor) for divisor in (1, 2, 2)]

@@ -1,6 +1,6 @@
-"""Which frames a clip takes from a video: the test rules of both public generations, and the training rule."""
+"""Sampling of a clip's frames from a video: the test rules of both mmaction2 generations, and the training rule."""
 
-# ruff: noqa: PT028  (the function with the name `test_` is no test)
+# ruff: noqa: PT028  (the function with the name `test_` is not a test)
 from __future__ import annotations
 
 from typing import Any, Literal
@@ -25,26 +25,27 @@ def test_clip_indices(
     start_index: int = 0,
     twice: bool = False,
 ) -> NDArray[np.int64]:
-    """Frames of `num_clips` clips spread evenly over a video.
+    """Return the frame indices of `num_clips` clips spread evenly over a video.
 
     Args:
         num_frames: frames in the video, at least 1.
         clip_len: frames in a clip.
         interval: video frames from one frame of a clip to the next.
-        num_clips: clips to take.
-        rule: "legacy" centres each clip in its stretch of the video; "current" runs from the first frame to the last.
-            They agree for clips of one frame.
-        out_of_bound: what follows the last frame: the first one again, or the clip's last frame inside the video.
-        start_index: number of the video's first frame.
-        twice: also take the clips that start at the head of each stretch.
+        num_clips: number of clips.
+        rule: "legacy" centres each clip in its interval of the video; "current" spreads the clips from the first frame
+            to the last. The rules agree for clips of one frame.
+        out_of_bound: what follows the last frame: "loop" starts at the first frame again, "repeat_last" repeats the
+            clip's last frame inside the video.
+        start_index: index of the video's first frame.
+        twice: also sample the clips that start at the beginning of each interval.
 
     Returns:
-        (num_clips, clip_len); with `twice` (2 * num_clips, clip_len), save for legacy clips longer than the video.
+        (num_clips, clip_len); with `twice` (2 * num_clips, clip_len), except for legacy clips longer than the video.
 
     Raises:
-        ConfigError: a count is less than 1, or `twice` is asked of one "current" clip of several frames.
+        ConfigError: a count is less than 1, or `twice` is used with one "current" clip of several frames.
 
-    Source: SampleFrames of mmaction2, branch 0.x (in force when the paper was written) and 1.x.
+    Source: SampleFrames of mmaction2, branch 0.x (current when the paper was written) and 1.x.
     """
     _expect_counts(num_frames=num_frames, clip_len=clip_len, interval=interval, num_clips=num_clips)
     if rule == "legacy":
@@ -59,25 +60,25 @@ def test_clip_indices(
 def train_clip_offsets(
     num_frames: int, clip_len: int, interval: int, num_clips: int, *, rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """First frames (num_clips,) of random clips, one from each equal stretch of the video, in order.
+    """Return the first frames (num_clips,) of random clips, one from each equal interval of the video, in order.
 
-    A video too short for that gives sorted random places, even steps, or, when shorter than a clip, zeros.
+    If the video is too short for that: sorted random positions, even steps or, if it is shorter than a clip, zeros.
 
     Raises:
         ConfigError: a count is less than 1.
 
-    Source: SampleFrames of mmaction2, the same in both generations.
+    Source: SampleFrames of mmaction2, equal in both generations.
     """
     _expect_counts(num_frames=num_frames, clip_len=clip_len, interval=interval, num_clips=num_clips)
     span = clip_len * interval
-    free = num_frames - span + 1  # places where a clip can start
-    stretch = free // num_clips
+    free = num_frames - span + 1  # positions where a clip can start
+    interval_len = free // num_clips
     steps = np.arange(num_clips)  # (C,)
-    if stretch > 0:
-        return np.asarray(steps * stretch + rng.integers(stretch, size=num_clips), dtype=np.int64)
+    if interval_len > 0:
+        return np.asarray(steps * interval_len + rng.integers(interval_len, size=num_clips), dtype=np.int64)
     if num_frames > max(num_clips, span):
         return np.sort(rng.integers(free, size=num_clips))
-    if stretch == 0:
+    if interval_len == 0:
         return np.around(steps * (free / num_clips)).astype(np.int64)
     return np.zeros(num_clips, dtype=np.int64)
 
@@ -91,7 +92,9 @@ def clip_indices(
     out_of_bound: OutOfBound = "loop",
     start_index: int = 0,
 ) -> NDArray[np.int64]:
-    """Frames (N, clip_len) of the clips that start at `offsets` (N,); places past the video as in `test_clip_indices`.
+    """Return the frame indices (N, clip_len) of the clips that start at `offsets` (N,).
+
+    `out_of_bound` and `start_index` are as in `test_clip_indices`.
 
     Raises:
         ConfigError: `out_of_bound` is unknown.
@@ -111,16 +114,16 @@ def clip_indices(
 def _legacy_offsets(num_frames: int, span: int, num_clips: int, twice: bool) -> NDArray[np.int64]:
     if num_frames < span:
         return np.zeros(num_clips, dtype=np.int64)
-    stretch = (num_frames - span + 1) / num_clips
-    heads = np.arange(num_clips) * stretch  # (C,)
-    return _truncated(heads + stretch / 2, heads, twice)
+    interval_len = (num_frames - span + 1) / num_clips
+    starts = np.arange(num_clips) * interval_len  # (C,)
+    return _truncated(starts + interval_len / 2, starts, twice)
 
 
 def _current_offsets(num_frames: int, clip_len: int, interval: int, num_clips: int, twice: bool) -> NDArray[np.int64]:
     if clip_len == 1:
-        stretch = num_frames / num_clips
-        heads = np.arange(num_clips) * stretch  # (C,)
-        return _truncated(heads + stretch / 2, heads, twice)
+        interval_len = num_frames / num_clips
+        starts = np.arange(num_clips) * interval_len  # (C,)
+        return _truncated(starts + interval_len / 2, starts, twice)
     last = max(num_frames - (clip_len - 1) * interval - 1, 0)
     if num_clips == 1:
         if twice:
@@ -130,8 +133,8 @@ def _current_offsets(num_frames: int, clip_len: int, interval: int, num_clips: i
     return np.around(steps * (last / (num_clips - 1))).astype(np.int64)
 
 
-def _truncated(centred: NDArray[np.floating[Any]], heads: NDArray[np.floating[Any]], twice: bool) -> NDArray[np.int64]:
-    return (np.concatenate((centred, heads)) if twice else centred).astype(np.int64)
+def _truncated(centred: NDArray[np.floating[Any]], starts: NDArray[np.floating[Any]], twice: bool) -> NDArray[np.int64]:
+    return (np.concatenate((centred, starts)) if twice else centred).astype(np.int64)
 
 
 def _expect_counts(**counts: int) -> None:

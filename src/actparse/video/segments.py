@@ -1,4 +1,4 @@
-"""Equal division of a video into segments of a given length, about. Source: PCF, section II-A."""
+"""Division of a video into equal segments of approximately a given length. Source: PCF, section II-A."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from actparse.core.errors import ConfigError
 
-MIN_SEGMENT_SECONDS = 0.1  # some three frames; far shorter ones are more than memory holds
+MIN_SEGMENT_SECONDS = 0.1  # about three frames; with far shorter segments their number exceeds memory
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A stretch of frames [first_frame, end_frame) and of time, seconds."""
+    """An interval of frames [first_frame, end_frame) and of time, in seconds."""
 
     first_frame: int
     end_frame: int
@@ -24,17 +24,17 @@ class Segment:
 
 
 def expect_segment_seconds(seconds: float, name: str = "segment_seconds") -> None:
-    """Check the length of segments; `name` is the field's in the message.
+    """Check the length of segments; `name` is the field in the error message.
 
     Raises:
-        ConfigError: it is not a number, or below MIN_SEGMENT_SECONDS.
+        ConfigError: it is NaN or below MIN_SEGMENT_SECONDS.
     """
-    if not seconds >= MIN_SEGMENT_SECONDS:  # not a number is not, either
+    if not seconds >= MIN_SEGMENT_SECONDS:  # NaN compares false, so it is rejected too
         raise ConfigError(f"{name} must be at least {MIN_SEGMENT_SECONDS}, got {seconds}")
 
 
 def num_segments(duration_seconds: float, target_seconds: float) -> int:
-    """How many equal segments of about `target_seconds` a video of this length has; at least 1.
+    """Return the number of equal segments of about `target_seconds` in a video of this length; at least 1.
 
     Raises:
         ConfigError: `target_seconds` is not above 0.
@@ -47,20 +47,20 @@ def num_segments(duration_seconds: float, target_seconds: float) -> int:
 def equal_segments(
     num_frames: int, times: Sequence[float] | NDArray[np.float64], target_seconds: float = 3.0
 ) -> tuple[Segment, ...]:
-    """Divide a video's time equally; a frame belongs to the segment that it begins in.
+    """Divide a video's duration equally; a frame belongs to the segment in which it begins.
 
     Args:
         num_frames: N.
         times: (N,) presentation times, seconds, ascending.
-        target_seconds: about how long a segment is.
+        target_seconds: approximate length of a segment.
 
     Returns:
-        Segments in order, without gaps; one that would hold no frame is left out. None where N is 0.
+        Segments in order, without gaps, except segments without a frame, which are omitted. No segments if N is 0.
     """
     if num_frames == 0:
         return ()
     stamps = np.asarray(times, np.float64)
-    last = float(np.median(np.diff(stamps))) if num_frames > 1 else 0.0  # how long the last frame is shown
+    last = float(np.median(np.diff(stamps))) if num_frames > 1 else 0.0  # duration of the last frame
     start, duration = float(stamps[0]), float(stamps[-1] - stamps[0]) + last
     count = num_segments(duration, target_seconds)
     bounds = start + duration * np.arange(count + 1) / count

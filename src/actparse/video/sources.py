@@ -1,4 +1,4 @@
-"""Which videos a person means: files, folders with all that is in them, patterns with * and ?."""
+"""Search for videos by file, by folder with everything inside, or by pattern with * and ?."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from pathlib import Path
 from actparse.core.errors import VideoError
 from actparse.video.decode import open_container, video_stream
 
-VIDEO_SUFFIXES = (  # a file of such a name is meant to be a video, even if it is none
+VIDEO_SUFFIXES = (  # files with these suffixes are treated as videos, even if they are not
     *(".3g2", ".3gp", ".asf", ".avi", ".divx", ".f4v", ".flv", ".gif", ".m2ts", ".m2v", ".m4v", ".mkv"),
     *(".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".vob", ".webm", ".wmv"),
 )
-MAYBE_SUFFIXES = (".ts",)  # a transport stream, or something for a compiler or a translator
-STILLS = ("image2", "_pipe")  # ends of the names of FFmpeg's formats for single pictures
+MAYBE_SUFFIXES = (".ts",)  # transport streams, but also TypeScript and translation files
+STILLS = ("image2", "_pipe")  # suffixes of FFmpeg's format names for single pictures
 
 
 def find_videos(sources: Iterable[str | Path], *, not_beside: str | None = None) -> list[Path]:
-    """Every video that is meant, once, in the order of `sources`, those of a folder or pattern by name.
+    """List the videos of all sources, each once, in the order of `sources`; folders and patterns sorted by name.
 
-    A file is taken as it is, there or not: whoever reads it says what is wrong with it. In folders, and among what a
-    pattern finds, videos are told by their suffix, those of an unknown suffix by their content; hidden ones are left
-    out.
+    A file path is returned unchecked, even if it does not exist: reading it reports the error. In folders and among the
+    matches of a pattern, videos are recognised by their suffix or, if it is unknown, by their content; hidden files are
+    skipped.
 
     Args:
         sources: paths of files or folders, or patterns ("**" goes through folders).
-        not_beside: the name of a file; folders below a source that hold one are left out, for they are our own results.
+        not_beside: the name of a file; folders with such a file are skipped, because they hold results of this program.
 
     Raises:
-        VideoError: a folder or a pattern leads to no video.
+        VideoError: a folder or a pattern has no video.
     """
-    found: dict[Path, Path] = {}
+    videos: dict[Path, Path] = {}
     for source in sources:
         for path in _videos_of(str(source), not_beside):
-            found.setdefault(path.absolute(), path)
-    return list(found.values())
+            videos.setdefault(path.absolute(), path)
+    return list(videos.values())
 
 
 def _videos_of(source: str, not_beside: str | None) -> list[Path]:
@@ -47,14 +47,14 @@ def _videos_of(source: str, not_beside: str | None) -> list[Path]:
         return [path]
     starts = map(Path, sorted(glob.glob(source, recursive=True))) if is_pattern else [path]  # noqa: PTH207 (absolute)
     files = dict.fromkeys(file for start in starts for file in _files(start))
-    found = [file for file in files if not (not_beside and (file.parent / not_beside).exists()) and _is_video(file)]
-    if not found:
+    videos = [file for file in files if not (not_beside and (file.parent / not_beside).exists()) and _is_video(file)]
+    if not videos:
         raise VideoError(f"{source}: needs at least one video, got none")
-    return found
+    return videos
 
 
 def _files(start: Path) -> Iterator[Path]:
-    """A file itself, or all files below a folder that are not hidden, by name."""
+    """Yield a file, or all files in a folder and its subfolders that are not hidden, sorted by name."""
     if not start.is_dir():
         yield start
         return
@@ -72,7 +72,7 @@ def _is_video(path: Path) -> bool:
 
 
 def _holds_video(path: Path) -> bool:
-    """Whether FFmpeg finds moving pictures in the file."""
+    """Return whether FFmpeg finds a video stream in the file."""
     try:
         with open_container(path) as container:
             video_stream(container, path)

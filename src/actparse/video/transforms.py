@@ -1,6 +1,6 @@
-"""From decoded frames to a video network's input: sizes, crop boxes, normalisation, layouts; and the mean over views.
+"""Preprocessing for video networks: sizes, crop boxes, normalisation, layouts; and the mean over views.
 
-Crop boxes are whole pixels, xyxy on the resized frame, x2 and y2 just past the crop. Sizes are (height, width).
+Crop boxes are whole pixels, xyxy on the resized frame, without the pixels at x2 and y2. Sizes are (height, width).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SCALES = (1.0, 0.875, 0.75, 0.66)
 
 @dataclass(frozen=True, kw_only=True)
 class Normalization:
-    """(value - mean) / std of each channel; values are 0 to 255."""
+    """Normalisation of each channel: (value - mean) / std; values are 0 to 255."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -33,7 +33,7 @@ class Normalization:
             raise ConfigError(f"normalization.std must be {len(self.mean)} numbers greater than 0, got {self.std}")
 
     def apply(self, images: NDArray[Any]) -> NDArray[np.float32]:
-        """Normalise images (..., C), any leading axes, C as many as `mean` has.
+        """Normalise images (..., C), any leading axes, where C is the length of `mean`.
 
         Raises:
             ShapeError: the last axis is not C.
@@ -50,7 +50,7 @@ FLOW = Normalization(mean=(128.0, 128.0), std=(128.0, 128.0))  # x and y of a fl
 
 
 def short_side_size(size: Size, short_side: int) -> Size:
-    """Size of a frame when its short side is made `short_side`, up or down, and its aspect kept."""
+    """Return a frame's size after scaling its short side, up or down, to `short_side` with the same aspect."""
     _expect_positive("short_side", short_side)
     height, width = size
     scale = short_side / min(height, width)
@@ -68,13 +68,13 @@ def resize_short_side(image: Image, short_side: int) -> Image:
 
 
 def crop(images: NDArray[Any], box: Box) -> NDArray[Any]:
-    """Cut `box` (4,) out of images (..., H, W, C); a view."""
+    """Crop images (..., H, W, C) to `box` (4,); returns a view."""
     x1, y1, x2, y2 = (int(v) for v in box)
     return images[..., y1:y2, x1:x2, :]
 
 
 def center_crop_box(size: Size, crop_size: int) -> Box:
-    """The square (4,) of side `crop_size` in the middle of a frame.
+    """Return the square (4,) of side `crop_size` in the middle of a frame.
 
     Raises:
         ConfigError: the frame is smaller than the crop.
@@ -84,7 +84,7 @@ def center_crop_box(size: Size, crop_size: int) -> Box:
 
 
 def three_crop_boxes(size: Size, crop_size: int) -> Box:
-    """Squares (3, 4) along the long side: left or top, right or bottom, middle.
+    """Return three squares (3, 4) along the long side: left or top, right or bottom, middle.
 
     Raises:
         ConfigError: the short side is not `crop_size`.
@@ -97,7 +97,7 @@ def three_crop_boxes(size: Size, crop_size: int) -> Box:
 
 
 def ten_crop_boxes(size: Size, crop_size: int) -> tuple[Box, NDArray[np.bool_]]:
-    """Squares (10, 4), and which (10,) are to be mirrored: four corners and the centre, each plain, then mirrored.
+    """Return ten squares (10, 4): four corners and the centre, each plain and mirrored; and which are mirrored (10,).
 
     Raises:
         ConfigError: the frame is smaller than the crop.
@@ -110,10 +110,12 @@ def ten_crop_boxes(size: Size, crop_size: int) -> tuple[Box, NDArray[np.bool_]]:
 def multiscale_crop_boxes(
     size: Size, crop_size: int = 224, *, scales: Sequence[float] = _SCALES, max_gap: int = 1
 ) -> Box:
-    """Every box (N, 4) of the multi-scale training crop; each is to be resized to a square of `crop_size`.
+    """Return all boxes (N, 4) of the multi-scale training crop, for resizing to a square of `crop_size`.
 
-    Sides are the short side times a scale; a box's two are at most `max_gap` scales apart; a side within 2 pixels of
-    `crop_size` becomes it. Places are the four corners and the centre. Source: Wang et al. 2016, section 4.1.
+    A side is the short side times a scale; the scales of a box's two sides are at most `max_gap` apart in the list; a
+    side within 2 pixels of `crop_size` is set to it. The positions are the four corners and the centre.
+
+    Source: Wang et al. 2016, section 4.1.
     """
     _expect_positive("crop_size", crop_size)
     sides = [int(min(size) * scale) for scale in scales]
@@ -136,9 +138,9 @@ def random_resized_crop_box(
     aspect: tuple[float, float] = (3 / 4, 4 / 3),
     num_attempts: int = 10,
 ) -> Box:
-    """A random box (4,) of a share of the frame's `area` and of a log-uniform `aspect` (width / height).
+    """Draw a random box (4,): `area` is its share of the frame, `aspect` (width / height) is log-uniform.
 
-    When no attempt fits, the centred square of the short side.
+    If no attempt fits, return the centred square of the short side.
     """
     height, width = size
     for _ in range(num_attempts):
@@ -152,12 +154,12 @@ def random_resized_crop_box(
 
 
 def mirror(images: NDArray[Any]) -> NDArray[Any]:
-    """Images (..., H, W, C) seen in a mirror; a view. Flow needs `flow.mirror_flow_bytes`."""
+    """Mirror images (..., H, W, C) left to right; returns a view. For flow use `flow.mirror_flow_bytes`."""
     return images[..., ::-1, :]
 
 
 def frames_to_clips(frames: NDArray[Any], num_frames: int) -> NDArray[Any]:
-    """Frames (M*T, H, W, C), clip after clip, to clips (M, C, T, H, W); a view.
+    """Arrange frames (M*T, H, W, C), clip after clip, as clips (M, C, T, H, W); returns a view.
 
     Raises:
         ShapeError: the frames do not fill whole clips.
@@ -167,7 +169,7 @@ def frames_to_clips(frames: NDArray[Any], num_frames: int) -> NDArray[Any]:
 
 
 def flow_to_stacks(flow: NDArray[Any], num_frames: int) -> NDArray[Any]:
-    """Flow (M*T, H, W, 2), clip after clip, to stacks (M, 2*T, H, W) with channels x1, y1, x2, y2, ...
+    """Arrange flow (M*T, H, W, 2), clip after clip, as stacks (M, 2*T, H, W) with channels x1, y1, x2, y2, ...
 
     Raises:
         ShapeError: the fields do not fill whole clips.
@@ -179,18 +181,18 @@ def flow_to_stacks(flow: NDArray[Any], num_frames: int) -> NDArray[Any]:
 def average_scores(
     logits: NDArray[np.float32], num_views: int, *, mean_of: Literal["prob", "score"] = "prob"
 ) -> NDArray[np.float32]:
-    """Mean over the views of each video.
+    """Average the scores over the views of each video.
 
     Args:
-        logits: (N*num_views, K), view after view, video after video; N may be 0.
+        logits: (N*num_views, K), all views of the first video, then of the second, ...; N may be 0.
         num_views: views (clips times crops) of a video.
-        mean_of: "prob" means probabilities, the softmax of each view; "score" means the logits themselves.
+        mean_of: "prob" averages probabilities, the softmax of each view; "score" averages the logits.
 
     Returns:
         (N, K); with "prob" each row sums to 1.
 
     Raises:
-        ShapeError: the rows are not whole videos.
+        ShapeError: the number of rows is not a multiple of `num_views`.
         ConfigError: `mean_of` is unknown.
     """
     expect_shape("logits", logits, (None, None))

@@ -1,4 +1,4 @@
-"""Pictures as video codecs store them: full-size brightness, and colour at half the size; no RGB on the way."""
+"""Pictures in YUV as video codecs store them: luma at full size, chroma at half the size, without conversion to RGB."""
 
 from __future__ import annotations
 
@@ -13,57 +13,60 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
 Plane = NDArray[np.uint8]
-Matrix = Literal["bt601", "bt709"]  # how colours are coded
-LUMA_WEIGHTS: dict[Matrix, tuple[float, float]] = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722)}  # red, blue
-BT709_TAG, BT601_TAG, LIMITED_RANGE = 1, 6, 1  # FFmpeg's numbers in a file
-SAME_AS_BT601 = (2, 5, 6)  # FFmpeg's numbers: not stated, BT.470BG, SMPTE 170M
+Matrix = Literal["bt601", "bt709"]  # conversion between RGB and YUV
+LUMA_WEIGHTS: dict[Matrix, tuple[float, float]] = {
+    "bt601": (0.299, 0.114),
+    "bt709": (0.2126, 0.0722),
+}  # weights of red and blue
+BT709_TAG, BT601_TAG, LIMITED_RANGE = 1, 6, 1  # FFmpeg's codes in a file
+SAME_AS_BT601 = (2, 5, 6)  # FFmpeg's codes: not stated, BT.470BG, SMPTE 170M
 
 
 @dataclass(frozen=True)
 class Yuv420:
-    """An upright picture in limited range: `y` (H, W), `u` and `v` (ceil(H / 2), ceil(W / 2)), all uint8."""
+    """An upright picture in limited range."""
 
-    y: Plane
-    u: Plane
-    v: Plane
+    y: Plane  # (H, W) uint8, luma
+    u: Plane  # (ceil(H / 2), ceil(W / 2)) uint8, blue difference
+    v: Plane  # (ceil(H / 2), ceil(W / 2)) uint8, red difference
     matrix: Matrix
 
     @property
     def size(self) -> tuple[int, int]:
-        """(height, width), pixels."""
+        """The (height, width) in pixels."""
         return self.y.shape[0], self.y.shape[1]
 
     @property
     def planes(self) -> tuple[Plane, Plane, Plane]:
-        """Brightness, then the two colour differences."""
+        """Luma, then the two colour differences."""
         return self.y, self.u, self.v
 
     def changed(self, change: Callable[[Plane], Plane]) -> Yuv420:
-        """The picture with `change` done to each plane."""
+        """Apply `change` to each plane and return the new picture."""
         return Yuv420(change(self.y), change(self.u), change(self.v), self.matrix)
 
 
 def matrix_of(frame: av.VideoFrame) -> Matrix:
-    """The matrix that a picture is best kept in: its own where that is one of the two, else BT.601."""
+    """Return the matrix for storing a frame: BT.709 if the frame has it, else BT.601."""
     return "bt709" if frame.colorspace == BT709_TAG else "bt601"
 
 
 def frame_to_yuv(
     frame: av.VideoFrame, reformatter: VideoReformatter, *, size: tuple[int, int], matrix: Matrix
 ) -> Yuv420:
-    """Return a decoded frame's picture, its planes without a copy where they are as asked.
+    """Convert a decoded frame to a picture; if the format already fits, the planes are not copied.
 
     Args:
-        frame: of any size and pixel format; not changed.
-        reformatter: converts what is not as asked.
+        frame: any size and pixel format; not changed.
+        reformatter: converts frames of another size or format.
         size: (height, width) of the result.
-        matrix: of the result.
+        matrix: matrix of the result.
     """
     height, width = size
     is_in_matrix = frame.colorspace == BT709_TAG if matrix == "bt709" else frame.colorspace in SAME_AS_BT601
     is_in_range = frame.color_range in (ColorRange.UNSPECIFIED, ColorRange.MPEG)
-    is_as_asked = frame.format.name == "yuv420p" and (frame.height, frame.width) == size
-    if not (is_in_matrix and is_in_range and is_as_asked):
+    is_in_format = frame.format.name == "yuv420p" and (frame.height, frame.width) == size
+    if not (is_in_matrix and is_in_range and is_in_format):
         space = Colorspace.ITU709 if matrix == "bt709" else Colorspace.ITU601
         frame = reformatter.reformat(
             frame, width, height, "yuv420p", dst_colorspace=space, dst_color_range=ColorRange.MPEG
@@ -73,13 +76,13 @@ def frame_to_yuv(
 
 
 def plane_views(frame: av.VideoFrame) -> list[Plane]:
-    """The three planes of a yuv420p frame, as views of its memory."""
+    """Return the three planes of a yuv420p frame, as views of its memory."""
     views = []
     for plane in frame.planes:
-        rows = np.frombuffer(memoryview(plane), np.uint8)[: plane.height * plane.line_size].reshape(
+        lines = np.frombuffer(memoryview(plane), np.uint8)[: plane.height * plane.line_size].reshape(
             plane.height, plane.line_size
         )
-        views.append(rows[:, : plane.width])
+        views.append(lines[:, : plane.width])
     return views
 
 
@@ -93,7 +96,7 @@ def yuv_to_frame(picture: Yuv420) -> av.VideoFrame:
 
 @lru_cache(maxsize=100)
 def rgb_to_yuv_color(color: tuple[int, int, int], matrix: Matrix) -> tuple[int, int, int]:
-    """The colour (y, u, v), limited range, of an RGB colour, 0..255. Source: ITU-R BT.601 and BT.709, section 3."""
+    """Convert an RGB colour, 0..255, to (y, u, v) in limited range. Source: ITU-R BT.601 and BT.709, section 3."""
     red_weight, blue_weight = LUMA_WEIGHTS[matrix]
     red, green, blue = (value / 255 for value in color)
     luma = red_weight * red + (1 - red_weight - blue_weight) * green + blue_weight * blue

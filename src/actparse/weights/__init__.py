@@ -1,4 +1,4 @@
-"""Checkpoints: imported from the public layouts, and our own."""
+"""Checkpoints: import from the public layouts, and files in the format of actparse."""
 
 from actparse.weights.public import load_public
 

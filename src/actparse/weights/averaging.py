@@ -1,4 +1,4 @@
-"""The mean of two networks' weights, where one was trained from the other: it often holds in places that neither saw.
+"""The mean of two networks' weights, if one was trained from the other; it is often more robust on new kinds of data.
 
 Source: Wortsman et al., Robust fine-tuning of zero-shot models, 2022.
 """
@@ -13,7 +13,7 @@ from torch import Tensor
 from actparse.core.errors import ConfigError, WeightsError
 from actparse.weights.bundle import NetworkFile, load_network, save_network
 
-LABELLED = {  # layers whose rows are labels, by the labels' name in a file
+LABELLED = {  # layers whose rows are labels, by the name of the labels in a file
     "labels": ("cls_head.fc_cls.",),
     "actions": ("action.1.", "action_embed."),
     "states": ("states.",),
@@ -21,20 +21,20 @@ LABELLED = {  # layers whose rows are labels, by the labels' name in a file
 
 
 def average_to_file(start: Path, tuned: Path, out: Path, *, share: float = 0.5) -> tuple[str, ...]:
-    """Write the mean of two networks of one architecture; settings and labels are those of the tuned one.
+    """Write the mean of two networks of one architecture; settings and labels are those of the tuned network.
 
     Args:
         start: the network that training started from.
-        tuned: the network that came out.
+        tuned: the network after training.
         out: the file to write, in float16.
-        share: of the tuned network in each mean, 0..1.
+        share: weight of the tuned network in each mean, 0..1.
 
     Returns:
-        The names of the tensors that are the tuned network's own, because their labels or shapes differ.
+        The names of the tensors that are copied from the tuned network, because their labels or shapes differ.
 
     Raises:
-        ConfigError: `share` is out of its range.
-        WeightsError: a file is missing or damaged, or the networks are of different architectures.
+        ConfigError: `share` is out of range.
+        WeightsError: a file is missing or damaged, or the networks have different architectures.
         OutputError: the file cannot be written.
     """
     if not 0 <= share <= 1:
@@ -43,23 +43,23 @@ def average_to_file(start: Path, tuned: Path, out: Path, *, share: float = 0.5) 
     if type(first.net) is not type(second.net):
         kinds = f"{type(second.net).__name__} and {type(first.net).__name__}"
         raise WeightsError(f"{start}: needs a network of the architecture of {tuned}, got {kinds}")
-    own = first.net.state_dict()
-    merged, kept = {}, []
+    start_state = first.net.state_dict()
+    merged, copied = {}, []
     for name, value in second.net.state_dict().items():
-        if _is_shared(name, own.get(name), value, first, second):
-            merged[name] = torch.lerp(own[name], value, share)
+        if _is_shared(name, start_state.get(name), value, first, second):
+            merged[name] = torch.lerp(start_state[name], value, share)
         else:
             merged[name] = value
-            kept.append(name)
+            copied.append(name)
     second.net.load_state_dict(merged)
     origin = {"start": first.sha256, "tuned": second.sha256, "share": share}
     metrics = {"averaged": origin, "tuned": second.metrics}
     save_network(out, second.net, kind=second.kind, settings=second.settings, labels=second.labels, metrics=metrics)
-    return tuple(name for name in kept if not name.endswith("num_batches_tracked"))
+    return tuple(name for name in copied if not name.endswith("num_batches_tracked"))
 
 
 def _is_shared(name: str, first: Tensor | None, second: Tensor, a: NetworkFile, b: NetworkFile) -> bool:
-    """Whether a tensor means the same in both networks."""
+    """Return whether a tensor has the same meaning in both networks."""
     if first is None or first.shape != second.shape or not second.is_floating_point():
         return False
     differing = [layers for key, layers in LABELLED.items() if a.labels.get(key) != b.labels.get(key)]

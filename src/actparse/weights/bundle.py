@@ -1,7 +1,7 @@
-"""Our own checkpoints: one safetensors file per network, and a folder of them as a bundle.
+"""Checkpoints of actparse: one safetensors file per network; a folder of them is a bundle.
 
 A file holds the tensors and, as JSON in its header, everything that is needed to build and use the network: kind,
-architecture and its config, the stage's settings, labels, and the figures that its training measured.
+architecture and its config, the stage's settings, labels, and the metrics measured in training.
 """
 
 from __future__ import annotations
@@ -46,29 +46,31 @@ ARCHITECTURES: dict[str, tuple[type, Callable[[Any], nn.Module]]] = {
     "part-regression": (PartRegressionConfig, PartRegression),
     "baseline": (BaselineConfig, Baseline),
 }
-HEADER = "actparse"  # the key of our JSON in a file's header
+HEADER = "actparse"  # key of the JSON in a file's header
 
 
 @dataclass(frozen=True)
 class NetworkFile:
-    """A network as it was stored, in evaluation mode, with what its stage needs to use it."""
+    """A stored network, in evaluation mode, with everything that its stage needs."""
 
     net: nn.Module
     kind: str  # "persons", "poses", "parts", "action", "states-head", ...
-    settings: dict[str, Any]  # of the stage, as `config_from_dict` reads them
-    labels: dict[str, Any] = field(default_factory=dict)  # "actions", "states", "group_labels" of what it can say
-    metrics: dict[str, Any] = field(default_factory=dict)  # what its training measured on held-out data
+    settings: dict[str, Any]  # settings of the stage, for `config_from_dict`
+    labels: dict[str, Any] = field(
+        default_factory=dict
+    )  # the labels it can predict: "actions", "states", "group_labels"
+    metrics: dict[str, Any] = field(default_factory=dict)  # measured on held-out data in training
     sha256: str = ""  # of the file
 
 
 def config_to_dict(config: Any) -> dict[str, Any]:
-    """A frozen dataclass config, nested ones too, as plain JSON values."""
+    """Convert a frozen dataclass config, including nested ones, to plain JSON values."""
     raw = dataclasses.asdict(config)
     return typing.cast("dict[str, Any]", json.loads(json.dumps(raw)))
 
 
 def config_from_dict(kind: type[Config], raw: Mapping[str, Any], *, name: str = "config") -> Config:
-    """Build a dataclass from what `config_to_dict` made of it.
+    """Build a dataclass from the result of `config_to_dict`.
 
     Raises:
         WeightsError: a key is unknown, or a value is out of its field's range.
@@ -110,7 +112,7 @@ def save_network(
     """Write a network with its config and settings; floating-point tensors are stored as `dtype`.
 
     Raises:
-        WeightsError: `net` is none of the architectures that a file can name.
+        WeightsError: `net` is not one of ARCHITECTURES.
         OutputError: the file cannot be written.
     """
     config = getattr(net, "config", None)
@@ -129,15 +131,15 @@ def save_network(
         name: (value.to(dtype) if value.is_floating_point() else value).detach().cpu().contiguous()
         for name, value in net.state_dict().items()
     }
-    with written_beside(path) as beside:
-        save_file(tensors, beside, metadata={HEADER: json.dumps(header, sort_keys=True)})
+    with written_beside(path) as temporary:
+        save_file(tensors, temporary, metadata={HEADER: json.dumps(header, sort_keys=True)})
 
 
 def load_network(path: Path, *, device: str | torch.device = "cpu") -> NetworkFile:
-    """Read what `save_network` wrote; the network comes in float32, evaluation mode, on `device`.
+    """Load a file of `save_network`; the network is in float32, in evaluation mode, on `device`.
 
     Raises:
-        WeightsError: the file is missing, is not one of ours, or its tensors do not fit its config.
+        WeightsError: the file is missing, was not written by `save_network`, or its tensors do not fit its config.
     """
     header, state = _read_safetensors(path)
     try:
@@ -167,6 +169,6 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tenso
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, as hexadecimal text."""
+    """Compute the SHA-256 of a file, as hexadecimal text."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

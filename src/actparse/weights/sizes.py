@@ -1,6 +1,6 @@
-"""Networks by short names, `yolof-r101`, `movenet-thunder`, `ip-csn-152`, `tsn-r50`, sized as a checkpoint is.
+"""Networks by short names, such as `yolof-r101`, `movenet-thunder`, `ip-csn-152`, `tsn-r50`, with a checkpoint's size.
 
-A size that a name leaves out is taken from the entries; one that it gives has to be theirs.
+If a name does not include a size, it is taken from the entries; if it does, the entries must have that size.
 """
 
 from __future__ import annotations
@@ -38,25 +38,25 @@ _DEFAULT_DEPTH = {"yolof": 50, "csn": 152, "tsn": 50}
 _FLOW_CHANNELS = 10  # five fields of x and y
 _NUM_ANCHORS = 5  # of a public YOLOF
 _DEFAULT_CLASSES = {"yolof": 80, "csn": 24, "tsn": 24}
-_SEED = 0  # of what a file does not fill
-_HRNET_WIDTHS = (18, 30, 32, 40, 44, 48, 64)  # that were published
-_MAX_CLASSES = 10_000  # a size that comes from a file is bounded before anything is made of it
+_SEED = 0  # of the weights that a file does not contain
+_HRNET_WIDTHS = (18, 30, 32, 40, 44, 48, 64)  # the published widths
+_MAX_CLASSES = 10_000  # limit for a size from a file, checked before anything is built
 _MAX_CHANNELS = 64
 
 
 def build_network(
     name: str, entries: Mapping[str, Any], *, num_classes: int | None = None, source: str = "the file"
 ) -> nn.Module:
-    """A network for a checkpoint's entries, with fresh weights that are the same each time.
+    """Build a network for a checkpoint's entries, with initial weights that are always the same.
 
     Args:
-        name: family and size; hyphens, underscores and case do not matter, and a size may be left out.
+        name: family and size; hyphens, underscores and case do not matter, and the size is optional.
         entries: of the checkpoint, in any layout.
-        num_classes: None takes the file's; if it has no head, 80 of a detector, 24 of a video network.
-        source: what the error calls the file.
+        num_classes: None uses the file's; if it has no head, 80 for a detector, 24 for a video network.
+        source: name of the file in error messages.
 
     Raises:
-        WeightsError: no such network, or the entries are of another size than `name` says, or of none that exists.
+        WeightsError: there is no such network, or the entries have another size than `name`, or an impossible size.
     """
     plain = re.sub(r"[-_. ]", "", name.lower())
     movenet_name = _MOVENET_NAME.fullmatch(plain)
@@ -67,11 +67,11 @@ def build_network(
             classes = num_classes or _nanodet_classes(entries) or COCO_CLASSES
             _expect_at_most(source, "classes", classes, _MAX_CLASSES)
             return nanodet(classes)
-    found = _NAME.fullmatch(plain)
-    if found is None or (found["family"] != "csn" and (found["kind"] or found["after"])):
+    match = _NAME.fullmatch(plain)
+    if match is None or (match["family"] != "csn" and (match["kind"] or match["after"])):
         hint = "; a ResNet goes into one of them" if "resnet" in name.lower() else ""
         raise WeightsError(f"network {name!r}: needs one of {', '.join(NETWORKS)}{hint}")
-    family, size = found["family"], int(found["size"]) if found["size"] else None
+    family, size = match["family"], int(match["size"]) if match["size"] else None
     with _seeded():
         if family == "hrnet":
             return _hrnet(name, size, entries, source)
@@ -83,10 +83,10 @@ def build_network(
         if family == "yolof":
             net: nn.Module = yolof(depth, classes)
         elif family == "csn":
-            kind = _agreed(name, "bottleneck", found["kind"] or found["after"], _bottleneck(entries), source)
+            kind = _agreed(name, "bottleneck", match["kind"] or match["after"], _bottleneck(entries), source)
             net = csn(depth, "ir" if kind == "ir" else "ip", classes)
         else:
-            channels = _FLOW_CHANNELS if found["flow"] else _channels(entries)
+            channels = _FLOW_CHANNELS if match["flow"] else _channels(entries)
             _expect_at_most(source, "input channels", channels, _MAX_CHANNELS)
             net = tsn(depth, channels, classes)
     return net
@@ -94,7 +94,7 @@ def build_network(
 
 @contextmanager
 def _seeded() -> Iterator[None]:
-    """Give fresh weights that are the same each time, and leave torch's random numbers as they were."""
+    """Seed the initial weights, and restore torch's random state afterwards."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_SEED)
         yield
@@ -110,7 +110,7 @@ def _movenet_variant(name: str, variant: str | None, entries: Mapping[str, Any],
 
 
 def _nanodet_classes(entries: Mapping[str, Any]) -> int | None:
-    """The classes of a graph file's detector: what its last layers have besides the distances of a box."""
+    """Return the number of classes of a graph file's detector: its last layers' outputs that are not box distances."""
     shape = _shape_of(entries, re.escape(nanodet_name("head_outputs.0.weight")))
     classes = shape[-1] - NanodetConfig().num_outputs + 1 if shape else 0
     return classes if classes > 0 else None
@@ -122,26 +122,30 @@ def _hrnet(name: str, width: int | None, entries: Mapping[str, Any], source: str
     if width not in _HRNET_WIDTHS:
         raise WeightsError(f"{source}: width of an HRNet must be one of {_HRNET_WIDTHS}, got {width}")
     head = _shape_of(entries, r"(?:(?:keypoint_)?head\.)?final_layer\.weight")
-    num_keypoints = head[0] if len(head) == 4 and head[1] == width else NUM_KEYPOINTS  # a classifier has one too
+    num_keypoints = (
+        head[0] if len(head) == 4 and head[1] == width else NUM_KEYPOINTS
+    )  # a classifier has such a layer too
     _expect_at_most(source, "keypoints", num_keypoints, _MAX_CLASSES)
     return Hrnet(HrnetConfig(width=width, num_keypoints=num_keypoints))
 
 
-def _expect_at_most(source: str, what: str, number: int, most: int) -> None:
-    if number > most:
-        raise WeightsError(f"{source}: {what} must be at most {most}, got {number}")
+def _expect_at_most(source: str, quantity: str, value: int, limit: int) -> None:
+    if value > limit:
+        raise WeightsError(f"{source}: {quantity} must be at most {limit}, got {value}")
 
 
-def _agreed(name: str, what: str, said: Any, found: Any, source: str) -> Any:
-    """A size that a name and a file may both give."""
-    if said is not None and found is not None and said != found:
-        raise WeightsError(f"{source}: network {name!r} needs {what} {said}, got entries of {what} {found}")
-    return found if said is None else said
+def _agreed(name: str, quantity: str, requested: Any, actual: Any, source: str) -> Any:
+    """Return a size from the name or else from the file; raise an error if the two differ."""
+    if requested is not None and actual is not None and requested != actual:
+        raise WeightsError(
+            f"{source}: network {name!r} needs {quantity} {requested}, got entries of {quantity} {actual}"
+        )
+    return actual if requested is None else requested
 
 
 def _depth(entries: Mapping[str, Any]) -> int | None:
-    found = (re.search(r"(?:layer3|res4)\.(\d+)\.", name) for name in entries)
-    blocks = max((int(match[1]) for match in found if match), default=-1) + 1
+    matches = (re.search(r"(?:layer3|res4)\.(\d+)\.", name) for name in entries)
+    blocks = max((int(match[1]) for match in matches if match), default=-1) + 1
     return _DEPTHS.get(blocks)
 
 
@@ -165,7 +169,7 @@ def _num_classes(family: str, entries: Mapping[str, Any]) -> int | None:
 
 
 def _shape_of(entries: Mapping[str, Any], pattern: str) -> tuple[int, ...]:
-    """The shape of the entry whose name is `pattern`; empty where there is none."""
+    """Return the shape of the first entry whose name matches `pattern`; empty if there is none."""
     for name, value in entries.items():
         if re.fullmatch(pattern, name):
             return tuple(int(n) for n in getattr(value, "shape", ()))

@@ -1,4 +1,4 @@
-"""TensorFlow.js graph models: the .json file that lists the weights, and the shards that hold their values."""
+"""Reading of TensorFlow.js graph models: the .json file lists the weights, the shards contain their values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from actparse.core.errors import WeightsError
 
-MAX_BYTES = 2**29  # of all shards of a file; the largest that is imported here has 12 MB
+MAX_BYTES = 2**29  # of all shards of a file; the largest published model here has 12 MB
 MAX_JSON_BYTES = 2**26
 MAX_AXES = 8
 MAX_NAME = 1000  # characters
@@ -28,34 +28,34 @@ _QUANTISED = ("float16", "uint8", "uint16")
 
 @dataclass(frozen=True)
 class _Spec:
-    """One tensor of a manifest: `scale` and `least` turn the stored numbers into its values."""
+    """One tensor of a manifest; its values are stored * `scale` + `least`."""
 
     name: str
     shape: tuple[int, ...]
-    dtype: str  # of the values, as TensorFlow.js names it
-    stored: str  # of the bytes, as NumPy names it
+    dtype: str  # TensorFlow.js's type of the values
+    stored: str  # NumPy's type of the stored bytes
     scale: float = 1.0
     least: float = 0.0
 
     @property
     def num_bytes(self) -> int:
-        """Length in a shard."""
+        """Number of bytes in a shard."""
         return np.dtype(self.stored).itemsize * math.prod(self.shape)
 
 
 @dataclass(frozen=True)
 class _Group:
-    """Shards, and the tensors that lie in them one after the other."""
+    """Shards, and the tensors stored in them one after the other."""
 
     shards: tuple[Path, ...]
-    specs: tuple[Any, ...]  # as the JSON file has them
+    specs: tuple[Any, ...]  # as in the JSON file
 
 
 def graph_shards(path: Path) -> tuple[Path, ...]:
-    """List the files beside a graph model's .json file that hold its values, in the manifest's order.
+    """List the files with the values of a graph model's .json file, in the manifest's order.
 
     Raises:
-        WeightsError: it is no graph model, a shard is missing, named twice, in another folder or too large.
+        WeightsError: it is not a graph model, a shard is missing, named twice, in another folder or too large.
     """
     return tuple(shard for group in _groups(path) for shard in group.shards)
 
@@ -70,8 +70,8 @@ def read_graph_weights(path: Path) -> dict[str, Tensor]:
         Every tensor of the manifest by its name, in TensorFlow's order of axes; quantised ones dequantised.
 
     Raises:
-        WeightsError: it is no graph model, a shard is missing, named twice, in another folder or too large, a tensor
-            is not described, or the sizes do not fit. Memory stays in proportion to the files.
+        WeightsError: it is not a graph model, a shard is missing, named twice, in another folder or too large, a
+            tensor is not described, or the sizes do not fit. Memory stays in proportion to the files.
     """
     weights: dict[str, Tensor] = {}
     for group in _groups(path):
@@ -93,7 +93,7 @@ def read_graph_weights(path: Path) -> dict[str, Tensor]:
 
 
 def _groups(path: Path) -> list[_Group]:
-    """The groups of a manifest, whose shards exist and are not too large together."""
+    """Return the groups of a manifest, after a check that their shards exist and are not too large together."""
     groups, sizes = [], dict[Path, int]()
     for group in _manifest(path):
         names, specs = group.get("paths"), group.get("weights")
@@ -128,14 +128,14 @@ def _manifest(path: Path) -> list[dict[str, Any]]:
 
 
 def _shard(path: Path, name: Any) -> Path:
-    """The file of a shard, in the folder of `path`; a name that leads out of it is not followed."""
+    """Return the file of a shard in the folder of `path`; a name outside this folder is an error."""
     if not isinstance(name, str) or not name.isprintable() or name in ("", ".", "..") or re.search(r"[/\\:]", name):
         raise WeightsError(f"{path}: weightsManifest paths must be names of files beside it, got {reprlib.repr(name)}")
     shard = path.parent / name
     try:
         if shard.is_file():
             return shard
-    except OSError as error:  # a name that the system does not take
+    except OSError as error:  # a name that the system does not accept
         raise WeightsError(f"{path}: needs the shard {reprlib.repr(name)} beside it: {error.strerror}") from None
     raise WeightsError(f"{path}: needs the shard {name} beside it")
 
@@ -168,12 +168,14 @@ def _spec(path: Path, entry: Any) -> _Spec:
 
 
 def _is_shape(shape: list[Any]) -> bool:
-    sides = [side for side in shape if type(side) is int and 0 <= side < MAX_BYTES]  # True is no size
+    sides = [
+        side for side in shape if type(side) is int and 0 <= side < MAX_BYTES
+    ]  # excludes True, which is not a size
     return len(sides) == len(shape) <= MAX_AXES and math.prod(side or 1 for side in sides) < MAX_BYTES
 
 
 def _quantised(path: Path, spec: _Spec, quantization: Any) -> _Spec:
-    """The description of a tensor that is stored as float16, or as whole numbers with a scale and a least value."""
+    """Describe a tensor that is stored as float16, or as integers with a scale and a least value."""
     match quantization:
         case {"dtype": "float16"}:
             return replace(spec, stored=_DTYPES["float16"])

@@ -1,6 +1,6 @@
-"""How the published TensorFlow.js graphs name the entries of MoveNet and NanoDet.
+"""Names of the entries of MoveNet and NanoDet in the published TensorFlow.js graphs.
 
-A graph holds a constant for everything that it computes with. Numbers of the computation (axes, margins, grids) are
+A graph contains a constant for every number in its computation. Constants such as axes, margins and grids are
 distinguished from weights by their type, their shape and a few names.
 """
 
@@ -19,7 +19,7 @@ _CONSTANT = re.compile(
     r"(?:^|/)(?:ConstantFolding/.*|Reshape(?:_\d+)?|truediv(?:_\d+)?|strided_slice_\d+|zeros_like|stack.*|Const(?:_\d+)?)$"
 )
 _MODEL = "StatefulPartitionedCall/center_net_mobile_net_v2fpn_feature_extractor/model_1/"
-_HEADS = {  # ours to the graph's
+_HEADS = {  # our name to the graph's
     "center": "center_0",
     "heatmap": "kpt_heatmap_0",
     "regress": "kpt_regress_0",
@@ -27,14 +27,14 @@ _HEADS = {  # ours to the graph's
     "box_scale": "box_scale_0",
     "box_offset": "box_offset_0",
 }
-_FIRST_HEAD = 3  # number of the first head's separable convolution
+_FIRST_HEAD = 3  # index of the first head's separable convolution
 _PERSON_ORDER = ("center", "heatmap", "regress", "offset")
 _MULTIPOSE_ORDER = ("center", "box_scale", "box_offset", "heatmap", "regress", "offset")
-_NANODET_HEAD_BIASES = (60, 62, 66, 68, 70, 72)  # numbers of the head's biases, of the convolutions 28 to 33
+_NANODET_HEAD_BIASES = (60, 62, 66, 68, 70, 72)  # indices of the head's biases, of convolutions 28 to 33
 
 
 def is_graph_constant(name: str, value: Any) -> bool:
-    """Whether an entry is a number of the computation and no weight: integers, scalars, grids."""
+    """Return whether an entry is a constant of the computation (integer, scalar, grid) and not a weight."""
     try:
         tensor = torch.as_tensor(value)
     except (TypeError, ValueError, RuntimeError):
@@ -43,12 +43,14 @@ def is_graph_constant(name: str, value: Any) -> bool:
 
 
 def graph_values(name: str, value: Tensor, ours: Tensor) -> Tensor:
-    """A graph's entry in PyTorch's order of axes; of the detector's last layers the first class, if ours has one.
+    """Convert a graph's entry to PyTorch's order of axes.
+
+    If our detector has one class, only the first class of the graph's last layers is used.
 
     Args:
         name: our name of the entry.
         value: (kh, kw, in, out), of a depthwise convolution (kh, kw, channels, 1), or a bias (out,).
-        ours: the entry that it is for.
+        ours: our entry, which gets the values.
     """
     if value.ndim == 4:
         value = value.permute(2, 3, 0, 1) if ".depthwise." in name else value.permute(3, 2, 0, 1)
@@ -58,20 +60,20 @@ def graph_values(name: str, value: Tensor, ours: Tensor) -> Tensor:
 
 
 def movenet_person_name(name: str) -> str:
-    """Our name of an entry as the graphs of Thunder and Lightning have it."""
+    """Convert our name of an entry to that in the graphs of Thunder and Lightning."""
     return _movenet_name(name, _PERSON_ORDER)
 
 
 def movenet_multipose_name(name: str) -> str:
-    """Our name of an entry as the graph of MultiPose has it."""
+    """Convert our name of an entry to that in the graph of MultiPose."""
     return _movenet_name(name, _MULTIPOSE_ORDER)
 
 
 def _movenet_name(name: str, heads: tuple[str, ...]) -> str:
-    room, *path, kind = name.split(".")
-    if room == "heads":
+    section, *path, kind = name.split(".")
+    if section == "heads":
         return _head_name(path, kind, heads)
-    if room == "pyramid":
+    if section == "pyramid":
         return _pyramid_name(path, kind)
     layer = {"stem": "Conv1", "last": "Conv_1"}.get(path[0])
     if layer is None:
@@ -82,10 +84,10 @@ def _movenet_name(name: str, heads: tuple[str, ...]) -> str:
 
 
 def _pyramid_name(path: list[str], kind: str) -> str:
-    number = "" if path[1] == "0" else f"_{path[1]}"
+    index = "" if path[1] == "0" else f"_{path[1]}"
     if path[0] == "laterals":
-        return f"{_MODEL}conv2d{number}/{'Conv2D' if kind == 'weight' else 'BiasAdd'}/ReadVariableOp"
-    layer = f"{_MODEL}separable_conv2d{number}/separable_conv2d"
+        return f"{_MODEL}conv2d{index}/{'Conv2D' if kind == 'weight' else 'BiasAdd'}/ReadVariableOp"
+    layer = f"{_MODEL}separable_conv2d{index}/separable_conv2d"
     if path[2] == "depthwise":
         return f"{layer}/ReadVariableOp"
     return f"{layer}_{'weights' if kind == 'weight' else 'bn_offset'}"
@@ -93,27 +95,27 @@ def _pyramid_name(path: list[str], kind: str) -> str:
 
 def _head_name(path: list[str], kind: str, heads: tuple[str, ...]) -> str:
     head = path[0]
-    number = _FIRST_HEAD + heads.index(head) if head in heads else -1
-    room = f"StatefulPartitionedCall/{_HEADS[head]}"
+    index = _FIRST_HEAD + heads.index(head) if head in heads else -1
+    section = f"StatefulPartitionedCall/{_HEADS[head]}"
     if path[1] == "output":
-        return f"{room}/conv2d_{number + 1}/{'Conv2D' if kind == 'weight' else 'BiasAdd'}/ReadVariableOp"
-    layer = f"{room}/separable_conv2d_{number}"
+        return f"{section}/conv2d_{index + 1}/{'Conv2D' if kind == 'weight' else 'BiasAdd'}/ReadVariableOp"
+    layer = f"{section}/separable_conv2d_{index}"
     if kind == "bias":
         return f"{layer}/BiasAdd/ReadVariableOp"
     return f"{layer}/separable_conv2d/ReadVariableOp{'' if path[2] == 'depthwise' else '_1'}"
 
 
 def nanodet_name(name: str) -> str:
-    """Our name of an entry as the graph of NanoDet-g has it, which numbers its convolutions."""
-    number, kind = _NANODET_CONVS[name.rsplit(".", 1)[0]], name.rsplit(".", 1)[1]
+    """Convert our name of an entry to that in the graph of NanoDet-g, which numbers its convolutions."""
+    index, kind = _NANODET_CONVS[name.rsplit(".", 1)[0]], name.rsplit(".", 1)[1]
     if kind == "weight":
-        return f"PartitionedCall/split{f'_{number}' if number else ''}"
+        return f"PartitionedCall/split{f'_{index}' if index else ''}"
     first = len(_NANODET_CONVS) - len(_NANODET_HEAD_BIASES)
-    return f"unknown_{2 * number if number < first else _NANODET_HEAD_BIASES[number - first]}"
+    return f"unknown_{2 * index if index < first else _NANODET_HEAD_BIASES[index - first]}"
 
 
 def _nanodet_convs() -> Mapping[str, int]:
-    """Our convolutions' names to their numbers in the graph."""
+    """Return our convolutions' names and their indices in the graph."""
     names = ["backbone.stem.conv"]
     for stage, count in enumerate(STAGE_BLOCKS):
         pairs = [f"{layer}.{block}" for block in range(count) for layer in ("outer", "inner")]
@@ -121,7 +123,7 @@ def _nanodet_convs() -> Mapping[str, int]:
     names += [f"laterals.{level}" for level in range(3)]
     for level in range(3):
         names += [f"head_convs.{level}.conv", f"head_outputs.{level}"]
-    return {name: number for number, name in enumerate(names)}
+    return {name: index for index, name in enumerate(names)}
 
 
 _NANODET_CONVS = _nanodet_convs()
