@@ -74,7 +74,7 @@ def test_what_is_wrong_is_said_in_one_line(line: str, text: str, tmp_path: Path)
 @pytest.mark.parametrize("key", ["kind", "videos", "actions", "states"])
 def test_what_must_be_there(key: str, tmp_path: Path) -> None:
     kept = [old for old in GOOD.strip().splitlines() if not old.startswith(f"{key}:")]
-    with pytest.raises(ConfigError, match=f"{key}: must be there"):
+    with pytest.raises(ConfigError, match=f"{key}: must be given"):
         read_config(written(tmp_path, "\n".join(kept)))
 
 
