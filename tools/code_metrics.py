@@ -15,7 +15,29 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "src" / "actparse"
 VAGUE_NAMES = frozenset(
-    ["found", "known", "asked", "told", "said", "own", "seen", "shown", "made", "kept", "named", "place", "way", "each", "number", "numbers", "rows", "now", "before", "there", "what"]
+    [
+        "found",
+        "known",
+        "asked",
+        "told",
+        "said",
+        "own",
+        "seen",
+        "shown",
+        "made",
+        "kept",
+        "named",
+        "place",
+        "way",
+        "each",
+        "number",
+        "numbers",
+        "rows",
+        "now",
+        "before",
+        "there",
+        "what",
+    ]
 )
 LIMITS = {
     "lines": 46_500,
