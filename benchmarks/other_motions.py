@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from actparse.synth.scene import SceneConfig, build_scene
+from actparse.synth.config import SceneConfig
+from actparse.synth.scene import build_scene
 from actparse.training.track_stream import HELD_OUT_MOTIONS
 from actparse.video.encode import VideoWriter
 

@@ -22,7 +22,9 @@ from pathlib import Path
 
 import av
 
-from actparse.synth.scene import SceneConfig, build_cast, build_scene
+from actparse.synth.casting import build_cast
+from actparse.synth.config import SceneConfig
+from actparse.synth.scene import build_scene
 from actparse.video.decode import open_container, probe, video_stream
 from actparse.video.encode import VideoWriter
 

@@ -22,7 +22,8 @@ from actparse.metrics.state_lag import PoseTrack, best_lag
 from actparse.metrics.tps import match_persons
 from actparse.parser import Parser
 from actparse.synth.actions.registry import ACTIONS
-from actparse.synth.scene import SceneConfig, build_cast
+from actparse.synth.casting import build_cast
+from actparse.synth.config import SceneConfig
 
 STEP_SECONDS = 0.05
 SECONDS = 22.0

@@ -12,7 +12,8 @@ from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
 from actparse.synth.annotate import PersonTruth
-from actparse.synth.scene import SceneConfig, build_scene
+from actparse.synth.config import SceneConfig
+from actparse.synth.scene import build_scene
 from actparse.video.encode import VideoWriter
 
 VIDEOS = {  # name -> the action as SynthTPS calls it, as this dataset calls it, and a seed

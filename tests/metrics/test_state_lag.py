@@ -8,7 +8,8 @@ import pytest
 from actparse.core.errors import ShapeError
 from actparse.core.vocabulary import KEYPOINTS, PARTS
 from actparse.metrics.state_lag import PoseTrack, agreement_by_lag, best_lag
-from actparse.synth.scene import SceneConfig, build_cast
+from actparse.synth.casting import build_cast
+from actparse.synth.config import SceneConfig
 
 STEP = 0.05
 

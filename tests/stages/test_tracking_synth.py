@@ -8,7 +8,8 @@ from actparse.metrics.identity import TrackedFrame, identity_switches
 from actparse.stages.people.colors import person_colors
 from actparse.stages.tracking import Tracker, TrackerConfig
 from actparse.synth.annotate import PersonTruth
-from actparse.synth.scene import SceneConfig, build_scene
+from actparse.synth.config import SceneConfig
+from actparse.synth.scene import build_scene
 
 STEP_SECONDS = 0.5  # between sampled frames
 SCENES = (

@@ -10,6 +10,8 @@ from actparse.core.errors import ConfigError
 from actparse.core.vocabulary import KEYPOINTS, PARTS
 from actparse.synth.actions.registry import ACTIONS, OTHER_MOTIONS
 from actparse.synth.annotate import VISIBLE, annotate
+from actparse.synth.casting import build_cast
+from actparse.synth.config import SceneConfig
 from actparse.synth.dataset import GENERATOR
 from actparse.synth.drawing.camera import Camera, draw_framing
 from actparse.synth.drawing.mesh import box_mesh, cross, joined, tube_mesh
@@ -17,7 +19,7 @@ from actparse.synth.drawing.render import Light, paint
 from actparse.synth.motion.figure import Pose, Tube
 from actparse.synth.people.body import IDS_PER_PERSON, PART_IDS, Skin, draw_sizes, solve
 from actparse.synth.people.look import Look
-from actparse.synth.scene import SceneConfig, build_cast, build_scene
+from actparse.synth.scene import build_scene
 
 SMALL = SceneConfig(size=(120, 160))
 LIGHT = Light(np.array([0.0, 1.0, 0.0]), 0.5, 0.5, np.ones(3))

@@ -28,7 +28,8 @@ from actparse.data.kinetics_tps import frame_name
 from actparse.data.submission import EVALUATED_STRIDE
 from actparse.synth.actions.registry import ACTIONS
 from actparse.synth.annotate import PersonTruth
-from actparse.synth.scene import SceneConfig, build_scene
+from actparse.synth.config import SceneConfig
+from actparse.synth.scene import build_scene
 from actparse.video.encode import VideoWriter
 
 GENERATOR = "SynthTPS-1.1"  # changes if the same seed gives a different video

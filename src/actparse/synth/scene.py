@@ -2,85 +2,26 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.core.errors import ConfigError
-from actparse.synth.actions.registry import SceneHints, build_bystander, build_performer, scene_hints
 from actparse.synth.annotate import PersonTruth, annotate
-from actparse.synth.drawing.backdrop import PLACES, Backdrop, Place, VariedBackdrop, furniture
-from actparse.synth.drawing.camera import Camera, CameraPath, draw_framing
+from actparse.synth.casting import Actor, Cast, draw_place_and_cast, extra_rng
+from actparse.synth.config import SCENE_LAYERS, USUAL_HEIGHT, SceneConfig
+from actparse.synth.drawing.backdrop import Backdrop, VariedBackdrop, furniture
+from actparse.synth.drawing.camera import Camera, CameraPath
 from actparse.synth.drawing.effects import Effects, draw_effects
-from actparse.synth.drawing.mesh import Floats, Mesh, joined, moved, normalised, textured, tube_mesh
+from actparse.synth.drawing.mesh import Floats, Mesh, joined, normalised, textured
 from actparse.synth.drawing.occlusion import Overlay, draw_overlays
 from actparse.synth.drawing.render import Light, cast_shadow, paint, paint_textured
 from actparse.synth.drawing.texture import CLOTH_SIDE, grained, surface
-from actparse.synth.motion.figure import BodySizes, HeldTube, Moment
-from actparse.synth.motion.phases import Performer
-from actparse.synth.motion.reach import rotation
-from actparse.synth.people.body import Joints, Skin, draw_sizes, held_to_tube, shadow_bones, solve
-from actparse.synth.people.look import Look
-from actparse.synth.people.look_varied import VariedLook
+from actparse.synth.motion.figure import Moment
+from actparse.synth.people.body import Joints, shadow_bones
 
 Image = NDArray[np.uint8]
-MAX_PERSONS = 7
-USUAL_HEIGHT = 240  # frame height, pixels, for which shake and blur are specified
-PERSON_SPACE = 0.95  # smallest distance between two people, metres
-LOOKS = ("plain", "varied")
-VARIED_CODE = 7_301  # seeds, with the scene's seed, a separate generator for the additions of the look "varied"
-SCENE_LAYERS = 6  # number of textures for furniture and props; the people's textures follow
-BODY_HEIGHT, BODY_WIDTH = 1.75, 0.7  # size in metres of an average performer, arms at the sides, for cuts by the border
-LYING_HEIGHT = 1.4  # metres; performers who need less height are near the floor
-
-
-@dataclass(frozen=True, kw_only=True)
-class SceneConfig:
-    """Size of the frames and difficulty of the scenes; fields named `*_share` are probabilities.
-
-    The look "plain" is that of the benchmark. From the same seed, the look "varied" shows the same people in the same
-    motions, with textures, other builds and clothes, props in hands, occluders, any camera roll, close views and image
-    effects.
-    """
-
-    size: tuple[int, int] = (240, 320)  # (height, width), pixels
-    fps: float = 10.0
-    supersampling: int = 2
-    bystander_share: float = 0.35  # of scenes with bystanders
-    occluder_share: float = 0.25  # of scenes with furniture in front of the people
-    low_light_share: float = 0.12  # of dark scenes
-    blur_share: float = 0.15  # of scenes with visible motion blur
-    moving_camera_share: float = 0.5  # of scenes with a moving camera
-    bottom_crop_share: float = 0.15  # of scenes whose lower border cuts the main performer; half from the waist up
-    side_crop_share: float = 0.07  # of scenes whose left or right border cuts the main performer
-    top_crop_share: float = 0.03  # of scenes whose upper border cuts the main performer
-    detail: float = 1.0  # factor on the number of sides of the bodies' round surfaces
-    look: str = "plain"  # or "varied"
-    turned_share: float = 0.3  # of varied scenes with a camera rolled by any angle: people seem to lie or hang
-    close_share: float = 0.3  # of varied scenes with a camera that shows a part of the body
-    covered_share: float = 0.4  # of varied scenes with an occluder close to the camera
-
-    def __post_init__(self) -> None:
-        if min(self.size) < 32:
-            raise ConfigError(f"scene.size must be at least 32 x 32, got {self.size}")
-        if self.supersampling < 1:
-            raise ConfigError(f"scene.supersampling must be at least 1, got {self.supersampling}")
-        if self.fps <= 0:
-            raise ConfigError(f"scene.fps must be greater than 0, got {self.fps}")
-        for name in ("bottom_crop_share", "side_crop_share", "top_crop_share"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(f"scene.{name} must be 0..1, got {getattr(self, name)}")
-        if not 0 < self.detail < math.inf:
-            raise ConfigError(f"scene.detail must be greater than 0 and finite, got {self.detail}")
-        if self.look not in LOOKS:
-            raise ConfigError(f"scene.look must be one of {', '.join(LOOKS)}, got {self.look!r}")
-        for name in ("turned_share", "close_share", "covered_share"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(f"scene.{name} must be 0..1, got {getattr(self, name)}")
 
 
 @dataclass(frozen=True)
@@ -96,48 +37,6 @@ class Rendered:
     ids: Image
 
 
-class Actor:
-    """One person of a scene: body, clothes, position on the floor, and motion."""
-
-    def __init__(self, performer: Performer, sizes: BodySizes, look: Look, place: Floats, yaw: float) -> None:
-        self.performer, self.sizes, self.place = performer, sizes, place
-        self.skin = Skin(sizes, look)
-        self.turn = rotation(0.0, yaw, 0.0)
-
-    def joints_at(self, time_seconds: float) -> tuple[Joints, Moment]:
-        """Return the joints, in the frame of the person, and the moment of the motion."""
-        moment = self.performer.at(time_seconds)
-        return solve(moment.pose, self.sizes), moment
-
-    def keypoints(self, joints: Joints) -> Floats:
-        """Return the 17 keypoints (17, 3) in the world."""
-        return self.to_world(joints.keypoints(self.sizes.scale))
-
-    def at(self, time_seconds: float, person: int) -> tuple[Mesh, Joints, Moment]:
-        """Return body and props as one mesh in the world, the joints and the moment; `person` is an index from 1."""
-        joints, moment = self.joints_at(time_seconds)
-        props = [*moment.props, *self._extra_props(moment, joints)]
-        tubes = [held_to_tube(prop, joints, self.sizes.scale) if isinstance(prop, HeldTube) else prop for prop in props]
-        prop_meshes = [tube_mesh(tube) for tube in tubes]
-        if self.skin.look.textures:
-            prop_meshes = [textured(prop_mesh, index % SCENE_LAYERS) for index, prop_mesh in enumerate(prop_meshes)]
-        meshes = [self.skin.mesh(joints, person), *prop_meshes]
-        return moved(joined(meshes), self.turn, self.place), joints, moment
-
-    def _extra_props(self, moment: Moment, joints: Joints) -> list[HeldTube]:
-        """Return the props that the look puts into empty hands, and close these hands."""
-        extra = []
-        if not any(isinstance(prop, HeldTube) for prop in moment.props):
-            for side, props in self.skin.look.props.items():
-                joints.grips[side] = max(joints.grips[side], 0.7)
-                extra += props
-        return extra
-
-    def to_world(self, points: Floats) -> Floats:
-        """Transform points (..., 3) from the frame of the person to the world."""
-        return points @ self.turn.T + self.place
-
-
 @dataclass(frozen=True)
 class Lens:
     """The effects of the camera's lens and sensor on the picture."""
@@ -147,25 +46,6 @@ class Lens:
     noise: float  # sigma, grey levels
     shutter_seconds: float  # 0: no motion blur
     seed: int
-
-
-@dataclass(frozen=True)
-class Cast:
-    """The people of a scene and its camera; keypoints and states need no rendering."""
-
-    actors: list[Actor]
-    camera: CameraPath
-
-    def keypoints(self, time_seconds: float) -> tuple[Floats, list[dict[str, str]]]:
-        """Return the keypoints in the image and the states of all people at a time, as a perfect detector would.
-
-        Returns:
-            (N, 17, 2) pixels, also outside the frame, and for each person part -> state.
-        """
-        camera = self.camera.at(time_seconds)
-        actor_states = [(actor, *actor.joints_at(time_seconds)) for actor in self.actors]
-        points = np.stack([actor.keypoints(joints) for actor, joints, _ in actor_states])  # (N, 17, 3)
-        return camera.project(points)[0], [moment.states for _, _, moment in actor_states]
 
 
 @dataclass(frozen=True)
@@ -284,8 +164,8 @@ def build_scene(seed: int, action: str, *, config: SceneConfig | None = None) ->
         ConfigError: the action is not one of `motion.ACTIONS` or `motion.OTHER_MOTIONS`.
     """
     config = config or SceneConfig()
-    rng, extra = np.random.default_rng(seed), _extra_rng(seed, config)
-    place, cast = _draw_place_and_cast(rng, action, config, extra)
+    rng, extra = np.random.default_rng(seed), extra_rng(seed, config)
+    place, cast = draw_place_and_cast(rng, action, config, extra)
     actors, camera = cast.actors, cast.camera
     light = _draw_light(rng, sky=place.sky)
     furniture_meshes = _draw_furniture(rng, place.furniture, actors, camera.start, config)
@@ -298,46 +178,6 @@ def build_scene(seed: int, action: str, *, config: SceneConfig | None = None) ->
     return Scene(
         config, backdrop, actors, furniture_meshes, camera, light, lens, varied=_draw_varied(extra, cast, config)
     )
-
-
-def build_cast(seed: int, action: str, *, config: SceneConfig | None = None) -> Cast:
-    """Build the people and the camera of `build_scene` with the same seed, at a fraction of its cost.
-
-    Raises:
-        ConfigError: the action is not one of `motion.ACTIONS` or `motion.OTHER_MOTIONS`.
-    """
-    config = config or SceneConfig()
-    return _draw_place_and_cast(np.random.default_rng(seed), action, config, _extra_rng(seed, config))[1]
-
-
-def _extra_rng(seed: int, config: SceneConfig) -> np.random.Generator | None:
-    """Return the generator of the additions of the look "varied"; None in the look "plain"."""
-    return np.random.default_rng([seed, VARIED_CODE]) if config.look == "varied" else None
-
-
-def _draw_place_and_cast(
-    rng: np.random.Generator, action: str, config: SceneConfig, extra: np.random.Generator | None
-) -> tuple[Place, Cast]:
-    hints = scene_hints(action)
-    place = PLACES[hints.places[rng.integers(len(hints.places))]]
-    actors = _draw_actors(rng, action, hints, config, extra)
-    camera = _draw_camera_path(rng, hints, actors, config)
-    if extra is not None:
-        camera = _vary_camera(extra, camera, actors, config)
-    return place, Cast(actors, camera)
-
-
-def _vary_camera(rng: np.random.Generator, path: CameraPath, actors: list[Actor], config: SceneConfig) -> CameraPath:
-    """Roll the camera or bring it close to a part of someone's body, in a share of scenes."""
-    start = path.start
-    if rng.random() < config.close_share:
-        position = actors[rng.integers(len(actors))].place
-        target = position + [rng.normal(0, 0.2), rng.uniform(0.2, 1.6), 0]
-        start = replace(start, target=target, focal=start.focal * rng.uniform(1.2, 2.4))
-    if rng.random() < config.turned_share:
-        angle = float(rng.choice([np.pi / 2, -np.pi / 2, np.pi, 0.0], p=(0.3, 0.3, 0.2, 0.2)))
-        start = replace(start, roll=start.roll + angle + rng.uniform(-np.pi / 4, np.pi / 4))
-    return replace(path, start=start)
 
 
 def _draw_varied(rng: np.random.Generator, cast: Cast, config: SceneConfig) -> Varied:
@@ -353,114 +193,6 @@ def _draw_varied(rng: np.random.Generator, cast: Cast, config: SceneConfig) -> V
     people = points.reshape(-1, 2)
     overlays = draw_overlays(rng, config.size, people, occluder_share=config.covered_share)
     return Varied(np.stack(layers), overlays, draw_effects(rng, config.size))
-
-
-def _draw_look(
-    rng: np.random.Generator, hints: Mapping[str, float], detail: float, extra: np.random.Generator | None
-) -> Look:
-    return Look(rng, hints, detail=detail) if extra is None else VariedLook(rng, hints, extra, detail=detail)
-
-
-def _draw_actors(
-    rng: np.random.Generator, action: str, hints: SceneHints, config: SceneConfig, extra: np.random.Generator | None
-) -> list[Actor]:
-    num_group = 1
-    if hints.max_group > 1 and rng.random() < hints.group_probability:
-        num_group = int(rng.integers(2, hints.max_group + 1))
-    num_others = int(rng.choice([1, 1, 2, 3])) if rng.random() < config.bystander_share else 0
-    yaw = rng.uniform(-np.pi, np.pi)
-    if hints.hides_performer and np.cos(yaw) > 0.8:  # facing the camera, with the prop in between
-        yaw += np.pi / 2
-    positions = [np.zeros(3)]
-    actors = [_draw_performer(rng, action, positions[0], yaw, config, extra)]
-    for index in range(min(num_group - 1 + num_others, MAX_PERSONS - 1)):
-        is_performer = index < num_group - 1
-        position = _draw_free_position(rng, positions, hints.width_metres if is_performer else PERSON_SPACE)
-        if position is None:
-            continue
-        positions.append(position)
-        if is_performer:
-            actors.append(_draw_performer(rng, action, position, yaw + rng.normal(0, 0.35), config, extra))
-        else:
-            sizes = draw_sizes(rng)
-            look = _draw_look(rng, {}, 0.9 * config.detail, extra)
-            actors.append(Actor(build_bystander(rng, sizes), sizes, look, position, rng.uniform(-np.pi, np.pi)))
-    return actors
-
-
-def _draw_performer(
-    rng: np.random.Generator,
-    action: str,
-    position: Floats,
-    yaw: float,
-    config: SceneConfig,
-    extra: np.random.Generator | None,
-) -> Actor:
-    sizes = draw_sizes(rng)
-    performer = build_performer(action, rng, sizes)
-    return Actor(performer, sizes, _draw_look(rng, performer.look, 1.15 * config.detail, extra), position, yaw)
-
-
-def _draw_free_position(rng: np.random.Generator, positions: list[Floats], space: float) -> Floats | None:
-    """Draw a position beside or behind the others (the camera is at +z), or return None if there is no room."""
-    for _ in range(40):
-        position = np.array([rng.uniform(-2.2, 2.2), 0.0, rng.uniform(-2.6, 0.6)])
-        distances = [float(np.hypot(*(position - other_position)[[0, 2]])) for other_position in positions]
-        if min(distances) > max(space, PERSON_SPACE) and (position[2] < 0.2 or abs(position[0]) > 1.1):
-            return position
-    return None
-
-
-def _draw_camera_path(
-    rng: np.random.Generator, hints: SceneHints, actors: list[Actor], config: SceneConfig
-) -> CameraPath:
-    height, width = config.size
-    # less than the full spread: the border may cut some people
-    spread = max(abs(float(actor.place[0])) for actor in actors) * rng.uniform(0.2, 1.0)
-    body = min(hints.height_metres, BODY_HEIGHT)
-    framing = draw_framing(
-        rng,
-        bottom=config.bottom_crop_share,
-        side=config.side_crop_share,
-        top=config.top_crop_share,
-        lying=hints.height_metres < LYING_HEIGHT,
-    )
-    visible_height = hints.height_metres - framing.bottom * body if not framing.top else (1 - framing.top) * body
-    visible_width = (hints.width_metres + spread) * (1 - framing.bottom)
-    extent = max(visible_height, visible_width * height / width)
-    distance = rng.uniform(3.4, 6.5)
-    elevation = rng.uniform(-0.02, 0.36)
-    fill = rng.uniform(0.72, 1.1)  # share of the frame's height for the space of the performer
-    middle = float(np.mean([actor.place[0] for actor in actors])) * 0.7
-    target = np.array(
-        [middle + rng.normal(0, 0.1) * extent, 0.5 * min(extent, hints.height_metres) + rng.normal(0, 0.06), 0]
-    )
-    picture_height = extent / fill  # of the picture at the performer, metres
-    picture_width = extent / fill * width / height
-    if framing.bottom:
-        target[1] = framing.bottom * body + 0.5 * picture_height
-    if framing.top:
-        target[1] = (1 - framing.top) * body - 0.5 * picture_height
-    if framing.left:
-        target[0] = (framing.left - 0.5) * BODY_WIDTH + 0.5 * picture_width
-    if framing.right:
-        target[0] = (0.5 - framing.right) * BODY_WIDTH - 0.5 * picture_width
-    eye = target + distance * np.array([0.0, np.sin(elevation), np.cos(elevation)])
-    eye[1] = max(eye[1], 0.35)
-    center = np.array([width, height]) / 2
-    start = Camera(eye, target, fill * height * distance / extent, rng.normal(0, 0.02), center)
-    moving = rng.random() < config.moving_camera_share
-    speed = 1.0 if moving else 0.0
-    return CameraPath(
-        start=start,
-        drift=speed * rng.normal(0, [0.14, 0.02, 0.06]),
-        pan=speed * rng.normal(0, [0.05, 0.01, 0.0]),
-        zoom=speed * rng.normal(0, 0.008),
-        sway=float(rng.choice([0.0, 0.01, 0.03])),
-        sway_phase=rng.uniform(0, 2 * np.pi, 6),
-        shake=float(rng.choice([0.0, 0.0, 0.4, 1.0, 2.2])) * height / USUAL_HEIGHT,
-        tempo=rng.uniform(0.5, 1.4),
-    )
 
 
 def _draw_light(rng: np.random.Generator, *, sky: bool) -> Light:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from actparse.core.errors import OutputError
 from actparse.core.files import written_beside
 from actparse.synth.actions.registry import ACTIONS
-from actparse.synth.scene import Rendered, SceneConfig, build_scene
+from actparse.synth.config import SceneConfig
+from actparse.synth.scene import Rendered, build_scene
 
 Image = NDArray[np.uint8]
 TIMES = (1.0, 3.5, 6.5)  # seconds

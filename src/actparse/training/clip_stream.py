@@ -22,8 +22,9 @@ from actparse.core.vocabulary import GROUPS, GroupLabel
 from actparse.data.kinetics_tps import FrameTruth, frame_truth_from_dict
 from actparse.data.pseudo_labels import group_label
 from actparse.synth.actions.registry import ACTIONS
+from actparse.synth.config import SceneConfig
 from actparse.synth.dataset import frame_annotation
-from actparse.synth.scene import SceneConfig, build_scene
+from actparse.synth.scene import build_scene
 from actparse.training.options import Report, say_nothing
 from actparse.training.shards import Seed, complete_shards, reading_shard, save_shard
 from actparse.training.stretches import ClipSource, Stretch

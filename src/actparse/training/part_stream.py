@@ -17,7 +17,8 @@ from actparse.core.errors import ConfigError
 from actparse.core.vocabulary import NUM_KEYPOINTS, PARTS
 from actparse.synth.actions.registry import ACTIONS, OTHER_MOTIONS
 from actparse.synth.annotate import PersonTruth
-from actparse.synth.scene import SceneConfig, build_scene
+from actparse.synth.config import SceneConfig
+from actparse.synth.scene import build_scene
 from actparse.training.augment import move_boxes, warp
 from actparse.training.options import Report, say_nothing
 from actparse.training.shards import Seed, complete_shards, reading_shard, save_shard

@@ -13,7 +13,8 @@ from actparse.core.errors import ConfigError
 from actparse.core.vocabulary import NUM_KEYPOINTS
 from actparse.synth.actions.registry import ACTIONS
 from actparse.synth.annotate import PersonTruth
-from actparse.synth.scene import SceneConfig, build_scene
+from actparse.synth.config import SceneConfig
+from actparse.synth.scene import build_scene
 from actparse.training.augment import warp
 from actparse.training.options import Report, say_nothing
 from actparse.training.shards import Seed, complete_shards, save_shard

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from actparse.core.errors import ConfigError
 from actparse.core.vocabulary import NUM_KEYPOINTS, PARTS
 from actparse.synth.actions.registry import ACTIONS, OTHER_MOTIONS
-from actparse.synth.scene import SceneConfig, build_cast
+from actparse.synth.casting import build_cast
+from actparse.synth.config import SceneConfig
 from actparse.training.options import Report, say_nothing
 from actparse.training.shards import Seed, complete_shards, reading_shard, save_shard
 

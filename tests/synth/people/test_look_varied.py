@@ -7,6 +7,8 @@ import pytest
 
 from actparse.core.errors import ConfigError
 from actparse.core.vocabulary import PARTS
+from actparse.synth.casting import build_cast
+from actparse.synth.config import SceneConfig
 from actparse.synth.drawing.camera import Camera
 from actparse.synth.drawing.mesh import NO_PERSON, box_mesh, joined, textured
 from actparse.synth.drawing.render import Light, paint, paint_textured
@@ -14,7 +16,7 @@ from actparse.synth.motion.figure import SIDES, Pose
 from actparse.synth.people.body import IDS_PER_PERSON, PART_IDS, Skin, draw_sizes, solve
 from actparse.synth.people.look import Look
 from actparse.synth.people.look_varied import LAYERS, VariedLook
-from actparse.synth.scene import SceneConfig, build_cast, build_scene
+from actparse.synth.scene import build_scene
 
 VARIED = SceneConfig(size=(120, 160), look="varied")
 STILL = replace(VARIED, moving_camera_share=0.0, close_share=0.0)
