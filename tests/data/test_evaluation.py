@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from actparse.core.errors import DataError
-from actparse.data.evaluation import evaluate, score_to_json, truth_folder
+from actparse.data.evaluation import evaluate, score_to_dict, truth_folder
 
 CASE = Path(__file__).parents[1] / "golden" / "tps_metric" / "case_03_edge.json.gz"
 
@@ -49,7 +49,7 @@ def test_a_zip_scores_as_its_folder(tmp_path: Path, case: dict[str, Any], inside
     truth, found = write_folder(tmp_path / "t", case, "gt"), write_folder(tmp_path / "p", case, "pred")
     before = sorted(tmp_path.rglob("*"))
     packed = write_zip(tmp_path / "s.zip", case, inside)
-    assert score_to_json(evaluate(truth, packed)) == score_to_json(evaluate(truth, found))
+    assert score_to_dict(evaluate(truth, packed)) == score_to_dict(evaluate(truth, found))
     assert sorted(tmp_path.rglob("*")) == sorted([*before, packed])  # nothing was extracted
 
 
@@ -71,7 +71,7 @@ def test_predictions_win_over_truth_in_the_same_folder(tmp_path: Path, case: dic
 def test_figures_keep_full_precision(tmp_path: Path, case: dict[str, Any]) -> None:
     truth, found = write_folder(tmp_path / "t", case, "gt"), write_folder(tmp_path / "p", case, "pred")
     score = evaluate(truth, found)
-    figures = json.loads(score_to_json(score))
+    figures = json.loads(json.dumps(score_to_dict(score)))
     assert figures["roc_score"] == score.roc_score
     assert figures["video_accuracy"] == score.video_accuracy
     assert figures["part_state_correctness"] == score.part_state_correctness

@@ -9,7 +9,7 @@ import pytest
 
 from actparse.core.errors import DataError
 from actparse.data.kinetics_tps import KineticsTps, frame_truth_from_dict, read_frame_truth
-from actparse.data.pseudo_labels import group_label, label_space, person_states
+from actparse.data.pseudo_labels import group_label, person_states
 
 PERSON: dict[str, Any] = {
     "number": 2,
@@ -132,10 +132,3 @@ def test_a_side_that_is_not_seen_takes_the_other_ones_state() -> None:
     (person,) = frames_with(("bend", ""))[0].persons
     assert person_states(person, "leg") == ("bend", "bend")
     assert person_states(person, "arm") is None
-
-
-def test_the_label_space_is_sorted() -> None:
-    space = label_space([("b", {"hip": ("b", "turn")}), ("a", {"hip": ("a", "none")}), ("a", {"hip": ("a", "none")})])
-    assert space.actions == ("a", "b")
-    assert space.states == ("none", "turn")
-    assert space.group_labels["hip"] == (("a", "none"), ("b", "turn"))

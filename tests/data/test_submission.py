@@ -9,7 +9,7 @@ import pytest
 
 from actparse.core.errors import DataError
 from actparse.core.structures import FrameParse, PartParse, PersonParse, SegmentParse, VideoInfo, VideoParse
-from actparse.data.evaluation import evaluate, score_to_json
+from actparse.data.evaluation import evaluate, score_to_dict
 from actparse.data.submission import (
     TpsFiles,
     load_predictions,
@@ -114,7 +114,7 @@ def test_files_are_scored(tmp_path: Path) -> None:
     assert evaluate(truth, truth).roc_score == pytest.approx(0.9999)
     write_submission(tmp_path / "s.zip", GOOD)
     score = evaluate(tmp_path / "data", tmp_path / "s.zip", split="test")
-    figures = json.loads(score_to_json(score))
+    figures = score_to_dict(score)
     assert figures["part_state_correctness"] == {"v": 0.0}
     assert figures["accuracy_at"]["0.1"] == 0.0
     assert figures["video_accuracy"] == 1.0

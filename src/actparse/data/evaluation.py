@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import zip_longest
@@ -110,8 +109,3 @@ def score_to_dict(score: TpsScore) -> dict[str, Any]:
         "accuracy_at": {str(threshold): score.accuracy_at(threshold) for threshold in THRESHOLDS},
         "part_state_correctness": score.part_state_correctness,
     }
-
-
-def score_to_json(score: TpsScore) -> str:
-    """Return the metrics of the official score as JSON text, in full precision."""
-    return json.dumps(score_to_dict(score), indent=1)

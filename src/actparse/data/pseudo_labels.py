@@ -6,9 +6,9 @@ Source: PCF, section II-C; the pair of both sides' states follows its authors' c
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from actparse.core.vocabulary import GROUP_PARTS, GROUPS, GroupLabel, LabelSpace
+from actparse.core.vocabulary import GROUP_PARTS, GroupLabel
 from actparse.data.kinetics_tps import FrameTruth, PersonTruth
 
 UNSEEN = "none"  # the state of a group without annotated parts
@@ -35,21 +35,3 @@ def group_label(action: str, group: str, frames: Sequence[FrameTruth]) -> GroupL
     if not counts:
         return (action, *(UNSEEN for _ in GROUP_PARTS[group]))
     return (action, *min(counts, key=lambda states: (-counts[states], states)))
-
-
-def label_space(segments: Iterable[tuple[str, dict[str, GroupLabel]]]) -> LabelSpace:
-    """Return all labels that occur in a training split, sorted.
-
-    Args:
-        segments: of each segment its action and its label of each group.
-    """
-    actions: set[str] = set()
-    labels: dict[str, set[GroupLabel]] = {group: set() for group in GROUPS}
-    for action, by_group in segments:
-        actions.add(action)
-        for group, label in by_group.items():
-            labels[group].add(label)
-    states = {state for group in GROUPS for label in labels[group] for state in label[1:]}
-    return LabelSpace(
-        tuple(sorted(actions)), tuple(sorted(states)), {group: tuple(sorted(labels[group])) for group in GROUPS}
-    )

@@ -29,11 +29,6 @@ class IdentitySwitches:
     switches: int
     tracks: int
 
-    @property
-    def per_100_tracks(self) -> float:
-        """Switches per 100 detected true persons; 0 if there are none."""
-        return 100.0 * self.switches / self.tracks if self.tracks else 0.0
-
 
 def identity_switches(frames: Sequence[TrackedFrame]) -> IdentitySwitches:
     """Count the identity switches of one video.

@@ -236,10 +236,6 @@ class PullUpPoses:
         )
         return key.pair("knee_pole", 0.1, 0.1, 1.0)
 
-    def under_bar(self) -> Key:
-        """Return the pose of standing below the bar, ready."""
-        return self.style.stand
-
 
 class PullUps:
     """Sets of pull-ups with hangs, holds over the bar, raised knees, one-arm hangs and rests on the floor."""
