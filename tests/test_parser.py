@@ -128,6 +128,19 @@ def test_below_the_threshold_no_action_is_asserted(parser: Parser, small_video: 
     assert VideoParse.from_json(unknown.to_json()) == unknown
 
 
+def test_an_action_that_only_one_half_shows_is_less_probable(parser: Parser, small_video: Path) -> None:
+    parser.calibration = Calibration(consistency=1.0)
+    observed = parser.observe(small_video)
+    parse = parser.integrate(observed)
+    assert len(observed.half_track_scores) == 2
+    assert observed.track_scores is not None
+    weaker = min(half[parse.action] for half in observed.half_track_scores) / observed.track_scores[parse.action]
+    parser.calibration = Calibration()
+    assert sum(parse.action_scores.values()) == pytest.approx(min(weaker, 1), rel=1e-5)
+    assert parser.observe(small_video, stage_1=observed.frames).half_track_scores == ()
+    jsonschema.validate(json.loads(parse.to_json()), json_schema())
+
+
 @pytest.mark.parametrize("use_tracks", [True, False], ids=["tracks", "clips"])
 def test_where_nobody_is_found_nothing_is_asserted(parser: Parser, small_video: Path, use_tracks: bool) -> None:
     observed = parser.observe(small_video)

@@ -47,6 +47,7 @@ from actparse.stages.together.integrate import (
     find_verdict,
     joined_scores,
     segment_number,
+    weaker_share,
     with_commonest_states,
     with_states,
 )
@@ -106,6 +107,7 @@ class Observed:
     clip_scores: dict[str, float]  # action -> probability, from clips of the whole video; empty without such a network
     track_scores: dict[str, float] | None  # the same from the persons' tracks; None if tracks are not used
     warnings: tuple[str, ...]
+    half_track_scores: tuple[dict[str, float], ...] = ()  # of both halves, if the calibration uses them
 
 
 class Parser:
@@ -190,6 +192,7 @@ class Parser:
             segments=tuple(segments),
             clip_scores=video_pass.action_scores(),
             track_scores=self._track_scores(frames),
+            half_track_scores=self._half_track_scores(frames),
             warnings=tuple(video_pass.warnings),
         )
 
@@ -199,6 +202,16 @@ class Parser:
         with self.timer("tracks"):
             scores = self.tracks.evidence(frames).scores()
         return dict(zip(self.tracks.actions, map(float, scores), strict=True))
+
+    def _half_track_scores(self, frames: list[FrameParse]) -> tuple[dict[str, float], ...]:
+        """Return the track scores of both halves of the frames, without halves that show nobody."""
+        if self.tracks is None or not self.config.use_tracks or not self.calibration.consistency:
+            return ()
+        middle = len(frames) // 2
+        with self.timer("tracks"):
+            halves = [self.tracks.evidence(half) for half in (frames[:middle], frames[middle:])]
+        names = self.tracks.actions
+        return tuple(dict(zip(names, map(float, half.scores()), strict=True)) for half in halves if half.weight > 0)
 
     def integrate(
         self, observed: Observed, *, use_tracks: bool | None = None, condition_on_action: bool | None = None
@@ -220,7 +233,9 @@ class Parser:
         action = max(action_scores, key=lambda name: action_scores[name])
         segments = tuple(self._with_states(item, action if conditions else None) for item in observed.segments)
         # States depend on the scores before calibration, as in training.
-        final_scores = calibrated_scores(action_scores, self.calibration)
+        halves = [scores[action] for scores in observed.half_track_scores] if tracks is not None else []
+        share = weaker_share(observed.track_scores[action], halves) if observed.track_scores is not None else 1.0
+        final_scores = calibrated_scores(action_scores, self.calibration, share=share)
         has_persons = any(frame.persons for frame in observed.frames)
         verdict = find_verdict(final_scores[action], self.calibration, has_persons=has_persons)
         reasons: tuple[Reason, ...] = ()

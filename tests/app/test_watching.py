@@ -115,6 +115,9 @@ def test_the_action_rests_on_the_last_seconds_alone(parser: Parser, small_video:
             followed.with_states([frame])
     assert short.action_evidence.weight == pytest.approx(last.action_evidence.weight)
     assert short.action_evidence.weight < whole.action_evidence.weight
+    assert len(short.half_evidence) == 2
+    assert sum(half.weight for half in short.half_evidence) == pytest.approx(short.action_evidence.weight)
+    assert whole.half_evidence == ()  # without a limit only the sum is stored
 
 
 def test_the_verdict_follows_the_threshold_and_the_persons(parser: Parser, small_video: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -20,15 +20,18 @@ from bundles import ACTIONS
 from example_parse import example_parse
 
 
-def put(folder: Path, score: float, *, action: str = "lunge", calibration: Calibration | None = None) -> Path:
+def put(
+    folder: Path, score: float, *, action: str = "lunge", calibration: Calibration | None = None, share: float = 1.0
+) -> Path:
     """Write a parse whose best action has a score."""
     other = next(name for name in ACTIONS if name != action)
     model = {"weights": "random"}
     if calibration is not None:
         power = 1 / calibration.temperature
         score = score**power / (score**power + (1 - score) ** power)
-        model["calibration"] = json.dumps({"temperature": calibration.temperature})
-    scores = {action: score, other: 1 - score}
+        model["calibration"] = json.dumps(asdict(calibration))
+    factor = 1.0 if calibration is None else share**calibration.consistency
+    scores = {action: factor * score, other: factor * (1 - score)}
     parse = replace(example_parse(), action=action, action_scores=scores, model=model)
     folder.mkdir(parents=True)
     (folder / "parse.json").write_text(parse.to_json())
@@ -64,6 +67,19 @@ def test_parses_of_a_calibrated_bundle_are_the_same(parses: Path, random_bundle:
     after = calibrate(random_bundle, parses / "known", parses / "other").fitted
     assert after.calibration.temperature == pytest.approx(before.calibration.temperature)
     assert after.calibration.min_probability == pytest.approx(before.calibration.min_probability)
+
+
+def test_the_share_of_the_weaker_half_is_read_from_the_parses(tmp_path: Path, random_bundle: Path) -> None:
+    consistent = Calibration(temperature=2.0, consistency=0.5)
+    put(tmp_path / "known" / "lunge_1", 0.8, calibration=consistent, share=0.9)
+    put(tmp_path / "known" / "push_up_1", 0.8, action="push_up", calibration=consistent)
+    put(tmp_path / "other" / "surfing", 0.8, calibration=consistent, share=0.2)
+    fitted = calibrate(random_bundle, tmp_path / "known", tmp_path / "other").fitted
+    assert fitted.calibration.consistency == 0.5
+    assert (fitted.right_rejected, fitted.unknown_rejected) == (0.0, 1.0)
+    put(tmp_path / "other" / "violin", 0.8)
+    with pytest.raises(DataError, match=r"needs parses with one consistency, got 0\.0, 0\.5"):
+        calibrate(random_bundle, tmp_path / "known", tmp_path / "other")
 
 
 def test_true_actions_may_come_from_a_truth(parses: Path, random_bundle: Path) -> None:
@@ -134,7 +150,7 @@ def test_a_shipped_bundle_is_not_written(parses: Path, capsys: pytest.CaptureFix
         ([], r"bundle\.json: calibration must be an object, got \[\]"),
         ({"temperature": -1}, "calibration.temperature must be greater than 0 and finite, got -1"),
         ({"min_probability": "high"}, r"bundle\.json: calibration: "),
-        ({"threshold": 0.5}, "unknown field 'threshold'; known are min_probability, temperature"),
+        ({"threshold": 0.5}, "unknown field 'threshold'; known are consistency, min_probability, temperature"),
     ],
     ids=str,
 )

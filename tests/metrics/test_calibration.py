@@ -84,6 +84,17 @@ def test_what_was_fitted_is_counted() -> None:
     assert math.isnan(fit_calibration(known[:2], np.array([0, 1]), known).wrong_rejected)
 
 
+def test_shares_of_the_weaker_half_separate_unknown_videos() -> None:
+    known, unknown = np.array([[0.9, 0.1], [0.2, 0.8]]), np.array([[0.9, 0.1]])
+    shares = {"known_shares": np.array([0.9, 1.0]), "unknown_shares": np.array([0.1])}
+    without, fitted = (
+        fit_calibration(known, np.array([0, 1]), unknown, consistency=consistency, **shares)
+        for consistency in (0.0, 1.0)
+    )
+    assert (without.unknown_rejected, fitted.unknown_rejected) == (0.0, 1.0)
+    assert fitted.calibration.consistency == 1.0
+
+
 def test_what_cannot_be_fitted_is_named() -> None:
     known = np.array([[0.9, 0.1]])
     with pytest.raises(DataError, match="at least one known video whose best action is the true one, got none of 1"):
@@ -104,6 +115,7 @@ def test_what_cannot_be_fitted_is_named() -> None:
         ({"temperature": 0.0}, "temperature must be greater than 0 and finite, got 0.0"),
         ({"temperature": math.inf}, "temperature must be greater than 0 and finite, got inf"),
         ({"temperature": math.nan}, "temperature must be greater than 0 and finite, got nan"),
+        ({"consistency": -1.0}, "consistency must be at least 0 and finite, got -1.0"),
         ({"min_probability": 1.5}, r"min_probability must be 0\.\.1, got 1.5"),
     ],
     ids=str,

@@ -19,7 +19,7 @@ from actparse.parser import Parser
 from actparse.report.overlay import MIN_PERSON_SCORE, MIN_SHORT_SIDE, QUALITY, draw_frame, picture_size
 from actparse.report.tracks import TrackLines
 from actparse.stages.actions.tracks import FollowedTracks
-from actparse.stages.together.integrate import calibrated_scores, find_verdict
+from actparse.stages.together.integrate import calibrated_scores, find_verdict, weaker_share
 from actparse.stages.tracking import Tracker, TrackerConfig
 from actparse.video.decode import DecodedFrame
 from actparse.video.encode import VideoWriter
@@ -86,8 +86,10 @@ def watch_frames(
         [parse] = followed.with_states(parser.parse_frames([frame], tracker))
         evidence = followed.action_evidence
         raw_scores = dict(zip(actions, map(float, evidence.scores()), strict=True))
-        scores = calibrated_scores(raw_scores, parser.calibration)
-        action = max(scores, key=lambda action: scores[action])
+        action = max(raw_scores, key=lambda name: raw_scores[name])
+        halves = [float(half.scores()[actions.index(action)]) for half in followed.half_evidence]
+        share = weaker_share(raw_scores[action], halves)
+        scores = calibrated_scores(raw_scores, parser.calibration, share=share)
         verdict = find_verdict(scores[action], parser.calibration, has_persons=evidence.weight > 0)
         yield WatchedFrame(parse, action, scores, verdict)
 

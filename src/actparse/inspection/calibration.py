@@ -48,7 +48,9 @@ class BundleCalibration:
         for name, count, share in rows:
             lines.append(f"{name:10}{getattr(fitted, count):8}{100 * getattr(fitted, share):20.1f}")
         lines.append(f"{'nobody':10}{self.num_nobody:8}{'left out':>20}")
-        lines.append(f"temperature {calibration.temperature:.3f}, min_probability {calibration.min_probability:.3f}")
+        consistency = f"consistency {calibration.consistency:g}, " if calibration.consistency else ""
+        threshold = f"min_probability {calibration.min_probability:.3f}"
+        lines.append(f"temperature {calibration.temperature:.3f}, {consistency}{threshold}")
         lines.append(f"mean negative log probability {fitted.loss_before:.3f} before, {fitted.loss_after:.3f} after")
         return "\n".join(lines)
 
@@ -81,11 +83,16 @@ def calibrate(
     num_nobody = len(known_parses) + len(unknown_parses) - len(known_with_persons) - len(unknown_with_persons)
     actions = _actions([*known_parses.values(), *unknown_parses.values()])
     labels = [_label(path, actions, truth) for path in known_with_persons]
+    known_scores, known_shares = _raw_scores(list(known_with_persons.values()), actions)
+    unknown_scores, unknown_shares = _raw_scores(unknown_with_persons, actions)
     fitted = fit_calibration(
-        _scores(list(known_with_persons.values()), actions),
+        known_scores,
         np.array(labels, np.int64),
-        _scores(unknown_with_persons, actions),
+        unknown_scores,
         max_right_rejected=max_right_rejected,
+        consistency=_consistency([*known_parses.values(), *unknown_parses.values()]),
+        known_shares=known_shares,
+        unknown_shares=unknown_shares,
     )
     return BundleCalibration(name, fitted, num_nobody)
 
@@ -157,18 +164,35 @@ def _label(path: Path, actions: Sequence[str], truth: Mapping[str, str] | None) 
     return actions.index(action)
 
 
-def _scores(parses: Sequence[VideoParse], actions: Sequence[str]) -> NDArray[np.float64]:
-    """Return probabilities (N, A) without a temperature: the effect of each parse's calibration is reversed."""
-    scores = [
-        _without_calibration(np.array([parse.action_scores[action] for action in actions]), parse) for parse in parses
-    ]
-    return np.array(scores, np.float64).reshape(len(parses), len(actions))
+def _consistency(parses: Sequence[VideoParse]) -> float:
+    """Return the exponent that all parses were made with."""
+    values = {_calibration(parse).consistency for parse in parses}
+    if len(values) > 1:
+        raise DataError(f"calibration: needs parses with one consistency, got {', '.join(map(str, sorted(values)))}")
+    return values.pop()
 
 
-def _without_calibration(scores: NDArray[np.float64], parse: VideoParse) -> NDArray[np.float64]:
+def _raw_scores(
+    parses: Sequence[VideoParse], actions: Sequence[str]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Reverse the effect of each parse's calibration.
+
+    Returns:
+        Probabilities (N, A) that sum to 1, and (N,) the share of the score that the weaker half of the video reaches.
+    """
+    scores, shares = np.zeros((len(parses), len(actions))), np.ones(len(parses))
+    for index, parse in enumerate(parses):
+        calibration = _calibration(parse)
+        calibrated = np.array([parse.action_scores[action] for action in actions])
+        scores[index] = with_temperature(calibrated, 1 / calibration.temperature)
+        if calibration.consistency > 0:
+            shares[index] = calibrated.sum() ** (1 / calibration.consistency)
+    return scores, shares
+
+
+def _calibration(parse: VideoParse) -> Calibration:
     text = parse.model.get("calibration", "{}")
     try:
-        calibration = config_from_dict(Calibration, json.loads(text))
+        return config_from_dict(Calibration, json.loads(text))
     except (ValueError, TypeError, AttributeError):
         raise DataError(f"{parse.video.path}: model.calibration must be a calibration as JSON, got {text!r}") from None
-    return with_temperature(scores, 1 / calibration.temperature)

@@ -27,11 +27,14 @@ class Calibration:
     """Settings that turn action scores into a verdict. The defaults keep the scores and assert every action."""
 
     temperature: float = 1.0  # scores become softmax(log(score) / temperature); above 1 lowers the confidence
-    min_probability: float = 0.0  # of the best action, after the temperature; if it is lower, no action is asserted
+    consistency: float = 0.0  # exponent of the share of the score that the weaker half of the video reaches
+    min_probability: float = 0.0  # of the best action, after both; if it is lower, no action is asserted
 
     def __post_init__(self) -> None:
         if not 0 < self.temperature < math.inf:
             raise ConfigError(f"calibration.temperature must be greater than 0 and finite, got {self.temperature}")
+        if not 0 <= self.consistency < math.inf:
+            raise ConfigError(f"calibration.consistency must be at least 0 and finite, got {self.consistency}")
         if not 0 <= self.min_probability <= 1:
             raise ConfigError(f"calibration.min_probability must be 0..1, got {self.min_probability}")
 
@@ -128,6 +131,9 @@ def fit_calibration(
     unknown_scores: Floats,
     *,
     max_right_rejected: float = MAX_RIGHT_REJECTED,
+    consistency: float = 0.0,
+    known_shares: Floats | None = None,
+    unknown_shares: Floats | None = None,
 ) -> FittedCalibration:
     """Fit the temperature on the known videos, then the threshold on known and unknown videos.
 
@@ -136,6 +142,9 @@ def fit_calibration(
         labels: (N,) indices of their true actions.
         unknown_scores: (U, A) probabilities of the videos that show none of the A actions.
         max_right_rejected: share of the correctly classified videos that may be called unknown, 0..1.
+        consistency: exponent of the shares, see `Calibration`; it is not fitted.
+        known_shares: (N,) share of the score that the weaker half of each known video reaches; None: all 1.
+        unknown_shares: (U,) the same for the unknown videos.
 
     Raises:
         ShapeError: the arrays do not fit each other.
@@ -152,9 +161,13 @@ def fit_calibration(
     temperature = fit_temperature(known_scores, labels)
     fitted = with_temperature(known_scores, temperature)
     best, best_unknown = fitted.max(axis=1), with_temperature(unknown_scores, temperature).max(axis=1)  # (N,), (U,)
+    if known_shares is not None and unknown_shares is not None:
+        expect_shape("known_shares", known_shares, best.shape)
+        expect_shape("unknown_shares", unknown_shares, best_unknown.shape)
+        best, best_unknown = best * known_shares**consistency, best_unknown * unknown_shares**consistency
     threshold = fit_threshold(best[is_right], best_unknown, max_right_rejected=max_right_rejected)
     return FittedCalibration(
-        calibration=Calibration(temperature=temperature, min_probability=threshold),
+        calibration=Calibration(temperature=temperature, consistency=consistency, min_probability=threshold),
         num_right=int(is_right.sum()),
         num_wrong=int((~is_right).sum()),
         num_unknown=len(unknown_scores),

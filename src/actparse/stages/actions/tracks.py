@@ -213,7 +213,17 @@ class FollowedTracks:
     @property
     def action_evidence(self) -> Evidence:
         """The evidence of all frames that still count."""
-        return sum((evidence for _, evidence in self._evidence), start=self._recognizer.no_evidence)
+        return self._sum(range(len(self._evidence)))
+
+    @property
+    def half_evidence(self) -> tuple[Evidence, ...]:
+        """The evidence of the earlier and of the later half of these frames, without halves that show nobody."""
+        count = len(self._evidence)
+        halves = (self._sum(range(count // 2)), self._sum(range(count // 2, count)))
+        return tuple(half for half in halves if half.weight > 0) if count > 1 else ()
+
+    def _sum(self, indices: range) -> Evidence:
+        return sum((self._evidence[index][1] for index in indices), start=self._recognizer.no_evidence)
 
 
 def person_weight(frame: FrameParse, index: int) -> float:

@@ -82,11 +82,31 @@ def joined_scores(clips: Mapping[str, float], tracks: Mapping[str, float], share
     return {action: (1 - share) * score + share * tracks[action] for action, score in clips.items()}
 
 
-def calibrated_scores(scores: Mapping[str, float], calibration: Calibration) -> dict[str, float]:
-    """Apply a calibration's temperature to the probabilities of each action, 0..1."""
-    if calibration.temperature == 1:
+def weaker_share(score: float, half_scores: Sequence[float]) -> float:
+    """Return the share of an action's score that the weaker half of the video reaches, 0..1.
+
+    Args:
+        score: of the action in the whole video.
+        half_scores: of the action in each half; empty if there are no halves, and then the share is 1.
+    """
+    return min((1.0, *(half / score for half in half_scores))) if score > 0 else 1.0
+
+
+def calibrated_scores(scores: Mapping[str, float], calibration: Calibration, *, share: float = 1.0) -> dict[str, float]:
+    """Apply a calibration to the probabilities of each action, 0..1.
+
+    If only one half of the video shows the best action, all probabilities are lower: their sum is the probability that
+    the video shows any of the actions.
+
+    Args:
+        scores: action -> 0..1.
+        calibration: with the temperature, and the exponent of the share.
+        share: see `weaker_share`.
+    """
+    factor = share**calibration.consistency
+    if calibration.temperature == 1 and factor == 1:
         return dict(scores)
-    values = with_temperature(np.array(list(scores.values()), np.float64), calibration.temperature)
+    values = factor * with_temperature(np.array(list(scores.values()), np.float64), calibration.temperature)
     return dict(zip(scores, map(float, values), strict=True))
 
 
