@@ -11,7 +11,6 @@ from actparse.training.track_errors import (
     cut_at_borders,
     shortened,
     spreads,
-    with_legs_of,
     with_track_errors,
 )
 
@@ -80,15 +79,3 @@ def test_short_windows_keep_their_middle(share: float, most: float) -> None:
 def test_the_same_seed_gives_the_same_errors() -> None:
     first, second = (with_track_errors(windows(), SURE, TrackErrors(), np.random.default_rng(3)) for _ in range(2))
     assert np.array_equal(first, second)
-
-
-def test_somebody_elses_legs_keep_their_shape_and_hang_on_the_own_hips() -> None:
-    own, others = windows(), windows()[::-1].copy()
-    others[..., :2] = others[..., :2] * 3 + 500  # a larger person elsewhere
-    others[:, 2, 13, 2] = 0
-    joined = with_legs_of(others, own)
-    assert np.array_equal(joined[:, :, :11], own[:, :, :11])
-    np.testing.assert_allclose(joined[:, :, 11:13, :2].mean(axis=2), own[:, :, 11:13, :2].mean(axis=2), atol=1e-3)
-    thighs, theirs = (people[:, :, 13, :2] - people[:, :, 11, :2] for people in (joined, others))
-    np.testing.assert_allclose(thighs * (spreads(others) / spreads(own))[..., 0], theirs, rtol=1e-3, atol=1e-2)
-    assert (joined[:, 2, 13, 2] == 0).all()

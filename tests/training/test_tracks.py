@@ -86,14 +86,6 @@ def test_of_none_of_the_actions_all_should_be_equally_likely(store: Store, tmp_p
     assert task.losses(net, batch)["action"] > equal
 
 
-def test_with_the_legs_of_another_both_actions_are_as_likely(task: TracksTask) -> None:
-    batch = task.batch(np.random.default_rng(3))
-    is_joined = batch["actions"] != batch["other_actions"]
-    assert 0 < is_joined.float().mean() < 0.2  # of the stream's half, where both do an action of the dataset
-    assert (batch["given_actions"][is_joined] == 0).all()
-    assert (batch["states"][is_joined] == UNKNOWN).all()
-
-
 def test_a_stream_is_the_same_again(stream: TrackStream, tmp_path: Path) -> None:
     again = open_track_stream(tmp_path, 10, CONFIG, processes=1)
     assert np.array_equal(again.keypoints, stream.keypoints)

@@ -15,7 +15,6 @@ from actparse.stages.actions.windows import Keypoints
 
 Array = NDArray[np.float32]
 
-LEGS = slice(11, 17)  # keypoints, from the hips down
 BODY = slice(5, 17)  # keypoints whose sides are swapped
 JOINT_ERRORS = np.array([0.5] * 5 + [0.8, 0.8, 1.1, 1.1, 1.4, 1.4, 0.8, 0.8, 1.0, 1.0, 1.3, 1.3], np.float32)
 BORDERS = ("bottom", "left", "right", "top")
@@ -111,18 +110,6 @@ def cut_at_borders(windows: Keypoints, spread: Array, errors: TrackErrors, rng: 
         low = rng.uniform(0, errors.cut_confidence, beyond.shape)
         changed[..., 2] = np.where(beyond, np.minimum(changed[..., 2], low), changed[..., 2])
     return changed.astype(np.float32)
-
-
-def with_legs_of(others: Keypoints, windows: Keypoints) -> Keypoints:
-    """Replace the legs in windows (N, K, 17, 3) by those of `others` (N, K, 17, 3), scaled and aligned at the hips."""
-    scale = spreads(windows) / np.maximum(spreads(others), 1)  # (N, 1, 1, 1)
-    hips, other_hips = (
-        points[:, :, LEGS.start : LEGS.start + 2, :2].mean(axis=2, keepdims=True) for points in (windows, others)
-    )
-    joined = windows.copy()
-    joined[:, :, LEGS, :2] = (others[:, :, LEGS, :2] - other_hips) * scale + hips
-    joined[:, :, LEGS, 2] = np.minimum(others[:, :, LEGS, 2], (windows[..., 2] > 0).any(axis=2, keepdims=True))
-    return joined
 
 
 def shortened(windows: Keypoints, share: float, rng: np.random.Generator) -> Keypoints:

@@ -23,15 +23,13 @@ from actparse.stages.tracking import Tracker, TrackerConfig
 from actparse.synth.actions.registry import OTHER_MOTIONS
 from actparse.training.store import Store, states_of_part
 from actparse.training.task import NAMES, Batch, Task, TaskSettings
-from actparse.training.track_errors import TrackErrors, shortened, spreads, with_legs_of, with_track_errors
+from actparse.training.track_errors import TrackErrors, shortened, spreads, with_track_errors
 from actparse.training.track_stream import TrackStream
 from actparse.weights.bundle import config_to_dict
 
 UNKNOWN = -1  # a state that is not annotated, or that is not one of the network's labels
 STREAM_SHARE = 0.5  # share of a batch from the stream, if there is one
 LABEL_SMOOTHING = 0.05
-# share of the stream's people who get the legs of another person; they do neither action, and both are equally likely
-JOINED_SHARE = 0.2
 OTHER_WEIGHT = 0.5  # weight of the loss of a person who does none of the actions
 STATES_WEIGHT = 1.0  # weight of the states' loss relative to the action's
 UNTOLD_SHARE = 0.25  # share of the samples for which the network does not get the action
@@ -49,7 +47,6 @@ class Windows:
     windows: Keypoints  # (N, K, 17, 3)
     states: NDArray[np.int64]  # (N, 10) indices of the network's labels
     actions: NDArray[np.int64]  # (N,)
-    other_actions: NDArray[np.int64]  # (N,) a second, equally likely action; the same action if there is none
     names: NDArray[np.str_]  # (N,) video and frame, or track, for messages
 
     def at(self, indices: NDArray[np.int64]) -> Windows:
@@ -117,9 +114,8 @@ class TracksTask(Task):
             states += [self._state_indices(store.part_states[person]) for person in persons]
             actions += [self.actions.index(video.action)] * len(persons)
             names += [store.frame_name(int(frame)) for frame in person_frames[persons]]
-        action_indices = np.array(actions, np.int64)
         return Windows(
-            np.concatenate(windows), np.array(states, np.int64), action_indices, action_indices, np.array(names)
+            np.concatenate(windows), np.array(states, np.int64), np.array(actions, np.int64), np.array(names)
         )
 
     def _state_indices(self, states: Sequence[str | None]) -> list[int]:
@@ -148,13 +144,11 @@ class TracksTask(Task):
         drawn = Windows(*(np.concatenate(arrays) for arrays in zip(*map(astuple, sources), strict=True)))
         windows, states = mirrored_windows(drawn.windows, drawn.states, self.states, rng.random(size) < 0.5)
         given_actions = np.eye(len(self.actions), dtype=np.float32)[drawn.actions]  # (N, A)
-        is_unsure = (drawn.actions == UNKNOWN) | (drawn.actions != drawn.other_actions)
-        given_actions[(rng.random(size) < UNTOLD_SHARE) | is_unsure] = 0
+        given_actions[(rng.random(size) < UNTOLD_SHARE) | (drawn.actions == UNKNOWN)] = 0
         return {
             "windows": torch.from_numpy(with_floor(turned(windows, rng), self.stage.confidence_floor)),
             "states": torch.from_numpy(states),
             "actions": torch.from_numpy(drawn.actions),
-            "other_actions": torch.from_numpy(drawn.other_actions),
             "given_actions": torch.from_numpy(given_actions),
             NAMES: drawn.names.tolist(),
         }
@@ -171,20 +165,14 @@ class TracksTask(Task):
         windows = self.stream.keypoints[tracks[:, None], instants.clip(0, length - 1)]  # (n, K, 17, 3)
         windows[~exists] = 0
         actions, states = self.stream_actions[tracks], self.stream_states[tracks, middles]
-        partners = rng.permutation(count)
-        is_joined = (rng.random(count) < JOINED_SHARE) & (np.minimum(actions, actions[partners]) != UNKNOWN)
-        is_joined &= actions != actions[partners]
-        windows[is_joined] = with_legs_of(windows[partners[is_joined]], windows[is_joined])
-        states[is_joined] = UNKNOWN
         noisy = shortened(with_track_errors(windows, self.confidences, self.errors, rng), SHORT_SHARE, rng)
         names = np.array([f"track {track} of the stream" for track in tracks])
-        return Windows(noisy, states, actions, np.where(is_joined, actions[partners], actions), names)
+        return Windows(noisy, states, actions, names)
 
     def losses(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Return the cross-entropy of the action, and the mean cross-entropy of the states of all annotated parts.
 
-        For a person who does none of the actions, all actions should be equally likely; for a person with the legs of
-        another, both actions.
+        For a person who does none of the actions, all actions should be equally likely.
         """
         assert isinstance(net, TrackNet)
         device = next(net.parameters()).device
@@ -195,9 +183,9 @@ class TracksTask(Task):
             for part, logits in enumerate(net.state_logits(features, batch["given_actions"].to(device)))
         ]
         logits = net.action_logits(features).float()  # (N, A)
-        both = torch.stack((batch["actions"], batch["other_actions"]), dim=1).to(device)  # (N, 2)
-        has_action = both[:, 0] != UNKNOWN  # (N,)
-        targets = F.one_hot(both.clamp(min=0), len(self.actions)).float().mean(dim=1)  # (N, A)
+        actions = batch["actions"].to(device)
+        has_action = actions != UNKNOWN  # (N,)
+        targets = F.one_hot(actions.clamp(min=0), len(self.actions)).float()  # (N, A)
         targets = torch.where(has_action[:, None], targets, 1 / len(self.actions))
         losses = F.cross_entropy(logits, targets, label_smoothing=LABEL_SMOOTHING, reduction="none")  # (N,)
         return {
