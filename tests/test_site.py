@@ -69,9 +69,10 @@ def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
 
 def test_the_reference_says_what_the_docstrings_say(site: Path) -> None:
     page = (site / "reference" / "structures.html").read_text(encoding="utf-8")
-    for text in ("VideoParse", "track_id", "The parse as JSON text"):
+    for text in ("VideoParse", "track_id", "Return the parse as JSON text"):
         assert text in page
     assert "actparse parse" in (site / "reference" / "commands.html").read_text(encoding="utf-8")
+    assert "movenet-thunder" in (site / "reference" / "checkpoints.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("width", [400, 1600])

@@ -196,7 +196,7 @@ def test_a_file_that_is_no_graph_model(tmp_path: Path, content: bytes, message: 
 
 def test_a_shard_in_place_of_the_json_file(tmp_path: Path) -> None:
     path = write_graph(tmp_path / "net.json", (["net.bin"], [W], RAW))
-    with pytest.raises(WeightsError, match=r"net\.bin: holds the values of a graph model alone: import .*net\.json"):
+    with pytest.raises(WeightsError, match=r"net\.bin: holds only the values of a graph model: import .*net\.json"):
         read_checkpoint(path.with_suffix(".bin"))
     with pytest.raises(WeightsError, match=r"gone\.json: no such checkpoint file"):
         read_checkpoint(tmp_path / "gone.json")
