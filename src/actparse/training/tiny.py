@@ -123,7 +123,9 @@ POSES_NET = HrnetConfig(
 POSES_STAGE = PosesConfig(size=(128, 128), padding=1.25, decoding="dark", blur_kernel=7, max_oks=0.6, norm=NORM)
 
 TRACKS_NET = TrackConfig()  # `num_actions` and `num_states` are set from the training data
-TRACKS_STAGE = TracksConfig()
+TRACKS_STAGE = TracksConfig(
+    action_share=0.9
+)  # on SynthTPS the tracks are more reliable than the short-trained clip networks
 # The bundle for real people has no clip networks, and its part scores are low for parts outside the frame.
 PEOPLE_TRACKS_STAGE = TracksConfig(action_share=1.0, confidence_floor=0.15, min_part_score=0.1)
 
