@@ -40,9 +40,9 @@ VAGUE_NAMES = frozenset(
     ]
 )
 LIMITS = {
-    "lines": 46_500,
+    "lines": 46_100,
     "lines of training": 8_900,
-    "lines of the largest file": 575,
+    "lines of the largest file": 545,
     "modules in no folder": 6,
     "modules in the largest folder": 42,
     "private functions that are used once, %": 27.0,
