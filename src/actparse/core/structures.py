@@ -124,7 +124,7 @@ class VideoParse:
 
     video: VideoInfo
     action: str
-    action_scores: dict[str, float]  # action -> 0..1, sums to 1
+    action_scores: dict[str, float]  # action -> 0..1; the sum is at most 1, see `Calibration.consistency`
     frames: tuple[FrameParse, ...]
     segments: tuple[SegmentParse, ...]
     model: dict[str, str] = field(default_factory=dict)  # name and hash of the weights, version of the program
