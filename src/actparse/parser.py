@@ -200,8 +200,7 @@ class Parser:
         if self.tracks is None or not self.config.use_tracks:
             return None
         with self.timer("tracks"):
-            scores = self.tracks.evidence(frames).scores()
-        return dict(zip(self.tracks.actions, map(float, scores), strict=True))
+            return self.tracks.evidence(frames).by_action(self.tracks.actions)
 
     def _half_track_scores(self, frames: list[FrameParse]) -> tuple[dict[str, float], ...]:
         """Return the track scores of both halves of the frames, without halves that show nobody."""
@@ -210,8 +209,7 @@ class Parser:
         middle = len(frames) // 2
         with self.timer("tracks"):
             halves = [self.tracks.evidence(half) for half in (frames[:middle], frames[middle:])]
-        names = self.tracks.actions
-        return tuple(dict(zip(names, map(float, half.scores()), strict=True)) for half in halves if half.weight > 0)
+        return tuple(half.by_action(self.tracks.actions) for half in halves if half.weight > 0)
 
     def integrate(
         self, observed: Observed, *, use_tracks: bool | None = None, condition_on_action: bool | None = None

@@ -34,7 +34,7 @@ class WatchedFrame:
 
     parse: FrameParse
     action: str
-    action_scores: dict[str, float]  # action -> 0..1, sums to 1
+    action_scores: dict[str, float]  # action -> 0..1; the sum is at most 1, see `Calibration.consistency`
     verdict: Verdict = "known"  # whether the action is asserted; "nobody": no person in the last seconds
 
     @property
@@ -85,9 +85,9 @@ def watch_frames(
     for frame in frames:
         [parse] = followed.with_states(parser.parse_frames([frame], tracker))
         evidence = followed.action_evidence
-        raw_scores = dict(zip(actions, map(float, evidence.scores()), strict=True))
+        raw_scores = evidence.by_action(actions)
         action = max(raw_scores, key=lambda name: raw_scores[name])
-        halves = [float(half.scores()[actions.index(action)]) for half in followed.half_evidence]
+        halves = [half.by_action(actions)[action] for half in followed.half_evidence]
         share = weaker_share(raw_scores[action], halves)
         scores = calibrated_scores(raw_scores, parser.calibration, share=share)
         verdict = find_verdict(scores[action], parser.calibration, has_persons=evidence.weight > 0)

@@ -56,6 +56,10 @@ class Evidence:
             return np.full(len(self.sums), 1 / len(self.sums), np.float32)
         return np.asarray(self.sums / self.weight, np.float32)
 
+    def by_action(self, actions: Sequence[str]) -> dict[str, float]:
+        """Return the mean probability of each of the A actions, 0..1, by name."""
+        return dict(zip(actions, map(float, self.scores()), strict=True))
+
 
 @dataclass(frozen=True)
 class TrackReadings:
