@@ -30,7 +30,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages of commands and checkpoints, and the files that pages link to outside docs/."""
     pages = {file.src_uri: file.content_string for file in files.documentation_pages()}
     for target in sorted({target for uri, text in pages.items() for target in outside_targets(uri, text)}):
-        files.append(File.generated(config, f"{ALONG}/{target}", abs_src_path=str(ROOT / target)))
+        files.append(File.generated(config, site_path(target), abs_src_path=str(ROOT / target)))
     files.append(File.generated(config, COMMANDS, content=commands_page()))
     files.append(File.generated(config, CHECKPOINTS, content=checkpoints_page()))
     return files
@@ -44,9 +44,17 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
         target = repository_path(uri, match[1])
         if target is None:
             return match[0]
-        return "](" + posixpath.relpath(f"{ALONG}/{target}", posixpath.dirname(uri) or ".")
+        return "](" + posixpath.relpath(site_path(target), posixpath.dirname(uri) or ".")
 
     return OUTSIDE.sub(along, markdown)
+
+
+def site_path(target: str) -> str:
+    """Return the path in the site of a file of the repository; a README is named after its folder.
+
+    The theme opens a page named README in place of its section.
+    """
+    return f"{ALONG}/{target.removesuffix('/README.md')}.md" if target.endswith("/README.md") else f"{ALONG}/{target}"
 
 
 def outside_targets(uri: str, text: str) -> Iterator[str]:
