@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from actparse.nets.separable import Triple, depthwise_conv
+from actparse.nets.clips.separable import Triple, depthwise_conv
 
 LAYERS: tuple[tuple[int, Triple, Triple], ...] = (  # channels, (T, H, W), stride
     (32, (8, 12, 16), (1, 1, 1)),

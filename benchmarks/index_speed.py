@@ -17,10 +17,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from actparse.data.check import check_dataset
-from actparse.data.decoding import decode_videos
-from actparse.data.index import open_annotations
-from actparse.data.stats import split_stats
+from actparse.data.audit.check import check_dataset
+from actparse.data.audit.decoding import decode_videos
+from actparse.data.audit.index import open_annotations
+from actparse.data.audit.stats import split_stats
 from actparse.synth.dataset import SplitPlan, write_dataset
 
 NUM_VIDEOS = 8  # that are rendered; their annotation is copied under other names

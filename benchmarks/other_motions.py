@@ -13,7 +13,7 @@ import numpy as np
 
 from actparse.synth.config import SceneConfig
 from actparse.synth.scene import build_scene
-from actparse.training.track_stream import HELD_OUT_MOTIONS
+from actparse.training.rendered.track_stream import HELD_OUT_MOTIONS
 from actparse.video.encode import VideoWriter
 
 SECONDS, RATE = 8.0, 10  # of a video; frames per second

@@ -25,19 +25,19 @@ import torch
 
 from actparse.core.vocabulary import GROUP_PARTS, PARTS
 from actparse.inspection.compute import VideoShape, costs_as_text, paper_costs
-from actparse.nets.csn import Csn
-from actparse.nets.hrnet import hrnet
-from actparse.nets.yolof import Yolof
+from actparse.nets.clips.csn import Csn
+from actparse.nets.detectors.yolof import Yolof
+from actparse.nets.poses.hrnet import hrnet
 from actparse.parser import Parser
 from actparse.stages.loading import BUNDLE_FILE
 from actparse.synth.dataset import SplitPlan, write_dataset
 from actparse.training import TrainOptions
-from actparse.training.loop import choose_hardware, train
+from actparse.training.loop.trainer import choose_hardware, train
 from actparse.training.options import say_nothing
 from actparse.training.paper import builders
 from actparse.training.paper.inference import AS_PUBLISHED
 from actparse.training.paper.recipes import numbers_of
-from actparse.training.runs import RunFolder, write_json
+from actparse.training.run_folder import RunFolder, write_json
 from actparse.weights.bundle import config_to_dict, save_network
 
 BUILDERS: dict[str, builders.Builder] = {

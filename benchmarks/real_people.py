@@ -22,10 +22,9 @@ from typing import Any
 import numpy as np
 
 from actparse.core.errors import ActparseError, DataError
-from actparse.core.files import write_text
+from actparse.core.files import without_nan, write_text
 from actparse.core.vocabulary import NUM_KEYPOINTS, PART_INDEX
 from actparse.metrics.actions import NamedAction, known_action_figures, other_action_figures
-from actparse.metrics.figures import without_nan
 from actparse.metrics.people import PART_IOUS, PeopleCounts, TruePeople, count_people
 from actparse.parser import Parser
 from actparse.video.sources import find_videos

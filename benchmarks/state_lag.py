@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
+from actparse.core.files import without_nan
 from actparse.core.vocabulary import PARTS
 from actparse.data.kinetics_tps import KineticsTps, VideoRecord, read_frame_truth
-from actparse.metrics.figures import without_nan
 from actparse.metrics.state_lag import PoseTrack, best_lag
 from actparse.metrics.tps import match_persons
 from actparse.parser import Parser

@@ -10,11 +10,11 @@ import torch
 
 from actparse.core.vocabulary import GROUP_PARTS, PARTS
 from actparse.nets.baseline import Baseline, BaselineConfig
-from actparse.nets.csn import Csn, CsnConfig
-from actparse.nets.hrnet import Hrnet, HrnetConfig
+from actparse.nets.clips.csn import Csn, CsnConfig
+from actparse.nets.detectors.yolof import Yolof, YolofConfig
+from actparse.nets.poses.hrnet import Hrnet, HrnetConfig
 from actparse.nets.resnet import ResNetConfig
 from actparse.nets.tracks import TrackConfig, TrackNet
-from actparse.nets.yolof import Yolof, YolofConfig
 from actparse.stages.actions.baseline import BaselineSettings
 from actparse.stages.actions.classifier import ClipConfig
 from actparse.stages.actions.tracks import TracksConfig

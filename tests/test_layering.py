@@ -28,13 +28,15 @@ ROWS: tuple[tuple[str, ...], ...] = (  # from the top; rooms of one row do not k
 SUB_ROWS: dict[str, tuple[str, ...]] = {  # inside a room: of its folders, each imports only from those before it
     "synth": ("motion", "drawing", "people", "actions"),
     "stages": ("people", "actions", "together"),
+    "nets": ("detectors", "poses", "clips"),
+    "training": ("samples", "rendered", "recipes", "runs"),
 }
 ROW_OF = {room: row for row, rooms in enumerate(ROWS) for room in rooms}
 MODULES = sorted(SOURCE.rglob("*.py"))
 
 
 def room_of(module: str) -> str:
-    """The room of a dotted name: actparse.nets.yolof -> nets; the package itself -> __init__."""
+    """The room of a dotted name: actparse.nets.detectors.yolof -> nets; the package itself -> __init__."""
     parts = module.split(".")
     return parts[1] if len(parts) > 1 else "__init__"
 

@@ -19,10 +19,10 @@ from actparse.data.own.config import read_config
 from actparse.data.own.importing import dataset_root
 from actparse.stages.loading import bundle_folder, load_bundle
 from actparse.training import TrainOptions, run_recipe
-from actparse.training.bundle_run import assemble
 from actparse.training.options import say_nothing
-from actparse.training.own_data import keep_networks
-from actparse.training.recipes import NETWORK_RECIPES
+from actparse.training.recipes.own_data import keep_networks
+from actparse.training.recipes.registry import NETWORK_RECIPES
+from actparse.training.runs.bundle_run import assemble
 from actparse.weights.bundle import file_sha256
 
 ROOT = Path(__file__).parents[1]

@@ -28,11 +28,11 @@ from actparse.inspection.compute import (
     states_macs,
 )
 from actparse.nets import csn, tsn
-from actparse.nets.tsn import Tsn
+from actparse.nets.clips.tsn import Tsn
 from actparse.stages.actions.classifier import ClipClassifier, StateRecognizer, clip_image
 from actparse.stages.actions.clip_inputs import flow_inputs
 from actparse.stages.loading import BUNDLE_FILE, load_bundle
-from actparse.training import tiny
+from actparse.training.recipes import tiny
 from bundles import CLIPS, write_random_baseline
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from actparse.cli import main
 from actparse.core.structures import PersonParse
-from actparse.data.coco_people import LabelledImage, load_coco_people
+from actparse.data.annotation.coco_people import LabelledImage, load_coco_people
 from actparse.data.kinetics_tps import FrameTruth, KineticsTps, read_frame_truth
 from actparse.inspection.pose_evaluation import measure_poses
 from actparse.synth import dataset

@@ -1,11 +1,9 @@
-from __future__ import annotations
-
 import math
 
 import pytest
 
 from actparse.core.errors import DataError
-from actparse.metrics.actions import NamedAction, known_action_figures, other_action_figures
+from actparse.metrics.actions import Hits, NamedAction, known_action_figures, other_action_figures
 
 SCORES = {"lunge": 0.5, "push_up": 0.25, "pull_ups": 0.15, "snatch": 0.1}
 
@@ -48,3 +46,16 @@ def test_no_videos() -> None:
 def test_a_true_action_without_a_score_is_an_error(true: str | None) -> None:
     with pytest.raises(DataError, match=f"must be one of lunge, push_up, pull_ups, snatch, got {true}"):
         _ = NamedAction(SCORES, true).rank
+
+
+def test_places_are_counted() -> None:
+    hits = Hits()
+    for asked in ("arm", "arm", "leg", "head"):
+        hits.add(asked, ("arm", "leg", "head"))
+    assert hits.figures() == {"videos": 4.0, "first": 50.0, "first_two": 75.0}
+
+
+def test_nothing_ranked_has_no_figure() -> None:
+    figures = Hits().figures()
+    assert figures["videos"] == 0
+    assert math.isnan(figures["first"])

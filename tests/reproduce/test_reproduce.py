@@ -22,9 +22,9 @@ from actparse.reproduce.writing import Row, Table
 from actparse.stages.together.integrate import with_prior_states
 from actparse.synth.dataset import GENERATOR, PLAN_FILE
 from actparse.training import RECIPES, TrainOptions
-from actparse.training.jobs import Job
 from actparse.training.options import say_nothing
 from actparse.training.paper.recipes import PAPER_RECIPES, numbers_of
+from actparse.training.runs.jobs import Job
 from actparse.weights.bundle import file_sha256
 from training.miniature import write_miniature
 

@@ -8,7 +8,7 @@ import pytest
 
 PASSES = """
 import resource, sys, torch
-from actparse.nets.movenet import Movenet, MovenetConfig
+from actparse.nets.poses.movenet import Movenet, MovenetConfig
 from actparse.stages.memory import keep_freed_memory
 torch.set_num_threads(1)
 if sys.argv[1] == "kept":

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from actparse.training.loop import choose_hardware, train
+from actparse.training.loop.trainer import choose_hardware, train
 from actparse.training.options import TrainOptions, say_nothing
-from actparse.training.runs import RunFolder
+from actparse.training.run_folder import RunFolder
 from actparse.training.task import Batch, SampledTask, StepRule, TaskSettings
 
 NUM_ROWS = 20

@@ -16,9 +16,9 @@ import torch
 from actparse.cli import main
 from actparse.core.errors import ConfigError, DataError, TrainingError, WeightsError
 from actparse.core.vocabulary import GROUPS
-from actparse.nets.csn import Csn, CsnConfig
-from actparse.nets.hrnet import Hrnet, HrnetConfig
-from actparse.nets.tsn import Tsn, TsnConfig
+from actparse.nets.clips.csn import Csn, CsnConfig
+from actparse.nets.clips.tsn import Tsn, TsnConfig
+from actparse.nets.poses.hrnet import Hrnet, HrnetConfig
 from actparse.parser import ParserConfig
 from actparse.stages.loading import load_bundle
 from actparse.training import TrainOptions, run_recipe

@@ -15,8 +15,8 @@ from actparse.core.errors import DataError
 from actparse.core.vocabulary import KEYPOINTS, PART_FLIP, PARTS
 from actparse.data.division import held_out_names
 from actparse.stages.inputs import InputNorm
-from actparse.training import ranks
-from actparse.training.optimizers import step_schedule
+from actparse.training.loop import ranks
+from actparse.training.loop.optimizers import step_schedule
 from actparse.training.options import TrainOptions, say_nothing
 from actparse.training.paper import index as index_module
 from actparse.training.paper.action import CsnNumbers
@@ -32,7 +32,7 @@ from actparse.training.paper.spans import Span, frame_spans, segment_spans
 from actparse.training.paper.splits import Split, divided, open_splits, read_images
 from actparse.training.paper.states import StatesNumbers
 from actparse.training.paper.tsn import TsnFlowNumbers, TsnRgbNumbers
-from actparse.training.runs import RunFolder
+from actparse.training.run_folder import RunFolder
 from training.miniature import NUM_FRAMES, person_box, write_miniature
 
 SMALL = StatesNumbers(depth_blocks=(1, 1, 1, 1), num_frames=4, crop_size=16, train_short_side=24, test_short_side=24)

@@ -18,22 +18,23 @@ import torch
 
 from actparse.core.errors import ConfigError, DataError, TrainingError, WeightsError
 from actparse.core.vocabulary import GROUPS
-from actparse.nets.csn import Csn, CsnConfig
+from actparse.nets.clips.csn import Csn, CsnConfig
 from actparse.stages.loading import BUNDLE_FILE, bundle_folder, load_bundle
 from actparse.synth.actions.registry import ACTIONS
 from actparse.synth.dataset import GENERATOR, PLAN_FILE
-from actparse.training import RECIPES, TrainOptions, builders, run_recipe, tiny
-from actparse.training.bundle_run import ORDER, _options_for, estimate
-from actparse.training.clip_stream import ClipStreamConfig
-from actparse.training.jobs import Job, run_jobs
-from actparse.training.network_files import load_initial
+from actparse.training import RECIPES, TrainOptions, run_recipe
 from actparse.training.options import say_nothing
-from actparse.training.parts import PartsTask
-from actparse.training.persons import PersonsTask
-from actparse.training.poses import PosesTask
-from actparse.training.recipes import COMPARED_RECIPES, NETWORK_RECIPES, PEOPLE_RECIPES
-from actparse.training.runs import RunFolder
-from actparse.training.tracks import TracksTask
+from actparse.training.recipes import builders, tiny
+from actparse.training.recipes.parts import PartsTask
+from actparse.training.recipes.persons import PersonsTask
+from actparse.training.recipes.poses import PosesTask
+from actparse.training.recipes.registry import COMPARED_RECIPES, NETWORK_RECIPES, PEOPLE_RECIPES
+from actparse.training.recipes.tracks import TracksTask
+from actparse.training.rendered.clip_stream import ClipStreamConfig
+from actparse.training.run_folder import RunFolder
+from actparse.training.runs.bundle_run import ORDER, _options_for, estimate
+from actparse.training.runs.jobs import Job, run_jobs
+from actparse.training.runs.network_files import load_initial
 from actparse.weights.bundle import file_sha256, load_network, save_network
 from training.miniature import NUM_FRAMES, write_miniature
 
@@ -141,7 +142,7 @@ def test_what_others_wait_for_is_trained_first(data: Path, tmp_path: Path) -> No
 def test_no_training_outlives_the_command_that_was_killed(data: Path, tmp_path: Path) -> None:
     endless = "TrainOptions(steps=1000000, device='cpu', log_every=1)"
     code = (
-        "from pathlib import Path; from actparse.training.jobs import Job, run_jobs, without_report; "
+        "from pathlib import Path; from actparse.training.runs.jobs import Job, run_jobs, without_report; "
         "from actparse.training.options import TrainOptions; "
         f"job = Job('persons', Path({str(data)!r}), Path({str(tmp_path)!r}), without_report({endless})); "
         "run_jobs({'persons': job}, slots=1, report=print)"

@@ -7,7 +7,7 @@ import torch
 
 from actparse.cli import main
 from actparse.core.errors import ConfigError, WeightsError
-from actparse.nets.hrnet import Hrnet, HrnetConfig
+from actparse.nets.poses.hrnet import Hrnet, HrnetConfig
 from actparse.nets.tracks import TrackConfig, TrackNet
 from actparse.weights.averaging import average_to_file
 from actparse.weights.bundle import load_network, save_network

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from actparse.core.errors import WeightsError
-from actparse.nets.csn import Csn, CsnConfig
+from actparse.nets.clips.csn import Csn, CsnConfig
 from actparse.stages.actions.classifier import ClipConfig
 from actparse.stages.loading import load_bundle
 from actparse.stages.people.dots import DotsConfig

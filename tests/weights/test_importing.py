@@ -14,7 +14,7 @@ from torch import nn
 
 from actparse.core.errors import ConfigError, OutputError, WeightsError
 from actparse.nets import csn, hrnet, tsn, yolof
-from actparse.nets.yolof import Yolof
+from actparse.nets.detectors.yolof import Yolof
 from actparse.weights import importing, registry
 from actparse.weights.bundle import load_network
 from actparse.weights.importing import ImportOptions, expected_input, import_checkpoint, import_to_file, keep_class

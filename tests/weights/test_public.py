@@ -8,8 +8,8 @@ from torch import nn
 
 from actparse.core.errors import WeightsError
 from actparse.nets import csn, resnet, tsn, yolof
+from actparse.nets.detectors.yolof import Yolof, YolofConfig
 from actparse.nets.resnet import ResNet, ResNetConfig
-from actparse.nets.yolof import Yolof, YolofConfig
 from actparse.weights import load_public
 
 Entries = dict[str, NDArray[np.float32]]

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from actparse.core.errors import WeightsError
-from actparse.nets.csn import Csn
-from actparse.nets.hrnet import Hrnet
-from actparse.nets.tsn import Tsn
-from actparse.nets.yolof import Yolof
+from actparse.nets.clips.csn import Csn
+from actparse.nets.clips.tsn import Tsn
+from actparse.nets.detectors.yolof import Yolof
+from actparse.nets.poses.hrnet import Hrnet
 from actparse.weights.sizes import build_network
 
 

@@ -9,8 +9,8 @@ import torch
 
 from actparse.core.errors import WeightsError
 from actparse.nets import movenet, nanodet
-from actparse.nets.movenet import Movenet
-from actparse.nets.nanodet import Nanodet
+from actparse.nets.detectors.nanodet import Nanodet
+from actparse.nets.poses.movenet import Movenet
 from actparse.weights import load_public, registry
 from actparse.weights.bundle import load_network
 from actparse.weights.importing import ImportOptions, import_checkpoint, import_to_file, keep_class

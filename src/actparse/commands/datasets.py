@@ -13,7 +13,7 @@ from actparse.commands.options import Commands, add_json_file_option, write_or_p
 from actparse.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from actparse.data.index import AnnotationIndex
+    from actparse.data.audit.index import AnnotationIndex
     from actparse.data.own.importing import ImportReport
 
 EXIT_FAULTS = 1  # the dataset has faults
@@ -247,8 +247,8 @@ def _print_import(report: ImportReport, *, file: TextIO | None = None) -> None:
 
 def _check(args: argparse.Namespace) -> int:
     from actparse.core.progress import counted
-    from actparse.data.check import check_dataset
-    from actparse.data.decoding import decode_videos
+    from actparse.data.audit.check import check_dataset
+    from actparse.data.audit.decoding import decode_videos
 
     if args.shown < 0:
         raise ConfigError(f"shown must be at least 0, got {args.shown}")
@@ -268,8 +268,8 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _stats(args: argparse.Namespace) -> int:
+    from actparse.data.audit.stats import split_stats
     from actparse.data.division import held_out_names
-    from actparse.data.stats import split_stats
 
     index = _open_index(args)
     stats = {}
@@ -326,7 +326,7 @@ def _flow(args: argparse.Namespace) -> int:
 
 def _open_index(args: argparse.Namespace) -> AnnotationIndex:
     from actparse.core.progress import counted
-    from actparse.data.index import open_annotations
+    from actparse.data.audit.index import open_annotations
 
     _expect_processes(args)
     root = open_root(args.dir)

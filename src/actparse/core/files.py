@@ -1,13 +1,15 @@
-"""Atomic file writing: a file is written under a temporary name in its folder, then renamed."""
+"""Atomic file writing: a file is written under a temporary name in its folder, then renamed. Values for JSON."""
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from actparse.core.errors import OutputError
 
@@ -71,3 +73,10 @@ def copy_file(source: Path, path: Path) -> None:
     """
     with written_beside(path) as temporary:
         shutil.copyfile(source, temporary)
+
+
+def without_nan(value: Any) -> Any:
+    """Replace every NaN by None, which JSON can store; a NaN means that there was nothing to measure."""
+    if isinstance(value, dict):
+        return {key: without_nan(inner) for key, inner in value.items()}
+    return None if isinstance(value, float) and math.isnan(value) else value

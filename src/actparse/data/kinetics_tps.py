@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from actparse.core.errors import DataError
 from actparse.core.vocabulary import NUM_KEYPOINTS, PARTS
-from actparse.data.scan import MAX_PIXEL, shown
+from actparse.data.annotation.scan import MAX_PIXEL, shown
 
 Box = tuple[float, float, float, float]
 SPLITS = ("train", "val", "test")

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actparse.core.errors import ConfigError, DataError
+from actparse.core.files import without_nan
 from actparse.core.structures import VideoParse
 from actparse.data.parses import find_parses, load_parse
 from actparse.metrics.calibration import (
@@ -21,7 +22,6 @@ from actparse.metrics.calibration import (
     fit_calibration,
     with_temperature,
 )
-from actparse.metrics.figures import without_nan
 from actparse.stages.loading import bundle_folder, bundle_name, bundled_names, write_calibration
 from actparse.weights.bundle import config_from_dict
 

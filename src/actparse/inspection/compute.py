@@ -19,9 +19,9 @@ from actparse.core.errors import ConfigError
 from actparse.core.vocabulary import GROUPS, PARTS
 from actparse.nets import csn, hrnet, yolof
 from actparse.nets.baseline import Baseline, FrameBoxes
-from actparse.nets.detector_input import detector_resize_size
-from actparse.nets.tsn import Tsn
-from actparse.nets.yolof import Yolof
+from actparse.nets.clips.tsn import Tsn
+from actparse.nets.detectors.detector_input import detector_resize_size
+from actparse.nets.detectors.yolof import Yolof
 from actparse.stages.actions.classifier import Classifier, ClipConfig, StateRecognizer
 from actparse.stages.loading import StageBundle
 from actparse.stages.people.part_fusion import PartFusion

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from actparse.core.errors import ConfigError, DataError
+from actparse.core.files import without_nan
 from actparse.core.structures import VideoParse
 from actparse.core.vocabulary import GROUPS, KEYPOINT_PAIRS, PARTS
 from actparse.data.kinetics_tps import KineticsTps
@@ -17,11 +18,10 @@ from actparse.data.prior import prior_states
 from actparse.data.submission import EVALUATED_STRIDE, TpsFiles
 from actparse.inspection.diagnosis_video import Variant, VideoFindings, examine_video
 from actparse.metrics import tps_score
+from actparse.metrics.actions import Hits
 from actparse.metrics.coco import average_precision, keypoint_average_precision
-from actparse.metrics.figures import without_nan
 from actparse.metrics.identity import identity_switches
 from actparse.metrics.keypoints import oks, pck, swap_rate
-from actparse.metrics.ranks import Hits
 from actparse.metrics.states import StateAccuracy, shared_states
 from actparse.parser import Parser
 from actparse.stages.loading import load_parts_without_dots

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actparse.core.errors import DataError
+from actparse.core.files import without_nan
 from actparse.core.structures import Detections, PersonParse
 from actparse.core.vocabulary import NUM_KEYPOINTS
-from actparse.data.coco_people import LabelledImage, load_coco_people
+from actparse.data.annotation.coco_people import LabelledImage, load_coco_people
 from actparse.metrics.coco import average_precision, keypoint_average_precision
-from actparse.metrics.figures import without_nan
 from actparse.metrics.people import PeopleCounts, TruePeople, count_people
 from actparse.parser import Parser
 

@@ -4,12 +4,12 @@ In this package `resnet`, `yolof` ... are the functions that build a network; mo
 """
 
 from actparse.nets.baseline import baseline
-from actparse.nets.csn import csn
-from actparse.nets.hrnet import hrnet
-from actparse.nets.movenet import movenet
-from actparse.nets.nanodet import nanodet
+from actparse.nets.clips.csn import csn
+from actparse.nets.clips.tsn import tsn
+from actparse.nets.detectors.nanodet import nanodet
+from actparse.nets.detectors.yolof import yolof
+from actparse.nets.poses.hrnet import hrnet
+from actparse.nets.poses.movenet import movenet
 from actparse.nets.resnet import resnet
-from actparse.nets.tsn import tsn
-from actparse.nets.yolof import yolof
 
 __all__ = ["baseline", "csn", "hrnet", "movenet", "nanodet", "resnet", "tsn", "yolof"]

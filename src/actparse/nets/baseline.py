@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from actparse.core.errors import ConfigError, ShapeError, expect_shape
 from actparse.core.vocabulary import PARTS
-from actparse.nets.classifier import ClassifierHead
+from actparse.nets.clips.classifier import ClassifierHead
 from actparse.nets.resnet import ResNet, ResNetConfig, resnet_config
 from actparse.nets.roi_align import roi_align
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from actparse.core.errors import ConfigError, expect_shape
 from actparse.core.vocabulary import NUM_KEYPOINTS, PARTS
-from actparse.nets.boxes import cxcywh_to_xyxy, giou
+from actparse.nets.detectors.boxes import cxcywh_to_xyxy, giou
 
 MAX_LOG_SIDE = 3.0  # largest absolute logarithm of a box's side in torso lengths
 MAX_POSITION = 8.0  # torso lengths from the pose's middle; farther keypoints are clipped to it

@@ -14,7 +14,7 @@ from actparse.parser import ParserConfig
 from actparse.reproduce.evaluation import TRUE_DOTS, Variant
 from actparse.stages.together.integrate import with_prior_states
 from actparse.training.paper.states import IR_WEIGHTS
-from actparse.training.runs import RunFolder
+from actparse.training.run_folder import RunFolder
 
 Size = Literal["tiny", "paper"]
 AS_IN_PCF = ParserConfig(use_tracks=False)

@@ -46,13 +46,13 @@ from actparse.reproduce.writing import Row, Table, write_table
 from actparse.stages.actions.classifier import StateRecognizer
 from actparse.stages.loading import BUNDLE_FILE, bundle_folder, load_parts, load_persons, load_poses
 from actparse.training import RECIPES, TrainOptions, run_recipe
-from actparse.training.builders import num_rendered_clips, open_clips, open_splits
-from actparse.training.jobs import Job, run_jobs, without_report
-from actparse.training.network_run import CLIPS_FIGURE
 from actparse.training.paper.bundle import STAGE_1, WITHOUT_DOTS, assemble_if_complete
 from actparse.training.paper.recipes import expect_inputs
-from actparse.training.runs import RunFolder, read_json, read_plan, write_json
-from actparse.training.tiny_changes import RATE, expect_same_changes
+from actparse.training.recipes.builders import num_rendered_clips, open_clips, open_splits
+from actparse.training.recipes.tiny_changes import RATE, expect_same_changes
+from actparse.training.run_folder import RunFolder, read_json, read_plan, write_json
+from actparse.training.runs.jobs import Job, run_jobs, without_report
+from actparse.training.runs.network_run import CLIPS_FIGURE
 from actparse.weights.bundle import file_sha256
 
 NOT_PRINTED: Mapping[str, float] = {}  # no values in the paper

@@ -17,14 +17,14 @@ from actparse.core.files import write_text
 from actparse.core.vocabulary import GROUP_PARTS, GROUPS, LabelSpace
 from actparse.data.shares import StateShares, load_shares
 from actparse.metrics.calibration import Calibration
-from actparse.nets.csn import Csn
-from actparse.nets.hrnet import Hrnet
-from actparse.nets.movenet import Movenet
-from actparse.nets.nanodet import Nanodet
+from actparse.nets.clips.csn import Csn
+from actparse.nets.clips.tsn import Tsn
+from actparse.nets.detectors.nanodet import Nanodet
+from actparse.nets.detectors.yolof import Yolof
 from actparse.nets.part_regression import PartRegression
+from actparse.nets.poses.hrnet import Hrnet
+from actparse.nets.poses.movenet import Movenet
 from actparse.nets.tracks import TrackNet
-from actparse.nets.tsn import Tsn
-from actparse.nets.yolof import Yolof
 from actparse.stages.actions.baseline import BaselineRecognizer, build_recognizer
 from actparse.stages.actions.classifier import Classifier, ClipClassifier, ClipConfig, ClipEnsemble, StateRecognizer
 from actparse.stages.actions.tracks import TrackRecognizer, TracksConfig

@@ -1,7 +1,7 @@
 """Training of the networks: recipes by name, each a task that Lightning's loop trains."""
 
 from actparse.training.options import TrainOptions
-from actparse.training.recipes import RECIPES, Recipe
-from actparse.training.start import run_recipe
+from actparse.training.recipes.registry import RECIPES, Recipe
+from actparse.training.runs.start import run_recipe
 
 __all__ = ["RECIPES", "Recipe", "TrainOptions", "run_recipe"]

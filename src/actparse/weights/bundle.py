@@ -24,14 +24,14 @@ from torch import nn
 from actparse.core.errors import ConfigError, WeightsError
 from actparse.core.files import written_beside
 from actparse.nets.baseline import Baseline, BaselineConfig
-from actparse.nets.csn import Csn, CsnConfig
-from actparse.nets.hrnet import Hrnet, HrnetConfig
-from actparse.nets.movenet import Movenet, MovenetConfig
-from actparse.nets.nanodet import Nanodet, NanodetConfig
+from actparse.nets.clips.csn import Csn, CsnConfig
+from actparse.nets.clips.tsn import Tsn, TsnConfig
+from actparse.nets.detectors.nanodet import Nanodet, NanodetConfig
+from actparse.nets.detectors.yolof import Yolof, YolofConfig
 from actparse.nets.part_regression import PartRegression, PartRegressionConfig
+from actparse.nets.poses.hrnet import Hrnet, HrnetConfig
+from actparse.nets.poses.movenet import Movenet, MovenetConfig
 from actparse.nets.tracks import TrackConfig, TrackNet
-from actparse.nets.tsn import Tsn, TsnConfig
-from actparse.nets.yolof import Yolof, YolofConfig
 
 Config = TypeVar("Config")
 

@@ -26,8 +26,8 @@ import torch
 from torch import Tensor, nn
 
 from actparse.core.errors import ConfigError, WeightsError
-from actparse.nets.nanodet import Nanodet
-from actparse.nets.yolof import Yolof
+from actparse.nets.detectors.nanodet import Nanodet
+from actparse.nets.detectors.yolof import Yolof
 from actparse.weights.bundle import file_sha256, save_network
 from actparse.weights.checkpoint_files import read_checkpoint
 from actparse.weights.download import fetch

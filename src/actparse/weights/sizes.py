@@ -15,12 +15,12 @@ from torch import nn
 
 from actparse.core.errors import WeightsError
 from actparse.core.vocabulary import NUM_KEYPOINTS
-from actparse.nets.csn import csn
-from actparse.nets.hrnet import Hrnet, HrnetConfig
-from actparse.nets.movenet import Variant, movenet
-from actparse.nets.nanodet import COCO_CLASSES, NanodetConfig, nanodet
-from actparse.nets.tsn import tsn
-from actparse.nets.yolof import yolof
+from actparse.nets.clips.csn import csn
+from actparse.nets.clips.tsn import tsn
+from actparse.nets.detectors.nanodet import COCO_CLASSES, NanodetConfig, nanodet
+from actparse.nets.detectors.yolof import yolof
+from actparse.nets.poses.hrnet import Hrnet, HrnetConfig
+from actparse.nets.poses.movenet import Variant, movenet
 from actparse.weights.tfjs_names import nanodet_name
 
 NETWORKS = (

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from actparse.nets.nanodet import COCO_CLASSES, STAGE_BLOCKS
+from actparse.nets.detectors.nanodet import COCO_CLASSES, STAGE_BLOCKS
 
 _CONSTANT = re.compile(
     r"(?:^|/)(?:ConstantFolding/.*|Reshape(?:_\d+)?|truediv(?:_\d+)?|strided_slice_\d+|zeros_like|stack.*|Const(?:_\d+)?)$"

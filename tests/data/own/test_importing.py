@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from actparse.core.errors import DataError
-from actparse.data.check import check_dataset
-from actparse.data.decoding import decode_videos
-from actparse.data.index import open_annotations
+from actparse.data.audit.check import check_dataset
+from actparse.data.audit.decoding import decode_videos
+from actparse.data.audit.index import open_annotations
 from actparse.data.kinetics_tps import KineticsTps, read_frame_truth
 from actparse.data.own import importing, tree
 from actparse.data.own.config import SplitConfig, read_config
 from actparse.data.own.importing import dataset_root, divide, import_dataset, video_name
-from actparse.training.reading import StoreConfig, read_video
+from actparse.training.samples.reading import StoreConfig, read_video
 from actparse.video.encode import VideoWriter
 
 SIZE, NUM_FRAMES = (48, 64), 12

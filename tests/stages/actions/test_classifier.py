@@ -8,7 +8,7 @@ import torch
 
 from actparse.core.errors import ConfigError
 from actparse.core.vocabulary import LabelSpace
-from actparse.nets.csn import Csn, CsnConfig
+from actparse.nets.clips.csn import Csn, CsnConfig
 from actparse.stages.actions.classifier import (
     ClipClassifier,
     ClipConfig,

@@ -6,7 +6,7 @@ import torch
 
 from actparse.core.errors import ConfigError
 from actparse.core.structures import Detections
-from actparse.nets.movenet import Movenet, MovenetConfig
+from actparse.nets.poses.movenet import Movenet, MovenetConfig
 from actparse.stages.people.movenet_poses import MovenetPoses, MovenetPosesConfig
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from actparse.core.errors import ConfigError
-from actparse.nets.nanodet import Nanodet, NanodetConfig
+from actparse.nets.detectors.nanodet import Nanodet, NanodetConfig
 from actparse.stages.people.nanodet_persons import NanodetPersons, NanodetPersonsConfig
 
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from actparse.core.errors import ConfigError
+from actparse.nets.detectors.yolof import Yolof, YolofConfig
 from actparse.nets.resnet import ResNetConfig
-from actparse.nets.yolof import Yolof, YolofConfig
 from actparse.stages.people.dots import DotsConfig
 from actparse.stages.people.parts import PartDetector, PartsConfig
 

@@ -6,7 +6,7 @@ import torch
 
 from actparse.core.errors import ConfigError
 from actparse.core.structures import Detections
-from actparse.nets.hrnet import Hrnet, HrnetConfig
+from actparse.nets.poses.hrnet import Hrnet, HrnetConfig
 from actparse.stages.people.poses import HrnetPoses, PosesConfig, distinct_persons
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from actparse.core.errors import DataError
 from actparse.core.vocabulary import GROUP_PARTS, PARTS
 from actparse.core.words import expect_word, readable
-from actparse.data.coco_fields import (
+from actparse.data.annotation.coco_fields import (
     coco_entries,
     id_field,
     keypoints_field,
@@ -27,10 +27,10 @@ from actparse.data.coco_fields import (
     text_field,
     whole_field,
 )
+from actparse.data.annotation.scan import MISSING, VALID, read_box, shown
 from actparse.data.kinetics_tps import Box
 from actparse.data.own.assembling import FrameLabels
 from actparse.data.own.labelled import LabelledVideo
-from actparse.data.scan import MISSING, VALID, read_box, shown
 
 PERSON = "person"
 MAX_FRAME = 10**7

@@ -12,7 +12,7 @@ import yaml
 from actparse.core.errors import ConfigError
 from actparse.core.vocabulary import GROUPS
 from actparse.core.words import expect_word, suggestion
-from actparse.data.scan import shown as shown_json
+from actparse.data.annotation.scan import shown as shown_json
 
 KINDS = ("cvat", "coco", "kinetics-tps")
 SUFFIXES = (".yaml", ".yml")

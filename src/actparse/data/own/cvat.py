@@ -25,10 +25,10 @@ from numpy.typing import NDArray
 from actparse.core.errors import DataError
 from actparse.core.vocabulary import KEYPOINTS, NUM_KEYPOINTS, PARTS
 from actparse.core.words import expect_word, readable
+from actparse.data.annotation.scan import MAX_PIXEL
 from actparse.data.kinetics_tps import Box
 from actparse.data.own.assembling import FrameLabels
 from actparse.data.own.labelled import LabelledVideo
-from actparse.data.scan import MAX_PIXEL
 from actparse.export.cvat_labels import UNDEFINED
 
 PERSON, SKELETON = "person", "skeleton"  # labels in addition to those of the parts

@@ -14,9 +14,9 @@ from typing import Any
 from actparse.core.errors import DataError, OutputError
 from actparse.core.files import write_text
 from actparse.core.vocabulary import PARTS
+from actparse.data.audit.lists import BODY_PARTS, PART_STATES
+from actparse.data.audit.lists import FOLDER as LISTS
 from actparse.data.kinetics_tps import SPLITS, FrameTruth, PersonTruth, frame_name
-from actparse.data.lists import BODY_PARTS, PART_STATES
-from actparse.data.lists import FOLDER as LISTS
 from actparse.data.submission import EVALUATED_STRIDE
 from actparse.video.decode import frame_times
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from actparse.core.errors import ConfigError
 from actparse.core.vocabulary import GroupLabel, LabelSpace, states_by_part
-from actparse.nets.tsn import Tsn
+from actparse.nets.clips.tsn import Tsn
 from actparse.stages.actions.clip_inputs import FlowInput, flow_inputs, frame_inputs
 from actparse.stages.inputs import InputNorm
 from actparse.stages.precision import inference

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from actparse.core.errors import ConfigError
 from actparse.core.structures import Detections
 from actparse.core.vocabulary import NUM_KEYPOINTS
-from actparse.nets.movenet import INPUT_MULTIPLE, Movenet, decode_person
+from actparse.nets.poses.movenet import INPUT_MULTIPLE, Movenet, decode_person
 from actparse.stages.inputs import stack_images
 from actparse.stages.people.person_crops import PersonCrops, fitted_crops
 from actparse.stages.people.poses import distinct_persons

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from actparse.core.errors import ConfigError
 from actparse.core.structures import Detections
-from actparse.nets.nanodet import INPUT_MULTIPLE, Nanodet, detect
+from actparse.nets.detectors.nanodet import INPUT_MULTIPLE, Nanodet, detect
 from actparse.stages.inputs import InputNorm, stack_images
 from actparse.stages.people.persons import resize
 from actparse.stages.precision import inference

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from actparse.core.errors import ConfigError
 from actparse.core.vocabulary import PARTS
-from actparse.nets.yolof import Yolof
-from actparse.nets.yolof_boxes import best_of_each_class
+from actparse.nets.detectors.yolof import Yolof
+from actparse.nets.detectors.yolof_boxes import best_of_each_class
 from actparse.stages.inputs import InputNorm, stack_images
 from actparse.stages.people.dots import DotsConfig, draw_dots
 from actparse.stages.people.person_crops import PersonCrops, square_crops

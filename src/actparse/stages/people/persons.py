@@ -14,8 +14,8 @@ from torch import nn
 
 from actparse.core.errors import ConfigError
 from actparse.core.structures import Detections
-from actparse.nets.yolof import Yolof
-from actparse.nets.yolof_boxes import detect
+from actparse.nets.detectors.yolof import Yolof
+from actparse.nets.detectors.yolof_boxes import detect
 from actparse.stages.inputs import InputNorm, stack_images
 from actparse.stages.precision import inference
 

@@ -15,9 +15,9 @@ from actparse.core.errors import ConfigError
 from actparse.core.structures import Detections
 from actparse.core.vocabulary import NUM_KEYPOINTS
 from actparse.metrics.keypoints import oks_nms
-from actparse.nets.crops import box_to_center_scale, points_to_image, warp_crops
-from actparse.nets.heatmaps import DecodeCodec, average_flipped, decode
-from actparse.nets.hrnet import Hrnet
+from actparse.nets.poses.crops import box_to_center_scale, points_to_image, warp_crops
+from actparse.nets.poses.heatmaps import DecodeCodec, average_flipped, decode
+from actparse.nets.poses.hrnet import Hrnet
 from actparse.stages.inputs import InputNorm, stack_images
 from actparse.stages.precision import inference
 

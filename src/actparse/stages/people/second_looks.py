@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from actparse.core.structures import Detections
-from actparse.nets.boxes import nms
+from actparse.nets.detectors.boxes import nms
 from actparse.stages.people.persons import PersonDetector
 
 MIN_LONG_SIDE = 640  # pixels; smaller frames are not cut into tiles

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from actparse.nets.csn import Bottleneck, CsnConfig
+from actparse.nets.clips.csn import Bottleneck, CsnConfig
 from actparse.stages.actions.classifier import ClipConfig
 from actparse.stages.inputs import InputNorm
 from actparse.training.paper.readings import (

@@ -17,7 +17,10 @@ from actparse.data.pseudo_labels import UNSEEN
 from actparse.metrics.states import StateAccuracy
 from actparse.nets.baseline import Baseline
 from actparse.stages.actions.baseline import BaselineRecognizer
-from actparse.training.baseline import (
+from actparse.training.paper.baseline import BaselineNumbers
+from actparse.training.paper.index import NO_STATE, VideoIndex
+from actparse.training.paper.splits import Split, read_images
+from actparse.training.recipes.baseline import (
     FrameMotion,
     FramePersons,
     as_batch,
@@ -27,9 +30,6 @@ from actparse.training.baseline import (
     numbered_states,
     true_persons,
 )
-from actparse.training.paper.baseline import BaselineNumbers
-from actparse.training.paper.index import NO_STATE, VideoIndex
-from actparse.training.paper.splits import Split, read_images
 from actparse.training.task import NAMES, Batch, SampledTask
 from actparse.weights.bundle import config_to_dict
 

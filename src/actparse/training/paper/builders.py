@@ -12,9 +12,7 @@ import torch
 
 from actparse.core.errors import TrainingError, WeightsError
 from actparse.nets.baseline import Baseline
-from actparse.nets.tsn import Tsn
-from actparse.training.builders import cache_folder
-from actparse.training.network_files import load_initial
+from actparse.nets.clips.tsn import Tsn
 from actparse.training.options import TrainOptions
 from actparse.training.paper.action import CsnNumbers
 from actparse.training.paper.baseline import BaselineNumbers
@@ -29,7 +27,9 @@ from actparse.training.paper.spans import Span, action_spans, frame_spans, segme
 from actparse.training.paper.splits import Split, open_splits
 from actparse.training.paper.states import StatesNumbers
 from actparse.training.paper.tsn import TsnFlowNumbers, TsnRgbNumbers
-from actparse.training.runs import RunFolder
+from actparse.training.recipes.builders import cache_folder
+from actparse.training.run_folder import RunFolder
+from actparse.training.runs.network_files import load_initial
 from actparse.training.task import Task
 from actparse.weights.bundle import load_network
 

@@ -12,7 +12,7 @@ from actparse.parser import ParserConfig
 from actparse.stages.loading import BASELINE, BUNDLE_FILE
 from actparse.training.options import Report
 from actparse.training.paper.inference import AS_PUBLISHED
-from actparse.training.runs import RunFolder, read_json, write_json
+from actparse.training.run_folder import RunFolder, read_json, write_json
 
 STAGE_1 = ("persons", "poses", "parts")
 WITHOUT_DOTS = "parts-without-dots"

@@ -15,8 +15,8 @@ from torch.nn import functional
 
 from actparse.core.errors import DataError
 from actparse.core.vocabulary import mirror_label
-from actparse.nets.csn import Csn
-from actparse.nets.tsn import Tsn
+from actparse.nets.clips.csn import Csn
+from actparse.nets.clips.tsn import Tsn
 from actparse.stages.actions.classifier import ClipClassifier, clip_frame_indices, clip_image
 from actparse.stages.actions.clip_inputs import FlowInput
 from actparse.stages.inputs import InputNorm

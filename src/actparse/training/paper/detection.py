@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from actparse.core.vocabulary import KEYPOINT_FLIP
-from actparse.nets.yolof import YolofConfig
-from actparse.nets.yolof_losses import yolof_loss
+from actparse.nets.detectors.yolof import YolofConfig
+from actparse.nets.detectors.yolof_losses import yolof_loss
 from actparse.stages.inputs import InputNorm
-from actparse.training import ranks
+from actparse.training.loop import ranks
 from actparse.training.paper.detector import DetectorNumbers
 from actparse.training.task import NAMES, Batch
 

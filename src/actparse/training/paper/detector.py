@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from actparse.nets.detectors.yolof import YolofConfig
 from actparse.nets.resnet import resnet_config
-from actparse.nets.yolof import YolofConfig
 from actparse.training.paper.readings import BatchReading, expect_ranges, samples_of_step
 from actparse.training.task import StepRule, TaskSettings
 

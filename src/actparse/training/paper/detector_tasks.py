@@ -14,20 +14,20 @@ from torch import Tensor, nn
 from actparse.core.errors import DataError
 from actparse.core.structures import Detections
 from actparse.core.vocabulary import PART_FLIP, PARTS
-from actparse.nets.detector_input import detector_resize_size
-from actparse.nets.yolof import Yolof
+from actparse.nets.detectors.detector_input import detector_resize_size
+from actparse.nets.detectors.yolof import Yolof
 from actparse.stages.people.dots import draw_dots
 from actparse.stages.people.parts import PartDetector, PartsConfig
 from actparse.stages.people.person_crops import square_crops
 from actparse.stages.people.persons import PersonsConfig, YolofPersons
 from actparse.stages.people.refine import grow_boxes
-from actparse.training.detection import box_figures
 from actparse.training.paper.detection import BoxedImage, augmented, collated, detection_terms, inside, padded
 from actparse.training.paper.keypoints import KeypointFiles
 from actparse.training.paper.parts import PartsNumbers
 from actparse.training.paper.persons import PersonsNumbers
 from actparse.training.paper.splits import Image, Split, read_images
-from actparse.training.parts import swapped_twins
+from actparse.training.recipes.detection import box_figures
+from actparse.training.recipes.parts import swapped_twins
 from actparse.training.task import Batch, SampledTask
 from actparse.weights.bundle import config_to_dict
 

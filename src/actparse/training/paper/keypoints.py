@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from actparse.core.errors import WeightsError
 from actparse.core.files import written_beside
 from actparse.core.vocabulary import NUM_KEYPOINTS
-from actparse.nets.hrnet import Hrnet
-from actparse.nets.movenet import Movenet
+from actparse.nets.poses.hrnet import Hrnet
+from actparse.nets.poses.movenet import Movenet
 from actparse.stages.loading import build_poses
 from actparse.stages.people.poses import PoseEstimator
-from actparse.training import ranks
+from actparse.training.loop import ranks
 from actparse.training.options import Report
 from actparse.training.paper.index import VideoIndex
 from actparse.training.paper.splits import Split, read_images

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from actparse.nets.heatmaps import DecodeCodec
+from actparse.nets.poses.heatmaps import DecodeCodec
 from actparse.stages.people.poses import PosesConfig
 from actparse.training.paper.readings import expect_ranges
 

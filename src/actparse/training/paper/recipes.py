@@ -9,8 +9,8 @@ from typing import Any
 
 from actparse.core.errors import ConfigError, DataError, TrainingError, WeightsError
 from actparse.core.vocabulary import GROUPS
-from actparse.nets.hrnet import Hrnet
-from actparse.training import ranks
+from actparse.nets.poses.hrnet import Hrnet
+from actparse.training.loop import ranks
 from actparse.training.options import TrainOptions
 from actparse.training.paper.action import CsnIrNumbers, CsnNumbers
 from actparse.training.paper.baseline import BaselineNumbers
@@ -21,7 +21,7 @@ from actparse.training.paper.poses import PosesNumbers
 from actparse.training.paper.readings import changed
 from actparse.training.paper.states import IR_WEIGHTS, StatesIrNumbers, StatesNumbers
 from actparse.training.paper.tsn import TsnFlowNumbers, TsnRgbNumbers
-from actparse.training.runs import RunFolder, read_json, write_json
+from actparse.training.run_folder import RunFolder, read_json, write_json
 from actparse.training.task import steps_per_epoch
 from actparse.weights.bundle import config_to_dict, load_network, save_network
 
@@ -92,7 +92,7 @@ def run_paper_recipe(name: str, data: Path, out: Path, options: TrainOptions) ->
     record = out / f"{name}_numbers.json"
     _expect_same_hyperparameters(record, config_to_dict(hyperparameters), run)
     if options.resume and run.is_finished:
-        from actparse.training.network_run import finished_figures
+        from actparse.training.runs.network_run import finished_figures
 
         return finished_figures(run, options)
     initial = expect_inputs(name, data, options)
@@ -194,8 +194,8 @@ def _expect_settings(
 def _train(
     name: str, hyperparameters: Any, data: Path, run: RunFolder, initial: Path | None, options: TrainOptions
 ) -> dict[str, Any]:
-    from actparse.training.network_run import train_and_save
     from actparse.training.paper import builders
+    from actparse.training.runs.network_run import train_and_save
 
     builder: builders.Builder = builders.build_clips
     if name == "persons":

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from actparse.core.errors import DataError
 from actparse.data.division import held_out_names
 from actparse.data.kinetics_tps import KineticsTps
-from actparse.training import ranks
-from actparse.training.builders import cache_folder
+from actparse.training.loop import ranks
 from actparse.training.options import Report
 from actparse.training.paper.index import VideoIndex, open_index
+from actparse.training.recipes.builders import cache_folder
 from actparse.video.decode import read_frames
 
 FRAME_SECONDS = 1e-4  # tolerance of a frame's time

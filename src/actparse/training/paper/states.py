@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from actparse.nets.csn import Bottleneck
+from actparse.nets.clips.csn import Bottleneck
 from actparse.stages.actions.classifier import ClipConfig
 from actparse.training.paper.action import CsnNumbers
 from actparse.training.paper.readings import Level, Pretraining, expect_ranges

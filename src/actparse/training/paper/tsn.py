@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from actparse.nets.tsn import TsnConfig
+from actparse.nets.clips.tsn import TsnConfig
 from actparse.stages.actions.classifier import ClipConfig
 from actparse.stages.inputs import InputNorm
 from actparse.training.paper.action import ClipNumbers

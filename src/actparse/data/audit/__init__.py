@@ -1,0 +1,1 @@
+"""A dataset on disk against its lists, annotations and videos: index, check and statistics."""

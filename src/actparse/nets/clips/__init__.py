@@ -1,0 +1,1 @@
+"""Networks on clips: CSN and TSN."""

@@ -1,0 +1,1 @@
+"""Detectors of persons and body parts: YOLOF and NanoDet."""

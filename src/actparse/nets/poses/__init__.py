@@ -1,0 +1,1 @@
+"""Pose networks: HRNet and MoveNet, with their crops and heat maps."""

@@ -1,0 +1,292 @@
+"""Recipe "tracks": the network on keypoints, trained on predicted keypoints and on simulated tracks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from actparse.core.errors import DataError
+from actparse.core.structures import FrameParse, PartParse, PersonParse
+from actparse.core.vocabulary import KEYPOINT_FLIP, PART_FLIP, PARTS
+from actparse.metrics.states import StateAccuracy
+from actparse.nets.tracks import TrackConfig, TrackNet
+from actparse.stages.actions.tracks import TrackRecognizer, TracksConfig
+from actparse.stages.actions.windows import Keypoints, person_windows, with_floor
+from actparse.stages.tracking import Tracker, TrackerConfig
+from actparse.synth.actions.registry import OTHER_MOTIONS
+from actparse.training.rendered.track_errors import TrackErrors, shortened, spreads, with_track_errors
+from actparse.training.rendered.track_stream import TrackStream
+from actparse.training.samples.store import Store, states_of_part
+from actparse.training.task import NAMES, Batch, Task, TaskSettings
+from actparse.weights.bundle import config_to_dict
+
+UNKNOWN = -1  # a state that is not annotated, or that is not one of the network's labels
+STREAM_SHARE = 0.5  # share of a batch from the stream, if there is one
+LABEL_SMOOTHING = 0.05
+OTHER_WEIGHT = 0.5  # weight of the loss of a person who does none of the actions
+STATES_WEIGHT = 1.0  # weight of the states' loss relative to the action's
+UNTOLD_SHARE = 0.25  # share of the samples for which the network does not get the action
+TURN_DEGREES = 6.0  # standard deviation
+LOST_SHARE = 0.15  # highest share of predicted keypoints, and of instants, that are removed
+FOUND_JITTER = 0.08  # highest standard deviation of the noise on predicted keypoints, in spreads of the person
+TEMPO = (0.7, 1.6)  # range of the speed factor of the stream's tracks, log-uniform; above 1 is faster
+SHORT_SHARE = 0.5  # share of the stream's windows that are cut as in a short video
+
+
+@dataclass(frozen=True)
+class Windows:
+    """N windows of K instants, with the labels of the middle instant; UNKNOWN where there is no label."""
+
+    windows: Keypoints  # (N, K, 17, 3)
+    states: NDArray[np.int64]  # (N, 10) indices of the network's labels
+    actions: NDArray[np.int64]  # (N,)
+    names: NDArray[np.str_]  # (N,) video and frame, or track, for messages
+
+    def at(self, indices: NDArray[np.int64]) -> Windows:
+        """Return the windows at `indices`."""
+        return Windows(*(array[indices] for array in astuple(self)))
+
+    def with_windows(self, windows: Keypoints) -> Windows:
+        """Return a copy with other keypoints of the same people."""
+        return replace(self, windows=windows)
+
+
+class TracksTask(Task):
+    """The network on keypoints, on windows of a store's persons and on windows of a stream with artificial errors."""
+
+    kind = "tracks"
+    settings = TaskSettings(batch_size=256, learning_rate=2e-3, weight_decay=0.02)
+    metric = "accuracy"
+
+    def __init__(
+        self,
+        train: tuple[Store, Keypoints],
+        held_out: tuple[Store, Keypoints],
+        stream: TrackStream | None,
+        config: TrackConfig,
+        stage: TracksConfig,
+    ) -> None:
+        """Build the network; `train` and `held_out` are splits with predicted keypoints (P, 17, 3).
+
+        Raises:
+            DataError: the training split has no annotated person.
+        """
+        self.stage, self.stream, self.errors = stage, stream, TrackErrors()
+        self.held_out = held_out
+        store, keypoints = train
+        if not len(keypoints):
+            raise DataError("tracks: the training split has no annotated person")
+        self.actions = tuple(sorted(set(store.actions)))
+        self.states = tuple(states_of_part(store, part) for part in range(len(PARTS)))
+        counts = tuple(len(states) for states in self.states)
+        self.config = replace(config, num_actions=len(self.actions), num_states=counts)
+        self.net = TrackNet(self.config)
+        self.store_windows = self._windows_of_store(store, keypoints)
+        self.confidences = self.store_windows.windows[..., 2]  # (N, K, 17) of the pose network along its tracks
+        if stream is not None:
+            self._index_stream(stream)
+
+    @property
+    def num_samples(self) -> int:
+        """Number of annotated persons in the training split."""
+        return len(self.store_windows.windows)
+
+    def _windows_of_store(self, store: Store, keypoints: Keypoints) -> Windows:
+        """Return the windows around all persons of a store."""
+        windows: list[Keypoints] = []
+        states: list[list[int]] = []
+        actions: list[int] = []
+        names: list[str] = []
+        person_frames = store.person_frames  # (P,)
+        for video in store_tracks(store, keypoints):
+            positions, video_windows = person_windows(
+                video.frames, num_instants=self.config.num_instants, step_seconds=self.stage.step_seconds
+            )
+            persons = [video.rows[frame][position] for frame, position in positions]
+            windows.append(video_windows)
+            states += [self._state_indices(store.part_states[person]) for person in persons]
+            actions += [self.actions.index(video.action)] * len(persons)
+            names += [store.frame_name(int(frame)) for frame in person_frames[persons]]
+        return Windows(
+            np.concatenate(windows), np.array(states, np.int64), np.array(actions, np.int64), np.array(names)
+        )
+
+    def _state_indices(self, states: Sequence[str | None]) -> list[int]:
+        pairs = zip(states, self.states, strict=True)
+        return [names.index(state) if state in names else UNKNOWN for state, names in pairs]
+
+    def _index_stream(self, stream: TrackStream) -> None:
+        """Convert the stream's states and actions to indices of the network's labels."""
+        indices = np.array(
+            [[names.index(name) if name in names else UNKNOWN for name in stream.state_names] for names in self.states]
+        )  # (10, S)
+        self.stream_states = indices[np.arange(len(PARTS)), stream.states]  # (M, T, 10)
+        actions = [self.actions.index(a) if a in self.actions else UNKNOWN for a in stream.actions]
+        self.stream_actions = np.array(actions, np.int64)  # (M,); UNKNOWN for none of the actions
+        self.stream_tracks = np.flatnonzero((self.stream_actions != UNKNOWN) | np.isin(stream.actions, OTHER_MOTIONS))
+        self.stream_step = self.stage.step_seconds / stream.config.step_seconds  # in instants of the stream
+
+    def batch(self, rng: np.random.Generator) -> Batch:
+        """Draw windows at random from the store and the stream."""
+        size = self.settings.batch_size
+        num_stream = round(size * STREAM_SHARE) if self.stream is not None and len(self.stream_tracks) else 0
+        indices = rng.integers(0, len(self.store_windows.windows), size - num_stream)
+        sources = [self.store_windows.at(indices).with_windows(lost_more(self.store_windows.windows[indices], rng))]
+        if num_stream:
+            sources.append(self._from_stream(num_stream, rng))
+        drawn = Windows(*(np.concatenate(arrays) for arrays in zip(*map(astuple, sources), strict=True)))
+        windows, states = mirrored_windows(drawn.windows, drawn.states, self.states, rng.random(size) < 0.5)
+        given_actions = np.eye(len(self.actions), dtype=np.float32)[drawn.actions]  # (N, A)
+        given_actions[(rng.random(size) < UNTOLD_SHARE) | (drawn.actions == UNKNOWN)] = 0
+        return {
+            "windows": torch.from_numpy(with_floor(turned(windows, rng), self.stage.confidence_floor)),
+            "states": torch.from_numpy(states),
+            "actions": torch.from_numpy(drawn.actions),
+            "given_actions": torch.from_numpy(given_actions),
+            NAMES: drawn.names.tolist(),
+        }
+
+    def _from_stream(self, count: int, rng: np.random.Generator) -> Windows:
+        assert self.stream is not None
+        tracks = self.stream_tracks[rng.integers(0, len(self.stream_tracks), count)]
+        length, num_instants = self.stream.keypoints.shape[1], self.config.num_instants
+        middles = rng.integers(0, length, count)
+        tempo = np.exp(rng.uniform(np.log(TEMPO[0]), np.log(TEMPO[1]), count))  # (n,)
+        steps = (np.arange(num_instants) - num_instants // 2) * self.stream_step  # (K,)
+        instants = middles[:, None] + np.rint(steps * tempo[:, None]).astype(np.int64)  # (n, K)
+        exists = (instants >= 0) & (instants < length)
+        windows = self.stream.keypoints[tracks[:, None], instants.clip(0, length - 1)]  # (n, K, 17, 3)
+        windows[~exists] = 0
+        actions, states = self.stream_actions[tracks], self.stream_states[tracks, middles]
+        noisy = shortened(with_track_errors(windows, self.confidences, self.errors, rng), SHORT_SHARE, rng)
+        names = np.array([f"track {track} of the stream" for track in tracks])
+        return Windows(noisy, states, actions, names)
+
+    def losses(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """Return the cross-entropy of the action, and the mean cross-entropy of the states of all annotated parts.
+
+        For a person who does none of the actions, all actions should be equally likely.
+        """
+        assert isinstance(net, TrackNet)
+        device = next(net.parameters()).device
+        features = net.features(batch["windows"].to(device))  # (N, C)
+        states = batch["states"].to(device)  # (N, 10)
+        by_part = [
+            F.cross_entropy(logits.float(), states[:, part], ignore_index=UNKNOWN, reduction="sum")
+            for part, logits in enumerate(net.state_logits(features, batch["given_actions"].to(device)))
+        ]
+        logits = net.action_logits(features).float()  # (N, A)
+        actions = batch["actions"].to(device)
+        has_action = actions != UNKNOWN  # (N,)
+        targets = F.one_hot(actions.clamp(min=0), len(self.actions)).float()  # (N, A)
+        targets = torch.where(has_action[:, None], targets, 1 / len(self.actions))
+        losses = F.cross_entropy(logits, targets, label_smoothing=LABEL_SMOOTHING, reduction="none")  # (N,)
+        return {
+            "action": torch.where(has_action, losses, OTHER_WEIGHT * losses).mean(),
+            "states": STATES_WEIGHT * torch.stack(by_part).sum() / (states != UNKNOWN).sum().clamp(min=1),
+        }
+
+    def evaluate(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
+        """Measure the video accuracy of the tracks only, and state accuracy by part group, on true persons."""
+        assert isinstance(net, TrackNet)
+        recognizer = TrackRecognizer(net.to(device).eval(), self.actions, self.states, self.stage)
+        store, keypoints = self.held_out
+        right, accuracy, videos = 0, StateAccuracy(), store_tracks(store, keypoints)
+        for video in videos:
+            scores = recognizer.evidence(video.frames).scores()
+            right += recognizer.actions[int(scores.argmax())] == video.action
+            for frame, indices in zip(recognizer.with_states(video.frames, scores), video.rows, strict=True):
+                for person, index in zip(frame.persons, indices, strict=True):
+                    for part, true in zip(person.parts, store.part_states[index], strict=True):
+                        if true is not None:
+                            accuracy.add(part.name, true, part.state)
+        return {"accuracy": right / max(len(videos), 1), "videos": len(videos), "states": accuracy.by_group()}
+
+    def stage_settings(self) -> Mapping[str, Any]:
+        """Return the settings of the track stage."""
+        return config_to_dict(self.stage)
+
+    def labels(self) -> Mapping[str, Any]:
+        """Return the names of the actions, and for each part those of its states."""
+        return {"actions": list(self.actions), "states": list(map(list, self.states))}
+
+
+@dataclass(frozen=True)
+class TrackedVideo:
+    """The frames of a store's video as parse results: true boxes, predicted keypoints and tracks; no states yet."""
+
+    action: str
+    frames: list[FrameParse]
+    rows: list[list[int]]  # indices of the store's persons, by frame
+
+
+def store_tracks(store: Store, keypoints: Keypoints) -> list[TrackedVideo]:
+    """Convert a store's videos with keypoints (P, 17, 3) to tracks; persons without identities are tracked."""
+    videos = []
+    for video, action in enumerate(store.actions):
+        tracker = Tracker(TrackerConfig())
+        frames, person_indices = [], []
+        video_frames = np.flatnonzero(store.frame_videos == video)
+        has_identities = all((store.person_identities[store.persons_of(int(f))] >= 0).all() for f in video_frames)
+        for frame in video_frames:
+            persons = store.persons_of(int(frame))
+            boxes, ids = store.person_boxes[persons], store.person_identities[persons]
+            time = float(store.frame_times[frame])
+            if not has_identities:
+                ids = tracker.update(time, boxes, np.ones(len(boxes), np.float32), keypoints[persons])
+            columns = zip(ids.tolist(), boxes.tolist(), keypoints[persons].tolist(), strict=True)
+            people = tuple(_person(*values) for values in columns)
+            frames.append(FrameParse(int(store.frame_indices[frame]), time, people))
+            person_indices.append(list(range(persons.start, persons.stop)))
+        videos.append(TrackedVideo(action, frames, person_indices))
+    return videos
+
+
+def _person(track: int, box: list[float], keypoints: list[list[float]]) -> PersonParse:
+    x1, y1, x2, y2 = box
+    points = tuple((x, y, confidence) for x, y, confidence in keypoints)
+    parts = tuple(PartParse(name, (x1, y1, x2, y2), 1.0) for name in PARTS)  # only their states are used
+    return PersonParse(track, (x1, y1, x2, y2), 1.0, points, parts)
+
+
+def lost_more(windows: Keypoints, rng: np.random.Generator) -> Keypoints:
+    """Remove some predicted keypoints (N, K, 17, 3) and whole instants, and add noise, against overfitting."""
+    changed = windows.copy()
+    rate = rng.random((2, len(windows), 1, 1)) * LOST_SHARE
+    is_removed = (rng.random(windows.shape[:3]) < rate[0]) | (rng.random((*windows.shape[:2], 1)) < rate[1])
+    changed[is_removed, 2] = 0
+    jitter = rng.uniform(0, FOUND_JITTER, (len(windows), 1, 1, 1)) * rng.standard_normal((*windows.shape[:3], 2))
+    changed[..., :2] += (jitter * spreads(windows)).astype(np.float32)
+    return changed
+
+
+def turned(windows: Keypoints, rng: np.random.Generator) -> Keypoints:
+    """Rotate every window of keypoints (N, K, 17, 3) in the image by a separate random angle."""
+    angles = np.deg2rad(rng.normal(0, TURN_DEGREES, len(windows)))
+    cos, sin = np.cos(angles), np.sin(angles)
+    turn = np.stack((np.stack((cos, sin), axis=1), np.stack((-sin, cos), axis=1)), axis=1)  # (N, 2, 2)
+    points = np.einsum("nkji,nic->nkjc", windows[..., :2], turn)
+    return np.concatenate((points, windows[..., 2:]), axis=3).astype(np.float32)
+
+
+def mirrored_windows(
+    windows: Keypoints, states: NDArray[np.int64], state_names: Sequence[Sequence[str]], selected: NDArray[np.bool_]
+) -> tuple[Keypoints, NDArray[np.int64]]:
+    """Mirror the windows (N, K, 17, 3) and states (N, 10) that are `selected` (N,), swapping left and right."""
+    windows, states = windows.copy(), states.copy()
+    flipped = windows[selected][:, :, KEYPOINT_FLIP]
+    flipped[..., 0] *= -1
+    windows[selected] = flipped
+    old_states = states[selected]  # (n, 10)
+    for part, names in enumerate(state_names):
+        indices = [names.index(name) if name in names else UNKNOWN for name in state_names[PART_FLIP[part]]]
+        other_side = old_states[:, PART_FLIP[part]]
+        states[selected, part] = np.where(other_side == UNKNOWN, UNKNOWN, np.array(indices)[other_side])
+    return windows, states

@@ -1,0 +1,1 @@
+"""Samples that are rendered or simulated, and belong to no dataset."""

@@ -1,0 +1,169 @@
+"""Simulated person tracks without rendering: joints and states, for the network on keypoints.
+
+Simulating a scene costs a hundredth of rendering it. The errors of a pose network are added during training.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actparse.core.errors import ConfigError
+from actparse.core.vocabulary import NUM_KEYPOINTS, PARTS
+from actparse.synth.actions.registry import ACTIONS, OTHER_MOTIONS
+from actparse.synth.casting import build_cast
+from actparse.synth.config import SceneConfig
+from actparse.training.options import Report, say_nothing
+from actparse.training.rendered.shards import Seed, complete_shards, reading_shard, save_shard
+
+GENERATION = 3  # of the stream; another value creates it again
+SPLIT_CODE = 9_001  # different from the codes of a dataset's splits and of the other streams
+HELD_OUT_MOTIONS = ("running", "sitting_down", "waving", "cycling", "jumping_jacks", "talking")  # for calibration
+LEARNT_MOTIONS = tuple(motion for motion in OTHER_MOTIONS if motion not in HELD_OUT_MOTIONS)
+MIN_INSIDE = 6  # keypoints of a person inside the frame, in at least one instant
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackStreamConfig:
+    """Settings for simulating a stream of tracks."""
+
+    seconds: float = 11.0  # length of a track
+    step_seconds: float = 0.125  # from one instant to the next
+    other_share: float = 0.15  # share of the scenes whose main person does none of the actions
+    scenes_per_shard: int = 90
+
+    def __post_init__(self) -> None:
+        for name in ("seconds", "step_seconds", "scenes_per_shard"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"stream.{name} must be greater than 0, got {getattr(self, name)}")
+        if not 0 <= self.other_share <= 1:
+            raise ConfigError(f"stream.other_share must be 0..1, got {self.other_share}")
+
+    @property
+    def num_instants(self) -> int:
+        """Number of instants in a track."""
+        return int(self.seconds / self.step_seconds) + 1
+
+
+@dataclass(frozen=True)
+class TrackStream:
+    """M tracks of T instants; `states` are indices of `state_names`."""
+
+    keypoints: NDArray[np.float32]  # (M, T, 17, 3) x, y in pixels, 1 inside the frame and 0 outside
+    states: NDArray[np.int16]  # (M, T, 10)
+    actions: tuple[str, ...]  # (M,) action of the scene, also for bystanders; some are from OTHER_MOTIONS
+    state_names: tuple[str, ...]
+    config: TrackStreamConfig
+
+
+def open_track_stream(
+    folder: Path,
+    num_scenes: int,
+    config: TrackStreamConfig,
+    *,
+    seed: int = 0,
+    processes: int | None = None,
+    report: Report = say_nothing,
+) -> TrackStream:
+    """Open the tracks of the stream's first scenes, simulating them if necessary.
+
+    Args:
+        folder: that contains the streams.
+        num_scenes: rounded up to full shards.
+        config: of the stream.
+        seed: of the stream.
+        processes: None means one for each core.
+        report: receives lines of progress.
+    """
+    shards = complete_shards(
+        folder / f"tracks-{GENERATION}-{seed}-{_name(config)}",
+        -(-num_scenes // config.scenes_per_shard),
+        write_tracks,
+        config,
+        code=SPLIT_CODE,
+        seed=seed,
+        processes=processes,
+        report=report,
+        unit=(config.scenes_per_shard, "scenes"),
+    )
+    contents = [_read_shard(shard) for shard in shards]
+    names = tuple(sorted({name for _, _, _, shard_names in contents for name in shard_names}))
+    index = {name: position for position, name in enumerate(names)}
+    states = [
+        np.array([index[name] for name in shard_names], np.int16)[shard_states]
+        for _, shard_states, _, shard_names in contents
+    ]
+    return TrackStream(
+        keypoints=np.concatenate([keypoints for keypoints, _, _, _ in contents]),
+        states=np.concatenate(states),
+        actions=tuple(action for _, _, actions, _ in contents for action in actions),
+        state_names=names,
+        config=config,
+    )
+
+
+def _name(config: TrackStreamConfig) -> str:
+    """Return the part of a folder's name that describes the settings."""
+    return f"{config.seconds:g}-{config.step_seconds:g}-{config.other_share:g}-{config.scenes_per_shard}"
+
+
+def _read_shard(shard: Path) -> tuple[NDArray[np.float32], NDArray[np.int16], list[str], list[str]]:
+    with reading_shard(shard, "tracks"):
+        words = json.loads(str(np.load(shard / "words.npy")))
+        keypoints, states = np.load(shard / "keypoints.npy"), np.load(shard / "states.npy")
+        actions, names = [str(name) for name in words["actions"]], [str(name) for name in words["states"]]
+        if len({len(keypoints), len(states), len(actions)}) > 1:
+            raise ValueError(f"{len(keypoints)} tracks, {len(states)} of states, {len(actions)} of actions")
+        if states.size and not 0 <= states.min() <= states.max() < len(names):
+            raise ValueError(f"indices of states beyond {len(names)}")
+    return keypoints, states, actions, names
+
+
+def write_tracks(folder: Path, seed: Seed, config: TrackStreamConfig) -> None:
+    """Simulate one shard; every scene's seed derives from the shard's seed, and the actions alternate."""
+    rng = np.random.default_rng(seed)
+    keypoints: list[NDArray[np.float32]] = []
+    states: list[list[list[str]]] = []
+    actions: list[str] = []
+    for scene_index in range(config.scenes_per_shard):
+        action = ACTIONS[(seed[2] * config.scenes_per_shard + scene_index) % len(ACTIONS)]
+        if rng.random() < config.other_share:
+            action = LEARNT_MOTIONS[rng.integers(len(LEARNT_MOTIONS))]
+        for track_keypoints, track_states in scene_tracks(rng, action, config):
+            keypoints.append(track_keypoints)
+            states.append(track_states)
+            actions.append(action)
+    names = sorted({state for track in states for instant in track for state in instant})
+    index = {name: position for position, name in enumerate(names)}
+    save_shard(
+        folder,
+        {
+            "keypoints": np.stack(keypoints),
+            "states": np.array([[[index[s] for s in instant] for instant in track] for track in states], np.int16),
+            "words": np.array(json.dumps({"actions": actions, "states": names})),
+        },
+    )
+
+
+def scene_tracks(
+    rng: np.random.Generator, action: str, config: TrackStreamConfig
+) -> list[tuple[NDArray[np.float32], list[list[str]]]]:
+    """Simulate a random scene; return each person's keypoints (T, 17, 3) and by instant the states of the ten parts."""
+    scene = SceneConfig()
+    cast = build_cast(int(rng.integers(2**62)), action, config=scene)
+    times = rng.uniform(0, config.step_seconds) + np.arange(config.num_instants) * config.step_seconds
+    height, width = scene.size
+    keypoints = np.zeros((len(cast.actors), config.num_instants, NUM_KEYPOINTS, 3), np.float32)
+    states: list[list[list[str]]] = [[] for _ in cast.actors]
+    for instant, time in enumerate(times):
+        points, states_by_person = cast.keypoints(float(time))  # (N, 17, 2)
+        inside = ((points >= 0) & (points < (width, height))).all(axis=2, keepdims=True)  # (N, 17, 1)
+        keypoints[:, instant] = np.concatenate((points, inside), axis=2)
+        for person, states_by_part in enumerate(states_by_person):
+            states[person].append([states_by_part[part] for part in PARTS])
+    is_visible = keypoints[..., 2].sum(axis=2).max(axis=1) >= MIN_INSIDE  # (N,)
+    return [(keypoints[person], states[person]) for person in np.flatnonzero(is_visible)]

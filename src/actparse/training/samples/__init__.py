@@ -1,0 +1,1 @@
+"""Samples of annotated videos, decoded, with their augmentation."""

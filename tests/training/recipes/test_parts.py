@@ -1,0 +1,99 @@
+"""The part task: crops, targets in mirrors, keypoints found once, and twins that change places."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from actparse.core.errors import WeightsError
+from actparse.core.vocabulary import PART_FLIP, PART_INDEX
+from actparse.nets.poses.hrnet import Hrnet, HrnetConfig
+from actparse.stages.people.poses import PosesConfig
+from actparse.training.recipes import tiny
+from actparse.training.recipes.parts import PartsTask, swapped_twins
+from actparse.training.samples.keypoint_cache import jittered_boxes, predicted_keypoints
+from actparse.training.samples.reading import StoreConfig
+from actparse.training.samples.store import Store, open_store
+from actparse.training.task import NAMES, TaskSettings
+from actparse.weights.bundle import config_to_dict, save_network
+from training.miniature import SIZE, write_miniature
+
+NET = HrnetConfig(width=8, num_modules=(1, 1, 1), num_blocks=1, stem_width=8, layer1_blocks=1, layer1_width=8)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    root = write_miniature(tmp_path_factory.mktemp("data"), videos_per_action=1)
+    return open_store(root, "train", StoreConfig(frame_size=SIZE, clip_size=(48, 64)))
+
+
+@pytest.fixture(scope="module")
+def keypoints(store: Store) -> NDArray[np.float32]:
+    return store.person_keypoints / np.array([1, 1, 2], np.float32)  # all confident
+
+
+def test_keypoints_are_found_once(store: Store, tmp_path: Path) -> None:
+    settings = config_to_dict(PosesConfig(size=(64, 64), flip_test=False))
+    save_network(tmp_path / "poses.safetensors", Hrnet(NET), kind="poses", settings=settings)
+    lines: list[str] = []
+    found = predicted_keypoints(store, tmp_path / "poses.safetensors", report=lines.append)
+    assert found.shape == store.person_keypoints.shape
+    assert lines == [f"keypoints predicted in {len(store.frames)}/{len(store.frames)} frames"]
+    again = predicted_keypoints(store, tmp_path / "poses.safetensors", report=lines.append)
+    assert np.array_equal(found, again)
+    assert len(lines) == 1
+
+
+def test_only_a_pose_network_finds_keypoints(store: Store, tmp_path: Path) -> None:
+    task = PartsTask(
+        "parts", (store, store.person_keypoints), (store, store.person_keypoints), tiny.PARTS_NET, tiny.PARTS_STAGE
+    )
+    save_network(tmp_path / "parts.safetensors", task.net, kind="parts", settings={})
+    with pytest.raises(WeightsError, match="needs a pose network, got one of kind parts"):
+        predicted_keypoints(store, tmp_path / "parts.safetensors")
+
+
+def test_jittered_boxes_stay_near_and_inside() -> None:
+    boxes = np.tile(np.array([[20, 10, 60, 90]], np.float32), (500, 1))
+    moved = jittered_boxes(boxes, np.random.default_rng(0), (100, 80))
+    assert np.abs((moved - boxes).mean(axis=0)).max() < 0.5
+    assert moved.min() >= 0
+    assert moved[:, 2].max() <= 80
+
+
+def test_targets_in_a_mirror_change_sides(store: Store, keypoints: NDArray[np.float32]) -> None:
+    task = PartsTask("parts", (store, keypoints), (store, keypoints), tiny.PARTS_NET, tiny.PARTS_STAGE)
+    matrix = np.array([[1.5, 0, 10], [0, 1.5, 10]])
+    boxes, labels = task._targets(0, matrix, mirror=False)
+    mirrored_boxes, mirrored_labels = task._targets(0, matrix, mirror=True)
+    assert np.array_equal(boxes, mirrored_boxes)  # the matrix says where, the mirror only who
+    assert mirrored_labels.tolist() == [PART_FLIP[label] for label in labels]
+
+
+@pytest.mark.parametrize("with_dots", [True, False])
+def test_losses_are_finite_and_repeatable(store: Store, keypoints: NDArray[np.float32], with_dots: bool) -> None:
+    stage = tiny.PARTS_STAGE if with_dots else tiny.PARTS_STAGE_WITHOUT_DOTS
+    task = PartsTask("parts", (store, keypoints), (store, keypoints), tiny.PARTS_NET, stage)
+    task.settings = TaskSettings(batch_size=2, learning_rate=1e-3)
+    batch, same = (task.batch(np.random.default_rng(4)) for _ in range(2))
+    assert all(re.fullmatch(r"train_\w+ frame \d+ person \d+", name) for name in batch[NAMES])
+    first, second = (task.losses(task.net, each) for each in (batch, same))
+    assert torch.isfinite(first["boxes"])
+    assert torch.equal(first["classification"], second["classification"])
+
+
+def test_swapped_twins_are_counted() -> None:
+    truth = np.zeros((1, 10, 4), np.float32)
+    left, right = PART_INDEX["left_foot"], PART_INDEX["right_foot"]
+    truth[0, left], truth[0, right] = (0, 0, 10, 10), (50, 0, 60, 10)
+    crossed = truth.copy()
+    crossed[0, [left, right]] = truth[0, [right, left]]
+    assert swapped_twins(truth, truth) == 0
+    assert swapped_twins(truth, crossed) == 1
+    truth[0, right] = (2, 0, 12, 10)  # overlaps its twin: does not count
+    assert swapped_twins(truth, crossed) == 0
