@@ -20,6 +20,7 @@ FORMS = {
     "rerun": "a recording for the Rerun viewer",
 }
 TABLE_FORMATS = ("csv", "parquet")
+CSV_DIALECTS = ("excel", "excel-de")
 
 
 def add_commands(commands: Commands) -> None:
@@ -43,6 +44,12 @@ exit codes: 0 done; 1 some parses of several could not be written; 2 wrong input
     command.add_argument(
         "--format", default="csv", choices=TABLE_FORMATS, help="file type of segments, frames and parts"
     )
+    command.add_argument(
+        "--csv-dialect",
+        default="excel",
+        choices=CSV_DIALECTS,
+        help="excel-de: semicolons and decimal commas, for spreadsheets in German, French, Spanish, ...",
+    )
     command.add_argument("--out", type=Path, metavar="OUT", help="a folder; for a single parse also the file itself")
     command.add_argument(
         "--min-confidence",
@@ -62,7 +69,12 @@ def _convert(args: argparse.Namespace) -> int:
     from actparse.app.conversion import convert
     from actparse.export.formats import ExportConfig
 
-    config = ExportConfig(table_format=args.format, min_confidence=args.min_confidence, video=args.video)
+    config = ExportConfig(
+        table_format=args.format,
+        csv_dialect=args.csv_dialect,
+        min_confidence=args.min_confidence,
+        video=args.video,
+    )
     outcomes = []
     for outcome in convert(args.source, args.to, out=args.out, config=config):
         outcomes.append(outcome)

@@ -1,0 +1,45 @@
+"""Ids of images, categories and persons, as programs write them: whole numbers of 64 bits, or text."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from actparse.core.errors import DataError
+from actparse.data.annotation.scan import shown
+
+MAX_TEXT = 1000  # characters
+Id = int | str
+
+
+def id_value(value: Any, where: str) -> Id:
+    """Return an id: a whole number of 64 bits, with or without a sign, or text; 4.0, as pandas writes it, is 4.
+
+    Raises:
+        DataError: it is something else.
+    """
+    if isinstance(value, float) and value.is_integer() and abs(value) <= 2**53:
+        value = int(value)
+    if isinstance(value, str) and 0 < len(value) <= MAX_TEXT:
+        return value
+    if type(value) is int and -(2**63) <= value < 2**64:
+        return value
+    raise DataError(f"{where} must be a whole number of at most 64 bits or text, got {shown(value)}")
+
+
+def person_id(value: Any, where: str) -> int:
+    """Return the id of a person as a whole number of 64 bits with a sign; text gets the same one in every file.
+
+    Raises:
+        DataError: it is no id, or -1, which trackers write for "no track".
+    """
+    number = id_value(value, where)
+    if isinstance(number, str):
+        text = number.strip()
+        if len(text) <= 20 and text.removeprefix("-").isdecimal() and text.isascii():
+            number = int(text)
+        else:
+            number = int.from_bytes(hashlib.sha256(text.encode("utf-8", "replace")).digest()[:6])
+    if number == -1 or not -(2**63) <= number < 2**64:
+        raise DataError(f"{where} must be a whole number of at most 64 bits or text, and not -1, got {shown(value)}")
+    return number - 2**64 if number >= 2**63 else number
