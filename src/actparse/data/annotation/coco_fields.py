@@ -15,22 +15,31 @@ MAX_BYTES = 1 << 30  # of a label file
 MAX_FRAME = 10**7  # a day of video at 100 frames per second
 
 
-def read_coco_json(path: Path) -> dict[str, Any]:
-    """Read the object in a COCO file.
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
 
     Raises:
-        DataError: the file is missing, too large, not JSON, or not an object.
+        DataError: the file is missing, too large, or not JSON.
     """
     try:
         if path.stat().st_size > MAX_BYTES:
             raise DataError(f"{path}: needs at most {MAX_BYTES >> 30} GB, got more")
-        raw = json.loads(path.read_bytes())
+        return json.loads(path.read_bytes())
     except OSError as error:
         raise DataError(f"{path}: needs a JSON file, got: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
         if isinstance(error, DataError):
             raise
         raise DataError(f"{path}: needs a JSON file, got: {error}") from None
+
+
+def read_coco_json(path: Path) -> dict[str, Any]:
+    """Read the object in a COCO file.
+
+    Raises:
+        DataError: the file is missing, too large, not JSON, or not an object.
+    """
+    raw = read_json(path)
     if not isinstance(raw, dict):
         raise DataError(f"{path}: must be an object with images, annotations and categories, got {shown(raw)}")
     return raw

@@ -90,7 +90,7 @@ def _images(raw: Mapping[str, Any], where: str) -> dict[Id, tuple[str, tuple[int
 def _person_annotations(raw: Mapping[str, Any], where: str) -> Iterator[tuple[str, dict[str, Any], KeypointOrder]]:
     """Yield the annotations of persons, each with its location and the order of its keypoints."""
     categories = entries_by_id(raw, "categories", where)
-    orders = {key: keypoint_order(c, place) for key, (place, c) in categories.items() if c.get("name") == PERSON}
+    orders = {key: keypoint_order(c, location) for key, (location, c) in categories.items() if c.get("name") == PERSON}
     if not orders:
         names = ", ".join(str(content.get("name")) for _, content in categories.values())
         raise DataError(f"{where}: categories must have {PERSON!r}, got {shown(names) if names else 'none'}")

@@ -45,8 +45,8 @@ class CsvRow:
 class CsvTable:
     """The rows of a CSV file; `columns` are the lower-case names of its first row, empty if that row has numbers."""
 
-    def __init__(self, path: Path, columns: Sequence[str], rows: Iterator[CsvRow], separator: str) -> None:
-        self.path, self.columns, self.rows = path, tuple(columns), rows
+    def __init__(self, path: Path, columns: Sequence[str], lines: Iterator[CsvRow], separator: str) -> None:
+        self.path, self.columns, self.rows = path, tuple(columns), lines
         self._separator = separator
         self._decimal: tuple[str, str] | None = None  # the first decimal sign, and its place
 
@@ -100,24 +100,24 @@ def read_csv(path: Path, *, required: Collection[str] = (), aliases: Mapping[str
     has_hint = re.match(r"sep=([,;\t])\r?\n", text)  # Excel's own first line
     first_line = text[has_hint.end() if has_hint else 0 :].lstrip().partition("\n")[0]
     separator = has_hint[1] if has_hint else max(SEPARATORS, key=first_line.count)
-    rows = _rows(path, text, separator, skipped=int(has_hint is not None))
-    header = next(rows, CsvRow(str(path), ()))
+    lines = _rows(path, text, separator, skipped=int(has_hint is not None))
+    header = next(lines, CsvRow(str(path), ()))
     names = [cell.lower() for cell in header.cells]
     names = [(aliases or {}).get(name, name) for name in names]
     if not required and all(re.match(r"[+-]?[.,]?\d|$", name) for name in names):
-        return CsvTable(path, (), _chained(header, rows), separator)
+        return CsvTable(path, (), _chained(header, lines), separator)
     for name in required:
         if name not in names:
             raise DataError(f"{path}: needs the column {name}, got {readable(listed(names)) or 'none'}")
     repeated = next((name for name in names if name and names.count(name) > 1), None)
     if repeated is not None:
         raise DataError(f"{path}: needs each column once, got {readable(repeated)!r} twice")
-    return CsvTable(path, names, rows, separator)
+    return CsvTable(path, names, lines, separator)
 
 
-def _chained(first: CsvRow, rows: Iterator[CsvRow]) -> Iterator[CsvRow]:
+def _chained(first: CsvRow, others: Iterator[CsvRow]) -> Iterator[CsvRow]:
     yield first
-    yield from rows
+    yield from others
 
 
 def _rows(path: Path, text: str, separator: str, *, skipped: int) -> Iterator[CsvRow]:

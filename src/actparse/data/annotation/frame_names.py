@@ -53,22 +53,24 @@ def frame_numbers(files: Mapping[str, str], video: str) -> dict[str, int]:
     Raises:
         DataError: a name has no number that can be the frame, or several.
     """
-    candidates = {location: _candidates(file, video) for location, file in files.items()}
-    texts = [numbers for numbers in candidates.values() if len(numbers) > 1]
+    choices = {location: _candidates(file, video) for location, file in files.items()}
+    texts = [options for options in choices.values() if len(options) > 1]
     varying: set[int] = set()
-    if len({len(numbers) for numbers in texts}) == 1 and len(texts) > 1:
-        varying = {place for place, values in enumerate(zip(*texts, strict=True)) if len(set(values)) > 1}
+    if len({len(options) for options in texts}) == 1 and len(texts) > 1:
+        varying = {position for position, values in enumerate(zip(*texts, strict=True)) if len(set(values)) > 1}
     results = {}
-    for location, numbers in candidates.items():
-        likely = numbers
-        if len(numbers) > 1:
-            counters = {n for n, text in enumerate(numbers) if len(text) >= COUNTER_DIGITS and text.startswith("0")}
-            likely = [numbers[place] for place in varying | (counters if len(counters) == 1 or not varying else set())]
+    for location, options in choices.items():
+        likely = options
+        if len(options) > 1:
+            counters = {n for n, text in enumerate(options) if len(text) >= COUNTER_DIGITS and text.startswith("0")}
+            likely = [
+                options[position] for position in varying | (counters if len(counters) == 1 or not varying else set())
+            ]
         file = readable(files[location])
-        if not numbers:
+        if not options:
             raise DataError(f"{location}: needs a frame_index, or a number in its file_name, got {file!r}")
         if len(likely) != 1:
-            got = f"{file!r}, where {' or '.join(numbers[:4])} may be the frame"
+            got = f"{file!r}, where {' or '.join(options[:4])} may be the frame"
             raise DataError(f"{location}: needs a frame_index, or one number in its file_name, got {got}")
         results[location] = int(likely[0])
     return results

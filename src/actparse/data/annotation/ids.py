@@ -33,13 +33,13 @@ def person_id(value: Any, where: str) -> int:
     Raises:
         DataError: it is no id, or -1, which trackers write for "no track".
     """
-    number = id_value(value, where)
-    if isinstance(number, str):
-        text = number.strip()
+    identity = id_value(value, where)
+    if isinstance(identity, str):
+        text = identity.strip()
         if len(text) <= 20 and text.removeprefix("-").isdecimal() and text.isascii():
-            number = int(text)
+            identity = int(text)
         else:
-            number = int.from_bytes(hashlib.sha256(text.encode("utf-8", "replace")).digest()[:6])
-    if number == -1 or not -(2**63) <= number < 2**64:
+            identity = int.from_bytes(hashlib.sha256(text.encode("utf-8", "replace")).digest()[:6])
+    if identity == -1 or not -(2**63) <= identity < 2**64:
         raise DataError(f"{where} must be a whole number of at most 64 bits or text, and not -1, got {shown(value)}")
-    return number - 2**64 if number >= 2**63 else number
+    return identity - 2**64 if identity >= 2**63 else identity

@@ -25,7 +25,7 @@ class KeypointOrder:
     """Places of the 17 keypoints among the K keypoints of a file, and the names of its other keypoints."""
 
     num_points: int = NUM_KEYPOINTS  # K
-    places: tuple[int | None, ...] = tuple(range(NUM_KEYPOINTS))  # of each of KEYPOINTS; None if the file lacks it
+    positions: tuple[int | None, ...] = tuple(range(NUM_KEYPOINTS))  # of each of KEYPOINTS; None if the file lacks it
     others: tuple[str, ...] = ()
 
     def read(self, raw: Any, where: str) -> NDArray[np.float32]:
@@ -43,9 +43,9 @@ class KeypointOrder:
             raise DataError(f"{where} must be {needs}, got {shown(raw)}")
         points = values.reshape(-1, 3)
         keypoints = np.zeros((NUM_KEYPOINTS, 3), np.float32)
-        for index, place in enumerate(self.places):
-            if place is not None:
-                keypoints[index] = points[place]
+        for index, position in enumerate(self.positions):
+            if position is not None:
+                keypoints[index] = points[position]
         return keypoints
 
     def read_labels(self, raw: Any, where: str) -> NDArray[np.float32]:
@@ -88,7 +88,7 @@ def keypoint_order(category: Mapping[str, Any], where: str) -> KeypointOrder:
     if repeated is not None:
         raise DataError(f"{where}.keypoints must have each keypoint once, got {repeated} twice")
     others = tuple(readable(text)[:80] for text, name in zip(raw, names, strict=True) if name not in KEYPOINTS)
-    places = tuple(names.index(name) if name in names else None for name in KEYPOINTS)
+    positions = tuple(names.index(name) if name in names else None for name in KEYPOINTS)
     missing = [name for name in KEYPOINTS if name not in names]
     misspelt = [
         f"{other} (for {close[0]}?)"
@@ -98,7 +98,7 @@ def keypoint_order(category: Mapping[str, Any], where: str) -> KeypointOrder:
     if misspelt or len(missing) == NUM_KEYPOINTS:
         needs = "must be names like left_shoulder, as COCO has them"
         raise DataError(f"{where}.keypoints {needs}, got {listed(misspelt or others)}")
-    return KeypointOrder(len(raw), places, others)
+    return KeypointOrder(len(raw), positions, others)
 
 
 def keypoint_name(text: str) -> str:

@@ -73,18 +73,18 @@ class FrameLabels:
         """
         labelled = {person: labels.box for person, labels in self._frames[frame].items() if labels.box is not None}
         for person in truth.persons:
-            number = person.number if person.identity is None else person.identity
-            twins = [other for other, box in labelled.items() if other != number and is_same(box, person.box)]
-            if twins and number not in labelled:
+            identity = person.number if person.identity is None else person.identity
+            twins = [other for other, box in labelled.items() if other != identity and is_same(box, person.box)]
+            if twins and identity not in labelled:
                 needs = "a person needs the same number in all files"
-                got = f"{number} after {twins[0]} for the box {_text(person.box)} in frame {frame}"
+                got = f"{identity} after {twins[0]} for the box {_text(person.box)} in frame {frame}"
                 self._contradictions.append(f"{location}: {needs}, got {got}")
-            self.add_person(frame, number, person.box, location)
+            self.add_person(frame, identity, person.box, location)
             for part, box in person.part_boxes().items():
                 state = person.parts[part].state if part in person.parts else None
-                self.add_part(frame, number, part, box, state, location)
+                self.add_part(frame, identity, part, box, state, location)
             if person.keypoints is not None:
-                self.add_keypoints(frame, number, person.keypoints, location)
+                self.add_keypoints(frame, identity, person.keypoints, location)
 
     def frames(self) -> tuple[dict[int, FrameTruth], tuple[str, ...]]:
         """Return the frames with a labelled person, and a warning for each label left out, as its person has no box.

@@ -73,13 +73,13 @@ def read_state_rows(path: Path) -> dict[str, list[StateRow]]:
     if not kinds:
         needs = f"needs the columns {' and '.join(SECONDS)}, or {' and '.join(FRAMES)}"
         raise DataError(f"{path}: {needs}, got {readable(listed(table.columns))}")
-    rows: dict[str, list[StateRow]] = defaultdict(list)
+    by_video: dict[str, list[StateRow]] = defaultdict(list)
     for index, row in enumerate(table.rows):
         if index >= MAX_ROWS:
             raise DataError(f"{path}: needs at most {MAX_ROWS} rows, got more")
         video = table.named(row).get("video") or path.resolve().parent.name
-        rows[video].append(_state_row(table, row, kinds[0]))
-    return dict(rows)
+        by_video[video].append(_state_row(table, row, kinds[0]))
+    return dict(by_video)
 
 
 def _state_row(table: CsvTable, row: CsvRow, kind: tuple[str, str]) -> StateRow:
