@@ -6,7 +6,7 @@ Formats: COCO results or annotations (JSON), our parse.json, CSV. See docs/own-d
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -150,8 +150,7 @@ def _expect_tracks(persons: Sequence[PersonRow]) -> bool:
     return bool(persons) and not without
 
 
-def _frame_persons(persons: Iterable[PersonRow], *, has_keypoints: bool, has_tracks: bool) -> FramePersons:
-    persons = tuple(persons)
+def _frame_persons(persons: Sequence[PersonRow], *, has_keypoints: bool, has_tracks: bool) -> FramePersons:
     none = np.zeros((NUM_KEYPOINTS, 3), np.float32)
     keypoints = np.array([none if row.keypoints is None else row.keypoints for row in persons], np.float32)
     return FramePersons(

@@ -105,7 +105,8 @@ def read_json_rows(path: Path, images: ImageList) -> tuple[list[PersonRow], tupl
 
 
 def _result_rows(raw: Sequence[Any], where: str, images: ImageList) -> tuple[list[PersonRow], tuple[str, ...]]:
-    frames, image_file = None, None
+    frames: dict[Id, int | None] | None = None
+    image_file: dict[str, Any] | None = None
     if images.path is not None:
         image_file = read_coco_json(images.path)
         frames = images.frames(image_file, str(images.path))
@@ -119,6 +120,7 @@ def _result_rows(raw: Sequence[Any], where: str, images: ImageList) -> tuple[lis
     persons = []
     for location, content in entries:
         category = id_value(content.get("category_id", COCO_PERSON), f"{location}.category_id")
+        frame: int | None
         if frames is not None:
             frame = frames[id_field(content, "image_id", frames, location)]
         else:

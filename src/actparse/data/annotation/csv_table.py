@@ -98,7 +98,7 @@ def read_csv(path: Path, *, required: Collection[str] = (), aliases: Mapping[str
         needs = "needs a CSV file in UTF-8 or UTF-16 (in Excel: save as CSV UTF-8)"
         raise DataError(f"{path}: {needs}, got: {error.reason} at byte {error.start}") from None
     has_hint = re.match(r"sep=([,;\t])\r?\n", text)  # Excel's own first line
-    first_line = text[has_hint.end() if has_hint else 0 :].lstrip().partition("\n")[0]
+    first_line = re.split(r"[\r\n]", text[has_hint.end() if has_hint else 0 :].lstrip(), maxsplit=1)[0]
     separator = has_hint[1] if has_hint else max(SEPARATORS, key=first_line.count)
     lines = _rows(path, text, separator, skipped=int(has_hint is not None))
     header = next(lines, CsvRow(str(path), ()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Any
 
 from actparse.core.errors import DataError
@@ -36,10 +37,9 @@ def person_id(value: Any, where: str) -> int:
     identity = id_value(value, where)
     if isinstance(identity, str):
         text = identity.strip()
-        if len(text) <= 20 and text.removeprefix("-").isdecimal() and text.isascii():
-            identity = int(text)
-        else:
-            identity = int.from_bytes(hashlib.sha256(text.encode("utf-8", "replace")).digest()[:6])
+        digits = re.fullmatch(r"(-?[0-9]{1,20})(?:[.,]0+)?", text)  # 4.0 is 4, also in a table
+        digest = hashlib.sha256(text.encode("utf-8", "replace")).digest()
+        identity = int(digits[1]) if digits else int.from_bytes(digest[:6])
     if identity == -1 or not -(2**63) <= identity < 2**64:
         raise DataError(f"{where} must be a whole number of at most 64 bits or text, and not -1, got {shown(value)}")
     return identity - 2**64 if identity >= 2**63 else identity
