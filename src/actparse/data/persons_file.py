@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from actparse.core.errors import DataError
 from actparse.core.structures import Detections
@@ -117,11 +117,11 @@ def _in_picture(persons: Sequence[PersonRow], size: tuple[int, int]) -> tuple[li
     limits = np.array([width, height, width, height], np.float64)
     inside = np.clip(boxes, 0, limits)
     areas, inside_areas = ((b[:, 2:] - b[:, :2]).clip(0).prod(axis=1) for b in (boxes, inside))
-    empty = [persons[index] for index in np.flatnonzero((boxes[:, 2:] <= boxes[:, :2]).any(axis=1))]
+    empty = _selected(persons, (boxes[:, 2:] <= boxes[:, :2]).any(axis=1))
     if empty:
         needs = "needs a box with a width and a height above 0"
         raise DataError(f"{empty[0].where}: {needs}, got {_box_text(empty[0])}{_others(empty)}")
-    outside = [persons[index] for index in np.flatnonzero(inside_areas < MIN_INSIDE * areas)]
+    outside = _selected(persons, inside_areas < MIN_INSIDE * areas)
     if outside:
         needs = f"needs a box in the picture of {width}x{height}"
         raise DataError(f"{outside[0].where}: {needs}, got {_box_text(outside[0])}{_others(outside)}")
@@ -133,7 +133,11 @@ def _in_picture(persons: Sequence[PersonRow], size: tuple[int, int]) -> tuple[li
     cut_rows = [
         replace(row, box=(x1, y1, x2, y2)) for row, (x1, y1, x2, y2) in zip(persons, inside.tolist(), strict=True)
     ]
-    return cut_rows, [persons[index] for index in np.flatnonzero(is_cut)]
+    return cut_rows, _selected(persons, is_cut)
+
+
+def _selected(persons: Sequence[PersonRow], is_selected: ArrayLike) -> list[PersonRow]:
+    return [person for person, selected in zip(persons, np.asarray(is_selected).tolist(), strict=True) if selected]
 
 
 def _expect_tracks(persons: Sequence[PersonRow]) -> bool:

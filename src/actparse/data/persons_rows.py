@@ -286,7 +286,7 @@ def _frame_index(value: Any, first_frame: int, where: str) -> int:
 
 def _score(content: Mapping[str, Any], where: str) -> float:
     score = content.get("score")
-    if type(score) not in (int, float) or not 0 <= score <= 1:
+    if isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= 1:
         raise DataError(f"{where}.score must be a number between 0 and 1, got {shown(score)}")
     return float(score)
 
