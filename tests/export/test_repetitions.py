@@ -25,7 +25,7 @@ def straight(seconds: float) -> float:
 
 def keypoints(left_knee: float, right_knee: float, *, confidence: float = 0.9) -> list[tuple[float, float, float]]:
     """A person seen from the side, hips at (200, 200); the shanks turn about the knees."""
-    points = {name: (200.0, 100.0) for name in KEYPOINTS}
+    points = dict.fromkeys(KEYPOINTS, (200.0, 100.0))
     for side, degrees in (("left", left_knee), ("right", right_knee)):
         turn = math.radians(180 - degrees)
         points |= {f"{side}_hip": (200.0, 200.0), f"{side}_knee": (200.0, 300.0)}
