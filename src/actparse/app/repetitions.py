@@ -11,12 +11,12 @@ import numpy as np
 
 from actparse.app.batch import VideoOutcome, parse_videos
 from actparse.app.conversion import find_sources
-from actparse.core.errors import ConfigError, DataError
+from actparse.core.errors import DataError
 from actparse.core.files import written_beside
 from actparse.core.structures import VideoParse
 from actparse.data.parses import PARSE_FILE, load_parse
 from actparse.export.repetitions import Repetitions, count_repetitions, repetitions_table
-from actparse.export.table_files import WRITERS
+from actparse.export.table_files import write_table
 from actparse.parser import Parser, ParserConfig, Progress
 from actparse.report.overlay import draw_frame
 from actparse.report.tracks import TrackLines
@@ -62,6 +62,7 @@ def write_repetitions(
     *,
     track_id: int | None = None,
     table_format: str = "csv",
+    csv_dialect: str = "excel",
     video: Path | None = None,
 ) -> CountedVideo:
     """Count the repetitions in a saved parse; write repetitions.csv beside it, and pictures if the video is given.
@@ -70,7 +71,8 @@ def write_repetitions(
         source: a parse.json, or the folder that holds it.
         exercise: see `count_repetitions`.
         track_id: of the person; None for the one in front.
-        table_format: one of `table_files.WRITERS`.
+        table_format: one of `table_files.FILE_TYPES`.
+        csv_dialect: one of `table_files.CSV_DIALECTS`.
         video: the parsed video, for the folder of pictures.
 
     Raises:
@@ -79,8 +81,6 @@ def write_repetitions(
         VideoError: the video cannot be read.
         OutputError: a file cannot be written.
     """
-    if table_format not in WRITERS:
-        raise ConfigError(f"format must be one of {', '.join(WRITERS)}, got {table_format!r}")
     parses = find_sources(source)
     if len(parses) != 1:
         raise DataError(f"{source}: needs one {PARSE_FILE}, got {len(parses)}")
@@ -88,7 +88,7 @@ def write_repetitions(
     parse = load_parse(path)
     repetitions = count_repetitions(parse, exercise, track_id=track_id)
     table = path.with_name(f"repetitions.{table_format}")
-    WRITERS[table_format](repetitions_table(repetitions, name), table)
+    write_table(repetitions_table(repetitions, name), table, file_type=table_format, dialect=csv_dialect)
     pictures = write_pictures(parse, repetitions, video, path.with_name(PICTURES)) if video is not None else ()
     return CountedVideo(repetitions, table, pictures)
 

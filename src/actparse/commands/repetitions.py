@@ -40,6 +40,9 @@ examples:
     )
     command.add_argument("--format", default="csv", choices=("csv", "parquet"), help="file type of the table")
     command.add_argument(
+        "--csv-dialect", default="excel", choices=("excel", "excel-de"), help="excel-de: semicolons and decimal commas"
+    )
+    command.add_argument(
         "--video", type=Path, metavar="MP4", help="the video of a saved parse, for pictures of the repetitions"
     )
     command.add_argument("--no-pictures", action="store_true", help="write no pictures of the repetitions")
@@ -66,6 +69,7 @@ def _count(args: argparse.Namespace) -> int:
         args.exercise,
         track_id=args.person,
         table_format=args.format,
+        csv_dialect=args.csv_dialect,
         video=None if args.no_pictures else video,
     )
     result = counted.repetitions

@@ -15,7 +15,7 @@ from actparse.export.checking import expect_exportable
 from actparse.export.coco import write_coco
 from actparse.export.cvat import write_cvat
 from actparse.export.openpose import write_openpose
-from actparse.export.table_files import CSV_DIALECTS, FILE_TYPES, write_csv, write_parquet
+from actparse.export.table_files import CSV_DIALECTS, FILE_TYPES, write_table
 from actparse.export.tables import frames_table, parts_table, segments_table
 
 
@@ -46,10 +46,7 @@ class ExportFormat:
 
 
 def _write_table(table: pa.Table, path: Path, config: ExportConfig) -> list[Path]:
-    if config.table_format == "csv":
-        write_csv(table, path, dialect=config.csv_dialect)
-    else:
-        write_parquet(table, path)
+    write_table(table, path, file_type=config.table_format, dialect=config.csv_dialect)
     return [path]
 
 

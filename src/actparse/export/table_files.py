@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from actparse.core.errors import ConfigError
 from actparse.core.files import written_beside
 from actparse.export.tables import unit_of
 
@@ -52,6 +53,23 @@ def write_parquet(table: pa.Table, path: Path) -> None:
     """
     with written_beside(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
+
+
+def write_table(table: pa.Table, path: Path, *, file_type: str = "csv", dialect: str = "excel") -> None:
+    """Write a table in one of FILE_TYPES; `dialect` is that of a CSV file.
+
+    Raises:
+        ConfigError: there is no such file type or dialect.
+        OutputError: the file cannot be written.
+    """
+    if file_type not in FILE_TYPES:
+        raise ConfigError(f"format must be one of {', '.join(FILE_TYPES)}, got {file_type!r}")
+    if dialect not in CSV_DIALECTS:
+        raise ConfigError(f"csv_dialect must be one of {', '.join(CSV_DIALECTS)}, got {dialect!r}")
+    if file_type == "csv":
+        write_csv(table, path, dialect=dialect)
+    else:
+        write_parquet(table, path)
 
 
 def _for_spreadsheet(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
