@@ -15,10 +15,13 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from actparse.report.inline import asset
+
 WIDTH = 400.0
 TICKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 LINE_HEIGHT, LINE_MARGINS = 280.0, (12.0, 10.0, 44.0, 46.0)  # top, right, bottom, left
-BAR, BAR_GAP, ROW_LABEL, ROW_GAP, VALUE_ROOM, LETTER_GAP = 15.0, 3.0, 17.0, 10.0, 62.0, 11.6
+BAR, BAR_GAP, ROW_LABEL, ROW_GAP, VALUE_ROOM, LETTER_ROOM = 15.0, 3.0, 17.0, 10.0, 62.0, 18.0
+FIGURE_WIDTH, FIGURE_LABEL = 800.0, 260.0  # of a chart in a file, and the room left of its bars
 CELL, CELL_LABEL, CHAR = 30.0, 12.0, 6.4  # sizes of a heat map; CHAR is the width of a letter
 MIN_SHARE = 0.005  # share of a heat map's row below which a cell has no number
 
@@ -76,36 +79,78 @@ def line_chart(
 def bar_chart(
     rows: Sequence[Bars], *, maximum: float, label: str, number: Callable[[float], str], letters: Sequence[str]
 ) -> Markup:
-    """Draw rows of horizontal bars, one bar for each series, with their values and ranges.
+    """Draw rows of horizontal bars, one bar for each series, with their values.
 
     Args:
         rows: the rows, from the top.
         maximum: the value of a bar of full length, greater than 0.
         label: text for screen readers.
         number: formats a value.
-        letters: letters or names of the series, written before its bars if there is more than one.
+        letters: letters of the series, written before its bars if there is more than one.
     """
     chart, y = _svg("bars", label), 0.0
-    start = LETTER_GAP + CHAR * max(map(len, letters)) if len(letters) > 1 else 0.0
-    bar_room = WIDTH - VALUE_ROOM - start
+    start = LETTER_ROOM if len(letters) > 1 else 0.0
     for row in rows:
         _text(chart, 0, y + 12, row.label, css="row")
         y += ROW_LABEL
-        ranges = row.ranges or [None] * len(letters)
-        for series, (letter, value, ends) in enumerate(zip(letters, row.values, ranges, strict=True), start=1):
-            if start:
-                _text(chart, 0, y + 12, letter, css="letter")
-            length = 0.0 if value is None else bar_room * min(max(value / maximum, 0.0), 1.0)
-            text = "none" if value is None else number(value)
-            _rect(chart, "track", (start, y, bar_room, BAR), corner=2)
-            _rect(chart, f"bar series-{series}", (start, y, length, BAR), f"{row.label}, {letter}: {text}", corner=2)
-            if ends:
-                low, high = (start + bar_room * end / maximum for end in ends)
-                _line(chart, "range", low, y + BAR / 2, high, y + BAR / 2)
-            _text(chart, start + bar_room + 6, y + 12, text, css="value")
-            y += BAR + BAR_GAP
-        y += ROW_GAP - BAR_GAP
+        if start:
+            for index, letter in enumerate(letters):
+                _text(chart, 0, y + index * (BAR + BAR_GAP) + 12, letter, css="letter")
+        y = _bars(chart, row, (start, y), WIDTH - VALUE_ROOM - start, maximum, number, letters)
     return _finish(chart, WIDTH, y)
+
+
+def bar_figure(
+    rows: Sequence[Bars], *, maximum: float, title: str, number: Callable[[float], str], series: Sequence[str]
+) -> str:
+    """Draw a bar chart as an SVG file: with its own style, a title and a legend, and the labels left of the bars.
+
+    Args:
+        rows: the rows, from the top.
+        maximum: the value of a bar of full length, greater than 0.
+        title: the text above the chart.
+        number: formats a value.
+        series: what the bars of each series are, for the legend.
+    """
+    figure, y = _svg("figure", title, {"xmlns": "http://www.w3.org/2000/svg"}), 46.0
+    SubElement(figure, "style").text = asset("figure.css")
+    ground = _rect(figure, "ground", (0, 0, FIGURE_WIDTH, 0))
+    _text(figure, 16, 26, title, css="title")
+    for index, text in enumerate(series, start=1):
+        _text(figure, 16, y, text, css=f"series-{index}")
+        y += ROW_LABEL
+    bar_room = FIGURE_WIDTH - FIGURE_LABEL - VALUE_ROOM
+    for row in rows:
+        _text(figure, FIGURE_LABEL - 10, y + 0.5 * len(series) * (BAR + BAR_GAP) + 2, row.label, anchor="end")
+        y = _bars(figure, row, (FIGURE_LABEL, y), bar_room, maximum, number, series)
+    ground.set("height", f"{y:g}")
+    return f"{_finish(figure, FIGURE_WIDTH, y)}\n"
+
+
+def _bars(
+    parent: Element,
+    row: Bars,
+    corner: tuple[float, float],
+    length: float,
+    maximum: float,
+    number: Callable[[float], str],
+    names: Sequence[str],
+) -> float:
+    """Draw the bars of a row from a corner (x, y), at most `length` long; return the y of the next row."""
+    x, y = corner
+    for series, (name, value, ends) in enumerate(
+        zip(names, row.values, row.ranges or [None] * len(names), strict=True), start=1
+    ):
+        share = 0.0 if value is None else min(max(value / maximum, 0.0), 1.0)
+        text = "none" if value is None else number(value)
+        _rect(parent, "track", (x, y, length, BAR), corner=2)
+        _rect(parent, f"bar series-{series}", (x, y, length * share, BAR), f"{row.label}, {name}: {text}", corner=2)
+        if ends:
+            low, high = (x + length * end / maximum for end in ends)
+            _line(parent, "range", low, y + BAR / 2, high, y + BAR / 2)
+        _text(parent, x + length + 6, y + 12, text, css="value")
+        y += BAR + BAR_GAP
+    return y + ROW_GAP - BAR_GAP
 
 
 def stacked_bars(rows: Sequence[tuple[str, Sequence[Stack]]], kinds: Sequence[str], *, label: str) -> Markup:
@@ -121,7 +166,7 @@ def stacked_bars(rows: Sequence[tuple[str, Sequence[Stack]]], kinds: Sequence[st
         _text(chart, 0, y + 12, title, css="row")
         y += ROW_LABEL
         for stack in stacks:
-            start = LETTER_GAP + CHAR if len(stacks) > 1 else 0.0
+            start = LETTER_ROOM if len(stacks) > 1 else 0.0
             if start:
                 _text(chart, 0, y + 12, stack.label, css="letter")
             x = start
