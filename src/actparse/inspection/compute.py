@@ -16,6 +16,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from actparse.core.errors import ConfigError
+from actparse.core.text_tables import format_table
 from actparse.core.vocabulary import GROUPS, PARTS
 from actparse.nets import csn, hrnet, yolof
 from actparse.nets.baseline import Baseline, FrameBoxes
@@ -234,17 +235,16 @@ def paper_costs(video: VideoShape, *, crop: int = 224, num_clips: int = 7) -> tu
 
 def costs_as_text(costs: Sequence[NetworkCost]) -> str:
     """Format a table for a terminal, in G MAC and T FLOP."""
-    lines = [f"{'network':14} {'input':>16} {'G MAC':>10} {'passes':>8} {'T MAC':>10} {'T FLOP':>10}"]
+    rows: list[Sequence[str]] = [("network", "input", "G MAC", "passes", "T MAC", "T FLOP")]
     for cost in costs:
         shape = "x".join(map(str, cost.input_shape))
-        lines.append(
-            f"{cost.name:14} {shape:>16} {cost.macs / 1e9:10.3f} {cost.passes:8.1f} {_in_tera(cost.total_macs)}"
-        )
-    total = sum(cost.total_macs for cost in costs)
+        rows.append((cost.name, shape, f"{cost.macs / 1e9:.3f}", f"{cost.passes:.1f}", *_in_tera(cost.total_macs)))
     state_macs = sum(cost.total_macs for cost in costs if cost.name.startswith("states-"))
-    lines += [f"{'all states':51} {_in_tera(state_macs)}", f"{'all':51} {_in_tera(total)}"]
-    return "\n".join(lines)
+    rows.append(("all states", "", "", "", *_in_tera(state_macs)))
+    rows.append(("all", "", "", "", *_in_tera(sum(cost.total_macs for cost in costs))))
+    return format_table(rows)
 
 
-def _in_tera(macs: float) -> str:
-    return f"{macs / 1e12:10.4f} {2 * macs / 1e12:10.4f}"
+def _in_tera(macs: float) -> tuple[str, str]:
+    """Return T MAC and T FLOP as text."""
+    return f"{macs / 1e12:.4f}", f"{2 * macs / 1e12:.4f}"

@@ -27,6 +27,7 @@ PACKAGES = (
     "pyarrow",
     "PyYAML",
     "rich",
+    "jinja2",
     "argcomplete",
     "lightning",
     "openvino",

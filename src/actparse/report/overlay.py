@@ -188,15 +188,12 @@ class Easel:
 
     def _add_bar(self, picture: Yuv420, clock: str) -> None:
         if clock != self._clock:
-            self._clock, self._bar = clock, self._caption(clock)
+            height = self._out_size[0] - self._size[0]
+            bar_picture = _bar((height + height % 2, self._out_size[1]), self._title, clock, self._pen)
+            self._clock, self._bar = clock, Yuv420(*_coded_planes(bar_picture), self.matrix)
         for plane, bar, divisor in zip(picture.planes, self._bar.planes, (1, 2, 2), strict=True):
             height = -(-self._size[0] // divisor)
             plane[height:] = bar[: len(plane) - height]
-
-    def _caption(self, clock: str) -> Yuv420:
-        height = self._out_size[0] - self._size[0]
-        bar = _bar((height + height % 2, self._out_size[1]), self._title, clock, self._pen)
-        return Yuv420(*_coded_planes(bar), self.matrix)
 
 
 def picture_size(size: tuple[int, int], factor: int) -> tuple[int, int]:
@@ -348,13 +345,13 @@ def _draw_all(picture: Image, persons: Sequence[PersonAt], labels: Sequence[Plac
 def _draw_label(picture: Image, placed: PlacedLabel, pen: Pen) -> None:
     x, y, line_height = placed.x, placed.y, placed.line_height
     area = picture[max(y, 0) : y + placed.height, max(x, 0) : x + placed.width]
-    area[:] = cv2.LUT(area, _shade(pen.color(INK)))
+    area[:] = cv2.LUT(area, _darkening_table(pen.color(INK)))
     for index, (text, color) in enumerate(placed.label.lines):
         _write(picture, text, (x + line_height // 3, y + round((index + 0.85) * line_height)), color, pen)
 
 
 @lru_cache(maxsize=8)
-def _shade(ink: Color) -> Image:
+def _darkening_table(ink: Color) -> Image:
     """Return the lookup table (1, 256, 3) that darkens the three channels under a label."""
     values = np.arange(256)[:, None]  # (256, 1)
     return np.rint(SHADE * values + (1 - SHADE) * np.array(ink)).astype(np.uint8)[None]
@@ -393,15 +390,9 @@ def _coded_planes(picture: Image) -> tuple[Image, Image, Image]:
 
 
 def _bar(size: tuple[int, int], title: str, clock: str, pen: Pen) -> Image:
-    """Draw the caption's bar, (height, width, 3)."""
-    bar = np.full((*size, 3), pen.color(INK), np.uint8)
-    _write_caption(bar, title, clock, pen)
-    return bar
-
-
-def _write_caption(bar: Image, title: str, clock: str, pen: Pen) -> None:
-    """Write the title at the left, smaller if it would overlap the clock at the right."""
-    height, width = bar.shape[:2]
+    """Draw the bar, (height, width, 3): the title at the left, smaller if it would overlap the clock at the right."""
+    height, width = size
+    bar = np.full((height, width, 3), pen.color(INK), np.uint8)
     scale = pen.text * 1.5
     base, margin = round(height * 0.68), height // 3
     clock_width, title_width = (cv2.getTextSize(text, FONT, scale, WEIGHT)[0][0] for text in (clock, title))
@@ -410,3 +401,4 @@ def _write_caption(bar: Image, title: str, clock: str, pen: Pen) -> None:
     paper = pen.color(PAPER)
     cv2.putText(bar, title, (margin, base), FONT, title_scale, paper, WEIGHT, cv2.LINE_AA)
     cv2.putText(bar, clock, (width - clock_width - margin, base), FONT, scale, paper, WEIGHT, cv2.LINE_AA)
+    return bar

@@ -6,20 +6,17 @@ text, and the page's policy allows only its own script to run.
 
 from __future__ import annotations
 
-import json
-from html import escape
 from pathlib import Path
-from string import Template
-from typing import Any
 
 import numpy as np
 
 from actparse.core.errors import VideoError
 from actparse.core.files import write_text
 from actparse.core.structures import VideoParse
-from actparse.report.inline import asset, data_url, digest
+from actparse.report.inline import data_url
 from actparse.report.mistakes import Mistakes
 from actparse.report.page_data import page_data, shown_range
+from actparse.report.templating import render
 from actparse.video.decode import frame_times
 from actparse.video.playable import write_playable
 
@@ -62,7 +59,7 @@ def write_report(
         video=(_embed(copy) if embed else VIDEO_FILE) if has_video else None,
         mistakes=mistakes,
     )
-    write_text(folder / PAGE_FILE, page_text(data))
+    write_text(folder / PAGE_FILE, render("page.html", {"data": data}))
     return folder / PAGE_FILE
 
 
@@ -75,20 +72,6 @@ def remove_report(folder: Path, *, source: Path) -> None:
 
 def _is_same(source: Path, copy: Path) -> bool:
     return copy.exists() and source.exists() and copy.samefile(source)
-
-
-def page_text(data: dict[str, Any]) -> str:
-    """Build the page from the result of `page_data`."""
-    style, script = asset("page.css"), asset("page.js")
-    content = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
-    return Template(asset("page.html")).substitute(
-        title=escape(f"{data['name']}: {data['verdict_text']}"),
-        style_digest=digest(style),
-        script_digest=digest(script),
-        style=style,
-        script=script,
-        data=content,
-    )
 
 
 def _embed(path: Path) -> str:

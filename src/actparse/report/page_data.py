@@ -14,11 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actparse.core.structures import FrameParse, PersonParse, VideoParse, verdict_text
-from actparse.core.vocabulary import KEYPOINTS, NUM_KEYPOINTS, PART_INDEX, PARTS, SKELETON
+from actparse.core.vocabulary import DOT_COLORS, DOT_RADII, KEYPOINTS, NUM_KEYPOINTS, PART_INDEX, PARTS, SKELETON
 from actparse.export.angles import ANGLES, MIN_CONFIDENCE, person_angles
 from actparse.report.mistakes import Mistakes
 from actparse.report.overlay import LEFT, MIDDLE, MIN_PART_SCORE, MIN_PERSON_SCORE, RIGHT, side_color
-from actparse.stages.people.dots import DotsConfig
 
 GRID = 2000  # coordinates are whole multiples of the longer side over this
 TICKS = 10_000  # times are whole multiples of a second over this
@@ -176,7 +175,6 @@ def _ticks(seconds: Sequence[float] | NDArray[np.float64]) -> Ints:
 
 def _drawing(unit: float) -> dict[str, Any]:
     """Return colours and thresholds of the overlay video, so that page and video look alike."""
-    dots = DotsConfig()
     return {
         "unit": unit,
         "ticks": TICKS,
@@ -186,7 +184,7 @@ def _drawing(unit: float) -> dict[str, Any]:
         "part_colors": [side_color(part) for part in PARTS],
         "keypoint_colors": [side_color(keypoint) for keypoint in KEYPOINTS],
         "skeleton": SKELETON,
-        "dot_colors": dots.colors,
-        "dot_radii": dots.radii,
+        "dot_colors": DOT_COLORS,
+        "dot_radii": DOT_RADII,
         "min_person_score": round(100 * MIN_PERSON_SCORE),
     }
