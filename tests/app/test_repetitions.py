@@ -14,6 +14,8 @@ from actparse.app.repetitions import write_repetitions
 from actparse.cli import main
 from actparse.core.errors import ConfigError, DataError
 from actparse.core.structures import VideoParse
+from actparse.data.parses import load_parse
+from actparse.report.page import write_report
 from actparse.video.encode import VideoWriter
 from export.test_repetitions import parse_of, squats
 
@@ -73,6 +75,16 @@ def test_the_command_prints_a_row_each(parsed: tuple[Path, Path], capsys: pytest
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 4
     assert lines[-1].startswith("2 repetitions of squat by person 1")
+
+
+def test_the_report_page_marks_the_repetitions(parsed: tuple[Path, Path]) -> None:
+    video, folder = parsed
+    write_report(load_parse(folder / "parse.json"), folder, source=video)
+    assert '"repetitions":null' in (folder / "report.html").read_text(encoding="utf-8")
+    write_repetitions(folder)
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert '"joint":"knee"' in page
+    assert '"repetitions":null' not in page
 
 
 def test_an_unknown_format_is_refused(parsed: tuple[Path, Path]) -> None:

@@ -19,6 +19,7 @@ from actparse.export.repetitions import Repetitions, count_repetitions, repetiti
 from actparse.export.table_files import write_table
 from actparse.parser import Parser, ParserConfig, Progress
 from actparse.report.overlay import draw_frame
+from actparse.report.page import PAGE_FILE, write_report
 from actparse.report.tracks import TrackLines
 from actparse.video.decode import probe, read_frames
 
@@ -65,7 +66,9 @@ def write_repetitions(
     csv_dialect: str = "excel",
     video: Path | None = None,
 ) -> CountedVideo:
-    """Count the repetitions in a saved parse; write repetitions.csv beside it, and pictures if the video is given.
+    """Count the repetitions in a saved parse; write repetitions.csv, mark them in the report page if there is one.
+
+    Pictures need the video.
 
     Args:
         source: a parse.json, or the folder that holds it.
@@ -89,6 +92,8 @@ def write_repetitions(
     repetitions = count_repetitions(parse, exercise, track_id=track_id)
     table = path.with_name(f"repetitions.{table_format}")
     write_table(repetitions_table(repetitions, name), table, file_type=table_format, dialect=csv_dialect)
+    if (path.parent / PAGE_FILE).is_file():
+        write_report(parse, path.parent, repetitions=repetitions)
     pictures = write_pictures(parse, repetitions, video, path.with_name(PICTURES)) if video is not None else ()
     return CountedVideo(repetitions, table, pictures)
 

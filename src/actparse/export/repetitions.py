@@ -16,7 +16,6 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from scipy.signal import find_peaks, savgol_filter
 
 from actparse.core.errors import ConfigError, DataError
 from actparse.core.structures import FrameParse, PersonParse, VideoParse
@@ -254,6 +253,8 @@ def joint_signals(
 
 def _smoothed(times: Floats, sides: Floats, grid: Floats, config: RepetitionConfig) -> tuple[Floats, Floats]:
     """Return the visible sides' values at the times of a grid, as they are and smoothed."""
+    from scipy.signal import savgol_filter  # takes a third of a second, and pages import this module
+
     raw = _resampled(times, sides, grid)
     raw = raw[~np.isnan(raw).any(axis=1)]
     window = round(config.smoothing_seconds / (grid[1] - grid[0])) // 2 * 2 + 1  # samples, odd
@@ -304,6 +305,8 @@ def _joint_confidence(persons: Sequence[PersonParse], joint: str) -> Floats:
 
 def _count(signal: Signal, prominence: float, config: RepetitionConfig) -> list[Repetition]:
     """Return the repetitions in one interval."""
+    from scipy.signal import find_peaks  # as above
+
     values, times = signal.counted, signal.times
     step = times[1] - times[0]
     distance = max(1, round(config.min_seconds / step))

@@ -13,6 +13,7 @@ import numpy as np
 from actparse.core.errors import VideoError
 from actparse.core.files import write_text
 from actparse.core.structures import VideoParse
+from actparse.export.repetitions import Repetitions
 from actparse.report.inline import data_url
 from actparse.report.mistakes import Mistakes
 from actparse.report.page_data import page_data, shown_range
@@ -30,6 +31,7 @@ def write_report(
     *,
     source: Path | None = None,
     mistakes: Mistakes | None = None,
+    repetitions: Repetitions | None = None,
     embed: bool = False,
 ) -> Path:
     """Write report.html into a parse's folder, and video.mp4 beside it if it does not exist yet.
@@ -39,6 +41,7 @@ def write_report(
         folder: the folder of the parse's files; its name is the video's.
         source: the parsed video, copied to video.mp4; None plays the existing copy, or shows a page without video.
         mistakes: the parse's mistakes, if the truth is known.
+        repetitions: marked on the angles of the person's joint.
         embed: embed the video in the page, so that the page can be sent as a single file.
 
     Returns:
@@ -58,6 +61,7 @@ def write_report(
         frame_times=frame_times(copy) if has_video else np.zeros(0),
         video=(_embed(copy) if embed else VIDEO_FILE) if has_video else None,
         mistakes=mistakes,
+        repetitions=repetitions,
     )
     write_text(folder / PAGE_FILE, render("page.html", {"data": data}))
     return folder / PAGE_FILE

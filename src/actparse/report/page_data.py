@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from actparse.core.structures import FrameParse, PersonParse, VideoParse, verdict_text
 from actparse.core.vocabulary import DOT_COLORS, DOT_RADII, KEYPOINTS, NUM_KEYPOINTS, PART_INDEX, PARTS, SKELETON
 from actparse.export.angles import ANGLES, MIN_CONFIDENCE, person_angles
+from actparse.export.repetitions import Repetitions
 from actparse.report.mistakes import Mistakes
 from actparse.report.overlay import LEFT, MIDDLE, MIN_PART_SCORE, MIN_PERSON_SCORE, RIGHT, side_color
 
@@ -42,7 +43,13 @@ Ints = NDArray[np.int64]
 
 
 def page_data(
-    parse: VideoParse, *, name: str, frame_times: NDArray[np.float64], video: str | None, mistakes: Mistakes | None
+    parse: VideoParse,
+    *,
+    name: str,
+    frame_times: NDArray[np.float64],
+    video: str | None,
+    mistakes: Mistakes | None,
+    repetitions: Repetitions | None = None,
 ) -> dict[str, Any]:
     """Return all data of the page as plain values for JSON.
 
@@ -52,6 +59,7 @@ def page_data(
         frame_times: (T,) seconds of all frames of the page's video, from 0; empty if there is no video.
         video: the video's file name or data URL; None for a page without a video.
         mistakes: the parse's mistakes, if the truth is known.
+        repetitions: of one person, if they were counted.
     """
     start, end = shown_range(parse)
     tracks = _tracks(parse.frames)
@@ -91,7 +99,13 @@ def page_data(
             for track_id, track in sorted(tracks.items())
         ],
         "mistakes": None if mistakes is None else mistakes.to_dict(),
+        "repetitions": None if repetitions is None else _repetition_times(repetitions),
     }
+
+
+def _repetition_times(repetitions: Repetitions) -> dict[str, Any]:
+    times = [[item.start_seconds, item.turn_seconds, item.end_seconds] for item in repetitions.items]
+    return {"track": repetitions.track_id, "joint": repetitions.joint, "times": times}
 
 
 def shown_range(parse: VideoParse) -> tuple[float, float]:
