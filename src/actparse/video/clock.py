@@ -47,10 +47,10 @@ class FrameClock:
 class PacketStamps:
     """Assigns packets to the frames that come out of them, so that frames after a lost one keep their indices."""
 
-    def __init__(self, *, stamped: bool) -> None:
+    def __init__(self, step: float, *, stamped: bool) -> None:
         self.num_failures = 0  # packets that could not be decoded and whose frames are not counted as lost yet
         self.num_lost = 0  # frames that should have come before the last one, but could not be decoded
-        self._stamped = stamped
+        self._step, self._stamped = step, stamped  # seconds between frames in formats without stamps
         self._stamps: list[float] = []  # of packets without a frame so far, seconds
 
     def add(self, packet: av.Packet[VideoStream]) -> None:
@@ -65,9 +65,10 @@ class PacketStamps:
         Unstamped formats store the frames' stamps in ascending order, whatever the order of the frames.
         """
         if not self._stamped:
-            num_lost = min(self.num_failures, max(len(self._stamps) - 1, 0))
-            rest = self._stamps[num_lost:]
+            num_failures = min(self.num_failures, max(len(self._stamps) - 1, 0))
+            first, rest = self._stamps[:1], self._stamps[num_failures:]
             stamp, self._stamps = (rest[0], rest[1:]) if rest else (None, [])
+            num_lost = round((rest[0] - first[0]) / self._step) if num_failures else 0
         else:
             stamp = frame.time
             num_lost = sum(other < stamp for other in self._stamps) if stamp is not None and self.num_failures else 0

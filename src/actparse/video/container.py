@@ -26,6 +26,7 @@ NO_FILM = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.
 PICTURE_CODECS = ("bmp", "gif", "mjpeg", "png", "tiff", "webp")  # a slow track of these beside a film is a thumbnail
 TS_DISCONT = 0x0200  # FFmpeg's AVFMT_TS_DISCONT
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # of a URL, whose second slash pathlib removes
+NUMBER = re.compile(r"(\d+)")
 NUMBER_PATTERN = re.compile(r"%(?:0(\d+))?d")  # %d or %04d in the name of a sequence
 WEBP_CHUNK = 32  # frames of an animated WebP that are in memory together
 MIN_WEBP_SECONDS = 0.011  # shorter frames last 0.1 s, as browsers show them
@@ -154,7 +155,8 @@ def sequence_files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [file for _, file in _numbered_files(path)]
     files = [file for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES and file.name[0] != "."]
-    return sorted(files, key=lambda file: [text.zfill(30) for text in re.split(r"(\d+)", file.name)])
+    # Of the parts of a name, every second one is a number.
+    return sorted(files, key=lambda file: [t.zfill(30) if n % 2 else t for n, t in enumerate(NUMBER.split(file.name))])
 
 
 def _numbered_files(path: Path) -> list[tuple[int, Path]]:

@@ -191,7 +191,7 @@ class VideoReader:
         stamped = self._container.format.name not in UNSTAMPED
         self._clock = FrameClock(nominal_step(self.stream), may_jump=may_jump(self._container))
         self._images = UprightImages(pixel_aspect(self.stream))
-        self._packets = PacketStamps(stamped=stamped)
+        self._packets = PacketStamps(self._clock.step, stamped=stamped)
         self._is_interlaced = False
         self._times: list[float] = []
         self._has_audio = bool(self._container.streams.audio)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 
 import av
@@ -55,11 +56,19 @@ def _graph_for(frame: av.VideoFrame) -> Graph:
     matrix = {"in_color_matrix": "bt2020"} if is_untagged else {}
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "table.cube"
-        entries = lookup_table(frame.color_trc, frame.color_primaries).reshape(-1, 3)
-        np.savetxt(table, entries, fmt="%.5f", header=f"LUT_3D_SIZE {LUT_SIZE}", comments="")
+        table.write_text(_cube_text(frame.color_trc, frame.color_primaries), encoding="ascii")
         nodes = [graph.add("scale", **matrix), graph.add("format", "gbrp10le"), graph.add("lut3d", file=str(table))]
         graph.link_nodes(source, *nodes, graph.add("buffersink")).configure()
     return graph
+
+
+@lru_cache(maxsize=4)
+def _cube_text(transfer: int, primaries: int) -> str:
+    """Return the table as a file in the format "cube"."""
+    entries = lookup_table(transfer, primaries).reshape(-1, 3).tolist()
+    return "\n".join(
+        [f"LUT_3D_SIZE {LUT_SIZE}", *(f"{red:.5f} {green:.5f} {blue:.5f}" for red, green, blue in entries)]
+    )
 
 
 def lookup_table(transfer: int, primaries: int) -> Floats:
