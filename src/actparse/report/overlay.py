@@ -218,7 +218,11 @@ def enlarged_size(size: tuple[int, int], factor: float) -> tuple[int, int]:
 def picture_size(size: tuple[int, int], factor: float) -> tuple[int, int]:
     """Return the picture's size (height, width) for a frame of `size`: enlarged, with the caption's bar below it."""
     height, width = enlarged_size(size, factor)
-    return height + round(BAR * min(height, width)), width
+    return height + _bar_height((height, width)), width
+
+
+def _bar_height(size: tuple[int, int]) -> int:
+    return max(2, round(BAR * min(size)))
 
 
 def caption(parse: VideoParse) -> str:
@@ -256,7 +260,7 @@ def draw_frame(
     pen = Pen.for_size((height, width))
     scaled = [person.scaled(factor) for person in persons]
     _draw_all(picture, scaled, _place_labels(scaled, (height, width), pen, sides), pen)
-    bar = _bar((round(BAR * min(height, width)), width), title, f"{time_seconds:.1f} s", pen)
+    bar = _bar((_bar_height((height, width)), width), title, f"{time_seconds:.1f} s", pen)
     return np.concatenate((picture, bar))
 
 
