@@ -1,4 +1,4 @@
-"""Every kind of video goes through all outputs: photos, one frame, sequences, animations, jumps of the clock, strips."""
+"""Every kind of video goes through all outputs: photos, single frames, sequences, animations, jumps of the clock."""
 
 from __future__ import annotations
 
@@ -75,14 +75,14 @@ SOURCES: dict[str, tuple[Callable[[Path], Path], TimeRange | None, float | None,
     "a folder of images": (lambda folder: write_sequence(folder / "v"), None, 12.5, 6, (48, 64)),
     "images by number": (lambda folder: write_sequence(folder / "v") / "img_%04d.png", None, 12.5, 6, (48, 64)),
     "an animated WebP": (lambda folder: write_webp(folder / "v.webp"), None, None, 6, (48, 64)),
-    "pixels that are not square": (lambda folder: write_clip(folder / "v.mp4", SOON, aspect=2), None, None, 6, (48, 128)),
+    "pixels that are not square": (lambda at: write_clip(at / "v.mp4", SOON, aspect=2), None, None, 6, (48, 128)),
     "a clock that jumps": (lambda folder: write_jump(folder / "v.ts"), None, None, 10, (48, 64)),
     "a pause of hours": (lambda folder: write_clip(folder / "v.mkv", [0, 0.1, 40_000]), None, None, 3, (48, 64)),
     "one pixel": (
         lambda folder: write_clip(folder / "v.nut", SOON, codec="rawvideo", size=(1, 1)), None, None, 6, (1, 1),
     ),
     "a wide strip": (
-        lambda folder: write_clip(folder / "v.nut", SOON, codec="rawvideo", size=(16, 16000)), None, None, 6, (16, 16000),
+        lambda at: write_clip(at / "v.nut", SOON, codec="rawvideo", size=(16, 16000)), None, None, 6, (16, 16000),
     ),
     "a tall strip": (
         lambda folder: write_clip(folder / "v.nut", SOON, codec="rawvideo", size=(4096, 1)), None, None, 6, (4096, 1),

@@ -338,9 +338,7 @@ def top_field_first(frame: av.VideoFrame) -> av.VideoFrame:
     source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base)
     graph.link_nodes(source, graph.add("setfield", mode="tff"), graph.add("buffersink")).configure()
     graph.push(frame)
-    marked = graph.vpull()
-    marked.pict_type = av.video.frame.PictureType.NONE
-    return marked
+    return graph.vpull()
 
 
 @pytest.mark.parametrize(
@@ -460,3 +458,57 @@ def test_our_table_agrees_with_ffmpegs_own_conversion_below_white() -> None:
     ).to_ndarray()
     dark = patches().max(axis=-1) < 200
     assert np.abs(own.astype(int) - theirs)[dark].mean() < 6
+
+
+def moving(num_frames: int) -> list[Image]:
+    """Textured pictures that move, so that codecs use their frames out of order and hidden ones."""
+    rows, columns = np.mgrid[:96, :128]
+    base = ((3 * columns % 200) + rows).astype(np.uint8)
+    return [np.repeat(np.roll(base, 3 * n, axis=1)[..., None], 3, axis=2) for n in range(num_frames)]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [
+        ("v.webm", "libvpx", {"auto-alt-ref": "1", "lag-in-frames": "16", "arnr-maxframes": "7", "b": "200k"}),
+        ("v.webm", "libvpx-vp9", {"auto-alt-ref": "1", "lag-in-frames": "16", "cpu-used": "8"}),
+        ("v.avi", "libx264", {"bf": "2"}),
+        ("v.flv", "libx264", {"bf": "2"}),
+        ("v.h264", "libx264", {"bf": "2"}),
+        ("v.mpg", "mpeg2video", {"bf": "2"}),
+    ],
+    ids=["vp8, hidden frames", "vp9, hidden frames", "avi", "flv", "no time stamps", "mpeg-2"],
+)
+def test_as_many_frames_as_ffmpeg_shows(tmp_path: Path, name: str, codec: str, options: dict[str, str]) -> None:
+    path = write_video(tmp_path / name, moving(40), codec=codec, options=options)
+    with av.open(str(path)) as container:
+        assert len(list(container.decode(video=0))) == 40
+    assert [frame.index for frame in read_all(path)] == list(range(40))
+
+
+@pytest.mark.parametrize(("codec", "options"), [("libx264", {"x264-params": "open-gop=1"}), ("mpeg2video", {})])
+def test_a_recording_that_begins_between_two_pictures(tmp_path: Path, codec: str, options: dict[str, str]) -> None:
+    whole = write_video(tmp_path / "whole.ts", moving(60), codec=codec, options={"g": "12", "bf": "3", **options})
+    data = whole.read_bytes()
+    path = tmp_path / "v.ts"
+    path.write_bytes(data[len(data) // 188 * 3 // 7 * 188 :])
+    with av.open(str(path)) as container:
+        stamps = [float(frame.time) for frame in container.decode(video=0)]
+    frames = read_all(path)
+    assert [frame.time_seconds for frame in frames] == pytest.approx([stamp - stamps[0] for stamp in stamps], abs=1e-5)
+
+
+def test_lost_packets_of_a_transport_stream_are_reported(tmp_path: Path) -> None:
+    data = write_video(tmp_path / "whole.ts", moving(60), options={"g": "12", "bf": "3"}).read_bytes()
+    middle = len(data) // 188 // 2 * 188
+    path = tmp_path / "v.ts"
+    path.write_bytes(data[:middle] + data[middle + 12 * 188 :])
+    with read_frames(path) as reader:
+        frames = list(reader)
+    assert frames[-1].time_seconds == pytest.approx(5.9)
+    assert any("damaged" in text for text in reader.warnings)
+
+
+def test_a_last_frame_that_is_shown_for_long_is_no_missing_end(tmp_path: Path) -> None:
+    for name, times in (("v.gif", [0, 0.1, 0.2, 3.0]), ("one.gif", [0])):
+        read_all(write_video(tmp_path / name, moving(len(times)), codec="gif", pixels="rgb8", times=times))

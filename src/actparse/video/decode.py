@@ -193,6 +193,7 @@ class VideoReader:
         self._images = UprightImages(pixel_aspect(self.stream))
         self._packets = PacketStamps(self._clock.step, stamped=stamped)
         self._is_interlaced = False
+        self._last_seconds = 0.0  # duration of the last frame as the file states it
         self._times: list[float] = []
         self._has_audio = bool(self._container.streams.audio)
         self._open = True
@@ -242,10 +243,11 @@ class VideoReader:
         Raises:
             VideoError: no frame can be decoded, or the reader is closed.
         """
-        num_frames = 0
+        num_frames = num_damaged = 0
         failures: list[str] = []
         for packet in self._demux(failures):
             self._packets.add(packet)
+            num_damaged += packet.is_corrupt
             try:
                 frames = packet.decode()
             except av.FFmpegError as error:
@@ -255,6 +257,7 @@ class VideoReader:
             for frame in frames:
                 time_seconds = self._clock.advance(self._packets.take(frame))
                 self._is_interlaced |= frame.interlaced_frame
+                self._last_seconds = float(frame.duration * frame.time_base) if frame.duration else 0.0
                 yield (num_frames + self._packets.num_lost, time_seconds), frame
                 num_frames += 1
                 self._check_open()
@@ -263,6 +266,8 @@ class VideoReader:
             raise VideoError(f"{self.path}: needs a video that decodes, got: {got}")
         if failures:
             self.warnings.append(f"{self.path}: {len(failures)} damaged places were left out: {failures[0]}")
+        elif num_damaged and not self._clock.jumps:
+            self.warnings.append(f"{self.path}: {num_damaged} packets are damaged; frames may be missing or distorted")
         if self._clock.jumps:
             jumps = f"{len(self._clock.jumps)} times" if len(self._clock.jumps) > 1 else "once"
             self.warnings.append(f"{self.path}: the clock jumps {jumps}, at {self._clock.jumps[0]:.2f} s; time goes on")
@@ -284,7 +289,7 @@ class VideoReader:
             declared = float((stream.duration + (stream.start_time or 0)) * stream.time_base)
         elif container.duration is not None and len(container.streams) == 1:
             declared = container.duration / av.time_base
-        if declared - self._clock.stamp > 2.5 * self._clock.step:
+        if declared - self._clock.stamp > max(2.5 * self._clock.step, 1.5 * self._last_seconds):
             self.warnings.append(
                 f"{self.path}: ends after {num_frames} frames at {self._clock.stamp:.2f} s, declares {declared:.2f} s"
             )

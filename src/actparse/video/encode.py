@@ -71,7 +71,8 @@ class VideoWriter:
         self._beside = written_beside(path)
         try:
             self._temporary = self._beside.__enter__()
-            self._container = av.open(f"file:{self._temporary}", "w", format="mp4", options={"movflags": "+faststart"})
+            options = {"movflags": "+faststart", "video_track_timescale": str(self._time_base.denominator)}
+            self._container = av.open(f"file:{self._temporary}", "w", format="mp4", options=options)
             self._open_video({"crf": str(quality), **(FAST if fast else SMALL)})
             if self._sound is not None:
                 self._sound.join(self._container)

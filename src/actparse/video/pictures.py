@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TYPE_CHECKING, cast
 
 import av
 import numpy as np
@@ -15,6 +16,9 @@ from numpy.typing import NDArray
 
 from actparse.video.hdr import SdrConverter, needs_conversion
 from actparse.video.yuv import Matrix, Yuv420, frame_to_yuv, matrix_of
+
+if TYPE_CHECKING:
+    from av.sidedata.sidedata import SideDataContainer
 
 Plane = NDArray[np.uint8]
 MAX_STRETCHED_SIDE = 16384  # pixels; pixels that are not square do not make a picture wider than this
@@ -65,9 +69,8 @@ def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
         graph.link_nodes(source, *filters, graph.add("buffersink")).configure()
         graph.push(frame)
         side_data = graph.vpull().side_data
-    if "DISPLAYMATRIX" not in side_data:
-        return None
-    return struct.unpack("=9i", bytes(side_data["DISPLAYMATRIX"])[:36])
+    data = cast("SideDataContainer", side_data).get("DISPLAYMATRIX")
+    return None if data is None else struct.unpack("=9i", bytes(data)[:36])
 
 
 def pixel_aspect(stream: VideoStream) -> Fraction:
