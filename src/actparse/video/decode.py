@@ -257,7 +257,7 @@ class VideoReader:
             for frame in frames:
                 time_seconds = self._clock.advance(self._packets.take(frame))
                 self._is_interlaced |= frame.interlaced_frame
-                self._last_seconds = float(frame.duration * frame.time_base) if frame.duration else 0.0
+                self._last_seconds = float(frame.duration * (frame.time_base or 0))
                 yield (num_frames + self._packets.num_lost, time_seconds), frame
                 num_frames += 1
                 self._check_open()

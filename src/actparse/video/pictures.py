@@ -5,20 +5,18 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import av
 import numpy as np
 from av.filter import Graph
+from av.sidedata.sidedata import SideDataContainer
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from actparse.video.hdr import SdrConverter, needs_conversion
 from actparse.video.yuv import Matrix, Yuv420, frame_to_yuv, matrix_of
-
-if TYPE_CHECKING:
-    from av.sidedata.sidedata import SideDataContainer
 
 Plane = NDArray[np.uint8]
 MAX_STRETCHED_SIDE = 16384  # pixels; pixels that are not square do not make a picture wider than this
@@ -69,7 +67,7 @@ def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
         graph.link_nodes(source, *filters, graph.add("buffersink")).configure()
         graph.push(frame)
         side_data = graph.vpull().side_data
-    data = cast("SideDataContainer", side_data).get("DISPLAYMATRIX")
+    data = cast(SideDataContainer, side_data).get("DISPLAYMATRIX")
     return None if data is None else struct.unpack("=9i", bytes(data)[:36])
 
 
