@@ -152,25 +152,32 @@ class Parser:
         return cls(load_bundle(weights, device=name), config)
 
     def parse(
-        self, video: str | Path, *, time_range: TimeRange | None = None, progress: Progress | None = None
+        self,
+        video: str | Path,
+        *,
+        time_range: TimeRange | None = None,
+        frame_rate: float | None = None,
+        progress: Progress | None = None,
     ) -> VideoParse:
         """Parse a video at all three levels.
 
         Args:
-            video: a file that FFmpeg can read.
+            video: a file that FFmpeg can read, or an image sequence: a folder, or a name such as img_%04d.png.
             time_range: (start, end) in seconds of presentation time; None on either side means no limit.
+            frame_rate: frames a second of an image sequence.
             progress: called with the number of frames read so far and the number expected.
 
         Raises:
             VideoError: the file cannot be read as a video, or has no frame in `time_range`.
         """
-        return self.integrate(self.observe(video, time_range=time_range, progress=progress))
+        return self.integrate(self.observe(video, time_range=time_range, frame_rate=frame_rate, progress=progress))
 
     def observe(
         self,
         video: str | Path,
         *,
         time_range: TimeRange | None = None,
+        frame_rate: float | None = None,
         progress: Progress | None = None,
         stage_1: Sequence[FrameParse] | None = None,
     ) -> Observed:
@@ -179,7 +186,7 @@ class Parser:
         Args:
             stage_1: results of a parser with the same stage 1 for the same frames; stage 1 is then skipped.
         """
-        video_pass = _VideoPass(self, Path(video), time_range, progress)
+        video_pass = _VideoPass(self, Path(video), time_range, progress, frame_rate=frame_rate)
         video_pass.stage_1 = None if stage_1 is None else {frame.index: frame for frame in stage_1}
         frames: list[FrameParse] = []
         segments: list[SegmentScores] = []
@@ -337,15 +344,16 @@ class _VideoPass:
         time_range: TimeRange | None,
         progress: Progress | None,
         *,
+        frame_rate: float | None = None,
         reads_clips: bool = True,
     ) -> None:
         self.parser = parser
         self.states = parser.states if reads_clips else None
         with parser.timer("decode"):
-            self.info = probe(path, time_range=time_range)
+            self.info = probe(path, time_range=time_range, frame_rate=frame_rate)
         self.warnings: list[str] = []
         self.stage_1: dict[int, FrameParse] | None = None  # frame index -> its results, if stage 1 ran before
-        self._path, self._time_range, self._progress = path, time_range, progress
+        self._path, self._time_range, self._progress, self._frame_rate = path, time_range, progress, frame_rate
         self._tracker = Tracker(TrackerConfig())
         inputs = readings([parser.action]) if reads_clips and parser.action is not None else ()
         self._video_clips = [
@@ -382,7 +390,7 @@ class _VideoPass:
         return parsed
 
     def __iter__(self) -> Iterator[Closed]:
-        reader = read_frames(self._path, time_range=self._time_range)
+        reader = read_frames(self._path, time_range=self._time_range, frame_rate=self._frame_rate)
         segments = self._segments()
         start = 0.0
         for frame in self._time_decoding(iter(reader)):

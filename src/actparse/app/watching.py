@@ -16,7 +16,7 @@ from actparse.app.outputs import OVERLAY_FILE
 from actparse.core.errors import ConfigError, OutputError
 from actparse.core.structures import FrameParse, Verdict, verdict_text
 from actparse.parser import Parser
-from actparse.report.overlay import MIN_PERSON_SCORE, MIN_SHORT_SIDE, QUALITY, draw_frame, picture_size
+from actparse.report.overlay import MIN_PERSON_SCORE, QUALITY, draw_frame, enlargement, picture_size
 from actparse.report.tracks import TrackLines
 from actparse.stages.actions.tracks import FollowedTracks
 from actparse.stages.together.integrate import calibrated_scores, find_verdict, weaker_share
@@ -164,7 +164,7 @@ class _Record:
         self._lines.write(json.dumps(moment.to_dict(), ensure_ascii=False, allow_nan=False) + "\n")
         self._lines.flush()
         size = (frame.image.shape[0], frame.image.shape[1])
-        factor = max(1, -(-MIN_SHORT_SIDE // min(size)))
+        factor = enlargement(size)
         if self._writer is None:
             self._start = frame.time_seconds
             path = self._folder / OVERLAY_FILE

@@ -52,11 +52,13 @@ def _add_parse(commands: Commands) -> None:
         "videos",
         nargs="*",
         metavar="VIDEO",
-        help='files, folders with everything below them, patterns such as "**/*.mp4"',
+        help='files, folders with everything below them, patterns such as "**/*.mp4", or img_%%04d.png',
     )
     command.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="parent folder of the results")
     add_model_options(command)
     command.add_argument("--time", metavar="START:END", help="seconds; either side may be empty; default: all")
+    rate = "frames a second of image sequences: folders of images, or names such as img_%%04d.png"
+    command.add_argument("--frame-rate", type=float, metavar="F", help=rate)
     command.add_argument("--stride", type=int, default=5, metavar="N", help="detect persons in every Nth frame")
     command.add_argument(
         "--no-tracks", action="store_true", help="as in the paper: all persons of a segment share their states"
@@ -99,7 +101,7 @@ def _parse(args: argparse.Namespace) -> int:
     if args.tiles:
         overrides["tiles"] = True
     config = replace(ParserConfig.of(args.weights), stride=args.stride, use_tracks=not args.no_tracks, **overrides)
-    videos = find_videos(args.videos, not_beside=PARSE_FILE)
+    videos = find_videos(args.videos, not_beside=PARSE_FILE, frame_rate=args.frame_rate)
     parser = Parser.load(args.weights, device=args.device, config=config)
     parser.timer.seconds["load"] = time.perf_counter() - start  # import of the modules and loading of the weights
     with VideoProgress(len(videos)) as progress:
@@ -108,6 +110,7 @@ def _parse(args: argparse.Namespace) -> int:
             videos,
             args.out,
             time_range=time_range,
+            frame_rate=args.frame_rate,
             overlay=not args.no_overlay,
             page=not args.no_report,
             force=args.force,

@@ -31,6 +31,7 @@ MIDDLE: Color = (150, 225, 110)
 PAPER: Color = (245, 245, 240)
 INK: Color = (20, 20, 24)
 MIN_SHORT_SIDE = 480  # pixels; smaller videos are enlarged by a whole factor, so that text can be read
+MAX_LONG_SIDE = 4096  # pixels; players take no more, and larger videos are reduced to it
 MIN_PERSON_SCORE = 0.3  # a track is drawn if it reaches this score in any frame
 MIN_PART_SCORE = 0.1  # parts from this score are drawn
 QUIET_STATES = ("none",)  # states without a label
@@ -83,7 +84,9 @@ def side_color(name: str) -> Color:
     return LEFT if name.startswith("left") else RIGHT if name.startswith("right") else MIDDLE
 
 
-def write_overlay(parse: VideoParse, video: Path, out: Path, *, time_range: TimeRange | None = None) -> None:
+def write_overlay(
+    parse: VideoParse, video: Path, out: Path, *, time_range: TimeRange | None = None, frame_rate: float | None = None
+) -> None:
     """Draw a parse over every frame of its video; between sampled frames boxes move along their tracks.
 
     Args:
@@ -91,15 +94,16 @@ def write_overlay(parse: VideoParse, video: Path, out: Path, *, time_range: Time
         video: the source; its timestamps and its sound are preserved.
         out: an MP4 file; it is either complete or does not exist.
         time_range: the parsed range (start, end), seconds.
+        frame_rate: frames a second of an image sequence.
 
     Raises:
         VideoError: the source cannot be read, or has no frame in the range.
         OutputError: `out` cannot be written.
     """
     lines = TrackLines(parse.frames, min_score=MIN_PERSON_SCORE)
-    factor = max(1, -(-MIN_SHORT_SIDE // min(parse.video.width, parse.video.height)))
     size = (parse.video.height, parse.video.width)
-    with read_frames(video, time_range=time_range) as reader:
+    factor = enlargement(size)
+    with read_frames(video, time_range=time_range, frame_rate=frame_rate) as reader:
         frames = iter(reader)
         first = next(frames, None)
         if first is None:
@@ -112,8 +116,9 @@ def write_overlay(parse: VideoParse, video: Path, out: Path, *, time_range: Time
             quality=QUALITY,
             fast=True,
             matrix=easel.matrix,
-            audio_from=video,
+            audio_from=video if parse.video.has_audio else None,
             time_range=audio_range,
+            duration_seconds=parse.video.duration_seconds,
         ) as writer:
             for frame in chain([first], frames):
                 time = frame.time_seconds
@@ -123,11 +128,11 @@ def write_overlay(parse: VideoParse, video: Path, out: Path, *, time_range: Time
 class Easel:
     """Drawing of one video's pictures in their coded form; only the region with persons is changed."""
 
-    def __init__(self, title: str, size: tuple[int, int], *, factor: int, matrix: Matrix) -> None:
+    def __init__(self, title: str, size: tuple[int, int], *, factor: float, matrix: Matrix) -> None:
         """Prepare for frames of `size` (height, width), enlarged by `factor` and coded by `matrix`, with a caption."""
         self.matrix = matrix
         self._title, self._factor = title, factor
-        self._size = (size[0] * factor, size[1] * factor)
+        self._size = enlarged_size(size, factor)
         height, width = (side + side % 2 for side in picture_size(size, factor))
         self._out_size = (height, width)
         self._pen = Pen.for_size(self._size, matrix)
@@ -144,7 +149,7 @@ class Easel:
             time_seconds: shown at the caption's right end.
         """
         drawn = self._enlarge(picture)
-        scaled = [person.scaled(float(self._factor)) for person in persons]
+        scaled = [person.scaled(self._factor) for person in persons]
         labels = _place_labels(scaled, self._size, self._pen, self._sides)
         region = _even_region(_drawn_boxes(scaled, labels, self._pen), self._size)
         if region is not None:
@@ -196,10 +201,25 @@ class Easel:
             plane[height:] = bar[: len(plane) - height]
 
 
-def picture_size(size: tuple[int, int], factor: int) -> tuple[int, int]:
+def enlargement(size: tuple[int, int]) -> float:
+    """Return the factor for a video of (height, width): whole numbers for small ones, below 1 for very long ones."""
+    limit = MAX_LONG_SIDE / max(size)
+    return min(-(-MIN_SHORT_SIDE // min(size)), int(limit)) if limit >= 1 else limit
+
+
+def enlarged_size(size: tuple[int, int], factor: float) -> tuple[int, int]:
+    """Return (height, width) multiplied by the factor, at least 1 each."""
+    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
+
+
+def picture_size(size: tuple[int, int], factor: float) -> tuple[int, int]:
     """Return the picture's size (height, width) for a frame of `size`: enlarged, with the caption's bar below it."""
-    height, width = size[0] * factor, size[1] * factor
-    return height + round(BAR * min(height, width)), width
+    height, width = enlarged_size(size, factor)
+    return height + _bar_height((height, width)), width
+
+
+def _bar_height(size: tuple[int, int]) -> int:
+    return max(2, round(BAR * min(size)))
 
 
 def caption(parse: VideoParse) -> str:
@@ -213,7 +233,7 @@ def draw_frame(
     title: str,
     time_seconds: float,
     *,
-    factor: int = 1,
+    factor: float = 1,
     sides: dict[int, int] | None = None,
 ) -> Image:
     """Draw one picture.
@@ -231,13 +251,13 @@ def draw_frame(
     """
     picture: Image = image.copy()
     if factor != 1:
-        size = (image.shape[1] * factor, image.shape[0] * factor)
-        picture = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+        size = enlarged_size((image.shape[0], image.shape[1]), factor)
+        picture = np.asarray(cv2.resize(image, size[::-1], interpolation=cv2.INTER_CUBIC), np.uint8)
     height, width = picture.shape[:2]
     pen = Pen.for_size((height, width))
-    scaled = [person.scaled(float(factor)) for person in persons]
+    scaled = [person.scaled(factor) for person in persons]
     _draw_all(picture, scaled, _place_labels(scaled, (height, width), pen, sides), pen)
-    bar = _bar((round(BAR * min(height, width)), width), title, f"{time_seconds:.1f} s", pen)
+    bar = _bar((_bar_height((height, width)), width), title, f"{time_seconds:.1f} s", pen)
     return np.concatenate((picture, bar))
 
 

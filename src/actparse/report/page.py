@@ -33,6 +33,7 @@ def write_report(
     mistakes: Mistakes | None = None,
     repetitions: Repetitions | None = None,
     embed: bool = False,
+    frame_rate: float | None = None,
 ) -> Path:
     """Write report.html into a parse's folder, and video.mp4 beside it if it does not exist yet.
 
@@ -43,6 +44,7 @@ def write_report(
         mistakes: the parse's mistakes, if the truth is known.
         repetitions: marked on the angles of the person's joint.
         embed: embed the video in the page, so that the page can be sent as a single file.
+        frame_rate: frames a second of a source that is an image sequence.
 
     Returns:
         The page's path.
@@ -53,7 +55,7 @@ def write_report(
     """
     copy = folder / VIDEO_FILE
     if source is not None and not _is_same(source, copy):
-        write_playable(source, copy, info=parse.video, time_range=shown_range(parse))
+        write_playable(source, copy, info=parse.video, time_range=shown_range(parse), frame_rate=frame_rate)
     has_video = copy.is_file()
     data = page_data(
         parse,

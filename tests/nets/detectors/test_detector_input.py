@@ -17,6 +17,11 @@ def test_sizes_equal_the_reference() -> None:
         assert (-(-new_width // 32) * 32, -(-new_height // 32) * 32) == (padded_width, padded_height)
 
 
+def test_a_strip_keeps_one_pixel() -> None:
+    assert detector_resize_size(16000, 1) == (1333, 1)
+    assert detector_resize_size(1, 16000) == (1, 1333)
+
+
 def test_tensor_equals_the_reference() -> None:
     golden = np.load(GOLDEN / "detector_preprocess.npz")
     y, x, c = np.ogrid[: golden["image_hw"][0], : golden["image_hw"][1], :3]

@@ -121,6 +121,7 @@ def test_boxes_follow_the_frame_to_its_new_size() -> None:
     assert boxes.objects.tolist() == [[2, 6, 6, 12]]
     assert boxes.object_frames.tolist() == [1]
     assert SETTINGS.resized((60, 80)) == (48, 64)
+    assert SETTINGS.resized((16, 16000)) == (1, 4 * 48)  # the memory of a long strip is limited
 
 
 def test_objects_are_heeded(recognizer: BaselineRecognizer) -> None:

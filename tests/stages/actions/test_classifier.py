@@ -54,6 +54,14 @@ def test_clip_image_keeps_the_shape_and_crops_the_centre() -> None:
     assert clip_image(gray(1, (320, 240)), ClipConfig(short_side=96, crop=80)).shape == (80, 80, 3)
 
 
+@pytest.mark.parametrize("size", [(16, 16000), (1, 4096)])
+def test_clip_image_of_a_long_strip_stays_small(size: tuple[int, int]) -> None:
+    for height, width in (size, size[::-1]):
+        image = gray(1, (height, width))
+        assert max(clip_image(image, ClipConfig(short_side=96)).shape) == 4 * 96
+        assert clip_image(image, ClipConfig(short_side=96, crop=80)).shape == (80, 80, 3)
+
+
 def test_segment_and_video_agree_on_a_video_of_one_segment() -> None:
     segment, video = SegmentClips(LINE), VideoClips(LINE, duration_seconds=2.0, num_frames=40)
     for k in range(40):

@@ -35,7 +35,7 @@ class DetectorBatch:
 def detector_resize_size(width: int, height: int, *, long_side: int = 1333, short_side: int = 800) -> tuple[int, int]:
     """Return the largest (width, height) of the same aspect within `short_side` and `long_side`; it may enlarge."""
     factor = min(long_side / max(width, height), short_side / min(width, height))
-    return int(width * factor + 0.5), int(height * factor + 0.5)
+    return max(1, int(width * factor + 0.5)), max(1, int(height * factor + 0.5))
 
 
 def detector_batch(

@@ -16,6 +16,7 @@ from actparse.core.errors import ConfigError, ShapeError, WeightsError
 from actparse.core.structures import FrameParse, PartParse, PersonParse
 from actparse.core.vocabulary import PART_INDEX, PARTS
 from actparse.nets.baseline import Baseline, FrameBoxes, FrameFeatures
+from actparse.stages.actions.classifier import MAX_ASPECT
 from actparse.stages.inputs import InputNorm, stack_images
 from actparse.stages.people.persons import resize
 from actparse.stages.precision import inference
@@ -40,7 +41,7 @@ class BaselineSettings:
 
     def resized(self, size: tuple[int, int]) -> tuple[int, int]:
         """Return (height, width) of the network's input for a frame of (height, width)."""
-        factor = self.short_side / min(size)
+        factor = min(self.short_side / min(size), MAX_ASPECT * self.short_side / max(size))
         return max(1, int(size[0] * factor + 0.5)), max(1, int(size[1] * factor + 0.5))
 
 

@@ -25,6 +25,7 @@ from actparse.stages.inputs import InputNorm
 from actparse.stages.precision import inference
 from actparse.video.sampling import SamplingRule, test_clip_indices
 
+MAX_ASPECT = 4  # longer side over shorter side of a network's input; no camera's picture is longer
 LATE = 0.01  # of a step: steps are looked up slightly late, so that rounding selects the frame that starts there
 
 
@@ -106,9 +107,17 @@ def clip_frame_indices(times: NDArray[np.float64], config: ClipConfig) -> NDArra
 
 
 def clip_image(image: NDArray[np.uint8], config: ClipConfig) -> NDArray[np.uint8]:
-    """Resize the shorter side of a frame (H, W, 3) as the clip networks need it, then cut the centre crop, if any."""
+    """Resize the shorter side of a frame (H, W, 3) as the clip networks need it, then cut the centre crop, if any.
+
+    The memory of very long frames is limited: without a crop they are made smaller, else their ends are cut off first.
+    """
     height, width = image.shape[:2]
-    scale = config.short_side / min(height, width)
+    longest = MAX_ASPECT * min(height, width)
+    if config.crop is not None and max(height, width) > longest:
+        left, top = max(width - longest, 0) // 2, max(height - longest, 0) // 2
+        image = image[top : top + min(height, longest), left : left + min(width, longest)]
+        height, width = image.shape[:2]
+    scale = min(config.short_side / min(height, width), MAX_ASPECT * config.short_side / max(height, width))
     size = (max(1, int(width * scale + 0.5)), max(1, int(height * scale + 0.5)))
     interpolation = cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR
     if size != (width, height):
