@@ -110,7 +110,7 @@ def diagnose(
     records = dataset.videos(split)[:limit]
     if not records:
         raise DataError(f"{root}: the split {split} must hold at least one video, got none")
-    without_dots = load_parts_without_dots(weights, device=str(parser.parts.device))
+    without_dots = load_parts_without_dots(weights, device=str(parser.people.parts.device))
     findings = []
     for num_done, record in enumerate(records, start=1):
         findings.append(examine_video(parser, record, without_dots))
