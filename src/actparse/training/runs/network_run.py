@@ -12,7 +12,8 @@ import torch
 from actparse.core.errors import TrainingError
 from actparse.training.loop import ranks
 from actparse.training.recipes.builders import build_task, num_rendered_clips
-from actparse.training.loop.trainer import choose_hardware, train
+from actparse.training.loop.hardware import choose_hardware
+from actparse.training.loop.trainer import train
 from actparse.training.runs.network_files import load_best, load_initial, load_starts, save_trained
 from actparse.training.options import TrainOptions, say_nothing
 from actparse.training.recipes.registry import RECIPES
