@@ -17,11 +17,13 @@ from torch import Tensor, nn
 
 from actparse.core.errors import TrainingError
 from actparse.training.loop import ranks
-from actparse.training.loop.hardware import choose_hardware
+from actparse.training.loop.batches import load_batches
+from actparse.training.loop.hardware import Hardware, choose_hardware
+from actparse.training.loop.learner import Learner
 from actparse.training.loop.optimizers import build_optimizer, set_rate
 from actparse.training.loop.trainer import train
 from actparse.training.options import TrainOptions, say_nothing
-from actparse.training.run_folder import RunFolder, read_plan
+from actparse.training.run_folder import Plan, RunFolder, read_plan
 from actparse.training.task import Batch, Task, TaskSettings
 from training.loop_toys import Line, log_rows, losses_of, run_fresh_line, run_line
 
@@ -287,6 +289,29 @@ def test_epoch_shows_every_sample(tmp_path: Path) -> None:
     rows = sorted(int(name.removeprefix("row ")) for names in seen for name in names)
     assert sorted(set(rows)) == list(range(20))
     assert len(rows) == 24
+
+
+def test_float16_scales_gradients_and_resumes(tmp_path: Path) -> None:
+    hardware, plan = Hardware(torch.device("cpu"), "float16"), Plan(num_steps=12, seed=0, batch_size=8)
+    learner = Learner(Line(), plan, hardware)
+    losses = [
+        learner.take_step(pieces)["error"] for pieces in load_batches(learner.task, plan, hardware, TrainOptions())
+    ]
+    assert losses[-1] < losses[0] / 2
+    assert 1 < learner.scaler.get_scale() < 65536  # the first gradients overflowed, and their step was skipped
+    learner.save(tmp_path / "last.ckpt", {"count": 2})
+    resumed = Learner(Line(), plan, hardware)
+    assert resumed.load(tmp_path / "last.ckpt") == {"count": 2}
+    assert resumed.step == 12
+    assert resumed.scaler.state_dict() == learner.scaler.state_dict()
+
+
+def test_checkpoint_of_another_network_is_named(tmp_path: Path) -> None:
+    run_line(tmp_path, Line(), steps=1)
+    other = Line()
+    other.net = nn.Linear(4, 1)
+    with pytest.raises(TrainingError, match=r"last\.ckpt: needs a checkpoint of this run, got RuntimeError: Error"):
+        run_line(tmp_path, other, steps=1, resume=True)
 
 
 def test_groups_of_parameters() -> None:

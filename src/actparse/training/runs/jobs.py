@@ -100,6 +100,8 @@ def _run_job(job: Job, lines: Any) -> None:
     except ActparseError as error:
         lines.put(f"{job.recipe} failed: {error}")
         raise SystemExit(2) from None
+    except KeyboardInterrupt:  # reaches every process of a terminal
+        raise SystemExit(130) from None
 
 
 def without_report(options: TrainOptions) -> TrainOptions:
