@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -85,7 +86,9 @@ def cut(path: Path) -> None:
         pytest.param("labels", lambda path: np.save(path, np.array("[" * 200_000)), "recursion", id="deep"),
         pytest.param("labels", lambda path: np.save(path, np.array("3")), "without a list of 4 clips", id="no list"),
         pytest.param("labels", lambda path: np.save(path, np.array("[]")), "without a list of 4 clips", id="no labels"),
-        pytest.param("labels", lambda path: np.save(path, np.array('[["a", []]]')), "other groups", id="no groups"),
+        pytest.param(
+            "labels", lambda path: np.save(path, np.array(json.dumps([["a", []]] * 4))), "other groups", id="no groups"
+        ),
     ],
 )
 def test_a_damaged_shard_is_named(

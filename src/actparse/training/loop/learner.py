@@ -131,7 +131,7 @@ class Learner:
             TrainingError: the file is damaged, or belongs to another network or an earlier version.
         """
         try:
-            state = torch.load(path, map_location=self.hardware.device, weights_only=True)
+            state = torch.load(path, map_location="cpu", weights_only=True)
             self.module.load_state_dict(state["state_dict"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.scaler.load_state_dict(state["scaler"])

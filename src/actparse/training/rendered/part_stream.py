@@ -6,9 +6,7 @@ frames of any dataset.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +16,6 @@ from numpy.typing import NDArray
 from actparse.core.errors import ConfigError
 from actparse.core.vocabulary import PARTS
 from actparse.synth.actions.registry import ACTIONS, OTHER_MOTIONS
-from actparse.synth.annotate import PersonTruth
 from actparse.synth.config import SceneConfig
 from actparse.training.options import Report, say_nothing
 from actparse.training.rendered.pose_stream import StreamConfig, cut_person, rendered_persons
@@ -105,25 +102,20 @@ def read_crops(shard: Path, config: PartStreamConfig) -> PartRow:
 
 
 def render_crops(rng: np.random.Generator, index: int, config: PartStreamConfig) -> Arrays:
-    """Render one shard, with people of the varied look."""
+    """Render one shard, of persons with the varied look who are large enough and show enough parts."""
     scene = SceneConfig(size=config.frame_size, look="varied", supersampling=1)
-    persons = rendered_persons(rng, (*ACTIONS, *OTHER_MOTIONS), scene, config.times_per_scene)
-    return stacked(islice(_clear_rows(persons, config), config.crops_per_shard))
-
-
-def _clear_rows(
-    persons: Iterator[tuple[NDArray[np.uint8], PersonTruth]], config: PartStreamConfig
-) -> Iterator[PartRow]:
-    """Yield the rows of the persons who are large enough and show enough parts."""
-    for image, person in persons:
+    rows: list[PartRow] = []
+    for image, person in rendered_persons(rng, (*ACTIONS, *OTHER_MOTIONS), scene, config.times_per_scene):
         x1, y1, x2, y2 = person.box
         clear = [name for name, pixels in person.part_pixels.items() if pixels >= MIN_PART_PIXELS]
-        if max(x2 - x1, y2 - y1) < MIN_PERSON_PIXELS or len(clear) < MIN_PARTS:
-            continue
-        crop, keypoints, matrix = cut_person(image, person, config)
-        parts = np.zeros((len(PARTS), 4), np.float32)
-        for index, name in enumerate(PARTS):
-            if name in clear:
-                parts[index] = move_boxes(matrix, np.array([person.parts[name]], np.float32))[0]
-        box = move_boxes(matrix, np.array([person.box], np.float32))[0]
-        yield PartRow(crop, box, keypoints, parts)
+        if max(x2 - x1, y2 - y1) >= MIN_PERSON_PIXELS and len(clear) >= MIN_PARTS:
+            crop, keypoints, matrix = cut_person(image, person, config)
+            box = move_boxes(matrix, np.array([person.box], np.float32))[0]
+            parts = np.zeros((len(PARTS), 4), np.float32)
+            for part, name in enumerate(PARTS):
+                if name in clear:
+                    parts[part] = move_boxes(matrix, np.array([person.parts[name]], np.float32))[0]
+            rows.append(PartRow(crop, box, keypoints, parts))
+        if len(rows) == config.crops_per_shard:
+            break
+    return stacked(rows)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -102,11 +101,18 @@ def read_crops(shard: Path, config: StreamConfig) -> PoseRow:
 
 
 def render_crops(rng: np.random.Generator, index: int, config: StreamConfig) -> Arrays:
-    """Render one shard."""
-    persons = rendered_persons(rng, ACTIONS, SceneConfig(), config.times_per_scene)
-    return stacked(
-        islice((_row(image, person, config) for image, person in persons if _is_clear(person)), config.crops_per_shard)
-    )
+    """Render one shard, of the persons who are large enough and show enough keypoints."""
+    rows: list[PoseRow] = []
+    for image, person in rendered_persons(rng, ACTIONS, SceneConfig(), config.times_per_scene):
+        box = np.asarray(person.box, np.float64)  # (4,)
+        sides = box[2:] - box[:2]  # (2,)
+        num_visible = (np.asarray(person.keypoints)[:, 2] > 1).sum()
+        if sides.max() >= MIN_PERSON_PIXELS and num_visible >= MIN_VISIBLE_KEYPOINTS:
+            crop, keypoints, matrix = cut_person(image, person, config)
+            rows.append(PoseRow(crop, keypoints, (sides * matrix[0, 0]).astype(np.float32)))
+        if len(rows) == config.crops_per_shard:
+            break
+    return stacked(rows)
 
 
 def rendered_persons(
@@ -120,18 +126,6 @@ def rendered_persons(
             rendered = scene.render(float(time))
             for person in rendered.persons:
                 yield rendered.image, person
-
-
-def _is_clear(person: PersonTruth) -> bool:
-    x1, y1, x2, y2 = person.box
-    keypoints = np.asarray(person.keypoints)
-    return bool(max(x2 - x1, y2 - y1) >= MIN_PERSON_PIXELS and (keypoints[:, 2] > 1).sum() >= MIN_VISIBLE_KEYPOINTS)
-
-
-def _row(image: NDArray[np.uint8], person: PersonTruth, config: StreamConfig) -> PoseRow:
-    crop, keypoints, matrix = cut_person(image, person, config)
-    x1, y1, x2, y2 = np.asarray(person.box, np.float64)
-    return PoseRow(crop, keypoints, (np.array([x2 - x1, y2 - y1]) * matrix[0, 0]).astype(np.float32))
 
 
 def cut_person(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
@@ -35,7 +35,7 @@ class ShardedStream(Generic[Config, Content]):
     shard_size: int  # samples
     unit: str  # name of the samples, for messages
     render: Callable[[np.random.Generator, int, Config], Arrays]  # makes the shard with an index
-    read: Callable[[Path, Config], Content]  # reads a shard's folder; any error in it means that the shard is damaged
+    read: Callable[[Path, Config], Content]  # reads a shard's folder, or raises any error if it is damaged
 
     def open(
         self, num_samples: int, *, processes: int | None = None, report: Report = say_nothing
@@ -50,28 +50,25 @@ class ShardedStream(Generic[Config, Content]):
         Raises:
             DataError: a shard is damaged.
         """
-        num_shards = -(-num_samples // self.shard_size)
-        missing = [index for index in range(num_shards) if not self._path(index).is_dir()]
-        jobs = [(self, index) for index in missing]
-        for done, _ in enumerate(in_order(render_shard, jobs, processes=processes), num_shards - len(missing) + 1):
-            report(f"rendered {done * self.shard_size}/{num_shards * self.shard_size} {self.unit}")
-        return tuple(self._content(self._path(index)) for index in range(num_shards))
-
-    def _path(self, index: int) -> Path:
-        return self.folder / f"{index:05d}"
-
-    def _content(self, shard: Path) -> Content:
-        try:
-            return self.read(shard, self.config)
-        except (OSError, ValueError, TypeError, KeyError, EOFError, RecursionError, TokenError) as error:
-            raise DataError(f"{shard}: needs a shard of {self.unit}, got a damaged one ({error}): remove it") from None
+        shards = [self.folder / f"{index:05d}" for index in range(-(-num_samples // self.shard_size))]
+        missing = [(self, index, shard) for index, shard in enumerate(shards) if not shard.is_dir()]
+        total = len(shards) * self.shard_size
+        for done, _ in enumerate(in_order(render_shard, missing, processes=processes), len(shards) - len(missing) + 1):
+            report(f"rendered {done * self.shard_size}/{total} {self.unit}")
+        contents = []
+        for shard in shards:
+            try:
+                contents.append(self.read(shard, self.config))
+            except (OSError, ValueError, TypeError, KeyError, EOFError, RecursionError, TokenError) as error:
+                fault = f"needs a shard of {self.unit}, got a damaged one ({error})"
+                raise DataError(f"{shard}: {fault}: remove it") from None
+        return tuple(contents)
 
 
-def render_shard(stream: ShardedStream[Any, Any], index: int) -> None:
+def render_shard(stream: ShardedStream[Any, Any], index: int, shard: Path) -> None:
     """Render one shard, and write it completely or not at all: a folder with a file NAME.npy for each array."""
     cv2.setNumThreads(1)
     arrays = stream.render(np.random.default_rng((stream.code, SEED, index)), index, stream.config)
-    shard = stream.folder / f"{index:05d}"
     temporary = shard.with_name(f"{shard.name}.{os.getpid()}.part")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
@@ -86,9 +83,8 @@ def load_array(shard: Path, name: str) -> NDArray[Any]:
     return open_memmap(shard / f"{name}.npy", mode="r")
 
 
-def stacked(rows: Iterable[NamedTuple]) -> Arrays:
+def stacked(rows: Sequence[NamedTuple]) -> Arrays:
     """Stack samples, at least one, whose fields are named as the arrays of a shard."""
-    rows = list(rows)
     return {name: np.stack(values) for name, values in zip(rows[0]._fields, zip(*rows, strict=True), strict=True)}
 
 
