@@ -14,15 +14,16 @@ from typing import Any
 def postponed_interrupts() -> Iterator[list[int]]:
     """Collect SIGINT and SIGTERM in the list that is yielded; the first one takes effect when the body ends.
 
-    The same signal a second time takes effect at once. Ignored signals stay ignored, and in threads other than the
-    main one, which receive no signals, the list stays empty.
+    A second Ctrl-C takes effect at once. Ignored signals stay ignored, and in threads other than the main one, which
+    receive no signals, the list stays empty.
     """
     received: list[int] = []
     handlers: dict[int, Any] = {}  # that the body replaces
 
     def receive(number: int, frame: FrameType | None) -> None:
         received.append(number)
-        signal.signal(number, handlers.pop(number))
+        if number == signal.SIGINT:  # SIGTERM may come from the parent process and from outside
+            signal.signal(number, handlers[number])
 
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGINT, signal.SIGTERM):

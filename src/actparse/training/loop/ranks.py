@@ -106,14 +106,13 @@ def run_together(count: int, work: Callable[..., None], *arguments: Any) -> None
     jobs = [
         context.Process(target=_run_one, args=(index, count, port, errors, work, arguments)) for index in range(count)
     ]
-    failed: int | None = None
     try:
         with postponed_interrupts() as interrupts:
             for job in jobs:
                 job.start()
-            while failed is None and not interrupts and any(job.is_alive() for job in jobs):
+            while not interrupts and any(job.is_alive() for job in jobs) and not any(job.exitcode for job in jobs):
                 time.sleep(POLL_SECONDS)
-                failed = next((index for index, job in enumerate(jobs) if job.exitcode), None)
+            failed = next((index for index, job in enumerate(jobs) if job.exitcode), None)
             if interrupts:
                 for job in jobs:
                     job.terminate()
@@ -133,9 +132,8 @@ def _run_one(
     index: int, count: int, port: int, errors: Any, work: Callable[..., None], arguments: tuple[Any, ...]
 ) -> None:
     end_with_parent()
-    variables = {"RANK": index, "LOCAL_RANK": index, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count}
-    os.environ.update({name: str(value) for name, value in variables.items()})
-    os.environ.update({"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)})
+    numbers = {"RANK": index, "LOCAL_RANK": index, "WORLD_SIZE": count, "MASTER_PORT": port}
+    os.environ.update({"MASTER_ADDR": "127.0.0.1", **{name: str(value) for name, value in numbers.items()}})
     try:
         work(*arguments)
     except ActparseError as error:
