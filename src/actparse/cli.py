@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
+from io import TextIOWrapper
 from pathlib import Path
 
 from actparse import __version__
@@ -35,7 +36,9 @@ from actparse.commands.options import (
 )
 from actparse.commands.parsers import CommandParser, finish
 from actparse.core.errors import ActparseError
+from actparse.core.files import printable
 from actparse.core.progress import silent
+from actparse.core.signals import end_on_signals
 
 EPILOG = """\
 examples:
@@ -47,6 +50,10 @@ exit codes: 0 done; 1 some of several failed; 2 wrong input or option, with a on
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a test or a notebook may have replaced it
+            stream.reconfigure(errors="backslashreplace")  # any file name can be printed in any encoding
+    end_on_signals()
     parser = build_argument_parser()
     completion.answer_shell(parser)
     args = parser.parse_args(arguments)
@@ -118,7 +125,7 @@ def _quiet_output(args: argparse.Namespace) -> Iterator[None]:
 
 
 def _report_failure(message: str, args: argparse.Namespace) -> int:
-    print(f"actparse: {message}", file=sys.stderr)
+    print(f"actparse: {printable(message)}", file=sys.stderr)
     if _prints_json(args):
         with suppress(OSError):  # standard output itself may be what failed
             print_json({"error": message})

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from actparse.core.files import printable
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -122,12 +124,12 @@ class VideoProgress:
         """Begin the next video; return the function that takes (frames read, frames expected)."""
         self._index += 1
         if self._bars is None:
-            return Lines(f"[{self._index}/{self._num_videos}] {video.name}", "frames").update
+            return Lines(f"[{self._index}/{self._num_videos}] {printable(video.name)}", "frames").update
         if self._all is not None:
             self._all.update(self._index - 1, self._num_videos)
         if self._one is not None:
             self._one.remove()
-        self._one = _Bar(self._bars, video.name, "frames")
+        self._one = _Bar(self._bars, printable(video.name), "frames")
         return self._one.update
 
     def __enter__(self) -> VideoProgress:
