@@ -93,7 +93,7 @@ def test_what_workers_need_is_said(random_bundle: Path, tmp_path: Path) -> None:
         parse_in_processes(load, [video], options, jobs=0)
     with pytest.raises(ConfigError, match="time_limit must be greater than 0 seconds, got nan"):
         parse_in_processes(load, [video], options, time_limit=float("nan"))
-    with pytest.raises(WeightsError, match="no such"):
+    with pytest.raises(WeightsError, match="needs a bundled name"):
         parse_in_processes(partial(Parser.load, tmp_path / "missing"), [video], options)
     [outcome] = parse_in_processes(partial(load_never, random_bundle), [video], options)
     assert outcome.error == f"{video}: not tried: its process was killed by signal 9; it may have lacked memory"
