@@ -120,7 +120,7 @@ def _quiet_output(args: argparse.Namespace) -> Iterator[None]:
         if _prints_json(args):
             yield
             return
-        with Path(os.devnull).open("w", encoding="utf-8") as devnull, redirect_stdout(devnull):
+        with Path(os.devnull).open("w", encoding="utf-8", errors="replace") as devnull, redirect_stdout(devnull):
             yield
 
 

@@ -23,7 +23,7 @@ from actparse.report.tracks import confident_tracks
 from actparse.video.decode import open_container
 from actparse.weights.bundle import file_sha256
 
-MIN_FREE_BYTES = 16 << 20  # on the disk of the results; below it a parse might be computed and then not be written
+MIN_FREE_BYTES = 1 << 20  # on the disk of the results; below it a parse might be computed and then not be written
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -83,7 +83,7 @@ def _watch(args: argparse.Namespace) -> int:
         for moment in moments:
             tally.add(moment)
             if args.json:
-                print(json.dumps(moment.to_dict(), ensure_ascii=False, allow_nan=False), flush=True)
+                print(json.dumps(moment.to_dict(), allow_nan=False), flush=True)
             elif tally.is_time_for_a_line:
                 print(tally.line(), flush=True)
     except KeyboardInterrupt:

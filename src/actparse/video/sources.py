@@ -82,9 +82,15 @@ def _files(start: Path) -> Iterator[Path]:
         return
     visited = {os.path.realpath(start)}
     for folder, folders, names in os.walk(start, followlinks=True):
-        real_paths = {name: os.path.realpath(Path(folder, name)) for name in folders if not name.startswith(".")}
-        folders[:] = sorted(name for name, path in real_paths.items() if path not in visited)
-        visited.update(real_paths.values())
+        paths = [Path(folder, name) for name in folders if not name.startswith(".")]
+        folders[:] = []
+        for path in sorted(
+            paths, key=lambda path: (path.is_symlink(), path.name)
+        ):  # by its own name, if it has one here
+            if os.path.realpath(path) not in visited:
+                visited.add(os.path.realpath(path))
+                folders.append(path.name)
+        folders.sort()
         yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
 
 
