@@ -160,6 +160,7 @@ class _Pool:
         self._waiting = [_Task(index, video) for index, video in enumerate(videos)]
         self._workers: list[_Worker] = []
         self._outcomes: dict[int, VideoOutcome] = {}
+        self._was_ready = False  # whether any process has loaded the weights
         self._failed_starts = 0
         self._num_videos = len(videos)
 
@@ -221,13 +222,18 @@ class _Pool:
             return
         match message, worker.task:
             case ("ready", _), _:
-                worker.is_ready, self._failed_starts = True, 0
+                worker.is_ready = self._was_ready = True
+                self._failed_starts = 0
             case ("unfit", ActparseError() as error), _:
-                raise error
+                if not self._was_ready:
+                    raise error
+                self._workers.remove(worker)
+                worker.end()
+                self._replace(worker, str(error))
             case ("folder", Path() as folder), _Task() as task:
                 task.folder = folder
             case ("saved", VideoOutcome() as outcome), _Task() as task:
-                task.saved = outcome
+                task.saved = task.saved or outcome
             case ("busy", _), _Task() as task:
                 worker.task = None
                 task.tries -= 1
@@ -272,6 +278,8 @@ class _Pool:
             self._finish(task, VideoOutcome(task.video, error=error))
 
     def _finish(self, task: _Task, outcome: VideoOutcome) -> None:
+        if task.saved is not None and outcome.was_there:
+            outcome = replace(outcome, was_there=task.saved.was_there)  # parsed in the first try, drawn in the second
         outcome = replace(outcome, tries=max(1, task.tries), seconds=outcome.seconds + task.seconds)
         self._outcomes[task.index] = outcome
         self._report(outcome)
