@@ -104,7 +104,7 @@ def test_a_night_with_log_and_summary(capsys: pytest.CaptureFixture[str], random
     videos[1].write_text("no video")
     log, summary = tmp_path / "logs" / "night.log", tmp_path / "night.jsonl"
     arguments = ["parse", tmp_path / "videos", "--out", tmp_path / "out", "--weights", random_bundle, "--no-overlay"]
-    arguments += ["--jobs", 2, "--time-limit", 100, "--log", log, "--summary", summary]
+    arguments += ["--jobs", 2, "--time-limit", 600, "--log", log, "--summary", summary]
     for status in ("parsed", "reused"):
         assert main([*map(str, arguments), "--no-report"]) == EXIT_SOME_FAILED
         capsys.readouterr()

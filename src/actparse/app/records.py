@@ -46,8 +46,8 @@ class BatchRecords:
         """Write what happened to one video; a file that cannot be written does not stop the batch, see `failures`."""
         self._outcomes.append(outcome)
         effort = f"{outcome.seconds:.1f} s, {outcome.tries} {'try' if outcome.tries == 1 else 'tries'}"
-        target = f" -> {outcome.folder}: {outcome.verdict_text}" if outcome.error is None else f": {outcome.error}"
-        self._write(f"{outcome.status}: {outcome.video}{target} ({effort})")
+        text = outcome.error or f"{outcome.video} -> {outcome.folder}: {outcome.verdict_text}"
+        self._write(f"{outcome.status}: {text} ({effort})")
         for line in (*outcome.warnings, *(outcome.details or "").splitlines()):
             self._write(f"  {line}")
         self._add_line(self._summary, json.dumps(outcome.to_dict(), allow_nan=False))
