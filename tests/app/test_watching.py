@@ -222,7 +222,8 @@ def test_a_stream_that_closes_is_opened_again_until_it_stays_away(monkeypatch: p
     times = [frame.frame.time_seconds for frame in frames]
     assert times == sorted(times)
     assert len(set(times)) == len(times)
-    assert times[-1] == pytest.approx(frames[-1].arrival_seconds - frames[0].arrival_seconds, abs=0.5)
+    gap = frames[12].arrival_seconds - frames[0].arrival_seconds  # to the first frame of the second camera
+    assert times[12] == pytest.approx(gap, abs=0.5)
 
 
 def test_a_source_that_falls_silent_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -258,14 +259,15 @@ def test_a_second_watch_records_beside_the_first(
     parser: Parser, small_video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counts = [len(list(watch_source(parser, str(small_video), seconds=1, out=tmp_path))) for _ in range(2)]
-    monkeypatch.setattr(watching, "PART_SECONDS", 0.5)
-    parts = list(watch_source(parser, str(small_video), seconds=0.9, out=tmp_path))
-    names = [("frames.jsonl", "overlay.mp4")] + [(f"frames-{n}.jsonl", f"overlay-{n}.mp4") for n in (2, 3, 4)]
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(sum(names, ()))
-    lines = [len((tmp_path / frames).read_text(encoding="utf-8").splitlines()) for frames, _ in names]
-    assert lines[:2] == counts
-    assert sum(lines[2:]) == len(parts)
-    assert [len(list(read_frames(tmp_path / overlay))) for _, overlay in names] == lines
+    monkeypatch.setattr(watching, "PART_SECONDS", 0.0)  # every frame begins a part
+    counts += [1] * len(list(watch_source(parser, str(small_video), seconds=0.4, out=tmp_path)))
+    numbers = ["", *(f"-{number}" for number in range(2, len(counts) + 1))]
+    assert {path.name for path in tmp_path.iterdir()} == {
+        name for number in numbers for name in (f"frames{number}.jsonl", f"overlay{number}.mp4")
+    }
+    for number, num_frames in zip(numbers, counts, strict=True):
+        assert len((tmp_path / f"frames{number}.jsonl").read_text(encoding="utf-8").splitlines()) == num_frames
+        assert len(list(read_frames(tmp_path / f"overlay{number}.mp4"))) == num_frames
 
 
 def test_an_overlay_that_fails_costs_only_itself(

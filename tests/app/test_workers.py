@@ -238,10 +238,14 @@ def test_twenty_kills(tmp_path: Path) -> None:
     check_kills(tmp_path, num_kills=20, num_videos=24)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGTERM, *(pytest.param(n, marks=pytest.mark.slow) for n in (signal.SIGHUP, signal.SIGINT))],
+    ids=lambda number: number.name,
+)
 def test_a_run_that_is_ended_leaves_nothing_half_written(tmp_path: Path, number: signal.Signals) -> None:
     videos, out = tmp_path / "videos", tmp_path / "out"
-    write_clip(videos / "v.mp4", num_frames=2000, size=(240, 320))
+    write_clip(videos / "v.mp4", num_frames=600, size=(120, 160))
     process = run_parse(videos, out, "--jobs", "2" if number == signal.SIGTERM else "1")
     start = time.monotonic()
     while not out.exists() and time.monotonic() - start < 120:
