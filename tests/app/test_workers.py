@@ -180,6 +180,7 @@ def check_hostile(tmp_path: Path, *, step: int, runs: int, options: tuple[str, .
     assert {name for name in contents(tmp_path) if not name.startswith("run/out")} == before
 
 
+@pytest.mark.slow
 def test_hostile_names_and_files(tmp_path: Path) -> None:
     check_hostile(tmp_path, step=5, runs=1, options=("--no-overlay",))
 
