@@ -15,12 +15,17 @@ import numpy as np
 GIVE_UP_SECONDS = 60.0  # without anybody who listens
 
 
-def open_output(address: str) -> av.container.OutputContainer:
+def open_output(address: str, rate: int) -> tuple[av.container.OutputContainer, av.VideoStream]:
     """Connect; who listens may come later."""
     start = time.monotonic()
     while True:
         try:
-            return av.open(address, "w", format="mpegts", options={"flush_packets": "1"})
+            container = av.open(address, "w", format="mpegts", options={"flush_packets": "1"})
+            stream = container.add_stream("libx264", rate=rate, options={"preset": "ultrafast", "tune": "zerolatency"})
+            stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
+            stream.gop_size, stream.time_base = rate, Fraction(1, rate)
+            container.start_encoding()
+            return container, stream
         except OSError:
             if time.monotonic() - start > GIVE_UP_SECONDS:
                 raise
@@ -29,10 +34,8 @@ def open_output(address: str) -> av.container.OutputContainer:
 
 def main(address: str, num_frames: int, rate: int) -> None:
     columns = np.arange(128)
-    with open_output(address) as container:
-        stream = container.add_stream("libx264", rate=rate, options={"preset": "ultrafast", "tune": "zerolatency"})
-        stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
-        stream.gop_size, stream.time_base = rate, Fraction(1, rate)
+    container, stream = open_output(address, rate)
+    with container:
         start = time.monotonic()
         for number in range(num_frames):
             time.sleep(max(0.0, start + number / rate - time.monotonic()))

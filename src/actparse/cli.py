@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
+from io import TextIOWrapper
 from pathlib import Path
 
 from actparse import __version__
@@ -36,7 +37,9 @@ from actparse.commands.options import (
 )
 from actparse.commands.parsers import CommandParser, finish
 from actparse.core.errors import ActparseError
+from actparse.core.files import printable
 from actparse.core.progress import silent
+from actparse.core.signals import end_on_signals
 
 EPILOG = """\
 examples:
@@ -48,6 +51,10 @@ exit codes: 0 done; 1 some of several failed; 2 wrong input or option, with a on
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a test or a notebook may have replaced it
+            stream.reconfigure(errors="backslashreplace")  # any file name can be printed in any encoding
+    end_on_signals()
     parser = build_argument_parser()
     completion.answer_shell(parser)
     args = parser.parse_args(arguments)
@@ -115,12 +122,12 @@ def _quiet_output(args: argparse.Namespace) -> Iterator[None]:
         if _prints_json(args):
             yield
             return
-        with Path(os.devnull).open("w", encoding="utf-8") as devnull, redirect_stdout(devnull):
+        with Path(os.devnull).open("w", encoding="utf-8", errors="replace") as devnull, redirect_stdout(devnull):
             yield
 
 
 def _report_failure(message: str, args: argparse.Namespace) -> int:
-    print(f"actparse: {message}", file=sys.stderr)
+    print(f"actparse: {printable(message)}", file=sys.stderr)
     if _prints_json(args):
         with suppress(OSError):  # standard output itself may be what failed
             print_json({"error": message})

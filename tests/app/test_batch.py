@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-from fractions import Fraction
 from pathlib import Path
 
 import av
-import numpy as np
 import pytest
 
+from actparse.app import jobs, outputs
 from actparse.app.batch import parse_videos
+from actparse.app.jobs import JobOptions
 from actparse.cli import main
 from actparse.commands.options import EXIT_SOME_FAILED, EXIT_USER_ERROR
 from actparse.core.errors import WeightsError
@@ -19,6 +19,7 @@ from actparse.data.parses import load_parse
 from actparse.metrics.calibration import Calibration
 from actparse.parser import Parser, ParserConfig
 from actparse.stages.loading import write_calibration
+from clips import write_clip
 
 CODED = {  # suffix -> codec, pixel format
     "mp4": ("libx264", "yuv420p"),
@@ -33,21 +34,6 @@ CODED = {  # suffix -> codec, pixel format
     "m4v": ("mpeg4", "yuv420p"),
     "gif": ("gif", "rgb8"),
 }
-
-
-def write_clip(path: Path, codec: str, pixels: str, *, size: tuple[int, int] = (48, 64), num_frames: int = 10) -> Path:
-    """Stripes that move, (height, width) pixels, 25 frames a second."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    rows, columns = np.mgrid[: size[0], : size[1]]
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=25)
-        stream.height, stream.width, stream.pix_fmt, stream.time_base = *size, pixels, Fraction(1, 25)
-        for number in range(num_frames):
-            grey = (128 + 100 * np.sin((columns + rows + 3 * number) / 9)).astype(np.uint8)
-            image = np.repeat(grey[..., None], 3, axis=2)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
-        container.mux(stream.encode(None))
-    return path
 
 
 def write_twenty(folder: Path) -> None:
@@ -89,15 +75,12 @@ def parser(random_bundle: Path) -> Parser:
     return Parser.load(random_bundle, device="cpu", config=ParserConfig(stride=10))
 
 
-def clip(path: Path, *, num_frames: int = 4) -> Path:
-    return write_clip(path, "libx264", "yuv420p", num_frames=num_frames)
-
-
 def test_what_was_parsed_is_not_parsed_again(parser: Parser, random_bundle: Path, tmp_path: Path) -> None:
-    video, out = clip(tmp_path / "v.mp4"), tmp_path / "out"
+    video, out = write_clip(tmp_path / "v.mp4"), tmp_path / "out"
 
     def parsed(parser: Parser = parser, *, force: bool = False, end: float | None = None) -> bool:
-        [outcome] = parse_videos(parser, [video], out, time_range=(None, end), overlay=False, force=force)
+        options = JobOptions(out=out, time_range=(None, end), overlay=False, force=force)
+        [outcome] = parse_videos(parser, [video], options)
         assert outcome.folder == out / "v"
         return not outcome.was_there
 
@@ -108,9 +91,6 @@ def test_what_was_parsed_is_not_parsed_again(parser: Parser, random_bundle: Path
     assert not parsed(end=0.1)
     assert parsed(Parser.load(random_bundle, device="cpu", config=ParserConfig(stride=2)))
     assert parsed()
-    clip(video, num_frames=6)
-    assert parsed()
-    assert load_parse(out / "v" / "parse.json").video.num_frames == 6
 
 
 def test_level_and_length_of_segments_make_another_parse(
@@ -179,36 +159,180 @@ def test_states_without_the_actions_word(random_bundle: Path, tmp_path: Path) ->
 
 
 def test_what_is_missing_beside_a_parse_is_made_without_parsing(parser: Parser, tmp_path: Path) -> None:
-    video = clip(tmp_path / "v.mp4")
-    parse_videos(parser, [video], tmp_path, overlay=False)
+    video = write_clip(tmp_path / "v.mp4")
+    parse_videos(parser, [video], JobOptions(out=tmp_path, overlay=False))
     before = (tmp_path / "v" / "parse.json").stat().st_mtime_ns
-    [outcome] = parse_videos(parser, [video], tmp_path)
+    [outcome] = parse_videos(parser, [video], JobOptions(out=tmp_path))
     assert outcome.was_there
     assert (tmp_path / "v" / "overlay.mp4").is_file()
     assert (tmp_path / "v" / "report.html").is_file()
     assert (tmp_path / "v" / "parse.json").stat().st_mtime_ns == before
-    parse_videos(parser, [video], tmp_path, overlay=False, page=False, force=True)
+    parse_videos(parser, [video], JobOptions(out=tmp_path, overlay=False, page=False, force=True))
     names = sorted(path.name for path in (tmp_path / "v").iterdir())
-    assert names == ["parse.json", "segments.csv"]  # the rest was of another parse
+    assert names == [".source.json", "parse.json", "segments.csv"]  # the rest was of another parse
 
 
 def test_one_stem_one_folder_whatever_the_order(parser: Parser, tmp_path: Path) -> None:
-    first, second = clip(tmp_path / "a" / "v.mp4"), clip(tmp_path / "b" / "v.mp4", num_frames=5)
-    out = tmp_path / "out"
-    outcomes = parse_videos(parser, [first, second], out, overlay=False)
-    assert [outcome.folder for outcome in outcomes] == [out / "v", out / "v-2"]
-    outcomes = parse_videos(parser, [second, first], out, overlay=False)
-    assert [(outcome.folder, outcome.was_there) for outcome in outcomes] == [(out / "v-2", True), (out / "v", True)]
+    first, second = write_clip(tmp_path / "a" / "v.mp4"), write_clip(tmp_path / "b" / "v.mp4", num_frames=5)
+    options = JobOptions(out=tmp_path / "out", overlay=False, page=False)
+    outcomes = parse_videos(parser, [first, second], options)
+    assert [outcome.folder for outcome in outcomes] == [options.out / "v", options.out / "v-2"]
+    outcomes = parse_videos(parser, [second, first], options)
+    assert [(outcome.folder, outcome.status) for outcome in outcomes] == [
+        (options.out / "v-2", "reused"),
+        (options.out / "v", "reused"),
+    ]
     shutil.move(first, tmp_path / "moved.mp4")
     (tmp_path / "moved.mp4").rename(first.with_name("w.mp4"))
-    assert parse_videos(parser, [first.with_name("w.mp4")], out, overlay=False)[0].folder == out / "w"
+    assert parse_videos(parser, [first.with_name("w.mp4")], options)[0].folder == options.out / "w"
 
 
-def test_a_file_in_the_way_fails_alone(parser: Parser, tmp_path: Path) -> None:
-    videos = [clip(tmp_path / "a.mp4"), clip(tmp_path / "b.mp4")]
-    (tmp_path / "out" / "a").mkdir(parents=True)
-    (tmp_path / "out" / "a" / "parse.json").write_text(json.dumps({"of": "another program"}))
-    spoiled, parsed = parse_videos(parser, videos, tmp_path / "out", overlay=False)
-    assert spoiled.error is not None
-    assert spoiled.error.startswith(str(tmp_path / "out" / "a" / "parse.json"))
+def test_one_path_with_another_content_keeps_both_parses(
+    parser: Parser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative path in two working directories, a link that changes its target, a file that is recorded again."""
+    write_clip(tmp_path / "mon" / "v.mp4", num_frames=2)
+    write_clip(tmp_path / "tue" / "v.mp4", num_frames=3)
+    options = JobOptions(out=Path("..", "out"), overlay=False, page=False)
+    folders = []
+    for day in ("mon", "tue", "mon"):
+        monkeypatch.chdir(tmp_path / day)
+        folders += [outcome.folder for outcome in parse_videos(parser, [Path("v.mp4")], options)]
+    link = tmp_path / "links" / "v.mp4"
+    for day, num_frames in (("mon", 2), ("tue", 3), ("wed", 4)):
+        write_clip(tmp_path / day / "v.mp4", num_frames=num_frames)
+        link.parent.mkdir(exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(tmp_path / day / "v.mp4")
+        folders += [outcome.folder for outcome in parse_videos(parser, [link], options)]
+    assert [folder.name for folder in folders if folder] == ["v", "v-2", "v", "v", "v-2", "v-3"]
+    parses = [load_parse(tmp_path / "out" / name / "parse.json") for name in ("v", "v-2", "v-3")]
+    assert [parse.video.num_frames for parse in parses] == [2, 3, 4]
+
+
+def test_what_is_not_ours_is_not_written_over(parser: Parser, tmp_path: Path) -> None:
+    out, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    names = ("foreign", "drawing", "link", "file", "free")
+    videos = [write_clip(tmp_path / f"{name}.mp4", phase=number) for number, name in enumerate(names)]
+    for folder in (out / "foreign", out / "drawing", out / "free", elsewhere):
+        folder.mkdir(parents=True)
+    (out / "foreign" / "parse.json").write_text(json.dumps({"of": "another program"}))
+    (out / "drawing" / "overlay.mp4").write_text("drawn by hand")
+    (out / "link").symlink_to(elsewhere)
+    (out / "file").write_text("a file")
+    (out / "free" / "notes.txt").write_text("mine")
+    outcomes = parse_videos(parser, videos, JobOptions(out=out, page=False))
+    assert [outcome.error for outcome in outcomes] == [None] * 5
+    folders = [outcome.folder.name for outcome in outcomes if outcome.folder]
+    assert folders == ["foreign-2", "drawing-2", "link-2", "file-2", "free"]
+    assert (out / "foreign" / "parse.json").read_text() == json.dumps({"of": "another program"})
+    assert (out / "drawing" / "overlay.mp4").read_text() == "drawn by hand"
+    assert list(elsewhere.iterdir()) == []
+    assert (out / "free" / "notes.txt").read_text() == "mine"
+
+
+def test_a_damaged_parse_is_replaced_with_a_warning(parser: Parser, tmp_path: Path) -> None:
+    options = JobOptions(out=tmp_path / "out", overlay=False, page=False)
+    video = write_clip(tmp_path / "v.mp4")
+    parse_videos(parser, [video], options)
+    path = options.out / "v" / "parse.json"
+    path.write_text("")  # as some file systems leave it when power fails
+    [outcome] = parse_videos(parser, [video], options)
+    assert outcome.status == "parsed"
+    assert outcome.warnings[0].startswith(f"{path}: parse: needs JSON text")
+    load_parse(path)
+    path.write_text((options.out / "v" / "parse.json").read_text().replace("video_sha256", "sha"))
+    [outcome] = parse_videos(parser, [video], options)
+    assert outcome.error == f"{video}: {path}: needs the parse of this video, got one of another; move it away"
+
+
+def test_a_parse_of_a_version_without_claims_is_reused(parser: Parser, tmp_path: Path) -> None:
+    options = JobOptions(out=tmp_path / "out", overlay=False, page=False)
+    videos = [write_clip(tmp_path / folder / "v.mp4", num_frames=n) for n, folder in enumerate("ab", start=2)]
+    parse_videos(parser, videos, options)
+    for claim in options.out.glob("*/.source.json"):
+        claim.unlink()
+    outcomes = parse_videos(parser, videos, options)
+    assert [(outcome.folder, outcome.status) for outcome in outcomes] == [
+        (options.out / "v", "reused"),
+        (options.out / "v-2", "reused"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("failure", "line"),
+    [
+        (MemoryError(), "a.mp4: needs more memory than this machine has free"),
+        (RecursionError("maximum depth"), "a.mp4: failed unexpectedly: RecursionError: maximum depth"),
+        (RuntimeError("shapes\ndiffer"), "a.mp4: failed unexpectedly: RuntimeError: shapes"),
+        (UnicodeEncodeError("ascii", "é", 0, 1, "no"), "a.mp4: failed unexpectedly: UnicodeEncodeError"),
+        (av.error.InvalidDataError(1, "Invalid data"), "Invalid data"),
+        (OSError(28, "No space left on device"), "a.mp4: No space left on device"),
+        (AssertionError(), "a.mp4: failed unexpectedly: AssertionError"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_any_failure_of_a_video_or_a_drawing_stops_nothing_else(
+    parser: Parser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception, line: str
+) -> None:
+    videos = [write_clip(tmp_path / name, phase=phase) for phase, name in enumerate(("a.mp4", "b.mp4"))]
+    options = JobOptions(out=tmp_path / "out", page=False)
+    real_parse = parser.parse
+
+    def parse(video: Path, **settings: object) -> object:
+        if video.name == "a.mp4":
+            raise failure
+        return real_parse(video, **settings)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(parser, "parse", parse)
+        failed, parsed = parse_videos(parser, videos, options)
+    assert line in str(failed.error)
+    assert "\n" not in str(failed.error)
     assert parsed.error is None
+    assert [path.name for path in options.out.iterdir()] == ["b"]
+
+    def write_overlay(*_: object, **__: object) -> None:
+        raise failure
+
+    with monkeypatch.context() as patch:
+        patch.setattr(outputs, "write_overlay", write_overlay)
+        drawn, reused = parse_videos(parser, videos, options)
+    assert (drawn.status, reused.status) == ("parsed", "reused")
+    assert len(drawn.warnings) == 1
+    assert drawn.warnings[0].endswith("parse.json is complete without overlay.mp4")
+    assert sorted(path.name for path in (options.out / "a").iterdir()) == [".source.json", "parse.json", "segments.csv"]
+    assert parse_videos(parser, videos, options)[0].status == "reused"  # and its overlay is drawn
+    assert (options.out / "a" / "overlay.mp4").is_file()
+
+
+def test_a_full_disk_is_noticed_before_the_work(
+    parser: Parser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "MIN_FREE_BYTES", 1 << 60)
+    [outcome] = parse_videos(parser, [write_clip(tmp_path / "v.mp4")], JobOptions(out=tmp_path / "out"))
+    assert "MB of free disk, got" in str(outcome.error)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_empty_source_fails_alone(capsys: pytest.CaptureFixture[str], random_bundle: Path, tmp_path: Path) -> None:
+    video = write_clip(tmp_path / "v.mp4")
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "img_0001.png").touch()
+    sources = [
+        str(tmp_path / "none*"),
+        str(video),
+        str(tmp_path / "pictures"),
+        "https://a.example/v.mp4",
+        "-",
+        "i%04d.png",
+    ]
+    options = ["--out", str(tmp_path / "out"), "--weights", str(random_bundle), "--no-overlay", "--no-report"]
+    assert main(["parse", *sources, *options, "--json"]) == EXIT_SOME_FAILED
+    results = json.loads(capsys.readouterr().out)["results"]
+    errors = {result["video"]: result["error"] for result in results}
+    assert errors.pop(str(video)) is None
+    assert list(errors) == [source for source in sources if source != str(video)]
+    for source, words in zip(errors, ("got none", "1 pictures; if", "actparse watch", "watch", "images"), strict=True):
+        assert errors[source].startswith(f"{source}: needs ")
+        assert words in errors[source]

@@ -85,6 +85,16 @@ def test_out_may_be_a_single_file(capsys: pytest.CaptureFixture[str], parses: Pa
     assert files_below(tmp_path / "out") == ["mine.xml", "mine_labels.json"]
 
 
+def test_a_parse_is_not_written_over(capsys: pytest.CaptureFixture[str], parses: Path) -> None:
+    parse = parses / "one" / "parse.json"
+    before = parse.read_bytes()
+    (parses / "link.json").symlink_to(parse)
+    for target in (parse, parses / "two" / ".." / "one" / "parse.json", parses / "link.json"):
+        code, _, err = run(capsys, parse, "--to", "coco", "--out", target)
+        assert (code, err) == (EXIT_USER_ERROR, f"actparse: out must not be a parse that is converted, got {target}\n")
+    assert parse.read_bytes() == before
+
+
 def test_a_broken_parse_is_one_line_and_stops_nobody(
     capsys: pytest.CaptureFixture[str], parses: Path, tmp_path: Path
 ) -> None:

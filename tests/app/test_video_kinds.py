@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from actparse.app.batch import parse_videos
+from actparse.app.jobs import JobOptions
 from actparse.cli import main
 from actparse.commands.options import EXIT_SOME_FAILED
 from actparse.core.errors import ConfigError
@@ -19,7 +20,7 @@ from actparse.data.parses import load_parse
 from actparse.parser import Parser, ParserConfig
 from actparse.video.decode import TimeRange, frame_times, probe
 
-OUTPUTS = ["overlay.mp4", "parse.json", "report.html", "segments.csv", "video.mp4"]
+OUTPUTS = [".source.json", "overlay.mp4", "parse.json", "report.html", "segments.csv", "video.mp4"]
 
 
 def write_clip(
@@ -99,7 +100,7 @@ def parser(random_bundle: Path) -> Parser:
 def test_all_outputs(parser: Parser, tmp_path: Path, name: str) -> None:
     write, time_range, frame_rate, num_frames, size = SOURCES[name]
     source, out = write(tmp_path), tmp_path / "out"
-    [outcome] = parse_videos(parser, [source], out, time_range=time_range, frame_rate=frame_rate)
+    [outcome] = parse_videos(parser, [source], JobOptions(out=out, time_range=time_range, frame_rate=frame_rate))
     assert outcome.error is None
     assert outcome.folder is not None
     assert sorted(path.name for path in outcome.folder.iterdir()) == OUTPUTS
@@ -115,7 +116,7 @@ def test_all_outputs(parser: Parser, tmp_path: Path, name: str) -> None:
     if num_frames > 1:
         assert frame_times(outcome.folder / "overlay.mp4") == pytest.approx(shown, abs=1e-3)
         assert frame_times(outcome.folder / "video.mp4") == pytest.approx(shown, abs=1e-3)
-    [again] = parse_videos(parser, [source], out, time_range=time_range, frame_rate=frame_rate)
+    [again] = parse_videos(parser, [source], JobOptions(out=out, time_range=time_range, frame_rate=frame_rate))
     assert again.was_there
 
 
@@ -123,7 +124,9 @@ def test_a_sequence_is_parsed_again_if_an_image_or_the_rate_changes(parser: Pars
     folder = write_sequence(tmp_path / "v")
 
     def was_there(rate: float) -> bool:
-        [outcome] = parse_videos(parser, [folder], tmp_path / "out", frame_rate=rate, overlay=False, page=False)
+        [outcome] = parse_videos(
+            parser, [folder], JobOptions(out=tmp_path / "out", frame_rate=rate, overlay=False, page=False)
+        )
         assert outcome.error is None
         return outcome.was_there
 
@@ -150,9 +153,9 @@ def test_the_command_reads_sequences_and_goes_on_after_what_it_cannot_read(
     captured = capsys.readouterr()
     errors = [line for line in captured.err.splitlines() if line.startswith("actparse: ") and "warning" not in line]
     assert len(errors) == 4
-    assert "save it to a file, or use actparse watch -" in errors[0]
-    assert "download the video" in errors[1]
-    assert "needs images, got none" in errors[2]
+    assert "download it first, or watch it as it comes: actparse watch -" in errors[0]
+    assert "download it first" in errors[1]
+    assert "needs at least one video, got none" in errors[2]
     assert "needs at least one video, got none" in errors[3]
     assert load_parse(tmp_path / "out" / "shot" / "parse.json").video.mean_fps == pytest.approx(12.5)
     assert load_parse(tmp_path / "out" / "v" / "parse.json").video.num_frames == 2

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from actparse.app import watching
 from actparse.app.watching import Moment, watch_frames, watch_source
 from actparse.cli import main
 from actparse.commands.options import EXIT_USER_ERROR
@@ -25,19 +26,28 @@ from actparse.metrics.calibration import Calibration
 from actparse.parser import Parser, ParserConfig
 from actparse.stages.actions.tracks import FollowedTracks
 from actparse.stages.people.persons import YolofPersons
+from actparse.video import live
 from actparse.video.decode import read_frames
-from actparse.video.live import LiveReader
+from actparse.video.live import LiveFrame, LiveReader, SourceLostError
 
 PUBLISHER = Path(__file__).parents[1] / "publisher.py"
+
+
+def free_address() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"tcp://127.0.0.1:{probe.getsockname()[1]}"
+
+
+def publish(address: str, num_frames: int, rate: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, PUBLISHER, address, str(num_frames), str(rate)])
 
 
 @contextmanager
 def stream(num_frames: int, rate: int) -> Iterator[str]:
     """The address at which a reader is to listen; a process sends to it as soon as it does."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"tcp://127.0.0.1:{probe.getsockname()[1]}"
-    sender = subprocess.Popen([sys.executable, PUBLISHER, address, str(num_frames), str(rate)])
+    address = free_address()
+    sender = publish(address, num_frames, rate)
     try:
         yield f"{address}?listen=1"
     finally:
@@ -189,3 +199,89 @@ def test_what_watching_needs_is_said(parser: Parser, random_bundle: Path, small_
     (tmp_path / "text.mp4").write_text("no video\n" * 50)
     with pytest.raises(VideoError), LiveReader(str(tmp_path / "text.mp4")) as reader:
         list(reader)
+
+
+def test_a_stream_that_closes_is_opened_again_until_it_stays_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "FIRST_DELAY_SECONDS", 0.1)
+    address, lines, frames = free_address(), list[str](), list[LiveFrame]()
+    reader_address = f"{address}?listen=1"
+    senders = [publish(address, 12, 20)]
+    try:
+        reader = LiveReader(reader_address, stride=1, timeout_seconds=6, reconnects=2, report=lines.append)
+        with reader, pytest.raises(SourceLostError, match=r"lost after 24 frames and 2 tries to open it again"):
+            for frame in reader:
+                if frame.frame.index == 5:
+                    senders.append(publish(address, 12, 20))  # a second camera, once the first has gone
+                frames.append(frame)
+    finally:
+        for sender in senders:
+            sender.kill()
+            sender.wait()
+    assert lines[0] == f"{reader_address}: lost: closed by its sender; try 1 of 2 to open it again in 0.1 s"
+    assert lines[1] == f"{reader_address}: open again"
+    assert "try 2 of 2 to open it again in 0.2 s" in lines[2]
+    assert frames[-1].frame.index == 23
+    times = [frame.frame.time_seconds for frame in frames]
+    assert times == sorted(times)
+    assert len(set(times)) == len(times)
+    gap = frames[12].arrival_seconds - frames[0].arrival_seconds  # to the first frame of the second camera
+    assert times[12] == pytest.approx(gap, abs=0.5)
+
+
+def test_a_source_that_falls_silent_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "HEARTBEAT_SECONDS", 0.3)
+    address, lines = free_address(), list[str]()
+    sender = publish(address, 100, 20)
+    try:
+        reader = LiveReader(f"{address}?listen=1", stride=1, timeout_seconds=8, report=lines.append)
+        with reader, pytest.raises(SourceLostError, match="no data for 8 s"):
+            for frame in reader:
+                if frame.frame.index == 5:
+                    sender.send_signal(signal.SIGSTOP)
+    finally:
+        sender.kill()
+        sender.wait()
+    assert any(line.startswith(f"{address}?listen=1: no frame for ") for line in lines)
+
+
+@pytest.mark.parametrize(("reconnect", "code"), [("0", 0), ("1", 3)], ids=["an end", "a loss"])
+def test_a_closed_stream_is_an_end_or_a_loss(
+    capsys: pytest.CaptureFixture[str], random_bundle: Path, reconnect: str, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "FIRST_DELAY_SECONDS", 0.1)
+    with stream(20, 20) as address:
+        command = ["watch", address, "--weights", str(random_bundle), "--reconnect", reconnect]
+        assert main(command) == code
+    out, err = capsys.readouterr()
+    assert "dropped; delay" in out
+    assert ("lost after 20 frames and 1 tries to open it again" in err) == bool(code)
+
+
+def test_a_second_watch_records_beside_the_first(
+    parser: Parser, small_video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = [len(list(watch_source(parser, str(small_video), seconds=1, out=tmp_path))) for _ in range(2)]
+    monkeypatch.setattr(watching, "PART_SECONDS", 0.0)  # every frame begins a part
+    counts += [1] * len(list(watch_source(parser, str(small_video), seconds=0.4, out=tmp_path)))
+    numbers = ["", *(f"-{number}" for number in range(2, len(counts) + 1))]
+    assert {path.name for path in tmp_path.iterdir()} == {
+        name for number in numbers for name in (f"frames{number}.jsonl", f"overlay{number}.mp4")
+    }
+    for number, num_frames in zip(numbers, counts, strict=True):
+        assert len((tmp_path / f"frames{number}.jsonl").read_text(encoding="utf-8").splitlines()) == num_frames
+        assert len(list(read_frames(tmp_path / f"overlay{number}.mp4"))) == num_frames
+
+
+def test_an_overlay_that_fails_costs_only_itself(
+    parser: Parser, small_video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def draw_frame(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(watching, "draw_frame", draw_frame)
+    lines = list[str]()
+    moments = list(watch_source(parser, str(small_video), seconds=0.5, out=tmp_path, report=lines.append))
+    assert len((tmp_path / "frames.jsonl").read_text(encoding="utf-8").splitlines()) == len(moments) > 0
+    assert [path.name for path in tmp_path.iterdir()] == ["frames.jsonl"]
+    assert len(lines) == 1
+    assert lines[0].startswith(f"{tmp_path / 'overlay.mp4'}: needs more memory")

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from actparse.app.outputs import write_outputs
+from actparse.app.outputs import write_drawings, write_parse
 from actparse.cli import main
 from actparse.core.errors import DataError
 from actparse.core.structures import VideoParse
@@ -138,7 +138,8 @@ def test_a_video_that_lies_where_the_copy_would_is_left_alone(parses: Path, tmp_
     shutil.copy(parses.parent / "videos" / "two people.mp4", source)
     content = source.read_bytes()
     parse = example_parse(path=str(source))
-    write_outputs(parse, source, source.parent, overlay=False)
+    write_parse(parse, source, source.parent)
+    assert write_drawings(parse, source, source.parent, overlay=False) == ()
     assert source.read_bytes() == content
     assert data_of(source.with_name("report.html"))["video"]["source"] == "video.mp4"
     remove_report(source.parent, source=source)

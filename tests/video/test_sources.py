@@ -48,3 +48,27 @@ def test_nothing_found_is_an_error(folder: Path, source: str) -> None:
     (folder / ".hidden" / "deeper").mkdir()
     with pytest.raises(VideoError, match="needs at least one video, got none"):
         found(folder, source)
+
+
+def test_a_folder_behind_links_is_read_once(folder: Path) -> None:
+    (folder / "deep" / "up").symlink_to(folder)  # a circle
+    (folder / "again").symlink_to(folder / "deep")
+    elsewhere = folder.parent / f"{folder.name}-elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "f.mp4").touch()
+    (folder / "link").symlink_to(elsewhere)
+    names = sorted(Path(name).name for name in found(folder, ""))
+    assert names == ["a.MOV", "b.mp4", "c.mkv", "f.mp4"]
+
+
+@pytest.mark.parametrize("source", ["https://a.example/v.mp4", "RTSP://camera", "-"])
+def test_what_is_no_file_says_what_to_do(source: str) -> None:
+    with pytest.raises(VideoError, match=r"needs a file.*actparse watch"):
+        find_videos([source])
+
+
+def test_a_folder_of_pictures_says_what_to_do(tmp_path: Path) -> None:
+    for number in range(3):
+        (tmp_path / f"{number}.png").touch()
+    with pytest.raises(VideoError, match=r"got 3 pictures; if they are the frames of a video, give --frame-rate"):
+        find_videos([tmp_path])

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from actparse.core.errors import ActparseError, ConfigError, DataError, named
+from actparse.core.errors import ConfigError, DataError, failure_line
+from actparse.core.files import printable
 from actparse.data.parses import PARSE_FILE, find_parses, load_parse
 from actparse.export.formats import FORMATS, ExportConfig, default_file, export_parse
 
@@ -33,7 +34,7 @@ def convert(
         config: None uses the defaults.
 
     Raises:
-        ConfigError: the format is unknown, or one video is given for several parses.
+        ConfigError: the format is unknown, one video is given for several parses, or `out` is one of the parses.
         DataError: `source` has no parse, or one video twice.
     """
     if to not in FORMATS:
@@ -45,6 +46,9 @@ def convert(
     targets = {
         name: _target_path(path, name, default_file(to, config), out, len(parses)) for name, path in parses.items()
     }
+    for target in targets.values():
+        if target.exists() and any(target.samefile(path) for path in parses.values()):
+            raise ConfigError(f"out must not be a parse that is converted, got {target}")
     return (_convert_parse(name, path, to, targets[name], config) for name, path in parses.items())
 
 
@@ -75,5 +79,5 @@ def _target_path(parse: Path, name: str, file: str, out: Path | None, num_parses
 def _convert_parse(name: str, parse: Path, to: str, target: Path, config: ExportConfig) -> ConversionOutcome:
     try:
         return ConversionOutcome(name, tuple(export_parse(load_parse(parse), to, target, config)))
-    except ActparseError as error:
-        return ConversionOutcome(name, error=named(parse, error))
+    except Exception as error:  # of whatever kind: the others are still converted
+        return ConversionOutcome(name, error=printable(failure_line(parse, error)))

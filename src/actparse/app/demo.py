@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from actparse.app.outputs import OVERLAY_FILE, write_outputs
+from actparse.app.outputs import OVERLAY_FILE, write_drawings, write_parse
+from actparse.core.errors import OutputError
 from actparse.core.structures import VideoParse
 from actparse.data.submission import load_truth, parses_to_predictions
 from actparse.metrics import TpsScore, tps_score
@@ -43,7 +44,10 @@ def run_demo(out: Path, *, weights: str | Path = "tiny", device: str | None = No
     plan = plan_videos(DEMO_PLAN)[0]
     video = root / f"{plan.split}_videos" / plan.action / f"{plan.name}.mp4"
     parse, folder = parser.parse(video), out / video.stem
-    write_outputs(parse, video, folder, page=False)  # the page written below also marks mistakes
+    write_parse(parse, video, folder)
+    warnings = write_drawings(parse, video, folder, page=False)  # the page written below also marks mistakes
+    if warnings:
+        raise OutputError(warnings[0])
     truth = load_truth(root / f"{plan.split}_truth")
     score = tps_score(truth, parses_to_predictions({plan.name: parse}))
     report = write_report(parse, folder, source=video, mistakes=find_mistakes(parse, plan.name, truth))

@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-from actparse.core.files import write_text
+from actparse.core.errors import failure_line
+from actparse.core.files import printable, write_text
 from actparse.core.structures import VideoParse
 from actparse.data.parses import PARSE_FILE
 from actparse.export.table_files import write_csv
 from actparse.export.tables import segments_table
 from actparse.report.overlay import write_overlay
-from actparse.report.page import PAGE_FILE, remove_report, write_report
+from actparse.report.page import PAGE_FILE, VIDEO_FILE, remove_report, write_report
 from actparse.stages.timing import StageTimer
 from actparse.video.decode import TimeRange
 
 OVERLAY_FILE = "overlay.mp4"
 SEGMENTS_FILE = "segments.csv"
+OUTPUT_FILES = (PARSE_FILE, SEGMENTS_FILE, OVERLAY_FILE, PAGE_FILE, VIDEO_FILE)
 
 
-def write_outputs(
+def write_parse(parse: VideoParse, video: Path, folder: Path) -> None:
+    """Write parse.json; the files of an earlier parse in the folder are removed first.
+
+    Args:
+        parse: the parse of this video.
+        video: the source, which is preserved if it is one of those files.
+        folder: for the file; created if it is missing.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    remove_report(folder, source=video)
+    for name in (OVERLAY_FILE, SEGMENTS_FILE):
+        (folder / name).unlink(missing_ok=True)
+    write_text(folder / PARSE_FILE, parse.to_json())
+
+
+def write_drawings(
     parse: VideoParse,
     video: Path,
     folder: Path,
@@ -27,45 +47,47 @@ def write_outputs(
     frame_rate: float | None = None,
     overlay: bool = True,
     page: bool = True,
-    only_missing: bool = False,
     timer: StageTimer | None = None,
-) -> None:
-    """Write overlay.mp4, report.html with the video that it plays, segments.csv, and parse.json, in that order.
+) -> tuple[str, ...]:
+    """Write the missing files among segments.csv, overlay.mp4 and report.html with the video that it plays.
 
-    If parse.json exists, the other files are complete. Files of an earlier parse in the folder are replaced or removed.
+    A file that cannot be written costs a warning and does not stop the others: the parse itself is complete without it.
 
     Args:
         parse: the parse of this video in this time range.
         video: the source.
-        folder: for the files; created if it is missing.
+        folder: the folder of its parse.json.
         time_range: (start, end) in seconds of the parse.
         frame_rate: frames a second of an image sequence.
         overlay: whether to write the overlay video.
         page: whether to write a report page.
-        only_missing: keep existing files.
         timer: receives the seconds of "overlay", "page" and "files".
 
-    Raises:
-        VideoError: the source cannot be read.
-        OutputError: the folder cannot be written.
+    Returns:
+        One line for each file that could not be written.
     """
-
-    def is_wanted(name: str) -> bool:
-        return not (only_missing and (folder / name).is_file())
-
+    drawings: dict[str, tuple[str, Callable[[], object]]] = {  # file -> stage of the timer, function that writes it
+        SEGMENTS_FILE: ("files", lambda: write_csv(segments_table(parse), folder / SEGMENTS_FILE)),
+    }
+    if overlay:
+        path = folder / OVERLAY_FILE
+        drawings[OVERLAY_FILE] = (
+            "overlay",
+            lambda: write_overlay(parse, video, path, time_range=time_range, frame_rate=frame_rate),
+        )
+    if page:
+        drawings[PAGE_FILE] = ("page", lambda: write_report(parse, folder, source=video, frame_rate=frame_rate))
     timer = timer or StageTimer()
-    if overlay and is_wanted(OVERLAY_FILE):
-        with timer("overlay"):
-            write_overlay(parse, video, folder / OVERLAY_FILE, time_range=time_range, frame_rate=frame_rate)
-    elif not overlay and not only_missing:
-        (folder / OVERLAY_FILE).unlink(missing_ok=True)
-    if page and is_wanted(PAGE_FILE):
-        with timer("page"):
-            write_report(parse, folder, source=video, frame_rate=frame_rate)
-    elif not page and not only_missing:
-        remove_report(folder, source=video)
-    with timer("files"):
-        if is_wanted(SEGMENTS_FILE):
-            write_csv(segments_table(parse), folder / SEGMENTS_FILE)
-        if is_wanted(PARSE_FILE):
-            write_text(folder / PARSE_FILE, parse.to_json())
+    warnings = []
+    for name, (stage, draw) in drawings.items():
+        if (folder / name).is_file():
+            continue
+        try:
+            with timer(stage):
+                draw()
+        except Exception as error:
+            if name == PAGE_FILE:
+                remove_report(folder, source=video)  # its video may be complete, but nothing plays it
+            line = failure_line(folder / name, error)
+            warnings.append(printable(f"{line}; {PARSE_FILE} is complete without {name}"))
+    return tuple(warnings)

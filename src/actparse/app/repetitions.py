@@ -9,8 +9,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from actparse.app.batch import VideoOutcome, parse_videos
+from actparse.app.batch import parse_videos
 from actparse.app.conversion import find_sources
+from actparse.app.jobs import JobOptions, VideoOutcome
 from actparse.core.errors import DataError
 from actparse.core.files import written_beside
 from actparse.core.structures import VideoParse
@@ -54,7 +55,7 @@ def parse_densely(
     rate = info.num_frames / info.duration_seconds if info.duration_seconds > 0 else SAMPLES_PER_SECOND
     config = replace(ParserConfig.of(weights), stride=max(1, round(rate / SAMPLES_PER_SECOND)))
     parser = Parser.load(weights, device=device, config=config)
-    return parse_videos(parser, [video], out, overlay=False, progress=progress)[0]
+    return parse_videos(parser, [video], JobOptions(out=out, overlay=False), progress=progress)[0]
 
 
 def write_repetitions(

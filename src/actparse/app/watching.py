@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from actparse.app.outputs import OVERLAY_FILE
-from actparse.core.errors import ConfigError, OutputError
+from actparse.core.errors import ConfigError, OutputError, failure_line
 from actparse.core.structures import FrameParse, Verdict, verdict_text
 from actparse.parser import Parser
 from actparse.report.overlay import MIN_PERSON_SCORE, QUALITY, draw_frame, enlargement, picture_size
@@ -26,6 +27,7 @@ from actparse.video.encode import VideoWriter
 from actparse.video.live import LiveReader
 
 FRAMES_FILE = "frames.jsonl"
+PART_SECONDS = 3600.0  # length of a part; a process that is killed loses at most the overlay of one
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,8 @@ def watch_source(
     seconds: float | None = None,
     out: Path | None = None,
     memory_seconds: float = 10.0,
+    reconnects: int = 0,
+    report: Callable[[str], None] | None = None,
 ) -> Generator[Moment, None, None]:
     """Parse a live source, each time the newest among every `parser.config.stride`-th frame.
 
@@ -108,21 +112,25 @@ def watch_source(
         parser: as for `watch_frames`.
         source: as for `LiveReader`.
         seconds: stop after this time of the source; None continues to its end.
-        out: a folder for frames.jsonl, which grows line by line, and overlay.mp4, which is complete at the end.
+        out: a folder for frames.jsonl, which grows line by line, and overlay.mp4, which is complete at the end. If they
+            exist, and after every hour, new ones are begun: frames-2.jsonl and overlay-2.mp4.
         memory_seconds: as for `watch_frames`.
+        reconnects: as for `LiveReader`.
+        report: called with lines on the state of the source, as by `LiveReader`, and on an overlay that fails.
 
     Raises:
         ConfigError: as `watch_frames`, or `seconds` is not above 0.
-        VideoError: the source cannot be opened, or fails later.
+        VideoError: the source cannot be opened, or shows nothing.
+        SourceLostError: it fails later.
         OutputError: `out` cannot be written.
     """
     if seconds is not None and not seconds > 0:
         raise ConfigError(f"seconds must be greater than 0, got {seconds}")
     with ExitStack() as stack:
-        reader = LiveReader(source, stride=parser.config.stride)
+        reader = LiveReader(source, stride=parser.config.stride, reconnects=reconnects, report=report)
         _warm_up(parser, reader.size)
         stack.enter_context(reader)
-        record = None if out is None else stack.enter_context(_Record(out))
+        record = None if out is None else stack.enter_context(_Record(out, report or (lambda _: None)))
         arrivals: list[tuple[DecodedFrame, float]] = []  # the frame that is being parsed
 
         def frames() -> Iterator[DecodedFrame]:
@@ -150,39 +158,81 @@ def _warm_up(parser: Parser, size: tuple[int, int]) -> None:
 
 
 class _Record:
-    """Writes the output files of a watched source to a folder."""
+    """Writes the output files of a watched source to a folder, in parts; it never replaces a file."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._stack = ExitStack()
+    def __init__(self, folder: Path, report: Callable[[str], None]) -> None:
+        self._folder, self._report = folder, report
         self._writer: VideoWriter | None = None
-        self._start = 0.0
+        self._overlay: Path | None = None  # of this part; None after a failure
+        self._start: float | None = None  # time of the part's first frame, seconds
         self._sides: dict[int, int] = {}  # by track: the side of its label
 
     def add(self, frame: DecodedFrame, moment: Moment) -> None:
-        """Write a line of frames.jsonl and a frame of the overlay video."""
-        parse = moment.watched.parse
-        self._lines.write(json.dumps(moment.to_dict(), ensure_ascii=False, allow_nan=False) + "\n")
-        self._lines.flush()
+        """Write a line of frames.jsonl and a frame of the overlay video.
+
+        Raises:
+            OutputError: the line cannot be written.
+        """
+        if self._start is not None and frame.time_seconds - self._start >= PART_SECONDS:
+            self._end_part()
+            self._begin_part()
+        self._start = frame.time_seconds if self._start is None else self._start
+        try:
+            self._lines.write(json.dumps(moment.to_dict(), ensure_ascii=False, allow_nan=False) + "\n")
+            self._lines.flush()
+        except OSError as error:
+            raise OutputError(f"{self._lines.name}: cannot be written: {error.strerror}") from None
+        if self._overlay is not None:
+            try:
+                self._draw(frame, moment.watched, self._overlay)
+            except Exception as error:
+                self._report(
+                    f"{failure_line(self._overlay, error)}; the lines of {self._lines.name} continue without it"
+                )
+                self._overlay = self._writer = None
+
+    def _draw(self, frame: DecodedFrame, watched: WatchedFrame, path: Path) -> None:
         size = (frame.image.shape[0], frame.image.shape[1])
         factor = enlargement(size)
         if self._writer is None:
-            self._start = frame.time_seconds
-            path = self._folder / OVERLAY_FILE
-            writer = VideoWriter(path, size=picture_size(size, factor), quality=QUALITY, fast=True)
-            self._writer = self._stack.enter_context(writer)
-        persons = TrackLines([parse], min_score=MIN_PERSON_SCORE).at(parse.time_seconds)
-        title = moment.watched.verdict_text
-        picture = draw_frame(frame.image, persons, title, parse.time_seconds, factor=factor, sides=self._sides)
-        self._writer.write(picture, frame.time_seconds - self._start)
+            self._writer = VideoWriter(path, size=picture_size(size, factor), quality=QUALITY, fast=True)
+        time_seconds = watched.parse.time_seconds
+        persons = TrackLines([watched.parse], min_score=MIN_PERSON_SCORE).at(time_seconds)
+        picture = draw_frame(frame.image, persons, watched.verdict_text, time_seconds, factor=factor, sides=self._sides)
+        self._writer.write(picture, frame.time_seconds - (self._start or 0.0))
+
+    def _begin_part(self) -> None:
+        """Open the files of the first number that no earlier or parallel run has used."""
+        for number in count(1):
+            frames, overlay = (
+                self._folder / (name if number == 1 else name.replace(".", f"-{number}."))
+                for name in (FRAMES_FILE, OVERLAY_FILE)
+            )
+            try:
+                if not overlay.exists():
+                    self._lines, self._overlay, self._start = frames.open("x", encoding="utf-8"), overlay, None
+                    return
+            except FileExistsError:
+                pass
+
+    def _end_part(self) -> None:
+        self._lines.close()
+        if self._start is None:
+            Path(self._lines.name).unlink(missing_ok=True)  # nothing was watched
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            try:
+                writer.close()
+            except OutputError as error:
+                self._report(str(error))
 
     def __enter__(self) -> _Record:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._lines = self._stack.enter_context((self._folder / FRAMES_FILE).open("w", encoding="utf-8"))
+            self._begin_part()
         except OSError as error:
             raise OutputError(f"{self._folder}: cannot be written: {error.strerror}") from None
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stack.close()  # also after an interrupt, so that the frames so far are saved
+        self._end_part()  # also after an interrupt, so that the frames so far are saved

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,8 +71,9 @@ def add_config_options(command: argparse.ArgumentParser) -> None:
 
 
 def print_json(document: Any) -> None:
-    """Print the JSON document of a command, indented."""
-    print(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+    """Print the JSON document of a command, indented; a terminal that is not UTF-8 gets escapes."""
+    is_utf8 = sys.stdout.encoding is not None and sys.stdout.encoding.lower().replace("-", "") == "utf8"
+    print(json.dumps(document, indent=2, ensure_ascii=not is_utf8, allow_nan=False))
 
 
 def write_or_print(text: str, target: Path | None) -> bool:

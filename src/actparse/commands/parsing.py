@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,15 +21,17 @@ from actparse.commands.options import (
     print_json,
 )
 from actparse.core.errors import ConfigError
+from actparse.core.files import printable
 
 if TYPE_CHECKING:
-    from actparse.app.batch import VideoOutcome
+    from actparse.app.jobs import VideoOutcome
 
 PARSE_EPILOG = """\
 examples:
   actparse parse lift.mp4 --out parses --time 2.5:8
   actparse parse videos "more/**/*.mov" --out parses --json > results.json
   actparse parse --config parse.yaml --stride 10
+  actparse parse videos --jobs 4 --time-limit 600 --log parse.log --summary parse.jsonl
 exit codes: 0 all parsed; 1 some failed; 2 all failed, or a wrong option; 130 interrupted"""
 
 
@@ -44,8 +47,8 @@ def _add_parse(commands: Commands) -> None:
         "parse",
         help="parse videos",
         description="Write OUT/<video's stem>/parse.json, segments.csv, overlay.mp4 and report.html for each video; "
-        "another video of the same stem goes to <stem>-2. A video is not parsed again if its content, the weights and "
-        "the options are unchanged.",
+        "a video of other content and the same stem goes to <stem>-2. A video is not parsed again if its content, the "
+        "weights and the options are unchanged.",
         epilog=PARSE_EPILOG,
     )
     command.add_argument(
@@ -78,6 +81,12 @@ def _add_parse(commands: Commands) -> None:
     command.add_argument("--no-report", action="store_true", help="write no report.html")
     command.add_argument("--force", action="store_true", help="parse again even if nothing has changed")
     command.add_argument("--timings", action="store_true", help="print the seconds of each stage and their sum")
+    command.add_argument("--jobs", type=int, default=1, metavar="N", help="parse N videos at the same time")
+    limit = "end a video that takes longer, retry it once, then let it fail; default: unlimited"
+    command.add_argument("--time-limit", type=float, metavar="SECONDS", help=limit)
+    command.add_argument("--log", type=Path, metavar="FILE", help="add a line for each video, with tracebacks of bugs")
+    summary = "write JSON Lines, one object for each video as soon as it is done"
+    command.add_argument("--summary", type=Path, metavar="FILE", help=summary)
     add_json_option(command, "one JSON document of all results, including failures,")
     add_config_options(command)
     command.set_defaults(run=_parse)
@@ -85,15 +94,20 @@ def _add_parse(commands: Commands) -> None:
 
 def _parse(args: argparse.Namespace) -> int:
     start = time.perf_counter()
-    from actparse.app.batch import parse_videos
+    from actparse.app.batch import find_inputs, parse_videos
+    from actparse.app.jobs import JobOptions
+    from actparse.app.records import BatchRecords
+    from actparse.app.workers import parse_in_processes
     from actparse.core.progress import VideoProgress
-    from actparse.data.parses import PARSE_FILE
     from actparse.parser import Parser, ParserConfig
+    from actparse.stages.timing import StageTimer
     from actparse.video.decode import parse_time_range
-    from actparse.video.sources import find_videos
 
     if not args.videos:
         raise ConfigError("parse: needs at least one VIDEO, got none")
+    uses_workers = args.jobs != 1 or args.time_limit is not None
+    if uses_workers and args.timings:
+        raise ConfigError("timings: needs --jobs 1 without --time-limit, because the stages of several videos overlap")
     time_range = parse_time_range(args.time) if args.time else None
     overrides = {name: getattr(args, name) for name in ("level", "segment_seconds") if getattr(args, name) is not None}
     if args.no_action_prior:
@@ -101,23 +115,38 @@ def _parse(args: argparse.Namespace) -> int:
     if args.tiles:
         overrides["tiles"] = True
     config = replace(ParserConfig.of(args.weights), stride=args.stride, use_tracks=not args.no_tracks, **overrides)
-    videos = find_videos(args.videos, not_beside=PARSE_FILE, frame_rate=args.frame_rate)
-    parser = Parser.load(args.weights, device=args.device, config=config)
-    parser.timer.seconds["load"] = time.perf_counter() - start  # import of the modules and loading of the weights
-    with VideoProgress(len(videos)) as progress:
-        outcomes = parse_videos(
-            parser,
-            videos,
-            args.out,
-            time_range=time_range,
-            frame_rate=args.frame_rate,
-            overlay=not args.no_overlay,
-            page=not args.no_report,
-            force=args.force,
-            progress=progress.start,
-            report=lambda outcome: _print_outcome(outcome, args),
-        )
-    timings = parser.timer.summary(time.perf_counter() - start)
+    options = JobOptions(
+        out=args.out,
+        time_range=time_range,
+        frame_rate=args.frame_rate,
+        overlay=not args.no_overlay,
+        page=not args.no_report,
+        force=args.force,
+    )
+    load = partial(Parser.load, args.weights, device=args.device, config=config)
+    videos, outcomes = find_inputs(args.videos, frame_rate=args.frame_rate)
+    timer = StageTimer()
+    with BatchRecords(videos, log=args.log, summary=args.summary) as records:
+
+        def report(outcome: VideoOutcome) -> None:
+            records.add(outcome)
+            _print_outcome(outcome, args)
+
+        for outcome in outcomes:
+            report(outcome)
+        if videos and uses_workers:
+            outcomes += parse_in_processes(
+                load, videos, options, jobs=args.jobs, time_limit=args.time_limit, report=report
+            )
+        elif videos:
+            parser = load()
+            timer = parser.timer
+            timer.seconds["load"] = time.perf_counter() - start  # import of the modules and loading of the weights
+            with VideoProgress(len(videos)) as progress:
+                outcomes += parse_videos(parser, videos, options, progress=progress.start, report=report)
+    for failure in records.failures.values():
+        print(f"actparse: {failure}", file=sys.stderr)
+    timings = timer.summary(time.perf_counter() - start)
     if args.json:
         results = [outcome.to_dict() for outcome in outcomes]
         print_json({"results": results, **({"timings": timings} if args.timings else {})})
@@ -132,14 +161,14 @@ def _parse(args: argparse.Namespace) -> int:
 def _print_outcome(outcome: VideoOutcome, args: argparse.Namespace) -> None:
     """Print one line after each video; errors and warnings go to standard error."""
     if outcome.error is not None:
-        print(f"actparse: {outcome.error}", file=sys.stderr, flush=True)
+        print(f"actparse: {printable(outcome.error)}", file=sys.stderr, flush=True)
         return
     if not args.quiet:
         for warning in outcome.warnings:
-            print(f"actparse: warning: {warning}", file=sys.stderr, flush=True)
+            print(f"actparse: warning: {printable(warning)}", file=sys.stderr, flush=True)
     if not args.json:
         again = " (parsed before; --force parses again)" if outcome.was_there else ""
-        print(f"{outcome.video}: {outcome.verdict_text} -> {outcome.folder}{again}", flush=True)
+        print(printable(f"{outcome.video}: {outcome.verdict_text} -> {outcome.folder}{again}"), flush=True)
 
 
 def _print_table(outcomes: Sequence[VideoOutcome]) -> None:
@@ -156,8 +185,8 @@ def _print_table(outcomes: Sequence[VideoOutcome]) -> None:
 
 def _row(outcome: VideoOutcome) -> tuple[str, str, str, str]:
     if outcome.error is not None:
-        return str(outcome.video), "failed", "", f"{outcome.seconds:.1f}"
-    return str(outcome.video), outcome.verdict_text, str(outcome.num_persons), f"{outcome.seconds:.1f}"
+        return printable(outcome.video), "failed", "", f"{outcome.seconds:.1f}"
+    return printable(outcome.video), outcome.verdict_text, str(outcome.num_persons), f"{outcome.seconds:.1f}"
 
 
 def _add_demo(commands: Commands) -> None:

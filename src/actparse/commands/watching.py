@@ -16,13 +16,15 @@ from actparse.commands.options import Commands, add_model_options
 if TYPE_CHECKING:
     from actparse.app.watching import Moment
 
+EXIT_LOST = 3
 LINE_SECONDS = 1.0  # time between two lines
 EPILOG = """\
 examples:
   actparse watch 0                                    # the first camera; Ctrl-C ends
   actparse watch rtsp://camera.local/stream --json
   actparse watch udp://127.0.0.1:5000 --seconds 60 --out watched
-  some-program | actparse watch -"""
+  some-program | actparse watch -
+exit codes: 0 ended by Ctrl-C, by --seconds, or with its file; 2 wrong source or option; 3 the source was lost"""
 
 
 def add_commands(commands: Commands) -> None:
@@ -46,33 +48,54 @@ def add_commands(commands: Commands) -> None:
     command.add_argument(
         "--seconds", type=float, metavar="S", help="stop after S seconds; default: when the source ends"
     )
-    command.add_argument("--out", type=Path, metavar="DIR", help="write frames.jsonl and overlay.mp4")
+    command.add_argument(
+        "--reconnect", type=int, default=5, metavar="N", help="tries to open a lost camera or stream again; 0: none"
+    )
+    out = "write frames.jsonl and overlay.mp4, or frames-2.jsonl and so on beside earlier ones"
+    command.add_argument("--out", type=Path, metavar="DIR", help=out)
     command.add_argument("--json", action="store_true", help="print one line of JSON for each parsed frame")
     command.set_defaults(run=_watch)
 
 
 def _watch(args: argparse.Namespace) -> int:
     from actparse.app.watching import watch_source
+    from actparse.core.files import printable
     from actparse.parser import Parser, ParserConfig
+    from actparse.video.live import SourceLostError
+
+    def report(line: str) -> None:
+        if not args.quiet:
+            print(f"actparse: {printable(line)}", file=sys.stderr, flush=True)
 
     config = replace(ParserConfig.of(args.weights), stride=args.stride)
     parser = Parser.load(args.weights, device=args.device, config=config)
-    moments = watch_source(parser, args.source, seconds=args.seconds, out=args.out, memory_seconds=args.memory)
-    tally = _Tally()
+    moments = watch_source(
+        parser,
+        args.source,
+        seconds=args.seconds,
+        out=args.out,
+        memory_seconds=args.memory,
+        reconnects=args.reconnect,
+        report=report,
+    )
+    tally, code = _Tally(), 0
     try:
         for moment in moments:
             tally.add(moment)
             if args.json:
-                print(json.dumps(moment.to_dict(), ensure_ascii=False, allow_nan=False), flush=True)
+                print(json.dumps(moment.to_dict(), allow_nan=False), flush=True)
             elif tally.is_time_for_a_line:
                 print(tally.line(), flush=True)
     except KeyboardInterrupt:
         pass  # the normal way to stop a camera
+    except SourceLostError as error:
+        print(f"actparse: {printable(error)}", file=sys.stderr)
+        code = EXIT_LOST
     finally:
         moments.close()
     if not args.quiet:
         print(tally.summary(args.source), file=sys.stderr if args.json else sys.stdout)
-    return 0
+    return code
 
 
 class _Tally:

@@ -44,6 +44,18 @@ def named(where: object, error: ActparseError) -> str:
     return line if line.startswith(str(where)) else f"{where}: {line}"
 
 
+def failure_line(where: object, error: Exception) -> str:
+    """Return one line on any error, beginning with the file or folder that it is about."""
+    if isinstance(error, ActparseError):
+        return named(where, error)
+    if isinstance(error, OSError):
+        return f"{error.filename or where}: {error.strerror or error}"
+    if isinstance(error, MemoryError):
+        return f"{where}: needs more memory than this machine has free"
+    reason = next(iter(str(error).strip().splitlines()), "")
+    return f"{where}: failed unexpectedly: {type(error).__name__}{': ' if reason else ''}{reason}"
+
+
 class Shaped(Protocol):
     """An array or a tensor."""
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from actparse.core.files import printable
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -114,21 +116,21 @@ class VideoProgress:
 
     def __init__(self, num_videos: int) -> None:
         self._num_videos = num_videos
-        self._index = 0
+        self._indices: dict[Path, int] = {}  # from 1, in the order of the first starts
         self._bars = _bars() if _shows_bars() else None
         self._all: _Bar | None = None
         self._one: _Bar | None = None
 
     def start(self, video: Path) -> Update:
-        """Begin the next video; return the function that takes (frames read, frames expected)."""
-        self._index += 1
+        """Begin a video, or begin it again; return the function that takes (frames read, frames expected)."""
+        index = self._indices.setdefault(video, len(self._indices) + 1)
         if self._bars is None:
-            return Lines(f"[{self._index}/{self._num_videos}] {video.name}", "frames").update
+            return Lines(f"[{index}/{self._num_videos}] {printable(video.name)}", "frames").update
         if self._all is not None:
-            self._all.update(self._index - 1, self._num_videos)
+            self._all.update(len(self._indices) - 1, self._num_videos)
         if self._one is not None:
             self._one.remove()
-        self._one = _Bar(self._bars, video.name, "frames")
+        self._one = _Bar(self._bars, printable(video.name), "frames")
         return self._one.update
 
     def __enter__(self) -> VideoProgress:

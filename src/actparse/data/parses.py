@@ -8,6 +8,7 @@ from actparse.core.errors import DataError
 from actparse.core.structures import VideoParse
 
 PARSE_FILE = "parse.json"
+CONTENT = "video_sha256"  # key in a parse's `model`, next to the weights' hashes and the configuration
 
 
 def find_parses(folder: Path) -> dict[str, Path]:

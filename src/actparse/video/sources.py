@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import mimetypes
 import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ VIDEO_SUFFIXES = (  # files with these suffixes are treated as videos, even if t
     *(".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".vob", ".webm", ".wmv"),
 )
 MAYBE_SUFFIXES = (".ts", ".webp")  # transport streams, but also TypeScript; animations, but also still pictures
+PICTURE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 STILLS = ("image2", "_pipe")  # suffixes of FFmpeg's format names for single pictures
 
 
@@ -25,9 +27,8 @@ def find_videos(
     """List the videos of all sources, each once, in the order of `sources`; folders and patterns sorted by name.
 
     A file path is returned unchecked, even if it does not exist: reading it reports the error. So is a folder or a
-    pattern without a video, if another source has one. In folders and among the
-    matches of a pattern, videos are recognised by their suffix or, if it is unknown, by their content; hidden files are
-    skipped.
+    pattern without a video, if another source has one. In folders and among the matches of a pattern, videos are
+    recognised by their suffix or, if it is unknown, by their content; hidden files are skipped.
 
     Args:
         sources: paths of files or folders, or patterns ("**" goes through folders).
@@ -35,7 +36,7 @@ def find_videos(
         not_beside: the name of a file; folders with such a file are skipped, because they hold results of this program.
 
     Raises:
-        VideoError: no source has a video, and one is a folder or a pattern.
+        VideoError: no source has a video, and one is a folder or a pattern; or a source is an address or "-".
     """
     videos: dict[Path, Path] = {}
     empty = None
@@ -52,26 +53,43 @@ def find_videos(
 
 def _videos_of(source: str, not_beside: str | None, with_sequences: bool) -> list[Path]:
     path = Path(source)
-    is_pattern = not os.path.lexists(path) and glob.has_magic(source)
+    exists = os.path.lexists(path)
+    if not exists and (source == "-" or re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*://", source)):
+        raise VideoError(f"{source}: needs a file; download it first, or watch it as it comes: actparse watch {source}")
+    is_pattern = not exists and glob.has_magic(source)
     if not is_pattern and not path.is_dir():
         return [path]
     starts = map(Path, sorted(glob.glob(source, recursive=True))) if is_pattern else [path]  # noqa: PTH207 (absolute)
     files = dict.fromkeys(file for start in starts for file in _files(start, with_sequences))
-    return [file for file in files if not (not_beside and (file.parent / not_beside).exists()) and _is_video(file)]
+    videos = [file for file in files if not (not_beside and (file.parent / not_beside).exists()) and _is_video(file)]
+    num_pictures = sum(file.suffix.lower() in PICTURE_SUFFIXES for file in files)
+    if not videos and num_pictures:
+        raise VideoError(
+            f"{source}: needs at least one video, got {num_pictures} pictures; "
+            "if they are the frames of a video, give --frame-rate"
+        )
+    return videos
 
 
 def _files(start: Path, with_sequences: bool) -> Iterator[Path]:
     """Yield a file, or all files in a folder and its subfolders that are not hidden, sorted by name.
 
-    With sequences, a folder of images is yielded too.
+    With sequences, a folder of images is yielded too. A folder behind symbolic links is read once.
     """
     if not start.is_dir():
         yield start
         return
-    for folder, folders, names in os.walk(start):
+    visited = {os.path.realpath(start)}
+    for folder, folders, names in os.walk(start, followlinks=True):
         if with_sequences and sequence_files(Path(folder)):
             yield Path(folder)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        paths = [Path(folder, name) for name in folders if not name.startswith(".")]
+        folders[:] = []
+        for path in sorted(paths, key=lambda path: (path.is_symlink(), path.name)):  # by its real name, if it has one
+            if os.path.realpath(path) not in visited:
+                visited.add(os.path.realpath(path))
+                folders.append(path.name)
+        folders.sort()
         yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
 
 

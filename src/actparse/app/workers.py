@@ -1,0 +1,285 @@
+"""Parsing of several videos in worker processes: a video that hangs or kills its process fails alone."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import torch
+
+from actparse.app.batch import BUSY_SECONDS
+from actparse.app.folders import FolderBusyError, discard_unfinished, folder_name
+from actparse.app.jobs import JobOptions, VideoOutcome, run_job
+from actparse.core.errors import ActparseError, ConfigError, DataError, failure_line
+from actparse.core.files import printable
+from actparse.core.pools import end_with_parent
+from actparse.core.signals import end_on_signals
+from actparse.parser import Parser
+
+TRIES = 2  # of a video that exceeds the time limit or kills its process
+MAX_FAILED_STARTS = 3  # processes in a row that end while they load the weights; more would not help
+END_SECONDS = 5.0  # that an interrupted worker gets to remove its unfinished files
+POLL_SECONDS = 1.0  # longest wait for a message
+
+# What a worker sends, with its content: it waits for a video; it cannot load the weights; the folder of its video; the
+# outcome so far, when the parse is saved; the final outcome; another process works on the video.
+Kind = Literal["ready", "unfit", "folder", "saved", "done", "busy"]
+Message = tuple[Kind, Path | VideoOutcome | ActparseError | None]
+
+
+def parse_in_processes(
+    load: Callable[[], Parser],
+    videos: Sequence[Path],
+    options: JobOptions,
+    *,
+    jobs: int = 1,
+    time_limit: float | None = None,
+    report: Callable[[VideoOutcome], None] | None = None,
+) -> list[VideoOutcome]:
+    """Parse several videos in worker processes, each of which loads the weights once.
+
+    A video that exceeds the time limit, or whose process ends, is tried once more after the others, and then fails.
+
+    Args:
+        load: returns the parser; it is pickled and called in each process.
+        videos: as for `batch.parse_videos`.
+        options: what to write, and where.
+        jobs: number of processes; each gets an equal share of the threads.
+        time_limit: seconds for one try of one video, with its drawings; None is unlimited.
+        report: called with each outcome.
+
+    Returns:
+        The outcomes in the order of `videos`.
+
+    Raises:
+        ConfigError: `jobs` or `time_limit` is out of its range.
+        ActparseError: the weights cannot be loaded.
+    """
+    if jobs < 1:
+        raise ConfigError(f"jobs must be at least 1, got {jobs}")
+    if time_limit is not None and not time_limit > 0:
+        raise ConfigError(f"time_limit must be greater than 0 seconds, got {time_limit}")
+    pool = _Pool(load, videos, options, min(jobs, max(1, len(videos))), time_limit, report or (lambda _: None))
+    try:
+        return pool.run()
+    finally:
+        pool.end()
+
+
+@dataclass
+class _Task:
+    """A video of the batch."""
+
+    index: int
+    video: Path
+    tries: int = 0
+    start: float = 0.0  # of the last try, `time.monotonic()`
+    seconds: float = 0.0  # of the tries that failed
+    not_before: float = 0.0  # `time.monotonic()`
+    folder: Path | None = None
+    saved: VideoOutcome | None = None  # set when the parse is on the disk
+
+    @property
+    def name(self) -> str:
+        """The name for which videos compete; only one of them runs at a time, so that the first gets the stem."""
+        return folder_name(self.video).casefold()
+
+
+class _Worker:
+    """A process that parses one video after the other."""
+
+    def __init__(self, load: Callable[[], Parser], options: JobOptions, share: int) -> None:
+        context = get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=_serve, args=(theirs, load, options, share), daemon=True)
+        self.process.start()
+        theirs.close()  # only the worker holds it, so that its end ends the connection
+        self.is_ready = False
+        self.task: _Task | None = None
+
+    def end(self, seconds: float = 0.0) -> None:
+        """End the process, after it had some seconds to end by itself."""
+        self.process.join(seconds)
+        self.process.kill()
+        self.process.join()
+        self.connection.close()
+
+
+def _serve(connection: Connection, load: Callable[[], Parser], options: JobOptions, share: int) -> None:
+    """Parse the videos that come over the connection, until it is closed; `share`: one of this many processes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the parent ends this one
+    end_on_signals()
+    end_with_parent()
+
+    def notify(item: Path | VideoOutcome) -> None:
+        connection.send(("folder" if isinstance(item, Path) else "saved", item))
+
+    try:
+        parser = load()
+    except Exception as error:
+        is_expected = isinstance(error, ActparseError)
+        connection.send(("unfit", error if is_expected else DataError(failure_line("loading of the weights", error))))
+        return
+    threads = max(1, torch.get_num_threads() // share)
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(threads)
+    connection.send(("ready", None))
+    while True:
+        try:
+            video: Path = connection.recv()
+        except EOFError:
+            return
+        try:
+            connection.send(("done", run_job(parser, video, options, notify=notify)))
+        except FolderBusyError:
+            connection.send(("busy", None))
+
+
+class _Pool:
+    """The worker processes of one batch, and the videos that wait for them."""
+
+    def __init__(
+        self,
+        load: Callable[[], Parser],
+        videos: Sequence[Path],
+        options: JobOptions,
+        size: int,
+        time_limit: float | None,
+        report: Callable[[VideoOutcome], None],
+    ) -> None:
+        self._load, self._options, self._size, self._time_limit = load, options, size, time_limit
+        self._report = report
+        self._waiting = [_Task(index, video) for index, video in enumerate(videos)]
+        self._workers: list[_Worker] = []
+        self._outcomes: dict[int, VideoOutcome] = {}
+        self._was_ready = False  # whether any process has loaded the weights
+        self._failed_starts = 0
+        self._num_videos = len(videos)
+
+    def run(self) -> list[VideoOutcome]:
+        """Parse all videos; see `parse_in_processes`."""
+        while len(self._outcomes) < self._num_videos:
+            running = sum(worker.task is not None for worker in self._workers)
+            while len(self._workers) < min(self._size, running + len(self._waiting)):
+                self._workers.append(_Worker(self._load, self._options, self._size))
+            for worker in self._workers:
+                if worker.is_ready and worker.task is None:
+                    self._assign(worker)
+            answered = wait([worker.connection for worker in self._workers], self._patience())
+            for worker in [worker for worker in self._workers if worker.connection in answered]:
+                self._receive(worker)
+            self._end_overdue()
+        return [self._outcomes[index] for index in range(self._num_videos)]
+
+    def end(self) -> None:
+        """End all processes; those with a video remove its unfinished files first."""
+        busy = [worker for worker in self._workers if worker.task is not None]
+        for worker in busy:
+            worker.process.terminate()
+        for worker in self._workers:
+            worker.end(END_SECONDS if worker in busy else 0.0)
+            if worker.task is not None and worker.task.folder is not None:
+                discard_unfinished(worker.task.folder)
+
+    def _assign(self, worker: _Worker) -> None:
+        names = {other.task.name for other in self._workers if other.task is not None}
+        moment = time.monotonic()
+        for task in self._waiting:
+            if task.name not in names and task.not_before <= moment:
+                self._waiting.remove(task)
+                task.tries, task.start = task.tries + 1, moment
+                worker.task = task
+                with suppress(OSError):  # if it has ended, its connection reports that next
+                    worker.connection.send(task.video)
+                return
+            names.add(task.name)  # one that waits comes before the later ones of its name
+
+    def _patience(self) -> float:
+        """Return the seconds until a time limit passes or a video is tried again, at most POLL_SECONDS."""
+        moment = time.monotonic()
+        starts = [worker.task.start for worker in self._workers if worker.task is not None]
+        limits = [] if self._time_limit is None else [start + self._time_limit - moment for start in starts]
+        returns = [task.not_before - moment for task in self._waiting if task.not_before > moment]
+        return max(0.0, min([POLL_SECONDS, *limits, *returns]))
+
+    def _receive(self, worker: _Worker) -> None:
+        try:
+            message: Message = worker.connection.recv()
+        except (EOFError, OSError):
+            self._workers.remove(worker)
+            worker.process.join()
+            code = worker.process.exitcode or 0
+            end = f"was killed by signal {-code}; it may have lacked memory" if code < 0 else f"ended with code {code}"
+            self._replace(worker, f"its process {end}")
+            return
+        match message, worker.task:
+            case ("ready", _), _:
+                worker.is_ready = self._was_ready = True
+                self._failed_starts = 0
+            case ("unfit", ActparseError() as error), _:
+                if not self._was_ready:
+                    raise error
+                self._workers.remove(worker)
+                worker.end()
+                self._replace(worker, str(error))
+            case ("folder", Path() as folder), _Task() as task:
+                task.folder = folder
+            case ("saved", VideoOutcome() as outcome), _Task() as task:
+                task.saved = task.saved or outcome
+            case ("busy", _), _Task() as task:
+                worker.task = None
+                task.tries -= 1
+                task.not_before = time.monotonic() + BUSY_SECONDS
+                self._waiting.append(task)
+            case ("done", VideoOutcome() as outcome), _Task() as task:
+                worker.task = None
+                self._finish(task, outcome)
+
+    def _end_overdue(self) -> None:
+        for worker in list(self._workers):
+            limit, task = self._time_limit, worker.task
+            if limit is None or task is None or worker.connection.poll():
+                continue  # its message may be that it is done
+            if time.monotonic() - task.start >= limit:
+                self._workers.remove(worker)
+                worker.end()
+                self._replace(worker, f"it exceeded the time limit of {limit:g} s")
+
+    def _replace(self, worker: _Worker, reason: str) -> None:
+        """Return the video of a process that has ended to those that wait, or let it fail."""
+        task = worker.task
+        if not worker.is_ready:
+            self._failed_starts += 1
+            self._size = max(1, self._size - 1)  # memory may suffice for fewer
+            if self._failed_starts >= MAX_FAILED_STARTS and not any(other.is_ready for other in self._workers):
+                for lost in self._waiting:
+                    self._finish(lost, VideoOutcome(lost.video, error=printable(f"{lost.video}: not tried: {reason}")))
+                self._waiting = []
+        if task is None:
+            return
+        task.seconds += time.monotonic() - task.start
+        if task.folder is not None:
+            discard_unfinished(task.folder)
+        if task.tries < TRIES:
+            self._waiting.append(task)
+        elif task.saved is not None:
+            warning = printable(f"{task.video}: not all of its files were drawn: {reason}, {task.tries} tries")
+            self._finish(task, replace(task.saved, warnings=(*task.saved.warnings, warning), seconds=0.0))
+        else:
+            error = printable(f"{task.video}: cannot be parsed: {reason}, {task.tries} tries")
+            self._finish(task, VideoOutcome(task.video, error=error))
+
+    def _finish(self, task: _Task, outcome: VideoOutcome) -> None:
+        if task.saved is not None and outcome.was_there:
+            outcome = replace(outcome, was_there=task.saved.was_there)  # parsed in the first try, drawn in the second
+        outcome = replace(outcome, tries=max(1, task.tries), seconds=outcome.seconds + task.seconds)
+        self._outcomes[task.index] = outcome
+        self._report(outcome)
