@@ -12,6 +12,7 @@ import torch
 from actparse import __version__
 from actparse.core.errors import ConfigError
 from actparse.core.structures import FrameParse, VideoParse
+from actparse.data.persons_file import PersonsFile, read_persons_file
 from actparse.metrics.calibration import Calibration
 from actparse.stages.actions.observers import (
     BaselineObserver,
@@ -30,7 +31,7 @@ from actparse.stages.together.explanation import explain
 from actparse.stages.together.integrate import calibrated_scores, find_verdict
 from actparse.stages.together.states import BaselineStates, SharedStates, StateSource, TrackStates
 from actparse.stages.tracking import Tracker, TrackerConfig
-from actparse.video.decode import TimeRange
+from actparse.video.decode import TimeRange, probe
 from actparse.weights.bundle import config_to_dict
 
 __all__ = ["Observed", "Parser", "ParserConfig", "Progress", "TimeRange"]
@@ -78,6 +79,7 @@ class Parser:
         *,
         time_range: TimeRange | None = None,
         frame_rate: float | None = None,
+        persons: str | Path | None = None,
         progress: Progress | None = None,
     ) -> VideoParse:
         """Parse a video at all three levels.
@@ -86,12 +88,16 @@ class Parser:
             video: a file that FFmpeg can read, or an image sequence: a folder, or a name such as img_%04d.png.
             time_range: (start, end) in seconds of presentation time; None on either side means no limit.
             frame_rate: frames a second of an image sequence.
+            persons: a file of persons that replace the detector's (COCO, parse.json, CSV), see `data.persons_file`.
             progress: called with the number of frames read so far and the number expected.
 
         Raises:
             VideoError: the file cannot be read as a video, or has no frame in `time_range`.
+            DataError: the file of persons is not valid, or not of this video.
         """
-        return self.integrate(self.observe(video, time_range=time_range, frame_rate=frame_rate, progress=progress))
+        return self.integrate(
+            self.observe(video, time_range=time_range, frame_rate=frame_rate, persons=persons, progress=progress)
+        )
 
     def observe(
         self,
@@ -99,6 +105,7 @@ class Parser:
         *,
         time_range: TimeRange | None = None,
         frame_rate: float | None = None,
+        persons: str | Path | None = None,
         progress: Progress | None = None,
         stage_1: Sequence[FrameParse] | None = None,
     ) -> Observed:
@@ -108,6 +115,7 @@ class Parser:
             stage_1: results of a parser with the same stage 1 for the same frames; stage 1 is then skipped.
         """
         known = {frame.index: frame for frame in stage_1 or ()}
+        given = None if persons is None else _read_persons(Path(persons), Path(video), frame_rate)
         tracker, observer = Tracker(TrackerConfig()), self._observer()
         reader = read_segments(
             Path(video),
@@ -123,10 +131,10 @@ class Parser:
         segments: list[SegmentScores] = []
         for batch in reader:
             if stage_1 is None:
-                persons = self.people.parse(batch.sampled, tracker)  # stage 1
+                people = self.people.parse(batch.sampled, tracker, given)  # stage 1
             else:
-                persons = [known[frame.index] for frame in batch.sampled]
-            frames += observer.observe(batch.sampled, persons)  # stage 2
+                people = [known[frame.index] for frame in batch.sampled]
+            frames += observer.observe(batch.sampled, people)  # stage 2
             segments += map(observer.score, batch.ended)
             del batch  # its images, before the next ones are decoded
         return Observed(
@@ -136,7 +144,9 @@ class Parser:
             clip_scores=observer.action_scores(reader.clips()),
             track_scores=self.states.track_scores(frames),
             half_track_scores=self.states.half_track_scores(frames) if self.bundle.calibration.consistency else (),
-            warnings=reader.warnings,
+            warnings=reader.warnings
+            if given is None
+            else (*reader.warnings, *given.warnings_for([frame.index for frame in frames])),
         )
 
     def integrate(
@@ -214,3 +224,8 @@ class Parser:
                 f"use_tracks must be True with the weights {name!r}, which have no clip networks, got False"
             )
         return SharedStates(bundle.labels)
+
+
+def _read_persons(path: Path, video: Path, frame_rate: float | None) -> PersonsFile:
+    info = probe(video, frame_rate=frame_rate)
+    return read_persons_file(path, num_frames=info.num_frames, size=(info.height, info.width), video=video.stem)

@@ -51,6 +51,14 @@ class PersonsFile:
         has_tracks = any(persons.track_ids is not None for persons in self.frames.values())
         return _frame_persons((), has_keypoints=has_keypoints, has_tracks=has_tracks)
 
+    def warnings_for(self, indices: Sequence[int]) -> tuple[str, ...]:
+        """Return the warnings of the file, and one if it lacks half of the frames that are parsed."""
+        missing = sum(index not in self.frames for index in indices)
+        if not indices or missing <= len(indices) / 2:
+            return self.warnings
+        text = f"the file of persons has {len(indices) - missing} of the {len(indices)} sampled frames"
+        return (*self.warnings, f"{text}; --stride sets which frames are sampled")
+
 
 def read_persons_file(
     path: Path,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from actparse.core.structures import Detections, FrameParse, PartParse, PersonParse
 from actparse.core.vocabulary import PARTS
+from actparse.data.persons_file import PersonsFile
 from actparse.stages.people.colors import person_colors
 from actparse.stages.people.part_fusion import PartFusion
 from actparse.stages.people.parts import PartDetector
@@ -21,6 +22,7 @@ from actparse.stages.tracking import Tracker
 from actparse.video.decode import DecodedFrame
 
 Floats = NDArray[np.float32]
+Image = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -33,31 +35,49 @@ class PeopleParser:
     min_keypoint_confidence: float  # keypoints below it do not enlarge the person box
     timer: StageTimer
 
-    def parse(self, frames: Sequence[DecodedFrame], tracker: Tracker) -> list[FrameParse]:
+    def parse(
+        self, frames: Sequence[DecodedFrame], tracker: Tracker, given: PersonsFile | None = None
+    ) -> list[FrameParse]:
         """Parse the persons of some frames; their parts have no states yet.
 
         Args:
             frames: of one size, in the order of time, none before the frames that the tracker has seen.
             tracker: numbers the persons.
+            given: boxes, and perhaps keypoints and track ids, that replace those of the networks and of the tracker.
         """
         if not frames:
             return []
         with self.timer("decode"):
             images = [frame.image for frame in frames]
-        with self.timer("persons"):
-            boxes = self.persons.detect(images)
-        with self.timer("poses"):
-            keypoints = self.poses.estimate(images, [persons.boxes for persons in boxes])
-        people = [self.poses.select(*pair) for pair in zip(boxes, keypoints, strict=True)]
+        people = self._detect(images) if given is None else self._take(frames, images, given)
         limit, size = self.min_keypoint_confidence, images[0].shape[:2]
         people = [(grow_persons(persons, poses, min_confidence=limit, size=size), poses) for persons, poses in people]
         with self.timer("parts"):
             parts = self.parts.detect(images, [persons.boxes for persons, _ in people], [poses for _, poses in people])
         with self.timer("identities"):
             return [
-                _frame_parse(frame, persons, poses, *frame_parts, tracker)
+                _frame_parse(frame, persons, poses, *frame_parts, tracker, given)
                 for frame, (persons, poses), frame_parts in zip(frames, people, parts, strict=True)
             ]
+
+    def _detect(self, images: Sequence[Image]) -> list[tuple[Detections, Floats]]:
+        """Return the persons of each image with their keypoints (n, 17, 3)."""
+        with self.timer("persons"):
+            boxes = self.persons.detect(images)
+        with self.timer("poses"):
+            keypoints = self.poses.estimate(images, [persons.boxes for persons in boxes])
+        return [self.poses.select(*pair) for pair in zip(boxes, keypoints, strict=True)]
+
+    def _take(
+        self, frames: Sequence[DecodedFrame], images: Sequence[Image], given: PersonsFile
+    ) -> list[tuple[Detections, Floats]]:
+        """Return the given persons of each frame; missing keypoints are estimated in their boxes."""
+        persons = [given.frame(frame.index) for frame in frames]
+        boxes = [person.detections for person in persons]
+        if all(person.keypoints is not None for person in persons):
+            return [(b, p.keypoints) for b, p in zip(boxes, persons, strict=True) if p.keypoints is not None]
+        with self.timer("poses"):
+            return list(zip(boxes, self.poses.estimate(images, [b.boxes for b in boxes]), strict=True))
 
 
 def _frame_parse(
@@ -67,10 +87,13 @@ def _frame_parse(
     part_boxes: Floats,
     part_scores: Floats,
     tracker: Tracker,
+    given: PersonsFile | None,
 ) -> FrameParse:
     """Identify n persons and convert their arrays: keypoints (n, 17, 3), part boxes (n, 10, 4), part scores (n, 10)."""
-    colors = person_colors(frame.image, keypoints)
-    ids = tracker.update(frame.time_seconds, persons.boxes, persons.scores, keypoints, colors)
+    ids = None if given is None else given.frame(frame.index).track_ids
+    if ids is None:
+        colors = person_colors(frame.image, keypoints)
+        ids = tracker.update(frame.time_seconds, persons.boxes, persons.scores, keypoints, colors)
     return FrameParse(
         index=frame.index,
         time_seconds=frame.time_seconds,
