@@ -35,6 +35,12 @@ class PersonsConfig:
         if not 1 <= self.short_side <= self.long_side:
             raise ConfigError(f"persons.short_side must be 1..long_side ({self.long_side}), got {self.short_side}")
 
+    def input_size(self, width: int, height: int) -> tuple[int, int]:
+        """Return (width, height) of a resized frame: as large as both limits allow."""
+        short, long = min(width, height), max(width, height)
+        factor = min(self.short_side / short, self.long_side / long)
+        return max(1, int(width * factor + 0.5)), max(1, int(height * factor + 0.5))
+
 
 class PersonDetector(Protocol):
     """The interface of person detectors: `YolofPersons`, `NanodetPersons`, or one of `second_looks`."""
@@ -66,7 +72,7 @@ class YolofPersons:
         if not images:
             return []
         height, width = images[0].shape[:2]
-        new_width, new_height = self._input_size(width, height)
+        new_width, new_height = self.config.input_size(width, height)
         resized = [resize(image, (new_width, new_height)) for image in images]
         batch = self.config.norm(stack_images(resized, self.device))  # (N, 3, h, w)
         pad = (0, -new_width % self.net.config.stride, 0, -new_height % self.net.config.stride)
@@ -86,14 +92,9 @@ class YolofPersons:
 
     def input_shape(self, size: tuple[int, int]) -> tuple[int, int, int]:
         """Return (3, H, W) of the network's input for frames of (height, width)."""
-        width, height = self._input_size(size[1], size[0])
+        width, height = self.config.input_size(size[1], size[0])
         stride = self.net.config.stride
         return 3, -(-height // stride) * stride, -(-width // stride) * stride
-
-    def _input_size(self, width: int, height: int) -> tuple[int, int]:
-        short, long = min(width, height), max(width, height)
-        factor = min(self.config.short_side / short, self.config.long_side / long)
-        return max(1, int(width * factor + 0.5)), max(1, int(height * factor + 0.5))
 
 
 def resize(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:

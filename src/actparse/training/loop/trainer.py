@@ -36,10 +36,9 @@ from actparse.training.loop.estimate import estimate
 from actparse.training.loop.optimizers import build_optimizer, build_schedule, one_cycle, set_rate
 from actparse.training.loop.tensorboard import tensorboard_callbacks
 from actparse.training.options import TrainOptions
-from actparse.training.recipes.tiny_changes import expect_same_changes
 from actparse.training.run_folder import Plan, RunFolder, read_plan, write_json
 from actparse.training.task import NAMES, Batch, SampledTask, Task, rows_of, steps_per_epoch
-from actparse.weights.bundle import file_sha256
+from actparse.weights.bundle import config_to_dict, file_sha256
 
 __all__ = ["Hardware", "StepBatches", "TaskModule", "choose_hardware", "one_cycle", "put_channels_last", "train"]
 
@@ -279,13 +278,11 @@ def _resumed_plan(task: Task, run: RunFolder, options: TrainOptions) -> Plan:
             f"{run.plan}: the run's batches hold {plan.batch_size}, got {batch_size}. "
             "Use a different --out to train again."
         )
-    if plan.num_samples not in (None, task.num_samples):
+    if plan.num_samples != task.num_samples:
         raise TrainingError(
             f"{run.plan}: the run trains on {plan.num_samples} samples, got {task.num_samples}. "
             "Use the same data, or a different --out to train again."
         )
-    if options.size == "tiny":
-        expect_same_changes(run.plan, plan.changes, options.changes)
     return plan
 
 
@@ -307,7 +304,7 @@ def _new_plan(task: Task, run: RunFolder, options: TrainOptions, hardware: Hardw
         seed=options.seed,
         batch_size=batch_size,
         start=start,
-        changes=dict(options.changes),
+        hyperparameters={} if task.hyperparameters is None else config_to_dict(task.hyperparameters),
         num_samples=task.num_samples,
     )
 

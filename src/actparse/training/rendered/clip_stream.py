@@ -27,7 +27,8 @@ from actparse.synth.dataset import frame_annotation
 from actparse.synth.scene import build_scene
 from actparse.training.options import Report, say_nothing
 from actparse.training.rendered.shards import Seed, complete_shards, reading_shard, save_shard
-from actparse.training.samples.stretches import ClipSource, Stretch
+from actparse.training.samples.intervals import ClipSource
+from actparse.training.samples.intervals import Interval as Stretch
 
 GENERATION = 4  # of the stream; another value renders it again
 SPLIT_CODE = 8_001  # different from the codes of a dataset's splits and of the other streams

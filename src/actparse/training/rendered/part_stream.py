@@ -21,7 +21,7 @@ from actparse.synth.config import SceneConfig
 from actparse.synth.scene import build_scene
 from actparse.training.options import Report, say_nothing
 from actparse.training.rendered.shards import Seed, complete_shards, reading_shard, save_shard
-from actparse.training.samples.augment import move_boxes, warp
+from actparse.training.samples.augmentation import move_boxes, warp
 from actparse.training.samples.store import Store, load_store, write_frame_store
 
 GENERATION = 1  # of the stream; another value renders it again

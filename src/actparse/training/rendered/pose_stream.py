@@ -17,7 +17,7 @@ from actparse.synth.config import SceneConfig
 from actparse.synth.scene import build_scene
 from actparse.training.options import Report, say_nothing
 from actparse.training.rendered.shards import Seed, complete_shards, save_shard
-from actparse.training.samples.augment import warp
+from actparse.training.samples.augmentation import warp
 
 GENERATION = 3  # of the stream; another value renders it again
 SPLIT_CODES = {"train": 7_001, "val": 7_002}  # different from the codes of a dataset's splits and of the other streams
