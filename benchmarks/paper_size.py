@@ -23,7 +23,7 @@ from typing import Any
 
 import torch
 
-from actparse.core.vocabulary import GROUP_PARTS, PARTS
+from actparse.core.vocabulary import GROUP_PARTS
 from actparse.inspection.compute import VideoShape, costs_as_text, paper_costs
 from actparse.nets.clips.csn import Csn
 from actparse.nets.detectors.yolof import Yolof
@@ -35,18 +35,17 @@ from actparse.training import TrainOptions
 from actparse.training.loop.hardware import choose_hardware
 from actparse.training.loop.trainer import train
 from actparse.training.options import say_nothing
-from actparse.training.paper import builders
-from actparse.training.paper.inference import AS_PUBLISHED
-from actparse.training.paper.recipes import numbers_of
+from actparse.training.recipes.hyperparameters import Inputs
+from actparse.training.recipes.paper_clips import PaperCsn
+from actparse.training.recipes.parts import PaperParts
+from actparse.training.recipes.persons import PaperPersons
+from actparse.training.recipes.poses import PaperPoses
+from actparse.training.recipes.registry import recipe_of
 from actparse.training.run_folder import RunFolder, write_json
+from actparse.training.runs.bundles import AS_PUBLISHED
 from actparse.weights.bundle import config_to_dict, save_network
 
-BUILDERS: dict[str, builders.Builder] = {
-    "persons": builders.build_persons,
-    "action": builders.build_clips,
-    "action-tsn-rgb": builders.build_clips,
-    "baseline": builders.build_baseline,
-}
+RECIPES = ("persons", "action", "action-tsn-rgb", "baseline")
 PARSE = "parse"
 PARSED_SECONDS = 1.0
 GIGA = 1e9
@@ -55,7 +54,7 @@ GIGA = 1e9
 def main() -> None:
     """Measure and print a JSON line for each row."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--only", nargs="+", choices=[*BUILDERS, PARSE], default=[*BUILDERS, PARSE])
+    arguments.add_argument("--only", nargs="+", choices=[*RECIPES, PARSE], default=[*RECIPES, PARSE])
     arguments.add_argument("--here", type=Path, help=argparse.SUPPRESS)  # in the process of one row: the data's folder
     args = arguments.parse_args()
     if args.here:
@@ -70,13 +69,14 @@ def main() -> None:
             subprocess.run([sys.executable, __file__, "--only", name, "--here", folder], check=True)
 
 
-def measure_step(recipe: str, folder: Path) -> dict[str, Any]:
+def measure_step(name: str, folder: Path) -> dict[str, Any]:
     """Seconds of one optimiser step of a recipe, as its own loop makes it."""
-    numbers = numbers_of(recipe, {"batch_size": "8"} if recipe == "baseline" else {"num_gpus": "1"})
+    recipe = recipe_of(name, "paper", {"batch_size": "8"} if name == "baseline" else {"num_gpus": "1"})
     options = TrainOptions(size="paper", steps=1, device="cpu", threads=None, report=say_nothing)
-    run = RunFolder(folder / "runs", recipe)
+    run = RunFolder(folder / "runs", name)
     run.folder.mkdir(parents=True)
-    task = BUILDERS[recipe](recipe, numbers, folder / "data", run, options)
+    assert recipe.hyperparameters is not None
+    task = recipe.hyperparameters.build(Inputs(recipe.kind, recipe.group, folder / "data", run, options))
     batch = task.settings.batch_size
     hardware = choose_hardware("cpu", "auto")
     start = time.perf_counter()
@@ -109,21 +109,20 @@ def measure_parse(folder: Path) -> dict[str, Any]:
 
 def write_fresh_bundle(bundle: Path) -> None:
     """YOLOF-R101 twice, HRNet-w48 and seven ip-CSN-152 with the paper's settings; persons of any score and place."""
-    persons, parts, poses = numbers_of("persons", {}), numbers_of("parts", {}), numbers_of("poses", {})
-    action, states = numbers_of("action", {}), numbers_of("states-arm", {})
+    persons, parts, poses, clips = PaperPersons(), PaperParts(), PaperPoses(), PaperCsn()
     torch.manual_seed(0)
     stage_1 = {
-        "persons": (Yolof(persons.net(num_classes=1)), replace(persons.stage(), min_score=0.0, max_iou=1.0)),
+        "persons": (Yolof(persons.net()), replace(persons.stage(), min_score=0.0, max_iou=1.0)),
         "poses": (hrnet(poses.width), replace(poses.stage(), max_oks=1.0)),
-        "parts": (Yolof(parts.net(num_classes=len(PARTS))), parts.stage()),
+        "parts": (Yolof(parts.net()), parts.stage()),
     }
     for kind, (net, stage) in stage_1.items():
         save_network(bundle / f"{kind}.safetensors", net, kind=kind, settings=config_to_dict(stage))
-    videos = {"action": (action, [["lunge"]])}
+    videos = {"action": [["lunge"]]}
     for group, members in GROUP_PARTS.items():
-        videos[f"states-{group}"] = states, [["lunge", *[state] * len(members)] for state in ("none", "bend")]
-    for kind, (numbers, words) in videos.items():
-        settings, net = config_to_dict(numbers.stage()), Csn(numbers.net(len(words)))
+        videos[f"states-{group}"] = [["lunge", *[state] * len(members)] for state in ("none", "bend")]
+    for kind, words in videos.items():
+        settings, net = config_to_dict(clips.stage()), Csn(clips.net(len(words)))
         save_network(bundle / f"{kind}.safetensors", net, kind=kind, settings=settings, labels={"labels": words})
     write_json(bundle / BUNDLE_FILE, {"name": "fresh", "networks": sorted([*stage_1, *videos])})
 

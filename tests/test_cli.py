@@ -109,7 +109,8 @@ def test_an_output_that_cannot_be_written_is_one_line(
         (["synth", "d", "--videos", "0"], "videos must be at least 1"),
         (["synth", "d", "--benchmark", "SynthTPS-v1", "--look", "varied"], "--look must be plain with --benchmark"),
         (["train", "tiny"], "needs a RECIPE and --data"),
-        (["train", "nothing", "--data", "d"], "RECIPE must be one of"),
+        (["train", "tiny", "--numbers"], "--numbers needs the recipe of one network, got tiny"),
+        (["train", "nothing", "--data", "d"], "RECIPE at size tiny must be one of"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -21,8 +21,8 @@ from actparse.stages.loading import bundle_folder, load_bundle
 from actparse.training import TrainOptions, run_recipe
 from actparse.training.options import say_nothing
 from actparse.training.recipes.own_data import keep_networks
-from actparse.training.recipes.registry import NETWORK_RECIPES
-from actparse.training.runs.bundle_run import assemble
+from actparse.training.recipes.registry import BUNDLE_RECIPES
+from actparse.training.runs.bundle_run import assemble_tiny
 from actparse.weights.bundle import file_sha256
 from examples import find_blocks
 
@@ -53,12 +53,12 @@ def train_here(own: Path, out: Path) -> None:
     options = TrainOptions(steps=1, device="cpu", resume=True, threads=1, init=tiny, report=say_nothing)
     keep_networks(root, out, options)
     figures = {}
-    for name in NETWORK_RECIPES:
+    for name in BUNDLE_RECIPES:
         one = TrainOptions(
             steps=1, device="cpu", resume=True, threads=1, init=tiny / f"{name}.safetensors", report=say_nothing
         )
         figures[name] = run_recipe(name, root, out, one)
-    assemble(out, figures)
+    assemble_tiny(out, figures)
 
 
 def test_the_walk_through(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,10 @@ from actparse.stages.together.integrate import with_prior_states
 from actparse.synth.dataset import GENERATOR, PLAN_FILE
 from actparse.training import RECIPES, TrainOptions
 from actparse.training.options import say_nothing
-from actparse.training.paper.recipes import PAPER_RECIPES, numbers_of
+from actparse.training.recipes.registry import recipe_of
+from actparse.training.run_folder import Plan, RunFolder, write_json
 from actparse.training.runs.jobs import Job
-from actparse.weights.bundle import file_sha256
+from actparse.weights.bundle import config_to_dict, file_sha256
 from training.miniature import write_miniature
 
 
@@ -55,11 +57,7 @@ def test_without_another_split_a_part_of_train_is_held_out(data: Path, tmp_path:
 def test_every_training_is_a_recipe_and_takes_its_changes(size: str) -> None:
     for method in (*table_1(size), *table_3(size)):  # type: ignore[arg-type]
         for training in method.trainings:
-            if size == "tiny":
-                assert training.recipe in RECIPES
-            else:
-                assert training.recipe in PAPER_RECIPES
-                numbers_of(training.recipe, training.changes)
+            recipe_of(training.recipe, size, training.changes)
         recipes = {training.recipe for training in method.trainings}
         assert set(method.stage_2.values()) <= recipes
 
@@ -169,11 +167,15 @@ def test_a_network_that_started_from_others_is_not_taken(data: Path, random_bund
     shutil.copy(random_bundle / "action.safetensors", run / "action.safetensors")
     training = TrainOptions(steps=3, device="cpu", report=say_nothing)
     metrics = run / "action_metrics.json"
-    metrics.write_text(json.dumps({"steps": 3, "changes": {"learning_rate": "0.0003"}}))
+    metrics.write_text(json.dumps({"steps": 3}))
+    changed = recipe_of("action", "tiny", {"learning_rate": "3e-4"}).hyperparameters
+    record = RunFolder(run, "action").plan
+    write_json(record, asdict(Plan(3, 0, 16, hyperparameters=config_to_dict(changed))))
     with pytest.raises(
-        TrainingError, match=r"was begun with \{'learning_rate': '0\.0003'\}, got none\. Use a different --out"
+        TrainingError, match=r"recipe\.json: the run has learning_rate 0\.0003, got 0\.0025; use a diff"
     ):
         reproduce("table1", data, tmp_path, ReproduceOptions(stage_1=random_bundle, training=training))
+    record.unlink()
     metrics.write_text(json.dumps({"steps": 3, "rendered_clips": 120}))
     with pytest.raises(
         TrainingError, match=r"action\.safetensors: the run saw 120 rendered clips, got 0; use a different --out"
@@ -203,7 +205,7 @@ def test_what_is_missing_is_said_before_the_first_training(data: Path, tmp_path:
         training = TrainOptions(size="paper", steps=1, device="cpu", init=init, report=say_nothing)
         reproduce(name, data, tmp_path / "out", ReproduceOptions(size="paper", training=training))
 
-    with pytest.raises(DataError, match=r"flow: no such folder; action-tsn-flow needs the flow that `actparse data fl"):
+    with pytest.raises(DataError, match=r"flow: no such folder; TSN on flow needs"):
         table("table1", None)
     (tmp_path / "imported").mkdir()
     with pytest.raises(WeightsError, match=r"imported/yolof\.safetensors: no such file; `actparse weights import`"):
@@ -235,6 +237,12 @@ def test_only_what_starts_from_rendered_clips_sees_them_again() -> None:
     assert PRETRAINED.training.sees_rendered_clips
 
 
+def hyperparameters(run: Path) -> dict[str, Any]:
+    """The record of the action network's training."""
+    record: dict[str, Any] = json.loads((run / "action" / "recipe.json").read_text())["hyperparameters"]
+    return record
+
+
 @pytest.mark.slow
 def test_ip_csn_starts_from_rendered_clips_that_all_seeds_share(data: Path, tmp_path: Path) -> None:
     synthetic = tmp_path / "data"
@@ -248,10 +256,10 @@ def test_ip_csn_starts_from_rendered_clips_that_all_seeds_share(data: Path, tmp_
         run = tmp_path / "out" / f"seed-{seed}"
         fine_tuned = json.loads((run / "csn" / "action_metrics.json").read_text())
         assert fine_tuned["start"] == shared
-        assert fine_tuned["changes"] == {"learning_rate": "0.0003"}
+        assert hyperparameters(run / "csn")["learning_rate"] == 3e-4
         level = json.loads((run / "segment-3" / "action_metrics.json").read_text())
         assert level["start"] == file_sha256(run / "csn" / "action.safetensors")
-        assert level["changes"] == {"learning_rate": "0.0003", "segment_seconds": "3"}
+        assert hyperparameters(run / "segment-3")["segment_seconds"] == 3.0
 
 
 @pytest.mark.slow
@@ -271,7 +279,7 @@ def test_a_table_from_training_to_its_files(name: str, seeds: tuple[int, ...], d
 
 
 def test_a_share_is_of_every_recipes_own_steps(data: Path, random_bundle: Path, tmp_path: Path) -> None:
-    write_finished_parts(tmp_path, random_bundle, steps=RECIPES["parts"].steps // 50)
+    write_finished_parts(tmp_path, random_bundle, steps=(RECIPES["tiny"]["parts"].steps or 0) // 50)
     training = TrainOptions(device="cpu", report=say_nothing)
     options = ReproduceOptions(stage_1=random_bundle, training=training, share=0.02, limit=2)
     text = reproduce("table2", data, tmp_path, options).to_markdown()

@@ -6,9 +6,11 @@ import argparse
 import os
 from typing import Any
 
-TINY_CHECKPOINT_SECONDS = 90.0
-PAPER_CHECKPOINT_SECONDS = 600.0  # longer, because a checkpoint has half a gigabyte
-MAX_WORKERS = 8  # largest default number of processes that prepare batches
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "tiny": {"threads": 1, "tensorboard": False, "checkpoint_seconds": 90.0},
+    "paper": {"threads": None, "tensorboard": True, "checkpoint_seconds": 600.0},  # a checkpoint has half a gigabyte
+}
+MAX_WORKERS = {"tiny": 0, "paper": 8}  # largest default number of processes that prepare batches
 
 
 def add_long_run_options(command: argparse.ArgumentParser) -> None:
@@ -35,20 +37,13 @@ def add_long_run_options(command: argparse.ArgumentParser) -> None:
 
 def long_run_options(args: argparse.Namespace) -> dict[str, Any]:
     """Convert these options, and the size, to arguments of TrainOptions."""
-    is_paper = args.size == "paper"
+    free_cores = max(1, (os.cpu_count() or 1) // args.devices - 1)  # for each device, without its training process
     return {
-        "threads": None if is_paper else 1,
         "num_devices": args.devices,
         "accumulate": args.accumulate,
-        "workers": _workers(args.devices) if args.workers is None and is_paper else args.workers or 0,
+        "workers": min(MAX_WORKERS[args.size], free_cores) if args.workers is None else args.workers,
         "precision": args.precision,
         "check_every": args.check_every,
         "keep": args.keep,
-        "tensorboard": is_paper,
-        "checkpoint_seconds": PAPER_CHECKPOINT_SECONDS if is_paper else TINY_CHECKPOINT_SECONDS,
+        **DEFAULTS[args.size],
     }
-
-
-def _workers(num_devices: int) -> int:
-    """Return the number of processes per device, from the cores that the training processes do not use."""
-    return max(1, min(MAX_WORKERS, (os.cpu_count() or 1) // num_devices - 1))

@@ -10,7 +10,7 @@ from actparse.commands.datasets import open_root
 from actparse.commands.long_runs import add_long_run_options, long_run_options
 from actparse.commands.options import Commands
 
-BUNDLED = "tiny"
+DEFAULT_STAGE_1 = {"tiny": "tiny", "paper": "train"}  # a bundle, or TRAIN, by size
 TRAIN = "train"
 
 
@@ -73,7 +73,7 @@ def _reproduce(args: argparse.Namespace) -> int:
     from actparse.reproduce import ReproduceOptions, reproduce
     from actparse.training import TrainOptions
 
-    stage_1 = args.stage1 or (BUNDLED if args.size == "tiny" else TRAIN)
+    stage_1 = args.stage1 or DEFAULT_STAGE_1[args.size]
     options = ReproduceOptions(
         size=args.size,
         seeds=tuple(args.seeds),

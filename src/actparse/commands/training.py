@@ -72,11 +72,11 @@ def _add_large_run(command: argparse.ArgumentParser) -> None:
     level.add_argument(
         "--segment-seconds", metavar="S", help="about 3 or 10; tiny: both options exclude rendered clips"
     )
-    paper = command.add_argument_group("hyperparameters of --size paper")
+    paper = command.add_argument_group("hyperparameters")
     paper.add_argument(
         "--numbers", action="store_true", help="print the recipe's hyperparameters; sources are in the code"
     )
-    change = "change a hyperparameter, or an interpretation of the paper; tiny: learning_rate"
+    change = "change a hyperparameter, or an interpretation of the paper"
     paper.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=change)
     paper.add_argument("--flow", type=Path, metavar="DIR", help="flow files; default: flow in the dataset")
 
@@ -88,7 +88,7 @@ def _train(args: argparse.Namespace) -> int:
         return _list(args.size)
     changes = _changes(args)
     if args.numbers and args.recipe is not None:
-        return _show(args.recipe, changes)
+        return _show(args.recipe, args.size, changes)
     if args.recipe is None or args.data is None:
         raise ActparseError("train: needs a RECIPE and --data DIR; `actparse train --list` names the recipes")
     long_run = long_run_options(args)
@@ -124,18 +124,20 @@ def _initial(init: Path | None) -> Path | None:
 
 def _list(size: str) -> int:
     from actparse.training import RECIPES
-    from actparse.training.paper.recipes import PAPER_RECIPES
 
-    for name, recipe in (PAPER_RECIPES if size == "paper" else RECIPES).items():
+    for name, recipe in RECIPES[size].items():
         print(f"{name:22} {recipe.description}")
     return 0
 
 
-def _show(name: str, changes: dict[str, str]) -> int:
-    from actparse.training.paper.readings import described
-    from actparse.training.paper.recipes import numbers_of
+def _show(name: str, size: str, changes: dict[str, str]) -> int:
+    from actparse.training.recipes.hyperparameters import described
+    from actparse.training.recipes.registry import recipe_of
 
-    print("\n".join(described(numbers_of(name, changes))))
+    hyperparameters = recipe_of(name, size, changes).hyperparameters
+    if hyperparameters is None:
+        raise ActparseError(f"train: --numbers needs the recipe of one network, got {name}")
+    print("\n".join(described(hyperparameters)))
     return 0
 
 

@@ -26,8 +26,8 @@ from actparse.stages.loading import StageBundle
 from actparse.stages.people.part_fusion import PartFusion
 from actparse.stages.people.parts import PartDetector
 from actparse.stages.people.poses import PosesConfig
-from actparse.training.paper.parts import PartsNumbers
-from actparse.training.paper.persons import PersonsNumbers
+from actparse.training.recipes.parts import PaperParts
+from actparse.training.recipes.persons import PaperPersons
 from actparse.video.flow import small_size
 from actparse.video.resizing import fit_size
 from actparse.video.segments import expect_segment_seconds, num_segments
@@ -208,7 +208,7 @@ def paper_costs(video: VideoShape, *, crop: int = 224, num_clips: int = 7) -> tu
         crop: side of the clips; 224 is the interpretation that agrees best with Table III, see docs/compute.md.
         num_clips: clips in the video, and in each of its segments.
     """
-    persons, parts = PersonsNumbers().stage(), PartsNumbers().stage()
+    persons, parts = PaperPersons().stage(), PaperParts().stage()
     with torch.device("meta"):
         detector, part_detector, pose_net, clip_net = yolof(101, 1), yolof(101, len(PARTS)), hrnet(48), csn(152)
     boxes = video.num_frames * video.persons_per_frame

@@ -13,10 +13,26 @@ from actparse.data.prior import Prior
 from actparse.parser import ParserConfig
 from actparse.reproduce.evaluation import TRUE_DOTS, Variant
 from actparse.stages.together.integrate import with_prior_states
-from actparse.training.paper.states import IR_WEIGHTS
+from actparse.training.recipes.paper_clips import IR_WEIGHTS
 from actparse.training.run_folder import RunFolder
 
 Size = Literal["tiny", "paper"]
+
+
+@dataclass(frozen=True)
+class SizeRules:
+    """How the tables train and compare the networks of a size."""
+
+    states_with_action: bool  # the training for the action also makes the state networks; no recipes of their own
+    in_parallel: bool  # trainings run side by side, each on one processor core
+    has_ensemble: bool  # Table I also has the authors' challenge entry
+    crop: int | None  # pixels of the crop of clips in the published counts, see docs/compute.md; None: whole frames
+
+
+RULES: dict[Size, SizeRules] = {
+    "tiny": SizeRules(states_with_action=True, in_parallel=True, has_ensemble=False, crop=None),
+    "paper": SizeRules(states_with_action=False, in_parallel=False, has_ensemble=True, crop=224),
+}
 AS_IN_PCF = ParserConfig(use_tracks=False)
 IP_CSN = "PCF, ip-CSN"
 
@@ -101,7 +117,7 @@ def table_1(size: Size) -> tuple[Method, ...]:
         )
         for name, network, values in rows
     )
-    return baseline, *pcf, *((_ensemble(),) if size == "paper" else ())
+    return baseline, *pcf, *((_ensemble(),) if RULES[size].has_ensemble else ())
 
 
 def _ensemble() -> Method:
@@ -160,7 +176,7 @@ def table_3(size: Size) -> tuple[Method, ...]:
     return tuple(
         Method(
             name=name,
-            folder="csn" if size == "paper" and folder == "segment-3" else folder,  # the folder of Table I
+            folder=folder if RULES[size].states_with_action or folder != "segment-3" else "csn",  # that of Table I
             trainings=_trainings(size, "csn", changes, start=FINE_TUNED),
             stage_2=_stage_2(size, "csn"),
             config=_level(changes),
@@ -179,7 +195,7 @@ def _trainings(
     full-size networks start from public weights.
     """
     action, *states = dict.fromkeys(_stage_2(size, network).values())
-    if size == "tiny":
+    if RULES[size].states_with_action:
         return (Training(action, changes or {}, start),)
     whole_videos = Training(action, home=network)  # an action has no level: the rows of Table III share it
     return whole_videos, *(Training(recipe, changes or {}) for recipe in states)
@@ -189,7 +205,7 @@ def _stage_2(size: Size, network: str) -> dict[str, str]:
     """Map each kind of video network to its recipe, for "csn", "tsn-rgb" or "tsn-flow"."""
     prefix = "" if network == "csn" else f"{network}-"
     action = f"action-{prefix}".removesuffix("-")
-    states = {f"states-{g}": action if size == "tiny" else f"states-{prefix}{g}" for g in GROUPS}
+    states = {f"states-{g}": action if RULES[size].states_with_action else f"states-{prefix}{g}" for g in GROUPS}
     return {"action": action, **states}
 
 

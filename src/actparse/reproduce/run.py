@@ -33,6 +33,7 @@ from actparse.reproduce.evaluation import (
 )
 from actparse.reproduce.methods import (
     PRETRAINED,
+    RULES,
     Method,
     Size,
     Start,
@@ -44,16 +45,25 @@ from actparse.reproduce.methods import (
 )
 from actparse.reproduce.writing import Row, Table, write_table
 from actparse.stages.actions.classifier import StateRecognizer
-from actparse.stages.loading import BUNDLE_FILE, bundle_folder, load_parts, load_persons, load_poses
+from actparse.stages.loading import bundle_folder, load_parts, load_persons, load_poses
 from actparse.training import RECIPES, TrainOptions, run_recipe
-from actparse.training.paper.bundle import STAGE_1, WITHOUT_DOTS, assemble_if_complete
-from actparse.training.paper.recipes import expect_inputs
-from actparse.training.recipes.builders import num_rendered_clips, open_clips, open_splits
-from actparse.training.recipes.tiny_changes import RATE, expect_same_changes
-from actparse.training.run_folder import RunFolder, read_json, read_plan, write_json
+from actparse.training.recipes.poses import PaperPoses
+from actparse.training.recipes.registry import WITHOUT_DOTS, recipe_of
+from actparse.training.recipes.tiny_clips import open_clips
+from actparse.training.run_folder import (
+    HINT,
+    RunFolder,
+    expect_same_hyperparameters,
+    read_json,
+    read_plan,
+    write_json,
+)
+from actparse.training.runs.bundles import SHARED as STAGE_1
+from actparse.training.runs.bundles import assemble, assemble_complete
 from actparse.training.runs.jobs import Job, run_jobs, without_report
-from actparse.training.runs.network_run import CLIPS_FIGURE
-from actparse.weights.bundle import file_sha256
+from actparse.training.runs.network_run import CLIPS_METRIC, check_inputs
+from actparse.training.samples.splits import open_stores
+from actparse.weights.bundle import config_to_dict, file_sha256
 
 NOT_PRINTED: Mapping[str, float] = {}  # no values in the paper
 SHARED_SEED = 0  # seed of trainings that all seeds start from
@@ -62,8 +72,6 @@ TABLES = ("table1", "table2", "table3")
 METHODS = {"table1": table_1, "table3": table_3}  # Table II compares part detectors
 GIGA = 1e9
 TEN_SECONDS = VideoShape(seconds=10.0)  # the video that Table III counts the computing for
-HINT = "use a different --out to train again"
-PAPER_CROP = 224  # crop of clips in the published counts, see docs/compute.md
 
 
 @contextmanager
@@ -93,7 +101,7 @@ class ReproduceOptions:
             return
         if not self.share > 0:
             raise ConfigError(f"reproduce.share must be greater than 0, got {self.share}")
-        if self.size == "paper" or self.training.steps is not None or self.training.minutes is not None:
+        if not RULES[self.size].in_parallel or self.training.steps is not None or self.training.minutes is not None:
             raise ConfigError(f"reproduce.share needs size tiny, and no steps or minutes, got {self.share}")
 
 
@@ -165,8 +173,6 @@ class _Bench:
             WeightsError: a file to start from is missing.
             DataError: flow is missing.
         """
-        if self.options.size == "tiny":
-            return
         runs = [] if self.options.stage_1 else [RunFolder(self.stage_1, name) for name in STAGE_1]
         runs += [
             RunFolder(self.folder(seed, training.home or method.folder), training.recipe)
@@ -176,7 +182,8 @@ class _Bench:
         ]
         for run in runs:
             if not run.is_finished:
-                expect_inputs(run.name, self.data, self.options.training)
+                options = replace(self.options.training, size=self.options.size)
+                check_inputs(run.name, self.data, run.out, options, needs=False)
 
     def provide_stage_1(self, names: Sequence[str]) -> None:
         """Train the named networks of stage 1 unless a bundle provides them."""
@@ -207,7 +214,7 @@ class _Bench:
             start_run = RunFolder(folder, start.training.recipe)
             init = start_run.weights
             if start.learning_rate is not None:
-                rate = {RATE: f"{start.learning_rate:g}"}
+                rate = {"learning_rate": f"{start.learning_rate:g}"}
                 training = replace(training, changes={**training.changes, **rate})
             if not start_run.is_finished:
                 earlier = self._jobs_to(start.training, folder, SHARED_SEED if start.is_shared else seed)
@@ -224,9 +231,10 @@ class _Bench:
     @property
     def num_rendered_clips(self) -> int:
         """The number of rendered clips that ip-CSN is pre-trained on."""
-        if self.options.size == "paper":
+        recipe = RECIPES[self.options.size].get(PRETRAINED.training.recipe)
+        if recipe is None or recipe.hyperparameters is None:
             return 0
-        return num_rendered_clips(PRETRAINED.training.recipe, self.data, self.options.training)
+        return recipe.hyperparameters.num_rendered_clips(self.data, self.options.training)
 
     def variants(self) -> dict[str, Variant]:
         """Return the variants of Table I, with the most common states of the training videos."""
@@ -255,8 +263,7 @@ class _Bench:
 
     def _giga_macs(self, states: StateRecognizer, config: ParserConfig) -> float:
         shape = replace(TEN_SECONDS, segment_seconds=config.segment_seconds, level=config.level)
-        crop = PAPER_CROP if self.options.size == "paper" else None
-        return states_macs(states, shape, crop=crop) / GIGA
+        return states_macs(states, shape, crop=RULES[self.options.size].crop) / GIGA
 
     @property
     def _videos_digest(self) -> str:
@@ -268,7 +275,7 @@ class _Bench:
         run = self.folder(seed, method.folder)
         files = {name: RunFolder(self.stage_1, name).weights for name in STAGE_1}
         bundle = run / method.bundle
-        if self.options.size == "paper":
+        if not RULES[self.options.size].states_with_action:
             files |= {
                 training.recipe: RunFolder(self.folder(seed, training.home), training.recipe).weights
                 for training in method.trainings
@@ -276,13 +283,10 @@ class _Bench:
             }
             for name, path in files.items():
                 _copy_network(path, RunFolder(run, name))
-            assemble_if_complete(run, self.options.training.report)
+            assemble_complete(self.options.size, run, self.options.training.report)
         else:
             files |= method.networks(run)
-            for kind, path in files.items():
-                copy_file(path, bundle / f"{kind}.safetensors")
-            record = {"name": method.folder, "networks": sorted(files), "inference": asdict(method.config)}
-            write_json(bundle / BUNDLE_FILE, record)
+            assemble(bundle, files, name=method.folder, inference=asdict(method.config))
         return Parser.load(bundle, device=self._device, config=method.config)
 
     @property
@@ -333,7 +337,8 @@ class _Bench:
         if not training.sees_rendered_clips:
             options = replace(options, stream_clips=0)
         if self.options.share is not None:
-            options = replace(options, steps=max(1, round(self.options.share * RECIPES[training.recipe].steps)))
+            steps = recipe_of(training.recipe, self.options.size).steps or 0
+            options = replace(options, steps=max(1, round(self.options.share * steps)))
         if init is not None:
             options = replace(options, init=init)
         return Job(training.recipe, self.data, folder, options, needs)
@@ -352,12 +357,12 @@ class _Bench:
             f"reproduce: {len(unfinished)} of {len(jobs)} trainings to do"
             + "".join(f"\n  {name}" for name in unfinished)
         )
-        if self.options.size == "paper":
+        if not RULES[self.options.size].in_parallel:
             for job in unfinished.values():
                 run_recipe(job.recipe, job.data, job.out, job.options)
             return
         if unfinished:
-            open_splits(self.data, self.out, report)
+            open_stores(self.data, self.out, report)
             for job in unfinished.values():
                 if job.options.stream_clips:
                     open_clips(self.data, self.out, job.options)
@@ -393,26 +398,28 @@ def _expect_same(job: Job) -> None:
     run, num_steps = RunFolder(job.out, job.recipe), _expected_steps(job)
     if not (run.is_finished or run.plan.is_file()):
         return
+    recipe = recipe_of(job.recipe, job.options.size, job.options.changes)
+    assert recipe.hyperparameters is not None, "the recipes of a table train single networks"
     if run.is_finished:
         metrics = read_json(run.metrics)
-        steps, start, changes = metrics.get("steps"), metrics.get("start"), metrics.get("changes", {})
+        steps, start = metrics.get("steps"), metrics.get("start")
     else:
         plan = read_plan(run)
-        steps, start, changes = plan.num_steps, plan.start, plan.changes
+        steps, start = plan.num_steps, plan.start
     if num_steps is not None and steps != num_steps:
         raise TrainingError(f"{run.weights}: the run has {steps} steps, got {num_steps}; {HINT}")
-    if job.options.size == "paper":
-        return  # full-size recipes check their hyperparameters themselves
-    expect_same_changes(run.metrics if run.is_finished else run.plan, changes, job.options.changes)
+    expect_same_hyperparameters(run, config_to_dict(recipe.hyperparameters))
+    if recipe.initial:
+        return  # public weights, which full-size recipes start from, may be the same in other files
     if run.is_finished:  # a run that resumes checks its number of samples
-        _expect_clips(run, num_rendered_clips(job.recipe, job.data, job.options))
+        _expect_clips(run, recipe.hyperparameters.num_rendered_clips(job.data, job.options))
     init = job.options.init
     if start != (file_sha256(init) if init is not None and init.is_file() else None):
         raise TrainingError(f"{run.weights}: the run started from other weights than {init or 'fresh'}; {HINT}")
 
 
 def _expect_clips(run: RunFolder, num_clips: int) -> None:
-    trained_on = read_json(run.metrics).get(CLIPS_FIGURE, 0)
+    trained_on = read_json(run.metrics).get(CLIPS_METRIC, 0)
     if trained_on != num_clips:
         raise TrainingError(f"{run.weights}: the run saw {trained_on} rendered clips, got {num_clips}; {HINT}")
 
@@ -431,10 +438,10 @@ def _length(options: ReproduceOptions) -> str:
 
 def _expected_steps(job: Job) -> int | None:
     """Return the number of steps of a training; None if its data or a clock determines it."""
-    options = job.options
-    if options.minutes is not None or options.epochs is not None or (job.recipe == "poses" and options.size == "paper"):
+    options, recipe = job.options, recipe_of(job.recipe, job.options.size)
+    if options.minutes is not None or options.epochs is not None or isinstance(recipe.hyperparameters, PaperPoses):
         return None  # the paper's pose network is not trained
-    return RECIPES[job.recipe].steps if options.steps is None and options.size == "tiny" else options.steps
+    return recipe.steps if options.steps is None else options.steps
 
 
 def _copy_network(weights: Path, run: RunFolder) -> None:

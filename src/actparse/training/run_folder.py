@@ -11,6 +11,8 @@ from typing import Any
 from actparse.core.errors import DataError, TrainingError
 from actparse.core.files import write_text
 
+HINT = "use a different --out to train again"
+
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -51,8 +53,8 @@ class RunFolder:
 
     @property
     def plan(self) -> Path:
-        """The settings fixed at the start of the run, see `Plan`; JSON."""
-        return self.folder / "plan.json"
+        """The record of the run, see `Plan`: its hyperparameters and all that is fixed at its start; JSON."""
+        return self.folder / "recipe.json"
 
     def start_of(self, name: str) -> Path:
         """Return the file of the network that this recipe saves as a start for another recipe."""
@@ -76,14 +78,14 @@ class RunFolder:
 
 @dataclass(frozen=True)
 class Plan:
-    """Settings that are fixed at the start of a run and kept when it resumes."""
+    """What is fixed at the start of a run and kept when it resumes."""
 
     num_steps: int
     seed: int
     batch_size: int
     start: str | None = None  # SHA-256 of the file that training started from
-    changes: Mapping[str, str] = field(default_factory=dict)  # changed hyperparameters of the recipe
-    num_samples: int | None = None  # training samples; None in plans of earlier versions, which did not record them
+    hyperparameters: Mapping[str, Any] = field(default_factory=dict)  # of the recipe, as JSON values
+    num_samples: int = 0  # training samples
 
 
 def read_plan(run: RunFolder) -> Plan:
@@ -94,18 +96,30 @@ def read_plan(run: RunFolder) -> Plan:
     """
     try:
         raw = read_json(run.plan)
-        num_steps, seed, batch_size = (int(raw[name]) for name in ("num_steps", "seed", "batch_size"))
-        num_samples = raw.get("num_samples")
-        return Plan(
-            num_steps=num_steps,
-            seed=seed,
-            batch_size=batch_size,
-            start=raw.get("start"),
-            changes=dict(raw.get("changes", {})),
-            num_samples=None if num_samples is None else int(num_samples),
-        )
+        counts = {name: int(raw[name]) for name in ("num_steps", "seed", "batch_size", "num_samples")}
+        return Plan(**counts, start=raw["start"], hyperparameters=dict(raw["hyperparameters"]))
     except (DataError, KeyError, TypeError, ValueError) as error:
-        raise TrainingError(f"{run.plan}: a run can be resumed only with its plan: {error}") from None
+        raise TrainingError(f"{run.plan}: a run can be resumed only with its record: {error}") from None
+
+
+def expect_same_hyperparameters(run: RunFolder, hyperparameters: Mapping[str, Any]) -> None:
+    """Check that a run that was begun before has these hyperparameters.
+
+    Raises:
+        TrainingError: they differ, or an earlier version of actparse began the run, which cannot be resumed.
+    """
+    if not (run.checkpoint.is_file() or run.is_finished):
+        return
+    if not run.plan.is_file():
+        earlier = (run.folder / "plan.json", run.out / f"{run.name}_numbers.json")
+        path = next((path for path in earlier if path.is_file()), None)
+        if path is not None:
+            raise TrainingError(f"{path}: is of an earlier version, whose runs do not resume; {HINT}")
+        return
+    stored = read_plan(run).hyperparameters
+    for name, value in hyperparameters.items():
+        if stored.get(name) != value:
+            raise TrainingError(f"{run.plan}: the run has {name} {stored.get(name)}, got {value}; {HINT}")
 
 
 def read_json(path: Path) -> dict[str, Any]:

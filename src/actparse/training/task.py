@@ -73,6 +73,7 @@ class Task(ABC):
 
     kind: str  # "persons", "poses", "parts", "action", "states-head", ...
     settings: TaskSettings
+    hyperparameters: Any = None  # of the recipe, a dataclass for the run's record
     net: nn.Module
     helper: nn.Module | None = None  # auxiliary heads, trained with the network for their loss; not saved
     stored_as: torch.dtype = torch.float16  # type of the weights in the network's file

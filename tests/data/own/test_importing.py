@@ -18,6 +18,7 @@ from actparse.data.kinetics_tps import KineticsTps, read_frame_truth
 from actparse.data.own import importing, tree
 from actparse.data.own.config import SplitConfig, read_config
 from actparse.data.own.importing import dataset_root, divide, import_dataset, video_name
+from actparse.training.samples.annotations import NO_STATE
 from actparse.training.samples.reading import StoreConfig, read_video
 from actparse.video.encode import VideoWriter
 
@@ -87,10 +88,10 @@ def test_sparse_labels_and_missing_states_go_the_whole_way(own: Path, tmp_path: 
     person = read_frame_truth(record.frame_path(8)).persons[0]
     assert person.parts["left_arm"].state == "straight"
     assert person.unstated == {"right_arm": (20.0, 8.0, 26.0, 18.0)}
-    arrays = read_video(record, StoreConfig())
-    assert arrays.frame_indices.tolist() == [3, 8]
-    assert arrays.part_states[0][1:3] == ("bent", None)
-    assert (arrays.part_boxes[0, 1:3] > 0).all()
+    arrays = read_video(record, StoreConfig()).arrays
+    assert arrays["frame_indices"].tolist() == [3, 8]
+    assert arrays["part_states"][0, 1:3].tolist() == [arrays["states"].tolist().index("bent"), NO_STATE]
+    assert (arrays["part_boxes"][0, 1:3] > 0).all()
     index = open_annotations(root)
     facts = {split: decode_videos(root, split) for split in index.splits}
     assert check_dataset(index, facts).faults == ()

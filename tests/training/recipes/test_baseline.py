@@ -20,9 +20,9 @@ from actparse.training.recipes.baseline import (
     UNKNOWN,
     BaselineTask,
     FrameMotion,
+    TinyBaseline,
     drawn_frames,
-    frames_by_video,
-    store_frames,
+    true_frame,
 )
 from actparse.training.samples.reading import StoreConfig
 from actparse.training.samples.store import Store, open_store
@@ -39,7 +39,7 @@ NET = BaselineConfig(
     width=16,
     dropout=0.0,
 )
-STAGE = BaselineSettings(short_side=48)
+HYPERPARAMETERS = TinyBaseline(net_config=NET, stage_config=BaselineSettings(short_side=48))
 LEFT_ARM, RIGHT_ARM = PARTS.index("left_arm"), PARTS.index("right_arm")
 
 
@@ -56,7 +56,7 @@ def store(data: Path) -> Store:
 @pytest.fixture
 def task(store: Store) -> BaselineTask:
     torch.manual_seed(0)
-    return BaselineTask(store, store, NET, STAGE)
+    return BaselineTask(store, store, HYPERPARAMETERS)
 
 
 def test_a_batch_has_frames_boxes_and_labels(task: BaselineTask) -> None:
@@ -95,13 +95,13 @@ def test_boxes_lie_on_the_block_that_is_the_person(task: BaselineTask) -> None:
 
 def test_in_a_mirror_left_is_right(store: Store) -> None:
     """The left arm alone is ever bent: what the network cannot say of the right arm is unknown."""
-    task = BaselineTask(store, store, NET, STAGE)
+    task = BaselineTask(store, store, HYPERPARAMETERS)
     lunge = store.actions.index("lunge")
-    frame = int(frames_by_video(store)[lunge][1][0])
+    frame = store.frames_of(lunge)[0]
     still = np.array([[0.5, 0, 0], [0, 0.5, 0]])
-    plain = task._persons(frame, FrameMotion(still, (48, 64), False))
+    plain = task.persons(frame, FrameMotion(still, (48, 64), False))
     turned = np.array([[-0.5, 0, 64], [0, 0.5, 0]])
-    seen = task._persons(frame, FrameMotion(turned, (48, 64), True))
+    seen = task.persons(frame, FrameMotion(turned, (48, 64), True))
     bend, none = task.states[LEFT_ARM].index("bend"), task.states[LEFT_ARM].index("none")
     assert plain.states[0, LEFT_ARM] == bend
     assert seen.states[0, LEFT_ARM] == none
@@ -150,18 +150,18 @@ def test_held_out_figures(task: BaselineTask) -> None:
 
 
 def test_kept_frames_as_a_parse(store: Store) -> None:
-    rows = frames_by_video(store)[0][1]
-    parsed = store_frames(store, rows)
-    assert [frame.index for frame in parsed] == store.frame_indices[rows].tolist()
+    rows = store.frames_of(0)
+    parsed = [true_frame(store, row) for row in rows]
+    assert [frame.index for frame in parsed] == store.frame_indices[list(rows)].tolist()
     person = parsed[1].persons[0]
     assert [part.name for part in person.parts] == list(PARTS)
-    assert person.box == tuple(store.person_boxes[store.persons_of(int(rows[1]))][0].tolist())
+    assert person.box == tuple(store.person_boxes[store.persons_of(rows[1])][0].tolist())
 
 
 def test_nothing_annotated_is_an_error(store: Store) -> None:
-    empty = replace(store, frames=store.frames[:0], frame_videos=store.frame_videos[:0])
+    empty = replace(store, frame_videos=store.frame_videos[:0])
     with pytest.raises(DataError, match="baseline: the training split has no annotated frame"):
-        BaselineTask(empty, store, NET, STAGE)
+        BaselineTask(empty, store, HYPERPARAMETERS)
 
 
 def test_the_recipe_leaves_a_network_that_its_stage_can_use(data: Path, tmp_path: Path) -> None:

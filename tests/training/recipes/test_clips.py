@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -16,15 +17,31 @@ from actparse.nets.clips.csn import Csn, CsnConfig
 from actparse.nets.clips.tsn import Tsn, TsnConfig
 from actparse.stages.actions.classifier import ClipClassifier, ClipConfig
 from actparse.stages.actions.clip_inputs import FlowInput
-from actparse.training.recipes.clips import ActionTask, ClipTask, augmented_flow, stacked_flow
+from actparse.training.loop.optimizers import step_schedule
+from actparse.training.recipes.clips import ActionTask, ClipTask, stacked_flow
+from actparse.training.recipes.hyperparameters import Mirror
+from actparse.training.recipes.paper_clips import PaperCsn, PaperTsnFlow, PaperTsnRgb
+from actparse.training.recipes.tiny_clips import TinyClips
+from actparse.training.samples.flow import FlowFiles, read_flow
+from actparse.training.samples.index import open_index
+from actparse.training.samples.intervals import (
+    ClipSource,
+    Interval,
+    index_videos,
+    segments,
+    store_videos,
+    whole_videos,
+    with_states,
+)
 from actparse.training.samples.reading import StoreConfig
 from actparse.training.samples.store import Store, open_store
-from actparse.training.samples.stretches import ClipSource, Stretch, action_segments, action_stretches, state_stretches
 from actparse.video.flow import FAST_TVL1
-from training.miniature import SIZE, write_miniature
+from training.miniature import NUM_FRAMES, SIZE, write_miniature
 
 NET = CsnConfig(num_blocks=(1, 1, 1, 1), widths=(8, 8, 8, 8), mid_widths=(4, 4, 4, 4), stem_width=8)
 STAGE = ClipConfig(num_frames=4, frame_stride=1, num_clips=2, frame_rate=10.0, short_side=48)
+TINY = TinyClips(net_config=NET, stage_config=STAGE)
+PAPER = PaperCsn(depth_blocks=(1, 1, 1, 1), num_frames=4, crop_size=16, train_short_side=24, test_short_side=24)
 
 
 @pytest.fixture(scope="module")
@@ -33,16 +50,24 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     return open_store(root, "train", StoreConfig(frame_size=SIZE, clip_size=(48, 64)))
 
 
-def stretch(
+def interval(
     frames: NDArray[np.uint8], *label: str, end: int = 32, groups: tuple[GroupLabel | None, ...] = ()
-) -> Stretch:
+) -> Interval:
     source = ClipSource(frames, (0, len(frames)), Path("nowhere"))
-    return Stretch(source=source, first=0, end=end, label=label, group_labels=groups)
+    return Interval(source=source, first=0, end=end, label=label, group_labels=groups)
 
 
 def build(store: Store, *labels: tuple[str, ...]) -> ClipTask:
-    stretches = [stretch(store.clips, *label) for label in labels]
-    return ClipTask("states-arm", stretches, stretches, NET, STAGE)
+    intervals = [interval(store.clips, *label) for label in labels]
+    return ClipTask("states-arm", intervals, intervals, TINY)
+
+
+def action_segments(store: Store) -> tuple[Interval, ...]:
+    return segments(store_videos(store, 10.0), 3.0)
+
+
+def action_videos(store: Store) -> tuple[Interval, ...]:
+    return whole_videos(store_videos(store, 10.0))
 
 
 def test_batch_has_clips_and_labels(store: Store) -> None:
@@ -58,7 +83,7 @@ def test_mirrored_clip_gets_the_mirrored_label(store: Store) -> None:
     marked = np.zeros((32, 48, 64, 3), np.uint8)
     marked[:, :, :32] = 255  # bright on the left
     task = build(store, ("lunge", "bend", "none"), ("lunge", "none", "bend"))
-    task.stretches = (stretch(marked, "lunge", "bend", "none"),)
+    task.intervals = (interval(marked, "lunge", "bend", "none"),)
     batch = task.batch(np.random.default_rng(0))
     is_mirrored = batch["clips"][..., 48:56, :].float().mean((1, 2, 3, 4)) > batch["clips"][..., 8:16, :].float().mean(
         (1, 2, 3, 4)
@@ -69,13 +94,13 @@ def test_mirrored_clip_gets_the_mirrored_label(store: Store) -> None:
 
 def test_clip_is_not_mirrored_where_training_never_saw_the_label(store: Store) -> None:
     task = build(store, ("lunge", "bend", "none"), ("push_up", "none", "none"))
-    task.stretches = (stretch(store.clips, "lunge", "bend", "none"),)
+    task.intervals = (interval(store.clips, "lunge", "bend", "none"),)
     assert set(task.batch(np.random.default_rng(1))["labels"].tolist()) == {0}
 
 
-def test_stretch_shorter_than_a_clip_repeats_its_last_frame(store: Store) -> None:
+def test_interval_shorter_than_a_clip_repeats_its_last_frame(store: Store) -> None:
     task = build(store, ("lunge", "none", "none"))
-    task.stretches = (stretch(store.clips, "lunge", "none", "none", end=2),)
+    task.intervals = (interval(store.clips, "lunge", "none", "none", end=2),)
     clips = task.batch(np.random.default_rng(0))["clips"]
     assert torch.equal(clips[:, 2], clips[:, 3])
 
@@ -90,7 +115,7 @@ def test_evaluation_counts_labels_and_states(store: Store) -> None:
 
 def test_action_network_is_asked_for_the_groups_too(store: Store) -> None:
     segments = action_segments(store)
-    task = ActionTask(segments, action_stretches(store), NET, STAGE)
+    task = ActionTask(segments, action_videos(store), TINY)
     batch = task.batch(np.random.default_rng(0))
     assert batch["group_labels"].shape == (16, 6)
     losses = task.losses(task.net, batch)
@@ -103,22 +128,22 @@ def test_action_network_is_asked_for_the_groups_too(store: Store) -> None:
 
 def test_group_labels_follow_the_mirror(store: Store) -> None:
     labels = tuple(("lunge", "bend", "none") if group == "arm" else None for group in GROUPS)
-    seen = [stretch(store.clips, "lunge", groups=labels)]
+    seen = [interval(store.clips, "lunge", groups=labels)]
     mirrored = tuple(label and mirror_label(label) for label in labels)
-    task = ActionTask([*seen, stretch(store.clips, "lunge", groups=mirrored)], [], NET, STAGE)
-    task.stretches = tuple(seen)
+    task = ActionTask([*seen, interval(store.clips, "lunge", groups=mirrored)], [], TINY)
+    task.intervals = tuple(seen)
     found = task.batch(np.random.default_rng(0))["group_labels"]
     assert set(found[:, GROUPS.index("arm")].tolist()) == {0, 1}
     assert (found[:, GROUPS.index("leg")] == -1).all()
 
 
-def test_no_stretches_is_an_error(store: Store, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="states-arm: the training split has no labelled stretch of frames"):
+def test_no_interval_is_an_error(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="states-arm: the training split has no labelled interval of frames"):
         build(store)
 
 
 def test_state_networks_can_start_from_what_the_action_network_learnt_of_their_group(store: Store) -> None:
-    task = ActionTask(action_segments(store), action_stretches(store), NET, STAGE)
+    task = ActionTask(action_segments(store), action_videos(store), TINY)
     starts = task.starts()
     assert list(starts) == [f"states-{group}" for group in GROUPS]
     arm, number = starts["states-arm"], GROUPS.index("arm")
@@ -126,15 +151,15 @@ def test_state_networks_can_start_from_what_the_action_network_learnt_of_their_g
     assert isinstance(task.helper, torch.nn.ModuleList)
     assert torch.equal(arm.net.cls_head.fc_cls.weight, task.helper[number].weight)
     assert torch.equal(arm.net.backbone.conv1.conv.weight, task.net.backbone.conv1.conv.weight)
-    states = ClipTask("states-arm", state_stretches(action_segments(store), "arm"), [], NET, STAGE)
+    states = ClipTask("states-arm", with_states(action_segments(store), "arm"), [], TINY)
     assert arm.labels == states.labels()
 
 
 def test_the_layers_for_the_groups_go_on_from_an_earlier_training(store: Store) -> None:
     segments = action_segments(store)
-    earlier = ActionTask(segments, [], NET, STAGE)
+    earlier = ActionTask(segments, [], TINY)
     other = dataclasses.replace(segments[0], group_labels=(("lunge", "never seen"), *segments[0].group_labels[1:]))
-    task = ActionTask([other, *segments[1:]], [], NET, STAGE)
+    task = ActionTask([other, *segments[1:]], [], TINY)
     assert isinstance(task.helper, torch.nn.ModuleList)
     fresh = task.helper[0].weight.clone()
     task.adopt({name: start for name, start in earlier.starts().items() if name != "states-foot"})
@@ -147,15 +172,6 @@ def test_the_layers_for_the_groups_go_on_from_an_earlier_training(store: Store) 
             else:
                 weight = trained.net.get_parameter("cls_head.fc_cls.weight")[labels.index(label)]
                 assert torch.equal(layer.weight[row], weight) is (group != "foot")
-
-
-def test_a_stretch_has_a_name_for_messages(store: Store) -> None:
-    video = action_segments(store)[-1]
-    offset = store.clip_offsets[1]
-    assert video.name == f"{store.names[1]} from clip frame {video.first - offset}"
-    around_a_frame = dataclasses.replace(video, first=int(offset) - 3, video=(int(offset), int(store.clip_offsets[2])))
-    assert around_a_frame.name == f"{store.names[1]} from clip frame 0"
-    assert stretch(store.clips, "lunge").name == "rendered clip 0 of nowhere from clip frame 0"
 
 
 FLOW_STAGE = ClipConfig(
@@ -174,30 +190,112 @@ TSN = TsnConfig(
 
 def test_a_network_on_flow_trains_on_what_it_will_read(store: Store, tmp_path: Path) -> None:
     source = ClipSource(store.clips[:12], (0, 12), tmp_path)
-    drawn = Stretch(source=source, first=3, end=9, label=("lunge",), group_labels=(None,) * len(GROUPS))
-    task = ActionTask([drawn], [drawn], dataclasses.replace(TSN, in_channels=4), FLOW_STAGE)
+    drawn = Interval(source=source, first=3, end=9, label=("lunge",), group_labels=(None,) * len(GROUPS))
+    flow = TinyClips(net_config=dataclasses.replace(TSN, in_channels=4), stage_config=FLOW_STAGE)
+    task = ActionTask([drawn], [drawn], flow)
     classifier = ClipClassifier(task.net.eval(), task.label_list, FLOW_STAGE)
     read = classifier.inputs(store.clips[None, 3:9])  # (1, 2 stacks, 4, h, w)
     assert read.shape[:3] == (1, 2, 4)
-    cached = stacked_flow(torch.from_numpy(task.flow[source][3:9][None].copy()), task.stage.flow or FlowInput())
-    assert torch.equal(cached, read)
+    fields = np.stack(task.intervals[0].source.read(np.array([3, 4, 6, 7])))  # without the last one of each run
+    assert torch.equal(stacked_flow(torch.from_numpy(fields[None]), 2), read)
     batch = task.batch(np.random.default_rng(0))
     assert set(task.losses(task.net, batch)) == {"label", "groups"}
     assert task.evaluate(task.net, torch.device("cpu"))["accuracy"] == 1.0
 
 
-def test_mirrored_flow_runs_the_other_way() -> None:
-    fields = np.full((1, 24, 32, 2), 128, np.uint8)
-    fields[..., 0] = 200
-    rng = np.random.default_rng(0)
-    assert augmented_flow(fields, rng, mirror=False)[0, 12, 16].tolist() == [200, 128]
-    assert augmented_flow(fields, rng, mirror=True)[0, 12, 16].tolist() == [55, 128]
-
-
 def test_tsn_takes_frames_of_a_clip_as_places(store: Store) -> None:
-    task = ActionTask(action_segments(store), action_stretches(store), TSN, dataclasses.replace(STAGE, num_frames=3))
+    tsn = TinyClips(net_config=TSN, stage_config=dataclasses.replace(STAGE, num_frames=3))
+    task = ActionTask(action_segments(store), action_videos(store), tsn)
     batch = task.batch(np.random.default_rng(0))
     assert task.inputs(batch["clips"]).shape == (16, 3, 3, 48, 64)
     losses = task.losses(task.net, batch)
     assert isinstance(task.starts()["states-arm"].net, Tsn)
     sum(losses.values()).backward()  # type: ignore[union-attr]
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Interval:
+    """A video that is decoded on demand, as a whole."""
+    root = write_miniature(tmp_path_factory.mktemp("data"), videos_per_action=1)
+    return whole_videos(index_videos(open_index(root, "train", cache=root / ".cache")))[0]
+
+
+def paper_task(video: Interval, *labels: tuple[str, ...], mirror: Mirror) -> ClipTask:
+    intervals = [dataclasses.replace(video, label=label) for label in labels]
+    return ClipTask("states-arm", intervals, intervals, dataclasses.replace(PAPER, mirror=mirror))
+
+
+@pytest.mark.parametrize(("mirror", "labels"), [("plain", {0}), ("off", {0}), ("sides", {0, 1})])
+def test_mirrored_clip_and_its_label(video: Interval, mirror: Mirror, labels: set[int]) -> None:
+    task = paper_task(video, ("lunge", "bend", "none"), ("lunge", "none", "bend"), mirror=mirror)
+    drawn = [task.sample(0, np.random.default_rng(seed)) for seed in range(12)]
+    assert {sample.label for sample in drawn} == labels
+    assert drawn[0].frames.shape == (4, 16, 16, 3)
+    assert drawn[0].name == "train_lunge_0 from frame 0"
+    assert task.inputs(task.collate(drawn)["clips"]).shape == (12, 3, 4, 16, 16)
+
+
+def test_label_without_a_mirror_image_is_not_mirrored(video: Interval) -> None:
+    task = paper_task(video, ("lunge", "bend", "none"), mirror="sides")
+    rng = np.random.default_rng(0)
+    assert {task.draw_labels(task.intervals[0], rng) for _ in range(20)} == {(0, (), False)}
+
+
+def test_flow_is_mirrored_with_its_sign(video: Interval, tmp_path: Path) -> None:
+    (tmp_path / "train_lunge_0").mkdir()
+    for number in range(1, NUM_FRAMES):
+        for axis, value in (("x", 228), ("y", 100)):
+            path = tmp_path / "train_lunge_0" / f"flow_{axis}_{number:05d}.jpg"
+            cv2.imwrite(str(path), np.full((30, 40), value, np.uint8))
+    assert read_flow(tmp_path, "train_lunge_0", [4])[4][0, 0].tolist() == [228, 100]
+    files = FlowFiles(tmp_path, ("train_lunge_0",), (0, NUM_FRAMES))
+    assert len(files.read(np.array([30, NUM_FRAMES - 1]))) == 2  # the last frame has no field
+    interval = dataclasses.replace(video, source=files)
+    hyperparameters = PaperTsnFlow(crop_size=16, train_short_side=24, test_short_side=24)
+    task = ClipTask("action", [interval], [interval], hyperparameters)
+    drawn = [task.sample(0, np.random.default_rng(seed)).frames for seed in range(8)]
+    assert drawn[0].shape == (15, 16, 16, 2)  # three stacks of five fields
+    assert {int(sample[0, 0, 0, 0]) for sample in drawn} == {228, 27}
+    assert {int(sample[0, 0, 0, 1]) for sample in drawn} == {100}
+    assert task.inputs(torch.full((1, 15, 2, 2, 2), 128)).shape == (1, 3, 10, 2, 2)
+    assert float(task.inputs(torch.full((1, 15, 2, 2, 2), 128)).abs().max()) == 0
+    assert task.evaluate(task.net, torch.device("cpu"))["accuracy"] == 1.0
+
+
+def test_missing_flow_names_its_file(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"flow_x_00003.jpg: no such file"):
+        read_flow(tmp_path, "video", [2])
+
+
+@pytest.mark.parametrize(
+    ("reading", "iteration", "rate"),
+    [
+        ("16-epochs-by-iteration", 0, 0.1),
+        ("16-epochs-by-iteration", 8 * 239, 0.55),
+        ("16-epochs-by-iteration", 16 * 239, 1.0),
+        ("16-epochs-by-epoch", 15 * 239 - 1, 0.1 + 0.9 * 14 / 15),
+        ("16-epochs-by-epoch", 15 * 239, 1.0),
+        ("16-iterations", 8, 0.55),
+        ("16-iterations", 16, 1.0),
+        ("16-iterations", 32 * 239, 0.1),
+        ("16-epochs-by-iteration", 48 * 239, 0.01),
+    ],
+)
+def test_readings_of_the_warm_up(reading: str, iteration: int, rate: float) -> None:
+    settings = PaperCsn(warmup=reading).settings()  # type: ignore[arg-type]
+    assert settings.step_rule is not None
+    schedule = step_schedule(settings.step_rule, settings.learning_rate, 239)
+    assert schedule.lr(iteration) == pytest.approx(8e-5 * rate)
+
+
+def test_readings_of_the_batch() -> None:
+    assert PaperCsn().settings().batch_size == 16
+    assert PaperCsn(batch="in-all").settings().batch_size == 4
+
+
+def test_tsn_can_train_as_its_public_recipe() -> None:
+    reference = PaperTsnRgb(training="reference").settings()
+    assert reference.learning_rate == pytest.approx(0.01 / 16)
+    assert reference.step_rule is not None
+    assert (reference.step_rule.epochs, reference.nesterov) == (100, False)
+    assert PaperTsnRgb().settings() == PaperCsn().settings()

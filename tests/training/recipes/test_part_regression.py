@@ -13,7 +13,13 @@ from actparse.metrics.boxes import row_iou
 from actparse.nets.part_regression import PartRegressionConfig
 from actparse.stages.loading import load_part_fusion
 from actparse.stages.people.part_fusion import PartFusionConfig
-from actparse.training.recipes.part_regression import KeypointErrors, PartRegressionTask, moved_persons, with_errors
+from actparse.training.recipes.part_regression import (
+    KeypointErrors,
+    PartRegressionTask,
+    TinyPartRegression,
+    moved_persons,
+    with_errors,
+)
 from actparse.training.rendered.part_stream import PartStreamConfig, open_part_stream
 from actparse.training.samples.store import Store
 from actparse.weights.bundle import save_network
@@ -40,7 +46,8 @@ def found_in(stream: Store) -> np.ndarray:
 def task(stream: Store) -> PartRegressionTask:
     torch.manual_seed(0)
     split = (stream, found_in(stream))
-    return PartRegressionTask(split, split, PartRegressionConfig(width=32, num_layers=1), PartFusionConfig())
+    hyperparameters = TinyPartRegression(net_config=PartRegressionConfig(width=32, num_layers=1))
+    return PartRegressionTask(split, split, hyperparameters)
 
 
 def test_shards_are_full_and_joints_are_in_their_parts(stream: Store) -> None:

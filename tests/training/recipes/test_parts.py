@@ -11,12 +11,13 @@ import torch
 from numpy.typing import NDArray
 
 from actparse.core.errors import WeightsError
-from actparse.core.vocabulary import PART_FLIP, PART_INDEX
+from actparse.core.vocabulary import KEYPOINT_FLIP, PART_FLIP, PART_INDEX
 from actparse.nets.poses.hrnet import Hrnet, HrnetConfig
+from actparse.stages.people.person_crops import square_crops
 from actparse.stages.people.poses import PosesConfig
-from actparse.training.recipes import tiny
-from actparse.training.recipes.parts import PartsTask, swapped_twins
-from actparse.training.samples.keypoint_cache import jittered_boxes, predicted_keypoints
+from actparse.stages.people.refine import grow_boxes
+from actparse.training.recipes.parts import PaperParts, PartsTask, TinyParts, swapped_pairs
+from actparse.training.samples.keypoints import jittered_boxes, predicted_keypoints
 from actparse.training.samples.reading import StoreConfig
 from actparse.training.samples.store import Store, open_store
 from actparse.training.task import NAMES, TaskSettings
@@ -43,16 +44,14 @@ def test_keypoints_are_found_once(store: Store, tmp_path: Path) -> None:
     lines: list[str] = []
     found = predicted_keypoints(store, tmp_path / "poses.safetensors", report=lines.append)
     assert found.shape == store.person_keypoints.shape
-    assert lines == [f"keypoints predicted in {len(store.frames)}/{len(store.frames)} frames"]
+    assert lines == ["keypoints predicted in 2/2 videos"]
     again = predicted_keypoints(store, tmp_path / "poses.safetensors", report=lines.append)
     assert np.array_equal(found, again)
     assert len(lines) == 1
 
 
 def test_only_a_pose_network_finds_keypoints(store: Store, tmp_path: Path) -> None:
-    task = PartsTask(
-        "parts", (store, store.person_keypoints), (store, store.person_keypoints), tiny.PARTS_NET, tiny.PARTS_STAGE
-    )
+    task = PartsTask("parts", (store, store.person_keypoints), (store, store.person_keypoints), TinyParts())
     save_network(tmp_path / "parts.safetensors", task.net, kind="parts", settings={})
     with pytest.raises(WeightsError, match="needs a pose network, got one of kind parts"):
         predicted_keypoints(store, tmp_path / "parts.safetensors")
@@ -67,33 +66,55 @@ def test_jittered_boxes_stay_near_and_inside() -> None:
 
 
 def test_targets_in_a_mirror_change_sides(store: Store, keypoints: NDArray[np.float32]) -> None:
-    task = PartsTask("parts", (store, keypoints), (store, keypoints), tiny.PARTS_NET, tiny.PARTS_STAGE)
-    matrix = np.array([[1.5, 0, 10], [0, 1.5, 10]])
-    boxes, labels = task._targets(0, matrix, mirror=False)
-    mirrored_boxes, mirrored_labels = task._targets(0, matrix, mirror=True)
-    assert np.array_equal(boxes, mirrored_boxes)  # the matrix says where, the mirror only who
-    assert mirrored_labels.tolist() == [PART_FLIP[label] for label in labels]
+    still = {"box_jitter": 0.0, "zoom": (1.0, 1.0), "shift": 0.0, "dot_jitter": 0.0, "dropped_dots": 0.0}
+    plain, mirrored = (
+        PartsTask("parts", (store, keypoints), (store, keypoints), TinyParts(mirror_share=share, **still)).sample(
+            0, np.random.default_rng(0)
+        )
+        for share in (0.0, 1.0)
+    )
+    assert mirrored.labels.tolist() == [PART_FLIP[label] for label in plain.labels]
+    np.testing.assert_allclose(mirrored.boxes[:, [0, 2]], 192 - plain.boxes[:, [2, 0]], rtol=1e-5)
+    np.testing.assert_allclose(mirrored.keypoints[list(KEYPOINT_FLIP), 0], 192 - plain.keypoints[:, 0], rtol=1e-5)
+
+
+def test_a_zoomed_window_moves_pixels_boxes_and_keypoints(store: Store, keypoints: NDArray[np.float32]) -> None:
+    hyperparameters = TinyParts(mirror_share=0.0, dot_jitter=0.0, dropped_dots=0.0, zoom=(0.6, 0.7), shift=0.1)
+    task = PartsTask("parts", (store, keypoints), (store, keypoints), hyperparameters)
+    for seed in range(5):
+        sample = task.sample(seed, np.random.default_rng(seed))
+        x1, y1, x2, y2 = (int(v) for v in (*sample.boxes[:, :2].min(axis=0), *sample.boxes[:, 2:].max(axis=0)))
+        inside = sample.image[max(y1, 0) + 6 : y2 - 6, max(x1, 0) + 6 : x2 - 6].astype(int)  # a block of one colour
+        assert inside.reshape(-1, 3).std(axis=0).max() < 12
+        assert sample.keypoints[0, :2] == pytest.approx([x1, y1], abs=3)
+
+
+def test_full_size_samples_are_those_of_the_stage(store: Store, keypoints: NDArray[np.float32]) -> None:
+    hyperparameters = PaperParts(depth=18, size=96, mirror_share=0.0, shift_share=0.0)
+    task = PartsTask("parts", (store, keypoints), (store, keypoints), hyperparameters)
+    sample = task.sample(0, np.random.default_rng(0))
+    box = grow_boxes(store.person_boxes[:1], keypoints[:1], min_confidence=0.25, size=SIZE)
+    assert np.array_equal(sample.image, square_crops(box, size=96, padding=1.0).cut(store.frames[0])[0])
 
 
 @pytest.mark.parametrize("with_dots", [True, False])
 def test_losses_are_finite_and_repeatable(store: Store, keypoints: NDArray[np.float32], with_dots: bool) -> None:
-    stage = tiny.PARTS_STAGE if with_dots else tiny.PARTS_STAGE_WITHOUT_DOTS
-    task = PartsTask("parts", (store, keypoints), (store, keypoints), tiny.PARTS_NET, stage)
+    task = PartsTask("parts", (store, keypoints), (store, keypoints), TinyParts(dots=with_dots))
     task.settings = TaskSettings(batch_size=2, learning_rate=1e-3)
     batch, same = (task.batch(np.random.default_rng(4)) for _ in range(2))
     assert all(re.fullmatch(r"train_\w+ frame \d+ person \d+", name) for name in batch[NAMES])
-    first, second = (task.losses(task.net, each) for each in (batch, same))
+    first, second = (task.losses(task.net, batch) for batch in (batch, same))
     assert torch.isfinite(first["boxes"])
     assert torch.equal(first["classification"], second["classification"])
 
 
-def test_swapped_twins_are_counted() -> None:
+def test_swapped_pairs_are_counted() -> None:
     truth = np.zeros((1, 10, 4), np.float32)
     left, right = PART_INDEX["left_foot"], PART_INDEX["right_foot"]
     truth[0, left], truth[0, right] = (0, 0, 10, 10), (50, 0, 60, 10)
     crossed = truth.copy()
     crossed[0, [left, right]] = truth[0, [right, left]]
-    assert swapped_twins(truth, truth) == 0
-    assert swapped_twins(truth, crossed) == 1
-    truth[0, right] = (2, 0, 12, 10)  # overlaps its twin: does not count
-    assert swapped_twins(truth, crossed) == 0
+    assert swapped_pairs(truth, truth) == 0
+    assert swapped_pairs(truth, crossed) == 1
+    truth[0, right] = (2, 0, 12, 10)  # overlaps the other: does not count
+    assert swapped_pairs(truth, crossed) == 0

@@ -16,6 +16,7 @@ from actparse.stages.actions.tracks import TracksConfig
 from actparse.synth.actions.registry import ACTIONS
 from actparse.training.recipes.tracks import (
     UNKNOWN,
+    TinyTracks,
     TracksTask,
     lost_more,
     mirrored_windows,
@@ -36,6 +37,7 @@ from training.miniature import SIZE, write_miniature
 
 CONFIG = TrackStreamConfig(seconds=2.0, step_seconds=0.25, other_share=0.0, scenes_per_shard=10)
 NET = TrackConfig(width=16, num_instants=5, dilations=(1,))
+HYPERPARAMETERS = TinyTracks(net_config=NET, stage_config=TracksConfig())
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +55,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 def task(store: Store, stream: TrackStream) -> TracksTask:
     torch.manual_seed(0)
     keypoints = store.person_keypoints.copy()
-    return TracksTask((store, keypoints), (store, keypoints), stream, NET, TracksConfig())
+    return TracksTask((store, keypoints), (store, keypoints), stream, HYPERPARAMETERS)
 
 
 def test_the_actions_take_turns_and_everyone_of_a_scene_has_its_action(stream: TrackStream) -> None:
@@ -73,7 +75,7 @@ def test_a_share_of_the_scenes_shows_none_of_the_actions(tmp_path: Path) -> None
 def test_of_none_of_the_actions_all_should_be_equally_likely(store: Store, tmp_path: Path) -> None:
     others = open_track_stream(tmp_path, 10, replace(CONFIG, other_share=1.0), processes=1)
     keypoints = store.person_keypoints.copy()
-    task = TracksTask((store, keypoints), (store, keypoints), others, NET, TracksConfig())
+    task = TracksTask((store, keypoints), (store, keypoints), others, HYPERPARAMETERS)
     batch = task.batch(np.random.default_rng(1))
     half = len(batch["actions"]) // 2
     assert (batch["actions"][half:] == UNKNOWN).all()

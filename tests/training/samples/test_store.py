@@ -12,11 +12,10 @@ from actparse.core.errors import DataError
 from actparse.data.division import held_out_names
 from actparse.data.kinetics_tps import KineticsTps
 from actparse.training.options import say_nothing
-from actparse.training.recipes.builders import open_splits
 from actparse.training.samples.reading import StoreConfig, fit_frame
+from actparse.training.samples.splits import open_stores
 from actparse.training.samples.store import Store, open_store
-from actparse.training.samples.stretches import action_segments, action_stretches, state_stretches
-from training.miniature import ACTIONS, NUM_FRAMES, SIZE, person_box, write_miniature
+from training.miniature import NUM_FRAMES, SIZE, person_box, write_miniature
 
 CONFIG = StoreConfig(frame_size=SIZE, clip_size=(48, 64))
 
@@ -49,21 +48,14 @@ def test_all_frames_are_clip_frames(store: Store) -> None:
     assert store.clip_offsets.tolist() == [NUM_FRAMES * n for n in range(5)]
 
 
-def test_stretches_carry_labels(store: Store) -> None:
-    assert {stretch.label for stretch in action_stretches(store)} == {(action,) for action in ACTIONS}
-    labels = {stretch.label for stretch in state_stretches(action_segments(store), "arm")}
-    assert labels == {("lunge", "bend", "none"), ("push_up", "none", "none")}
-    for stretch in state_stretches(action_segments(store), "head"):
-        assert 0 <= stretch.first < stretch.end <= len(store.clips)
-
-
 def test_second_opening_reads_what_the_first_wrote(root: Path, store: Store) -> None:
     lines: list[str] = []
     again = open_store(root, "train", CONFIG, report=lines.append)
     assert lines == []
     assert again.folder == store.folder
     assert np.array_equal(again.frames, store.frames)
-    assert again.segment_labels == store.segment_labels
+    assert again.states == store.states
+    assert np.array_equal(again.part_states, store.part_states)
 
 
 def test_changed_annotations_make_another_store(tmp_path: Path) -> None:
@@ -72,8 +64,8 @@ def test_changed_annotations_make_another_store(tmp_path: Path) -> None:
     for path in root.rglob("train_annotations/lunge/**/*.json"):
         path.write_text(path.read_text().replace('"bend"', '"sit"'))
     after = open_store(root, "train", CONFIG)
-    assert "bend" in {state for row in before.part_states for state in row}
-    assert "sit" in {state for row in after.part_states for state in row}
+    assert before.states == ("bend", "none")
+    assert after.states == ("none", "sit")
 
 
 @pytest.mark.parametrize("leave_test", [False, True])
@@ -82,7 +74,7 @@ def test_what_is_held_out_of_train_is_not_trained_on(root: Path, tmp_path: Path,
         shutil.copytree(root / folder, tmp_path / folder)
     if leave_test:  # as Kinetics-TPS: without annotations
         shutil.copytree(root / "val_videos", tmp_path / "test_videos")
-    train, held_out = open_splits(tmp_path, tmp_path, say_nothing)
+    train, held_out = open_stores(tmp_path, tmp_path, say_nothing)
     names = [record.name for record in KineticsTps(tmp_path).videos("train")]
     assert set(held_out.names) == held_out_names(names) != set()
     assert sorted((*train.names, *held_out.names)) == sorted(names)
@@ -92,7 +84,7 @@ def test_too_few_videos_hold_out_none(root: Path, tmp_path: Path) -> None:
     shutil.copytree(root / "train_videos" / "lunge", tmp_path / "train_videos" / "lunge")
     shutil.copytree(root / "train_annotations" / "lunge", tmp_path / "train_annotations" / "lunge")
     with pytest.raises(DataError, match="needs an annotated val or test, or 3 videos in train, got 2"):
-        open_splits(tmp_path, tmp_path, say_nothing)
+        open_stores(tmp_path, tmp_path, say_nothing)
 
 
 def test_damaged_store_says_so(root: Path, tmp_path: Path) -> None:

@@ -14,10 +14,9 @@ from actparse.training.loop.batches import load_batches
 from actparse.training.loop.hardware import Hardware
 from actparse.training.loop.learner import Learner
 from actparse.training.options import TrainOptions
-from actparse.training.recipes.tiny_changes import expect_same_changes
 from actparse.training.run_folder import Plan, RunFolder, read_plan
 from actparse.training.task import Task, steps_per_epoch
-from actparse.weights.bundle import file_sha256
+from actparse.weights.bundle import config_to_dict, file_sha256
 
 NUM_WARM_STEPS = 6  # before the speed is measured
 NUM_MEASURED_STEPS = 30
@@ -27,7 +26,7 @@ def resumed_plan(task: Task, run: RunFolder, options: TrainOptions) -> Plan:
     """Read the plan of an interrupted run.
 
     Raises:
-        TrainingError: the plan is missing, or the run has another batch size, other data or other changes.
+        TrainingError: the plan is missing, or the run has another batch size or other data.
     """
     plan, batch_size = read_plan(run), task.settings.batch_size
     if plan.batch_size != batch_size:
@@ -35,13 +34,11 @@ def resumed_plan(task: Task, run: RunFolder, options: TrainOptions) -> Plan:
             f"{run.plan}: the run's batches hold {plan.batch_size}, got {batch_size}. "
             "Use a different --out to train again."
         )
-    if plan.num_samples not in (None, task.num_samples):
+    if plan.num_samples != task.num_samples:
         raise TrainingError(
             f"{run.plan}: the run trains on {plan.num_samples} samples, got {task.num_samples}. "
             "Use the same data, or a different --out to train again."
         )
-    if options.size == "tiny":
-        expect_same_changes(run.plan, plan.changes, options.changes)
     return plan
 
 
@@ -67,7 +64,7 @@ def new_plan(task: Task, run: RunFolder, options: TrainOptions, hardware: Hardwa
         seed=options.seed,
         batch_size=batch_size,
         start=file_sha256(options.init) if options.init is not None and options.init.is_file() else None,
-        changes=dict(options.changes),
+        hyperparameters={} if task.hyperparameters is None else config_to_dict(task.hyperparameters),
         num_samples=task.num_samples,
     )
 

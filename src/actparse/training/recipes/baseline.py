@@ -1,10 +1,15 @@
-"""Recipe "baseline": the official baseline on the frames of a store, with true boxes of persons and parts."""
+"""Recipe "baseline": the official baseline of Kinetics-TPS, ResNet with RoIAlign and an MLP, fused with TSN.
+
+Its only public description says: "ResNet-50", "RoIAlign on person, part and object boxes", "an MLP refines each part's
+feature for its state", "pooled over parts and persons", "fused with TSN for the action"; about 80 % video accuracy, ROC
+score 29.79. Its training is not described. No object detector is described, so objects are not detected.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -12,35 +17,168 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from actparse.core.errors import DataError
+from actparse.core.errors import ConfigError, DataError
 from actparse.core.structures import FrameParse, PartParse, PersonParse
 from actparse.core.vocabulary import NUM_KEYPOINTS, PART_FLIP, PART_INDEX, PARTS
 from actparse.metrics.states import StateAccuracy
-from actparse.nets.baseline import Baseline, BaselineConfig, FrameBoxes
+from actparse.nets.baseline import Baseline, BaselineConfig, FrameBoxes, Pooling
+from actparse.nets.resnet import resnet_config
 from actparse.stages.actions.baseline import BaselineRecognizer, BaselineSettings
-from actparse.stages.inputs import InputNorm
-from actparse.training.samples.augment import (
+from actparse.training.recipes import tiny
+from actparse.training.recipes.hyperparameters import Hyperparameters, Inputs, OneCycle, expect_ranges, step_settings
+from actparse.training.samples.annotations import Annotations
+from actparse.training.samples.augmentation import (
     STRONG_JITTER,
+    ColorJitter,
     Matrix,
-    about,
     clip_boxes,
     mirrored,
     move_boxes,
+    random_zoom,
     recolor,
     then,
     warp,
 )
-from actparse.training.samples.store import Store, states_of_part
-from actparse.training.task import NAMES, Batch, Task, TaskSettings
+from actparse.training.samples.splits import open_indices, open_stores
+from actparse.training.task import NAMES, Batch, SampledTask, StepRule, Task, TaskSettings
 from actparse.weights.bundle import config_to_dict
 
+REFERENCE_BATCH = 256  # TSN: 32 on each of 8 GPUs
+CHECK_VIDEOS = 100  # held-out videos for a check during training
 UNKNOWN = -1  # a state that is not annotated, or that the training split does not have for this part
-LABEL_SMOOTHING = 0.05  # of the action
-STATES_WEIGHT = 1.0  # weight of the states' loss relative to the action's
-ZOOM = (0.85, 1.2)
-MAX_SHIFT = 0.08  # share of the frame's sides
 MIN_VISIBLE = 0.4  # share of a person's or a part's box that must stay visible in an augmented frame
 NOBODY = ((0.0, 0.0, 0.0),) * NUM_KEYPOINTS
+
+
+@dataclass(frozen=True, kw_only=True)
+class TinyBaseline(OneCycle):
+    """Hyperparameters of the tiny baseline."""
+
+    jitter: ClassVar[ColorJitter | None] = STRONG_JITTER
+
+    batch_size: int = 8
+    learning_rate: float = 2e-3
+    label_smoothing: float = 0.05  # of the action
+    states_weight: float = 1.0  # weight of the states' loss relative to the action's
+    num_segments: int = 3  # frames of a video in one training sample
+    zoom: tuple[float, float] = (0.85, 1.2)
+    max_shift: float = 0.08  # share of the frame's sides
+    mirror_share: float = 0.5
+    net_config: BaselineConfig = tiny.BASELINE_NET
+    stage_config: BaselineSettings = tiny.BASELINE_STAGE
+
+    def net(self, num_actions: int, num_states: tuple[int, ...]) -> BaselineConfig:
+        """Return the network's config; `num_states` has one entry for each of the ten parts."""
+        return replace(self.net_config, num_actions=num_actions, num_states=num_states)
+
+    def stage(self) -> BaselineSettings:
+        """Return the settings of the trained network."""
+        return self.stage_config
+
+    def input_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Return (height, width) of a training sample's frames, for frames of (height, width)."""
+        return self.stage_config.resized(size)
+
+    def build(self, inputs: Inputs) -> Task:
+        """Build the task on decoded frames."""
+        return BaselineTask(*open_stores(inputs.data, inputs.run.out, inputs.options.report), self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaperBaseline(Hyperparameters):
+    """Hyperparameters of the full-size baseline: network, training and input.
+
+    TSN below is the public recipe (mmaction2, 1x1x3, RGB); "ours" marks a value without any source.
+    """
+
+    label_smoothing: ClassVar[float] = 0.0
+    jitter: ClassVar[ColorJitter | None] = None
+
+    depth: int = 50  # "ResNet-50"
+    roi_channels: int = 256  # ours
+    roi_size: int = 7  # ours; as in Faster R-CNN
+    sampling_ratio: int = 2  # ours; samples of a cell along each axis
+    width: int = 1024  # ours; width of the MLP
+    num_layers: int = 2  # ours; layers of the MLP
+    pooling: Pooling = "mean"  # ours; "pooled over parts and persons" does not name the operation
+    dropout: float = 0.4  # TSN
+    states_weight: float = 1.0  # ours; weight of the states' loss; the action's loss has weight 1
+    batch_size: int = REFERENCE_BATCH  # TSN; videos
+    learning_rate: float = 0.01  # TSN, at 256; scaled to the batch
+    epochs: int = 100  # TSN; an epoch sees each video once
+    milestones: tuple[int, ...] = (40, 80)  # TSN
+    gamma: float = 0.1  # TSN
+    momentum: float = 0.9  # TSN
+    nesterov: bool = False  # TSN; the paper's "for all models" does not include the baseline
+    weight_decay: float = 1e-4  # TSN
+    max_gradient_norm: float = 40.0  # TSN
+    num_segments: int = 3  # TSN: frames of a video in one training sample
+    train_size: tuple[int, int] = (256, 340)  # (height, width); TSN stored the frames of Kinetics in this size
+    zoom: tuple[float, float] = (1.0, 1.5)  # TSN crops 1 to 0.66 of a frame's side; boxes move with the pixels
+    max_shift: float = 0.08  # ours; fraction of the frame's sides
+    mirror_share: float = 0.5  # TSN; left and right are exchanged in parts and states
+    frame_stride: int = 5  # the evaluator scores every fifth frame
+    test_short_side: int = 256  # TSN
+    test_frames: int = 8  # ours; frames of one forward pass
+    split_seed: int = 0  # division into 3,000 training and 809 held-out videos if the dataset has no split val; ours
+
+    def __post_init__(self) -> None:
+        counts = (
+            "batch_size",
+            "epochs",
+            "milestones",
+            "num_segments",
+            "frame_stride",
+            "test_short_side",
+            "test_frames",
+        )
+        expect_ranges(
+            self,
+            at_least_1=(*counts, "train_size"),
+            at_least_0=("states_weight", "weight_decay"),
+            above_0=("learning_rate", "gamma", "max_gradient_norm", "zoom"),
+            below_1=("momentum",),
+            shares=("max_shift", "mirror_share"),
+        )
+        if self.zoom[0] > self.zoom[1]:
+            raise ConfigError(f"train: zoom must be two numbers, the smaller first, got {self.zoom}")
+        self.settings(), self.net(1, (1,) * len(PARTS))  # check the remaining fields
+
+    def settings(self) -> TaskSettings:
+        """Return the settings for the training loop."""
+        rule = StepRule(epochs=self.epochs, milestones=self.milestones, gamma=self.gamma)
+        rate = self.learning_rate * self.batch_size / REFERENCE_BATCH
+        return step_settings(self, rule, learning_rate=rate, undecayed="nothing")
+
+    def net(self, num_actions: int, num_states: tuple[int, ...]) -> BaselineConfig:
+        """Return the network's config; `num_states` has one entry for each of the ten parts."""
+        assert len(num_states) == len(PARTS)
+        config = BaselineConfig(
+            num_actions=num_actions,
+            num_states=num_states,
+            roi_channels=self.roi_channels,
+            roi_size=self.roi_size,
+            sampling_ratio=self.sampling_ratio,
+            width=self.width,
+            num_layers=self.num_layers,
+            pooling=self.pooling,
+            dropout=self.dropout,
+        )
+        return replace(config, backbone=resnet_config(self.depth))
+
+    def stage(self) -> BaselineSettings:
+        """Return the settings of the trained network."""
+        return BaselineSettings(short_side=self.test_short_side, max_frames=self.test_frames)
+
+    def input_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Return (height, width) of a training sample's frames."""
+        return self.train_size
+
+    def build(self, inputs: Inputs) -> Task:
+        """Build the task on videos that are decoded on demand."""
+        report = inputs.options.report
+        splits = open_indices(inputs.data, inputs.run.out, report, seed=self.split_seed, stride=self.frame_stride)
+        return BaselineTask(*splits, self)
 
 
 @dataclass(frozen=True)
@@ -57,14 +195,13 @@ class FrameMotion:
         old: tuple[int, int],
         size: tuple[int, int],
         rng: np.random.Generator,
-        *,
-        zoom: tuple[float, float] = ZOOM,
-        max_shift: float = MAX_SHIFT,
-        mirror_share: float = 0.5,
+        hyperparameters: TinyBaseline | PaperBaseline,
     ) -> FrameMotion:
         """Draw a random zoom and shift for frames of size `old` (height, width), mirrored or not."""
-        is_mirrored = bool(rng.random() < mirror_share)
-        matrix = _moved(old, size, rng, zoom, max_shift)
+        is_mirrored = bool(rng.random() < hyperparameters.mirror_share)
+        scale = np.array([[size[1] / old[1], 0, 0], [0, size[0] / old[0], 0]])
+        zoom = random_zoom(size, rng, zoom=hyperparameters.zoom, max_shift=hyperparameters.max_shift)
+        matrix = then(scale, zoom)
         return cls(mirrored(matrix, size[1]) if is_mirrored else matrix, size, is_mirrored)
 
     def images(self, images: Sequence[NDArray[np.uint8]], rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -104,89 +241,129 @@ class FramePersons:
     states: NDArray[np.int64]  # (P, 10) indices of the network's labels, or UNKNOWN
 
 
-class BaselineTask(Task):
+@dataclass(frozen=True)
+class VideoSample:
+    """Augmented frames of one video."""
+
+    name: str
+    images: NDArray[np.uint8]  # (S, H, W, 3)
+    persons: Sequence[FramePersons]  # of each frame
+    action: int
+
+
+class BaselineTask(SampledTask):
     """The baseline on one frame from each equal segment of a video, all with the same motion, mirror and colours."""
 
     kind = "baseline"
-    settings = TaskSettings(batch_size=8, learning_rate=2e-3)
     metric = "accuracy"
 
     def __init__(
-        self, train: Store, held_out: Store, config: BaselineConfig, stage: BaselineSettings, *, num_segments: int = 3
+        self, train: Annotations, held_out: Annotations, hyperparameters: TinyBaseline | PaperBaseline
     ) -> None:
-        """Set up the network for the actions and states of the training split.
-
-        Args:
-            train: the training split.
-            held_out: the split to evaluate on.
-            config: of the network; the numbers of actions and states are set here.
-            stage: settings of the stage that will use the network.
-            num_segments: frames of a video in one training sample.
+        """Build the network for the actions and states of the training split.
 
         Raises:
             DataError: the training split has no annotated frame.
         """
-        self.train, self.held_out = train, held_out
-        self.stage, self.num_segments = stage, num_segments
-        self.videos = [indices for _, indices in frames_by_video(train) if len(indices)]
+        self.train, self.held_out, self.hyperparameters = train, held_out, hyperparameters
+        self.settings, self.stage = hyperparameters.settings(), hyperparameters.stage()
+        self.stored_as = hyperparameters.stored_as
+        self.videos = train.videos()
         if not self.videos:
             raise DataError("baseline: the training split has no annotated frame")
-        self.actions = tuple(sorted(set(train.actions)))
-        self.states = tuple(states_of_part(train, part) for part in range(len(PARTS)))
-        counts = tuple(map(len, self.states))
-        self.config = replace(config, num_actions=len(self.actions), num_states=counts)
-        self.net = Baseline(self.config)
+        self.actions = tuple(sorted({action_of(train, frames) for frames in self.videos}))
+        self.states = tuple(train.states_of_part(part) for part in range(len(PARTS)))
+        self.net = Baseline(hyperparameters.net(len(self.actions), tuple(map(len, self.states))))
 
     @property
     def num_samples(self) -> int:
-        """Number of training samples: the stored frames of the training split in groups of `num_segments`."""
-        return max(len(self.videos), sum(map(len, self.videos)) // self.num_segments)
+        """Number of videos."""
+        return len(self.videos)
 
-    def batch(self, rng: np.random.Generator) -> Batch:
-        """Draw videos at random; what belongs to persons is a list with one entry for each video."""
-        indices = rng.integers(0, len(self.videos), self.settings.batch_size)
-        images, persons = zip(*(self._sample(self.videos[index], rng) for index in indices), strict=True)
-        actions = [self.train.actions[self.train.frame_videos[self.videos[index][0]]] for index in indices]
-        names = [self.train.names[self.train.frame_videos[self.videos[index][0]]] for index in indices]
-        return {**as_batch(images, persons, [self.actions.index(action) for action in actions]), NAMES: names}
-
-    def _sample(
-        self, frames: NDArray[np.int64], rng: np.random.Generator
-    ) -> tuple[NDArray[np.uint8], list[FramePersons]]:
+    def sample(self, row: int, rng: np.random.Generator) -> VideoSample:
         """Draw frames (S, H, W, 3) of one video, with the persons of each frame."""
-        chosen = drawn_frames(frames, self.num_segments, rng)  # (S,)
-        old = (self.train.frames.shape[1], self.train.frames.shape[2])
-        size = self.stage.resized(old)
-        motion = FrameMotion.drawn(old, size, rng)
-        images = motion.images([self.train.frames[frame] for frame in chosen], rng)
-        images = recolor(images.reshape(-1, size[1], 3), rng, STRONG_JITTER).reshape(images.shape)
-        return images, [self._persons(int(frame), motion) for frame in chosen]
+        hyperparameters = self.hyperparameters
+        chosen = drawn_frames(np.array(self.videos[row]), hyperparameters.num_segments, rng).tolist()  # (S,)
+        images = self.train.images(chosen)
+        old = (images[0].shape[0], images[0].shape[1])
+        motion = FrameMotion.drawn(old, hyperparameters.input_size(old), rng, hyperparameters)
+        moved = motion.images(images, rng)  # (S, H, W, 3)
+        if hyperparameters.jitter is not None:
+            moved = recolor(moved.reshape(-1, moved.shape[2], 3), rng, hyperparameters.jitter).reshape(moved.shape)
+        frame_indices = ", ".join(str(self.train.frame_indices[frame]) for frame in chosen)
+        return VideoSample(
+            f"{self.train.names[self.train.frame_videos[chosen[0]]]} frames {frame_indices}",
+            moved,
+            [self.persons(frame, motion) for frame in chosen],
+            self.actions.index(action_of(self.train, self.videos[row])),
+        )
 
-    def _persons(self, frame: int, motion: FrameMotion) -> FramePersons:
+    def persons(self, frame: int, motion: FrameMotion) -> FramePersons:
+        """Return the persons of a training frame after a motion."""
         persons = self.train.persons_of(frame)
-        states = numbered_states(self.train.part_states[persons], self.states, mirror=motion.is_mirrored)
+        states = state_indices(self.train.state_names(persons), self.states, mirror=motion.is_mirrored)
         return motion.persons(self.train.person_boxes[persons], self.train.part_boxes[persons], states)
 
+    def collate(self, samples: Sequence[VideoSample]) -> Batch:
+        """Stack frames of one size; what belongs to persons is a list with one entry for each video."""
+        persons = [sample.persons for sample in samples]
+        return {
+            "images": torch.from_numpy(np.stack([sample.images for sample in samples])),  # (N, S, H, W, 3)
+            "actions": torch.tensor([sample.action for sample in samples]),
+            "persons": [torch.from_numpy(np.concatenate([p.boxes for p in video])) for video in persons],
+            "parts": [torch.from_numpy(np.concatenate([p.parts for p in video])) for video in persons],
+            "states": [torch.from_numpy(np.concatenate([p.states for p in video])) for video in persons],
+            "segments": [
+                torch.from_numpy(np.repeat(np.arange(len(video)), [len(p.boxes) for p in video])) for video in persons
+            ],
+            NAMES: [sample.name for sample in samples],
+        }
+
     def losses(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        """Return the loss terms of `baseline_losses`."""
+        """Return the cross-entropy of the action, and the mean cross-entropy of the states of all annotated parts."""
         assert isinstance(net, Baseline)
-        return baseline_losses(net, batch, self.stage.norm, STATES_WEIGHT, LABEL_SMOOTHING)
+        device = next(net.parameters()).device
+        images = batch["images"].to(device)  # (N, S, H, W, 3)
+        frames = self.stage.norm(images.flatten(0, 1).permute(0, 3, 1, 2))  # (N*S, 3, H, W)
+        num_segments = images.shape[1]
+        frame_numbers = [segments + video * num_segments for video, segments in enumerate(batch["segments"])]
+        persons, parts = torch.cat(batch["persons"]), torch.cat(batch["parts"])
+        boxes = FrameBoxes.without_objects(persons, parts, torch.cat(frame_numbers)).to(device)
+        logits = net(frames.view(*images.shape[:2], *frames.shape[1:]), boxes)
+        states = torch.cat(batch["states"]).to(device)  # (P, 10)
+        by_part = [
+            F.cross_entropy(part_logits.float(), states[:, part], ignore_index=UNKNOWN, reduction="sum")
+            for part, part_logits in enumerate(logits.states)
+        ]
+        smoothing, weight = self.hyperparameters.label_smoothing, self.hyperparameters.states_weight
+        actions = batch["actions"].to(device)
+        return {
+            "action": F.cross_entropy(logits.actions.float(), actions, label_smoothing=smoothing),
+            "states": weight * torch.stack(by_part).sum() / (states != UNKNOWN).sum().clamp(min=1),
+        }
 
     def evaluate(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
-        """Measure video accuracy, and state accuracy by part group, on true boxes of the held-out split."""
+        """Measure video accuracy, and state accuracy by part group, on true boxes of the held-out videos."""
+        return self._measure(net, device, self.held_out.videos())
+
+    def check(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
+        """Measure the same on a few held-out videos."""
+        return self._measure(net, device, self.held_out.videos(CHECK_VIDEOS))
+
+    def _measure(self, net: nn.Module, device: torch.device, videos: Sequence[range]) -> dict[str, Any]:
         assert isinstance(net, Baseline)
         recognizer = BaselineRecognizer(net.to(device).eval(), self.actions, self.states, self.stage)
-        right, videos, accuracy = 0, 0, StateAccuracy()
-        for action, indices in frames_by_video(self.held_out):
-            if not len(indices):
-                continue
-            images = [self.held_out.frames[index] for index in indices]
-            scores, parsed = recognizer.recognize(images, store_frames(self.held_out, indices))
-            videos += 1
-            right += max(scores, key=lambda name: scores[name]) == action
-            for index, frame in zip(indices.tolist(), parsed, strict=True):
-                count_states(frame, self.held_out.part_states[self.held_out.persons_of(index)], accuracy)
-        return {"accuracy": right / max(videos, 1), "videos": videos, "states": accuracy.by_group()}
+        data, right, accuracy = self.held_out, 0, StateAccuracy()
+        for frames in videos:
+            scores, parses = recognizer.recognize(data.images(frames), [true_frame(data, frame) for frame in frames])
+            right += max(scores, key=lambda name: scores[name]) == action_of(data, frames)
+            for frame, parse in zip(frames, parses, strict=True):
+                for person, states in zip(parse.persons, data.state_names(data.persons_of(frame)), strict=True):
+                    for part in person.parts:
+                        true = states[PART_INDEX[part.name]]
+                        if true is not None:
+                            accuracy.add(part.name, true, part.state)
+        return {"accuracy": right / max(len(videos), 1), "videos": len(videos), "states": accuracy.by_group()}
 
     def stage_settings(self) -> Mapping[str, Any]:
         """Return the settings of the baseline stage."""
@@ -197,23 +374,12 @@ class BaselineTask(Task):
         return {"actions": list(self.actions), "states": list(map(list, self.states))}
 
 
-def as_batch(
-    images: Sequence[NDArray[np.uint8]], persons: Sequence[Sequence[FramePersons]], actions: Sequence[int]
-) -> Batch:
-    """Collate frames (S, H, W, 3), their persons and actions of videos; persons become lists, one entry per video."""
-    return {
-        "images": torch.from_numpy(np.stack(images)),  # (N, S, H, W, 3)
-        "actions": torch.tensor(actions),
-        "persons": [torch.from_numpy(np.concatenate([p.boxes for p in video])) for video in persons],
-        "parts": [torch.from_numpy(np.concatenate([p.parts for p in video])) for video in persons],
-        "states": [torch.from_numpy(np.concatenate([p.states for p in video])) for video in persons],
-        "segments": [
-            torch.from_numpy(np.repeat(np.arange(len(video)), [len(p.boxes) for p in video])) for video in persons
-        ],
-    }
+def action_of(data: Annotations, frames: range) -> str:
+    """Return the action of the video that frames belong to."""
+    return data.actions[int(data.frame_videos[frames[0]])]
 
 
-def numbered_states(
+def state_indices(
     persons: Sequence[Sequence[str | None]], state_names: Sequence[Sequence[str]], *, mirror: bool
 ) -> NDArray[np.int64]:
     """Convert the states of persons to indices (P, 10) of the network's labels, UNKNOWN for states it does not have.
@@ -232,74 +398,18 @@ def numbered_states(
     return np.array(indices, np.int64).reshape(-1, len(PARTS))
 
 
-def baseline_losses(
-    net: Baseline, batch: Batch, norm: InputNorm, states_weight: float, label_smoothing: float = 0.0
-) -> dict[str, Tensor]:
-    """Return the cross-entropy of the action, and the mean cross-entropy of the states of all annotated parts."""
-    device = next(net.parameters()).device
-    images = batch["images"].to(device)  # (N, S, H, W, 3)
-    frames = norm(images.flatten(0, 1).permute(0, 3, 1, 2))  # (N*S, 3, H, W)
-    boxes = _boxes_of(batch, images.shape[1]).to(device)
-    logits = net(frames.view(*images.shape[:2], *frames.shape[1:]), boxes)
-    states = torch.cat(batch["states"]).to(device)  # (P, 10)
-    by_part = [
-        F.cross_entropy(part_logits.float(), states[:, part], ignore_index=UNKNOWN, reduction="sum")
-        for part, part_logits in enumerate(logits.states)
-    ]
-    actions = batch["actions"].to(device)
-    return {
-        "action": F.cross_entropy(logits.actions.float(), actions, label_smoothing=label_smoothing),
-        "states": states_weight * torch.stack(by_part).sum() / (states != UNKNOWN).sum().clamp(min=1),
-    }
-
-
-def _boxes_of(batch: Batch, num_segments: int) -> FrameBoxes:
-    """Return the boxes of a batch, without objects: a store does not hold any."""
-    frames = [segments + video * num_segments for video, segments in enumerate(batch["segments"])]
-    return FrameBoxes.without_objects(torch.cat(batch["persons"]), torch.cat(batch["parts"]), torch.cat(frames))
-
-
-def _moved(
-    old: tuple[int, int], size: tuple[int, int], rng: np.random.Generator, zoom: tuple[float, float], max_shift: float
-) -> Matrix:
-    """Draw a transform from a frame of size `old` (height, width) to one of `size`, with a random zoom and shift."""
-    scale = np.array([[size[1] / old[1], 0, 0], [0, size[0] / old[0], 0]])
-    center = (size[1] / 2, size[0] / 2)
-    x, y = np.array(center) + rng.uniform(-max_shift, max_shift, 2) * (size[1], size[0])
-    return then(scale, about(center, zoom=rng.uniform(*zoom), degrees=0, to=(x, y)))
-
-
 def drawn_frames(frames: NDArray[np.int64], num_segments: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """Draw one of a video's frames (F,) from each of its S equal segments; a short video repeats some. Source: TSN."""
     positions = (np.arange(num_segments) + rng.random(num_segments)) * len(frames) / num_segments
     return frames[np.minimum(positions.astype(np.int64), len(frames) - 1)]
 
 
-def frames_by_video(store: Store) -> list[tuple[str, NDArray[np.int64]]]:
-    """Return the action of every video with the indices of its frames in the store."""
-    return [
-        (action, np.flatnonzero(store.frame_videos == video).astype(np.int64))
-        for video, action in enumerate(store.actions)
-    ]
-
-
-def store_frames(store: Store, indices: NDArray[np.int64]) -> list[FrameParse]:
-    """Convert frames of a store to parse results: true boxes of persons and parts, no keypoints, no states yet."""
-    return [
-        FrameParse(int(store.frame_indices[index]), float(store.frame_times[index]), _people(store, int(index)))
-        for index in indices
-    ]
-
-
-def _people(store: Store, frame: int) -> tuple[PersonParse, ...]:
-    persons = store.persons_of(frame)
-    return true_persons(store.person_boxes[persons], store.part_boxes[persons])
-
-
-def true_persons(boxes: NDArray[np.float32], parts: NDArray[np.float32]) -> tuple[PersonParse, ...]:
-    """Convert true boxes (P, 4) and parts (P, 10, 4) to parse results; a part of zeros is not annotated."""
-    pairs = zip(boxes.tolist(), parts, strict=True)
-    return tuple(_person(track, box, person_parts) for track, (box, person_parts) in enumerate(pairs, start=1))
+def true_frame(data: Annotations, frame: int) -> FrameParse:
+    """Convert an annotated frame to a parse result: true boxes of persons and parts, no keypoints, no states yet."""
+    persons = data.persons_of(frame)
+    pairs = zip(data.person_boxes[persons].tolist(), data.part_boxes[persons], strict=True)
+    people = tuple(_person(track, box, parts) for track, (box, parts) in enumerate(pairs, start=1))
+    return FrameParse(int(data.frame_indices[frame]), float(data.frame_times[frame]), people)
 
 
 def _person(track: int, box: list[float], parts: NDArray[np.float32]) -> PersonParse:
@@ -309,12 +419,3 @@ def _person(track: int, box: list[float], parts: NDArray[np.float32]) -> PersonP
         if any((left, top, right, bottom)):
             annotated.append(PartParse(name, (left, top, right, bottom), 1.0))
     return PersonParse(track, (x1, y1, x2, y2), 1.0, NOBODY, tuple(annotated))
-
-
-def count_states(frame: FrameParse, states: Sequence[Sequence[str | None]], accuracy: StateAccuracy) -> None:
-    """Add the annotated parts of a frame to `accuracy`, given the true states (P, 10) of its persons."""
-    for person, true_states in zip(frame.persons, states, strict=True):
-        for part in person.parts:
-            true = true_states[PART_INDEX[part.name]]
-            if true is not None:
-                accuracy.add(part.name, true, part.state)

@@ -10,10 +10,9 @@ from actparse.core.errors import TrainingError
 from actparse.core.files import copy_file
 from actparse.data.own.tree import TRAINED_PARTS, read_manifest
 from actparse.training.options import TrainOptions
+from actparse.training.recipes.registry import PARTS, POSES, WITHOUT_DOTS
 from actparse.training.run_folder import RunFolder, write_json
 from actparse.weights.bundle import load_network
-
-POSES, PART_NETWORKS = "poses", ("parts", "parts-without-dots")
 
 
 def keep_networks(data: Path, out: Path, options: TrainOptions) -> None:
@@ -53,5 +52,5 @@ def _untrainable(manifest: Mapping[str, Any]) -> dict[str, str]:
     """Return the reason why a network cannot be trained, by recipe."""
     reasons = {POSES: "cannot be trained on own data"}
     if manifest.get(TRAINED_PARTS) == 0:
-        reasons |= dict.fromkeys(PART_NETWORKS, "the training videos label no body part")
+        reasons |= dict.fromkeys((PARTS, WITHOUT_DOTS), "the training videos label no body part")
     return reasons

@@ -19,8 +19,11 @@ from actparse.metrics.boxes import row_iou
 from actparse.nets.part_regression import PartRegression, PartRegressionConfig, part_losses
 from actparse.stages.people.part_fusion import PartFusionConfig, to_poses
 from actparse.stages.people.part_geometry import torso_lengths
+from actparse.training.recipes import tiny
+from actparse.training.recipes.hyperparameters import Inputs, OneCycle
+from actparse.training.recipes.parts import open_part_streams
 from actparse.training.samples.store import Store
-from actparse.training.task import Batch, Task, TaskSettings
+from actparse.training.task import Batch, Task
 from actparse.weights.bundle import config_to_dict
 
 Floats = NDArray[np.float32]
@@ -28,8 +31,23 @@ JOINT_ERRORS = np.array([0.5] * 5 + [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.3, 1.3, 1.0
 LIMBS = ((5, 7, 9), (6, 8, 10), (11, 13, 15), (12, 14, 16))  # left and right arm, left and right leg
 MIN_VISIBLE = 1 / 3  # share of a part's box that must stay visible in a cut image
 CUT_SHARES = (("bottom", 0.25), ("left", 0.08), ("right", 0.08), ("top", 0.06))  # shares of the samples
-FOUND_SHARE = 0.5  # share of a batch with predicted keypoints
 FOUND_JITTER = 0.01  # standard deviation of the noise on predicted keypoints, in torso lengths
+
+
+@dataclass(frozen=True, kw_only=True)
+class TinyPartRegression(OneCycle):
+    """Hyperparameters of the network from keypoints to part boxes."""
+
+    batch_size: int = 256
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.02
+    predicted_share: float = 0.5  # share of a batch with predicted keypoints
+    net_config: PartRegressionConfig = tiny.PART_REGRESSION_NET
+    stage_config: PartFusionConfig = tiny.PART_FUSION_STAGE
+
+    def build(self, inputs: Inputs) -> Task:
+        """Build the task on rendered crops, with keypoints of the run's pose network."""
+        return PartRegressionTask(*open_part_streams(inputs), self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,21 +70,20 @@ class PartRegressionTask(Task):
     """The network from keypoints to part boxes on augmented rendered persons; evaluated on held-out persons."""
 
     kind = "part-regression"
-    settings = TaskSettings(batch_size=256, learning_rate=2e-3, weight_decay=0.02)
     metric = "iou"
 
     def __init__(
         self,
         train: tuple[Store, Floats],
         held_out: tuple[Store, Floats],
-        config: PartRegressionConfig,
-        stage: PartFusionConfig,
+        hyperparameters: TinyPartRegression,
     ) -> None:
         """Build the network; `train` and `held_out` are persons with predicted keypoints (P, 17, 3)."""
         self.train, self.keypoints = train
         self.held_out, self.held_out_keypoints = held_out
-        self.stage, self.errors = stage, KeypointErrors()
-        self.net = PartRegression(config)
+        self.hyperparameters, self.settings = hyperparameters, hyperparameters.settings()
+        self.stage, self.errors = hyperparameters.stage_config, KeypointErrors()
+        self.net = PartRegression(hyperparameters.net_config)
 
     @property
     def num_samples(self) -> int:
@@ -76,7 +93,7 @@ class PartRegressionTask(Task):
     def batch(self, rng: np.random.Generator) -> Batch:
         """Draw persons at random."""
         size = self.settings.batch_size
-        num_predicted = round(size * FOUND_SHARE)
+        num_predicted = round(size * self.hyperparameters.predicted_share)
         indices = rng.integers(0, len(self.keypoints), size)
         boxes = self.train.part_boxes[indices]
         predicted = moved_persons(self.keypoints[indices[:num_predicted]], boxes[:num_predicted], rng)

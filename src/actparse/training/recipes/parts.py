@@ -1,9 +1,14 @@
-"""Recipes "parts" and "parts-without-dots": the part detector on person crops, with or without the pose as dots."""
+"""Recipes "parts" and "parts-without-dots": the part detector on person crops, with or without the pose as dots.
+
+At full size it is YOLOF-R101 with ten classes. The network returns the best box of each part ("the top-1 results of
+each body part"), so it has no threshold.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -11,171 +16,264 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from actparse.core.structures import Detections
-from actparse.core.vocabulary import PART_FLIP, PARTS
+from actparse.core.vocabulary import NUM_KEYPOINTS, PART_FLIP, PARTS
 from actparse.nets.detectors.yolof import Yolof, YolofConfig
-from actparse.stages.people.dots import draw_dots
+from actparse.stages.people.dots import DotsConfig, draw_dots
 from actparse.stages.people.parts import PartDetector, PartsConfig
-from actparse.stages.people.person_crops import square_crops
+from actparse.stages.people.person_crops import PersonCrops, square_crops
+from actparse.stages.people.persons import PersonsConfig
 from actparse.stages.people.refine import grow_boxes
-from actparse.training.recipes.detection import box_figures, detection_losses, to_channels_last
-from actparse.training.samples.augment import (
-    ColorJitter,
-    about,
-    clip_boxes,
-    mirrored,
-    move_boxes,
-    move_keypoints,
-    recolor,
-    then,
-    warp,
+from actparse.training.recipes import tiny
+from actparse.training.recipes.detection import (
+    BoxedImage,
+    DetectorTask,
+    PaperDetector,
+    as_truth,
+    batches,
+    box_metrics,
+    in_mirror,
 )
-from actparse.training.samples.keypoint_cache import jittered_boxes
+from actparse.training.recipes.hyperparameters import Inputs, OneCycle, expect_ranges
+from actparse.training.rendered.part_stream import PartStreamConfig, open_part_stream
+from actparse.training.samples.annotations import Annotations
+from actparse.training.samples.augmentation import ColorJitter, recolor
+from actparse.training.samples.keypoints import BOX_JITTER, jittered_boxes, predicted_keypoints
+from actparse.training.samples.splits import cache_folder, open_stores
 from actparse.training.samples.store import Store
-from actparse.training.task import NAMES, Batch, Task, TaskSettings
+from actparse.training.task import Batch, Task
 from actparse.weights.bundle import config_to_dict
 
-MIN_VISIBLE = 0.4  # share of a part's box that must stay visible in an augmented crop
-ZOOM = (0.85, 1.12)
-SHIFT = 0.03  # standard deviation, as a share of the crop's side
-DOT_JITTER = 1.2  # pixels of the crop, standard deviation
-DROPPED_DOTS = 0.06  # share of the keypoints that are not drawn
+Split = TypeVar("Split", bound=Annotations)
+Keypoints = NDArray[np.float32]  # (P, 17, 3) of the persons of a split
+
 GROWING_CONFIDENCE = 0.25  # of keypoints that extend a person's box; the same as in the parser
-TWINS = ((1, 2), (3, 4), (6, 7), (8, 9))  # left and right parts
-MAX_TWIN_IOU = 0.2  # of the true boxes of a left-right pair; pairs that overlap more do not count
-EVALUATION_BATCH = 8  # frames
+PAIRS = ((1, 2), (3, 4), (6, 7), (8, 9))  # left and right parts
+MAX_PAIR_IOU = 0.2  # of the true boxes of a left-right pair; pairs that overlap more do not count
+NUM_HELD_OUT_CROPS = 1000  # of the part stream
 
 
-class PartsTask(Task):
+@dataclass(frozen=True, kw_only=True)
+class TinyParts(OneCycle):
+    """Hyperparameters of the tiny part detector, with the errors of a person detector and of a pose network."""
+
+    batch_size: int = 16
+    learning_rate: float = 2e-3
+    dots: bool = True  # the pose on the crop, X' = X + G(K)
+    size: int = 192  # pixels, side of the crop
+    padding: float = 1.12  # side of the crop divided by the longer side of the person's box
+    grow: bool = True  # the box first grows until it contains the keypoints
+    min_confidence: float = GROWING_CONFIDENCE
+    box_jitter: float = 0.05  # standard deviation of a box's centre and sides as a share of its sides
+    zoom: tuple[float, float] = (0.85, 1.12)
+    shift: float = 0.03  # standard deviation, as a share of the crop's side
+    mirror_share: float = 0.5
+    dot_jitter: float = 1.2  # pixels of the crop, standard deviation
+    dropped_dots: float = 0.06  # share of the keypoints that are not drawn
+    min_visible: float = 0.4  # share of a part's box that must stay visible in an augmented crop
+    net_config: YolofConfig = tiny.PARTS_NET
+
+    def net(self) -> YolofConfig:
+        """Return the network's config."""
+        return self.net_config
+
+    def stage(self) -> PartsConfig:
+        """Return the settings of the trained network."""
+        return PartsConfig(size=self.size, padding=self.padding, dots=_dots(self), norm=tiny.NORM)
+
+    def window(self, window: PersonCrops, rng: np.random.Generator) -> PersonCrops:
+        """Zoom and shift a window at random."""
+        scales = window.scales * np.float32(rng.uniform(*self.zoom))
+        middle = window.origins + self.size / window.scales[:, None] / 2
+        shift = rng.normal(0, self.shift, 2) * self.size / scales[:, None]
+        origins = middle - self.size / scales[:, None] / 2 - shift
+        return replace(window, origins=origins.astype(np.float32), scales=scales)
+
+    def augment(self, sample: BoxedImage, label_flip: Sequence[int], rng: np.random.Generator) -> BoxedImage:
+        """Mirror and recolour the sample, move its keypoints and drop some."""
+        if rng.random() < self.mirror_share:
+            sample = in_mirror(sample, label_flip)
+        keypoints = sample.keypoints.copy()
+        keypoints[:, :2] += rng.normal(0, self.dot_jitter, (len(keypoints), 2))
+        keypoints[rng.random(len(keypoints)) < self.dropped_dots, 2] = 0
+        return replace(sample, image=recolor(sample.image, rng, ColorJitter()), keypoints=keypoints)
+
+    def build(self, inputs: Inputs) -> Task:
+        """Build the task on decoded frames, with keypoints of the run's pose network."""
+        splits = open_stores(inputs.data, inputs.run.out, inputs.options.report)
+        return PartsTask(inputs.kind, *with_keypoints(splits, inputs), self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeopleParts(TinyParts):
+    """Hyperparameters of the part detector for real people, which learns from rendered crops of the varied look."""
+
+    def build(self, inputs: Inputs) -> Task:
+        """Build the task on rendered crops, with keypoints of the run's pose network."""
+        return PartsTask(inputs.kind, *open_part_streams(inputs), self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaperParts(PaperDetector):
+    """Hyperparameters of the part detector."""
+
+    dots: bool = True  # the pose on the crop, X' = X + G(K); Table II compares with the plain crop
+    size: int = 800  # pixels; YOLOF's short side; our crops are square
+    padding: float = 1.0  # the crop is the person's box; section II-B
+    grow: bool = True  # the box first grows until it contains the keypoints; section II-B
+    min_confidence: float = 0.25  # a keypoint needs this confidence to be drawn as a dot or to grow the box; ours
+    box_jitter: float = 0.0  # of true boxes; ours
+    min_visible: float = 0.0  # share of a part's box that must stay visible; ours
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        expect_ranges(self, at_least_0=("box_jitter",), shares=("min_confidence", "min_visible"))
+        self.net(), self.stage()  # check the remaining fields
+
+    def net(self) -> YolofConfig:
+        """Return the network's config."""
+        return self.yolof(num_classes=len(PARTS))
+
+    def stage(self) -> PartsConfig:
+        """Return the settings of the trained network; images are normalised as for the person detector."""
+        return PartsConfig(size=self.size, padding=self.padding, dots=_dots(self), norm=PersonsConfig().norm)
+
+    def window(self, window: PersonCrops, rng: np.random.Generator) -> PersonCrops:
+        """Return the window unchanged."""
+        return window
+
+    def build(self, inputs: Inputs) -> Task:
+        """Build the task on key frames that are decoded on demand, with keypoints of the run's pose network."""
+        return PartsTask(inputs.kind, *with_keypoints(self.open_splits(inputs), inputs, jitter=0.0), self)
+
+
+def _dots(hyperparameters: TinyParts | PaperParts) -> DotsConfig | None:
+    return DotsConfig(min_confidence=hyperparameters.min_confidence) if hyperparameters.dots else None
+
+
+def with_keypoints(
+    splits: tuple[Split, Split], inputs: Inputs, *, jitter: float = BOX_JITTER
+) -> tuple[tuple[Split, Keypoints], tuple[Split, Keypoints]]:
+    """Return each split with the keypoints that the run's pose network predicts; zeros if only an estimate is needed.
+
+    Real keypoints would take as long as an epoch to compute. `jitter` is that of the boxes, see `predicted_keypoints`.
+    """
+    has_cuda = torch.cuda.is_available() and inputs.options.device != "cpu"
+    device, report = torch.device("cuda" if has_cuda else "cpu"), inputs.options.report
+
+    def keypoints_of(split: Split) -> Keypoints:
+        if inputs.options.only_estimate:
+            return np.zeros((len(split.person_boxes), NUM_KEYPOINTS, 3), np.float32)
+        return predicted_keypoints(split, inputs.poses(), jitter=jitter, device=device, report=report)
+
+    train, held_out = splits
+    return (train, keypoints_of(train)), (held_out, keypoints_of(held_out))
+
+
+def open_part_streams(inputs: Inputs) -> tuple[tuple[Store, Keypoints], tuple[Store, Keypoints]]:
+    """Open the part stream's training and held-out crops, each with the keypoints of the run's pose network."""
+    folder, options, config = cache_folder(inputs.data, inputs.run.out), inputs.options, PartStreamConfig()
+    num_held_out = min(NUM_HELD_OUT_CROPS, options.stream_crops)
+    train = open_part_stream(folder, "train", options.stream_crops, config, report=options.report)
+    held_out = open_part_stream(folder, "val", num_held_out, config, report=options.report)
+    return with_keypoints((train, held_out), inputs)
+
+
+class PartsTask(DetectorTask):
     """The part detector on person crops as the stage cuts them, with augmentation; evaluated by AP on true persons."""
 
-    metric = "ap"
-    settings = TaskSettings(batch_size=16, learning_rate=2e-3)
+    hyperparameters: TinyParts | PaperParts
 
     def __init__(
         self,
         kind: str,
-        train: tuple[Store, NDArray[np.float32]],
-        held_out: tuple[Store, NDArray[np.float32]],
-        config: YolofConfig,
-        stage: PartsConfig,
+        train: tuple[Annotations, Keypoints],
+        held_out: tuple[Annotations, Keypoints],
+        hyperparameters: TinyParts | PaperParts,
     ) -> None:
-        """Build the network; `train` and `held_out` are splits with predicted keypoints (P, 17, 3)."""
-        self.kind, self.stage, self.config = kind, stage, config
+        """Build the network; `train` and `held_out` are splits with predicted keypoints (P, 17, 3).
+
+        Raises:
+            DataError: no part is annotated.
+        """
+        self.kind, self.hyperparameters = kind, hyperparameters
         self.train, self.train_keypoints = train
         self.held_out, self.held_out_keypoints = held_out
-        self.net = Yolof(config)
-        self.jitter = ColorJitter()
+        self.settings, self.stored_as = hyperparameters.settings(), hyperparameters.stored_as
+        self.stage = hyperparameters.stage()
+        self.norm = self.stage.norm
         self.frames = self.train.person_frames
-        has_parts = (self.train.part_boxes != 0).any(axis=(1, 2))
-        self.persons = np.flatnonzero(has_parts)
+        self.samples = np.flatnonzero((self.train.part_boxes != 0).any(axis=(1, 2))).tolist()
+        self.expect_samples()
+        self.net = Yolof(hyperparameters.net())
 
-    @property
-    def num_samples(self) -> int:
-        """Number of persons with annotated parts in the training split."""
-        return len(self.persons)
-
-    def batch(self, rng: np.random.Generator) -> Batch:
-        """Draw persons at random."""
-        indices = self.persons[rng.integers(0, len(self.persons), self.settings.batch_size)]
-        images, keypoints, boxes, labels = zip(*(self._sample(int(index), rng) for index in indices), strict=True)
-        return {
-            "images": to_channels_last(images),
-            "keypoints": torch.from_numpy(np.stack(keypoints)),
-            "boxes": list(map(torch.from_numpy, boxes)),
-            "labels": list(map(torch.from_numpy, labels)),
-            NAMES: [self._name(int(index)) for index in indices],
-        }
-
-    def _sample(
-        self, index: int, rng: np.random.Generator
-    ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
-        frame = self.train.frames[self.frames[index]]
-        size = self.stage.size
-        mirror = bool(rng.random() < 0.5)
-        matrix = self._matrix(index, frame.shape[:2], rng)
-        if mirror:
-            matrix = mirrored(matrix, size)
-        image = recolor(warp(frame, matrix, (size, size)), rng, self.jitter)
-        keypoints = move_keypoints(matrix, self.train_keypoints[index], mirror=mirror)
-        keypoints[:, :2] += rng.normal(0, DOT_JITTER, (len(keypoints), 2))
-        keypoints[rng.random(len(keypoints)) < DROPPED_DOTS, 2] = 0
-        boxes, labels = self._targets(index, matrix, mirror=mirror)
-        return image, keypoints, boxes, labels
-
-    def _name(self, index: int) -> str:
-        frame = int(self.frames[index])
-        return f"{self.train.frame_name(frame)} person {index - self.train.persons_of(frame).start + 1}"
-
-    def _matrix(self, index: int, size: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
-        """Return a random transform from frame to crop, near the stage's window of a noisy box extended by the pose."""
-        box = jittered_boxes(self.train.person_boxes[index][None], rng, size)
-        grown = grow_boxes(
-            box, self.train_keypoints[index][None], min_confidence=GROWING_CONFIDENCE, size=(size[0], size[1])
-        )
+    def sample(self, row: int, rng: np.random.Generator) -> BoxedImage:
+        """Cut out a person's crop and augment it together with the boxes of the parts."""
+        person, hyperparameters = self.samples[row], self.hyperparameters
+        frame = int(self.frames[person])
+        (image,) = self.train.images([frame])
+        keypoints = self.train_keypoints[person]  # (17, 3)
+        box = self.train.person_boxes[person][None]
+        if hyperparameters.box_jitter:
+            box = jittered_boxes(box, rng, image.shape, hyperparameters.box_jitter)
+        grown = self._grow(box, keypoints[None], image.shape)
         window = square_crops(grown, size=self.stage.size, padding=self.stage.padding)
-        scale, origin = float(window.scales[0]), window.origins[0]
-        cut = np.array([[scale, 0, -origin[0] * scale], [0, scale, -origin[1] * scale]])
-        half = self.stage.size / 2
-        x, y = half + rng.normal(0, SHIFT, 2) * self.stage.size
-        return then(cut, about((half, half), zoom=rng.uniform(*ZOOM), degrees=0, to=(x, y)))
-
-    def _targets(
-        self, index: int, matrix: NDArray[np.float64], *, mirror: bool
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        parts = self.train.part_boxes[index]  # (10, 4)
-        labels = np.flatnonzero((parts != 0).any(axis=1))
-        boxes, keep = clip_boxes(
-            move_boxes(matrix, parts[labels]), (self.stage.size, self.stage.size), min_visible=MIN_VISIBLE
+        window = hyperparameters.window(window, rng)
+        parts = self.train.part_boxes[person]  # (10, 4)
+        labels = np.flatnonzero((parts != 0).any(axis=1)).astype(np.int64)
+        sample = BoxedImage.inside(
+            f"{self.train.frame_name(frame)} person {person - self.train.persons_of(frame).start + 1}",
+            window.cut(image)[0],
+            window.points_to_crop(parts[labels].reshape(1, -1, 2))[0].reshape(-1, 4).astype(np.float32),
+            labels,
+            np.concatenate((window.points_to_crop(keypoints[None, :, :2])[0], keypoints[:, 2:]), axis=1),
+            min_visible=hyperparameters.min_visible,
         )
-        if mirror:
-            labels = np.array(PART_FLIP)[labels]
-        return boxes[keep], labels[keep].astype(np.int64)
+        return hyperparameters.augment(sample, PART_FLIP, rng)
+
+    def _grow(self, boxes: NDArray[np.float32], keypoints: Keypoints, size: tuple[int, ...]) -> NDArray[np.float32]:
+        if not self.hyperparameters.grow:
+            return boxes
+        confidence = self.hyperparameters.min_confidence
+        return grow_boxes(boxes, keypoints, min_confidence=confidence, size=(size[0], size[1]))
 
     def losses(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Return focal and GIoU loss on the crops with their dots."""
         if self.stage.dots is not None:
-            batch = {**batch, "images": draw_dots(batch["images"], batch["keypoints"], self.stage.dots)}
-        return detection_losses(net, batch, self.config, self.stage.norm)
+            images = torch.stack(batch["images"])  # (N, 3, S, S)
+            batch = {**batch, "images": list(draw_dots(images, batch["keypoints"], self.stage.dots))}
+        return super().losses(net, batch)
 
-    def evaluate(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
-        """Measure AP by part, and the share of swapped left-right pairs, on true persons of the held-out split."""
+    def measure(self, net: nn.Module, device: torch.device, videos: Sequence[range]) -> dict[str, Any]:
+        """Measure AP by part, each person as an image, and the share of swapped left-right pairs, on true persons."""
         assert isinstance(net, Yolof)
         detector = PartDetector(net.to(device).eval(), self.stage)
-        store, keypoints = self.held_out, self.held_out_keypoints
-        boxes = grow_boxes(
-            store.person_boxes, keypoints, min_confidence=GROWING_CONFIDENCE, size=store.frames.shape[1:3]
-        )
-        part_boxes, scores = [np.zeros((0, len(PARTS), 4), np.float32)], [np.zeros((0, len(PARTS)), np.float32)]
-        for start in range(0, len(store.frames), EVALUATION_BATCH):
-            frames = range(start, min(start + EVALUATION_BATCH, len(store.frames)))
-            persons = [store.persons_of(frame) for frame in frames]
-            images = [store.frames[frame] for frame in frames]
-            for b, s in detector.detect(images, [boxes[p] for p in persons], [keypoints[p] for p in persons]):
-                part_boxes.append(b)
-                scores.append(s)
-        predicted = np.concatenate(part_boxes)  # (P, 10, 4)
-        metrics = box_figures(*_by_person(store.part_boxes, predicted, np.concatenate(scores)), names=PARTS)
-        return {**metrics, "swapped": swapped_twins(store.part_boxes, predicted), "persons": len(predicted)}
+        data, labels = self.held_out, np.arange(len(PARTS))
+        truth = [np.zeros((0, len(PARTS), 4), np.float32)]
+        predicted = [np.zeros((0, len(PARTS), 4), np.float32)]
+        detections: list[Detections] = []
+        for frames, images in batches(data, videos):
+            persons = [data.persons_of(frame) for frame in frames]
+            keypoints = [self.held_out_keypoints[p] for p in persons]
+            boxes = [
+                self._grow(data.person_boxes[p], points, image.shape)
+                for p, points, image in zip(persons, keypoints, images, strict=True)
+            ]
+            truth += [data.part_boxes[p] for p in persons]
+            for part_boxes, scores in detector.detect(images, boxes, keypoints):
+                predicted.append(part_boxes)
+                detections += [Detections(b, s, labels) for b, s in zip(part_boxes, scores, strict=True)]
+        annotated, predicted_boxes = np.concatenate(truth), np.concatenate(predicted)  # (P, 10, 4)
+        exists = (annotated != 0).any(axis=2)  # (P, 10)
+        by_person = [as_truth(t[e], labels[e]) for t, e in zip(annotated, exists, strict=True)]
+        metrics = box_metrics(by_person, detections, names=PARTS)
+        return {**metrics, "swapped": swapped_pairs(annotated, predicted_boxes), "persons": len(annotated)}
 
     def stage_settings(self) -> Mapping[str, Any]:
         """Return the settings of the part stage."""
         return config_to_dict(self.stage)
 
 
-def _by_person(
-    truth: NDArray[np.float32], boxes: NDArray[np.float32], scores: NDArray[np.float32]
-) -> tuple[list[Detections], list[Detections]]:
-    """Return annotated and predicted parts (P, 10, 4) as detections, one image for each person."""
-    labels = np.arange(len(PARTS))
-    predicted = [Detections(b, s, labels) for b, s in zip(boxes, scores, strict=True)]
-    exists = (truth != 0).any(axis=2)  # (P, 10)
-    annotated = [
-        Detections(t[e], np.ones(int(e.sum()), np.float32), labels[e]) for t, e in zip(truth, exists, strict=True)
-    ]
-    return annotated, predicted
-
-
-def swapped_twins(truth: NDArray[np.float32], boxes: NDArray[np.float32]) -> float:
+def swapped_pairs(truth: NDArray[np.float32], boxes: NDArray[np.float32]) -> float:
     """Return the share of left-right pairs whose boxes fit the other side's truth better, without overlapping pairs.
 
     Args:
@@ -187,9 +285,9 @@ def swapped_twins(truth: NDArray[np.float32], boxes: NDArray[np.float32]) -> flo
     """
     exists = (truth != 0).any(axis=2)  # (P, 10)
     num_swapped, num_pairs = 0, 0
-    for left, right in TWINS:
+    for left, right in PAIRS:
         is_valid = exists[:, left] & exists[:, right]  # (P,)
-        is_valid[is_valid] = _iou(truth[is_valid, left], truth[is_valid, right]) < MAX_TWIN_IOU
+        is_valid[is_valid] = _iou(truth[is_valid, left], truth[is_valid, right]) < MAX_PAIR_IOU
         same_side = _iou(boxes[is_valid, left], truth[is_valid, left]) + _iou(
             boxes[is_valid, right], truth[is_valid, right]
         )

@@ -1,107 +1,151 @@
-"""Recipe "persons": the person detector on whole frames."""
+"""Recipe "persons": the person detector, YOLOF with one class, on whole frames.
+
+At full size it is YOLOF-R101, initialised from COCO.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
-from actparse.core.structures import Detections
 from actparse.nets.detectors.yolof import Yolof, YolofConfig
 from actparse.stages.people.persons import PersonsConfig, YolofPersons
-from actparse.training.recipes.detection import box_figures, detection_losses, to_channels_last
-from actparse.training.samples.augment import (
-    ColorJitter,
-    about,
-    clip_boxes,
-    mirrored,
-    move_boxes,
-    recolor,
-    warp,
+from actparse.training.recipes import tiny
+from actparse.training.recipes.detection import (
+    BoxedImage,
+    DetectorTask,
+    PaperDetector,
+    as_truth,
+    batches,
+    box_metrics,
+    in_mirror,
+    zoomed,
 )
-from actparse.training.samples.store import Store
-from actparse.training.task import NAMES, Batch, Task, TaskSettings
+from actparse.training.recipes.hyperparameters import Inputs, OneCycle, expect_ranges
+from actparse.training.samples.annotations import Annotations
+from actparse.training.samples.augmentation import ColorJitter, recolor
+from actparse.training.samples.splits import open_stores
+from actparse.training.task import Task
+from actparse.video.resizing import fit_size, resize
 from actparse.weights.bundle import config_to_dict
 
-MIN_VISIBLE = 0.3  # share of a person's box that must stay visible in an augmented frame
-ZOOM = (0.6, 1.35)
-MAX_SHIFT = 0.125  # share of the frame's sides
-EVALUATION_BATCH = 16
+
+@dataclass(frozen=True, kw_only=True)
+class TinyPersons(OneCycle):
+    """Hyperparameters of the tiny person detector: frames are zoomed, shifted, mirrored and recoloured."""
+
+    batch_size: int = 12
+    learning_rate: float = 2e-3
+    zoom: tuple[float, float] = (0.6, 1.35)
+    max_shift: float = 0.125  # share of the frame's sides
+    mirror_share: float = 0.5
+    min_visible: float = 0.3  # share of a person's box that must stay visible in an augmented frame
+    net_config: YolofConfig = tiny.PERSONS_NET
+    stage_config: PersonsConfig = tiny.PERSONS_STAGE
+
+    def net(self) -> YolofConfig:
+        """Return the network's config."""
+        return self.net_config
+
+    def stage(self) -> PersonsConfig:
+        """Return the settings of the trained network."""
+        return self.stage_config
+
+    def augment(self, sample: BoxedImage, label_flip: Sequence[int], rng: np.random.Generator) -> BoxedImage:
+        """Zoom and shift the sample, mirror it with its share, and recolour it."""
+        sample = zoomed(sample, rng, zoom=self.zoom, max_shift=self.max_shift, min_visible=self.min_visible)
+        if rng.random() < self.mirror_share:
+            sample = in_mirror(sample, label_flip)
+        return replace(sample, image=recolor(sample.image, rng, ColorJitter()))
+
+    def build(self, inputs: Inputs) -> Task:
+        """Build the task on decoded frames."""
+        return PersonsTask(*open_stores(inputs.data, inputs.run.out, inputs.options.report), self)
 
 
-class PersonsTask(Task):
-    """The person detector on frames, zoomed, shifted, mirrored and recoloured; evaluated by AP on held-out frames."""
+@dataclass(frozen=True, kw_only=True)
+class PaperPersons(PaperDetector):
+    """Hyperparameters of the person detector."""
+
+    short_side: int = 800  # YOLOF; pixels of the resized frame
+    long_side: int = 1333  # YOLOF
+    min_score: float = 0.05  # YOLOF's test
+    max_iou: float = 0.6  # YOLOF's test
+    max_persons: int = 10  # "the top-10 results from the person detector"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        expect_ranges(self, at_least_1=("max_persons",), shares=("min_score", "max_iou"))
+        self.net(), self.stage()  # check the remaining fields
+
+    def net(self) -> YolofConfig:
+        """Return the network's config."""
+        return self.yolof(num_classes=1)
+
+    def stage(self) -> PersonsConfig:
+        """Return the settings of the trained network."""
+        return PersonsConfig(
+            short_side=self.short_side,
+            long_side=self.long_side,
+            min_score=self.min_score,
+            max_iou=self.max_iou,
+            max_persons=self.max_persons,
+        )
+
+    def build(self, inputs: Inputs) -> Task:
+        """Build the task on key frames that are decoded on demand."""
+        return PersonsTask(*self.open_splits(inputs), self)
+
+
+class PersonsTask(DetectorTask):
+    """The person detector on annotated frames, resized as in the stage, with augmentation; evaluated by AP."""
 
     kind = "persons"
-    metric = "ap"
-    settings = TaskSettings(batch_size=12, learning_rate=2e-3)
+    hyperparameters: TinyPersons | PaperPersons
 
-    def __init__(self, train: Store, held_out: Store, config: YolofConfig, stage: PersonsConfig) -> None:
-        self.train, self.held_out, self.stage = train, held_out, stage
-        self.net = Yolof(config)
-        self.jitter = ColorJitter()
+    def __init__(self, train: Annotations, held_out: Annotations, hyperparameters: TinyPersons | PaperPersons) -> None:
+        """Build the network.
 
-    @property
-    def num_samples(self) -> int:
-        """Number of stored frames of the training split."""
-        return len(self.train.frames)
+        Raises:
+            DataError: no frame is annotated.
+        """
+        self.train, self.held_out, self.hyperparameters = train, held_out, hyperparameters
+        self.settings, self.stored_as = hyperparameters.settings(), hyperparameters.stored_as
+        self.stage = hyperparameters.stage()
+        self.norm = self.stage.norm
+        self.samples = range(len(train.frame_indices))
+        self.expect_samples()
+        self.net = Yolof(hyperparameters.net())
 
-    def batch(self, rng: np.random.Generator) -> Batch:
-        """Draw frames at random, with the boxes of their persons."""
-        indices = rng.integers(0, len(self.train.frames), self.settings.batch_size)
-        images, boxes = zip(*(self._sample(int(index), rng) for index in indices), strict=True)
-        labels = [torch.zeros(len(b), dtype=torch.int64) for b in boxes]
-        return {
-            "images": to_channels_last(images),
-            "boxes": list(map(torch.from_numpy, boxes)),
-            "labels": labels,
-            NAMES: [self.train.frame_name(index) for index in indices],
-        }
-
-    def _sample(self, index: int, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        image = self.train.frames[index]
+    def sample(self, row: int, rng: np.random.Generator) -> BoxedImage:
+        """Read a frame, resize it, and augment it together with the boxes of its persons."""
+        (image,) = self.train.images([self.samples[row]])
         height, width = image.shape[:2]
-        center = (width / 2, height / 2)
-        shift = rng.uniform(-MAX_SHIFT, MAX_SHIFT, 2) * (width, height)
-        zoom = rng.uniform(ZOOM[0], ZOOM[1])
-        matrix = about(center, zoom=zoom, degrees=0, to=(center[0] + shift[0], center[1] + shift[1]))
-        if rng.random() < 0.5:
-            matrix = mirrored(matrix, width)
-        fill = int(rng.integers(0, 256))
-        image = recolor(warp(image, matrix, (height, width), fill=fill), rng, self.jitter)
-        moved = move_boxes(matrix, self.train.person_boxes[self.train.persons_of(index)])
-        clipped, keep = clip_boxes(moved, (height, width), min_visible=MIN_VISIBLE)
-        return image, clipped[keep]
+        size = fit_size((height, width), self.stage.short_side, self.stage.long_side)
+        scale = np.array([size[1] / width, size[0] / height] * 2, np.float32)
+        sample = BoxedImage.inside(
+            self.train.frame_name(row),
+            resize(image, size),
+            self.train.person_boxes[self.train.persons_of(row)] * scale,
+        )
+        return self.hyperparameters.augment(sample, (0,), rng)
 
-    def losses(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        """Return focal and GIoU loss."""
-        config = self.net.config
-        assert isinstance(config, YolofConfig)
-        return detection_losses(net, batch, config, self.stage.norm)
-
-    def evaluate(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
-        """Measure the AP of the stage on the stored frames of the held-out split."""
+    def measure(self, net: nn.Module, device: torch.device, videos: Sequence[range]) -> dict[str, Any]:
+        """Measure the AP of the stage on held-out frames."""
         assert isinstance(net, Yolof)
         detector = YolofPersons(net.to(device).eval(), self.stage)
-        store = self.held_out
-        detections = []
-        for start in range(0, len(store.frames), EVALUATION_BATCH):
-            detections += detector.detect(list(store.frames[start : start + EVALUATION_BATCH]))
-        truth = [_as_detections(store.person_boxes[store.persons_of(frame)]) for frame in range(len(store.frames))]
-        return {
-            **box_figures(truth, detections, names=("person",)),
-            "frames": len(truth),
-            "persons": sum(map(len, truth)),
-        }
+        data, truth, detections = self.held_out, [], []
+        for frames, images in batches(data, videos):
+            detections += detector.detect(images)
+            truth += [as_truth(data.person_boxes[data.persons_of(frame)]) for frame in frames]
+        metrics = box_metrics(truth, detections, names=("person",))
+        return {**metrics, "frames": len(truth), "persons": sum(map(len, truth))}
 
     def stage_settings(self) -> Mapping[str, Any]:
         """Return the settings of the person stage."""
         return config_to_dict(self.stage)
-
-
-def _as_detections(boxes: NDArray[np.float32]) -> Detections:
-    return Detections(boxes, np.ones(len(boxes), np.float32), np.zeros(len(boxes), np.int64))

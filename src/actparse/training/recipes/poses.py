@@ -1,23 +1,31 @@
-"""Recipe "poses": the pose network on rendered person crops, with a side branch that is dropped after training."""
+"""Recipe "poses": the pose network on rendered person crops, with a side branch that is dropped after training.
+
+At full size it is HRNet-w48 from COCO, which is not trained.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from actparse.core.errors import TrainingError
 from actparse.core.vocabulary import KEYPOINT_PAIRS
 from actparse.metrics.keypoints import oks, pck, swap_rate
-from actparse.nets.poses.heatmaps import encode, heatmap_loss
+from actparse.nets.poses.heatmaps import DecodeCodec, encode, heatmap_loss
 from actparse.nets.poses.hrnet import STRIDE, Hrnet, HrnetConfig
 from actparse.stages.people.poses import HrnetPoses, PosesConfig
-from actparse.training.recipes.detection import to_channels_last
-from actparse.training.rendered.pose_stream import CropStream
-from actparse.training.samples.augment import (
+from actparse.training.options import TrainOptions
+from actparse.training.recipes import tiny
+from actparse.training.recipes.hyperparameters import Hyperparameters, Inputs, OneCycle, expect_ranges
+from actparse.training.rendered.pose_stream import CropStream, StreamConfig, open_stream
+from actparse.training.samples.augmentation import (
     ColorJitter,
     about,
     cover_patches,
@@ -26,15 +34,13 @@ from actparse.training.samples.augment import (
     recolor,
     warp,
 )
-from actparse.training.task import NAMES, Batch, Task, TaskSettings
+from actparse.training.samples.splits import cache_folder
+from actparse.training.task import NAMES, Batch, SampledTask, Task
 from actparse.weights.bundle import config_to_dict
 
-ZOOM = (0.75, 1.25)
-TURN_DEGREES = 12.0  # standard deviation
-TURNED_SHARE = 0.1  # share of the samples that are rotated by up to MAX_TURN_DEGREES
-MAX_TURN_DEGREES = 45.0
-SHIFT = 0.04  # standard deviation, as a share of the crop's side
-COVERED_SHARE = 0.3  # share of the samples that are partly covered
+Sample = tuple[str, NDArray[np.uint8], NDArray[np.float32]]  # name, crop (H, W, 3), keypoints (17, 3)
+
+NUM_HELD_OUT_CROPS = 2000  # of the pose stream
 PCK_SHARE = 0.05  # threshold of PCK, as a share of the longer side of the person's box
 AREA_SHARE = 0.53  # share of the box that the person covers, for OKS
 MIN_PAIR_SHARE = 0.06  # distance of a left-right pair that counts, as a share of the box's longer side
@@ -44,51 +50,106 @@ ABSENT_WEIGHT = 0.3  # weight of an absent keypoint's empty heat map, so that a 
 COORDINATE_WEIGHT = 0.06  # weight of the side branch's error in the loss
 
 
-class PosesTask(Task):
+@dataclass(frozen=True, kw_only=True)
+class TinyPoses(OneCycle):
+    """Hyperparameters of the tiny pose network, which learns from rendered crops."""
+
+    batch_size: int = 32
+    learning_rate: float = 2.5e-3
+    zoom: tuple[float, float] = (0.75, 1.25)
+    turn_degrees: float = 12.0  # standard deviation
+    turned_share: float = 0.1  # share of the samples that are rotated by up to `max_turn_degrees`
+    max_turn_degrees: float = 45.0
+    shift: float = 0.04  # standard deviation, as a share of the crop's side
+    covered_share: float = 0.3  # share of the samples that are partly covered
+    net_config: HrnetConfig = tiny.POSES_NET
+    stage_config: PosesConfig = tiny.POSES_STAGE
+
+    def build(self, inputs: Inputs) -> Task:
+        """Build the task on rendered crops."""
+        return PosesTask(*open_pose_streams(inputs.data, inputs.run.out, inputs.options), self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaperPoses(Hyperparameters):
+    """HRNet-w48 from COCO unchanged, "without any fine-tuning"; nothing is trained."""
+
+    initial_settings: ClassVar[Mapping[str, str]] = {"size": "size", "decoding": "decoding"}
+
+    width: int = 48  # "HRNet-w48"
+    size: tuple[int, int] = (384, 288)  # HRNet's larger crop; the paper does not name one, and the file must match it
+    decoding: DecodeCodec = "standard"  # HRNet; files trained with "dark" or "udp" need the same value here
+
+    def __post_init__(self) -> None:
+        expect_ranges(self, at_least_1=("width",))
+        self.stage()  # checks the remaining fields
+
+    def stage(self) -> PosesConfig:
+        """Return the settings of the pose network."""
+        return PosesConfig(size=self.size, decoding=self.decoding)
+
+    def build(self, inputs: Inputs) -> Task:
+        """Raise an error: an imported network is used.
+
+        Raises:
+            TrainingError: always.
+        """
+        raise TrainingError("poses: HRNet-w48 is used as it is: needs --init, a file of `actparse weights import`")
+
+
+def open_pose_streams(data: Path, out: Path, options: TrainOptions) -> tuple[CropStream, CropStream]:
+    """Open the pose network's crops for training and for evaluation, rendering them if necessary."""
+    folder, config = cache_folder(data, out), StreamConfig()
+    num_held_out = min(NUM_HELD_OUT_CROPS, options.stream_crops)
+    train = open_stream(folder, "train", options.stream_crops, config, report=options.report)
+    return train, open_stream(folder, "val", num_held_out, config, report=options.report)
+
+
+class PosesTask(SampledTask):
     """The pose network on crops of the stream, zoomed, rotated, shifted, mirrored, recoloured and partly covered."""
 
     kind = "poses"
     metric = "oks"
-    settings = TaskSettings(batch_size=32, learning_rate=2.5e-3)
 
-    def __init__(self, train: CropStream, held_out: CropStream, config: HrnetConfig, stage: PosesConfig) -> None:
-        self.train, self.held_out, self.stage = train, held_out, stage
-        self.net = Hrnet(config)
-        self.jitter = ColorJitter()
+    def __init__(self, train: CropStream, held_out: CropStream, hyperparameters: TinyPoses) -> None:
+        self.train, self.held_out, self.hyperparameters = train, held_out, hyperparameters
+        self.settings, self.stage = hyperparameters.settings(), hyperparameters.stage_config
+        self.net = Hrnet(hyperparameters.net_config)
 
     @property
     def num_samples(self) -> int:
         """Number of crops in the stream."""
         return len(self.train)
 
-    def batch(self, rng: np.random.Generator) -> Batch:
-        """Draw crops at random."""
-        indices = rng.integers(0, len(self.train), self.settings.batch_size)
-        images, keypoints = zip(*(self._sample(int(index), rng) for index in indices), strict=True)
-        return {
-            "images": to_channels_last(images),
-            "keypoints": torch.from_numpy(np.stack(keypoints)),
-            NAMES: [f"rendered person {index}" for index in indices],
-        }
-
-    def _sample(self, index: int, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    def sample(self, row: int, rng: np.random.Generator) -> Sample:
+        """Augment a crop and its keypoints."""
+        hyperparameters = self.hyperparameters
         height, width = self.stage.size
         stream = self.train.config
         center = (stream.size / 2, stream.size / 2)
-        x, y = np.array([width, height]) * (0.5 + rng.normal(0, SHIFT, 2))
+        x, y = np.array([width, height]) * (0.5 + rng.normal(0, hyperparameters.shift, 2))
         stage_zoom = max(height, width) / self.stage.padding / (stream.size / stream.padding)
-        turn = rng.uniform(-1, 1) * MAX_TURN_DEGREES if rng.random() < TURNED_SHARE else rng.normal(0, TURN_DEGREES)
-        matrix = about(center, zoom=stage_zoom * rng.uniform(*ZOOM), degrees=turn, to=(x, y))
+        if rng.random() < hyperparameters.turned_share:
+            turn = rng.uniform(-1, 1) * hyperparameters.max_turn_degrees
+        else:
+            turn = rng.normal(0, hyperparameters.turn_degrees)
+        matrix = about(center, zoom=stage_zoom * rng.uniform(*hyperparameters.zoom), degrees=turn, to=(x, y))
         mirror = bool(rng.random() < 0.5)
         if mirror:
             matrix = mirrored(matrix, width)
-        image = recolor(warp(self.train.crop(index), matrix, self.stage.size), rng, self.jitter)
-        if rng.random() < COVERED_SHARE:
+        image = recolor(warp(self.train.crop(row), matrix, self.stage.size), rng, ColorJitter())
+        if rng.random() < hyperparameters.covered_share:
             cover_patches(image, rng)
-        keypoints = move_keypoints(matrix, self.train.keypoints[index], mirror=mirror)
+        keypoints = move_keypoints(matrix, self.train.keypoints[row], mirror=mirror)
         inside = (keypoints[:, :2] >= 0).all(axis=1) & (keypoints[:, :2] < (width, height)).all(axis=1)
         keypoints[~inside, 2] = 0
-        return image, keypoints
+        return f"rendered person {row}", image, keypoints
+
+    def collate(self, samples: Sequence[Sample]) -> Batch:
+        """Stack crops and keypoints to a batch."""
+        names, images, keypoints = zip(*samples, strict=True)
+        pixels = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)  # (N, 3, H, W), channels last in memory
+        return {"images": pixels, "keypoints": torch.from_numpy(np.stack(keypoints)), NAMES: list(names)}
 
     def losses(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Return the squared error of the heat maps and the absolute error of the side branch's coordinates."""

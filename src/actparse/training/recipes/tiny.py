@@ -19,7 +19,6 @@ from actparse.stages.actions.clip_inputs import FlowInput
 from actparse.stages.actions.tracks import TracksConfig
 from actparse.stages.inputs import InputNorm
 from actparse.stages.people.part_fusion import PartFusionConfig
-from actparse.stages.people.parts import PartsConfig
 from actparse.stages.people.persons import PersonsConfig
 from actparse.stages.people.poses import PosesConfig
 from actparse.video.flow import FAST_TVL1
@@ -70,9 +69,6 @@ PARTS_NET = YolofConfig(
     num_reg_convs=2,
     max_center_shift=12.0,
 )
-PARTS_STAGE = PartsConfig(size=192, padding=1.12, norm=NORM)
-PARTS_STAGE_WITHOUT_DOTS = PartsConfig(size=192, padding=1.12, dots=None, norm=NORM)
-
 PART_REGRESSION_NET = PartRegressionConfig(width=256, num_layers=3, dropout=0.0)
 PART_FUSION_STAGE = PartFusionConfig()
 
@@ -104,12 +100,6 @@ TSN_RGB_STAGE = replace(CLIPS_STAGE, num_frames=3, frame_stride=6)  # three fram
 TSN_FLOW = FlowInput(num_fields=5, tvl1=FAST_TVL1)
 TSN_FLOW_NET = replace(TSN_NET, in_channels=2 * TSN_FLOW.num_fields, strides=(1, 2, 2, 1))  # flow is half as large
 TSN_FLOW_STAGE = replace(CLIPS_STAGE, num_frames=3 * TSN_FLOW.run, flow=TSN_FLOW)
-
-VIDEO_NETWORKS: dict[str, tuple[CsnConfig | TsnConfig, ClipConfig]] = {  # by recipe; compared in Table I
-    "action": (CLIPS_NET, CLIPS_STAGE),
-    "action-tsn-rgb": (TSN_NET, TSN_RGB_STAGE),
-    "action-tsn-flow": (TSN_FLOW_NET, TSN_FLOW_STAGE),
-}
 
 POSES_NET = HrnetConfig(
     width=16,

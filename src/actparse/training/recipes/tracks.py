@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,23 +22,54 @@ from actparse.stages.actions.tracks import TrackRecognizer, TracksConfig
 from actparse.stages.actions.windows import Keypoints, person_windows, with_floor
 from actparse.stages.tracking import Tracker, TrackerConfig
 from actparse.synth.actions.registry import OTHER_MOTIONS
+from actparse.synth.dataset import is_synthetic
+from actparse.training.options import TrainOptions
+from actparse.training.recipes import tiny
+from actparse.training.recipes.hyperparameters import Inputs, OneCycle
+from actparse.training.recipes.parts import with_keypoints
 from actparse.training.rendered.track_errors import TrackErrors, shortened, spreads, with_track_errors
-from actparse.training.rendered.track_stream import TrackStream
-from actparse.training.samples.store import Store, states_of_part
-from actparse.training.task import NAMES, Batch, Task, TaskSettings
+from actparse.training.rendered.track_stream import TrackStream, TrackStreamConfig, open_track_stream
+from actparse.training.samples.splits import cache_folder, open_stores
+from actparse.training.samples.store import Store
+from actparse.training.task import NAMES, Batch, Task
 from actparse.weights.bundle import config_to_dict
 
 UNKNOWN = -1  # a state that is not annotated, or that is not one of the network's labels
-STREAM_SHARE = 0.5  # share of a batch from the stream, if there is one
-LABEL_SMOOTHING = 0.05
-OTHER_WEIGHT = 0.5  # weight of the loss of a person who does none of the actions
-STATES_WEIGHT = 1.0  # weight of the states' loss relative to the action's
-UNTOLD_SHARE = 0.25  # share of the samples for which the network does not get the action
 TURN_DEGREES = 6.0  # standard deviation
 LOST_SHARE = 0.15  # highest share of predicted keypoints, and of instants, that are removed
 FOUND_JITTER = 0.08  # highest standard deviation of the noise on predicted keypoints, in spreads of the person
-TEMPO = (0.7, 1.6)  # range of the speed factor of the stream's tracks, log-uniform; above 1 is faster
-SHORT_SHARE = 0.5  # share of the stream's windows that are cut as in a short video
+
+
+@dataclass(frozen=True, kw_only=True)
+class TinyTracks(OneCycle):
+    """Hyperparameters of the network on keypoints."""
+
+    batch_size: int = 256
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.02
+    stream_share: float = 0.5  # share of a batch from the stream, if there is one
+    label_smoothing: float = 0.05
+    other_weight: float = 0.5  # weight of the loss of a person who does none of the actions
+    states_weight: float = 1.0  # weight of the states' loss relative to the action's
+    unconditioned_share: float = 0.25  # share of the samples for which the network does not get the action
+    tempo: tuple[float, float] = (0.7, 1.6)  # speed factor of the stream's tracks, log-uniform; above 1 is faster
+    short_share: float = 0.5  # share of the stream's windows that are cut as in a short video
+    net_config: TrackConfig = tiny.TRACKS_NET
+    stage_config: TracksConfig = tiny.TRACKS_STAGE
+
+    def build(self, inputs: Inputs) -> Task:
+        """Build the task on keypoints of the run's pose network, and on simulated tracks for a SynthTPS dataset."""
+        splits = open_stores(inputs.data, inputs.run.out, inputs.options.report)
+        stream = open_tracks(inputs.data, inputs.run.out, inputs.options)
+        return TracksTask(*with_keypoints(splits, inputs), stream, self)
+
+
+def open_tracks(data: Path, out: Path, options: TrainOptions) -> TrackStream | None:
+    """Open the simulated tracks that complement a SynthTPS dataset; return None for other datasets."""
+    if not is_synthetic(data) or not options.stream_tracks:
+        return None
+    folder, config = cache_folder(data, out), TrackStreamConfig()
+    return open_track_stream(folder, options.stream_tracks, config, report=options.report)
 
 
 @dataclass(frozen=True)
@@ -62,7 +94,6 @@ class TracksTask(Task):
     """The network on keypoints, on windows of a store's persons and on windows of a stream with artificial errors."""
 
     kind = "tracks"
-    settings = TaskSettings(batch_size=256, learning_rate=2e-3, weight_decay=0.02)
     metric = "accuracy"
 
     def __init__(
@@ -70,23 +101,23 @@ class TracksTask(Task):
         train: tuple[Store, Keypoints],
         held_out: tuple[Store, Keypoints],
         stream: TrackStream | None,
-        config: TrackConfig,
-        stage: TracksConfig,
+        hyperparameters: TinyTracks,
     ) -> None:
         """Build the network; `train` and `held_out` are splits with predicted keypoints (P, 17, 3).
 
         Raises:
             DataError: the training split has no annotated person.
         """
-        self.stage, self.stream, self.errors = stage, stream, TrackErrors()
+        self.hyperparameters, self.settings = hyperparameters, hyperparameters.settings()
+        self.stage, self.stream, self.errors = hyperparameters.stage_config, stream, TrackErrors()
         self.held_out = held_out
         store, keypoints = train
         if not len(keypoints):
             raise DataError("tracks: the training split has no annotated person")
         self.actions = tuple(sorted(set(store.actions)))
-        self.states = tuple(states_of_part(store, part) for part in range(len(PARTS)))
+        self.states = tuple(store.states_of_part(part) for part in range(len(PARTS)))
         counts = tuple(len(states) for states in self.states)
-        self.config = replace(config, num_actions=len(self.actions), num_states=counts)
+        self.config = replace(hyperparameters.net_config, num_actions=len(self.actions), num_states=counts)
         self.net = TrackNet(self.config)
         self.store_windows = self._windows_of_store(store, keypoints)
         self.confidences = self.store_windows.windows[..., 2]  # (N, K, 17) of the pose network along its tracks
@@ -111,7 +142,7 @@ class TracksTask(Task):
             )
             persons = [video.rows[frame][position] for frame, position in positions]
             windows.append(video_windows)
-            states += [self._state_indices(store.part_states[person]) for person in persons]
+            states += [self._state_indices(store.state_names(slice(p, p + 1))[0]) for p in persons]
             actions += [self.actions.index(video.action)] * len(persons)
             names += [store.frame_name(int(frame)) for frame in person_frames[persons]]
         return Windows(
@@ -136,7 +167,11 @@ class TracksTask(Task):
     def batch(self, rng: np.random.Generator) -> Batch:
         """Draw windows at random from the store and the stream."""
         size = self.settings.batch_size
-        num_stream = round(size * STREAM_SHARE) if self.stream is not None and len(self.stream_tracks) else 0
+        num_stream = (
+            round(size * self.hyperparameters.stream_share)
+            if self.stream is not None and len(self.stream_tracks)
+            else 0
+        )
         indices = rng.integers(0, len(self.store_windows.windows), size - num_stream)
         sources = [self.store_windows.at(indices).with_windows(lost_more(self.store_windows.windows[indices], rng))]
         if num_stream:
@@ -144,7 +179,7 @@ class TracksTask(Task):
         drawn = Windows(*(np.concatenate(arrays) for arrays in zip(*map(astuple, sources), strict=True)))
         windows, states = mirrored_windows(drawn.windows, drawn.states, self.states, rng.random(size) < 0.5)
         given_actions = np.eye(len(self.actions), dtype=np.float32)[drawn.actions]  # (N, A)
-        given_actions[(rng.random(size) < UNTOLD_SHARE) | (drawn.actions == UNKNOWN)] = 0
+        given_actions[(rng.random(size) < self.hyperparameters.unconditioned_share) | (drawn.actions == UNKNOWN)] = 0
         return {
             "windows": torch.from_numpy(with_floor(turned(windows, rng), self.stage.confidence_floor)),
             "states": torch.from_numpy(states),
@@ -158,14 +193,18 @@ class TracksTask(Task):
         tracks = self.stream_tracks[rng.integers(0, len(self.stream_tracks), count)]
         length, num_instants = self.stream.keypoints.shape[1], self.config.num_instants
         middles = rng.integers(0, length, count)
-        tempo = np.exp(rng.uniform(np.log(TEMPO[0]), np.log(TEMPO[1]), count))  # (n,)
+        tempo = np.exp(
+            rng.uniform(np.log(self.hyperparameters.tempo[0]), np.log(self.hyperparameters.tempo[1]), count)
+        )  # (n,)
         steps = (np.arange(num_instants) - num_instants // 2) * self.stream_step  # (K,)
         instants = middles[:, None] + np.rint(steps * tempo[:, None]).astype(np.int64)  # (n, K)
         exists = (instants >= 0) & (instants < length)
         windows = self.stream.keypoints[tracks[:, None], instants.clip(0, length - 1)]  # (n, K, 17, 3)
         windows[~exists] = 0
         actions, states = self.stream_actions[tracks], self.stream_states[tracks, middles]
-        noisy = shortened(with_track_errors(windows, self.confidences, self.errors, rng), SHORT_SHARE, rng)
+        noisy = shortened(
+            with_track_errors(windows, self.confidences, self.errors, rng), self.hyperparameters.short_share, rng
+        )
         names = np.array([f"track {track} of the stream" for track in tracks])
         return Windows(noisy, states, actions, names)
 
@@ -187,10 +226,14 @@ class TracksTask(Task):
         has_action = actions != UNKNOWN  # (N,)
         targets = F.one_hot(actions.clamp(min=0), len(self.actions)).float()  # (N, A)
         targets = torch.where(has_action[:, None], targets, 1 / len(self.actions))
-        losses = F.cross_entropy(logits, targets, label_smoothing=LABEL_SMOOTHING, reduction="none")  # (N,)
+        losses = F.cross_entropy(
+            logits, targets, label_smoothing=self.hyperparameters.label_smoothing, reduction="none"
+        )  # (N,)
         return {
-            "action": torch.where(has_action, losses, OTHER_WEIGHT * losses).mean(),
-            "states": STATES_WEIGHT * torch.stack(by_part).sum() / (states != UNKNOWN).sum().clamp(min=1),
+            "action": torch.where(has_action, losses, self.hyperparameters.other_weight * losses).mean(),
+            "states": self.hyperparameters.states_weight
+            * torch.stack(by_part).sum()
+            / (states != UNKNOWN).sum().clamp(min=1),
         }
 
     def evaluate(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
@@ -204,7 +247,7 @@ class TracksTask(Task):
             right += recognizer.actions[int(scores.argmax())] == video.action
             for frame, indices in zip(recognizer.with_states(video.frames, scores), video.rows, strict=True):
                 for person, index in zip(frame.persons, indices, strict=True):
-                    for part, true in zip(person.parts, store.part_states[index], strict=True):
+                    for part, true in zip(person.parts, store.state_names(slice(index, index + 1))[0], strict=True):
                         if true is not None:
                             accuracy.add(part.name, true, part.state)
         return {"accuracy": right / max(len(videos), 1), "videos": len(videos), "states": accuracy.by_group()}
@@ -233,10 +276,10 @@ def store_tracks(store: Store, keypoints: Keypoints) -> list[TrackedVideo]:
     for video, action in enumerate(store.actions):
         tracker = Tracker(TrackerConfig())
         frames, person_indices = [], []
-        video_frames = np.flatnonzero(store.frame_videos == video)
-        has_identities = all((store.person_identities[store.persons_of(int(f))] >= 0).all() for f in video_frames)
+        video_frames = store.frames_of(video)
+        has_identities = all((store.person_identities[store.persons_of(f)] >= 0).all() for f in video_frames)
         for frame in video_frames:
-            persons = store.persons_of(int(frame))
+            persons = store.persons_of(frame)
             boxes, ids = store.person_boxes[persons], store.person_identities[persons]
             time = float(store.frame_times[frame])
             if not has_identities:

@@ -25,7 +25,8 @@ from actparse.synth.dataset import frame_annotation
 from actparse.synth.scene import build_scene
 from actparse.training.options import Report, say_nothing
 from actparse.training.rendered.stream import SEED, Arrays, ShardedStream, expect_at_least_1, load_array
-from actparse.training.samples.stretches import ClipSource, Stretch
+from actparse.training.samples.intervals import ClipSource
+from actparse.training.samples.intervals import Interval as Stretch
 
 GENERATION = 4  # of the stream; another value renders it again
 SPLIT_CODE = 8_001  # different from the codes of a dataset's splits and of the other streams

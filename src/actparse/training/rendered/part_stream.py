@@ -20,7 +20,7 @@ from actparse.synth.config import SceneConfig
 from actparse.training.options import Report, say_nothing
 from actparse.training.rendered.pose_stream import StreamConfig, cut_person, rendered_persons
 from actparse.training.rendered.stream import SEED, Arrays, ShardedStream, load_array, stacked
-from actparse.training.samples.augment import move_boxes
+from actparse.training.samples.augmentation import move_boxes
 from actparse.training.samples.store import Store, load_store, write_frame_store
 
 GENERATION = 1  # of the stream; another value renders it again

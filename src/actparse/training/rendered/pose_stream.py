@@ -23,7 +23,7 @@ from actparse.training.rendered.stream import (
     load_array,
     stacked,
 )
-from actparse.training.samples.augment import warp
+from actparse.training.samples.augmentation import warp
 
 GENERATION = 3  # of the stream; another value renders it again
 SPLIT_CODES = {"train": 7_001, "val": 7_002}  # different from the codes of a dataset's splits and of the other streams

@@ -8,20 +8,24 @@ from pathlib import Path
 from typing import Any
 
 from actparse.core.errors import TrainingError
-from actparse.core.files import copy_file, write_text
+from actparse.core.files import write_text
 from actparse.data.shares import SHARES_FILE, dataset_shares
-from actparse.stages.loading import BUNDLE_FILE
 from actparse.training.options import TrainOptions
 from actparse.training.recipes.own_data import keep_networks
-from actparse.training.recipes.registry import NETWORK_RECIPES
+from actparse.training.recipes.poses import open_pose_streams
+from actparse.training.recipes.registry import BUNDLE_RECIPES
+from actparse.training.recipes.tiny_clips import open_clips
+from actparse.training.recipes.tracks import open_tracks
 from actparse.training.run_folder import RunFolder, read_json, write_json
+from actparse.training.runs.bundles import BUNDLE_FOLDER, assemble
 from actparse.training.runs.jobs import Job, run_jobs, without_report
+from actparse.training.samples.splits import open_stores
 
 STATE_FILE = "tiny.json"  # how the run divides its time, and which networks are finished
-BUNDLE_FOLDER = "bundle"
 MAX_JOBS = 2  # that run at a time; each has one thread
-ORDER = {**{name: recipe.needs for name, recipe in NETWORK_RECIPES.items()}}  # recipe -> recipes to finish first
-ORDER |= {name: ("action",) for name in ORDER if name.startswith("states-")}
+ORDER = {  # recipe -> recipes to finish first
+    name: ("action",) if recipe.group else recipe.needs for name, recipe in BUNDLE_RECIPES.items()
+}
 
 
 def train_bundle(data: Path, out: Path, options: TrainOptions) -> dict[str, Any]:
@@ -50,16 +54,16 @@ def train_bundle(data: Path, out: Path, options: TrainOptions) -> dict[str, Any]
         return {}
     keep_networks(data, out, options)
     _prepare(data, out, options)
-    jobs = {name: Job(name, data, out, _options_for(name, options, minutes), ORDER[name]) for name in NETWORK_RECIPES}
+    jobs = {name: Job(name, data, out, _options_for(name, options, minutes), ORDER[name]) for name in BUNDLE_RECIPES}
 
     def save_state(running: list[str]) -> None:
-        finished = [name for name in NETWORK_RECIPES if jobs[name].is_finished]
+        finished = [name for name in BUNDLE_RECIPES if jobs[name].is_finished]
         write_json(out / STATE_FILE, {"minutes": minutes, "finished": finished, "running": running})
 
     save_state([])
     run_jobs(jobs, slots=slots, report=options.report, changed=save_state)
-    metrics = {name: read_json(RunFolder(out, name).metrics) for name in NETWORK_RECIPES}
-    bundle = assemble(out, metrics)
+    metrics = {name: read_json(RunFolder(out, name).metrics) for name in BUNDLE_RECIPES}
+    bundle = assemble_tiny(out, metrics)
     write_text(bundle / SHARES_FILE, dataset_shares(data).to_json())
     options.report(f"tiny: the bundle is in {out / BUNDLE_FOLDER}")
     return metrics
@@ -69,16 +73,17 @@ def _divide_time(out: Path, options: TrainOptions, slots: int) -> dict[str, floa
     """Return the minutes for each recipe: as recorded when the run began, else in proportion to the default minutes."""
     if (out / STATE_FILE).exists():
         raw = read_json(out / STATE_FILE).get("minutes")
-        if isinstance(raw, dict) and set(raw) == set(NETWORK_RECIPES):
-            return {name: float(raw[name]) for name in NETWORK_RECIPES}
+        if isinstance(raw, dict) and set(raw) == set(BUNDLE_RECIPES):
+            return {name: float(raw[name]) for name in BUNDLE_RECIPES}
         raise TrainingError(f"{out / STATE_FILE}: a run can be resumed only with its state file, got {raw!r}")
-    default_minutes = {name: recipe.minutes for name, recipe in NETWORK_RECIPES.items()}
+    default_minutes = {name: recipe.minutes for name, recipe in BUNDLE_RECIPES.items()}
     if options.minutes is not None:
         factor = options.minutes * slots / sum(default_minutes.values())
         return {name: minutes * factor for name, minutes in default_minutes.items()}
     if options.steps is not None:
         return {
-            name: minutes * options.steps / NETWORK_RECIPES[name].steps for name, minutes in default_minutes.items()
+            name: minutes * options.steps / (BUNDLE_RECIPES[name].steps or 1)
+            for name, minutes in default_minutes.items()
         }
     return default_minutes
 
@@ -93,10 +98,8 @@ def estimate(minutes: dict[str, float], slots: int) -> str:
 
 def _prepare(data: Path, out: Path, options: TrainOptions) -> None:
     """Create the caches that several jobs read, with all cores, before the jobs start."""
-    from actparse.training.recipes.builders import open_clips, open_pose_streams, open_splits, open_tracks
-
     out.mkdir(parents=True, exist_ok=True)
-    open_splits(data, out, options.report)
+    open_stores(data, out, options.report)
     if not RunFolder(out, "poses").is_finished:
         open_pose_streams(data, out, options)
     open_clips(data, out, options)
@@ -110,18 +113,13 @@ def _options_for(name: str, options: TrainOptions, minutes: dict[str, float]) ->
     return job_options if options.minutes is None else replace(job_options, minutes=minutes[name])
 
 
-def assemble(out: Path, metrics: dict[str, Any], *, name: str = "tiny") -> Path:
-    """Copy the networks into `out`/bundle, with a file that lists them and their metrics.
+def assemble_tiny(out: Path, metrics: dict[str, Any]) -> Path:
+    """Copy the networks of a finished run into `out`/bundle; return the bundle's folder.
 
-    Returns:
-        The bundle's folder.
+    It includes the part detector without dots: `diagnose` compares with it.
 
     Raises:
         OutputError: the folder cannot be written.
     """
-    bundle = out / BUNDLE_FOLDER
-    kinds = list(NETWORK_RECIPES)  # includes the part detector without dots: `diagnose` compares with it
-    for kind in kinds:
-        copy_file(RunFolder(out, kind).weights, bundle / f"{kind}.safetensors")
-    write_json(bundle / BUNDLE_FILE, {"name": name, "networks": kinds, "metrics": metrics})
-    return bundle
+    files = {name: RunFolder(out, name).weights for name in BUNDLE_RECIPES}
+    return assemble(out / BUNDLE_FOLDER, files, name="tiny", metrics=metrics)

@@ -2,85 +2,142 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from actparse.core.errors import TrainingError
+from actparse.core.errors import TrainingError, WeightsError
+from actparse.nets.poses.hrnet import Hrnet
 from actparse.training.loop import ranks
 from actparse.training.loop.hardware import choose_hardware
 from actparse.training.loop.trainer import train
 from actparse.training.options import TrainOptions, say_nothing
-from actparse.training.recipes.builders import build_task, num_rendered_clips
-from actparse.training.recipes.registry import RECIPES
-from actparse.training.recipes.tiny_changes import expect_same_changes, rate_from_text
-from actparse.training.run_folder import RunFolder, read_json
-from actparse.training.runs.network_files import load_best, load_initial, load_starts, save_trained
-from actparse.training.task import Task
+from actparse.training.recipes.hyperparameters import Hyperparameters, Inputs
+from actparse.training.recipes.poses import PaperPoses
+from actparse.training.recipes.registry import Recipe, recipe_of
+from actparse.training.run_folder import HINT, Plan, RunFolder, expect_same_hyperparameters, read_json, write_json
+from actparse.training.runs.bundles import assemble_complete
+from actparse.training.runs.initial_weights import start_from
+from actparse.training.runs.network_files import load_best, save_trained
+from actparse.training.task import Task, steps_per_epoch
+from actparse.weights.bundle import config_to_dict, load_network, save_network
 
-CLIPS_FIGURE = "rendered_clips"  # in the metrics of a network that was trained on rendered clips
+CLIPS_METRIC = "rendered_clips"  # in the metrics of a network that was trained on rendered clips
 
 
 def run_network(name: str, data: Path, out: Path, options: TrainOptions) -> dict[str, Any]:
-    """Train one tiny network; arguments, files and errors are those of `start.run_recipe`."""
-    run = RunFolder(out, name)
+    """Train one network; arguments, files and errors are those of `start.run_recipe`.
+
+    NAME/recipe.json contains the hyperparameters of its training. Bundles of full-size networks are assembled as soon
+    as all of their networks exist.
+    """
+    recipe, run = recipe_of(name, options.size, options.changes), RunFolder(out, name)
+    hyperparameters = recipe.hyperparameters
+    assert hyperparameters is not None, "a bundle is trained by bundle_run"
+    expect_same_hyperparameters(run, config_to_dict(hyperparameters))
     if options.resume and run.is_finished:
-        expect_same_changes(run.metrics, read_json(run.metrics).get("changes", {}), options.changes)
-        return finished_figures(run, options)
-    for needed in RECIPES[name].needs:
+        return _finished_metrics(run, options)
+    initial = check_inputs(name, data, out, options)
+    if isinstance(hyperparameters, PaperPoses):
+        metrics = _save_poses(hyperparameters, run, initial, options)
+    else:
+        metrics = _train(recipe, hyperparameters, data, run, initial, options)
+    if ranks.rank() == 0 and not options.only_estimate:
+        assemble_complete(options.size, out, options.report)
+    return metrics
+
+
+def check_inputs(name: str, data: Path, out: Path, options: TrainOptions, *, needs: bool = True) -> Path | None:
+    """Check the inputs of a recipe, so that a long run fails before it starts.
+
+    Args:
+        name: of the recipe.
+        data: root of the dataset.
+        out: the run's folder.
+        options: of the run.
+        needs: whether the networks of the recipes that it needs must exist.
+
+    Returns:
+        The file that its network is initialised from; None for fresh weights.
+
+    Raises:
+        TrainingError: a network that the recipe needs is missing.
+        WeightsError: the folder of initial networks has no file for this recipe.
+        DataError: other files that it needs are missing.
+    """
+    recipe = recipe_of(name, options.size)
+    for needed in recipe.needs if needs else ():
         if not RunFolder(out, needed).weights.is_file():
             raise TrainingError(f"{name} needs {RunFolder(out, needed).weights}: run the recipe {needed} first")
-    if options.minutes is None and options.epochs is None and options.steps is None:
-        options = replace(options, steps=RECIPES[name].steps)
-    return _train_network(name, data, run, options)
+    if recipe.hyperparameters is not None:
+        recipe.hyperparameters.expect_inputs(data, options)
+    if options.init is not None and options.init.is_dir():
+        path = options.init / f"{recipe.initial or name}.safetensors"
+        if not path.is_file():
+            raise WeightsError(f"{path}: no such file; `actparse weights import` makes it from a public checkpoint")
+        return path
+    if options.init is not None or recipe.group is None or recipe.initial:
+        return options.init
+    action = RunFolder(out, "action")  # a state network starts from the network for the action of the same run
+    return next((path for path in (action.start_of(recipe.kind), action.weights) if path.is_file()), None)
 
 
-def finished_figures(run: RunFolder, options: TrainOptions) -> dict[str, Any]:
+def _finished_metrics(run: RunFolder, options: TrainOptions) -> dict[str, Any]:
     """Return the metrics of a finished run, and report that it is not trained again."""
     metrics = read_json(run.metrics)
     if ranks.rank() == 0:
         steps = f" in {metrics['steps']} steps" if "steps" in metrics else ""
-        options.report(f"{run.name}: is finished already{steps}; use a different --out to train again")
+        options.report(f"{run.name}: is finished already{steps}; {HINT}")
     return metrics
 
 
-def _train_network(name: str, data: Path, run: RunFolder, options: TrainOptions) -> dict[str, Any]:
-    def build(options: TrainOptions) -> tuple[Task, TrainOptions]:
-        task = build_task(name, data, run, options)
-        rate, initial = rate_from_text(options.changes), _initial_weights(name, run, options)
-        if rate is not None:
-            task.settings = replace(task.settings, learning_rate=rate)
-        if initial is not None:
-            load_initial(task.net, initial, labels=task.labels())
-            adopted = task.adopt(load_starts(RunFolder(initial.parent, initial.stem)))
-            options.report(f"{name}: starts from {initial}" + "".join(f", {layer}" for layer in adopted))
-        return task, replace(options, init=initial)
-
-    clips = num_rendered_clips(name, data, options)
-    return train_and_save(build, run, options, notes={CLIPS_FIGURE: clips} if clips else {})
-
-
-def train_and_save(
-    build: Callable[[TrainOptions], tuple[Task, TrainOptions]],
-    run: RunFolder,
-    options: TrainOptions,
-    *,
-    notes: Mapping[str, Any] | None = None,
+def _save_poses(
+    hyperparameters: PaperPoses, run: RunFolder, initial: Path | None, options: TrainOptions
 ) -> dict[str, Any]:
-    """Build a task, train it, evaluate it and write its files; the first of several processes evaluates and writes.
+    """Write the pose stage's file from an imported HRNet."""
+    if initial is None:
+        raise TrainingError("poses: HRNet-w48 is used as it is: needs --init, a file of `actparse weights import`")
+    file = load_network(initial)
+    width = file.net.config.width if isinstance(file.net, Hrnet) else 0
+    if width != hyperparameters.width:
+        found = f"{type(file.net).__name__} of {width}"
+        raise WeightsError(f"{initial}: needs an HRNet of width {hyperparameters.width}, got a {found}")
+    settings, metrics = config_to_dict(hyperparameters.stage()), {"steps": 0}
+    _expect_initial_settings(initial, hyperparameters, settings)
+    if ranks.rank() == 0:
+        plan = Plan(0, options.seed, 0, hyperparameters=config_to_dict(hyperparameters))
+        save_network(run.weights, file.net, kind="poses", settings=settings, metrics=metrics, dtype=torch.float32)
+        write_json(run.plan, asdict(plan))
+        write_json(run.metrics, metrics)
+        options.report("poses: HRNet-w48 from COCO as it is, without any fine-tuning; nothing was trained")
+    return dict(metrics)
 
-    Args:
-        build: builds the task from the options; returns it with the final options.
-        run: the run's folder.
-        options: of the run.
-        notes: JSON values to add to the metrics.
 
-    Returns:
-        The held-out metrics.
+def _expect_initial_settings(initial: Path, hyperparameters: Hyperparameters, settings: Mapping[str, Any]) -> None:
+    """Check that an imported network is used with the settings of its training.
+
+    Raises:
+        WeightsError: a setting differs from the file's.
     """
+    stored = load_network(initial).settings
+    for name, field in hyperparameters.initial_settings.items():
+        wanted = {**settings[name], **stored[name]} if isinstance(stored.get(name), dict) else stored.get(name)
+        if wanted is not None and wanted != settings[name]:
+            raise WeightsError(f"{initial}: needs {name} {wanted}, got {settings[name]}: --set {field}=... changes it")
+
+
+def _train(
+    recipe: Recipe,
+    hyperparameters: Hyperparameters,
+    data: Path,
+    run: RunFolder,
+    initial: Path | None,
+    options: TrainOptions,
+) -> dict[str, Any]:
+    """Train a network, evaluate it and write its files; the first of several processes evaluates and writes."""
     hardware = choose_hardware(options.device, options.precision)
     ranks.join_group(hardware.device.type)
     if ranks.rank() == 0:
@@ -88,7 +145,13 @@ def train_and_save(
     else:
         options = replace(options, report=say_nothing)
     torch.manual_seed(options.seed)
-    task, options = build(options)
+    task = hyperparameters.build(Inputs(recipe.kind, recipe.group, data, run, options))
+    if initial is not None:
+        _expect_initial_settings(initial, hyperparameters, task.stage_settings())
+        options.report(f"{run.name}: {start_from(task, initial)}")
+    elif recipe.initial:
+        options.report(f"{run.name}: starts from fresh weights; the paper's start is --init, an imported checkpoint")
+    options = replace(_with_default_length(recipe, task, options), init=initial)
     plan = train(task, run, options, hardware)
     metrics: dict[str, Any] = {}
     if ranks.rank() == 0 and not options.only_estimate:
@@ -96,14 +159,10 @@ def train_and_save(
             load_best(task, run)
         options.report(f"{run.name}: measuring on held-out data")
         task.net.to(task.stored_as).float()  # as the weights are stored
-        metrics = {
-            **task.evaluate(task.net, hardware.device),
-            "steps": plan.num_steps,
-            "seed": plan.seed,
-            **(notes or {}),
-        }
-        if options.changes:
-            metrics["changes"] = dict(options.changes)
+        metrics = {**task.evaluate(task.net, hardware.device), "steps": plan.num_steps, "seed": plan.seed}
+        num_clips = hyperparameters.num_rendered_clips(data, options)
+        if num_clips:
+            metrics[CLIPS_METRIC] = num_clips
         if plan.start is not None:
             metrics["start"] = plan.start
         metrics = save_trained(task, run, metrics)
@@ -113,9 +172,11 @@ def train_and_save(
     return metrics
 
 
-def _initial_weights(name: str, run: RunFolder, options: TrainOptions) -> Path | None:
-    """Return the initial weights: the requested file, or for states the action network of the same run."""
-    if options.init is not None or not name.startswith("states-"):
-        return options.init
-    action = RunFolder(run.out, "action")
-    return next((path for path in (action.start_of(name), action.weights) if path.is_file()), None)
+def _with_default_length(recipe: Recipe, task: Task, options: TrainOptions) -> TrainOptions:
+    """Set the recipe's number of steps; a run of several epochs is estimated at its start and checked after each."""
+    if task.settings.step_rule is not None:
+        every = options.check_every or steps_per_epoch(task.num_samples, task.settings.batch_size)
+        return replace(options, check_every=every, estimate=True)
+    if options.minutes is None and options.epochs is None and options.steps is None:
+        return replace(options, steps=recipe.steps)
+    return options

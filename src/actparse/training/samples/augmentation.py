@@ -16,7 +16,7 @@ from actparse.core.vocabulary import KEYPOINT_FLIP
 Matrix = NDArray[np.float64]  # (2, 3)
 Image = NDArray[np.uint8]  # (H, W, 3)
 
-MIN_BOX_PIXELS = 3.0  # boxes thinner than this after a transform are dropped
+MIN_BOX_PIXELS = 3.0  # boxes that are not thicker than this after a transform are dropped
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +59,22 @@ def about(center: tuple[float, float], *, zoom: float, degrees: float, to: tuple
     return np.concatenate((turn, (np.asarray(to) - turn @ np.asarray(center))[:, None]), axis=1)
 
 
+def random_zoom(
+    size: tuple[int, int], rng: np.random.Generator, *, zoom: tuple[float, float], max_shift: float
+) -> Matrix:
+    """Draw a transform that zooms about the middle of an image of `size` (height, width) and shifts it.
+
+    Args:
+        size: of the image.
+        rng: for the draw.
+        zoom: range of the factor.
+        max_shift: largest shift along each side, as a share of the side.
+    """
+    height, width = size
+    x, y = np.array((width / 2, height / 2)) + rng.uniform(-max_shift, max_shift, 2) * (width, height)
+    return about((width / 2, height / 2), zoom=rng.uniform(*zoom), degrees=0, to=(x, y))
+
+
 def mirrored(matrix: Matrix, width: float) -> Matrix:
     """Return the same transform with its result mirrored in an image of the given width."""
     result = matrix.copy()
@@ -86,19 +102,19 @@ def move_boxes(matrix: Matrix, boxes: NDArray[np.float32]) -> NDArray[np.float32
 
 
 def clip_boxes(
-    boxes: NDArray[np.float32], size: tuple[int, int], *, min_visible: float
+    boxes: NDArray[np.float32], size: tuple[int, int], *, min_visible: float = 0.0, min_side: float = MIN_BOX_PIXELS
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Cut boxes (N, 4) at the edges of an image of `size` (height, width).
 
     Returns:
         The cut boxes (N, 4), and a mask (N,) of those that keep at least `min_visible` of their area and whose sides
-        are at least MIN_BOX_PIXELS.
+        are longer than `min_side`, pixels.
     """
     height, width = size
     clipped = np.clip(boxes, 0, np.array([width, height, width, height], np.float32))
     sides = clipped[:, 2:] - clipped[:, :2]  # (N, 2)
     full = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)  # (N,)
-    keep = (sides.prod(axis=1) >= min_visible * full) & (sides.min(axis=1, initial=np.inf) >= MIN_BOX_PIXELS)
+    keep = (sides.prod(axis=1) >= min_visible * full) & (sides.min(axis=1, initial=np.inf) > min_side)
     return clipped, keep
 
 

@@ -1,8 +1,10 @@
-"""Optical flow of clip frames in arrays, computed once and cached beside them."""
+"""Optical flow for training: of clip frames in arrays, computed once and cached, or from 8-bit files of videos."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,8 +12,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from actparse.core.errors import DataError
 from actparse.core.files import written_beside
 from actparse.core.pools import in_order
+from actparse.data.flow_files import SUFFIXES, field_stem
 from actparse.stages.actions.clip_inputs import FlowInput, fields_of
 from actparse.training.options import Report, say_nothing
 from actparse.video.flow import FlowBytes, TvL1, to_small_grey
@@ -70,3 +74,50 @@ def flow_of_runs(frames: NDArray[np.uint8], lengths: Sequence[int], flow: FlowIn
         fields += [fields_of(run, solver, flow.coding), no_motion] if length > 1 else [no_motion]
         start += length
     return np.concatenate(fields)
+
+
+@dataclass(frozen=True, eq=False)
+class FlowFiles:
+    """The flow of videos in the 8-bit files of data.flow_files; the field of a video's last frame is that before it."""
+
+    folder: Path
+    names: tuple[str, ...]  # of the videos
+    offsets: tuple[int, ...]  # first frame of each video, and their number in total
+
+    def name_of(self, video: int) -> str:
+        """Return the name of a video."""
+        return self.names[video]
+
+    def read(self, frames: NDArray[np.int64]) -> Sequence[FlowBytes]:
+        """Read the fields (H, W, 2) from frames of one video to the next ones."""
+        video = bisect_right(self.offsets, int(frames[0])) - 1
+        last = max(0, self.offsets[video + 1] - self.offsets[video] - 2)
+        indices = np.minimum(frames - self.offsets[video], last).tolist()
+        fields = read_flow(self.folder, self.names[video], indices)
+        return [fields[index] for index in indices]
+
+
+def read_flow(folder: Path, name: str, indices: Sequence[int]) -> dict[int, FlowBytes]:
+    """Read some flow fields (H, W, 2) of a video, x and y, and return them by index from 0.
+
+    Raises:
+        DataError: a file is missing or not an image, or x and y differ in size.
+    """
+    fields = {}
+    for index in sorted(set(indices)):
+        x, y = (_read(folder / name, field_stem(index, axis)) for axis in "xy")
+        if x.shape != y.shape:
+            raise DataError(f"{folder / name}: flow {index + 1} x and y differ in size: {x.shape} and {y.shape}")
+        fields[index] = np.stack((x, y), axis=2)
+    return fields
+
+
+def _read(folder: Path, stem: str) -> NDArray[np.uint8]:
+    for suffix in SUFFIXES:
+        path = folder / f"{stem}{suffix}"
+        if path.is_file():
+            image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+            if image is None:
+                raise DataError(f"{path}: needs an image, got a file that does not decode")
+            return np.asarray(image, np.uint8)
+    raise DataError(f"{folder / stem}.jpg: no such file; `actparse data flow` makes the flow of a dataset")

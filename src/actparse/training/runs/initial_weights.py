@@ -1,0 +1,135 @@
+"""Initial weights of a task's network: from an earlier training run, or from an imported public checkpoint."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from actparse.core.errors import WeightsError
+from actparse.nets.baseline import Baseline
+from actparse.nets.clips.tsn import Tsn
+from actparse.training.recipes.paper_clips import PaperTsnFlow
+from actparse.training.run_folder import RunFolder
+from actparse.training.runs.network_files import load_starts
+from actparse.training.task import Task
+from actparse.weights.bundle import NetworkFile, load_network
+
+FIRST_CONVOLUTION = "backbone.conv1.conv.weight"  # parameter name in a Tsn
+CLASSIFIERS = (  # layers whose labels may differ; the last three belong to the network on keypoints
+    "cls_head.fc_cls.",
+    "bbox_head.cls_score.",
+    "state_heads.",
+    "action.1.",
+    "action_embed.",
+    "states.",
+)
+
+
+def load_initial(
+    net: nn.Module, weights: Path, *, labels: Mapping[str, Any] | None = None, fresh: tuple[str, ...] = ()
+) -> tuple[str, ...]:
+    """Copy a stored network into `net`, except classifying layers with other labels, which stay random.
+
+    For a network on tracks, the rows of the labels that both networks have are copied.
+
+    Args:
+        net: the network.
+        weights: a file of weights.bundle.
+        labels: of `net`; if None, only the number of labels is compared.
+        fresh: prefixes of other tensors that may differ and then stay random.
+
+    Returns:
+        The names of the tensors that stayed random.
+
+    Raises:
+        WeightsError: the file is damaged, or another layer differs.
+    """
+    file = load_network(weights)
+    stored, current = file.net.state_dict(), net.state_dict()
+    differing = sorted(set(current) ^ set(stored))
+    differing += [name for name in current if name in stored and current[name].shape != stored[name].shape]
+    for name in differing:
+        if not name.startswith((*CLASSIFIERS, *fresh)) or name not in current:
+            raise WeightsError(f"{weights}: cannot start from it: {name} is missing, unused or of another shape")
+    if labels is not None and labels != file.labels:
+        differing += [name for name in current if name.startswith(CLASSIFIERS) and name not in differing]
+    with torch.no_grad():
+        shared = _shared_track_rows(current, stored, labels, file.labels) if labels is not None else {}
+        net.load_state_dict({**stored, **{name: current[name] for name in differing}, **shared})
+    return tuple(name for name in differing if name not in shared)
+
+
+def _shared_track_rows(
+    current: Mapping[str, Tensor],
+    stored: Mapping[str, Tensor],
+    labels: Mapping[str, Any],
+    stored_labels: Mapping[str, Any],
+) -> dict[str, Tensor]:
+    """Return the classifying layers of a network on tracks with the stored rows of shared labels; {} for others."""
+    if set(labels) != {"actions", "states"} or set(stored_labels) != set(labels):
+        return {}
+    label_lists = {
+        "states": (
+            [(part, state) for part, states in enumerate(labels["states"]) for state in states],
+            [(part, state) for part, states in enumerate(stored_labels["states"]) for state in states],
+        ),
+        "action": (list(labels["actions"]), list(stored_labels["actions"])),
+    }
+    shared = {}
+    for name, value in current.items():
+        layer = name.split(".")[0]
+        if layer not in (*label_lists, "action_embed"):
+            continue
+        current_list, stored_list = label_lists["states" if layer == "states" else "action"]
+        axis = 1 if layer == "action_embed" else 0
+        pairs = [(row, stored_list.index(label)) for row, label in enumerate(current_list) if label in stored_list]
+        if not pairs:
+            continue
+        rows, stored_rows = (torch.tensor(column, dtype=torch.int64) for column in zip(*pairs, strict=True))
+        shared[name] = value.index_copy(axis, rows, stored[name].index_select(axis, stored_rows))
+    return shared
+
+
+def start_from(task: Task, weights: Path) -> str:
+    """Initialise a task's network, and its auxiliary heads from files beside; return what was loaded and what is fresh.
+
+    Raises:
+        WeightsError: the file is damaged, or a layer differs that has to match.
+    """
+    file = load_network(weights)
+    if isinstance(task.net, Baseline) and isinstance(file.net, Tsn):
+        fresh = _start_backbone(task.net, file, weights)
+    else:
+        inputs = (FIRST_CONVOLUTION,) if isinstance(task.net, Tsn) else ()  # flow has other channels than frames
+        fresh = load_initial(task.net, weights, labels=task.labels(), fresh=inputs)
+    hyperparameters = task.hyperparameters
+    takes_mean = isinstance(hyperparameters, PaperTsnFlow) and hyperparameters.first_convolution == "mean"
+    if FIRST_CONVOLUTION in fresh and takes_mean:
+        stored = file.net.state_dict()[FIRST_CONVOLUTION]  # (64, 3, 7, 7)
+        weight = task.net.state_dict()[FIRST_CONVOLUTION]  # (64, 10, 7, 7)
+        weight.copy_(stored.mean(dim=1, keepdim=True).expand_as(weight))
+        fresh = tuple(name for name in fresh if name != FIRST_CONVOLUTION)
+    heads = task.adopt(load_starts(RunFolder(weights.parent, weights.stem)))
+    return f"starts from {', '.join((str(weights), *heads))}; fresh: {', '.join(fresh) or 'nothing'}"
+
+
+def _start_backbone(net: Baseline, file: NetworkFile, weights: Path) -> tuple[str, ...]:
+    """Initialise the baseline from a Tsn, whose ResNet has the same layers with other names."""
+    assert isinstance(file.net, Tsn)
+    stored = {_resnet_name(name): value for name, value in file.net.backbone.state_dict().items()}
+    expected = net.backbone.state_dict()
+    for name in sorted(set(expected) ^ set(stored)) or (n for n in expected if expected[n].shape != stored[n].shape):
+        raise WeightsError(f"{weights}: cannot start from it: {name} is missing, unused or of another shape")
+    net.backbone.load_state_dict(stored)
+    return tuple(name for name in net.state_dict() if not name.startswith("backbone."))
+
+
+def _resnet_name(name: str) -> str:
+    """Convert a parameter name of Tsn to that of ResNet: layer1.0.conv2.bn.weight -> layer1.0.bn2.weight."""
+    name = name.replace("downsample.conv.", "downsample.0.").replace("downsample.bn.", "downsample.1.")
+    return re.sub(r"conv(\d)\.bn\.", r"bn\1.", re.sub(r"conv(\d)\.conv\.", r"conv\1.", name))

@@ -1,0 +1,195 @@
+"""Annotated frames of videos as flat arrays, the common form of decoded stores and of indices without pixels.
+
+While annotations are read, they are a dictionary of arrays that can be joined and saved: counts by video and by frame,
+from which the offsets of `Annotations` are computed when the arrays are loaded.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actparse.core.errors import DataError
+from actparse.core.files import written_beside
+from actparse.core.vocabulary import NUM_KEYPOINTS, PART_INDEX, PARTS
+from actparse.data.kinetics_tps import FrameTruth, PartTruth, PersonTruth, VideoRecord
+from actparse.data.pseudo_labels import UNSEEN
+
+Image = NDArray[np.uint8]  # (H, W, C)
+Arrays = dict[str, NDArray[Any]]
+
+NO_STATE = -1  # in `part_states`: the part has no annotated state
+
+
+@dataclass(frozen=True, kw_only=True)
+class Annotations(ABC):
+    """V videos with F annotated frames and P persons in total; subclasses read the frames."""
+
+    names: tuple[str, ...]  # (V,)
+    actions: tuple[str, ...]  # (V,)
+    states: tuple[str, ...]  # the state names that `part_states` refers to
+    frame_videos: NDArray[np.int32]  # (F,) index of the video of each frame, ascending
+    frame_indices: NDArray[np.int32]  # (F,) index of each frame in its video, ascending in a video
+    frame_times: NDArray[np.float64]  # (F,) seconds of presentation time
+    person_offsets: NDArray[np.int64]  # (F + 1,) index of the first person of each frame, and P
+    person_boxes: NDArray[np.float32]  # (P, 4) xyxy, pixels of the frames that are read
+    part_boxes: NDArray[np.float32]  # (P, 10, 4); zeros where the part is not annotated
+    part_states: NDArray[np.int16]  # (P, 10) index into `states`, or NO_STATE
+
+    @abstractmethod
+    def reader(self, frames: Sequence[int]) -> Callable[[], list[Image]]:
+        """Return a function that reads frames of one video; it can be sent to another process."""
+
+    @property
+    @abstractmethod
+    def cache(self) -> Path:
+        """The folder for data computed from these frames."""
+
+    def images(self, frames: Sequence[int]) -> list[Image]:
+        """Read frames of one video, (H, W, 3) RGB."""
+        return self.reader(frames)()
+
+    @property
+    def person_frames(self) -> NDArray[np.int64]:
+        """The frame of each person, (P,)."""
+        return np.repeat(np.arange(len(self.frame_indices)), np.diff(self.person_offsets))
+
+    def persons_of(self, frame: int) -> slice:
+        """Return the index range of the persons in a frame."""
+        return slice(int(self.person_offsets[frame]), int(self.person_offsets[frame + 1]))
+
+    def frames_of(self, video: int) -> range:
+        """Return the annotated frames of a video."""
+        first, end = np.searchsorted(self.frame_videos, [video, video + 1]).tolist()
+        return range(first, end)
+
+    def videos(self, count: int | None = None) -> list[range]:
+        """Return the annotated frames of each video that has some, of at most `count` videos, evenly spaced."""
+        with_frames = np.unique(self.frame_videos)
+        if count is not None and len(with_frames) > count:
+            with_frames = with_frames[np.linspace(0, len(with_frames) - 1, count).round().astype(int)]
+        return [self.frames_of(video) for video in with_frames.tolist()]
+
+    def frame_name(self, frame: int) -> str:
+        """Return the name of a frame, for messages."""
+        return f"{self.names[self.frame_videos[frame]]} frame {self.frame_indices[frame]}"
+
+    def state_names(self, persons: slice) -> list[list[str | None]]:
+        """Return the states (n, 10) of some persons; None where a part is not annotated."""
+        names = (*self.states, None)  # NO_STATE is -1, the last
+        return [[names[state] for state in person] for person in self.part_states[persons].tolist()]
+
+    def states_of_part(self, part: int) -> tuple[str, ...]:
+        """Return the sorted states of a part, by its index, that occur; (UNSEEN,) if the part has none."""
+        occurring = set(self.part_states[:, part].tolist()) - {NO_STATE}
+        return tuple(sorted(self.states[state] for state in occurring)) or (UNSEEN,)
+
+    def truth(self, frame: int) -> FrameTruth:
+        """Return a frame's persons and their states, in the form that data.pseudo_labels reads."""
+        persons = self.persons_of(frame)
+        return FrameTruth(tuple(self._person(index) for index in range(persons.start, persons.stop)))
+
+    def _person(self, index: int) -> PersonTruth:
+        parts = {
+            PARTS[part]: PartTruth(_box(self.part_boxes[index, part]), self.states[state])
+            for part, state in enumerate(self.part_states[index].tolist())
+            if state != NO_STATE
+        }
+        return PersonTruth(number=index, box=_box(self.person_boxes[index]), parts=parts)
+
+
+def _box(values: NDArray[np.float32]) -> tuple[float, float, float, float]:
+    x1, y1, x2, y2 = values.tolist()
+    return x1, y1, x2, y2
+
+
+def video_arrays(
+    record: VideoRecord, truths: Mapping[int, FrameTruth], times: Sequence[float], *, scale: float = 1.0
+) -> Arrays:
+    """Return the annotations of one video as arrays.
+
+    Args:
+        record: the video.
+        truths: annotations of frames, by their index.
+        times: of all frames of the video, seconds.
+        scale: factor for all coordinates.
+    """
+    persons = [person for truth in truths.values() for person in truth.persons]
+    states = sorted({part.state for person in persons for part in person.parts.values()})
+    keypoints = np.zeros((len(persons), NUM_KEYPOINTS, 3), np.float32)
+    part_boxes = np.zeros((len(persons), len(PARTS), 4), np.float32)
+    part_states = np.full((len(persons), len(PARTS)), NO_STATE, np.int16)
+    for row, person in enumerate(persons):
+        if person.keypoints is not None:
+            keypoints[row] = person.keypoints
+        for name, box in person.part_boxes().items():
+            part_boxes[row, PART_INDEX[name]] = box
+        for name, part in person.parts.items():
+            part_states[row, PART_INDEX[name]] = states.index(part.state)
+    keypoints[..., :2] *= scale
+    return {
+        "names": np.array([record.name]),
+        "actions": np.array([record.action]),
+        "states": np.array(states, np.str_),
+        "num_annotated": np.array([len(truths)]),
+        "frame_indices": np.array(list(truths), np.int32),
+        "frame_times": np.asarray(times, np.float64)[list(truths)],
+        "num_persons": np.array([len(truth.persons) for truth in truths.values()], np.int64),
+        "person_boxes": np.array([person.box for person in persons], np.float32).reshape(-1, 4) * np.float32(scale),
+        "person_keypoints": keypoints,
+        "person_identities": np.array([-1 if p.identity is None else p.identity for p in persons], np.int64),
+        "part_boxes": part_boxes * np.float32(scale),
+        "part_states": part_states,
+    }
+
+
+def join(pieces: Sequence[Arrays]) -> Arrays:
+    """Join the arrays of several videos into one, with the videos in their order."""
+    joined = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+    joined["states"] = np.unique(joined["states"])
+    new_indices = [np.append(np.searchsorted(joined["states"], piece["states"]), NO_STATE) for piece in pieces]
+    by_piece = [indices[piece["part_states"]] for indices, piece in zip(new_indices, pieces, strict=True)]
+    return {**joined, "part_states": np.concatenate(by_piece).astype(np.int16)}
+
+
+def annotation_fields(arrays: Arrays) -> dict[str, Any]:
+    """Convert joined arrays to the fields of `Annotations`."""
+    names = ("frame_indices", "frame_times", "person_boxes", "part_boxes", "part_states")
+    return {
+        **{name: tuple(arrays[name].tolist()) for name in ("names", "actions", "states")},
+        **{name: arrays[name] for name in names},
+        "frame_videos": np.repeat(np.arange(len(arrays["num_annotated"]), dtype=np.int32), arrays["num_annotated"]),
+        "person_offsets": offsets(arrays["num_persons"]),
+    }
+
+
+def offsets(counts: Iterable[int]) -> NDArray[np.int64]:
+    """Return where each item's share of a flat array begins, and the length of the array."""
+    return np.concatenate(([0], np.cumsum(np.asarray(counts, np.int64)))).astype(np.int64)
+
+
+def save_arrays(path: Path, arrays: Arrays) -> None:
+    """Write arrays to a file, completely or not at all."""
+    with written_beside(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+
+
+def load_arrays(path: Path, what: str) -> Arrays:
+    """Read arrays from a file.
+
+    Raises:
+        DataError: the file is damaged; `what` names it in the message.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, EOFError, BadZipFile, ValueError, KeyError, TypeError, json.JSONDecodeError) as error:
+        raise DataError(f"{path}: a damaged {what}, remove it to create it again: {error}") from None

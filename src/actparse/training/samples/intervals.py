@@ -1,0 +1,186 @@
+"""Labelled intervals of frames: whole videos with their action, segments and single frames with their states."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actparse.core.vocabulary import GROUPS, GroupLabel
+from actparse.data.kinetics_tps import FrameTruth
+from actparse.data.pseudo_labels import group_label
+from actparse.training.samples.annotations import Image
+from actparse.training.samples.index import VideoIndex
+from actparse.training.samples.store import Store
+from actparse.video.segments import equal_segments
+from actparse.video.time_line import step_at
+
+
+class FrameSource(Protocol):
+    """Frames, or flow fields, of videos in a row."""
+
+    @property
+    def offsets(self) -> Sequence[int]:
+        """The first frame of each video or clip, and their number in total."""
+        ...
+
+    def name_of(self, video: int) -> str:
+        """Return the name of a video, for messages."""
+        ...
+
+    def read(self, frames: NDArray[np.int64]) -> Sequence[Image]:
+        """Return frames (H, W, C) of one video."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class ClipSource:
+    """The clip frames of a store or of a shard, or their flow fields."""
+
+    frames: NDArray[np.uint8]  # (L, H, W, C); a memory map
+    offsets: tuple[int, ...]
+    folder: Path  # folder of the frames and of data computed from them
+    names: tuple[str, ...] = ()  # of the videos; empty for rendered clips
+
+    def name_of(self, video: int) -> str:
+        """Return the name of a video or of a rendered clip."""
+        return self.names[video] if self.names else f"rendered clip {video} of {self.folder}"
+
+    def read(self, frames: NDArray[np.int64]) -> Sequence[Image]:
+        """Return frames (n, H, W, C)."""
+        return self.frames[frames]  # type: ignore[return-value]
+
+
+@dataclass(frozen=True, eq=False)
+class VideoSource:
+    """The frames of videos, which are decoded on demand."""
+
+    index: VideoIndex
+    offsets: tuple[int, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "offsets", tuple(self.index.time_offsets.tolist()))
+
+    def name_of(self, video: int) -> str:
+        """Return the name of a video."""
+        return self.index.names[video]
+
+    def read(self, frames: NDArray[np.int64]) -> Sequence[Image]:
+        """Decode frames (H, W, 3) of one video."""
+        video = bisect_right(self.offsets, int(frames[0])) - 1
+        return self.index.video_reader(video, (frames - self.offsets[video]).tolist())()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Interval:
+    """A labelled interval [first, end) of a source's frames; one around a single frame may extend beyond its video."""
+
+    source: FrameSource
+    first: int
+    end: int
+    label: GroupLabel  # (action,), or (action, state[, state of the right side])
+    group_labels: tuple[GroupLabel | None, ...] = ()  # main state of every group; None: not annotated
+    video: tuple[int, int] | None = None  # [first, end) of the video, if the interval may leave it
+
+    @property
+    def name(self) -> str:
+        """The name of the video or rendered clip with the first frame of the interval, for messages."""
+        first = max(self.first, self.video[0]) if self.video else self.first
+        index = bisect_right(self.source.offsets, first) - 1
+        return f"{self.source.name_of(index)} from frame {first - self.source.offsets[index]}"
+
+    def frames(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the source's frames at positions in the interval; outside, the first or last frame repeats."""
+        first, end = self.video or (self.first, self.end)
+        limited = np.minimum(positions, self.end - self.first - 1)
+        indices: NDArray[np.int64] = np.clip(self.first + limited, first, end - 1)
+        return indices
+
+
+@dataclass(frozen=True)
+class LabelledVideo:
+    """A video of a source, with the annotations of some of its frames."""
+
+    source: FrameSource
+    action: str
+    first: int  # its first frame in the source
+    times: NDArray[np.float64]  # (N,) of its frames, seconds
+    truths: Mapping[int, FrameTruth]  # by frame in the video, 0 to N - 1
+
+    def interval(self, first: int, end: int, truths: Sequence[FrameTruth], groups: Iterable[str]) -> Interval:
+        """Return frames [first, end) of the video with its action and the main states of `groups`."""
+        labels = tuple(
+            group_label(self.action, group, truths) if truths and group in groups else None for group in GROUPS
+        )
+        first, end = self.first + first, self.first + end
+        return Interval(source=self.source, first=first, end=end, label=(self.action,), group_labels=labels)
+
+
+def store_videos(store: Store, frame_rate: float) -> Iterator[LabelledVideo]:
+    """Yield the videos of a store that have clip frames, `frame_rate` of them per second."""
+    offsets = tuple(store.clip_offsets.tolist())
+    source = ClipSource(store.clips, offsets, store.folder, store.names)
+    for video, action in enumerate(store.actions):
+        num_frames, start = offsets[video + 1] - offsets[video], float(store.start_times[video])
+        steps = (
+            (frame, step_at(float(store.frame_times[frame]) - start, frame_rate)) for frame in store.frames_of(video)
+        )
+        truths = {min(step, num_frames - 1): store.truth(frame) for frame, step in steps}
+        if num_frames:
+            yield LabelledVideo(source, action, offsets[video], np.arange(num_frames) / frame_rate, truths)
+
+
+def index_videos(index: VideoIndex) -> Iterator[LabelledVideo]:
+    """Yield the videos of an index, whose frames are decoded on demand."""
+    source = VideoSource(index.without_annotations())
+    for video, action in enumerate(index.actions):
+        truths = {int(index.frame_indices[frame]): index.truth(frame) for frame in index.frames_of(video)}
+        yield LabelledVideo(source, action, source.offsets[video], index.times_of(video), truths)
+
+
+def whole_videos(videos: Iterable[LabelledVideo]) -> tuple[Interval, ...]:
+    """Return each video as a whole, with its action."""
+    return tuple(video.interval(0, len(video.times), (), ()) for video in videos)
+
+
+def segments(videos: Iterable[LabelledVideo], seconds: float, groups: Sequence[str] = GROUPS) -> tuple[Interval, ...]:
+    """Return the segments of about `seconds` of each video, with its action and the main states of `groups`.
+
+    Source: PCF, section II-C.
+    """
+    intervals = []
+    for video in videos:
+        for segment in equal_segments(len(video.times), video.times, seconds):
+            first, end = segment.first_frame, segment.end_frame
+            truths = [truth for frame, truth in video.truths.items() if first <= frame < end]
+            intervals.append(video.interval(first, end, truths, groups))
+    return tuple(intervals)
+
+
+def around_frames(
+    videos: Iterable[LabelledVideo], length: int, *, stride: int = 1, groups: Sequence[str] = GROUPS
+) -> tuple[Interval, ...]:
+    """Return `length` frames around each annotated `stride`th frame, with the states of that frame.
+
+    Source: PCF, table III.
+    """
+    intervals = []
+    for video in videos:
+        bounds = (video.first, video.first + len(video.times))
+        for frame, truth in video.truths.items():
+            if frame % stride == 0:
+                first = frame - length // 2
+                intervals.append(replace(video.interval(first, first + length, [truth], groups), video=bounds))
+    return tuple(intervals)
+
+
+def with_states(intervals: Iterable[Interval], group: str) -> tuple[Interval, ...]:
+    """Return the intervals in which a group is annotated, with the group's main states as their label."""
+    index = GROUPS.index(group)
+    labelled = ((interval, interval.group_labels[index]) for interval in intervals)
+    return tuple(replace(interval, label=label) for interval, label in labelled if label is not None)
