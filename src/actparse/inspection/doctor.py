@@ -27,7 +27,7 @@ PACKAGES = (
     "pyarrow",
     "PyYAML",
     "rich",
-    "argcomplete",
+    "cyclopts",
     "lightning",
     "openvino",
 )
