@@ -64,7 +64,7 @@ def compute(
     frame_size: Annotated[str, Parameter(metavar="WxH")] = "320x240",
     persons: Annotated[float, Parameter(metavar="N")] = 2.0,
     stride: Annotated[int, Parameter(metavar="N")] = 5,
-    level: Level = None,
+    level: Annotated[Level, Parameter(show=True)] = None,
     segment_seconds: Annotated[float | None, Parameter(metavar="S")] = None,
     json: Json = False,
 ) -> int:

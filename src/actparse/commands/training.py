@@ -49,7 +49,7 @@ class RunOptions:
     def for_size(self, size: str) -> dict[str, Any]:
         """Return arguments of TrainOptions, with the defaults that depend on the size of the networks."""
         is_paper = size == "paper"
-        workers = max(1, min(MAX_WORKERS, (os.cpu_count() or 1) // self.num_devices - 1)) if is_paper else 0
+        workers = max(1, min(MAX_WORKERS, (os.cpu_count() or 1) // max(1, self.num_devices) - 1)) if is_paper else 0
         return {
             **asdict(self),
             "workers": workers if self.workers is None else self.workers,
