@@ -31,10 +31,10 @@ def test_what_is_printed_is_read_again(capsys: pytest.CaptureFixture[str], tmp_p
 
 def test_flags_go_before_the_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
-    path.write_text("videos: [a.mp4]\nstride: 7\nno_tracks: true\ntime: 2:8\nout: null\n")
+    path.write_text("videos: [a.mp4]\nstride: 7\nno_tracks: true\ntime: 2:8\nout: null\nweights: tiny\n")
     found = options(capsys, "parse", "b.mp4", "--stride", "2", "--config", path)
     assert (found["videos"], found["stride"], found["no-tracks"]) == (["b.mp4"], 2, True)
-    assert (found["time"], found["out"]) == ("2:8", "out")
+    assert (found["time"], found["out"], found["weights"]) == ("2:8", "out", "tiny")
     assert options(capsys, "parse", "--config", path)["videos"] == ["a.mp4"]
     assert options(capsys, "parse", "b.mp4")["stride"] == 5  # the file of another call has no effect
 

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, CycloptsError, Group, MissingArgumentError, Parameter
 
-from actparse import __version__
+import actparse
 from actparse.commands import (
     converting,
     datasets,
@@ -104,7 +104,7 @@ def build_app() -> App:
         help_epilogue=EPILOGUE,
         help_format="plaintext",
         help_formatter=HelpFormatter(),
-        version=f"actparse {__version__}",
+        version=lambda: f"actparse {actparse.__version__}",
         group_parameters=OPTIONS,
         group_commands=Group("Commands", sort_key=0),
         default_parameter=Parameter(negative=(), allow_repeating=True),
@@ -113,7 +113,8 @@ def build_app() -> App:
     for index, (name, command) in enumerate(COMMANDS.items()):
         group, _, leaf = name.rpartition(" ")
         if group not in groups:
-            groups[group] = App(name=group, help=GROUPS[group], sort_key=index)
+            example = f"examples:\n  actparse {group} COMMAND --help"
+            groups[group] = App(name=group, help=GROUPS[group], help_epilogue=example, sort_key=index)
             app.command(groups[group])
         groups[group].command(command, name=leaf, help_epilogue=epilogue(command), sort_key=index)
     app.meta.default(launch)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cyclopts import App, ArgumentCollection
-from cyclopts.config import Dict
+from cyclopts import App, Argument, ArgumentCollection
 
 from actparse.core.errors import ConfigError
 
 MAX_BYTES = 1 << 20  # largest size of a file
-NOTHING = ("null", "~", "", [])  # values that leave an option at its default
+NOTHING: tuple[object, ...] = ("null", "~", "", [])  # values that leave an option at its default
 ONLY_FLAGS = ("config", "print-config", "quiet")
 
 
@@ -26,16 +26,22 @@ class FileOptions:
         """
         self._path = path
         self._values = {} if path is None else _read_mapping(path)
-        self._arguments = ArgumentCollection()
+        self._arguments: Sequence[Argument] = ()
 
     def __call__(self, app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
         """Add the values of the file to the command's arguments, except those that a flag sets or excludes."""
         self._arguments = arguments
+        if not self._values:
+            return
+        from cyclopts.config import Dict
+
         exclusive = [group for group in arguments.groups if group.validator]
         decided = [group for group in exclusive if any(a.has_tokens for a in arguments.filter_by(group=group))]
         excluded = {name for group in decided for a in arguments.filter_by(group=group) for name in a.names}
-        values = {key: value for key, value in self._values.items() if f"--{key}" not in excluded}
-        Dict(values, source=str(self._path), use_commands_as_keys=False)(app, commands, arguments)
+        tree = {key: value for key, value in self._values.items() if f"--{key}" not in excluded}
+        for command in reversed(commands):  # without the commands, cyclopts drops keys that are names of commands
+            tree = {command: tree}
+        Dict(tree, source=str(self._path))(app, commands, arguments)
 
     def effective(self) -> str:
         """Return every option of the parsed command and its value, as YAML for a file."""

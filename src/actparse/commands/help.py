@@ -5,10 +5,11 @@ from __future__ import annotations
 import inspect
 import textwrap
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cyclopts.help import HelpEntry, HelpPanel
-from rich.console import Console, ConsoleOptions
+if TYPE_CHECKING:
+    from cyclopts.help import HelpEntry, HelpPanel
+    from rich.console import Console, ConsoleOptions
 
 LABEL_WIDTH = 24  # columns of an option's name, with its indentation; a longer name has a line to itself
 UNNAMED_DEFAULTS = ("None", "True", "False", "[]", "()")
@@ -24,32 +25,30 @@ def epilogue(command: Callable[..., Any]) -> str:
 class HelpFormatter:
     """Prints help for cyclopts."""
 
-    def render_usage(self, console: Console, _options: ConsoleOptions, usage: Any) -> None:
-        """Print the line of usage."""
-        _print(console, f"usage: {str(usage).strip()}\n")
+    def render_usage(self, console: Console, options: ConsoleOptions, usage: Any) -> None:
+        """Print the usage."""
+        _print(console, textwrap.fill(f"usage: {usage}", options.max_width, subsequent_indent=" " * 7))
 
-    def render_description(self, console: Console, _options: ConsoleOptions, description: Any) -> None:
+    def render_description(self, console: Console, options: ConsoleOptions, description: Any) -> None:
         """Print the description; indented lines keep their breaks."""
-        for paragraph in _plain(console, description).split("\n\n"):
-            is_list = paragraph.startswith(" ")
-            _print(console, paragraph if is_list else textwrap.fill(paragraph, console.width, break_on_hyphens=False))
-            _print(console, "")
+        for text in _plain(console, description).split("\n\n"):
+            lines = [text] if text.startswith(" ") else textwrap.wrap(text, options.max_width, break_on_hyphens=False)
+            _print(console, "\n".join(("", *lines)))
 
-    def __call__(self, console: Console, _options: ConsoleOptions, panel: HelpPanel) -> None:
+    def __call__(self, console: Console, options: ConsoleOptions, panel: HelpPanel) -> None:
         """Print a list of commands or options."""
         if not panel.entries:
             return
-        _print(console, f"{panel.title}:")
+        _print(console, f"\n{panel.title}:")
         for entry in panel.entries:
             label, text = f"  {_label(entry)}", _text(console, entry)
-            lines = textwrap.wrap(text, max(console.width - LABEL_WIDTH, 20), break_on_hyphens=False)
+            lines = textwrap.wrap(text, max(options.max_width - LABEL_WIDTH, 20), break_on_hyphens=False)
             if len(label) + 2 > LABEL_WIDTH:
                 _print(console, label)
                 label = ""
             for line in lines or [""]:
                 _print(console, f"{label:{LABEL_WIDTH}}{line}".rstrip())
                 label = ""
-        _print(console, "")
 
 
 def _label(entry: HelpEntry) -> str:

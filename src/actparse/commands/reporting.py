@@ -9,7 +9,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from actparse.commands.options import Device, Json, Split, Truth, Weights, exit_code, print_json, warn
+from actparse.commands.options import Device, Json, Split, Weights, exit_code, print_json, warn
 
 
 def report(
@@ -17,7 +17,7 @@ def report(
     *,
     videos: Annotated[Path | None, Parameter(metavar="DIR_OR_FILE")] = None,
     embed: bool = False,
-    truth: Truth | None = None,
+    truth: Annotated[Path | None, Parameter(metavar="DIR")] = None,
     split: Split = None,
     json: Json = False,
 ) -> int:

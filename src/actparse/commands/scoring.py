@@ -211,7 +211,7 @@ def calibrate(
     weights: Annotated[str, Parameter(metavar="NAME_OR_PATH")],
     known: Annotated[Path, Parameter(metavar="DIR_OF_PARSES")],
     unknown: Annotated[Path, Parameter(metavar="DIR_OF_PARSES")],
-    truth: Annotated[Truth | None, Parameter(alias="--data")] = None,
+    truth: Annotated[Path | None, Parameter(alias="--data", metavar="DIR")] = None,
     split: Split = None,
     max_rejected: Annotated[float, Parameter(metavar="S")] = 0.1,
     write: bool = False,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
-from cyclopts.validators import MutuallyExclusive
+from cyclopts.validators import mutually_exclusive
 
 from actparse.commands.datasets import open_root
 from actparse.commands.options import RARE, Dataset
@@ -18,7 +18,7 @@ TINY_CHECKPOINT_SECONDS = 90.0
 PAPER_CHECKPOINT_SECONDS = 600.0  # longer, because a checkpoint has half a gigabyte
 MAX_WORKERS = 8  # largest default number of processes that prepare batches
 
-LENGTH = Group("Length of a run", sort_key=2, validator=MutuallyExclusive())
+LENGTH = Group("Length of a run", sort_key=2, validator=mutually_exclusive)
 Size = Annotated[Literal["tiny", "paper"], Parameter(help="small networks, or those of the paper")]
 
 

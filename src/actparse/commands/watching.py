@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from actparse.commands.options import Device, Json, Weights
+from actparse.commands.options import Device, Weights
 
 if TYPE_CHECKING:
     from actparse.app.watching import Moment
@@ -29,7 +29,7 @@ def watch(
     memory: Annotated[float, Parameter(metavar="S")] = 10.0,
     seconds: Annotated[float | None, Parameter(metavar="S")] = None,
     out: Annotated[Path | None, Parameter(metavar="DIR")] = None,
-    json: Json = False,
+    json: bool = False,
 ) -> int:
     """Parse a camera or stream live.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from actparse.commands.options import Json, print_table
+from actparse.commands.options import print_table
 from actparse.core.errors import WeightsError
 
 if TYPE_CHECKING:
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 File = Annotated[Path, Parameter(metavar="FILE.safetensors", help="the file to write")]
 
 
-def list_weights(*, json: Json = False) -> int:
+def list_weights(*, json: bool = False) -> int:
     """List the included bundles, and the public checkpoints.
 
     Args:
-        json: every field of every checkpoint as JSON
+        json: print every field of every checkpoint as JSON and nothing else to standard output
 
     Examples:
       actparse weights list --json
