@@ -108,6 +108,7 @@ def build_app() -> App:
         group_parameters=OPTIONS,
         group_commands=Group("Commands", sort_key=0),
         default_parameter=Parameter(negative=(), allow_repeating=True),
+        suppress_keyboard_interrupt=False,
     )
     groups = {"": app}
     for index, (name, command) in enumerate(COMMANDS.items()):
@@ -117,6 +118,7 @@ def build_app() -> App:
             groups[group] = App(name=group, help=GROUPS[group], help_epilogue=example, sort_key=index)
             app.command(groups[group])
         groups[group].command(command, name=leaf, help_epilogue=epilogue(command), sort_key=index)
+    app.meta.suppress_keyboard_interrupt = False
     app.meta.default(launch)
     return app
 
@@ -127,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     APP.config = ()
     try:
         code = APP.meta(tokens, exit_on_error=False, print_error=False, result_action="return_value") or 0
-        sys.stdout.flush()  # a closed pipe raises its error here, not at exit
+        sys.stdout.flush()
     except CycloptsError as error:
         command = " ".join(("actparse", *(error.command_chain or ())))
         print(f"{command}: {_message(error)} (see {command} --help)", file=sys.stderr)
@@ -135,6 +137,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that Python prints no error at exit
         return EXIT_PIPE_CLOSED
+    except OSError as error:
+        print(f"actparse: {_message(error)}", file=sys.stderr)
+        return EXIT_USER_ERROR
     except KeyboardInterrupt:
         print("actparse: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
@@ -167,29 +172,31 @@ def launch(
             return 0
         prints_json = bound.arguments.get("json") in (True, ())
         with _quiet_output(prints_json=prints_json) if quiet else nullcontext():
-            return int(command(*bound.args, **bound.kwargs))
-    except ActparseError as error:
-        message = str(error)
+            code = command(*bound.args, **bound.kwargs)
+            sys.stdout.flush()  # a full device or a closed pipe raises its error here, not at exit
+        return int(code)
     except BrokenPipeError:
         raise
-    except OSError as error:
-        message = f"{error.filename}: " if error.filename else ""
-        message += str(error.strerror or error)
-    print(f"actparse: {message}", file=sys.stderr)
-    if prints_json:
-        with suppress(OSError):  # standard output itself may be what failed
-            print_json({"error": message})
-    return EXIT_USER_ERROR
+    except (ActparseError, OSError) as error:
+        print(f"actparse: {_message(error)}", file=sys.stderr)
+        if prints_json:
+            with suppress(OSError):  # standard output itself may be what failed
+                print_json({"error": _message(error)})
+        return EXIT_USER_ERROR
 
 
-def _message(error: CycloptsError) -> str:
-    """Return an error of cyclopts in one line."""
+def _message(error: Exception) -> str:
+    """Return the text of an error in one line."""
+    if isinstance(error, OSError):
+        return (f"{error.filename}: " if error.filename else "") + str(error.strerror or error)
     if isinstance(error, MissingArgumentError) and error.argument is not None:
         name = error.argument.name
         return f"{name if error.argument.index is None else name.lstrip('-').upper()} needs a value"
-    error.verbose = False  # without the place in the code
-    message = " ".join(str(error).split())
-    return message if message.endswith("...") else message.removesuffix(".")
+    if isinstance(error, CycloptsError):
+        error.verbose = False  # without the place in the code
+        text = " ".join(str(error).split())
+        return text if text.endswith("...") else text.removesuffix(".")
+    return str(error)
 
 
 @contextmanager

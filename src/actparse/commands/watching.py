@@ -21,7 +21,7 @@ LINE_SECONDS = 1.0  # time between two lines
 
 
 def watch(
-    source: str,
+    source: Annotated[str, Parameter(allow_leading_hyphen=True)],
     *,
     weights: Weights = "people",
     device: Device = None,
