@@ -32,7 +32,8 @@ from actparse.parser import Parser
 from actparse.stages.loading import BUNDLE_FILE
 from actparse.synth.dataset import SplitPlan, write_dataset
 from actparse.training import TrainOptions
-from actparse.training.loop.trainer import choose_hardware, train
+from actparse.training.loop.hardware import choose_hardware
+from actparse.training.loop.trainer import train
 from actparse.training.options import say_nothing
 from actparse.training.paper import builders
 from actparse.training.paper.inference import AS_PUBLISHED

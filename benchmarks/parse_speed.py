@@ -25,7 +25,8 @@ import av
 from actparse.synth.casting import build_cast
 from actparse.synth.config import SceneConfig
 from actparse.synth.scene import build_scene
-from actparse.video.decode import open_container, probe, video_stream
+from actparse.video.container import open_container, video_stream
+from actparse.video.decode import probe
 from actparse.video.encode import VideoWriter
 
 CLIP_SECONDS = 10.0

@@ -24,9 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actparse.core.vocabulary import GROUP_PARTS, PARTS
+from actparse.metrics.boxes import row_iou
 from actparse.metrics.tps import match_persons
 from actparse.stages.loading import bundle_folder, load_bundle, load_part_fusion, load_parts
-from actparse.stages.people.part_fusion import PartFusion, PartFusionConfig, PartSource, fuse, regressed, row_ious
+from actparse.stages.people.part_fusion import PartFusion, PartFusionConfig, PartSource, fuse, regressed
 from actparse.stages.people.part_geometry import rule_boxes
 from actparse.stages.people.refine import grow_boxes
 
@@ -167,7 +168,7 @@ def report(persons: list[Person], predicted: dict[str, list[Floats | None]]) -> 
     print(f"{'':18}{'all':>14}{'found':>14}" + "".join(f"{group:>14}" for group in GROUP_PARTS))
     for name, rows in predicted.items():
         boxes = np.stack([np.zeros((len(PARTS), 4), np.float32) if row is None else row for row in rows])
-        ious = row_ious(boxes, np.nan_to_num(truth))  # (P, 10)
+        ious = row_iou(boxes, np.nan_to_num(truth))  # (P, 10)
         cells = [ious[exists], ious[found][exists[found]]]
         for parts in GROUP_PARTS.values():
             columns = [PARTS.index(part) for part in parts]

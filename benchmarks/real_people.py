@@ -128,7 +128,8 @@ def _parts(parts: Mapping[str, Any]) -> dict[str, list[float]]:
 def measure_clips(parser: Parser, folder: Path, *, verbose: bool) -> dict[str, Any]:
     """The action of clips that are named after it."""
     clips = find_videos([folder])
-    true = [true_action(clip, parser.labels.actions) for clip in clips]  # a wrong name says so before the first parse
+    actions = parser.bundle.labels.actions
+    true = [true_action(clip, actions) for clip in clips]  # a wrong name raises an error before the first parse
     named = [name_action(parser, clip, action, verbose) for clip, action in zip(clips, true, strict=True)]
     figures = known_action_figures(named)
     titles = {

@@ -96,7 +96,7 @@ def picture_of_persons(image: Image, frame: FrameParse) -> Image:
 
 def pictures_of_crop(parser: Parser, image: Image, person: PersonParse) -> dict[str, Image]:
     """The person's crop as the part detector gets it: bare, with the dots, and with the parts that it finds."""
-    config = parser.parts.config
+    config = parser.people.parts.config
     window = square_crops(np.array([person.box], np.float32), size=config.size, padding=config.padding)
     crop = stack_images(window.cut(image), torch.device("cpu"))  # (1, 3, S, S)
     keypoints = person.keypoint_array()[None]  # (1, 17, 3)

@@ -33,11 +33,6 @@ def _unconditional(name: str) -> list[str]:
         return []  # an extra that is not installed here
 
 
-def test_malicious_releases_are_excluded() -> None:
-    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    assert re.search(r'"lightning>=[^"]*!=2\.6\.2,!=2\.6\.3"', text)
-
-
 def test_the_whole_package_imports_without_torchvision() -> None:
     code = (
         "import sys; sys.modules['torchvision'] = None\n"

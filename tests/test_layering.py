@@ -15,10 +15,10 @@ ROWS: tuple[tuple[str, ...], ...] = (  # from the top; rooms of one row do not k
     ("core",),
     ("video", "nets", "metrics", "export"),  # of the parse alone: a report draws its angles, own data reads it back
     ("data",),
-    ("synth", "weights"),
+    ("synth", "weights", "report"),
     ("stages",),
     ("parser",),
-    ("training", "report"),
+    ("training",),
     ("inspection",),
     ("reproduce", "app"),
     ("commands",),

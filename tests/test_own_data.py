@@ -24,6 +24,7 @@ from actparse.training.recipes.own_data import keep_networks
 from actparse.training.recipes.registry import NETWORK_RECIPES
 from actparse.training.runs.bundle_run import assemble
 from actparse.weights.bundle import file_sha256
+from examples import find_blocks
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "own-data"
@@ -84,6 +85,13 @@ def test_the_walk_through(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys:
     report = Path("parses/squat_c/report.html").read_text(encoding="utf-8")
     assert parse.action.replace("_", " ") in report
     assert {part.state for frame in parse.frames for person in frame.persons for part in person.parts} <= STATES
+
+
+def test_the_python_example(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(folder)
+    (block,) = (block for block in find_blocks(PAGE) if block.language == "python")
+    exec(compile(block.code, "<example>", "exec"), {})
+    assert "[[ 60.  30. 180. 170.]] [0.9] [1] None" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -95,16 +95,16 @@ def test_with_tiles_small_frames_are_parsed_as_without(random_bundle: Path, smal
 
 def test_the_action_joins_clips_and_tracks(parser: Parser, small_video: Path, parse: VideoParse) -> None:
     observed = parser.observe(small_video)
-    assert observed.track_scores is not None
     assert parser.integrate(observed, use_tracks=False).action_scores == observed.clip_scores
     for action, score in parse.action_scores.items():
         assert score == pytest.approx(0.2 * observed.clip_scores[action] + 0.8 * observed.track_scores[action])
 
 
 def test_states_may_be_conditioned_on_the_action(random_bundle: Path, small_video: Path) -> None:
-    parser = Parser.load(random_bundle, device="cpu", config=ParserConfig(use_tracks=False))
+    bundle = load_bundle(random_bundle, device="cpu")
     heads = {"head": (("lunge", "bend"), ("push_up", "none"))}
-    parser.labels = replace(parser.labels, group_labels={**parser.labels.group_labels, **heads})
+    labels = replace(bundle.labels, group_labels={**bundle.labels.group_labels, **heads})
+    parser = Parser(replace(bundle, labels=labels), ParserConfig(use_tracks=False))
     observed = parser.observe(small_video, time_range=(0.0, 1.0))
     scores = {**observed.segments[0].group_scores, "head": np.array([0.6, 0.4], np.float32)}
     segments = (replace(observed.segments[0], group_scores=scores),)
@@ -113,13 +113,16 @@ def test_states_may_be_conditioned_on_the_action(random_bundle: Path, small_vide
     assert parser.integrate(observed, condition_on_action=False).segments[0].states["head"] == "bend"
 
 
+def calibrated(parser: Parser, calibration: Calibration) -> Parser:
+    return Parser(replace(parser.bundle, calibration=calibration))
+
+
 @pytest.mark.parametrize("use_tracks", [True, False], ids=["tracks", "clips"])
 def test_below_the_threshold_no_action_is_asserted(parser: Parser, small_video: Path, use_tracks: bool) -> None:
     observed = parser.observe(small_video)
     known = parser.integrate(observed, use_tracks=use_tracks)
-    parser.calibration = Calibration(temperature=2.0, min_probability=0.999)
-    unknown = parser.integrate(observed, use_tracks=use_tracks)
-    parser.calibration = Calibration()
+    strict = calibrated(parser, Calibration(temperature=2.0, min_probability=0.999))
+    unknown = strict.integrate(observed, use_tracks=use_tracks)
     assert (known.verdict, unknown.verdict, unknown.action) == ("known", "unknown", known.action)
     root = {name: score**0.5 for name, score in known.action_scores.items()}
     assert unknown.action_scores == pytest.approx({name: score / sum(root.values()) for name, score in root.items()})
@@ -129,13 +132,11 @@ def test_below_the_threshold_no_action_is_asserted(parser: Parser, small_video: 
 
 
 def test_an_action_that_only_one_half_shows_is_less_probable(parser: Parser, small_video: Path) -> None:
-    parser.calibration = Calibration(consistency=1.0)
-    observed = parser.observe(small_video)
-    parse = parser.integrate(observed)
+    consistent = calibrated(parser, Calibration(consistency=1.0))
+    observed = consistent.observe(small_video)
+    parse = consistent.integrate(observed)
     assert len(observed.half_track_scores) == 2
-    assert observed.track_scores is not None
     weaker = min(half[parse.action] for half in observed.half_track_scores) / observed.track_scores[parse.action]
-    parser.calibration = Calibration()
     assert sum(parse.action_scores.values()) == pytest.approx(min(weaker, 1), rel=1e-5)
     assert parser.observe(small_video, stage_1=observed.frames).half_track_scores == ()
     jsonschema.validate(json.loads(parse.to_json()), json_schema())
@@ -144,8 +145,8 @@ def test_an_action_that_only_one_half_shows_is_less_probable(parser: Parser, sma
 @pytest.mark.parametrize("use_tracks", [True, False], ids=["tracks", "clips"])
 def test_where_nobody_is_found_nothing_is_asserted(parser: Parser, small_video: Path, use_tracks: bool) -> None:
     observed = parser.observe(small_video)
-    assert parser.tracks is not None
-    uniform = dict.fromkeys(parser.tracks.actions, 1 / len(parser.tracks.actions))
+    assert parser.bundle.tracks is not None
+    uniform = dict.fromkeys(parser.bundle.tracks.actions, 1 / len(parser.bundle.tracks.actions))
     empty = tuple(replace(frame, persons=()) for frame in observed.frames)
     parse = parser.integrate(replace(observed, frames=empty, track_scores=uniform), use_tracks=use_tracks)
     assert (parse.verdict, parse.reasons, parse.explanation) == ("nobody", (), "Nobody found.")
@@ -155,7 +156,7 @@ def test_where_nobody_is_found_nothing_is_asserted(parser: Parser, small_video: 
 
 
 def test_a_bundle_without_a_calibration_asserts_its_actions(parser: Parser, parse: VideoParse) -> None:
-    assert parser.calibration == Calibration()
+    assert parser.bundle.calibration == Calibration()
     assert "calibration" not in parse.model
     assert parse.verdict == "known"
 
@@ -198,7 +199,7 @@ def test_sampling_begins_with_the_first_frame_of_a_time_range(random_bundle: Pat
 
 def test_no_network_runs_whose_word_is_not_asked_for(random_bundle: Path, small_video: Path) -> None:
     parser = Parser.load(random_bundle, device="cpu", config=ParserConfig(use_tracks=False))
-    assert parser.observe(small_video, time_range=(0, 1)).track_scores is None
+    assert parser.observe(small_video, time_range=(0, 1)).track_scores == {}
     assert "tracks" not in parser.timer.seconds
     parser = Parser.load(random_bundle, device="cpu")
     assert list(parser.stream(small_video, time_range=(0, 1)))
@@ -208,9 +209,9 @@ def test_no_network_runs_whose_word_is_not_asked_for(random_bundle: Path, small_
 def test_states_may_stand_without_the_action(parser: Parser, random_bundle: Path, small_video: Path) -> None:
     free = Parser.load(random_bundle, device="cpu", config=ParserConfig(condition_on_action=False))
     observed = parser.observe(small_video, time_range=(0, 1))
-    assert parser.tracks is not None
-    alike = np.full(len(parser.tracks.actions), 1 / len(parser.tracks.actions), np.float32)
-    assert list(free.integrate(observed).frames) == parser.tracks.with_states(observed.frames, alike)
+    assert parser.bundle.tracks is not None
+    alike = np.full(len(parser.bundle.tracks.actions), 1 / len(parser.bundle.tracks.actions), np.float32)
+    assert list(free.integrate(observed).frames) == parser.bundle.tracks.with_states(observed.frames, alike)
     told = parser.integrate(observed)
     assert told.action_scores == free.integrate(observed).action_scores
     assert told.frames != free.integrate(observed).frames
@@ -281,12 +282,12 @@ def test_at_frame_level_a_state_is_what_one_clip_around_its_frame_shows(
 ) -> None:
     parser = Parser.load(random_bundle, device="cpu", config=ParserConfig(level="frame", use_tracks=False))
     observed = parser.observe(small_video)
-    assert parser.states is not None
-    (reading,) = parser.states.readings
-    images = [clip_image(frame.image, reading) for frame in read_frames(small_video)]
+    assert parser.bundle.states is not None
+    (sampling,) = parser.bundle.states.samplings
+    images = [clip_image(frame.image, sampling) for frame in read_frames(small_video)]
     for number, segment in enumerate(observed.segments):
         clip = np.stack([images[min(max(5 * number - 2 + k, 0), 69)] for k in range(4)])
-        for group, scores in parser.states.scores({reading: clip[None]}).items():
+        for group, scores in parser.bundle.states.scores({sampling: clip[None]}).items():
             assert segment.group_scores[group] == pytest.approx(scores, abs=1e-6)
     assert [f.index for f in parser.stream(small_video)] == [frame.index for frame in by_frame.frames]
 
@@ -310,8 +311,8 @@ def baseline(random_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 def test_the_baseline_takes_the_place_of_stage_2(baseline: Parser, small_video: Path, parse: VideoParse) -> None:
-    assert (baseline.action, baseline.states, baseline.tracks) == (None, None, None)
-    assert baseline.labels.actions == ACTIONS
+    assert (baseline.bundle.action, baseline.bundle.states, baseline.bundle.tracks) == (None, None, None)
+    assert baseline.bundle.labels.actions == ACTIONS
     found = baseline.parse(small_video)
     assert [[(p.track_id, p.box) for p in frame.persons] for frame in found.frames] == [
         [(p.track_id, p.box) for p in frame.persons] for frame in parse.frames
@@ -327,8 +328,8 @@ def test_the_baseline_takes_the_place_of_stage_2(baseline: Parser, small_video: 
 def test_the_baseline_looks_at_all_sampled_frames_together(baseline: Parser, small_video: Path) -> None:
     found = baseline.parse(small_video)
     images = [frame.image for frame in read_frames(small_video) if frame.index % 5 == 0]
-    assert baseline.baseline is not None
-    scores, frames = baseline.baseline.recognize(images, found.frames)
+    assert baseline.bundle.baseline is not None
+    scores, frames = baseline.bundle.baseline.recognize(images, found.frames)
     assert scores == pytest.approx(found.action_scores, abs=2e-3)  # sums in bfloat16 may differ with the batch
     assert len(frames) == len(found.frames)
 
@@ -379,11 +380,11 @@ def test_networks_together_average_their_probabilities(ensemble: Path, small_vid
     assert clip_scores([("action", 7), ("action-ir", 1)]) == pytest.approx((7 * first + second) / 8, abs=1e-5)
 
 
-def test_state_networks_of_one_reading_share_its_clips(ensemble: Path, small_video: Path, tmp_path: Path) -> None:
+def test_state_networks_of_one_sampling_share_their_clips(ensemble: Path, small_video: Path, tmp_path: Path) -> None:
     members = [["states-arm", 1.314], ["states-ir-arm", 1]]
     parser = Parser.load(write_ensembles(ensemble, {"states-arm": members}), device="cpu")
-    assert parser.states is not None
-    assert len(parser.states.readings) == 1
+    assert parser.bundle.states is not None
+    assert len(parser.bundle.states.samplings) == 1
     alone = Parser.load(write_ensembles(ensemble, {}), device="cpu")
     ours, theirs = (p.observe(small_video, time_range=(0.0, 1.0)).segments for p in (parser, alone))
     assert ours[0].group_scores["arm"] == pytest.approx(theirs[0].group_scores["arm"], abs=1e-6)

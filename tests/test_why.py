@@ -14,16 +14,14 @@ from actparse.cli import main
 from actparse.core.structures import VideoParse, json_schema
 from actparse.core.vocabulary import PARTS
 from actparse.data.shares import count_states, load_shares
-from actparse.stages.loading import bundle_folder
+from actparse.stages.loading import bundle_folder, load_bundle
 from bundles import ACTIONS, TRACK_STATES
 
 
 @pytest.fixture(scope="module")
 def parser(random_bundle: Path) -> Parser:
-    parser = Parser.load(random_bundle, device="cpu")
     people = [(action, dict.fromkeys(PARTS, state), 3.0) for action, state in zip(ACTIONS, TRACK_STATES, strict=True)]
-    parser.shares = count_states(people)
-    return parser
+    return Parser(replace(load_bundle(random_bundle, device="cpu"), shares=count_states(people)))
 
 
 @pytest.fixture(scope="module")

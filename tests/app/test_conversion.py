@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from actparse.cli import main
-from actparse.commands.converting import Form, TableFormat
+from actparse.commands.converting import CsvDialect, Form, TableFormat
 from actparse.commands.options import EXIT_SOME_FAILED, EXIT_USER_ERROR
+from actparse.export import table_files
 from actparse.export.formats import FORMATS
-from actparse.export.table_files import WRITERS
 from example_parse import example_parse
 
 
@@ -40,7 +40,16 @@ def files_below(folder: Path) -> list[str]:
 
 def test_the_command_knows_all_forms() -> None:
     assert tuple(FORMATS) == get_args(Form)
-    assert tuple(WRITERS) == get_args(TableFormat)
+    assert get_args(TableFormat) == table_files.FILE_TYPES
+    assert tuple(table_files.CSV_DIALECTS) == get_args(get_args(CsvDialect)[0])
+
+
+def test_a_spreadsheet_with_decimal_commas(capsys: pytest.CaptureFixture[str], parses: Path) -> None:
+    code, _, _ = run(capsys, parses / "one" / "parse.json", "--to", "frames", "--csv-dialect", "excel-de")
+    assert code == 0
+    lines = (parses / "one" / "frames.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert lines[0].startswith("video;frame;time_s;track;score;x1_px")
+    assert lines[3].startswith("one;5;0,2;1;0,875;15,0;20,0;75,0;180,5;")
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import os
 import shutil
@@ -13,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,10 +21,10 @@ from actparse.app.watching import Moment, watch_frames, watch_source
 from actparse.cli import main
 from actparse.commands.options import EXIT_USER_ERROR
 from actparse.core.errors import ConfigError, VideoError
-from actparse.core.structures import FrameParse
 from actparse.metrics.calibration import Calibration
 from actparse.parser import Parser, ParserConfig
 from actparse.stages.actions.tracks import FollowedTracks
+from actparse.stages.people.persons import YolofPersons
 from actparse.video.decode import read_frames
 from actparse.video.live import LiveReader
 
@@ -106,10 +106,10 @@ def test_watching_frame_by_frame_finds_what_streaming_does(parser: Parser, small
 
 
 def test_the_action_rests_on_the_last_seconds_alone(parser: Parser, small_video: Path) -> None:
-    assert parser.tracks is not None
+    assert parser.bundle.tracks is not None
     frames = list(parser.stream(small_video, time_range=(0, 1)))  # ten, 0.1 s apart
-    whole, short = FollowedTracks(parser.tracks), FollowedTracks(parser.tracks, memory_seconds=0.35)
-    last = FollowedTracks(parser.tracks)
+    whole, short = FollowedTracks(parser.bundle.tracks), FollowedTracks(parser.bundle.tracks, memory_seconds=0.35)
+    last = FollowedTracks(parser.bundle.tracks)
     for number, frame in enumerate(frames):
         for followed in (whole, short) if number < 6 else (whole, short, last):
             followed.with_states([frame])
@@ -122,15 +122,17 @@ def test_the_action_rests_on_the_last_seconds_alone(parser: Parser, small_video:
 
 def test_the_verdict_follows_the_threshold_and_the_persons(parser: Parser, small_video: Path) -> None:
     frames = list(read_frames(small_video, time_range=(0, 0.3)))
-    calibrated = copy.copy(parser)
-    calibrated.calibration = Calibration(min_probability=0.999)
+    calibrated = Parser(replace(parser.bundle, calibration=Calibration(min_probability=0.999)))
     assert [watched.verdict for watched in watch_frames(parser, frames)] == ["known"] * 3
     watched = list(watch_frames(calibrated, frames))
     assert all(found.verdict_text.startswith("no known action (closest: ") for found in watched)
     moment = Moment(watched[0], 0.1, 1, 0)
     assert moment.to_dict()["verdict"] == "unknown"
-    calibrated.parse_frames = lambda frames, _: [FrameParse(f.index, f.time_seconds) for f in frames]  # type: ignore[method-assign]
-    assert [found.verdict_text for found in watch_frames(calibrated, frames)] == ["nobody found"] * 3
+    persons = parser.bundle.persons
+    assert isinstance(persons, YolofPersons)
+    strict = YolofPersons(persons.net, replace(persons.config, min_score=1.0))
+    empty = Parser(replace(parser.bundle, persons=strict))
+    assert [found.verdict_text for found in watch_frames(empty, frames)] == ["nobody found"] * 3
 
 
 def test_watch_prints_lines_and_a_summary(

@@ -13,7 +13,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from actparse.core.errors import DataError
+from actparse.core.errors import ConfigError, DataError
 from actparse.core.vocabulary import KEYPOINTS
 from actparse.export.checking import expect_exportable
 from actparse.export.formats import ExportConfig, export_parse
@@ -51,6 +51,21 @@ def test_csv_gives_the_values_back(name: str, tmp_path: Path) -> None:
     for column in made.column_names:
         for got, want in zip(read[column].to_pylist(), made[column].to_pylist(), strict=True):
             assert got == (pytest.approx(want, abs=0.0051) if isinstance(want, float) else want)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_semicolons_and_decimal_commas_give_the_values_back(name: str, tmp_path: Path) -> None:
+    parse = example_parse(path="a;b, c.mp4")
+    (path,) = export_parse(parse, name, tmp_path / "t.csv", ExportConfig(csv_dialect="excel-de"))
+    made = TABLES[name](parse)
+    options = pa.csv.ConvertOptions(column_types=made.schema, strings_can_be_null=True, decimal_point=",")
+    read = pa.csv.read_csv(path, parse_options=pa.csv.ParseOptions(delimiter=";"), convert_options=options)
+    assert read.column_names == made.column_names
+    for column in made.column_names:
+        for got, want in zip(read[column].to_pylist(), made[column].to_pylist(), strict=True):
+            assert got == (pytest.approx(want, abs=0.0051) if isinstance(want, float) else want)
+    with pytest.raises(ConfigError, match="csv_dialect must be one of excel, excel-de, got 'dif'"):
+        ExportConfig(csv_dialect="dif")
 
 
 def test_segments_file_is_what_the_intervals_are(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from actparse.core.errors import ShapeError
 from actparse.core.vocabulary import KEYPOINT_FLIP, KEYPOINTS, OKS_SIGMAS
-from actparse.metrics.keypoints import oks, oks_nms, pairwise_oks, pck, swap_rate, torso_lengths
+from actparse.metrics.keypoints import annotated_torsos, oks, oks_nms, pairwise_oks, pck, swap_rate
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -100,8 +100,8 @@ def labelled(**places: tuple[float, float]) -> np.ndarray:
     ],
 )
 def test_torso_by_hand(points: np.ndarray, length: float) -> None:
-    np.testing.assert_allclose(torso_lengths(points[None]), [length])
+    np.testing.assert_allclose(annotated_torsos(points[None]), [length])
 
 
 def test_torsos_of_nobody() -> None:
-    assert torso_lengths(np.zeros((0, 17, 3))).shape == (0,)
+    assert annotated_torsos(np.zeros((0, 17, 3))).shape == (0,)

@@ -7,7 +7,7 @@ import pytest
 
 from actparse.core.structures import PartParse, PersonParse
 from actparse.core.vocabulary import PART_INDEX
-from actparse.metrics.people import PeopleCounts, TruePeople, box_iou, count_people, match_boxes
+from actparse.metrics.people import PeopleCounts, TruePeople, count_people, match_boxes
 
 Box = tuple[float, float, float, float]
 BOX = (0.0, 0.0, 100.0, 200.0)
@@ -35,13 +35,6 @@ def truth(*boxes: Box, parts: tuple[dict[str, Box], ...] = (), crowds: tuple[Box
         parts,
         np.array(crowds, np.float32).reshape(-1, 4),
     )
-
-
-def test_overlap_by_hand() -> None:
-    boxes = np.array([(0, 0, 10, 10), (0, 5, 10, 15), (3, 3, 3, 3)])
-    np.testing.assert_allclose(box_iou(boxes[:1], boxes)[0], [1, 1 / 3, 0])
-    assert box_iou(boxes[:0], boxes).shape == (0, 3)
-    assert box_iou(boxes[2:], boxes[2:])[0, 0] == 0
 
 
 def test_each_box_finds_one_person() -> None:

@@ -149,6 +149,22 @@ def test_whatever_the_official_program_scores_has_a_page(path: Path, tmp_path: P
     assert "<h1>Evaluation of case</h1>" in evaluation_page(evaluation, {}, tmp_path / "page.html")
 
 
+def test_names_with_markup_are_text(tmp_path: Path) -> None:
+    with gzip.open(CASES[0], "rt", encoding="utf-8") as file:
+        case = json.load(file)
+    hostile, video = """<script>alert(1)</script>"'&{{ title }}""", next(iter(case["gt_vid_result"]))
+    files = [
+        {hostile if name == video else name: value for name, value in case[key].items()}
+        for key in ("gt_vid_result", "gt_part_result", "pred_vid_result", "pred_part_result")
+    ]
+    truth, predicted = TpsFiles(files[0], files[1]), TpsFiles(files[2] | {hostile: hostile}, files[3])
+    runs = [PredictionRun(f"{hostile} {n}", predicted) for n in (1, 2)]
+    page = evaluation_page(evaluate_runs(truth, runs, truth_name=hostile), {}, tmp_path / "page.html")
+    assert page.count("<script") == page.count("</script") == 1  # the page's own
+    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") > 20
+    assert "{{ title }}" in page
+
+
 def run_command(capsys: pytest.CaptureFixture[str], *arguments: object) -> SimpleNamespace:
     code = main(["evaluate", *map(str, arguments)])
     captured = capsys.readouterr()

@@ -11,7 +11,17 @@ from numpy.typing import NDArray
 from actparse.core.errors import OutputError, VideoError
 from actparse.core.structures import FrameParse, PartParse, PersonParse, SegmentParse, VideoInfo, VideoParse
 from actparse.report.labels import Label, place_labels, text_size
-from actparse.report.overlay import MIDDLE, Easel, caption, draw_frame, picture_size, state_lines, write_overlay
+from actparse.report.overlay import (
+    MIDDLE,
+    Easel,
+    caption,
+    draw_frame,
+    enlarged_size,
+    enlargement,
+    picture_size,
+    state_lines,
+    write_overlay,
+)
 from actparse.report.tracks import TrackLines
 from actparse.video.decode import read_frames
 from actparse.video.encode import VideoWriter
@@ -209,3 +219,22 @@ def test_a_label_keeps_its_side_until_that_is_clearly_worse() -> None:
     near = person + [64, 0, 64, 0]  # over all of it
     place_labels([Label(person, lines, 7), Label(near, lines, 8)], (480, 640), 0.42, sides)
     assert sides[7] != right
+
+
+@pytest.mark.parametrize(
+    ("size", "factor", "enlarged"),
+    [
+        pytest.param((120, 160), 4, (480, 640), id="small"),
+        pytest.param((1080, 1920), 1, (1080, 1920), id="large enough"),
+        pytest.param((100, 1920), 2, (200, 3840), id="a strip, as far as players go"),
+        pytest.param((64, 3600), 1, (64, 3600), id="a longer strip"),
+        pytest.param((4320, 8192), 0.5, (2160, 4096), id="8K"),
+        pytest.param((16, 16000), 0.256, (4, 4096), id="a very long strip"),
+        pytest.param((1, 4096), 1, (1, 4096), id="a line"),
+    ],
+)
+def test_the_overlay_is_no_longer_than_players_take(
+    size: tuple[int, int], factor: float, enlarged: tuple[int, int]
+) -> None:
+    assert enlargement(size) == pytest.approx(factor)
+    assert enlarged_size(size, enlargement(size)) == enlarged

@@ -100,7 +100,10 @@ def test_a_table_says_mean_and_spread_beside_the_paper() -> None:
     figures = json.loads(json.dumps(table.to_dict(), allow_nan=False))["rows"][0]["figures"]
     assert "Size tiny, 70 steps for each training, data, 8 held-out videos, seeds 0, 1." in table.to_markdown()
     assert figures["roc_score"] == {"by_seed": [10.0, 20.0], "mean": 15.0, "lowest": 10.0, "highest": 20.0}
-    assert table.to_svg().count("<rect") == 1 + 1 + 3  # the ground, our one figure, the paper's three
+    figure = table.to_svg()
+    assert figure.count('class="bar series-2"') == 3  # the paper's values
+    assert figure.count('class="range"') == 1  # of two seeds
+    assert figure.count(">none</text>") == 2  # ip-CSN was not measured
 
 
 def test_what_cannot_be_made_says_why(data: Path, tmp_path: Path) -> None:

@@ -16,3 +16,10 @@ def test_seconds_of_one_stage_add_up() -> None:
             pass
     assert list(timer.seconds) == ["decode"]
     assert timer.seconds["decode"] > 0
+
+
+def test_items_are_timed_until_they_arrive() -> None:
+    timer = StageTimer()
+    assert list(timer.timed("decode", iter("abc"))) == ["a", "b", "c"]
+    assert list(timer.timed("nothing", [])) == []
+    assert set(timer.seconds) == {"decode", "nothing"}

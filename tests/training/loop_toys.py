@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from actparse.training.loop.trainer import choose_hardware, train
+from actparse.training.loop.hardware import choose_hardware
+from actparse.training.loop.trainer import train
 from actparse.training.options import TrainOptions, say_nothing
 from actparse.training.run_folder import RunFolder
 from actparse.training.task import Batch, SampledTask, StepRule, TaskSettings
@@ -84,6 +85,11 @@ def run_line(out: Path, task: Line, steps: int | None = None, **options: Any) ->
 def run_fresh_line(out: Path, steps: int, bad_row: int | None) -> None:
     """The same for one of several processes, which must not share a network's memory."""
     run_line(out, Line(bad_row=bad_row), steps)
+
+
+def run_slow_line(out: Path) -> None:
+    """A long run in one of several processes, with a checkpoint only at the end or after an interrupt."""
+    run_line(out, SlowLine(), steps=1000, checkpoint_seconds=1e6)
 
 
 def log_rows(run: RunFolder) -> list[list[str]]:

@@ -28,10 +28,16 @@ def write(path: Path, *, num_frames: int = 20, audio_from: Path | None = None, s
 
 
 def make_talkie(
-    path: Path, codec: str, *, rate: int = 44100, layout: str = "stereo", pictures_from: float | None = 0.0
+    path: Path,
+    codec: str,
+    *,
+    rate: int = 44100,
+    layout: str = "stereo",
+    pictures_from: float | None = 0.0,
+    start: float = 0.0,
 ) -> Path:
     """Two seconds of sound, still until BEEP; pictures begin `pictures_from` seconds after it, or there are none."""
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", options={"output_ts_offset": str(start)}) as container:
         video = container.add_stream("libx264", rate=10) if pictures_from is not None else None
         sound = container.add_stream(codec, rate=rate, layout=layout)
         if video is not None and pictures_from is not None:
@@ -213,3 +219,23 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(writer, "_container", FullDisk())
         writer.write(gray(0), 0.0)
     assert names(tmp_path) == []
+
+
+def test_gaps_of_hours(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "v.mp4", size=(48, 64), duration_seconds=80_000) as writer:
+        for time in (0.0, 0.033, 80_000.0):
+            writer.write(gray(90), time)
+    frames = list(read_frames(tmp_path / "v.mp4"))
+    assert [frame.time_seconds for frame in frames] == pytest.approx([0, 0.033, 80_000])
+
+
+@pytest.mark.parametrize("codec", ["aac", "mp2"])
+def test_sound_goes_on_where_the_clock_of_a_transport_stream_jumps(tmp_path: Path, codec: str) -> None:
+    parts = []
+    for start in (0.0, 80_000.0):
+        parts.append(make_talkie(tmp_path / f"{start}.ts", codec, start=start).read_bytes())
+    (tmp_path / "joined.ts").write_bytes(b"".join(parts))
+    path = write(tmp_path / "v.mp4", audio_from=tmp_path / "joined.ts", num_frames=40)
+    with av.open(str(path)) as container:
+        (sound,) = container.streams.audio
+        assert float(sound.duration * sound.time_base) == pytest.approx(4.0, abs=0.3)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actparse.core.errors import ConfigError
-from actparse.video.segments import Segment, equal_segments, num_segments
+from actparse.video.segments import EqualDivision, Segment, equal_segments, num_segments
 
 
 @pytest.mark.parametrize(
@@ -62,3 +62,15 @@ def test_every_frame_is_in_one_segment(steps: list[float], target: float) -> Non
         inside = times[segment.first_frame : segment.end_frame]
         assert (inside >= segment.start_seconds - 1e-6).all()
         assert (inside <= segment.end_seconds + 1e-6).all()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "index"),
+    [(2.0, 0), (6.9, 0), (7.1, 1), (12.0, 1), (99.0, 1)],
+)
+def test_a_frame_belongs_to_the_segment_of_its_time(seconds: float, index: int) -> None:
+    assert EqualDivision(2.0, 10.0, 5.0).index_at(seconds) == index
+
+
+def test_a_video_without_a_duration_is_one_segment() -> None:
+    assert EqualDivision(0.0, 0.0, 3.0).index_at(0.0) == 0

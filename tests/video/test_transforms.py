@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from actparse.core.errors import ConfigError, ShapeError
+from actparse.stages.inputs import InputNorm
 from actparse.video import transforms
-from actparse.video.transforms import IMAGENET, SPORTS1M, Normalization
 from golden_rule_video import load
 
 VALUES = load("transforms")
@@ -24,11 +24,7 @@ def test_short_side_of_256(row: list[int]) -> None:
 @pytest.mark.parametrize("k", range(len(SIZES)))
 def test_crop_boxes(k: int) -> None:
     size = (SIZES[k][3], SIZES[k][2])
-    boxes, mirrored = transforms.ten_crop_boxes(size, 224)
     assert transforms.center_crop_box(size, 224).tolist() == VALUES["center224_box"][k].tolist()
-    assert transforms.three_crop_boxes(size, 256).tolist() == VALUES["three256_box"][k].tolist()
-    assert boxes.tolist() == VALUES["ten224_box"][k].tolist()
-    assert mirrored.tolist() == [False, True] * 5
 
 
 def test_multiscale_crop_boxes() -> None:
@@ -45,10 +41,11 @@ def test_pixels(k: int) -> None:
     small = transforms.resize(image, (40, 48))
     np.testing.assert_array_equal(transforms.resize_short_side(image, 64), VALUES[f"px{k}_short64"])
     np.testing.assert_array_equal(small, VALUES[f"px{k}_w48_h40"])
-    for name, normalization in (("imagenet", IMAGENET), ("sports1m", SPORTS1M)):
-        got = normalization.apply(small).transpose(2, 0, 1)
-        assert got.dtype == np.float32
-        np.testing.assert_allclose(got, VALUES[f"px{k}_norm_{name}"], rtol=1e-5, atol=1e-6)
+    sports_1m = InputNorm(mean=(110.2008, 100.63983, 95.99475), std=(58.14765, 56.46975, 55.332195))
+    for name, norm in (("imagenet", InputNorm()), ("sports1m", sports_1m)):
+        tensor = norm(torch.from_numpy(small).permute(2, 0, 1)[None])[0]
+        assert tensor.dtype == torch.float32
+        np.testing.assert_allclose(tensor.numpy(), VALUES[f"px{k}_norm_{name}"], rtol=1e-5, atol=2e-6)
 
 
 def test_layouts() -> None:
@@ -57,27 +54,6 @@ def test_layouts() -> None:
     stacks = transforms.flow_to_stacks(VALUES["layout_flow_in"], num_frames)
     np.testing.assert_array_equal(clips, VALUES["layout_rgb_NCTHW"])
     np.testing.assert_array_equal(stacks, VALUES["layout_flow_NCHW"])
-
-
-def test_average_scores() -> None:
-    logits, num_views = VALUES["avg_logits"], int(VALUES["avg_num_clips"])
-    prob = transforms.average_scores(logits, num_views)
-    score = transforms.average_scores(logits, num_views, mean_of="score")
-    np.testing.assert_allclose(prob, VALUES["avg_prob"], rtol=1e-5, atol=1e-7)
-    np.testing.assert_allclose(score, VALUES["avg_score"], rtol=1e-5, atol=1e-7)
-
-
-def test_average_of_a_network_s_clips() -> None:
-    values = load("ipcsn50")
-    logits = values["b1_logits"]
-    prob = transforms.average_scores(logits, len(logits))
-    score = transforms.average_scores(logits, len(logits), mean_of="score")
-    np.testing.assert_allclose(prob, values["b1_average_prob"], rtol=1e-4, atol=1e-9)
-    np.testing.assert_allclose(score, values["b1_average_score"], rtol=1e-4, atol=1e-5)
-
-
-def test_no_videos_average_to_no_rows() -> None:
-    assert transforms.average_scores(np.zeros((0, 24), np.float32), 7).shape == (0, 24)
 
 
 @pytest.mark.parametrize("size", [(256, 340), (256, 256), (400, 256)])
@@ -116,17 +92,5 @@ def test_clips_go_to_torch_without_trouble() -> None:
 def test_errors() -> None:
     with pytest.raises(ConfigError, match=re.escape("must be at most the frame's short side, 200, got 224")):
         transforms.center_crop_box((200, 300), 224)
-    with pytest.raises(ConfigError, match=re.escape("must be the frame's short side, 300, got 256")):
-        transforms.three_crop_boxes((300, 400), 256)
-    with pytest.raises(ConfigError, match=re.escape("transforms.mean_of must be 'prob' or 'score', got 'max'")):
-        transforms.average_scores(np.zeros((2, 3), np.float32), 1, mean_of="max")
-    with pytest.raises(ShapeError, match=re.escape("logits must have a multiple of 7 rows, got 8")):
-        transforms.average_scores(np.zeros((8, 3), np.float32), 7)
     with pytest.raises(ShapeError, match=re.escape("frames must be a multiple of 4, got 6")):
         transforms.frames_to_clips(np.zeros((6, 2, 2, 3)), 4)
-    with pytest.raises(
-        ShapeError, match=re.escape("images must have 3 channels on the last axis, got shape (3, 4, 5)")
-    ):
-        IMAGENET.apply(np.zeros((3, 4, 5)))
-    with pytest.raises(ConfigError, match=re.escape("normalization.std must be 1 numbers greater than 0, got (0.0,)")):
-        Normalization(mean=(1.0,), std=(0.0,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -17,7 +18,7 @@ from actparse.data.parses import PARSE_FILE, load_parse
 from actparse.parser import Parser, Progress, TimeRange
 from actparse.report.overlay import MIN_PERSON_SCORE
 from actparse.report.tracks import confident_tracks
-from actparse.video.decode import open_container
+from actparse.video.container import open_container, sequence_files
 from actparse.weights.bundle import file_sha256
 
 CONTENT = "video_sha256"  # key in a parse's `model`, next to the weights' hashes and the configuration
@@ -56,6 +57,7 @@ def parse_videos(
     out: Path,
     *,
     time_range: TimeRange | None = None,
+    frame_rate: float | None = None,
     overlay: bool = True,
     page: bool = True,
     force: bool = False,
@@ -72,6 +74,7 @@ def parse_videos(
         videos: files; one that cannot be parsed is reported and does not stop the others.
         out: the parent of the videos' folders.
         time_range: (start, end) in seconds.
+        frame_rate: frames a second of image sequences.
         overlay: whether to write an overlay video.
         page: whether to write a report page.
         force: parse again even if an up-to-date parse exists.
@@ -83,7 +86,7 @@ def parse_videos(
         start = time.perf_counter()
         step = progress(video) if progress else None
         try:
-            job = _Job(parser, video, out, time_range, overlay, page)
+            job = _Job(parser, video, out, time_range, frame_rate, overlay, page)
             outcome = job.run(force=force, progress=step)
         except ActparseError as error:
             outcome = VideoOutcome(video, error=str(error))
@@ -103,6 +106,7 @@ class _Job:
     video: Path
     out: Path
     time_range: TimeRange | None
+    frame_rate: float | None
     overlay: bool
     page: bool
 
@@ -112,18 +116,23 @@ class _Job:
         Raises:
             ActparseError: the video cannot be read, or the folder cannot be written.
         """
-        open_container(self.video).close()  # a file that is not a video fails here, before its hash is computed
+        # A file that is not a video fails here, before its hash is computed.
+        open_container(self.video, frame_rate=self.frame_rate).close()
         with self.parser.timer("files"):
             key = self._key()
         folder, parse = _find_folder(self.out, self.video, key[CONTENT])
         was_there = parse is not None and parse.model == key and not force
         if parse is None or not was_there:
-            parse = replace(self.parser.parse(self.video, time_range=self.time_range, progress=progress), model=key)
+            parse = self.parser.parse(
+                self.video, time_range=self.time_range, frame_rate=self.frame_rate, progress=progress
+            )
+            parse = replace(parse, model=key)
         write_outputs(
             parse,
             self.video,
             folder,
             time_range=self.time_range,
+            frame_rate=self.frame_rate,
             overlay=self.overlay,
             page=self.page,
             only_missing=was_there,
@@ -134,7 +143,17 @@ class _Job:
     def _key(self) -> dict[str, str]:
         """Return what identifies a parse: weights, program, configuration, time range and the video's content."""
         config = {**asdict(self.parser.config), "time": self.time_range or (None, None)}
-        return {**self.parser.model, "config": json.dumps(config), CONTENT: file_sha256(self.video)}
+        if self.frame_rate is not None:
+            config["frame_rate"] = self.frame_rate
+        return {**self.parser.model, "config": json.dumps(config), CONTENT: content_sha256(self.video)}
+
+
+def content_sha256(video: Path) -> str:
+    """Return the hash of a file or, for an image sequence, of its files' hashes."""
+    if video.is_file():
+        return file_sha256(video)
+    hashes = "".join(file_sha256(file) for file in sequence_files(video))
+    return hashlib.sha256(hashes.encode()).hexdigest()
 
 
 def _find_folder(out: Path, video: Path, content: str) -> tuple[Path, VideoParse | None]:

@@ -24,6 +24,7 @@ def write_outputs(
     folder: Path,
     *,
     time_range: TimeRange | None = None,
+    frame_rate: float | None = None,
     overlay: bool = True,
     page: bool = True,
     only_missing: bool = False,
@@ -38,6 +39,7 @@ def write_outputs(
         video: the source.
         folder: for the files; created if it is missing.
         time_range: (start, end) in seconds of the parse.
+        frame_rate: frames a second of an image sequence.
         overlay: whether to write the overlay video.
         page: whether to write a report page.
         only_missing: keep existing files.
@@ -54,12 +56,12 @@ def write_outputs(
     timer = timer or StageTimer()
     if overlay and is_wanted(OVERLAY_FILE):
         with timer("overlay"):
-            write_overlay(parse, video, folder / OVERLAY_FILE, time_range=time_range)
+            write_overlay(parse, video, folder / OVERLAY_FILE, time_range=time_range, frame_rate=frame_rate)
     elif not overlay and not only_missing:
         (folder / OVERLAY_FILE).unlink(missing_ok=True)
     if page and is_wanted(PAGE_FILE):
         with timer("page"):
-            write_report(parse, folder, source=video)
+            write_report(parse, folder, source=video, frame_rate=frame_rate)
     elif not page and not only_missing:
         remove_report(folder, source=video)
     with timer("files"):

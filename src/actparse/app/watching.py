@@ -16,7 +16,7 @@ from actparse.app.outputs import OVERLAY_FILE
 from actparse.core.errors import ConfigError, OutputError
 from actparse.core.structures import FrameParse, Verdict, verdict_text
 from actparse.parser import Parser
-from actparse.report.overlay import MIN_PERSON_SCORE, MIN_SHORT_SIDE, QUALITY, draw_frame, picture_size
+from actparse.report.overlay import MIN_PERSON_SCORE, QUALITY, draw_frame, enlargement, picture_size
 from actparse.report.tracks import TrackLines
 from actparse.stages.actions.tracks import FollowedTracks
 from actparse.stages.together.integrate import calibrated_scores, find_verdict, weaker_share
@@ -75,22 +75,22 @@ def watch_frames(
     Raises:
         ConfigError: the weights include no such network, or `memory_seconds` is not above 0.
     """
-    if parser.tracks is None:
+    if parser.bundle.tracks is None:
         raise ConfigError(f"watch: needs weights with a network on keypoints (tracks), got {parser.model['weights']}")
     if not memory_seconds > 0:
         raise ConfigError(f"memory_seconds must be greater than 0, got {memory_seconds}")
-    tracker, actions = Tracker(TrackerConfig()), parser.tracks.actions
+    tracker, actions = Tracker(TrackerConfig()), parser.bundle.tracks.actions
     conditioned = parser.config.condition_on_action
-    followed = FollowedTracks(parser.tracks, condition_on_action=conditioned, memory_seconds=memory_seconds)
+    followed = FollowedTracks(parser.bundle.tracks, condition_on_action=conditioned, memory_seconds=memory_seconds)
     for frame in frames:
-        [parse] = followed.with_states(parser.parse_frames([frame], tracker))
+        [parse] = followed.with_states(parser.people.parse([frame], tracker))
         evidence = followed.action_evidence
         raw_scores = evidence.by_action(actions)
         action = max(raw_scores, key=lambda name: raw_scores[name])
         halves = [half.by_action(actions)[action] for half in followed.half_evidence]
         share = weaker_share(raw_scores[action], halves)
-        scores = calibrated_scores(raw_scores, parser.calibration, share=share)
-        verdict = find_verdict(scores[action], parser.calibration, has_persons=evidence.weight > 0)
+        scores = calibrated_scores(raw_scores, parser.bundle.calibration, share=share)
+        verdict = find_verdict(scores[action], parser.bundle.calibration, has_persons=evidence.weight > 0)
         yield WatchedFrame(parse, action, scores, verdict)
 
 
@@ -144,8 +144,9 @@ def _warm_up(parser: Parser, size: tuple[int, int]) -> None:
     """Run stage 1 once on a black frame of (height, width) filled by one person, because a first run takes seconds."""
     image = np.zeros((*size, 3), np.uint8)
     boxes = np.array([[0, 0, size[1], size[0]]], np.float32)
-    parser.persons.detect([image])
-    parser.parts.detect([image], [boxes], parser.poses.estimate([image], [boxes]))
+    people = parser.people
+    people.persons.detect([image])
+    people.parts.detect([image], [boxes], people.poses.estimate([image], [boxes]))
 
 
 class _Record:
@@ -164,7 +165,7 @@ class _Record:
         self._lines.write(json.dumps(moment.to_dict(), ensure_ascii=False, allow_nan=False) + "\n")
         self._lines.flush()
         size = (frame.image.shape[0], frame.image.shape[1])
-        factor = max(1, -(-MIN_SHORT_SIDE // min(size)))
+        factor = enlargement(size)
         if self._writer is None:
             self._start = frame.time_seconds
             path = self._folder / OVERLAY_FILE

@@ -13,6 +13,10 @@ from actparse.commands.options import Json, exit_code, print_json
 # The names of export.formats, repeated here so that --help does not import it.
 Form = Literal["segments", "frames", "parts", "coco", "coco-keypoints", "openpose", "cvat", "rerun"]
 TableFormat = Literal["csv", "parquet"]
+CsvDialect = Annotated[
+    Literal["excel", "excel-de"],
+    Parameter(help="excel-de: semicolons and decimal commas, for spreadsheets in German, French, Spanish, ..."),
+]
 
 
 def convert(
@@ -20,6 +24,7 @@ def convert(
     *,
     to: Annotated[Form, Parameter(metavar="FORM", show_choices=False)],
     table_format: Annotated[TableFormat, Parameter(name="--format")] = "csv",
+    csv_dialect: CsvDialect = "excel",
     out: Path | None = None,
     min_confidence: Annotated[float, Parameter(metavar="C")] = 0.25,
     video: Annotated[Path | None, Parameter(metavar="MP4")] = None,
@@ -56,7 +61,9 @@ def convert(
     from actparse.app.conversion import convert as convert_parses
     from actparse.export.formats import ExportConfig
 
-    config = ExportConfig(table_format=table_format, min_confidence=min_confidence, video=video)
+    config = ExportConfig(
+        table_format=table_format, csv_dialect=csv_dialect, min_confidence=min_confidence, video=video
+    )
     outcomes = []
     for outcome in convert_parses(source, to, out=out, config=config):
         outcomes.append(outcome)

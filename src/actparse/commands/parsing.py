@@ -27,6 +27,7 @@ def parse(
     weights: Weights = "people",
     device: Device = None,
     time: Annotated[str | None, Parameter(metavar="START:END")] = None,
+    frame_rate: Annotated[float | None, Parameter(metavar="F")] = None,
     stride: Annotated[int, Parameter(metavar="N")] = 5,
     no_tracks: bool = False,
     no_action_prior: Annotated[bool, RARE] = False,
@@ -48,9 +49,10 @@ def parse(
     Exit codes: 0 all parsed; 1 some failed; 2 all failed, or a wrong option; 130 interrupted.
 
     Args:
-        videos: files, folders with everything below them, patterns such as "**/*.mp4"
+        videos: files, folders with everything below them, patterns such as "**/*.mp4", or img_%04d.png
         out: parent folder of the results
         time: seconds; either side may be empty; default: all
+        frame_rate: frames a second of image sequences: folders of images, or names such as img_%04d.png
         stride: detect persons in every Nth frame
         no_tracks: as in the paper: all persons of a segment share their states
         no_action_prior: allow states that do not occur in the video's action
@@ -85,7 +87,7 @@ def parse(
     }
     changes = {name: value for name, value in changes.items() if value is not None}
     config = replace(ParserConfig.of(weights), stride=stride, use_tracks=not no_tracks, **changes)
-    sources = find_videos([str(video) for video in videos], not_beside=PARSE_FILE)
+    sources = find_videos([str(video) for video in videos], not_beside=PARSE_FILE, frame_rate=frame_rate)
     parser = Parser.load(weights, device=device, config=config)
     parser.timer.seconds["load"] = perf_counter() - start  # import of the modules and loading of the weights
     with VideoProgress(len(sources)) as progress:
@@ -94,6 +96,7 @@ def parse(
             sources,
             out,
             time_range=time_range,
+            frame_rate=frame_rate,
             overlay=not no_overlay,
             page=not no_report,
             force=force,

@@ -55,11 +55,12 @@ class Lines:
 
     def _line(self, done: int, total: int, seconds: float) -> str:
         rate = done / seconds if seconds > 0 else 0.0
-        left = f", {_clock((total - done) / rate)} left" if rate > 0 else ""
+        left = f", {format_duration((total - done) / rate)} left" if rate > 0 else ""
         return f"{self.name}: {done}/{total} {self.unit}, {rate:.1f}/s{left}"
 
 
-def _clock(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
+    """Format seconds as h:mm:ss or m:ss."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

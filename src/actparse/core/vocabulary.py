@@ -1,4 +1,4 @@
-"""Vocabulary of part-level action parsing: body parts, part groups, keypoints, skeleton, left/right pairs.
+"""Vocabulary of part-level action parsing: body parts, part groups, keypoints, skeleton, left/right pairs, dots.
 
 Parts, groups and keypoints are fixed by the task; actions and states are read from a dataset or a checkpoint
 (`LabelSpace`).
@@ -104,6 +104,36 @@ OKS_SIGMAS: tuple[float, ...] = (
     0.089,
     0.089,
 )  # COCO keypoint evaluation
+
+DOT_COLORS: tuple[tuple[int, int, int], ...] = (  # RGB 0..255 of each keypoint's dot on a person's crop
+    (255, 255, 255),  # nose
+    (255, 200, 120),  # left eye
+    (120, 220, 255),  # right eye
+    (200, 120, 60),  # left ear
+    (60, 140, 200),  # right ear
+    (255, 0, 0),  # left shoulder
+    (0, 0, 255),  # right shoulder
+    (255, 110, 0),  # left elbow
+    (0, 110, 255),  # right elbow
+    (255, 220, 0),  # left wrist
+    (0, 255, 255),  # right wrist
+    (255, 0, 110),  # left hip
+    (110, 0, 255),  # right hip
+    (190, 60, 0),  # left knee
+    (0, 150, 120),  # right knee
+    (255, 0, 190),  # left ankle
+    (0, 255, 80),  # right ankle
+)
+DOT_RADII: tuple[float, ...] = (  # of the dots, relative to the crop's longer side
+    0.0125,
+    *(0.009,) * 4,  # eyes, ears
+    *(0.025,) * 2,  # shoulders
+    *(0.022,) * 2,  # elbows
+    *(0.019,) * 2,  # wrists
+    *(0.025,) * 2,  # hips
+    *(0.022,) * 2,  # knees
+    *(0.019,) * 2,  # ankles
+)
 
 GroupLabel = tuple[str, ...]  # (action, state) for head and hip, (action, left state, right state) for a paired group
 

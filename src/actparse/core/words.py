@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from actparse.core.errors import DataError
 
@@ -27,7 +27,9 @@ def expect_word(word: str, choices: Iterable[str], where: str, *, error: type[Va
     words = list(choices)
     if word in words:
         return word
-    raise error(f"{where}: needs one of {_listed(words)}, got {readable(word)!r}{suggestion(word, words)}")
+    raise error(
+        f"{where}: needs one of {listed(words) or 'an empty list'}, got {readable(word)!r}{suggestion(word, words)}"
+    )
 
 
 def suggestion(word: str, choices: Iterable[str]) -> str:
@@ -36,9 +38,16 @@ def suggestion(word: str, choices: Iterable[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-def _listed(words: list[str]) -> str:
+def listed(words: Sequence[str]) -> str:
+    """Return the first words, separated by commas, and how many more there are."""
     more = f" and {len(words) - MAX_LISTED} more" if len(words) > MAX_LISTED else ""
-    return (", ".join(words[:MAX_LISTED]) or "an empty list") + more
+    return ", ".join(words[:MAX_LISTED]) + more
+
+
+def summarised(lines: Sequence[str]) -> tuple[str, ...]:
+    """Return the first of some lines that say the same of different things, and one that counts the others."""
+    more = [f"... and {len(lines) - MAX_LISTED} more lines like the last"] if len(lines) > MAX_LISTED else []
+    return (*lines[:MAX_LISTED], *more)
 
 
 def readable(text: str) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+
 from actparse.core.errors import ConfigError
 from actparse.core.structures import VideoParse
 from actparse.export.angles import MIN_CONFIDENCE
@@ -13,7 +15,7 @@ from actparse.export.checking import expect_exportable
 from actparse.export.coco import write_coco
 from actparse.export.cvat import write_cvat
 from actparse.export.openpose import write_openpose
-from actparse.export.table_files import WRITERS
+from actparse.export.table_files import CSV_DIALECTS, FILE_TYPES, write_table
 from actparse.export.tables import frames_table, parts_table, segments_table
 
 
@@ -21,13 +23,16 @@ from actparse.export.tables import frames_table, parts_table, segments_table
 class ExportConfig:
     """Settings for the export of a parse."""
 
-    table_format: str = "csv"  # one of table_files.WRITERS
+    table_format: str = "csv"  # one of table_files.FILE_TYPES
+    csv_dialect: str = "excel"  # one of table_files.CSV_DIALECTS; "excel-de" has semicolons and decimal commas
     min_confidence: float = MIN_CONFIDENCE  # a keypoint below it counts as not detected, 0..1
     video: Path | None = None  # shown by a viewer behind the results; the path in the parse is never used
 
     def __post_init__(self) -> None:
-        if self.table_format not in WRITERS:
-            raise ConfigError(f"format must be one of {', '.join(WRITERS)}, got {self.table_format!r}")
+        if self.table_format not in FILE_TYPES:
+            raise ConfigError(f"format must be one of {', '.join(FILE_TYPES)}, got {self.table_format!r}")
+        if self.csv_dialect not in CSV_DIALECTS:
+            raise ConfigError(f"csv_dialect must be one of {', '.join(CSV_DIALECTS)}, got {self.csv_dialect!r}")
         if not 0 <= self.min_confidence <= 1:
             raise ConfigError(f"min_confidence must be between 0 and 1, got {self.min_confidence}")
 
@@ -40,19 +45,21 @@ class ExportFormat:
     write: Callable[[VideoParse, Path, ExportConfig], list[Path]]
 
 
-def _write_segments(parse: VideoParse, path: Path, config: ExportConfig) -> list[Path]:
-    WRITERS[config.table_format](segments_table(parse), path)
+def _write_table(table: pa.Table, path: Path, config: ExportConfig) -> list[Path]:
+    write_table(table, path, file_type=config.table_format, dialect=config.csv_dialect)
     return [path]
+
+
+def _write_segments(parse: VideoParse, path: Path, config: ExportConfig) -> list[Path]:
+    return _write_table(segments_table(parse), path, config)
 
 
 def _write_frames(parse: VideoParse, path: Path, config: ExportConfig) -> list[Path]:
-    WRITERS[config.table_format](frames_table(parse, min_confidence=config.min_confidence), path)
-    return [path]
+    return _write_table(frames_table(parse, min_confidence=config.min_confidence), path, config)
 
 
 def _write_parts(parse: VideoParse, path: Path, config: ExportConfig) -> list[Path]:
-    WRITERS[config.table_format](parts_table(parse), path)
-    return [path]
+    return _write_table(parts_table(parse), path, config)
 
 
 def _write_coco(parse: VideoParse, path: Path, config: ExportConfig) -> list[Path]:

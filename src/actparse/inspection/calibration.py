@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from actparse.core.errors import ConfigError, DataError
 from actparse.core.files import without_nan
 from actparse.core.structures import VideoParse
+from actparse.core.text_tables import format_table
 from actparse.data.parses import find_parses, load_parse
 from actparse.metrics.calibration import (
     MAX_RIGHT_REJECTED,
@@ -42,17 +43,18 @@ class BundleCalibration:
     def to_text(self) -> str:
         """Return a readable table."""
         fitted, calibration = self.fitted, self.fitted.calibration
-        rows = [("right", "num_right", "right_rejected"), ("wrong", "num_wrong", "wrong_rejected")]
-        rows.append(("unknown", "num_unknown", "unknown_rejected"))
-        lines = [f"{'videos':10}{'number':>8}{'called unknown, %':>20}"]
-        for name, count, share in rows:
-            lines.append(f"{name:10}{getattr(fitted, count):8}{100 * getattr(fitted, share):20.1f}")
-        lines.append(f"{'nobody':10}{self.num_nobody:8}{'left out':>20}")
+        rows = [
+            ("videos", "number", "called unknown, %"),
+            ("right", fitted.num_right, f"{100 * fitted.right_rejected:.1f}"),
+            ("wrong", fitted.num_wrong, f"{100 * fitted.wrong_rejected:.1f}"),
+            ("unknown", fitted.num_unknown, f"{100 * fitted.unknown_rejected:.1f}"),
+            ("nobody", self.num_nobody, "left out"),
+        ]
         consistency = f"consistency {calibration.consistency:g}, " if calibration.consistency else ""
         threshold = f"min_probability {calibration.min_probability:.3f}"
-        lines.append(f"temperature {calibration.temperature:.3f}, {consistency}{threshold}")
-        lines.append(f"mean negative log probability {fitted.loss_before:.3f} before, {fitted.loss_after:.3f} after")
-        return "\n".join(lines)
+        scale = f"temperature {calibration.temperature:.3f}, {consistency}{threshold}"
+        loss = f"mean negative log probability {fitted.loss_before:.3f} before, {fitted.loss_after:.3f} after"
+        return f"{format_table(rows)}\n{scale}\n{loss}"
 
 
 def calibrate(

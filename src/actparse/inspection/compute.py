@@ -16,22 +16,21 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from actparse.core.errors import ConfigError
+from actparse.core.text_tables import format_table
 from actparse.core.vocabulary import GROUPS, PARTS
 from actparse.nets import csn, hrnet, yolof
 from actparse.nets.baseline import Baseline, FrameBoxes
 from actparse.nets.clips.tsn import Tsn
-from actparse.nets.detectors.detector_input import detector_resize_size
-from actparse.nets.detectors.yolof import Yolof
 from actparse.stages.actions.classifier import Classifier, ClipConfig, StateRecognizer
 from actparse.stages.loading import StageBundle
 from actparse.stages.people.part_fusion import PartFusion
 from actparse.stages.people.parts import PartDetector
-from actparse.stages.people.persons import PersonsConfig
 from actparse.stages.people.poses import PosesConfig
 from actparse.training.paper.parts import PartsNumbers
 from actparse.training.paper.persons import PersonsNumbers
 from actparse.video.flow import small_size
-from actparse.video.segments import expect_segment_seconds
+from actparse.video.resizing import fit_size
+from actparse.video.segments import expect_segment_seconds, num_segments
 
 MAX_SECONDS = 86_400.0  # length of a video: a day
 MAX_FRAME_RATE = 10_000.0
@@ -74,7 +73,7 @@ class VideoShape:
     @property
     def num_segments(self) -> int:
         """The number of segments, which have equal length."""
-        return max(1, round(self.seconds / self.segment_seconds))
+        return num_segments(self.seconds, self.segment_seconds)
 
     def num_state_clips(self, of_segment: int) -> int:
         """Return the number of clips that a state network sees, with `of_segment` clips in each segment."""
@@ -150,13 +149,6 @@ def _cost(name: str, net: nn.Module, shape: tuple[int, ...], passes: float) -> N
     return NetworkCost(name, shape, forward_macs(net, (1, *shape)), passes)
 
 
-def _detector_input(size: tuple[int, int], config: PersonsConfig, net: Yolof) -> tuple[int, ...]:
-    """Return the shape (3, H, W) of a resized frame, padded to the detector's stride."""
-    width, height = detector_resize_size(size[1], size[0], long_side=config.long_side, short_side=config.short_side)
-    stride = net.config.stride
-    return 3, -(-height // stride) * stride, -(-width // stride) * stride
-
-
 def _clip_costs(
     name: str, classifier: Classifier, video: VideoShape, passes: Callable[[int], int]
 ) -> list[NetworkCost]:
@@ -201,8 +193,7 @@ def clip_shape(config: ClipConfig, size: tuple[int, int], *, frames_first: bool 
     Returns:
         (3, T, H, W), with `frames_first` (T, 3, H, W); with flow S stacks of fields (S, 2 * num_fields, h, w).
     """
-    scale = config.short_side / min(size)
-    height, width = (config.crop,) * 2 if config.crop else (int(side * scale + 0.5) for side in size)
+    height, width = (config.crop,) * 2 if config.crop else fit_size(size, config.short_side)
     if config.flow is not None:
         small = small_size((height, width), config.flow.tvl1.short_side)
         return config.num_frames // config.flow.run, 2 * config.flow.num_fields, *small
@@ -224,7 +215,7 @@ def paper_costs(video: VideoShape, *, crop: int = 224, num_clips: int = 7) -> tu
     clip = (3, 32, crop, crop)
     one_clip = forward_macs(clip_net, (1, *clip))
     return (
-        _cost("persons", detector, _detector_input(video.size, persons, detector), video.num_frames),
+        _cost("persons", detector, persons.input_shape(video.size, detector.config.stride), video.num_frames),
         _cost("poses", pose_net, (3, *PosesConfig().size), 2 * boxes),  # with the flip test
         _cost("parts", part_detector, (3, parts.size, parts.size), boxes),
         NetworkCost("action", clip, one_clip, num_clips),
@@ -234,17 +225,16 @@ def paper_costs(video: VideoShape, *, crop: int = 224, num_clips: int = 7) -> tu
 
 def costs_as_text(costs: Sequence[NetworkCost]) -> str:
     """Format a table for a terminal, in G MAC and T FLOP."""
-    lines = [f"{'network':14} {'input':>16} {'G MAC':>10} {'passes':>8} {'T MAC':>10} {'T FLOP':>10}"]
+    rows: list[Sequence[str]] = [("network", "input", "G MAC", "passes", "T MAC", "T FLOP")]
     for cost in costs:
         shape = "x".join(map(str, cost.input_shape))
-        lines.append(
-            f"{cost.name:14} {shape:>16} {cost.macs / 1e9:10.3f} {cost.passes:8.1f} {_in_tera(cost.total_macs)}"
-        )
-    total = sum(cost.total_macs for cost in costs)
+        rows.append((cost.name, shape, f"{cost.macs / 1e9:.3f}", f"{cost.passes:.1f}", *_in_tera(cost.total_macs)))
     state_macs = sum(cost.total_macs for cost in costs if cost.name.startswith("states-"))
-    lines += [f"{'all states':51} {_in_tera(state_macs)}", f"{'all':51} {_in_tera(total)}"]
-    return "\n".join(lines)
+    rows.append(("all states", "", "", "", *_in_tera(state_macs)))
+    rows.append(("all", "", "", "", *_in_tera(sum(cost.total_macs for cost in costs))))
+    return format_table(rows)
 
 
-def _in_tera(macs: float) -> str:
-    return f"{macs / 1e12:10.4f} {2 * macs / 1e12:10.4f}"
+def _in_tera(macs: float) -> tuple[str, str]:
+    """Return T MAC and T FLOP as text."""
+    return f"{macs / 1e12:.4f}", f"{2 * macs / 1e12:.4f}"

@@ -12,6 +12,7 @@ import numpy as np
 from actparse.core.errors import ConfigError, DataError
 from actparse.core.files import without_nan
 from actparse.core.structures import VideoParse
+from actparse.core.text_tables import format_table
 from actparse.core.vocabulary import GROUPS, KEYPOINT_PAIRS, PARTS
 from actparse.data.kinetics_tps import KineticsTps
 from actparse.data.prior import prior_states
@@ -58,26 +59,26 @@ class Diagnosis:
         return {key: without_nan(value) for key, value in asdict(self).items()}
 
     def to_text(self) -> str:
-        """Format a table for a terminal."""
-        lines = [f"{self.num_videos} videos, {self.num_persons} persons in evaluated frames", ""]
-        lines += [f"{name:44} {value:8.2f}" for name, value in self.stages.items()]
-        lines += ["", _row("state accuracy, %", GROUPS)]
-        lines += [_row(name, [f"{metrics[g]:.1f}" for g in GROUPS]) for name, metrics in self.states.items()]
-        lines += [f"  (the commonest states were counted in the split {self.prior_from})", ""]
-        lines += [_row("score", ("ROC", "video %", "mean PSC"))]
-        for name, metrics in self.scores.items():
-            values = (metrics["roc_score"], 100 * metrics["video_accuracy"], metrics["mean_correctness"])
-            lines.append(_row(name, [f"{values[0]:.4f}", f"{values[1]:.1f}", f"{values[2]:.4f}"]))
+        """Format tables for a terminal."""
+        stages = [(name, f"{value:.2f}") for name, value in self.stages.items()]
+        states: list[Sequence[str]] = [("state accuracy, %", *GROUPS)]
+        states += [(name, *(f"{metrics[group]:.1f}" for group in GROUPS)) for name, metrics in self.states.items()]
+        scores = [("score", "ROC", "video %", "mean PSC")]
+        for name, m in self.scores.items():
+            row = (name, f"{m['roc_score']:.4f}", f"{100 * m['video_accuracy']:.1f}", f"{m['mean_correctness']:.4f}")
+            scores.append(row)
+        blocks = [
+            f"{self.num_videos} videos, {self.num_persons} persons in evaluated frames",
+            format_table(stages),
+            f"{format_table(states)}\n  (the commonest states were counted in the split {self.prior_from})",
+            format_table(scores),
+        ]
         if self.causes:
-            lines += ["", _row("planted cause of videos with the right action, %", ("videos", "first", "of two"))]
-        for name, metrics in self.causes.items():
-            cells = [f"{metrics['videos']:.0f}", f"{metrics['first']:.1f}", f"{metrics['first_two']:.1f}"]
-            lines.append(_row(name, cells))
-        return "\n".join(lines)
-
-
-def _row(name: str, cells: Sequence[str]) -> str:
-    return f"{name:44}" + "".join(f"{cell:>10}" for cell in cells)
+            causes = [("planted cause of videos with the right action, %", "videos", "first", "of two")]
+            for name, m in self.causes.items():
+                causes.append((name, f"{m['videos']:.0f}", f"{m['first']:.1f}", f"{m['first_two']:.1f}"))
+            blocks.append(format_table(causes))
+        return "\n\n".join(blocks)
 
 
 def diagnose(
@@ -109,7 +110,7 @@ def diagnose(
     records = dataset.videos(split)[:limit]
     if not records:
         raise DataError(f"{root}: the split {split} must hold at least one video, got none")
-    without_dots = load_parts_without_dots(weights, device=str(parser.parts.device))
+    without_dots = load_parts_without_dots(weights, device=str(parser.people.parts.device))
     findings = []
     for num_done, record in enumerate(records, start=1):
         findings.append(examine_video(parser, record, without_dots))

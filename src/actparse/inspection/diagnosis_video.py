@@ -173,10 +173,10 @@ def examine_video(parser: Parser, record: VideoRecord, without_dots: PartDetecto
     boxes = [_boxes([person.box for person in frame.persons]) for frame in truth]
     keypoints = [_keypoints(frame) for frame in truth]
     has_keypoints = all(person.keypoints is not None for frame in truth for person in frame.persons)
-    poses = parser.poses.estimate(images, boxes)
-    found_parts = {"dots": parser.parts.detect(images, boxes, poses)}
+    poses = parser.people.poses.estimate(images, boxes)
+    found_parts = {"dots": parser.people.parts.detect(images, boxes, poses)}
     if has_keypoints:
-        found_parts["true dots"] = parser.parts.detect(images, boxes, list(map(true_keypoints, truth)))
+        found_parts["true dots"] = parser.people.parts.detect(images, boxes, list(map(true_keypoints, truth)))
     if without_dots is not None:
         found_parts["no dots"] = without_dots.detect(images, boxes, poses)
         predicted_boxes = [_boxes([person.box for person in frame.persons]) for frame in sampled]
@@ -186,11 +186,11 @@ def examine_video(parser: Parser, record: VideoRecord, without_dots: PartDetecto
     return VideoFindings(
         record=record,
         parse=parse,
-        pcf_parse=parser.integrate(observed, use_tracks=False) if parser.reads_clips else None,
+        pcf_parse=parser.integrate(observed, use_tracks=False) if parser.bundle.reads_clips else None,
         sampled=sampled,
         truth=truth,
         segment_of=[int(np.searchsorted(starts, frame.index, side="right")) - 1 for frame in sampled],
-        true_persons=[_detections(b) for b in boxes],
+        true_persons=list(map(annotated_persons, truth)),
         persons=[_persons(frame) for frame in sampled],
         true_poses=list(zip(keypoints, boxes, strict=True)),
         poses=[(_poses(frame), _scores(frame)) for frame in sampled],
@@ -228,7 +228,9 @@ def _scores(frame: FrameParse) -> Boxes:
     return np.array(scores, np.float32)
 
 
-def _detections(boxes: Boxes) -> Detections:
+def annotated_persons(frame: FrameTruth) -> Detections:
+    """Return the annotated person boxes of a frame."""
+    boxes = _boxes([person.box for person in frame.persons])
     return Detections(boxes, np.ones(len(boxes), np.float32), np.zeros(len(boxes), np.int64))
 
 

@@ -27,12 +27,12 @@ PACKAGES = (
     "pyarrow",
     "PyYAML",
     "rich",
+    "jinja2",
     "cyclopts",
-    "lightning",
+    "tensorboard",
     "openvino",
 )
 CODECS = ("h264", "hevc", "vp9", "av1", "mpeg4", "gif")
-MALICIOUS = {"lightning": ("2.6.2", "2.6.3")}  # releases that carried malware: GHSA-w37p-236h-pfx3
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,10 @@ def _package(name: str) -> Finding:
     try:
         installed = version(name)
     except PackageNotFoundError:
-        extra = {"lightning": "train", "openvino": "openvino"}.get(name)
+        extra = {"tensorboard": "train", "openvino": "openvino"}.get(name)
         if extra is None:
             return Finding(name, "missing", f"pip install {name}")
         return Finding(name, f"not installed (optional: pip install 'actparse[{extra}]')")
-    if installed in MALICIOUS.get(name, ()):
-        return Finding(name, f"{installed} is a malicious release", f"pip install --upgrade {name}")
     return Finding(name, installed)
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from actparse.core.text_tables import format_table
 from actparse.core.vocabulary import PARTS
 from actparse.stages.loading import bundle_folder, bundle_name, bundled_names
 from actparse.weights.bundle import NetworkFile, load_network
@@ -66,7 +67,9 @@ class Model:
         states = sorted({state for states in self.states.values() for state in states})
         lines += [f"  states ({len(states)}): {', '.join(states)}"] if states else []
         lines += [f"  trained on: {self.facts['data']}"] if "data" in self.facts else []
-        lines += [f"  {name}: {metric}" for name, metric in self.figures.items()]
+        lines += (
+            [format_table([(f"  {name}", metric) for name, metric in self.figures.items()])] if self.figures else []
+        )
         return "\n".join(lines)
 
 

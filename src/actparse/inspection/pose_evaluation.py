@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from actparse.core.errors import DataError
 from actparse.core.files import without_nan
 from actparse.core.structures import Detections, PersonParse
+from actparse.core.text_tables import format_table
 from actparse.core.vocabulary import NUM_KEYPOINTS
 from actparse.data.annotation.coco_people import LabelledImage, load_coco_people
 from actparse.metrics.coco import average_precision, keypoint_average_precision
@@ -56,7 +57,7 @@ class PoseEvaluation:
         }
         counts = f"{self.num_images} images, {self.num_persons} persons, {self.num_crowds} crowds"
         head = f"{counts}, {self.num_keypoints} keypoints"
-        return "\n".join([head, "", *(f"{name:36}{value:8.2f}" for name, value in rows.items())])
+        return f"{head}\n\n{format_table([(name, f'{value:.2f}') for name, value in rows.items()])}"
 
 
 def evaluate_poses(

@@ -115,7 +115,7 @@ def near_keypoints(predictions: Array, truth: Array, sizes: Array, max_distance:
     return np.asarray(distances <= max_distance * np.asarray(sizes)[:, None], np.bool_)
 
 
-def torso_lengths(truth: Array) -> NDArray[np.float64]:
+def annotated_torsos(truth: Array) -> NDArray[np.float64]:
     """Measure the torso length (N,) of each person, in pixels, from keypoints (N, 17, 3) x, y, visibility.
 
     It is the distance between the middle of the shoulders and the middle of the hips. If only one keypoint of a pair

@@ -15,7 +15,8 @@ from scipy.optimize import linear_sum_assignment
 
 from actparse.core.structures import PersonParse
 from actparse.core.vocabulary import PART_INDEX, PARTS
-from actparse.metrics.keypoints import near_keypoints, torso_lengths
+from actparse.metrics.boxes import box_areas, box_iou, intersections
+from actparse.metrics.keypoints import annotated_torsos, near_keypoints
 
 PERSON_IOU = 0.5  # least overlap of a box that detects a person
 PART_IOUS = (0.3, 0.5)
@@ -138,33 +139,15 @@ def match_boxes(truth: NDArray[np.floating], predictions: NDArray[np.floating], 
     return {int(n): int(p) for n, p in zip(true_indices, indices, strict=True) if overlaps[n, p] >= min_iou}
 
 
-def box_iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Compute the intersection over union (N, P) of boxes (N, 4) and (P, 4) xyxy; 0 if both are empty."""
-    shared = _intersections(a, b)  # (N, P)
-    union = _areas(a)[:, None] + _areas(b)[None] - shared
-    return np.asarray(shared / np.maximum(union, 1e-9), np.float64)
-
-
-def _intersections(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
-    first, second = np.asarray(a, np.float64)[:, None], np.asarray(b, np.float64)[None]  # (N, 1, 4), (1, P, 4)
-    sides = np.minimum(first[..., 2:], second[..., 2:]) - np.maximum(first[..., :2], second[..., :2])  # (N, P, 2)
-    return np.asarray(sides.clip(min=0).prod(axis=2), np.float64)
-
-
-def _areas(boxes: NDArray[np.floating]) -> NDArray[np.float64]:
-    corners = np.asarray(boxes, np.float64)
-    return np.asarray((corners[:, 2:] - corners[:, :2]).clip(min=0).prod(axis=1), np.float64)
-
-
 def _in_crowd(boxes: NDArray[np.float64], crowds: Boxes) -> NDArray[np.bool_]:
     """Return whether each of the boxes (Q, 4) belongs to one of the crowd regions (M, 4), (Q,)."""
-    shares = _intersections(boxes, crowds) / np.maximum(_areas(boxes), 1e-9)[:, None]  # (Q, M)
+    shares = intersections(boxes[:, None], crowds[None]) / np.maximum(box_areas(boxes), 1e-9)[:, None]  # (Q, M)
     return np.asarray((shares >= CROWD_SHARE).any(axis=1), np.bool_)
 
 
 def _count_keypoints(truth: TruePeople, persons: Sequence[PersonParse], partners: Mapping[int, int]) -> tuple[int, int]:
     """Return the number of labelled keypoints, and of those that are close enough."""
-    torsos = torso_lengths(truth.keypoints)  # (N,)
+    torsos = annotated_torsos(truth.keypoints)  # (N,)
     counts = (truth.keypoints[..., 2] > 0) & ~np.isnan(torsos)[:, None]  # (N, 17)
     true_indices = list(partners)
     predictions = [persons[partners[index]].keypoint_array() for index in true_indices]

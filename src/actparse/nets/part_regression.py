@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from actparse.core.errors import ConfigError, expect_shape
 from actparse.core.vocabulary import NUM_KEYPOINTS, PARTS
-from actparse.nets.detectors.boxes import cxcywh_to_xyxy, giou
+from actparse.nets.detectors.boxes import cxcywh_to_xyxy, giou, row_iou
 
 MAX_LOG_SIDE = 3.0  # largest absolute logarithm of a box's side in torso lengths
 MAX_POSITION = 8.0  # torso lengths from the pose's middle; farther keypoints are clipped to it
@@ -84,16 +84,9 @@ def part_losses(boxes: Tensor, logits: Tensor, targets: Tensor) -> dict[str, Ten
     predicted, true = boxes[visible], targets[visible]  # (M, 4)
     count = visible.sum().clamp(min=1)
     fit = torch.zeros_like(logits)
-    fit[visible] = _iou(predicted.detach(), true)
+    fit[visible] = row_iou(predicted.detach(), true)
     return {
         "giou": (1 - giou(predicted, true)).sum() / count,
         "l1": F.smooth_l1_loss(predicted, true, beta=0.1, reduction="sum") / count,
         "fit": F.binary_cross_entropy_with_logits(logits, fit),
     }
-
-
-def _iou(a: Tensor, b: Tensor) -> Tensor:
-    """Return the IoU (M,) of boxes (M, 4) in the same rows."""
-    shared = (torch.minimum(a[:, 2:], b[:, 2:]) - torch.maximum(a[:, :2], b[:, :2])).clamp(min=0).prod(dim=1)
-    areas = (a[:, 2:] - a[:, :2]).prod(dim=1) + (b[:, 2:] - b[:, :2]).prod(dim=1)
-    return shared / (areas - shared).clamp(min=1e-6)

@@ -7,27 +7,32 @@ their value as a title, which browsers show on hover. Lengths are in units of th
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
+from xml.etree.ElementTree import Element, SubElement, tostring
 
 import numpy as np
+from markupsafe import Markup
 from numpy.typing import NDArray
+
+from actparse.report.inline import asset
 
 WIDTH = 400.0
 TICKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 LINE_HEIGHT, LINE_MARGINS = 280.0, (12.0, 10.0, 44.0, 46.0)  # top, right, bottom, left
 BAR, BAR_GAP, ROW_LABEL, ROW_GAP, VALUE_ROOM, LETTER_ROOM = 15.0, 3.0, 17.0, 10.0, 62.0, 18.0
+FIGURE_WIDTH, FIGURE_LABEL = 800.0, 260.0  # of a chart in a file, and the room left of its bars
 CELL, CELL_LABEL, CHAR = 30.0, 12.0, 6.4  # sizes of a heat map; CHAR is the width of a letter
-MIN_SHOWN = 0.005  # share below which a heat map's cell has no number
+MIN_SHARE = 0.005  # share of a heat map's row below which a cell has no number
 
 
 @dataclass(frozen=True)
 class Bars:
-    """One row of a bar chart: a label and a value for each series; None for a missing value."""
+    """One row of a bar chart: a label, a value for each series, and ranges (low, high); None for a missing one."""
 
     label: str
     values: Sequence[float | None]
+    ranges: Sequence[tuple[float, float] | None] = ()  # as many as values; empty if no value has one
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class Stack:
 
 def line_chart(
     x: Sequence[float], series: Sequence[tuple[str, NDArray[np.float64]]], *, x_label: str, y_label: str, label: str
-) -> str:
+) -> Markup:
     """Draw lines over 0..1 in both directions.
 
     Args:
@@ -52,35 +57,28 @@ def line_chart(
     """
     top, right, bottom, left = LINE_MARGINS
     across, down = WIDTH - left - right, LINE_HEIGHT - top - bottom
-
-    def position(a: float, b: float) -> tuple[float, float]:
-        return left + a * across, top + (1 - b) * down
-
-    marks = []
+    data = {
+        "area": [left, top, across, down],
+        "x": [round(a, 4) for a in x],
+        "series": [{"name": name, "y": [round(float(b), 4) for b in values]} for name, values in series],
+    }
+    chart = _svg("lines", label, {"data-lines": json.dumps(data)})
     for tick in TICKS:
-        (x0, y0), (x1, _) = position(0, tick), position(1, tick)
-        marks.append(f'<line class="grid" x1="{x0:g}" y1="{y0:g}" x2="{x1:g}" y2="{y0:g}"/>')
-        marks.append(_text(x0 - 6, y0 + 4, f"{tick:g}", anchor="end"))
-        marks.append(_text(position(tick, 0)[0], LINE_HEIGHT - bottom + 16, f"{tick:g}", anchor="middle"))
-    marks.append(_text(left + across / 2, LINE_HEIGHT - 6, x_label, anchor="middle"))
-    middle = top + down / 2
-    marks.append(_text(12, middle, y_label, anchor="middle", extra=f' transform="rotate(-90 12 {middle:g})"'))
+        y = top + (1 - tick) * down
+        _line(chart, "grid", left, y, left + across, y)
+        _text(chart, left - 6, y + 4, f"{tick:g}", anchor="end")
+        _text(chart, left + tick * across, LINE_HEIGHT - bottom + 16, f"{tick:g}", anchor="middle")
+    _text(chart, left + across / 2, LINE_HEIGHT - 6, x_label, anchor="middle")
+    _text(chart, 12, top + down / 2, y_label, anchor="middle", degrees=-90)
     for index, (_, values) in enumerate(series, start=1):
-        points = " ".join("{:.1f},{:.1f}".format(*position(a, float(b))) for a, b in zip(x, values, strict=True))
-        marks.append(f'<polyline class="line series-{index}" points="{points}"/>')
-    data = json.dumps(
-        {
-            "area": [left, top, across, down],
-            "x": [round(a, 4) for a in x],
-            "series": [{"name": name, "y": [round(float(b), 4) for b in values]} for name, values in series],
-        }
-    )
-    return _svg(WIDTH, LINE_HEIGHT, marks, label, css="lines", extra=f' data-lines="{escape(data)}"')
+        points = [f"{left + a * across:.1f},{top + (1 - b) * down:.1f}" for a, b in zip(x, values, strict=True)]
+        SubElement(chart, "polyline", {"class": f"line series-{index}", "points": " ".join(points)})
+    return _finish(chart, WIDTH, LINE_HEIGHT)
 
 
 def bar_chart(
     rows: Sequence[Bars], *, maximum: float, label: str, number: Callable[[float], str], letters: Sequence[str]
-) -> str:
+) -> Markup:
     """Draw rows of horizontal bars, one bar for each series, with their values.
 
     Args:
@@ -90,29 +88,72 @@ def bar_chart(
         number: formats a value.
         letters: letters of the series, written before its bars if there is more than one.
     """
-    marks, y = [], 0.0
+    chart, y = _svg("bars", label), 0.0
     start = LETTER_ROOM if len(letters) > 1 else 0.0
-    bar_room = WIDTH - VALUE_ROOM - start
     for row in rows:
-        marks.append(_text(0, y + 12, row.label, css="row"))
+        _text(chart, 0, y + 12, row.label, css="row")
         y += ROW_LABEL
-        for series, (letter, value) in enumerate(zip(letters, row.values, strict=True), start=1):
-            if start:
-                marks.append(_text(0, y + 12, letter, css="letter"))
-            length = 0.0 if value is None else bar_room * min(max(value / maximum, 0.0), 1.0)
-            text = "none" if value is None else number(value)
-            marks.append(f'<rect class="track" x="{start:g}" y="{y:g}" width="{bar_room:g}" height="{BAR:g}" rx="2"/>')
-            marks.append(
-                f'<rect class="bar series-{series}" x="{start:g}" y="{y:g}" width="{length:.1f}" height="{BAR:g}" '
-                f'rx="2"><title>{escape(f"{row.label}, {letter}: {text}")}</title></rect>'
-            )
-            marks.append(_text(start + bar_room + 6, y + 12, text, css="value"))
-            y += BAR + BAR_GAP
-        y += ROW_GAP - BAR_GAP
-    return _svg(WIDTH, y, marks, label, css="bars")
+        if start:
+            for index, letter in enumerate(letters):
+                _text(chart, 0, y + index * (BAR + BAR_GAP) + 12, letter, css="letter")
+        y = _bars(chart, row, (start, y), WIDTH - VALUE_ROOM - start, maximum, number, letters)
+    return _finish(chart, WIDTH, y)
 
 
-def stacked_bars(rows: Sequence[tuple[str, Sequence[Stack]]], kinds: Sequence[str], *, label: str) -> str:
+def bar_figure(
+    rows: Sequence[Bars], *, maximum: float, title: str, number: Callable[[float], str], series: Sequence[str]
+) -> str:
+    """Draw a bar chart as an SVG file: with its own style, a title and a legend, and the labels left of the bars.
+
+    Args:
+        rows: the rows, from the top.
+        maximum: the value of a bar of full length, greater than 0.
+        title: the text above the chart.
+        number: formats a value.
+        series: what the bars of each series are, for the legend.
+    """
+    figure, y = _svg("figure", title, {"xmlns": "http://www.w3.org/2000/svg"}), 46.0
+    SubElement(figure, "style").text = asset("figure.css")
+    ground = _rect(figure, "ground", (0, 0, FIGURE_WIDTH, 0))
+    _text(figure, 16, 26, title, css="title")
+    for index, text in enumerate(series, start=1):
+        _text(figure, 16, y, text, css=f"series-{index}")
+        y += ROW_LABEL
+    bar_room = FIGURE_WIDTH - FIGURE_LABEL - VALUE_ROOM
+    for row in rows:
+        _text(figure, FIGURE_LABEL - 10, y + 0.5 * len(series) * (BAR + BAR_GAP) + 2, row.label, anchor="end")
+        y = _bars(figure, row, (FIGURE_LABEL, y), bar_room, maximum, number, series)
+    ground.set("height", f"{y:g}")
+    return f"{_finish(figure, FIGURE_WIDTH, y)}\n"
+
+
+def _bars(
+    parent: Element,
+    row: Bars,
+    corner: tuple[float, float],
+    length: float,
+    maximum: float,
+    number: Callable[[float], str],
+    names: Sequence[str],
+) -> float:
+    """Draw the bars of a row from a corner (x, y), at most `length` long; return the y of the next row."""
+    x, y = corner
+    for series, (name, value, ends) in enumerate(
+        zip(names, row.values, row.ranges or [None] * len(names), strict=True), start=1
+    ):
+        share = 0.0 if value is None else min(max(value / maximum, 0.0), 1.0)
+        text = "none" if value is None else number(value)
+        _rect(parent, "track", (x, y, length, BAR), corner=2)
+        _rect(parent, f"bar series-{series}", (x, y, length * share, BAR), f"{row.label}, {name}: {text}", corner=2)
+        if ends:
+            low, high = (x + length * end / maximum for end in ends)
+            _line(parent, "range", low, y + BAR / 2, high, y + BAR / 2)
+        _text(parent, x + length + 6, y + 12, text, css="value")
+        y += BAR + BAR_GAP
+    return y + ROW_GAP - BAR_GAP
+
+
+def stacked_bars(rows: Sequence[tuple[str, Sequence[Stack]]], kinds: Sequence[str], *, label: str) -> Markup:
     """Draw bars as long as the chart is wide, divided into the shares of each kind.
 
     Args:
@@ -120,39 +161,31 @@ def stacked_bars(rows: Sequence[tuple[str, Sequence[Stack]]], kinds: Sequence[st
         kinds: names of the shares; the stylesheet colours kind-1, kind-2, ...
         label: text for screen readers.
     """
-    marks, y = [], 0.0
+    chart, y = _svg("stacks", label), 0.0
     for title, stacks in rows:
-        marks.append(_text(0, y + 12, title, css="row"))
+        _text(chart, 0, y + 12, title, css="row")
         y += ROW_LABEL
         for stack in stacks:
             start = LETTER_ROOM if len(stacks) > 1 else 0.0
             if start:
-                marks.append(_text(0, y + 12, stack.label, css="letter"))
-            marks += _shares(stack, kinds, f"{title}, {stack.label}", start, y)
+                _text(chart, 0, y + 12, stack.label, css="letter")
+            x = start
+            for index, (kind, share) in enumerate(zip(kinds, stack.shares, strict=True), start=1):
+                width = share * (WIDTH - start)
+                if width > 0:
+                    tip = f"{title}, {stack.label}: {kind} {share:.1%}"
+                    _rect(chart, f"kind-{index}", (x, y, max(width - 1, 0.5), BAR), tip)
+                if width > 34:
+                    _text(chart, x + 4, y + 12, f"{share:.0%}", css=f"on-kind-{index}")
+                x += width
             y += BAR + BAR_GAP
         y += ROW_GAP - BAR_GAP
-    return _svg(WIDTH, y, marks, label, css="stacks")
-
-
-def _shares(stack: Stack, kinds: Sequence[str], label: str, start: float, y: float) -> list[str]:
-    marks, x = [], start
-    for index, (kind, share) in enumerate(zip(kinds, stack.shares, strict=True), start=1):
-        width = share * (WIDTH - start)
-        if width > 0:
-            title = escape(f"{label}: {kind} {share:.1%}")
-            marks.append(
-                f'<rect class="kind-{index}" x="{x:.1f}" y="{y:g}" width="{max(width - 1, 0.5):.1f}" '
-                f'height="{BAR:g}"><title>{title}</title></rect>'
-            )
-            if width > 34:
-                marks.append(_text(x + 4, y + 12, f"{share:.0%}", css=f"on-kind-{index}"))
-        x += width
-    return marks
+    return _finish(chart, WIDTH, y)
 
 
 def heat_map(
     rows: Sequence[str], columns: Sequence[str], counts: NDArray[np.float64], *, series: int, label: str
-) -> str:
+) -> Markup:
     """Draw a cell for each pair of labels, coloured by its share of the row.
 
     Args:
@@ -166,55 +199,97 @@ def heat_map(
     shares = np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0)  # (R, C)
     left = CHAR * max(map(len, rows), default=0) + CELL_LABEL
     top = 0.72 * CHAR * max(map(len, columns), default=0) + 2 * CELL_LABEL
-    marks = []
-    for j, name in enumerate(columns):
-        x, y = left + (j + 0.45) * CELL, top - 6
-        marks.append(_text(x, y, name, extra=f' transform="rotate(-45 {x:g} {y:g})"'))
-    for i, name in enumerate(rows):
-        marks.append(_text(left - 6, top + (i + 0.5) * CELL + 4, name, anchor="end"))
-        for j, other in enumerate(columns):
-            title = f"true {name}, predicted {other}: {counts[i, j]:.0f} of {totals[i, 0]:.0f} ({shares[i, j]:.1%})"
-            marks += _cell(left + j * CELL, top + i * CELL, float(shares[i, j]), title, series)
     width = left + len(columns) * CELL + 0.72 * CHAR * max(map(len, columns[-2:]), default=0)
-    return _svg(width, top + len(rows) * CELL, marks, label, css="heat", extra=f' width="{width:.0f}"')
+    chart = _svg("heat", label, {"width": f"{width:.0f}"})
+    for j, name in enumerate(columns):
+        _text(chart, left + (j + 0.45) * CELL, top - 6, name, degrees=-45)
+    for i, name in enumerate(rows):
+        _text(chart, left - 6, top + (i + 0.5) * CELL + 4, name, anchor="end")
+        for j, other in enumerate(columns):
+            share, x, y = float(shares[i, j]), left + j * CELL, top + i * CELL
+            cell = SubElement(chart, "g")
+            tip = f"true {name}, predicted {other}: {counts[i, j]:.0f} of {totals[i, 0]:.0f} ({share:.1%})"
+            SubElement(cell, "title").text = tip
+            square = (x, y, CELL - 1, CELL - 1)
+            _rect(cell, "cell", square)
+            _rect(cell, f"series-{series}", square).set("fill-opacity", f"{share:.3f}")
+            if share >= MIN_SHARE:
+                strength = " full" if share > 0.85 else " strong" if share > 0.6 else ""
+                text = f"{100 * share:.0f}"
+                _text(cell, x + CELL / 2, y + CELL / 2 + 4, text, anchor="middle", css=f"in{strength}")
+    return _finish(chart, width, top + len(rows) * CELL)
 
 
-def _cell(x: float, y: float, share: float, title: str, series: int) -> list[str]:
-    strength = " full" if share > 0.85 else " strong" if share > 0.6 else ""
-    marks = [
-        f'<g><title>{escape(title)}</title><rect class="cell" x="{x:.1f}" y="{y:.1f}" width="{CELL - 1:g}" '
-        f'height="{CELL - 1:g}"/><rect class="series-{series}" fill-opacity="{share:.3f}" x="{x:.1f}" y="{y:.1f}" '
-        f'width="{CELL - 1:g}" height="{CELL - 1:g}"/>'
-    ]
-    if share >= MIN_SHOWN:
-        marks.append(_text(x + CELL / 2, y + CELL / 2 + 4, f"{100 * share:.0f}", anchor="middle", css=f"in{strength}"))
-    return [*marks, "</g>"]
-
-
-def difference_bars(rows: Sequence[tuple[str, float]], *, label: str) -> str:
+def difference_bars(rows: Sequence[tuple[str, float]], *, label: str) -> Markup:
     """Draw thin bars upwards and downwards from 0, in the given order; values in -1..1."""
     height, left = 200.0, 40.0
-    room, middle = WIDTH - left, height / 2
+    middle = height / 2
     limit = max((abs(value) for _, value in rows), default=0.0) or 1.0
-    step = room / max(len(rows), 1)
-    marks = [_text(left - 6, y, f"{v:+.2f}", anchor="end") for y, v in ((12, limit), (height - 4, -limit))]
-    marks.append(_text(left - 6, middle + 4, "0", anchor="end"))
+    step = (WIDTH - left) / max(len(rows), 1)
+    chart = _svg("differences", label)
+    for y, text in ((12, f"{limit:+.2f}"), (height - 4, f"{-limit:+.2f}"), (middle + 4, "0")):
+        _text(chart, left - 6, y, text, anchor="end")
     for index, (name, value) in enumerate(rows):
         length = abs(value) / limit * (middle - 4)
-        y, kind = (middle - length, "better") if value > 0 else (middle, "worse")
-        marks.append(
-            f'<rect class="{kind}" x="{left + index * step:.2f}" y="{y:.1f}" width="{max(step * 0.85, 0.3):.2f}" '
-            f'height="{length:.1f}"><title>{escape(f"{name}: {value:+.3f}")}</title></rect>'
-        )
-    marks.append(f'<line class="axis" x1="{left:g}" y1="{middle:g}" x2="{WIDTH:g}" y2="{middle:g}"/>')
-    return _svg(WIDTH, height, marks, label, css="differences")
+        y, css = (middle - length, "better") if value > 0 else (middle, "worse")
+        _rect(chart, css, (left + index * step, y, max(step * 0.85, 0.3), length), f"{name}: {value:+.3f}")
+    _line(chart, "axis", left, middle, WIDTH, middle)
+    return _finish(chart, WIDTH, height)
 
 
-def _text(x: float, y: float, text: str, *, anchor: str = "start", css: str = "", extra: str = "") -> str:
-    kind = f' class="{css}"' if css else ""
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{kind}{extra}>{escape(text)}</text>'
+def boxes_on_picture(
+    url: str, size: tuple[int, int], boxes: Sequence[tuple[str, Sequence[float], str]], *, label: str
+) -> Markup:
+    """Draw boxes over a picture.
+
+    Args:
+        url: URL of the picture.
+        size: (height, width) of the frame that the boxes belong to, pixels.
+        boxes: CSS class, xyxy in pixels, and title of each box.
+        label: text for screen readers.
+    """
+    height, width = size
+    chart = _svg("thumbnail", label)
+    SubElement(chart, "image", {"href": url, "width": str(width), "height": str(height)})
+    for css, (x1, y1, x2, y2), title in boxes:
+        _rect(chart, css, (x1, y1, max(x2 - x1, 0.0), max(y2 - y1, 0.0)), title)
+    return _finish(chart, width, height)
 
 
-def _svg(width: float, height: float, marks: Sequence[str], label: str, *, css: str, extra: str = "") -> str:
-    frame = f'class="chart {css}" viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label="{escape(label)}"'
-    return f"<svg {frame}{extra}>{''.join(marks)}</svg>"
+def _svg(css: str, label: str, attributes: Mapping[str, str] | None = None) -> Element:
+    return Element("svg", {"class": f"chart {css}", "role": "img", "aria-label": label, **(attributes or {})})
+
+
+def _finish(chart: Element, width: float, height: float) -> Markup:
+    chart.set("viewBox", f"0 0 {width:.0f} {height:.0f}")
+    return Markup(tostring(chart, encoding="unicode"))
+
+
+def _text(
+    parent: Element, x: float, y: float, text: str, *, anchor: str = "start", css: str = "", degrees: float = 0.0
+) -> None:
+    mark = SubElement(parent, "text", {"x": f"{x:.1f}", "y": f"{y:.1f}", "text-anchor": anchor})
+    mark.text = text
+    if css:
+        mark.set("class", css)
+    if degrees:
+        mark.set("transform", f"rotate({degrees:g} {x:.1f} {y:.1f})")
+
+
+def _rect(
+    parent: Element, css: str, box: tuple[float, float, float, float], title: str = "", *, corner: float = 0.0
+) -> Element:
+    """Draw a rectangle; `box` is x, y, width, height."""
+    x, y, width, height = (f"{round(value, 2):g}" for value in box)
+    mark = SubElement(parent, "rect", {"class": css, "x": x, "y": y, "width": width, "height": height})
+    if corner:
+        mark.set("rx", f"{corner:g}")
+    if title:
+        SubElement(mark, "title").text = title
+    return mark
+
+
+def _line(parent: Element, css: str, *ends: float) -> None:
+    """Draw a line; `ends` are x1, y1, x2, y2."""
+    x1, y1, x2, y2 = (f"{round(value, 2):g}" for value in ends)
+    SubElement(parent, "line", {"class": css, "x1": x1, "y1": y1, "x2": x2, "y2": y2})

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from html import escape
 from itertools import zip_longest
 from pathlib import Path
-from string import Template
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse import __version__
 from actparse.core.errors import ConfigError, DataError, VideoError
 from actparse.core.files import write_text, written_beside
 from actparse.core.vocabulary import NUM_KEYPOINTS, PART_INDEX, PARTS
 from actparse.core.words import expect_word
 from actparse.data.kinetics_tps import SPLITS, FrameTruth, KineticsTps, PersonTruth, VideoRecord, read_frame_truth
-from actparse.report.inline import asset, data_url, digest, jpeg
+from actparse.report.inline import data_url, jpeg
 from actparse.report.overlay import FONT, INK, MIN_SHORT_SIDE, PAPER, draw_frame
+from actparse.report.templating import render
 from actparse.report.tracks import PersonAt
 from actparse.video.decode import read_frames
 
@@ -213,50 +212,37 @@ def contact_sheet(tiles: Sequence[Image]) -> Image:
 
 def _page(videos: Sequence[_Video], name: str, total: int) -> str:
     actions = sorted({video.record.action for video in videos})
-    splits = [split for split in SPLITS if split in {video.split for video in videos}]
-    script = asset("dataset.js")
-    return Template(asset("dataset.html")).substitute(
-        title=escape(f"Frames of {name}"),
-        subtitle=escape(f"{len(videos)} of {total} videos, {len(actions)} actions. Boxes and states are the labels'."),
-        style=asset("base.css") + asset("dataset.css"),
-        script=script,
-        script_digest=digest(script),
-        actions=_options(actions),
-        splits=_options(splits),
-        videos="\n".join(map(_section, videos)),
-        version=escape(__version__),
-    )
+    present = {video.split for video in videos}
+    values = {
+        "title": f"Frames of {name}",
+        "subtitle": f"{len(videos)} of {total} videos, {len(actions)} actions. Boxes and states are the labels'.",
+        "actions": actions,
+        "splits": [split for split in SPLITS if split in present],
+        "videos": [
+            {
+                "name": video.record.name,
+                "action": video.record.action,
+                "split": video.split,
+                "num_annotated": video.num_annotated,
+                "frames": [_frame_values(video, frame) for frame in video.frames],
+            }
+            for video in videos
+        ],
+    }
+    return render("dataset.html", values)
 
 
-def _options(words: Iterable[str]) -> str:
-    return "".join(f'<option value="{escape(word)}">{escape(word)}</option>' for word in words)
-
-
-def _section(video: _Video) -> str:
-    record = video.record
-    data = f'data-action="{escape(record.action)}" data-split="{video.split}" data-name="{escape(record.name)}"'
-    pictures = "\n".join(_figure(video, frame) for frame in video.frames)
-    summary = f"{escape(record.action)}, {video.split}, {video.num_annotated} annotated frames"
-    return (
-        f'<section class="video panel" {data}><h2>{escape(record.name)}</h2><p class="soft">{summary}</p>'
-        f'<div class="frames">\n{pictures}\n</div></section>'
-    )
-
-
-def _figure(video: _Video, frame: _Frame) -> str:
+def _frame_values(video: _Video, frame: _Frame) -> dict[str, Any]:
     title = f"{video.record.action.replace('_', ' ')}  frame {frame.index}"
     picture = draw_frame(frame.image, frame.persons, title, frame.time_seconds)
-    source = data_url(jpeg(picture, quality=JPEG_QUALITY), "image/jpeg")
-    height, width = picture.shape[:2]
-    persons = frame.truth.persons
-    count = f"{len(persons)} person{'s' * (len(persons) != 1)}"
-    items = "".join(f"<li>{escape(_describe(person))}</li>" for person in persons)
-    return (
-        f'<figure><img src="{source}" width="{width}" height="{height}" loading="lazy" '
-        f'alt="Frame {frame.index} of {escape(video.record.name)} with {count}">'
-        f"<figcaption><details><summary>Frame {frame.index}, {frame.time_seconds:.2f} s, {count}</summary>"
-        f"<ul>{items}</ul></details></figcaption></figure>"
-    )
+    return {
+        "index": frame.index,
+        "time_seconds": frame.time_seconds,
+        "source": data_url(jpeg(picture, quality=JPEG_QUALITY), "image/jpeg"),
+        "height": picture.shape[0],
+        "width": picture.shape[1],
+        "persons": [_describe(person) for person in frame.truth.persons],
+    }
 
 
 def _describe(person: PersonTruth) -> str:

@@ -169,7 +169,11 @@ def evaluate_runs(
         DataError: a video of the truth is missing from a run.
     """
     measured = tuple(_measure(truth, run, human_iou, part_iou, seed) for run in runs)
-    comparison = _compare(*measured, seed) if len(measured) == 2 else None
+    comparison = None
+    if len(measured) == 2:
+        first, second = measured
+        differences = {name: second.videos[name].gain - video.gain for name, video in first.videos.items()}
+        comparison = Comparison(bootstrap_mean(np.array(list(differences.values())), seed=seed), differences)
     return Evaluation(truth_name, truth, human_iou, part_iou, measured, comparison)
 
 
@@ -284,11 +288,6 @@ def _true_parts(humans: Sequence[Any]) -> list[tuple[Any, float, int]]:
     ]
 
 
-def _compare(first: RunFigures, second: RunFigures, seed: int) -> Comparison:
-    differences = {name: second.videos[name].gain - video.gain for name, video in first.videos.items()}
-    return Comparison(bootstrap_mean(np.array(list(differences.values())), seed=seed), differences)
-
-
 def _run_to_dict(run: RunFigures) -> dict[str, Any]:
     return {
         "name": run.name,
@@ -299,21 +298,20 @@ def _run_to_dict(run: RunFigures) -> dict[str, Any]:
         "curve": {"threshold": list(CURVE_THRESHOLDS), "accuracy": run.curve().tolist()},
         "replaced": {stage.value: vars(score) for stage, score in run.replaced.items()},
         "outcomes": run.outcomes,
-        "confusion": {group: _confusion_to_dict(confusion) for group, confusion in run.confusions.items()},
+        "confusion": {
+            group: {
+                "states": list(confusion.states),
+                "counts": confusion.counts.tolist(),
+                "not_proposed": confusion.not_proposed.tolist(),
+            }
+            for group, confusion in run.confusions.items()
+        },
         "side_swaps": {
             group: {"tellable": swaps.num_tellable, "swapped": swaps.num_swapped} for group, swaps in run.swaps.items()
         },
         "sizes": {kind: {size: vars(values) for size, values in sizes.items()} for kind, sizes in run.sizes.items()},
         "worst": [video.name for video in run.worst()],
         "videos": {name: {**vars(video), "right_action": video.right_action} for name, video in run.videos.items()},
-    }
-
-
-def _confusion_to_dict(confusion: GroupConfusion) -> dict[str, Any]:
-    return {
-        "states": list(confusion.states),
-        "counts": confusion.counts.tolist(),
-        "not_proposed": confusion.not_proposed.tolist(),
     }
 
 

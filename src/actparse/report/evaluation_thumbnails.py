@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+from markupsafe import Markup
 from numpy.typing import NDArray
 
 from actparse.core.errors import VideoError
 from actparse.data.submission import FRAME_NAME, TpsFiles, frame_index
 from actparse.metrics.outcomes import OUTCOMES, Outcome
+from actparse.report.charts import boxes_on_picture
 from actparse.report.evaluation import RunFigures, VideoFigures
 from actparse.report.inline import data_url, jpeg
 from actparse.video.decode import read_frames
@@ -65,22 +66,22 @@ def _to_picture(image: NDArray[np.uint8]) -> Picture:
     return Picture(data_url(jpeg(np.asarray(small, np.uint8), quality=JPEG_QUALITY), "image/jpeg"), (height, width))
 
 
-def thumbnail(picture: Picture, truth: TpsFiles, run: RunFigures, video: VideoFigures) -> str:
-    """Draw an SVG of the video's worst frame: true and predicted persons, and the incorrect parts."""
-    frame = video.worst_frame or ""
+def thumbnail(pictures: Pictures, truth: TpsFiles, run: RunFigures, video: VideoFigures) -> Markup | None:
+    """Draw the video's worst frame with true and predicted persons and the incorrect parts; None without a picture."""
+    frame = video.worst_frame
+    picture = pictures.frame(video.name, frame) if frame else None
+    if frame is None or picture is None:
+        return None
     true = truth.parts[video.name][frame]["humans"]
     predicted = (run.run.files.parts[video.name].get(frame) or {"humans": []})["humans"]
     wrong = wrong_parts(run, video)
-    height, width = picture.size
-    summary = f"{video.name}, {frame.removesuffix('.json')}: {len(true)} persons in truth, {len(predicted)} predicted, "
-    marks = [f'<image href="{picture.url}" width="{width}" height="{height}"/>']
-    marks += [_rect("wrong", box, text) for box, text in wrong]
-    marks += [_rect("true", human["box"], "person, truth") for human in true]
-    marks += [_rect("predicted", human["box"], "person, predicted") for human in predicted]
-    return (
-        f'<svg class="thumbnail" viewBox="0 0 {width} {height}" role="img" '
-        f'aria-label="{escape(summary)}{len(wrong)} parts wrong">{"".join(marks)}</svg>'
-    )
+    boxes = [
+        *(("wrong", box, fault) for box, fault in wrong),
+        *(("true", human["box"], "person, truth") for human in true),
+        *(("predicted", human["box"], "person, predicted") for human in predicted),
+    ]
+    label = f"{video.name}, {frame.removesuffix('.json')}: {len(true)} persons in truth, {len(predicted)} predicted, "
+    return boxes_on_picture(picture.url, picture.size, boxes, label=f"{label}{len(wrong)} parts wrong")
 
 
 def wrong_parts(run: RunFigures, video: VideoFigures) -> list[tuple[Any, str]]:
@@ -98,11 +99,3 @@ def wrong_parts(run: RunFigures, video: VideoFigures) -> list[tuple[Any, str]]:
         for row, code in zip(indices, outcomes, strict=True)
         if OUTCOMES[code] not in (Outcome.RIGHT, Outcome.HEDGED)
     ]
-
-
-def _rect(kind: str, box: Any, title: str) -> str:
-    x1, y1, x2, y2 = (float(value) for value in box)
-    return (
-        f'<rect class="{kind}" x="{x1:.1f}" y="{y1:.1f}" width="{max(x2 - x1, 0):.1f}" height="{max(y2 - y1, 0):.1f}">'
-        f"<title>{escape(title)}</title></rect>"
-    )

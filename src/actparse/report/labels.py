@@ -60,7 +60,9 @@ def place_labels(
         width, height, _ = text_size(label.lines, scale)
         spots = _spots(label.box, width, height, size)
         others = np.delete(boxes, index, axis=0)
-        costs = _costs(spots, label.box, taken, others) + 0.01 * np.arange(len(spots))
+        # worst is to cover other labels, then other persons, then the person itself; the first spots are preferred
+        costs = 4 * _covered(spots, taken) + _covered(spots, others) + 0.6 * _covered(spots, label.box[None])
+        costs += 0.01 * np.arange(len(spots))
         if sides is not None and label.number in sides:
             costs[sides[label.number]] -= HABIT
         side = int(np.argmin(costs))
@@ -70,13 +72,6 @@ def place_labels(
         taken = np.concatenate((taken, spot[None]))
         placed.append((label, (round(float(spot[0])), round(float(spot[1])))))
     return placed
-
-
-def _costs(
-    spots: NDArray[np.float64], box: NDArray[np.float64], taken: NDArray[np.float64], others: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return the cost of each spot by what it covers: most for other labels, then other persons, then its person."""
-    return 4 * _covered(spots, taken) + _covered(spots, others) + 0.6 * _covered(spots, box[None])
 
 
 def _spots(box: NDArray[np.float64], width: int, height: int, size: tuple[int, int]) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ import numpy as np
 from actparse.core.errors import DataError
 from actparse.core.structures import FrameParse, PersonParse, VideoParse
 from actparse.core.vocabulary import PARTS
-from actparse.data.kinetics_tps import Box, FrameTruth, PartTruth, PersonTruth, frame_name, frame_truth_from_dict
+from actparse.data.kinetics_tps import Box, FrameTruth, PartTruth, frame_name, frame_truth_from_dict
 from actparse.data.submission import MAX_HUMANS, TpsFiles
 from actparse.metrics.tps import inclusive_iou, match_persons
 
@@ -90,7 +90,11 @@ def find_mistakes(parse: VideoParse, name: str, truth: TpsFiles) -> Mistakes:
         missed += [(row, person.box) for n, person in enumerate(true.persons) if n not in partner]
         false += [(row, person.track_id) for n, person in enumerate(persons) if n not in partner.values()]
         for n, predicted in partner.items():
-            marks += _part_marks(row, persons[predicted], true.persons[n])
+            person = persons[predicted]
+            marks += [
+                PartMark(row, person.track_id, name, _verdict(person, name, part), part.state, part.box)
+                for name, part in true.persons[n].parts.items()
+            ]
     return Mistakes(truth.videos[name], tuple(compared), tuple(missed), tuple(false), tuple(marks))
 
 
@@ -102,13 +106,6 @@ def _annotated(frames: Sequence[FrameParse], truth: Mapping[str, Any], name: str
         for row, file in files.items()
         if file in truth
     }
-
-
-def _part_marks(row: int, person: PersonParse, true: PersonTruth) -> list[PartMark]:
-    return [
-        PartMark(row, person.track_id, name, _verdict(person, name, part), part.state, part.box)
-        for name, part in true.parts.items()
-    ]
 
 
 def _verdict(person: PersonParse, name: str, true: PartTruth) -> str:

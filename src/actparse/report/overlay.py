@@ -31,6 +31,7 @@ MIDDLE: Color = (150, 225, 110)
 PAPER: Color = (245, 245, 240)
 INK: Color = (20, 20, 24)
 MIN_SHORT_SIDE = 480  # pixels; smaller videos are enlarged by a whole factor, so that text can be read
+MAX_LONG_SIDE = 4096  # pixels; players take no more, and larger videos are reduced to it
 MIN_PERSON_SCORE = 0.3  # a track is drawn if it reaches this score in any frame
 MIN_PART_SCORE = 0.1  # parts from this score are drawn
 QUIET_STATES = ("none",)  # states without a label
@@ -83,7 +84,9 @@ def side_color(name: str) -> Color:
     return LEFT if name.startswith("left") else RIGHT if name.startswith("right") else MIDDLE
 
 
-def write_overlay(parse: VideoParse, video: Path, out: Path, *, time_range: TimeRange | None = None) -> None:
+def write_overlay(
+    parse: VideoParse, video: Path, out: Path, *, time_range: TimeRange | None = None, frame_rate: float | None = None
+) -> None:
     """Draw a parse over every frame of its video; between sampled frames boxes move along their tracks.
 
     Args:
@@ -91,15 +94,16 @@ def write_overlay(parse: VideoParse, video: Path, out: Path, *, time_range: Time
         video: the source; its timestamps and its sound are preserved.
         out: an MP4 file; it is either complete or does not exist.
         time_range: the parsed range (start, end), seconds.
+        frame_rate: frames a second of an image sequence.
 
     Raises:
         VideoError: the source cannot be read, or has no frame in the range.
         OutputError: `out` cannot be written.
     """
     lines = TrackLines(parse.frames, min_score=MIN_PERSON_SCORE)
-    factor = max(1, -(-MIN_SHORT_SIDE // min(parse.video.width, parse.video.height)))
     size = (parse.video.height, parse.video.width)
-    with read_frames(video, time_range=time_range) as reader:
+    factor = enlargement(size)
+    with read_frames(video, time_range=time_range, frame_rate=frame_rate) as reader:
         frames = iter(reader)
         first = next(frames, None)
         if first is None:
@@ -112,8 +116,9 @@ def write_overlay(parse: VideoParse, video: Path, out: Path, *, time_range: Time
             quality=QUALITY,
             fast=True,
             matrix=easel.matrix,
-            audio_from=video,
+            audio_from=video if parse.video.has_audio else None,
             time_range=audio_range,
+            duration_seconds=parse.video.duration_seconds,
         ) as writer:
             for frame in chain([first], frames):
                 time = frame.time_seconds
@@ -123,11 +128,11 @@ def write_overlay(parse: VideoParse, video: Path, out: Path, *, time_range: Time
 class Easel:
     """Drawing of one video's pictures in their coded form; only the region with persons is changed."""
 
-    def __init__(self, title: str, size: tuple[int, int], *, factor: int, matrix: Matrix) -> None:
+    def __init__(self, title: str, size: tuple[int, int], *, factor: float, matrix: Matrix) -> None:
         """Prepare for frames of `size` (height, width), enlarged by `factor` and coded by `matrix`, with a caption."""
         self.matrix = matrix
         self._title, self._factor = title, factor
-        self._size = (size[0] * factor, size[1] * factor)
+        self._size = enlarged_size(size, factor)
         height, width = (side + side % 2 for side in picture_size(size, factor))
         self._out_size = (height, width)
         self._pen = Pen.for_size(self._size, matrix)
@@ -144,7 +149,7 @@ class Easel:
             time_seconds: shown at the caption's right end.
         """
         drawn = self._enlarge(picture)
-        scaled = [person.scaled(float(self._factor)) for person in persons]
+        scaled = [person.scaled(self._factor) for person in persons]
         labels = _place_labels(scaled, self._size, self._pen, self._sides)
         region = _even_region(_drawn_boxes(scaled, labels, self._pen), self._size)
         if region is not None:
@@ -188,21 +193,33 @@ class Easel:
 
     def _add_bar(self, picture: Yuv420, clock: str) -> None:
         if clock != self._clock:
-            self._clock, self._bar = clock, self._caption(clock)
+            height = self._out_size[0] - self._size[0]
+            bar_picture = _bar((height + height % 2, self._out_size[1]), self._title, clock, self._pen)
+            self._clock, self._bar = clock, Yuv420(*_coded_planes(bar_picture), self.matrix)
         for plane, bar, divisor in zip(picture.planes, self._bar.planes, (1, 2, 2), strict=True):
             height = -(-self._size[0] // divisor)
             plane[height:] = bar[: len(plane) - height]
 
-    def _caption(self, clock: str) -> Yuv420:
-        height = self._out_size[0] - self._size[0]
-        bar = _bar((height + height % 2, self._out_size[1]), self._title, clock, self._pen)
-        return Yuv420(*_coded_planes(bar), self.matrix)
+
+def enlargement(size: tuple[int, int]) -> float:
+    """Return the factor for a video of (height, width): whole numbers for small ones, below 1 for very long ones."""
+    limit = MAX_LONG_SIDE / max(size)
+    return min(-(-MIN_SHORT_SIDE // min(size)), int(limit)) if limit >= 1 else limit
 
 
-def picture_size(size: tuple[int, int], factor: int) -> tuple[int, int]:
+def enlarged_size(size: tuple[int, int], factor: float) -> tuple[int, int]:
+    """Return (height, width) multiplied by the factor, at least 1 each."""
+    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
+
+
+def picture_size(size: tuple[int, int], factor: float) -> tuple[int, int]:
     """Return the picture's size (height, width) for a frame of `size`: enlarged, with the caption's bar below it."""
-    height, width = size[0] * factor, size[1] * factor
-    return height + round(BAR * min(height, width)), width
+    height, width = enlarged_size(size, factor)
+    return height + _bar_height((height, width)), width
+
+
+def _bar_height(size: tuple[int, int]) -> int:
+    return max(2, round(BAR * min(size)))
 
 
 def caption(parse: VideoParse) -> str:
@@ -216,7 +233,7 @@ def draw_frame(
     title: str,
     time_seconds: float,
     *,
-    factor: int = 1,
+    factor: float = 1,
     sides: dict[int, int] | None = None,
 ) -> Image:
     """Draw one picture.
@@ -234,13 +251,13 @@ def draw_frame(
     """
     picture: Image = image.copy()
     if factor != 1:
-        size = (image.shape[1] * factor, image.shape[0] * factor)
-        picture = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+        size = enlarged_size((image.shape[0], image.shape[1]), factor)
+        picture = np.asarray(cv2.resize(image, size[::-1], interpolation=cv2.INTER_CUBIC), np.uint8)
     height, width = picture.shape[:2]
     pen = Pen.for_size((height, width))
-    scaled = [person.scaled(float(factor)) for person in persons]
+    scaled = [person.scaled(factor) for person in persons]
     _draw_all(picture, scaled, _place_labels(scaled, (height, width), pen, sides), pen)
-    bar = _bar((round(BAR * min(height, width)), width), title, f"{time_seconds:.1f} s", pen)
+    bar = _bar((_bar_height((height, width)), width), title, f"{time_seconds:.1f} s", pen)
     return np.concatenate((picture, bar))
 
 
@@ -348,13 +365,13 @@ def _draw_all(picture: Image, persons: Sequence[PersonAt], labels: Sequence[Plac
 def _draw_label(picture: Image, placed: PlacedLabel, pen: Pen) -> None:
     x, y, line_height = placed.x, placed.y, placed.line_height
     area = picture[max(y, 0) : y + placed.height, max(x, 0) : x + placed.width]
-    area[:] = cv2.LUT(area, _shade(pen.color(INK)))
+    area[:] = cv2.LUT(area, _darkening_table(pen.color(INK)))
     for index, (text, color) in enumerate(placed.label.lines):
         _write(picture, text, (x + line_height // 3, y + round((index + 0.85) * line_height)), color, pen)
 
 
 @lru_cache(maxsize=8)
-def _shade(ink: Color) -> Image:
+def _darkening_table(ink: Color) -> Image:
     """Return the lookup table (1, 256, 3) that darkens the three channels under a label."""
     values = np.arange(256)[:, None]  # (256, 1)
     return np.rint(SHADE * values + (1 - SHADE) * np.array(ink)).astype(np.uint8)[None]
@@ -393,15 +410,9 @@ def _coded_planes(picture: Image) -> tuple[Image, Image, Image]:
 
 
 def _bar(size: tuple[int, int], title: str, clock: str, pen: Pen) -> Image:
-    """Draw the caption's bar, (height, width, 3)."""
-    bar = np.full((*size, 3), pen.color(INK), np.uint8)
-    _write_caption(bar, title, clock, pen)
-    return bar
-
-
-def _write_caption(bar: Image, title: str, clock: str, pen: Pen) -> None:
-    """Write the title at the left, smaller if it would overlap the clock at the right."""
-    height, width = bar.shape[:2]
+    """Draw the bar, (height, width, 3): the title at the left, smaller if it would overlap the clock at the right."""
+    height, width = size
+    bar = np.full((height, width, 3), pen.color(INK), np.uint8)
     scale = pen.text * 1.5
     base, margin = round(height * 0.68), height // 3
     clock_width, title_width = (cv2.getTextSize(text, FONT, scale, WEIGHT)[0][0] for text in (clock, title))
@@ -410,3 +421,4 @@ def _write_caption(bar: Image, title: str, clock: str, pen: Pen) -> None:
     paper = pen.color(PAPER)
     cv2.putText(bar, title, (margin, base), FONT, title_scale, paper, WEIGHT, cv2.LINE_AA)
     cv2.putText(bar, clock, (width - clock_width - margin, base), FONT, scale, paper, WEIGHT, cv2.LINE_AA)
+    return bar

@@ -6,20 +6,18 @@ text, and the page's policy allows only its own script to run.
 
 from __future__ import annotations
 
-import json
-from html import escape
 from pathlib import Path
-from string import Template
-from typing import Any
 
 import numpy as np
 
 from actparse.core.errors import VideoError
 from actparse.core.files import write_text
 from actparse.core.structures import VideoParse
-from actparse.report.inline import asset, data_url, digest
+from actparse.export.repetitions import Repetitions
+from actparse.report.inline import data_url
 from actparse.report.mistakes import Mistakes
 from actparse.report.page_data import page_data, shown_range
+from actparse.report.templating import render
 from actparse.video.decode import frame_times
 from actparse.video.playable import write_playable
 
@@ -33,7 +31,9 @@ def write_report(
     *,
     source: Path | None = None,
     mistakes: Mistakes | None = None,
+    repetitions: Repetitions | None = None,
     embed: bool = False,
+    frame_rate: float | None = None,
 ) -> Path:
     """Write report.html into a parse's folder, and video.mp4 beside it if it does not exist yet.
 
@@ -42,7 +42,9 @@ def write_report(
         folder: the folder of the parse's files; its name is the video's.
         source: the parsed video, copied to video.mp4; None plays the existing copy, or shows a page without video.
         mistakes: the parse's mistakes, if the truth is known.
+        repetitions: marked on the angles of the person's joint.
         embed: embed the video in the page, so that the page can be sent as a single file.
+        frame_rate: frames a second of a source that is an image sequence.
 
     Returns:
         The page's path.
@@ -53,7 +55,7 @@ def write_report(
     """
     copy = folder / VIDEO_FILE
     if source is not None and not _is_same(source, copy):
-        write_playable(source, copy, info=parse.video, time_range=shown_range(parse))
+        write_playable(source, copy, info=parse.video, time_range=shown_range(parse), frame_rate=frame_rate)
     has_video = copy.is_file()
     data = page_data(
         parse,
@@ -61,8 +63,9 @@ def write_report(
         frame_times=frame_times(copy) if has_video else np.zeros(0),
         video=(_embed(copy) if embed else VIDEO_FILE) if has_video else None,
         mistakes=mistakes,
+        repetitions=repetitions,
     )
-    write_text(folder / PAGE_FILE, page_text(data))
+    write_text(folder / PAGE_FILE, render("page.html", {"data": data}))
     return folder / PAGE_FILE
 
 
@@ -75,20 +78,6 @@ def remove_report(folder: Path, *, source: Path) -> None:
 
 def _is_same(source: Path, copy: Path) -> bool:
     return copy.exists() and source.exists() and copy.samefile(source)
-
-
-def page_text(data: dict[str, Any]) -> str:
-    """Build the page from the result of `page_data`."""
-    style, script = asset("page.css"), asset("page.js")
-    content = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
-    return Template(asset("page.html")).substitute(
-        title=escape(f"{data['name']}: {data['verdict_text']}"),
-        style_digest=digest(style),
-        script_digest=digest(script),
-        style=style,
-        script=script,
-        data=content,
-    )
 
 
 def _embed(path: Path) -> str:

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actparse.core.structures import FrameParse, PersonParse, VideoParse, verdict_text
-from actparse.core.vocabulary import KEYPOINTS, NUM_KEYPOINTS, PART_INDEX, PARTS, SKELETON
+from actparse.core.vocabulary import DOT_COLORS, DOT_RADII, KEYPOINTS, NUM_KEYPOINTS, PART_INDEX, PARTS, SKELETON
 from actparse.export.angles import ANGLES, MIN_CONFIDENCE, person_angles
+from actparse.export.repetitions import Repetitions
 from actparse.report.mistakes import Mistakes
 from actparse.report.overlay import LEFT, MIDDLE, MIN_PART_SCORE, MIN_PERSON_SCORE, RIGHT, side_color
-from actparse.stages.people.dots import DotsConfig
 
 GRID = 2000  # coordinates are whole multiples of the longer side over this
 TICKS = 10_000  # times are whole multiples of a second over this
@@ -43,7 +43,13 @@ Ints = NDArray[np.int64]
 
 
 def page_data(
-    parse: VideoParse, *, name: str, frame_times: NDArray[np.float64], video: str | None, mistakes: Mistakes | None
+    parse: VideoParse,
+    *,
+    name: str,
+    frame_times: NDArray[np.float64],
+    video: str | None,
+    mistakes: Mistakes | None,
+    repetitions: Repetitions | None = None,
 ) -> dict[str, Any]:
     """Return all data of the page as plain values for JSON.
 
@@ -53,6 +59,7 @@ def page_data(
         frame_times: (T,) seconds of all frames of the page's video, from 0; empty if there is no video.
         video: the video's file name or data URL; None for a page without a video.
         mistakes: the parse's mistakes, if the truth is known.
+        repetitions: of one person, if they were counted.
     """
     start, end = shown_range(parse)
     tracks = _tracks(parse.frames)
@@ -92,7 +99,13 @@ def page_data(
             for track_id, track in sorted(tracks.items())
         ],
         "mistakes": None if mistakes is None else mistakes.to_dict(),
+        "repetitions": None if repetitions is None else _repetition_times(repetitions),
     }
+
+
+def _repetition_times(repetitions: Repetitions) -> dict[str, Any]:
+    times = [[item.start_seconds, item.turn_seconds, item.end_seconds] for item in repetitions.items]
+    return {"track": repetitions.track_id, "joint": repetitions.joint, "times": times}
 
 
 def shown_range(parse: VideoParse) -> tuple[float, float]:
@@ -176,7 +189,6 @@ def _ticks(seconds: Sequence[float] | NDArray[np.float64]) -> Ints:
 
 def _drawing(unit: float) -> dict[str, Any]:
     """Return colours and thresholds of the overlay video, so that page and video look alike."""
-    dots = DotsConfig()
     return {
         "unit": unit,
         "ticks": TICKS,
@@ -186,7 +198,7 @@ def _drawing(unit: float) -> dict[str, Any]:
         "part_colors": [side_color(part) for part in PARTS],
         "keypoint_colors": [side_color(keypoint) for keypoint in KEYPOINTS],
         "skeleton": SKELETON,
-        "dot_colors": dots.colors,
-        "dot_radii": dots.radii,
+        "dot_colors": DOT_COLORS,
+        "dot_radii": DOT_RADII,
         "min_person_score": round(100 * MIN_PERSON_SCORE),
     }

@@ -8,7 +8,6 @@ from itertools import islice, starmap
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from actparse.core.errors import DataError
 from actparse.core.structures import Detections, FrameParse, VideoParse
@@ -16,7 +15,13 @@ from actparse.core.vocabulary import PARTS
 from actparse.data.division import held_out_names
 from actparse.data.kinetics_tps import FrameTruth, KineticsTps, VideoRecord, frame_name, read_frame_truth
 from actparse.data.submission import EVALUATED_STRIDE, TpsFiles, parses_to_predictions, true_humans
-from actparse.inspection.diagnosis_video import HUMAN_IOU, annotated_parts, part_detections, true_keypoints
+from actparse.inspection.diagnosis_video import (
+    HUMAN_IOU,
+    annotated_parts,
+    annotated_persons,
+    part_detections,
+    true_keypoints,
+)
 from actparse.metrics import tps_score
 from actparse.metrics.coco import average_precision
 from actparse.metrics.states import StateAccuracy
@@ -25,7 +30,7 @@ from actparse.parser import Observed, Parser, ParserConfig
 from actparse.stages.people.parts import PartDetector
 from actparse.stages.people.persons import PersonDetector
 from actparse.stages.people.poses import PoseEstimator
-from actparse.stages.people.refine import grow_boxes
+from actparse.stages.people.refine import grow_persons
 from actparse.video.decode import read_frames
 
 Progress = Callable[[int, int], None]
@@ -72,12 +77,9 @@ def held_out_videos(
 
 
 def _annotated_videos(records: Sequence[VideoRecord], limit: int | None) -> list[HeldOutVideo]:
-    pairs = ((record, _truth(record)) for record in records)
-    return list(islice((HeldOutVideo(record, truth) for record, truth in pairs if truth), limit))
-
-
-def _truth(record: VideoRecord) -> dict[int, FrameTruth]:
-    return {n: read_frame_truth(path) for n, path in record.annotations().items() if n % EVALUATED_STRIDE == 0}
+    annotations = ({n: path for n, path in r.annotations().items() if n % EVALUATED_STRIDE == 0} for r in records)
+    truths = ({n: read_frame_truth(path) for n, path in paths.items()} for paths in annotations)
+    return list(islice((HeldOutVideo(r, truth) for r, truth in zip(records, truths, strict=True) if truth), limit))
 
 
 @dataclass
@@ -191,6 +193,7 @@ def box_figures(
     """
     people = [person for video in videos for frame in video.truth.values() for person in frame.persons]
     has_keypoints = all(person.keypoints is not None for person in people)
+    confidence = ParserConfig().min_keypoint_confidence
     results: dict[str, list[Detections]] = {name: [] for name in BOXES if has_keypoints or name != TRUE_DOTS}
     truth: list[FrameTruth] = []
     for num_done, video in enumerate(videos, start=1):
@@ -200,8 +203,8 @@ def box_figures(
         keypoints = poses.estimate(images, [boxes_of_frame.boxes for boxes_of_frame in detections])
         results["persons"] += detections
         results["persons, pose"] += [
-            _grow(boxes_of_frame, points, image.shape)
-            for boxes_of_frame, points, image in zip(detections, keypoints, images, strict=True)
+            grow_persons(persons_of_frame, points, min_confidence=confidence, size=(image.shape[0], image.shape[1]))
+            for persons_of_frame, points, image in zip(detections, keypoints, images, strict=True)
         ]
         boxes = [np.array([p.box for p in frame.persons], np.float32).reshape(-1, 4) for frame in annotated]
         keypoints = poses.estimate(images, boxes)
@@ -213,7 +216,7 @@ def box_figures(
         truth += annotated
         if progress:
             progress(num_done, len(videos))
-    true_persons, true_parts = list(map(_annotated_persons, truth)), list(map(annotated_parts, truth))
+    true_persons, true_parts = list(map(annotated_persons, truth)), list(map(annotated_parts, truth))
     precisions = {
         name: average_precision(true_persons, detections, ("person",))
         if name.startswith("persons")
@@ -221,14 +224,3 @@ def box_figures(
         for name, detections in results.items()
     }
     return {name: {"ap": precision.ap, "ap50": precision.ap50} for name, precision in precisions.items()}
-
-
-def _grow(persons: Detections, keypoints: NDArray[np.float32], shape: tuple[int, ...]) -> Detections:
-    confidence = ParserConfig().min_keypoint_confidence
-    boxes = grow_boxes(persons.boxes, keypoints, min_confidence=confidence, size=(shape[0], shape[1]))
-    return Detections(boxes, persons.scores, persons.labels)
-
-
-def _annotated_persons(frame: FrameTruth) -> Detections:
-    boxes = np.array([person.box for person in frame.persons], np.float32).reshape(-1, 4)
-    return Detections(boxes, np.ones(len(boxes), np.float32), np.zeros(len(boxes), np.int64))

@@ -245,8 +245,8 @@ class _Bench:
             with self.options.progress(f"seed {seed}: parse") as progress:
                 metrics = score_methods(parsers, self.videos, variants=variants, progress=progress)
             for name, parser in parsers.items():
-                if parser.states is not None:
-                    metrics[name]["giga_macs"] = self._giga_macs(parser.states, parser.config)
+                if parser.bundle.states is not None:
+                    metrics[name]["giga_macs"] = self._giga_macs(parser.bundle.states, parser.config)
             return metrics
 
         inputs: dict[str, Any] = {name: parser.model for name, parser in parsers.items()}

@@ -6,13 +6,14 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
 from actparse.core.files import write_text
 from actparse.core.vocabulary import GROUPS
+from actparse.report.charts import Bars, bar_figure
+from actparse.report.templating import render
 
 NAMES = {  # printed names of metrics, in the order of the columns
     "video_accuracy": "video accuracy",
@@ -43,8 +44,6 @@ STARTS = {  # initialisation of ip-CSN
     "table1": "ip-CSN pre-trained on {} and fine-tuned among them",
     "table3": "all from Table I's ip-CSN, which was pre-trained on {}",
 }
-PAPER_COLOR, OUR_COLOR = "#9a9a9a", "#2467a8"
-BAR_HEIGHT, GROUP_GAP, LABEL_WIDTH, CHART_WIDTH, TOP = 13, 10, 260, 420, 64
 
 
 @dataclass(frozen=True)
@@ -98,18 +97,14 @@ class Table:
         """Format the table in Markdown; a cell is the mean over seeds and, for several, the lowest and the highest."""
         columns, clips = COLUMNS[self.name], self.num_rendered_clips
         start = STARTS[self.name].format(f"{clips:,} rendered clips") + ", " if clips else ""
-        heads = [text for c in columns for text in (NAMES[c], *(("paper",) if self._is_printed(c) else ()))]
-        lines = [
-            f"## {TITLES[self.name]}",
-            "",
+        description = (
             f"Size {self.size}, {self.length} for each training, {start}{self.dataset}, {self.num_videos} held-out "
-            f"videos, seeds {', '.join(map(str, self.seed_numbers))}. {NOTES[self.name]}",
-            "",
-            f"| method | {' | '.join(heads)} |",
-            "|---|" + "---|" * len(heads),
-        ]
-        lines += [f"| {row.name} | {' | '.join(self._cells(row))} |" for row in self.rows]
-        return "\n".join(lines) + "\n"
+            f"videos, seeds {', '.join(map(str, self.seed_numbers))}. {NOTES[self.name]}"
+        )
+        heads = [text for c in columns for text in (NAMES[c], *(("paper",) if self._is_printed(c) else ()))]
+        rows = [(row.name, self._cells(row)) for row in self.rows]
+        values = {"title": TITLES[self.name], "description": description, "heads": heads, "rows": rows}
+        return render("table.md", values)
 
     def _is_printed(self, metric: str) -> bool:
         return any(metric in row.paper for row in self.rows)
@@ -123,22 +118,20 @@ class Table:
         return cells
 
     def to_svg(self) -> str:
-        """Draw a bar for each of the paper's values, and one for ours with its range; lengths are percent."""
-        marks, y = [], float(TOP)
+        """Draw a bar for ours and one for each of the paper's values, in percent, with the range over seeds."""
+        bars = []
         for row in self.rows:
-            for metric in (c for c in COLUMNS[self.name] if c in row.paper):
-                marks += _bars(f"{row.name}, {NAMES[metric]}", row.values(metric), row.paper[metric], y)
-                y += 2 * BAR_HEIGHT + GROUP_GAP
-        width = LABEL_WIDTH + CHART_WIDTH + 120
-        head = [
-            f'<rect width="{width}" height="{y:g}" fill="#ffffff"/>',
-            f'<text x="16" y="26" font-size="16" font-weight="600">{escape(TITLES[self.name])}</text>',
-            f'<text x="16" y="46" fill="{OUR_COLOR}">this run: {escape(self.size)}, {escape(self.dataset)}</text>',
-            f'<text x="{LABEL_WIDTH}" y="46" fill="#6b6b6b">the paper: full size, Kinetics-TPS</text>',
-        ]
-        return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {y:g}" '
-            f'font-family="system-ui, sans-serif" font-size="12" fill="#222222">{"".join(head + marks)}</svg>\n'
+            for metric in (metric for metric in COLUMNS[self.name] if metric in row.paper):
+                ours = row.values(metric)
+                values = (mean(ours) if ours else None, row.paper[metric])
+                seeds = (min(ours), max(ours)) if len(ours) > 1 else None
+                bars.append(Bars(f"{row.name}, {NAMES[metric]}", values, (seeds, None)))
+        return bar_figure(
+            bars,
+            maximum=100.0,
+            title=TITLES[self.name],
+            number="{:.1f}".format,
+            series=(f"this run: {self.size}, {self.dataset}", "the paper: full size, Kinetics-TPS"),
         )
 
 
@@ -153,26 +146,6 @@ def _cell(values: list[float]) -> str:
         return "-"
     lowest, highest = f"{min(values):.2f}", f"{max(values):.2f}"
     return f"{mean(values):.2f}" + (f" ({lowest}-{highest})" if lowest != highest else "")
-
-
-def _bars(label: str, ours: list[float], paper: float, y: float) -> list[str]:
-    middle = y + BAR_HEIGHT + 4
-    marks = [f'<text x="{LABEL_WIDTH - 10}" y="{middle:g}" text-anchor="end">{escape(label)}</text>']
-    for value, color, top in ((mean(ours) if ours else None, OUR_COLOR, y), (paper, PAPER_COLOR, y + BAR_HEIGHT)):
-        if value is None:
-            continue
-        length = CHART_WIDTH * value / 100
-        text_x = LABEL_WIDTH + length + 6
-        if color == OUR_COLOR and len(ours) > 1:
-            low, high = (LABEL_WIDTH + CHART_WIDTH * end / 100 for end in (min(ours), max(ours)))
-            across = top + (BAR_HEIGHT - 2) / 2
-            marks.append(f'<path d="M{low:.1f} {across:g}H{high:.1f}" stroke="#111111" stroke-width="1.5"/>')
-            text_x = max(text_x, high + 6)
-        marks.insert(
-            1, f'<rect x="{LABEL_WIDTH}" y="{top:g}" width="{length:.1f}" height="{BAR_HEIGHT - 2}" fill="{color}"/>'
-        )
-        marks.append(f'<text x="{text_x:.1f}" y="{top + 10:g}">{value:.1f}</text>')
-    return marks
 
 
 def write_table(table: Table, out: Path) -> None:

@@ -14,6 +14,8 @@ from actparse.core.errors import ConfigError
 
 IMAGENET_MEAN = (123.675, 116.28, 103.53)  # RGB, 0..255; torchvision's constants times 255
 IMAGENET_STD = (58.395, 57.12, 57.375)
+IMAGENET_MEAN_BGR = (IMAGENET_MEAN[2], IMAGENET_MEAN[1], IMAGENET_MEAN[0])
+IMAGENET_STD_BGR = (IMAGENET_STD[2], IMAGENET_STD[1], IMAGENET_STD[0])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -44,7 +44,7 @@ REGRESSION = "part-regression"  # if a bundle has this network, parts come from 
 CLIP_KINDS = ("action", *(f"states-{group}" for group in GROUPS))
 BASELINE = "baseline"  # if a bundle has this network and no action network, it is the whole of stage 2
 BUNDLE_FILE = "bundle.json"  # name, version, ensembles, settings for parsing, and metrics
-MAX_WEIGHT = 1e9  # of a network in an ensemble
+MAX_WEIGHT = 1e9  # of a network in an ensemble; NaN is rejected too, as it compares false
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")  # of a network in a bundle, and of its file
 
 Ensembles = Mapping[str, list[tuple[str, float]]]  # kind -> the networks of its ensemble, each with its weight
@@ -69,6 +69,11 @@ class StageBundle:
     model: dict[str, str]  # name of the bundle, SHA-256 of each file
     inference: Mapping[str, Any]  # fields of ParserConfig that the bundle recommends
     calibration: Calibration = field(default_factory=Calibration)  # converts action scores to a verdict
+
+    @property
+    def reads_clips(self) -> bool:
+        """Whether the action comes from clips or frames, and not only from the persons' tracks."""
+        return self.action is not None or self.baseline is not None
 
 
 def bundled_names() -> tuple[str, ...]:
@@ -106,63 +111,27 @@ def load_bundle(weights: str | Path, *, device: str = "cpu") -> StageBundle:
     ensembles = _ensembles(folder)
     files = _files(folder, ensembles)
     read = {name: load_network(folder / f"{name}.safetensors", device=device) for name in files}
-    if BASELINE in read:
-        stage_2 = _baseline(read[BASELINE])
-    elif "tracks" in read and "action" not in ensembles and "action" not in read:
-        stage_2 = _tracks(read["tracks"])
-    else:
-        stage_2 = _clip_networks(read, ensembles)
+    baseline = build_recognizer(read[BASELINE]) if BASELINE in read else None
+    action = _classifier("action", read, ensembles) if "action" in read or "action" in ensembles else None
+    states = None if action is None else {group: _classifier(f"states-{group}", read, ensembles) for group in GROUPS}
+    tracks = _recognizer(read["tracks"], action) if "tracks" in read else None
+    parts: PartDetector | PartFusion = PartDetector(*_net_and_settings(read["parts"], Yolof, PartsConfig))
+    if REGRESSION in read:
+        parts = PartFusion(parts, *_net_and_settings(read[REGRESSION], PartRegression, PartFusionConfig))
     return StageBundle(
         persons=build_persons(read["persons"]),
         poses=build_poses(read["poses"]),
-        parts=_parts(read),
-        action=stage_2.action,
-        states=stage_2.states,
-        tracks=stage_2.tracks,
-        baseline=stage_2.baseline,
-        labels=stage_2.labels,
+        parts=parts,
+        action=action,
+        states=None if states is None else StateRecognizer(states),
+        tracks=tracks,
+        baseline=baseline,
+        labels=_label_space(action, states, baseline or tracks),
         shares=load_shares(folder),
         model={"weights": bundle_name(folder), **{name: file.sha256 for name, file in read.items()}},
         inference=bundle_inference(folder),
         calibration=bundle_calibration(folder),
     )
-
-
-def _parts(read: Mapping[str, NetworkFile]) -> PartDetector | PartFusion:
-    detector = PartDetector(*_net_and_settings(read["parts"], Yolof, PartsConfig))
-    if REGRESSION not in read:
-        return detector
-    return PartFusion(detector, *_net_and_settings(read[REGRESSION], PartRegression, PartFusionConfig))
-
-
-@dataclass(frozen=True)
-class _Stage2:
-    labels: LabelSpace
-    action: Classifier | None = None
-    states: StateRecognizer | None = None
-    tracks: TrackRecognizer | None = None
-    baseline: BaselineRecognizer | None = None
-
-
-def _clip_networks(read: Mapping[str, NetworkFile], ensembles: Ensembles) -> _Stage2:
-    action = _classifier("action", read, ensembles)
-    states = {group: _classifier(f"states-{group}", read, ensembles) for group in GROUPS}
-    tracks = _recognizer(read["tracks"], action) if "tracks" in read else None
-    return _Stage2(_label_space(action, states), action, StateRecognizer(states), tracks)
-
-
-def _tracks(file: NetworkFile) -> _Stage2:
-    """Return stage 2 with only the network on tracks; it has no group labels."""
-    tracks = _recognizer(file, None)
-    states = sorted({state for of_part in tracks.states for state in of_part})
-    return _Stage2(LabelSpace(tracks.actions, tuple(states), {}), tracks=tracks)
-
-
-def _baseline(file: NetworkFile) -> _Stage2:
-    """Return stage 2 with only the baseline; it has no group labels."""
-    baseline = build_recognizer(file)
-    states = sorted({state for of_part in baseline.states for state in of_part})
-    return _Stage2(LabelSpace(baseline.actions, tuple(states), {}), baseline=baseline)
 
 
 def _files(folder: Path, ensembles: Ensembles) -> list[str]:
@@ -315,15 +284,13 @@ def _members(entries: Any, where: str) -> list[tuple[str, float]]:
     members = []
     for entry in entries if isinstance(entries, list) else [entries]:
         match entry:
-            case [str(name), int() | float() as weight] if NAME.fullmatch(name) and _is_weight(weight):
+            case [str(name), int() | float() as weight] if (
+                NAME.fullmatch(name) and abs(weight) <= MAX_WEIGHT and not isinstance(weight, bool)
+            ):
                 members.append((name, float(weight)))
             case _:
                 raise WeightsError(f"{where} must be a list of [network, weight], got {json.dumps(entry)[:80]}")
     return members
-
-
-def _is_weight(value: float) -> bool:
-    return not isinstance(value, bool) and abs(value) <= MAX_WEIGHT  # NaN compares false, so it is rejected too
 
 
 Settings = TypeVar("Settings")
@@ -375,7 +342,15 @@ def _recognizer(file: NetworkFile, action: Classifier | None) -> TrackRecognizer
     return TrackRecognizer(net, actions, states, config)
 
 
-def _label_space(action: Classifier, states: Mapping[str, Classifier]) -> LabelSpace:
+def _label_space(
+    action: Classifier | None,
+    states: Mapping[str, Classifier] | None,
+    others: BaselineRecognizer | TrackRecognizer | None,
+) -> LabelSpace:
+    """Return the labels of the clip networks or, without them, those of the others, which have no group labels."""
+    if action is None or states is None:
+        assert others is not None  # a bundle without clip networks has one of them
+        return LabelSpace(others.actions, tuple(sorted({state for part in others.states for state in part})), {})
     group_labels = {group: classifier.labels for group, classifier in states.items()}
     names = sorted({state for labels in group_labels.values() for label in labels for state in label[1:]})
     return LabelSpace(tuple(label[0] for label in action.labels), tuple(names), group_labels)

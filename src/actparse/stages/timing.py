@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
+
+Item = TypeVar("Item")
 
 
 class StageTimer:
@@ -22,6 +25,17 @@ class StageTimer:
             yield
         finally:
             self.seconds[stage] += time.perf_counter() - start
+
+    def timed(self, stage: str, items: Iterable[Item]) -> Iterator[Item]:
+        """Yield the items; the time until each of them arrives is added to `stage`."""
+        iterator = iter(items)
+        while True:
+            with self(stage):
+                try:
+                    item = next(iterator)
+                except StopIteration:
+                    return
+            yield item
 
     def summary(self, total_seconds: float) -> dict[str, float]:
         """Return the seconds of each stage, then "other" (outside all stages) and "total", rounded to milliseconds."""

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from actparse.core.errors import ConfigError, expect_shape
+from actparse.metrics.boxes import box_iou
 from actparse.stages.people.colors import NUM_COLORS, color_distances
 
 Array = NDArray[np.float32]
@@ -27,14 +28,37 @@ MIN_STEP_SECONDS = 1 / 30  # two frames may have the same time
 MIN_TOTAL_CONFIDENCE = 2.0  # of the keypoints of two poses that are compared
 MAX_COVERED = 0.5  # IoU with a better box; above it a detection comes second
 MAX_CLEAR = 0.3  # IoU with any other box, up to which a detection shows only this person's colours
+
+# The values below were chosen by hand on rendered scenes of SynthTPS; only those whose comment says so were measured.
+# tests/stages/test_tracking_synth.py counts the identity switches to which all of them together lead.
 # Log odds of appearance, (least, greatest). Poses and sizes of different people are often alike.
 SIZE_ODDS = (-4.0, 1.0)
 POSE_ODDS = (-0.5, 0.5)
 COLOR_ODDS = (-6.0, 4.0)
 LEAST_LOOKS_ODDS = -3.0  # of the sum of these three for a visible person: one bad pose changes all of them
+OTHER_SPREADS = (0.5, 0.3)  # of the differences of two people's log width and log height
+SAME_SPREADS = (0.06, 0.04)  # the same of one person without a gap
+SPREAD_GROWTH = (0.08, 0.05)  # of a person's spreads, per square root of a second
+MAX_GROWTH_SECONDS = 4.0  # after which these spreads do not grow
+OTHER_POSE = 0.12  # sizes; usual mean distance of the keypoints in the poses of two people
+SAME_POSE = 0.02  # sizes; the same of one person without a gap
+POSE_GROWTH = 0.05  # sizes; of a person's usual distance, up to which it grows within some seconds
 COLOR_DISTANCE = 0.25  # same and other person equally likely; in SynthTPS 98 % of pairs of one person are below it
 COLOR_SLOPES = (30.0, 20.0)  # log odds per distance, above and below
+OVERLAP_POWER = 3  # colours count by (1 - overlap with another box) to this power
+# Quality: the score of a detection times the share of its box that no better one covers.
 QUALITY_SPREAD = 1.5  # log odds; of the quality of one person's detections
+MAX_QUALITY_ODDS = 1.5  # by which different qualities reduce the log odds, at most
+QUALITY_RANGE = (0.03, 0.97)  # to which qualities are clipped before log odds
+MIN_QUALITY = 0.05  # of a track; a lower one does not make its presence less likely
+# Motion.
+MOVE_DEGREES = 4  # of freedom of Student's distribution of a moving person's position, which has long tails
+HIDDEN_RETURN = 0.5  # share of hidden people who come back if they have not left
+MIN_STILL_SHARE = 0.02  # of drifting people who stop
+# Shares of a new detection in the running means of a track.
+SIZE_UPDATE = 0.3
+QUALITY_UPDATES = (0.3, 0.5)  # if the quality falls, if it rises
+COLOR_UPDATE = 0.4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,8 +206,9 @@ class Tracker:
         qualities = np.array([track.quality for track in tracks])  # (M,)
         step = max(time_seconds - self._time_seconds, MIN_STEP_SECONDS)
         visible = (1 - config.miss_share) / (config.miss_share * config.new_per_second * step)
-        hidden = 0.5 * np.exp(-gaps / config.leave_seconds) / (config.hidden_seconds * config.new_per_second)
-        presence = np.log(np.where(is_visible, visible, hidden) * qualities.clip(0.05))  # (M,)
+        returns = HIDDEN_RETURN * np.exp(-gaps / config.leave_seconds)  # (M,)
+        hidden = returns / (config.hidden_seconds * config.new_per_second)
+        presence = np.log(np.where(is_visible, visible, hidden) * qualities.clip(MIN_QUALITY))  # (M,)
         appearance = (
             _size_odds(gaps, tracks, detections)
             + _pose_odds(gaps, tracks, detections)
@@ -192,7 +217,10 @@ class Tracker:
         appearance = np.where(is_visible[:, None], appearance.clip(LEAST_LOOKS_ODDS), appearance)
         change = (_logit(detections.qualities) - _logit(qualities)[:, None]) / QUALITY_SPREAD  # (M, N)
         return np.asarray(
-            presence[:, None] + self._motion_odds(gaps, detections) + appearance - (change**2 / 4).clip(0, 1.5)
+            presence[:, None]
+            + self._motion_odds(gaps, detections)
+            + appearance
+            - (change**2 / 4).clip(0, MAX_QUALITY_ODDS)
         )
 
     def _motion_odds(self, gaps: Floats, detections: _Detections) -> Floats:
@@ -202,12 +230,13 @@ class Tracker:
         predictions = [self._predict(track, gap) for track, gap in zip(self._tracks, gaps, strict=True)]
         variance = np.array([covariance[0, 0] for _, _, covariance in predictions])[:, None] + config.box_noise**2
         squares = _squares(np.stack([center for center, _, _ in predictions]), detections.centers) / sizes**2
-        moves = -np.log(2 * math.pi * variance) - 3 * np.log1p(squares / variance / 4)  # Student, 4 degrees of freedom
+        power = (MOVE_DEGREES + 2) / 2  # of Student's density in two dimensions
+        moves = -np.log(2 * math.pi * variance) - power * np.log1p(squares / variance / MOVE_DEGREES)
         variance = (2 * config.box_noise**2 + config.still_spread**2 * gaps)[:, None]
         squares = _squares(np.stack([track.center for track in self._tracks]), detections.centers) / sizes**2
         stays = -np.log(2 * math.pi * variance) - squares / variance / 2
         speeds = np.array([np.hypot(*track.drift) for track in self._tracks])[:, None] / sizes
-        share = (config.still_share * np.exp(-((speeds / config.still_speed) ** 2) / 2)).clip(0.02)
+        share = (config.still_share * np.exp(-((speeds / config.still_speed) ** 2) / 2)).clip(MIN_STILL_SHARE)
         mixed = np.logaddexp(np.log(1 - share) + moves, np.log(share) + stays)
         return np.asarray(mixed + math.log(config.view_area))
 
@@ -247,17 +276,19 @@ class Tracker:
         track.drift = track.drift + share * (track.velocity - track.drift)
         track.covariance = covariance - np.outer(gain, covariance[0])
         track.time_seconds, track.box, track.keypoints = time_seconds, detections.boxes[row], detections.keypoints[row]
-        track.size += 0.3 * (float(_sizes(detections.boxes[row])) - track.size)
+        track.size += SIZE_UPDATE * (float(_sizes(detections.boxes[row])) - track.size)
         change = float(detections.qualities[row]) - track.quality
-        track.quality += (0.5 if change > 0 else 0.3) * change
+        track.quality += QUALITY_UPDATES[change > 0] * change
         if not track.colors.any():
             track.colors = detections.colors[row]
         elif detections.overlaps[row] < MAX_CLEAR and detections.colors[row].any():
-            track.colors = np.asarray(0.6 * track.colors + 0.4 * detections.colors[row], np.float32)
+            mean = (1 - COLOR_UPDATE) * track.colors + COLOR_UPDATE * detections.colors[row]
+            track.colors = np.asarray(mean, np.float32)
 
 
 def _describe_detections(boxes: Array, scores: Array, keypoints: Array, colors: Array) -> _Detections:
-    ious = _overlaps(boxes.astype(np.float64))
+    ious = box_iou(boxes, boxes)  # (N, N)
+    np.fill_diagonal(ious, 0)
     covered = np.where(scores[None] > scores[:, None], ious, 0).max(axis=1, initial=0)  # (N,)
     return _Detections(
         boxes=boxes.astype(np.float64),
@@ -269,27 +300,18 @@ def _describe_detections(boxes: Array, scores: Array, keypoints: Array, colors: 
     )
 
 
-def _overlaps(boxes: Floats) -> Floats:
-    """Return the IoU of boxes (N, 4) with each other, (N, N); 0 with themselves."""
-    sides = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:]) - np.maximum(boxes[:, None, :2], boxes[None, :, :2])
-    shared = np.clip(sides, 0, None).prod(axis=2)  # (N, N)
-    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)  # (N,)
-    ious = shared / np.maximum(areas[:, None] + areas - shared, 1e-6)
-    np.fill_diagonal(ious, 0)
-    return np.asarray(ious)
-
-
 def _size_odds(gaps: Floats, tracks: Sequence[_Track], detections: _Detections) -> Floats:
-    """Return log odds (M, N) of the change of size; log width and height vary by 0.5 and 0.3 between people."""
+    """Return log odds (M, N) of the change of log width and log height."""
     sides = np.stack([track.box[2:] - track.box[:2] for track in tracks])  # (M, 2)
     changes = _log(detections.boxes[:, 2:] - detections.boxes[:, :2]) - _log(sides)[:, None]  # (M, N, 2)
-    spreads = np.array([0.06, 0.04]) + np.array([0.08, 0.05]) * np.sqrt(gaps.clip(0, 4))[:, None, None]
-    odds = _log_student(changes, spreads) - _log_student(changes, np.array([0.5, 0.3]))
+    growth = np.sqrt(gaps.clip(0, MAX_GROWTH_SECONDS))[:, None, None]
+    spreads = np.array(SAME_SPREADS) + np.array(SPREAD_GROWTH) * growth
+    odds = _log_student(changes, spreads) - _log_student(changes, np.array(OTHER_SPREADS))
     return np.asarray(odds.sum(axis=2).clip(*SIZE_ODDS))
 
 
 def _pose_odds(gaps: Floats, tracks: Sequence[_Track], detections: _Detections) -> Floats:
-    """Return log odds (M, N) of the keypoints' change relative to the torso, 0.12 sizes between two people's poses."""
+    """Return log odds (M, N) of the mean distance of the keypoints, relative to the middle of the torso."""
     keypoints = np.stack([track.keypoints for track in tracks])  # (M, 17, 3)
     old = _about_torso(keypoints, np.array([track.size for track in tracks]))
     new = _about_torso(detections.keypoints, _sizes(detections.boxes))
@@ -297,7 +319,8 @@ def _pose_odds(gaps: Floats, tracks: Sequence[_Track], detections: _Detections) 
     weights = np.minimum(keypoints[:, None, :, 2], detections.keypoints[None, :, :, 2])
     total = weights.sum(axis=2)
     mean = (distances * weights).sum(axis=2) / np.maximum(total, 1e-6)
-    usual = np.sqrt(0.12 * (0.02 + 0.05 * (1 - np.exp(-gaps))))[:, None]  # as likely for one person as for two
+    same = SAME_POSE + POSE_GROWTH * (1 - np.exp(-gaps))  # (M,)
+    usual = np.sqrt(OTHER_POSE * same)[:, None]  # as likely for one person as for two
     odds = (2 * np.log(usual / np.maximum(mean, 1e-3))).clip(*POSE_ODDS)
     return np.where(total >= MIN_TOTAL_CONFIDENCE, odds, 0.0)
 
@@ -306,7 +329,7 @@ def _color_odds(tracks: Sequence[_Track], detections: _Detections) -> Floats:
     """Return log odds (M, N) of the colours; they are smaller if another person's box overlaps."""
     below = COLOR_DISTANCE - color_distances(np.stack([track.colors for track in tracks]), detections.colors)  # (M, N)
     odds = np.where(below < 0, COLOR_SLOPES[0], COLOR_SLOPES[1]) * below
-    return np.asarray(np.nan_to_num(odds).clip(*COLOR_ODDS) * (1 - detections.overlaps).clip(0) ** 3)
+    return np.asarray(np.nan_to_num(odds).clip(*COLOR_ODDS) * (1 - detections.overlaps).clip(0) ** OVERLAP_POWER)
 
 
 def _about_torso(keypoints: Floats, sizes: Floats) -> Floats:
@@ -335,5 +358,5 @@ def _log(sides: Floats) -> Floats:
 
 
 def _logit(shares: Floats) -> Floats:
-    inside = shares.clip(0.03, 0.97)
+    inside = shares.clip(*QUALITY_RANGE)
     return np.asarray(np.log(inside / (1 - inside)))

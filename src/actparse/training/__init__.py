@@ -1,4 +1,4 @@
-"""Training of the networks: recipes by name, each a task that Lightning's loop trains."""
+"""Training of the networks: recipes by name, each a task that one loop trains."""
 
 from actparse.training.options import TrainOptions
 from actparse.training.recipes.registry import RECIPES, Recipe

@@ -16,10 +16,14 @@ from numpy.typing import NDArray
 
 from actparse.core.errors import OutputError, ShapeError
 from actparse.core.files import written_beside
-from actparse.video.decode import TimeRange, open_container
+from actparse.video.clock import FrameClock
+from actparse.video.container import film_streams, may_jump, open_container
+from actparse.video.decode import TimeRange
 from actparse.video.yuv import BT601_TAG, BT709_TAG, LIMITED_RANGE, Matrix, Yuv420, yuv_to_frame
 
 TIME_BASE = Fraction(1, 90_000)  # seconds, unit of the presentation times; fine enough for any frame rate
+LONG_TIME_BASE = Fraction(1, 1000)  # seconds, of videos where MP4 cannot store the gap between two frames by the other
+LONG_SECONDS = 2**31 * float(TIME_BASE)  # from this duration on
 AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # Hz, rates that every player supports
 SMALL = {"preset": "veryfast"}
 FAST = {"preset": "ultrafast", "x264-params": "deblock=0,0"}  # a quarter of the time, twice the size, same quality
@@ -41,6 +45,7 @@ class VideoWriter:
         matrix: Matrix = "bt601",
         audio_from: Path | None = None,
         time_range: TimeRange | None = None,
+        duration_seconds: float = 0.0,
     ) -> None:
         """Open the file.
 
@@ -52,6 +57,7 @@ class VideoWriter:
             matrix: colour matrix of the encoded video.
             audio_from: a file whose first sound track is included: AAC is copied, other formats are encoded as AAC.
             time_range: (start, end) in seconds of that file's video; its sound is shifted so that `start` is at 0.
+            duration_seconds: about the duration of the video; hours are stored with coarser times.
 
         Raises:
             VideoError: `audio_from` cannot be read.
@@ -59,12 +65,14 @@ class VideoWriter:
         """
         self.path, self.size, self.matrix = path, size, matrix
         self._sound = None if audio_from is None else SourceSound(audio_from, time_range or (None, None))
+        self._time_base = TIME_BASE if duration_seconds < LONG_SECONDS else LONG_TIME_BASE
         self._last_pts = -1
         self._container: OutputContainer | None = None
         self._beside = written_beside(path)
         try:
             self._temporary = self._beside.__enter__()
-            self._container = av.open(f"file:{self._temporary}", "w", format="mp4", options={"movflags": "+faststart"})
+            options = {"movflags": "+faststart", "video_track_timescale": str(self._time_base.denominator)}
+            self._container = av.open(f"file:{self._temporary}", "w", format="mp4", options=options)
             self._open_video({"crf": str(quality), **(FAST if fast else SMALL)})
             if self._sound is not None:
                 self._sound.join(self._container)
@@ -77,9 +85,9 @@ class VideoWriter:
         self._video = self._container.add_stream("libx264", rate=30, options=options)
         self._video.width, self._video.height = self.size[1] + self.size[1] % 2, self.size[0] + self.size[0] % 2
         self._video.pix_fmt = "yuv420p"
-        self._video.time_base = TIME_BASE
+        self._video.time_base = self._time_base
         coder = self._video.codec_context
-        coder.time_base, coder.color_range = TIME_BASE, LIMITED_RANGE  # without these tags, players guess
+        coder.time_base, coder.color_range = self._time_base, LIMITED_RANGE  # without these tags, players guess
         coder.colorspace = BT709_TAG if self.matrix == "bt709" else BT601_TAG
 
     def write(self, image: NDArray[np.uint8], time_seconds: float) -> None:
@@ -110,8 +118,8 @@ class VideoWriter:
         self._add(yuv_to_frame(picture), time_seconds)
 
     def _add(self, frame: av.VideoFrame, time_seconds: float) -> None:
-        frame.pts = max(round(time_seconds / TIME_BASE), self._last_pts + 1)
-        frame.time_base = TIME_BASE
+        frame.pts = max(round(time_seconds / self._time_base), self._last_pts + 1)
+        frame.time_base = self._time_base
         self._last_pts = frame.pts
         self._mux(frame, time_seconds)
 
@@ -181,10 +189,12 @@ class SourceSound:
         self._source = open_container(path)
         tracks = [track for track in self._source.streams.audio if track.rate]
         self._track = tracks[0] if tracks else None
-        pictures = next((s for s in self._source.streams.video if s.start_time is not None), None)
+        film = next(iter(film_streams(self._source)), None)
         zero = float(self._source.start_time or 0) / av.time_base
-        if pictures is not None and pictures.start_time is not None and pictures.time_base is not None:
-            zero = float(pictures.start_time * pictures.time_base)  # sound may begin before the video
+        if film is not None and film.start_time is not None and film.time_base is not None:
+            zero = float(film.start_time * film.time_base)  # sound may begin before the video
+        self._clock = FrameClock(0.0, may_jump=may_jump(self._source))
+        self._first: float | None = None  # time stamp of the first sound, seconds
         self._start = zero + (time_range[0] or 0.0)
         self._end = np.inf if time_range[1] is None else zero + time_range[1]
         self._packets: Iterator[tuple[float, av.Packet[AudioStream]]] = iter(())
@@ -212,14 +222,15 @@ class SourceSound:
     def _copy_packets(self, track: AudioStream, target: AudioStream) -> Iterator[tuple[float, av.Packet[AudioStream]]]:
         try:
             for packet in self._source.demux(track):
-                if packet.pts is None or packet.time_base is None or packet.pts * packet.time_base < self._start:
+                if packet.pts is None or packet.time_base is None:
                     continue
-                if packet.pts * packet.time_base >= self._end:
+                stamp = self._bridged(float(packet.pts * packet.time_base))
+                if stamp >= self._end:
                     return
-                packet.pts -= round(self._start / packet.time_base)
-                packet.dts = packet.pts
-                packet.stream = target
-                yield float(packet.pts * packet.time_base), packet
+                if stamp >= self._start:
+                    packet.pts = packet.dts = round((stamp - self._start) / packet.time_base)
+                    packet.stream = target
+                    yield stamp - self._start, packet
         except av.FFmpegError:
             return  # the sound of a damaged end is skipped, as its frames are
 
@@ -227,25 +238,32 @@ class SourceSound:
         self, track: AudioStream, target: AudioStream
     ) -> Iterator[tuple[float, av.Packet[AudioStream]]]:
         seconds = 0.0
-        for frame in self._decode_frames(track):
-            if frame is not None and frame.time is not None:
-                seconds = frame.time - self._start
+        for stamp, frame in self._decode_frames(track):
+            if frame is not None:
+                seconds = stamp - self._start
                 frame.pts, frame.time_base = round(seconds * track.rate), Fraction(1, track.rate)
             for packet in target.encode(frame):
                 yield seconds, packet
 
-    def _decode_frames(self, track: AudioStream) -> Iterator[av.AudioFrame | None]:
-        """Yield the decoded sound within the time range, then None; stop at damaged sound."""
+    def _decode_frames(self, track: AudioStream) -> Iterator[tuple[float, av.AudioFrame | None]]:
+        """Yield the decoded sound within the time range with its stamps, then None; stop at damaged sound."""
         try:
             for frame in self._source.decode(track):
-                if frame.time is None or frame.time < self._start:
+                if frame.time is None:
                     continue
-                if frame.time >= self._end:
+                stamp = self._bridged(frame.time)
+                if stamp >= self._end:
                     break
-                yield frame
+                if stamp >= self._start:
+                    yield stamp, frame
         except av.FFmpegError:
             pass
-        yield None
+        yield self._end, None
+
+    def _bridged(self, stamp: float) -> float:
+        """Return a time stamp as if the clock had not jumped, as that of the video is read."""
+        self._first = stamp if self._first is None else self._first
+        return self._first + self._clock.advance(stamp)
 
     def close(self) -> None:
         """Close the source."""

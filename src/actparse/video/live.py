@@ -15,7 +15,10 @@ import av
 from av.container import InputContainer
 
 from actparse.core.errors import ConfigError, VideoError
-from actparse.video.decode import DecodedFrame, FrameClock, UprightImages, nominal_step, video_stream
+from actparse.video.clock import FrameClock
+from actparse.video.container import nominal_step, video_stream
+from actparse.video.decode import DecodedFrame
+from actparse.video.pictures import UprightImages, pixel_aspect
 
 CAMERA_FORMATS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}  # FFmpeg's names
 UNSTAMPED = ("mpjpeg", "mjpeg", "h264", "hevc")  # streams without time stamps; the arrival times are used
@@ -91,7 +94,7 @@ class LiveReader:
                 self._changed.notify()
 
     def _offer_all(self) -> None:
-        images, start = UprightImages(), time.monotonic()
+        images, start = UprightImages(pixel_aspect(self._stream)), time.monotonic()
         clock = FrameClock(nominal_step(self._stream), stamped=self._container.format.name not in UNSTAMPED)
         for index, frame in enumerate(self._container.decode(self._stream)):
             seconds = clock.read(frame) if clock.stamped else time.monotonic() - start

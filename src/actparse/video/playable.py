@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from actparse.core.errors import OutputError, VideoError
 from actparse.core.files import written_beside
 from actparse.core.structures import VideoInfo
-from actparse.video.decode import UNSTAMPED, TimeRange, open_container, read_frames, video_stream
+from actparse.video.container import UNSTAMPED, open_container, video_stream
+from actparse.video.decode import TimeRange, read_frames
 from actparse.video.encode import SourceSound, VideoWriter
 from actparse.video.yuv import Yuv420
 
@@ -23,33 +24,38 @@ MAX_SIDE = 1280  # pixels, longest side of a video that is encoded again
 QUALITY = 25  # x264's constant rate factor for such a video
 
 
-def write_playable(source: Path, out: Path, *, info: VideoInfo, time_range: TimeRange | None = None) -> None:
+def write_playable(
+    source: Path, out: Path, *, info: VideoInfo, time_range: TimeRange | None = None, frame_rate: float | None = None
+) -> None:
     """Write an MP4 file of H.264 with the index at the front, whose first frame has the time 0.
 
-    The source's packets are copied if they are H.264 that browsers play, upright, and as many as the frames counted by
-    `info`. Any other source, or a time range of a source, is encoded again.
+    The source's packets are copied if they are H.264 that browsers play, shown as they are, and as many as the frames
+    counted by `info`. Any other source, or a time range of a source, is encoded again.
 
     Args:
         source: the video; its presentation times and its sound are kept.
         out: the MP4 file; an incomplete file is removed.
         info: properties of the source, counted in a pass over `time_range`.
         time_range: (start, end) in seconds.
+        frame_rate: frames a second of an image sequence.
 
     Raises:
         VideoError: the source cannot be read, or has no frame in the range.
         OutputError: `out` cannot be written.
     """
-    stamps = _copyable_stamps(source, info)
+    stamps = _copyable_stamps(source, info) if source.is_file() else None
     if stamps is None:
-        _encode(source, out, time_range)
+        _encode(source, out, time_range, frame_rate, info.duration_seconds)
     else:
         _copy_packets(source, out, stamps - stamps.min())
 
 
 def _copyable_stamps(source: Path, info: VideoInfo) -> NDArray[np.int64] | None:
     """Return the presentation stamps (N,) in coding order if the packets can be copied unchanged, else None."""
-    if info.rotation_degrees:
-        return None
+    with read_frames(source) as reader:
+        next(iter(reader))
+        if not reader.is_as_coded:
+            return None
     stamps: list[int] = []
     with open_container(source) as container:
         stream = video_stream(container, source)
@@ -101,8 +107,10 @@ def _decoding_stamps(stamps: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.asarray(ordered - (ordered - stamps).max(), np.int64)
 
 
-def _encode(source: Path, out: Path, time_range: TimeRange | None) -> None:
-    with read_frames(source, time_range=time_range) as reader:
+def _encode(
+    source: Path, out: Path, time_range: TimeRange | None, frame_rate: float | None, duration_seconds: float
+) -> None:
+    with read_frames(source, time_range=time_range, frame_rate=frame_rate) as reader:
         frames = iter(reader)
         first = next(frames, None)
         if first is None:
@@ -111,7 +119,14 @@ def _encode(source: Path, out: Path, time_range: TimeRange | None) -> None:
         size, matrix = played_size(picture.size), picture.matrix
         sound_range = (first.time_seconds, time_range[1] if time_range else None)
         with VideoWriter(
-            out, size=size, quality=QUALITY, fast=True, matrix=matrix, audio_from=source, time_range=sound_range
+            out,
+            size=size,
+            quality=QUALITY,
+            fast=True,
+            matrix=matrix,
+            audio_from=source if reader.info.has_audio else None,
+            time_range=sound_range,
+            duration_seconds=duration_seconds,
         ) as writer:
             for frame in chain([first], frames):
                 writer.write_yuv(_resized(frame.yuv(), size), frame.time_seconds - first.time_seconds)

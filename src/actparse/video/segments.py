@@ -44,6 +44,21 @@ def num_segments(duration_seconds: float, target_seconds: float) -> int:
     return max(1, round(duration_seconds / target_seconds))
 
 
+@dataclass(frozen=True)
+class EqualDivision:
+    """A duration that is divided into equal segments, for a video that is still being decoded."""
+
+    start_seconds: float  # time of the first frame
+    duration_seconds: float
+    target_seconds: float  # approximate length of a segment
+
+    def index_at(self, seconds: float) -> int:
+        """Return the segment, from 0, of a frame at a time; frames beyond the end belong to the last segment."""
+        count = num_segments(self.duration_seconds, self.target_seconds)
+        length = self.duration_seconds / count
+        return min(int((seconds - self.start_seconds) / length) if length > 0 else 0, count - 1)
+
+
 def equal_segments(
     num_frames: int, times: Sequence[float] | NDArray[np.float64], target_seconds: float = 3.0
 ) -> tuple[Segment, ...]:

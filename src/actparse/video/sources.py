@@ -1,4 +1,4 @@
-"""Search for videos by file, by folder with everything inside, or by pattern with * and ?."""
+"""Search for videos by file, by folder with everything inside, by pattern with * and ?, or as images of a sequence."""
 
 from __future__ import annotations
 
@@ -9,63 +9,75 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from actparse.core.errors import VideoError
-from actparse.video.decode import open_container, video_stream
+from actparse.video.container import open_container, sequence_files, video_stream
 
 VIDEO_SUFFIXES = (  # files with these suffixes are treated as videos, even if they are not
-    *(".3g2", ".3gp", ".asf", ".avi", ".divx", ".f4v", ".flv", ".gif", ".m2ts", ".m2v", ".m4v", ".mkv"),
+    *(".3g2", ".3gp", ".apng", ".asf", ".avi", ".divx", ".f4v", ".flv", ".gif", ".m2ts", ".m2v", ".m4v", ".mkv"),
     *(".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".vob", ".webm", ".wmv"),
 )
-MAYBE_SUFFIXES = (".ts",)  # transport streams, but also TypeScript and translation files
+MAYBE_SUFFIXES = (".ts", ".webp")  # transport streams, but also TypeScript; animations, but also still pictures
 STILLS = ("image2", "_pipe")  # suffixes of FFmpeg's format names for single pictures
 
 
-def find_videos(sources: Iterable[str | Path], *, not_beside: str | None = None) -> list[Path]:
+def find_videos(
+    sources: Iterable[str | Path], *, not_beside: str | None = None, frame_rate: float | None = None
+) -> list[Path]:
     """List the videos of all sources, each once, in the order of `sources`; folders and patterns sorted by name.
 
-    A file path is returned unchecked, even if it does not exist: reading it reports the error. In folders and among the
+    A file path is returned unchecked, even if it does not exist: reading it reports the error. So is a folder or a
+    pattern without a video, if another source has one. In folders and among the
     matches of a pattern, videos are recognised by their suffix or, if it is unknown, by their content; hidden files are
     skipped.
 
     Args:
         sources: paths of files or folders, or patterns ("**" goes through folders).
+        frame_rate: frames a second of image sequences; with it, a folder of images is a video too.
         not_beside: the name of a file; folders with such a file are skipped, because they hold results of this program.
 
     Raises:
-        VideoError: a folder or a pattern has no video.
+        VideoError: no source has a video, and one is a folder or a pattern.
     """
     videos: dict[Path, Path] = {}
+    empty = None
     for source in sources:
-        for path in _videos_of(str(source), not_beside):
+        paths = _videos_of(str(source), not_beside, frame_rate is not None)
+        if not paths:
+            empty, paths = source, [Path(source)]
+        for path in paths:
             videos.setdefault(path.absolute(), path)
+    if empty is not None and len(videos) == 1:
+        raise VideoError(f"{empty}: needs at least one video, got none")
     return list(videos.values())
 
 
-def _videos_of(source: str, not_beside: str | None) -> list[Path]:
+def _videos_of(source: str, not_beside: str | None, with_sequences: bool) -> list[Path]:
     path = Path(source)
     is_pattern = not os.path.lexists(path) and glob.has_magic(source)
     if not is_pattern and not path.is_dir():
         return [path]
     starts = map(Path, sorted(glob.glob(source, recursive=True))) if is_pattern else [path]  # noqa: PTH207 (absolute)
-    files = dict.fromkeys(file for start in starts for file in _files(start))
-    videos = [file for file in files if not (not_beside and (file.parent / not_beside).exists()) and _is_video(file)]
-    if not videos:
-        raise VideoError(f"{source}: needs at least one video, got none")
-    return videos
+    files = dict.fromkeys(file for start in starts for file in _files(start, with_sequences))
+    return [file for file in files if not (not_beside and (file.parent / not_beside).exists()) and _is_video(file)]
 
 
-def _files(start: Path) -> Iterator[Path]:
-    """Yield a file, or all files in a folder and its subfolders that are not hidden, sorted by name."""
+def _files(start: Path, with_sequences: bool) -> Iterator[Path]:
+    """Yield a file, or all files in a folder and its subfolders that are not hidden, sorted by name.
+
+    With sequences, a folder of images is yielded too.
+    """
     if not start.is_dir():
         yield start
         return
     for folder, folders, names in os.walk(start):
+        if with_sequences and sequence_files(Path(folder)):
+            yield Path(folder)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
 
 
 def _is_video(path: Path) -> bool:
     suffix = path.suffix.lower()
-    if suffix in VIDEO_SUFFIXES:
+    if suffix in VIDEO_SUFFIXES or path.is_dir():
         return True
     kind = mimetypes.guess_type(path.name)[0] or "video/unknown"
     return (kind.startswith("video/") or suffix in MAYBE_SUFFIXES) and _holds_video(path)

@@ -1,4 +1,4 @@
-"""Preprocessing for video networks: sizes, crop boxes, normalisation, layouts; and the mean over views.
+"""Preprocessing for video networks: sizes, crop boxes and layouts.
 
 Crop boxes are whole pixels, xyxy on the resized frame, without the pixels at x2 and y2. Sizes are (height, width).
 """
@@ -6,14 +6,14 @@ Crop boxes are whole pixels, xyxy on the resized frame, without the pixels at x2
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from actparse.core.errors import ConfigError, ShapeError, expect_shape
+from actparse.video.resizing import fit_size
 
 Size = tuple[int, int]  # height, width
 Image = NDArray[np.uint8]
@@ -21,40 +21,10 @@ Box = NDArray[np.int64]  # (4,) xyxy
 _SCALES = (1.0, 0.875, 0.75, 0.66)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Normalization:
-    """Normalisation of each channel: (value - mean) / std; values are 0 to 255."""
-
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
-    def __post_init__(self) -> None:
-        if len(self.mean) != len(self.std) or any(s <= 0 for s in self.std):
-            raise ConfigError(f"normalization.std must be {len(self.mean)} numbers greater than 0, got {self.std}")
-
-    def apply(self, images: NDArray[Any]) -> NDArray[np.float32]:
-        """Normalise images (..., C), any leading axes, where C is the length of `mean`.
-
-        Raises:
-            ShapeError: the last axis is not C.
-        """
-        if images.ndim < 1 or images.shape[-1] != len(self.mean):
-            raise ShapeError(f"images must have {len(self.mean)} channels on the last axis, got shape {images.shape}")
-        mean, std = np.asarray(self.mean, np.float32), np.asarray(self.std, np.float32)  # (C,), (C,)
-        return (images.astype(np.float32) - mean) / std
-
-
-IMAGENET = Normalization(mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375))  # TSN, and CSN from IG-65M
-SPORTS1M = Normalization(mean=(110.2008, 100.63983, 95.99475), std=(58.14765, 56.46975, 55.332195))
-FLOW = Normalization(mean=(128.0, 128.0), std=(128.0, 128.0))  # x and y of a flow field in 8-bit coding
-
-
 def short_side_size(size: Size, short_side: int) -> Size:
     """Return a frame's size after scaling its short side, up or down, to `short_side` with the same aspect."""
     _expect_positive("short_side", short_side)
-    height, width = size
-    scale = short_side / min(height, width)
-    return int(height * scale + 0.5), int(width * scale + 0.5)
+    return fit_size(size, short_side)
 
 
 def resize(image: Image, size: Size) -> Image:
@@ -81,30 +51,6 @@ def center_crop_box(size: Size, crop_size: int) -> Box:
     """
     _expect_fits(size, crop_size)
     return _square((size[1] - crop_size) // 2, (size[0] - crop_size) // 2, crop_size)
-
-
-def three_crop_boxes(size: Size, crop_size: int) -> Box:
-    """Return three squares (3, 4) along the long side: left or top, right or bottom, middle.
-
-    Raises:
-        ConfigError: the short side is not `crop_size`.
-    """
-    height, width = size
-    if min(height, width) != crop_size:
-        raise ConfigError(f"transforms.crop_size must be the frame's short side, {min(height, width)}, got {crop_size}")
-    x, y = (width - crop_size) // 2, (height - crop_size) // 2
-    return np.stack([_square(k * x, k * y, crop_size) for k in (0, 2, 1)])
-
-
-def ten_crop_boxes(size: Size, crop_size: int) -> tuple[Box, NDArray[np.bool_]]:
-    """Return ten squares (10, 4): four corners and the centre, each plain and mirrored; and which are mirrored (10,).
-
-    Raises:
-        ConfigError: the frame is smaller than the crop.
-    """
-    _expect_fits(size, crop_size)
-    boxes = np.stack([_square(x, y, crop_size) for x, y in _five_corners(size, (crop_size, crop_size))])  # (5, 4)
-    return boxes.repeat(2, axis=0), np.tile(np.array([False, True]), 5)
 
 
 def multiscale_crop_boxes(
@@ -176,37 +122,6 @@ def flow_to_stacks(flow: NDArray[Any], num_frames: int) -> NDArray[Any]:
     """
     clips = _split(flow, num_frames).transpose(0, 1, 4, 2, 3)  # (M, T, 2, H, W)
     return clips.reshape(clips.shape[0], -1, *clips.shape[3:])  # (M, 2*T, H, W)
-
-
-def average_scores(
-    logits: NDArray[np.float32], num_views: int, *, mean_of: Literal["prob", "score"] = "prob"
-) -> NDArray[np.float32]:
-    """Average the scores over the views of each video.
-
-    Args:
-        logits: (N*num_views, K), all views of the first video, then of the second, ...; N may be 0.
-        num_views: views (clips times crops) of a video.
-        mean_of: "prob" averages probabilities, the softmax of each view; "score" averages the logits.
-
-    Returns:
-        (N, K); with "prob" each row sums to 1.
-
-    Raises:
-        ShapeError: the number of rows is not a multiple of `num_views`.
-        ConfigError: `mean_of` is unknown.
-    """
-    expect_shape("logits", logits, (None, None))
-    _expect_positive("num_views", num_views)
-    if len(logits) % num_views:
-        raise ShapeError(f"logits must have a multiple of {num_views} rows, got {len(logits)}")
-    if mean_of not in ("prob", "score"):
-        raise ConfigError(f"transforms.mean_of must be 'prob' or 'score', got {mean_of!r}")
-    views = logits.reshape(-1, num_views, logits.shape[1]).astype(np.float64)  # (N, V, K)
-    if mean_of == "prob":
-        views = np.exp(views - views.max(axis=2, keepdims=True))
-        views /= views.sum(axis=2, keepdims=True)
-    mean: NDArray[np.float32] = views.mean(axis=1).astype(np.float32)  # (N, K)
-    return mean
 
 
 def _split(frames: NDArray[Any], num_frames: int) -> NDArray[Any]:

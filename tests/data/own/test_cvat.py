@@ -37,6 +37,10 @@ def read(folder: Path, text: str, *, ignore: tuple[str, ...] = ()) -> LabelledVi
     return video
 
 
+FAR = 'xtl="100" ytl="0" xbr="110" ybr="20"'
+PERSON, OTHER = (track("person", box(0, place, person="1")) for place in (PLACE, FAR))
+
+
 def test_boxes_move_between_keyframes_and_states_do_not(tmp_path: Path) -> None:
     person = track("person", box(0, person="7"), box(4, 'xtl="8" ytl="0" xbr="18" ybr="20"', person="7"))
     arm = track("left_arm", box(0, person="7", state="bent"), box(2, person="7", state="straight"), box(4, person="7"))
@@ -55,6 +59,42 @@ def test_outside_ends_a_track_and_nothing_moves_towards_it(tmp_path: Path) -> No
     video = read(tmp_path, document(track("person", *shapes)))
     assert sorted(video.frames) == [1, 2, 6]
     assert video.frames[2].persons[0].box == (0, 0, 10, 20)
+
+
+@pytest.mark.parametrize("place", ['xtl="0" ytl="0" xbr="0" ybr="0"', 'xtl="9" ytl="9" xbr="3" ybr="3"', ""])
+def test_the_end_of_a_track_needs_no_size(place: str, tmp_path: Path) -> None:
+    shapes = (box(1, person="1"), box(3, place, outside=1, person="1"), box(99, place, outside=1, person="1"))
+    assert sorted(read(tmp_path, document(track("person", *shapes))).frames) == [1, 2]
+
+
+def test_equal_tracks_are_one(tmp_path: Path) -> None:
+    hip = track("hip", box(0, person="1"))
+    state = track("hip", box(0, PLACE.replace('"10"', '"10.004"'), person="1", state="bent"))
+    video = read(tmp_path, document(PERSON, PERSON, hip, state))
+    assert [person.parts["hip"].state for person in video.frames[0].persons] == ["bent"]
+    with pytest.raises(DataError, match="needs one state of hip of person 1 in frame 0, got 'straight' after 'bent'"):
+        read(tmp_path, document(PERSON, state, track("hip", box(0, person="1", state="straight"))))
+
+
+def test_skeletons_with_other_points(tmp_path: Path) -> None:
+    point = '<points label="{}" outside="0" occluded="0" keyframe="1" points="{},2"/>'
+    names = {"Left Wrist": 3, "neck": 8, "nose": 4}
+    points = "".join(point.format(name, x) for name, x in names.items())
+    shape = f'<skeleton frame="0">{points}<attribute name="person">1</attribute></skeleton>'
+    video = read(tmp_path, document(PERSON, track("skeleton", shape)))
+    keypoints = video.frames[0].persons[0].keypoints
+    assert keypoints is not None
+    assert [keypoints[KEYPOINTS.index(name), 0] for name in ("left_wrist", "nose")] == [3, 4]
+    assert "the keypoints neck are not among the 17" in video.warnings[0]
+    with pytest.raises(DataError, match=r"a skeleton.keypoints must be names like left_shoulder.*got left_wirst"):
+        read(tmp_path, document(PERSON, track("skeleton", shape.replace("Left Wrist", "left_wirst"))))
+
+
+def test_many_labels_without_a_person_are_summarised(tmp_path: Path) -> None:
+    tracks = [track("hip", box(0, person=str(number))) for number in range(2, 300)]
+    video = read(tmp_path, document(PERSON, *tracks))
+    assert len(video.warnings) == 13
+    assert video.warnings[-1] == "... and 286 more lines like the last"
 
 
 def test_two_lines_cannot_fill_the_memory(tmp_path: Path) -> None:
@@ -154,7 +194,6 @@ def test_a_damaged_zip_is_named(tmp_path: Path, compression: int) -> None:
         read_cvat(path)
 
 
-PERSON = track("person", box(0, person="1"))
 BOMB = '<!DOCTYPE a [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><annotations>&b;</annotations>'
 
 
@@ -174,9 +213,11 @@ BOMB = '<!DOCTYPE a [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><annotations>&b;</a
         pytest.param(
             document(track("head", box(0, person="1"), box(1, person="2"))), "one whole number, got", id="two-numbers"
         ),
-        pytest.param(document(PERSON, PERSON), "a second box of person 1 in frame 0", id="same-person-twice"),
+        pytest.param(document(PERSON, OTHER), "a second box of person 1 in frame 0", id="same-person-twice"),
         pytest.param(
-            document(PERSON, *[track("hip", box(0, person="1"))] * 2), "one hip of person 1 in frame 0", id="part-twice"
+            document(PERSON, *(track("hip", box(0, place, person="1")) for place in (PLACE, FAR))),
+            "one hip of person 1 in frame 0",
+            id="part-twice",
         ),
         pytest.param(document(track("person", box(1), box(1))), "frames of a track must ascend, got 1", id="order"),
         pytest.param(document(track("person", box(10**8))), "frame must be a whole number up to", id="late-frame"),

@@ -145,7 +145,9 @@ def test_nothing_that_was_put_into_an_import_is_lost(own: Path, tmp_path: Path) 
         pytest.param("actions.csv", "a2,squat", "a2,squats", "did you mean 'squat'", id="action"),
         pytest.param("actions.csv", "a2,squat", "a1,squat", "line 3: needs each video once, got a1", id="action-twice"),
         pytest.param("actions.csv", "a2,squat\n", "", "a2.mp4: needs an action: in action_of", id="no-action"),
-        pytest.param("actions.csv", "video,action", "name,action", "needs the columns video and action", id="columns"),
+        pytest.param(
+            "actions.csv", "video,action", "name,action", "needs the column video, got name, action", id="columns"
+        ),
         pytest.param("coco.json", "b2/3.jpg", "../../b3/3.jpg", "needs a video 'b3' among those", id="no-video"),
         pytest.param("own.yaml", "clips", "none", "needs a folder of videos, got no such folder", id="no-folder"),
         pytest.param("own.yaml", "{arm:", "{leg:", "needs one of an empty list, got 'bent'", id="other-group"),
@@ -179,6 +181,59 @@ def test_kinetics_tps_folders_are_divided_and_checked(own: Path, tmp_path: Path)
     again.write_text(text.replace("bent, straight", "straight"))
     with pytest.raises(DataError, match="the state of left_arm: needs one of straight, got 'bent'"):
         dataset_root(again)
+
+
+def overlapping(own: Path, boxes: dict[int, tuple[int, int, int, int]], **person: Any) -> None:
+    """Add a second label file of a1, with a person's box in some frames."""
+    images = [{"id": frame, "file_name": f"a1/{frame}.jpg"} for frame in boxes]
+    annotations = [{"image_id": n, "category_id": 0, "bbox": bbox, "track_id": 1} | person for n, bbox in boxes.items()]
+    raw = {"images": images, "annotations": annotations, "categories": [{"id": 0, "name": "person"}]}
+    (own.parent / "more.json").write_text(json.dumps(raw))
+    replaced(own, "[coco.json]", "[coco.json, more.json]")
+
+
+def test_overlapping_files_that_agree_are_merged(own: Path) -> None:
+    overlapping(own, {8: (8, 8, 20, 30), 9: (9, 8, 20, 30)})
+    root, report = dataset_root(own)
+    assert report is not None
+    assert report.num_frames == 9
+    record = next(r for split in ("train", "val") for r in KineticsTps(root).videos(split) if r.name == "a1")
+    (person,) = read_frame_truth(record.frame_path(8)).persons
+    assert person.parts["left_arm"].state == "straight"
+
+
+@pytest.mark.parametrize(
+    ("boxes", "person", "message"),
+    [
+        pytest.param(
+            {8: (8, 8, 21, 30)}, {}, r"more.json \(and .*coco.json\): each person needs .* in frame 8", id="box"
+        ),
+        pytest.param({8: (8, 8, 20, 30)}, {"track_id": 2}, "the same number in all files, got 2 after 1", id="number"),
+        pytest.param(dict.fromkeys((3, 8), (9, 9, 9, 9)), {}, r"in frame 3.* \(2 contradictions", id="several"),
+    ],
+)
+def test_overlapping_files_that_contradict_each_other(
+    own: Path, boxes: dict[int, tuple[int, int, int, int]], person: dict[str, Any], message: str
+) -> None:
+    overlapping(own, boxes, **person)
+    with pytest.raises(DataError, match=message):
+        dataset_root(own)
+
+
+def test_labels_past_the_end_of_the_video(own: Path) -> None:
+    overlapping(own, dict.fromkeys((11, *range(5000, 5100)), (8, 8, 20, 30)))
+    needs = r"more.json: needs frames of a1, which has 12 \(0 to 11\), got frame 5000 and 99 more past its end"
+    with pytest.raises(DataError, match=needs):
+        dataset_root(own)
+
+
+def test_spreadsheets_of_other_countries(own: Path) -> None:
+    for name in ("states.csv", "actions.csv"):
+        path = own.parent / name
+        text = path.read_text().replace(",", ";").replace("0.5", "0,5").replace("\n", "\r\n")
+        path.write_bytes(text.encode("utf-16"))
+    root, _ = dataset_root(own)
+    assert KineticsTps(root).actions == ("press", "squat")
 
 
 FILES = {"a1": Path("v/a1.mp4"), "b.c": Path("v/b.c.mov")}

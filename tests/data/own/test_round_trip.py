@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from actparse.data.own.coco import read_coco, read_state_rows
+from actparse.data.own.coco import read_coco
+from actparse.data.own.states import read_state_rows
 from actparse.export.coco import write_coco
-from actparse.export.table_files import write_csv
+from actparse.export.table_files import CSV_DIALECTS, write_csv
 from actparse.export.tables import segments_table
 from example_parse import example_parse
 
@@ -31,11 +32,12 @@ def test_coco_gives_persons_parts_and_states_back(tmp_path: Path) -> None:
             assert set(found.unstated) == {part.name for part in person.parts} - set(states)
 
 
-def test_intervals_of_state_are_rows_of_states(tmp_path: Path) -> None:
+@pytest.mark.parametrize("dialect", CSV_DIALECTS)
+def test_intervals_of_state_are_rows_of_states(dialect: str, tmp_path: Path) -> None:
     parse = example_parse()
     path = tmp_path / "two people" / "segments.csv"
     path.parent.mkdir()
-    write_csv(segments_table(parse), path)
+    write_csv(segments_table(parse), path, dialect=dialect)
     rows = read_state_rows(path)["two people"]
     times = np.array([frame.time_seconds for frame in parse.frames])
     said = {

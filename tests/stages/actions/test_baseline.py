@@ -91,7 +91,7 @@ def test_batches_and_pieces_of_a_video_do_not_change_the_result(recognizer: Base
     second, tail = one.look(images[2:], frames[2:])
     assert (first + second).num_frames == 5
     assert (first + second).num_peopled == 4
-    assert one.action_scores(first + second).tolist() == pytest.approx(list(got.values()), abs=1e-6)
+    assert one.by_action(first + second) == pytest.approx(got, abs=1e-6)
     assert [*head, *tail] == same
 
 
@@ -121,6 +121,7 @@ def test_boxes_follow_the_frame_to_its_new_size() -> None:
     assert boxes.objects.tolist() == [[2, 6, 6, 12]]
     assert boxes.object_frames.tolist() == [1]
     assert SETTINGS.resized((60, 80)) == (48, 64)
+    assert SETTINGS.resized((16, 16000)) == (1, 4 * 48)  # the memory of a long strip is limited
 
 
 def test_objects_are_heeded(recognizer: BaselineRecognizer) -> None:

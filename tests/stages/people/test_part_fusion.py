@@ -15,7 +15,6 @@ from actparse.stages.people.part_fusion import (
     PartSource,
     fuse,
     regressed,
-    row_ious,
     to_poses,
 )
 
@@ -91,12 +90,6 @@ def test_a_part_outside_the_frame_has_a_low_score_and_a_box_at_the_border() -> N
     assert scores[0] == pytest.approx(0.9 * 0.1 / 0.3)
     _, gone = fused(source((250, 0, 290, 20), 0.9), None, None)
     assert gone[0] == 0
-
-
-def test_row_ious_are_those_of_pairs() -> None:
-    a = np.array([[0, 0, 2, 2], [0, 0, 2, 2], [0, 0, 0, 0]], np.float32)
-    b = np.array([[1, 0, 3, 2], [5, 5, 6, 6], [0, 0, 0, 0]], np.float32)
-    assert row_ious(a, b) == pytest.approx([1 / 3, 0, 0])
 
 
 def test_poses_are_in_torsos_about_the_middle() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -7,12 +9,15 @@ import torch
 from actparse.core.errors import ConfigError
 from actparse.nets.detectors.yolof import Yolof, YolofConfig
 from actparse.nets.resnet import ResNetConfig
-from actparse.stages.people.persons import PersonsConfig, YolofPersons, resize
+from actparse.stages.people.persons import PersonsConfig, YolofPersons
+from actparse.video.resizing import fit_size
+
+GOLDEN = Path(__file__).parents[2] / "golden"
 
 
-def detector(**settings: float) -> YolofPersons:
+def detector(*, stem_pool: bool = False, **settings: float) -> YolofPersons:
     torch.manual_seed(0)
-    backbone = ResNetConfig(block="basic", num_blocks=(1, 1, 1, 1), widths=(8,) * 4, stem_width=8, stem_pool=False)
+    backbone = ResNetConfig(block="basic", num_blocks=(1, 1, 1, 1), widths=(8,) * 4, stem_width=8, stem_pool=stem_pool)
     config = YolofConfig(backbone=backbone, num_classes=1, encoder_channels=16, encoder_mid=8, prior_score=0.5)
     settings = {"short_side": 64, "long_side": 128, "min_score": 0.0} | settings
     return YolofPersons(Yolof(config).eval(), PersonsConfig(**settings))
@@ -44,10 +49,25 @@ def test_limits() -> None:
     assert detector().detect([]) == []
 
 
-def test_resizing() -> None:
-    image = np.zeros((40, 60, 3), np.uint8)
-    assert resize(image, (60, 40)) is image
-    assert resize(image, (20, 10)).shape == (10, 20, 3)
+def test_input_sizes_equal_the_public_ones() -> None:
+    for width, height, new_width, new_height, *padded in np.load(GOLDEN / "detector_resize.npz")["table"].tolist():
+        assert fit_size((height, width), 800, 1333) == (new_height, new_width)
+        assert PersonsConfig().input_shape((height, width), 32) == (3, *padded[::-1])
+
+
+def test_inputs_equal_the_public_ones() -> None:
+    golden = np.load(GOLDEN / "detector_preprocess.npz")
+    y, x, c = np.ogrid[: golden["image_hw"][0], : golden["image_hw"][1], :3]
+    bgr = np.rint(127.5 + 60 * np.sin(x / 17 + c + float(golden["phase"])) + 60 * np.cos(y / 23 - c)).astype(np.uint8)
+    batch, size = detector(stem_pool=True, short_side=800, long_side=1333).inputs(
+        [np.ascontiguousarray(bgr[..., ::-1])]
+    )
+    assert batch.shape == tuple(golden["tensor_shape"])
+    assert size == tuple(golden["resized_hw"])
+    pixels = batch.numpy()
+    np.testing.assert_allclose(pixels[:, :, ::16, ::16], golden["sub"], rtol=0, atol=1.01)
+    stats = [pixels.mean(dtype=np.float64), pixels.std(dtype=np.float64), np.abs(pixels).sum(dtype=np.float64)]
+    np.testing.assert_allclose(stats, golden["stats"], rtol=1e-3)
 
 
 def test_a_wrong_field_is_named() -> None:

@@ -60,6 +60,26 @@ def test_of_two_boxes_with_one_pose_the_better_stays() -> None:
     assert len(distinct_persons(persons, poses, 1.0)[0]) == 3
 
 
+@pytest.mark.parametrize(
+    ("box", "moved", "kept"),
+    [
+        pytest.param([12, 10, 58, 50], 0.0, False, id="half of the person"),
+        pytest.param([12, 10, 58, 50], 60.0, True, id="another pose in the same place"),
+        pytest.param([12, 10, 150, 150], 0.0, True, id="a box that is not inside"),
+    ],
+)
+def test_a_box_inside_a_better_one_with_half_of_its_pose_is_dropped(box: list[float], moved: float, kept: bool) -> None:
+    pose = np.random.default_rng(0).uniform(15, 55, (17, 3)).astype(np.float32)
+    pose[:, 2] = 0.9
+    half = pose + np.array([moved, 0, 0], np.float32)
+    half[9:, :2] += 50  # the other half of the keypoints is elsewhere
+    boxes = np.array([[10, 10, 60, 90], box], np.float32)
+    persons = Detections(boxes, np.array([0.9, 0.5], np.float32), np.zeros(2, np.int64))
+    distinct, _ = distinct_persons(persons, np.stack((pose, half)), 0.6, drop_repeats=True)
+    assert len(distinct) == 1 + kept
+    assert len(distinct_persons(persons, np.stack((pose, half)), 0.6)[0]) == 2
+
+
 def test_no_persons_stay_none() -> None:
     none = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
     found, keypoints = distinct_persons(none, np.zeros((0, 17, 3), np.float32), 0.6)

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from actparse.stages.people.refine import grow_boxes
+from actparse.core.structures import Detections
+from actparse.stages.people.refine import grow_boxes, grow_persons
 
 
 def keypoints_at(*points: tuple[float, float, float]) -> np.ndarray:
@@ -31,3 +32,10 @@ def test_it_does_not_leave_the_frame() -> None:
 def test_no_rows_in_no_rows_out() -> None:
     none = grow_boxes(np.zeros((0, 4), np.float32), np.zeros((0, 17, 3), np.float32), min_confidence=0.25, size=(9, 9))
     assert none.shape == (0, 4)
+
+
+def test_persons_keep_their_scores() -> None:
+    persons = Detections(BOX, np.array([0.5], np.float32), np.array([0]))
+    grown = grow_persons(persons, keypoints_at((5, 12, 0.9)), min_confidence=0.25, size=(100, 100))
+    assert grown.boxes.tolist() == [[5, 10, 20, 30]]
+    assert grown.scores.tolist() == [0.5]

@@ -8,8 +8,8 @@ from actparse.core.structures import FrameParse, PartParse, PersonParse, Segment
 from actparse.core.vocabulary import GROUP_PARTS, GROUPS, PART_INDEX, PARTS, LabelSpace
 from actparse.data.shares import StateShares, count_states
 from actparse.nets.tracks import TrackConfig, TrackNet
-from actparse.stages.actions.segments import SegmentScores
-from actparse.stages.actions.tracks import TrackReadings, TrackRecognizer, TracksConfig
+from actparse.stages.actions.observers import SegmentScores
+from actparse.stages.actions.tracks import TrackOutputs, TrackRecognizer, TracksConfig
 from actparse.stages.together.reasons import group_weights, label_probabilities, segment_reasons, track_reasons
 
 ACTIONS = ("deadlifting", "lunge")
@@ -38,7 +38,7 @@ def person(track: int, arm: str) -> PersonParse:
     return PersonParse(track, (0.0, 0.0, 9.0, 9.0), 0.8, ((1.0, 2.0, 0.5),) * 17, parts)
 
 
-def readings(frames: list[FrameParse], *, sure: float = 1.0) -> TrackReadings:
+def outputs(frames: list[FrameParse], *, sure: float = 1.0) -> TrackOutputs:
     """What a network would say that is `sure` of the states that are shown, track by track."""
     places = [(n, at) for n, frame in enumerate(frames) for at in range(len(frame.persons))]
     places.sort(key=lambda place: frames[place[0]].persons[place[1]].track_id)
@@ -47,12 +47,12 @@ def readings(frames: list[FrameParse], *, sure: float = 1.0) -> TrackReadings:
         shown = [names.index(str(frames[n].persons[at].parts[part].state)) for n, at in places]
         scores.append((np.eye(len(names))[shown] * sure + (1 - sure) / len(names)).astype(np.float32))
     count = len(places)
-    return TrackReadings(tuple(places), np.ones(count), np.full((count, 2), 0.5, np.float32), tuple(scores))
+    return TrackOutputs(tuple(places), np.ones(count), np.full((count, 2), 0.5, np.float32), tuple(scores))
 
 
 def test_the_part_that_tells_weighs_and_the_others_do_not(recognizer: TrackRecognizer, shares: StateShares) -> None:
     frames = [FrameParse(5 * n, n / 2, (person(1, "carry" if n < 3 else "bend"),)) for n in range(4)]
-    reasons = track_reasons(recognizer, shares, frames, readings(frames), "deadlifting")
+    reasons = track_reasons(recognizer, shares, frames, outputs(frames), "deadlifting")
     carry = np.log(0.892 / 0.108)  # nine of ten against one of ten, two hundredths mixed with what all do
     by_state = {(reason.part, reason.state): reason for reason in reasons}
     assert by_state["left_arm", "carry"].weight == pytest.approx(carry * 3 / 4 / 2)
@@ -67,8 +67,8 @@ def test_the_part_that_tells_weighs_and_the_others_do_not(recognizer: TrackRecog
 
 def test_what_speaks_for_one_action_speaks_against_the_other(recognizer: TrackRecognizer, shares: StateShares) -> None:
     frames = [FrameParse(0, 0.0, (person(1, "carry"), person(2, "bend")))]
-    for_it = track_reasons(recognizer, shares, frames, readings(frames), "deadlifting")
-    against = track_reasons(recognizer, shares, frames, readings(frames), "lunge")
+    for_it = track_reasons(recognizer, shares, frames, outputs(frames), "deadlifting")
+    against = track_reasons(recognizer, shares, frames, outputs(frames), "lunge")
     weights = {(r.track_id, r.part, r.state): r.weight for r in for_it}
     assert weights == {(r.track_id, r.part, r.state): pytest.approx(-r.weight) for r in against}
     assert weights[1, "left_arm", "carry"] > 0 > weights[2, "left_arm", "bend"]
@@ -76,25 +76,25 @@ def test_what_speaks_for_one_action_speaks_against_the_other(recognizer: TrackRe
 
 def test_probabilities_that_are_the_prior_say_nothing(recognizer: TrackRecognizer, shares: StateShares) -> None:
     frames = [FrameParse(0, 0.0, (person(1, "carry"),))]
-    reasons = track_reasons(recognizer, shares, frames, readings(frames, sure=0.0), "deadlifting")
+    reasons = track_reasons(recognizer, shares, frames, outputs(frames, sure=0.0), "deadlifting")
     assert group_weights(reasons)["arm"] == pytest.approx(0, abs=1e-6)
-    sure = track_reasons(recognizer, shares, frames, readings(frames, sure=0.6), "deadlifting")
+    sure = track_reasons(recognizer, shares, frames, outputs(frames, sure=0.6), "deadlifting")
     assert 0 < group_weights(sure)["arm"] < np.log(9)
 
 
 def test_nobody_gives_no_reason(recognizer: TrackRecognizer, shares: StateShares) -> None:
     frames = [FrameParse(0, 0.0)]
-    assert track_reasons(recognizer, shares, frames, readings(frames), "lunge") == ()
+    assert track_reasons(recognizer, shares, frames, outputs(frames), "lunge") == ()
 
 
 def test_the_recognizer_reads_what_it_names(recognizer: TrackRecognizer) -> None:
     torch.manual_seed(0)
     frames = [FrameParse(5 * n, n / 2, (person(1, "carry"), person(2, "bend"))) for n in range(3)]
     read = recognizer.read(frames, np.array([0.5, 0.5], np.float32))
-    assert [frames[n].persons[at].track_id for n, at in read.places] == [1, 1, 1, 2, 2, 2]
+    assert [frames[n].persons[at].track_id for n, at in read.positions] == [1, 1, 1, 2, 2, 2]
     assert read.action_scores.sum(axis=1) == pytest.approx(np.ones(6))
     named = recognizer.named(frames, read)
-    for row, (n, at) in enumerate(read.places):
+    for row, (n, at) in enumerate(read.positions):
         part = named[n].persons[at].parts[3]
         assert part.state_score == pytest.approx(read.state_scores[3][row].max())
 

@@ -17,10 +17,13 @@ from torch import Tensor, nn
 
 from actparse.core.errors import TrainingError
 from actparse.training.loop import ranks
+from actparse.training.loop.batches import load_batches
+from actparse.training.loop.hardware import Hardware, choose_hardware
+from actparse.training.loop.learner import Learner
 from actparse.training.loop.optimizers import build_optimizer, set_rate
-from actparse.training.loop.trainer import choose_hardware, one_cycle, train
+from actparse.training.loop.trainer import train
 from actparse.training.options import TrainOptions, say_nothing
-from actparse.training.run_folder import RunFolder, read_plan
+from actparse.training.run_folder import Plan, RunFolder, read_plan
 from actparse.training.task import Batch, Task, TaskSettings
 from training.loop_toys import Line, log_rows, losses_of, run_fresh_line, run_line
 
@@ -58,6 +61,20 @@ class Toy(Task):
         return {}
 
 
+class Interrupted(Line):
+    """A line whose loss sends signals to this process in a step, counted from 1."""
+
+    def __init__(self, number: signal.Signals, *, at: int, times: int = 1) -> None:
+        super().__init__()
+        self.number, self.at, self.times, self.drawn = number, at, times, 0
+
+    def losses(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        self.drawn += 1
+        for _ in range(self.times if self.drawn == self.at else 0):
+            signal.raise_signal(self.number)
+        return super().losses(net, batch)
+
+
 def run_toy(out: Path, task: Toy, **options: Any) -> list[list[str]]:
     run = RunFolder(out, "toy")
     run.folder.mkdir(parents=True, exist_ok=True)
@@ -65,14 +82,6 @@ def run_toy(out: Path, task: Toy, **options: Any) -> list[list[str]]:
     train(task, run, TrainOptions(**options), choose_hardware("cpu"))
     with run.log.open(newline="") as file:
         return [row[:3] for row in csv.reader(file)]
-
-
-def test_one_cycle_rises_then_falls() -> None:
-    schedule = one_cycle(1.0, 100)
-    factors = [schedule.lr(step) for step in range(101)]
-    assert factors[0] == pytest.approx(0.02)
-    assert int(np.argmax(factors)) in (3, 4)
-    assert factors[-1] == pytest.approx(0.005)
 
 
 def test_same_seed_same_curve_other_seed_another(tmp_path: Path) -> None:
@@ -97,7 +106,7 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
     run_toy(tmp_path, Toy(), steps=2)
     checkpoint = next(tmp_path.rglob("last.ckpt"))
     checkpoint.write_bytes(checkpoint.read_bytes()[:500])
-    with pytest.raises(TrainingError, match=r"last\.ckpt: needs a checkpoint, got a damaged file; without it"):
+    with pytest.raises(TrainingError, match=r"last\.ckpt: needs a checkpoint of this run, got .*; without the file"):
         run_toy(tmp_path, Toy(), steps=2, resume=True)
 
 
@@ -133,21 +142,47 @@ def test_resume_repeats_wherever_it_stopped(tmp_path: Path, broken_at: int) -> N
     assert run_toy(tmp_path / "broken", Toy(), steps=10, resume=True, log_every=2) == curve
 
 
-def test_killed_run_repeats_the_undisturbed_one(tmp_path: Path) -> None:
-    out = tmp_path / "killed"
+@pytest.mark.parametrize(
+    ("number", "checkpoint_seconds"),
+    [
+        pytest.param(signal.SIGKILL, 0.0, id="killed"),
+        pytest.param(signal.SIGTERM, 1e6, id="terminated"),
+        pytest.param(signal.SIGINT, 1e6, id="Ctrl-C"),
+    ],
+)
+def test_stopped_run_repeats_the_undisturbed_one(
+    tmp_path: Path, number: signal.Signals, checkpoint_seconds: float
+) -> None:
+    out = tmp_path / "stopped"
     code = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r}); from pathlib import Path\n"
-        f"from training.loop_toys import SlowLine, run_line; run_line(Path({str(out)!r}), SlowLine(), steps=40)"
+        "from training.loop_toys import SlowLine, run_line\n"
+        f"run_line(Path({str(out)!r}), SlowLine(), steps=40, checkpoint_seconds={checkpoint_seconds})"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
     log = RunFolder(out, "line").log
     while process.poll() is None and (not log.is_file() or len(log.read_text().splitlines()) < 8):
         time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    process.send_signal(number)
+    assert process.wait() == -number
     resumed = run_line(out, Line(), steps=40, resume=True)
     assert len(resumed) == 41
     assert resumed == run_line(tmp_path / "whole", Line(), steps=40)
+
+
+def test_interrupt_writes_a_checkpoint_of_the_last_step(tmp_path: Path) -> None:
+    task = Interrupted(signal.SIGINT, at=5)
+    with pytest.raises(KeyboardInterrupt):
+        run_line(tmp_path, task, steps=9, checkpoint_seconds=1e6)
+    assert torch.load(RunFolder(tmp_path, "line").checkpoint, weights_only=True)["step"] == 5
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_second_interrupt_takes_effect_at_once(tmp_path: Path) -> None:
+    task = Interrupted(signal.SIGINT, at=5, times=2)
+    with pytest.raises(KeyboardInterrupt):
+        run_line(tmp_path, task, steps=9, checkpoint_seconds=1e6)
+    assert not RunFolder(tmp_path, "line").checkpoint.exists()
 
 
 def test_pieces_of_a_batch_sum_up_to_it(tmp_path: Path) -> None:
@@ -178,6 +213,22 @@ def test_two_processes_see_what_one_sees(tmp_path: Path) -> None:
         torch.testing.assert_close(weights[1]["state_dict"][name], value, atol=1e-6, rtol=0)
 
 
+def test_interrupt_of_two_processes_leaves_a_checkpoint(tmp_path: Path) -> None:
+    code = (
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r}); from pathlib import Path\n"
+        "from actparse.training.loop import ranks; from training.loop_toys import run_slow_line\n"
+        f"if __name__ == '__main__': ranks.run_together(2, run_slow_line, Path({str(tmp_path)!r}))"
+    )
+    (tmp_path / "main.py").write_text(code)
+    process = subprocess.Popen([sys.executable, tmp_path / "main.py"], stderr=subprocess.DEVNULL)
+    log = RunFolder(tmp_path, "line").log
+    while process.poll() is None and not log.is_file():
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait() == -signal.SIGTERM
+    assert 1 <= torch.load(RunFolder(tmp_path, "line").checkpoint, weights_only=True)["step"] < 1000
+
+
 def test_failed_process_ends_the_others_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"error is nan at step 2, samples .*row 1"):
         ranks.run_together(2, run_fresh_line, tmp_path, 12, 1)
@@ -201,7 +252,7 @@ def test_checks_keep_the_best_checkpoint(tmp_path: Path) -> None:
     run = RunFolder(tmp_path, "line")
     assert [row.split(",")[0] for row in run.checks.read_text().splitlines()] == ["step", "3", "6", "9"]
     best = torch.load(run.best, weights_only=True)
-    assert best["global_step"] == 3  # the figure falls with every check
+    assert best["step"] == 3  # the metric falls with every check
     assert set(best["state_dict"]) == {"net.weight", "net.bias"}
     assert any(run.tensorboard.iterdir())
 
@@ -240,6 +291,29 @@ def test_epoch_shows_every_sample(tmp_path: Path) -> None:
     assert len(rows) == 24
 
 
+def test_float16_scales_gradients_and_resumes(tmp_path: Path) -> None:
+    hardware, plan = Hardware(torch.device("cpu"), "float16"), Plan(num_steps=12, seed=0, batch_size=8)
+    learner = Learner(Line(), plan, hardware)
+    losses = [
+        learner.take_step(pieces)["error"] for pieces in load_batches(learner.task, plan, hardware, TrainOptions())
+    ]
+    assert losses[-1] < losses[0] / 2
+    assert 1 < learner.scaler.get_scale() < 65536  # the first gradients overflowed, and their step was skipped
+    learner.save(tmp_path / "last.ckpt", {"count": 2})
+    resumed = Learner(Line(), plan, hardware)
+    assert resumed.load(tmp_path / "last.ckpt") == {"count": 2}
+    assert resumed.step == 12
+    assert resumed.scaler.state_dict() == learner.scaler.state_dict()
+
+
+def test_checkpoint_of_another_network_is_named(tmp_path: Path) -> None:
+    run_line(tmp_path, Line(), steps=1)
+    other = Line()
+    other.net = nn.Linear(4, 1)
+    with pytest.raises(TrainingError, match=r"last\.ckpt: needs a checkpoint of this run, got RuntimeError: Error"):
+        run_line(tmp_path, other, steps=1, resume=True)
+
+
 def test_groups_of_parameters() -> None:
     net = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))
     settings = TaskSettings(
@@ -248,4 +322,4 @@ def test_groups_of_parameters() -> None:
     optimizer = build_optimizer(nn.ModuleDict({"net": net}), settings)
     set_rate(optimizer, 0.03)
     found = [(len(g["params"]), g["weight_decay"], round(g["lr"], 6), g["nesterov"]) for g in optimizer.param_groups]
-    assert found == [(2, 0.0, 0.03, True), (2, 0.01, 0.01, True)]
+    assert found == [(2, 0.01, 0.01, True), (2, 0.0, 0.03, True)]

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from actparse.core.vocabulary import PART_INDEX
+from actparse.metrics.boxes import row_iou
 from actparse.nets.part_regression import PartRegressionConfig
 from actparse.stages.loading import load_part_fusion
-from actparse.stages.people.part_fusion import PartFusionConfig, row_ious
+from actparse.stages.people.part_fusion import PartFusionConfig
 from actparse.training.recipes.part_regression import KeypointErrors, PartRegressionTask, moved_persons, with_errors
 from actparse.training.rendered.part_stream import PartStreamConfig, open_part_stream
 from actparse.training.samples.store import Store
@@ -118,4 +119,4 @@ def test_the_file_of_the_network_holds_the_fusion(stream: Store, tmp_path: Path)
     keypoints = found_in(stream)
     boxes, scores = fusion.detect([np.zeros((240, 320, 3), np.uint8)], [np.zeros((12, 4), np.float32)], [keypoints])[0]
     assert scores.shape == (12, 10)
-    assert row_ious(boxes, boxes).max() == pytest.approx(1)
+    assert row_iou(boxes, boxes).max() == pytest.approx(1)

@@ -98,7 +98,7 @@ def test_a_damaged_shard_of_tracks_is_named(name: str, tmp_path: Path) -> None:
     open_track_stream(tmp_path, 2, CONFIG, processes=1)
     (path,) = (path for path in tmp_path.rglob(f"{name}.npy") if path.parent.name == "00000")
     path.write_bytes(path.read_bytes()[:90])
-    with pytest.raises(DataError, match="00000: needs a shard of tracks, got a damaged one"):
+    with pytest.raises(DataError, match="00000: needs a shard of scenes, got a damaged one"):
         open_track_stream(tmp_path, 2, CONFIG, processes=1)
 
 

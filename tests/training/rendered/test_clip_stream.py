@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -83,23 +84,23 @@ def cut(path: Path) -> None:
         pytest.param("frames", lambda path: np.save(path, np.zeros((3, 4))), "must have shape", id="other frames"),
         pytest.param("labels", lambda path: np.save(path, np.array("{")), "property name", id="no JSON"),
         pytest.param("labels", lambda path: np.save(path, np.array("[" * 200_000)), "recursion", id="deep"),
-        pytest.param("labels", lambda path: np.save(path, np.array("3")), "labels.npy of a int", id="no list"),
+        pytest.param("labels", lambda path: np.save(path, np.array("3")), "without a list of 4 clips", id="no list"),
+        pytest.param("labels", lambda path: np.save(path, np.array("[]")), "without a list of 4 clips", id="no labels"),
         pytest.param(
-            "labels", lambda path: np.save(path, np.array("[]")), "labels of 0 clips, not of 4", id="no labels"
+            "labels", lambda path: np.save(path, np.array(json.dumps([["a", []]] * 4))), "other groups", id="no groups"
         ),
-        pytest.param("labels", lambda path: np.save(path, np.array('[["a", []]]')), "other groups", id="no groups"),
     ],
 )
 def test_a_damaged_shard_is_named(
     folder: Path, stream: tuple[Stretch, ...], tmp_path: Path, name: str, damage: Callable[[Path], Any], got: str
 ) -> None:
     shutil.copytree(folder, tmp_path / "stream")
-    shard = tmp_path / "stream" / CONFIG.folder_name(0) / "00000"
+    shard = tmp_path / "stream" / CONFIG.folder_name / "00000"
     damage(shard / f"{name}.npy")
     with pytest.raises(DataError) as error:
         open_clip_stream(tmp_path / "stream", 4, CONFIG)
     text = str(error.value)
-    assert text.startswith(f"{shard}: needs a shard of rendered clips, got a damaged one (")
+    assert text.startswith(f"{shard}: needs a shard of clips, got a damaged one (")
     assert got in text
     assert text.endswith("): remove it")
     assert "\n" not in text
@@ -108,14 +109,14 @@ def test_a_damaged_shard_is_named(
 @pytest.mark.parametrize(
     ("changes", "name"),
     [
-        pytest.param({}, "clips-4-5-64x48-20-120", id="default"),
-        pytest.param({"rendered_size": (72, 96)}, "clips-4-5-64x48-20-120-from-96x72", id="rendered size"),
-        pytest.param({"frame_rate": 12.5}, "clips-4-5-64x48-20-120-at-12.5", id="rate"),
-        pytest.param({"annotated_stride": 2}, "clips-4-5-64x48-20-120-every-2", id="stride"),
+        pytest.param({}, "clips-4-0-64x48-20-120", id="default"),
+        pytest.param({"rendered_size": (72, 96)}, "clips-4-0-64x48-20-120-from-96x72", id="rendered size"),
+        pytest.param({"frame_rate": 12.5}, "clips-4-0-64x48-20-120-at-12.5", id="rate"),
+        pytest.param({"annotated_stride": 2}, "clips-4-0-64x48-20-120-every-2", id="stride"),
     ],
 )
 def test_another_stream_has_another_folder(changes: dict[str, Any], name: str) -> None:
-    assert ClipStreamConfig(**changes).folder_name(5) == name
+    assert ClipStreamConfig(**changes).folder_name == name
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,18 @@ from numpy.typing import NDArray
 from actparse.core.errors import ConfigError, DataError
 from actparse.core.vocabulary import NUM_KEYPOINTS
 from actparse.data.annotation.coco_fields import (
+    box_field,
     coco_entries,
+    entries_by_id,
     id_field,
-    keypoints_field,
+    image_size,
+    is_crowd,
     read_coco_json,
     text_field,
-    whole_field,
 )
-from actparse.data.annotation.scan import MISSING, read_box, shown
+from actparse.data.annotation.ids import Id
+from actparse.data.annotation.keypoint_names import KeypointOrder, keypoint_order
+from actparse.data.annotation.scan import shown
 from actparse.metrics.coco import AREA_SHARE
 
 PERSON = "person"
@@ -57,9 +61,9 @@ def load_coco_people(path: Path, *, limit: int | None = None) -> list[LabelledIm
         raise ConfigError(f"limit must be at least 1, got {limit}")
     raw = read_coco_json(path)
     images = _images(raw, str(path))
-    annotations: dict[int, list[_Annotation]] = defaultdict(list)
-    for where, content in _person_annotations(raw, str(path)):
-        annotations[id_field(content, "image_id", images, where)].append(_annotation(content, where))
+    annotations: dict[Id, list[_Annotation]] = defaultdict(list)
+    for where, content, order in _person_annotations(raw, str(path)):
+        annotations[id_field(content, "image_id", images, where)].append(_annotation(content, order, where))
     if not any(person.keypoints.any() for persons in annotations.values() for person in persons):
         raise DataError(f"{path}: needs persons with keypoints, got none")
     return [_labelled(*images[image_id], annotations[image_id]) for image_id in list(images)[:limit]]
@@ -73,54 +77,40 @@ class _Annotation:
     is_crowd: bool
 
 
-def _images(raw: Mapping[str, Any], where: str) -> dict[int, tuple[str, tuple[int, int] | None]]:
+def _images(raw: Mapping[str, Any], where: str) -> dict[Id, tuple[str, tuple[int, int] | None]]:
     """Return the file and size of each image by id."""
-    images: dict[int, tuple[str, tuple[int, int] | None]] = {}
-    for location, content in coco_entries(raw, "images", where):
-        image_id = whole_field(content.get("id"), f"{location}.id")
-        size = None
-        if content.get("width") is not None and content.get("height") is not None:
-            height = whole_field(content["height"], f"{location}.height")
-            size = (height, whole_field(content["width"], f"{location}.width"))
-        images[image_id] = (text_field(content.get("file_name"), f"{location}.file_name"), size)
+    images: dict[Id, tuple[str, tuple[int, int] | None]] = {}
+    for image_id, (location, content) in entries_by_id(raw, "images", where).items():
+        images[image_id] = text_field(content.get("file_name"), f"{location}.file_name"), image_size(content, location)
     if not images:
         raise DataError(f"{where}: images must have at least one entry, got none")
     return images
 
 
-def _person_annotations(raw: Mapping[str, Any], where: str) -> list[tuple[str, dict[str, Any]]]:
-    categories = {
-        whole_field(content.get("id"), f"{location}.id"): content.get("name")
-        for location, content in coco_entries(raw, "categories", where)
-    }
-    if PERSON not in categories.values():
-        names = ", ".join(map(str, categories.values()))
+def _person_annotations(raw: Mapping[str, Any], where: str) -> Iterator[tuple[str, dict[str, Any], KeypointOrder]]:
+    """Yield the annotations of persons, each with its location and the order of its keypoints."""
+    categories = entries_by_id(raw, "categories", where)
+    orders = {key: keypoint_order(c, location) for key, (location, c) in categories.items() if c.get("name") == PERSON}
+    if not orders:
+        names = ", ".join(str(content.get("name")) for _, content in categories.values())
         raise DataError(f"{where}: categories must have {PERSON!r}, got {shown(names) if names else 'none'}")
-    return [
-        (location, content)
-        for location, content in coco_entries(raw, "annotations", where)
-        if categories[id_field(content, "category_id", categories, location)] == PERSON
-    ]
+    for location, content in coco_entries(raw, "annotations", where):
+        category = id_field(content, "category_id", categories, location)
+        if category in orders:
+            yield location, content, orders[category]
 
 
-def _annotation(content: Mapping[str, Any], where: str) -> _Annotation:
-    x, y, width, height = _xywh(content.get("bbox"), f"{where}.bbox")
+def _annotation(content: Mapping[str, Any], order: KeypointOrder, where: str) -> _Annotation:
+    x1, y1, x2, y2 = box = box_field(content.get("bbox"), f"{where}.bbox")
     area = content.get("area")
     if area is None:
-        area = AREA_SHARE * width * height
+        area = AREA_SHARE * (x2 - x1) * (y2 - y1)
     elif isinstance(area, bool) or not isinstance(area, int | float) or not 0 <= area < math.inf:
         raise DataError(f"{where}.area must be a number from 0 on, got {shown(area)}")
     keypoints = np.zeros((NUM_KEYPOINTS, 3), np.float32)
     if content.get("keypoints"):
-        keypoints = keypoints_field(content["keypoints"], f"{where}.keypoints")
-    return _Annotation((x, y, x + width, y + height), keypoints, float(area), bool(content.get("iscrowd", 0)))
-
-
-def _xywh(raw: Any, where: str) -> tuple[float, float, float, float]:
-    if read_box(raw)[1] == MISSING or min(raw[2:]) < 0:
-        raise DataError(f"{where} must be x, y, width and height, finite numbers, got {shown(raw)}")
-    x, y, width, height = (float(value) for value in raw)
-    return x, y, width, height
+        keypoints = order.read_labels(content["keypoints"], f"{where}.keypoints")
+    return _Annotation(box, keypoints, float(area), is_crowd(content, where))
 
 
 def _labelled(file: str, size: tuple[int, int] | None, annotations: Sequence[_Annotation]) -> LabelledImage:

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from actparse.core.words import listed
+
 KINDS: dict[str, str] = {  # kind -> description in the summary
     "list": "list files that are missing or invalid",
     "no-annotation": "videos without annotation",
@@ -46,9 +48,9 @@ class Fault:
 
 
 def likewise(names: Iterable[str]) -> str:
-    """Format the other places with the same fault, for appending to a fault's `got`."""
-    listed = ", ".join(names)
-    return f", likewise {listed}" if listed else ""
+    """Format the other places with the same fault, for appending to a fault's `got`; many are counted."""
+    text = listed(tuple(names))
+    return f", likewise {text}" if text else ""
 
 
 @dataclass(frozen=True)

@@ -1,230 +1,178 @@
-"""COCO JSON with persons and body parts as categories, and the states of parts in CSV files.
+"""COCO JSON with persons and body parts as categories.
 
 Source: the COCO format; videos and frames as in its extensions for video (COCO-VID, YouTube-VIS).
 """
 
 from __future__ import annotations
 
-import csv
-import re
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from actparse.core.errors import DataError
-from actparse.core.vocabulary import GROUP_PARTS, PARTS
+from actparse.core.vocabulary import PARTS
 from actparse.core.words import expect_word, readable
 from actparse.data.annotation.coco_fields import (
+    MAX_FRAME,
+    box_field,
     coco_entries,
+    entries_by_id,
     id_field,
-    keypoints_field,
+    is_crowd,
     read_coco_json,
     text_field,
     whole_field,
 )
-from actparse.data.annotation.scan import MISSING, VALID, read_box, shown
+from actparse.data.annotation.frame_names import frame_numbers, video_of
+from actparse.data.annotation.ids import Id, person_id
+from actparse.data.annotation.keypoint_names import KeypointOrder, keypoint_order
+from actparse.data.annotation.scan import shown
 from actparse.data.kinetics_tps import Box
 from actparse.data.own.assembling import FrameLabels
 from actparse.data.own.labelled import LabelledVideo
 
 PERSON = "person"
-MAX_FRAME = 10**7
-MAX_ROWS = 10**7  # of a CSV file
-SECONDS, FRAMES = ("start_s", "end_s"), ("first_frame", "last_frame")  # columns; the last frame is inclusive
 
 
 @dataclass(frozen=True)
-class StateRow:
-    """An interval in which a part, or both parts of a group, are in a state."""
+class CocoImage:
+    """An image of a COCO file: its video, its frame from 0, and its location for messages."""
 
-    place: str  # file and line, for messages
-    track: int | None  # None for all persons
-    parts: tuple[str, ...]
-    state: str
-    seconds: tuple[float, float] | None  # start and end
-    frames: tuple[int, int] | None  # first and last, inclusive
-
-    def frame_range(self, times: NDArray[np.float64]) -> range:
-        """Return the range of frames in a video with the presentation times `times` (N,), seconds."""
-        if self.frames is not None:
-            return range(self.frames[0], self.frames[1] + 1)
-        assert self.seconds is not None
-        first, end = np.searchsorted(times, self.seconds, side="left")
-        return range(int(first), int(end))
-
-
-def read_state_rows(path: Path) -> dict[str, list[StateRow]]:
-    """Read the rows of a CSV file, by video.
-
-    Columns: part (or a part group), state; start_s and end_s, or first_frame and last_frame; track, which may be empty
-    or missing; video, which may be missing if the file's folder has the video's name, as `actparse parse` writes
-    segments.csv. Other columns are ignored.
-
-    Raises:
-        DataError: a column is missing or a cell is invalid.
-    """
-    rows: dict[str, list[StateRow]] = defaultdict(list)
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            table = csv.DictReader(file)
-            kind = _expect_columns(path, table.fieldnames or ())
-            for index, row in enumerate(table):
-                if index >= MAX_ROWS:
-                    raise DataError(f"{path}: needs at most {MAX_ROWS} rows, got more")
-                video = str(row.get("video") or "").strip() or path.resolve().parent.name
-                rows[video].append(_state_row(row, f"{path}: line {table.line_num}", kind))
-    except OSError as error:
-        raise DataError(f"{path}: needs a CSV file, got: {error.strerror}") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: needs a CSV file in UTF-8, got: {error}") from None
-    return dict(rows)
-
-
-def _expect_columns(path: Path, names: Sequence[str]) -> tuple[str, str]:
-    for column in ("part", "state"):
-        if column not in names:
-            raise DataError(f"{path}: needs the column {column}, got {readable(', '.join(names)) or 'none'}")
-    kinds = [kind for kind in (SECONDS, FRAMES) if set(kind) <= set(names)]
-    if not kinds:
-        got = readable(", ".join(names))
-        raise DataError(f"{path}: needs the columns {' and '.join(SECONDS)}, or {' and '.join(FRAMES)}, got {got}")
-    return kinds[0]
-
-
-def _state_row(row: Mapping[str, Any], location: str, kind: tuple[str, str]) -> StateRow:
-    cells = {name: str(row.get(name) or "").strip() for name in ("track", "part", "state", *kind)}
-    part = expect_word(cells["part"], (*PARTS, *GROUP_PARTS), f"{location}: part")
-    track = cells["track"]
-    if track and not (track.isascii() and track.isdecimal() and len(track) <= 9):
-        raise DataError(f"{location}: track must be a whole number or empty, got {readable(track)!r}")
-    start, end = (_finite(cells[name], f"{location}: {name}") for name in kind)
-    if kind == FRAMES and not (start.is_integer() and end.is_integer() and 0 <= start <= end <= MAX_FRAME):
-        raise DataError(f"{location}: needs 0 <= first_frame <= last_frame, got {start:g} and {end:g}")
-    if kind == SECONDS and not start < end:
-        raise DataError(f"{location}: needs start_s < end_s, got {start:g} and {end:g}")
-    return StateRow(
-        place=location,
-        track=int(track) if track else None,
-        parts=GROUP_PARTS.get(part, (part,)),
-        state=cells["state"],
-        seconds=(start, end) if kind == SECONDS else None,
-        frames=(int(start), int(end)) if kind == FRAMES else None,
-    )
-
-
-def _finite(text: str, where: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not abs(value) <= MAX_FRAME:
-        raise DataError(f"{where} must be a number, got {readable(text)!r}")
-    return value
-
-
-@dataclass(frozen=True)
-class _Image:
     video: str
     frame: int
     location: str
+    content: Mapping[str, Any]
 
 
-def read_coco(path: Path, *, first_frame: int = 0, ignore: Sequence[str] = ()) -> tuple[LabelledVideo, ...]:
-    """Read the labelled videos of a COCO file.
+def read_coco(
+    path: Path, *, first_frame: int = 0, ignore: Sequence[str] = (), videos: Collection[str] = ()
+) -> tuple[LabelledVideo, ...]:
+    """Read the labelled videos of a COCO file; regions with many persons (iscrowd) are left out.
 
     Args:
         path: of the file.
         first_frame: number of a video's first frame in image names.
         ignore: categories that are skipped.
+        videos: names of the videos that an image without a video_id may be of.
 
     Raises:
         DataError: the file is not COCO JSON, or a field does not follow docs/own-data.md.
     """
     raw = read_coco_json(path)
-    categories = _categories(raw, str(path), ignore)
-    images = dict(_images(raw, str(path), first_frame))
-    annotations: dict[int, list[tuple[str, dict[str, Any]]]] = defaultdict(list)
+    categories, order, order_warnings = _categories(raw, str(path), ignore)
+    images = coco_images(raw, str(path), first_frame=first_frame, videos=videos)
+    annotations: dict[Id, list[tuple[str, dict[str, Any]]]] = defaultdict(list)
+    crowds: Counter[str] = Counter()
     for location, content in coco_entries(raw, "annotations", str(path)):
         image = id_field(content, "image_id", images, location)
-        if categories[id_field(content, "category_id", categories, location)] is not None:
+        if categories[id_field(content, "category_id", categories, location)] is None:
+            continue
+        if is_crowd(content, location):
+            crowds[images[image].video] += 1
+        else:
             annotations[image].append((location, content))
     labels: dict[str, FrameLabels] = {}
     for image, contents in annotations.items():
         video_labels = labels.setdefault(images[image].video, FrameLabels(str(path)))
-        _add_frame(video_labels, images[image], contents, categories)
-    results = {video: video_labels.frames() for video, video_labels in labels.items()}
-    return tuple(
-        LabelledVideo(str(path), video, frames, None, warnings) for video, (frames, warnings) in results.items()
-    )
+        _add_frame(video_labels, images[image], contents, categories, order)
+    results = []
+    for video, video_labels in labels.items():
+        frames, warnings = video_labels.frames()
+        if crowds[video]:
+            left_out = f"{path}: {crowds[video]} regions of {readable(video)} with many persons (iscrowd): left out"
+            warnings = (*warnings, left_out)
+        results.append(LabelledVideo(str(path), video, frames, None, (*order_warnings, *warnings)))
+        order_warnings = ()
+    return tuple(results)
 
 
-def _categories(raw: Mapping[str, Any], where: str, ignore: Sequence[str]) -> dict[int, str | None]:
-    """Return the names by id; None for skipped categories."""
-    categories: dict[int, str | None] = {}
-    for location, content in coco_entries(raw, "categories", where):
-        name, category_id = content.get("name"), whole_field(content.get("id"), f"{location}.id")
+def _categories(
+    raw: Mapping[str, Any], where: str, ignore: Sequence[str]
+) -> tuple[dict[Id, str | None], KeypointOrder, tuple[str, ...]]:
+    """Return the names by id, None for skipped categories; the order of the persons' keypoints; its warnings."""
+    names: dict[Id, str | None] = {}
+    order, warnings = KeypointOrder(), tuple[str, ...]()
+    for category_id, (location, content) in entries_by_id(raw, "categories", where).items():
+        name = content.get("name")
         if name in ignore:
-            categories[category_id] = None
-        else:
-            where_name = f"{location}.name (or name it in ignore_labels)"
-            text = name if isinstance(name, str) else shown(name)
-            categories[category_id] = expect_word(text, (PERSON, *PARTS), where_name)
-    return categories
+            names[category_id] = None
+            continue
+        text = name if isinstance(name, str) else shown(name)
+        names[category_id] = expect_word(text, (PERSON, *PARTS), f"{location}.name (or name it in ignore_labels)")
+        if name == PERSON:
+            order = keypoint_order(content, location)
+            warnings = order.warnings(location)
+    return names, order, warnings
 
 
-def _images(raw: Mapping[str, Any], where: str, first_frame: int) -> Iterator[tuple[int, _Image]]:
-    videos = {}
-    for location, content in coco_entries(raw, "videos", where) if "videos" in raw else ():
-        name = content.get("file_name", content.get("name"))
-        videos[whole_field(content.get("id"), f"{location}.id")] = text_field(name, f"{location}.name")
-    for location, content in coco_entries(raw, "images", where):
+def coco_images(
+    raw: Mapping[str, Any], where: str, *, first_frame: int = 0, videos: Collection[str] = ()
+) -> dict[Id, CocoImage]:
+    """Return the images of a COCO file by id; arguments as in `read_coco`.
+
+    Raises:
+        DataError: the video or the frame of an image is missing or uncertain, or two images are the same frame.
+    """
+    listed_videos = entries_by_id(raw, "videos", where) if "videos" in raw else {}
+    entries = entries_by_id(raw, "images", where)
+    video_names: dict[Id, str] = {}
+    files: dict[str, dict[str, str]] = defaultdict(dict)  # video -> location -> file, of images without a frame
+    for image_id, (location, content) in entries.items():
         file = text_field(content.get("file_name", "-"), f"{location}.file_name").replace("\\", "/")
         if "video_id" in content:
-            video = videos[id_field(content, "video_id", videos, location)]
+            video_location, video = listed_videos[id_field(content, "video_id", listed_videos, location)]
+            name: str | None = text_field(video.get("file_name", video.get("name")), f"{video_location}.name")
         else:
-            video = PurePosixPath(file).parent.name
-            if not video:
-                raise DataError(
-                    f"{location}: needs a video_id, or a file_name VIDEO/NUMBER.jpg, got {readable(file)!r}"
-                )
-        yield (
-            whole_field(content.get("id"), f"{location}.id"),
-            _Image(video, _frame(content, file, location, first_frame), location),
-        )
-
-
-def _frame(content: Mapping[str, Any], file: str, location: str, first_frame: int) -> int:
-    """Return the frame index, from 0: from a key, or from the last number in the image's name."""
-    for key in ("frame_index", "frame_id"):
-        if key in content:
-            return whole_field(content[key], f"{location}.{key}")
-    digits = re.findall(r"\d{1,9}", PurePosixPath(file).stem)
-    if not digits:
-        raise DataError(f"{location}: needs a frame_index, or a number in its file_name, got {readable(file)!r}")
-    frame = int(digits[-1]) - first_frame
-    if not 0 <= frame <= MAX_FRAME:
-        raise DataError(f"{location}: needs a number from first_frame ({first_frame}) on, got {int(digits[-1])}")
-    return frame
+            name = video_of(file, videos)
+        if not name:
+            needs = "needs a video_id, or a file_name VIDEO/NUMBER.jpg"
+            raise DataError(f"{location}: {needs}, got {readable(file)!r}")
+        video_names[image_id] = name
+        if not {"frame_index", "frame_id"} & set(content):
+            files[name][location] = file
+    by_name = {location: n for video, names in files.items() for location, n in frame_numbers(names, video).items()}
+    images: dict[Id, CocoImage] = {}
+    taken: dict[tuple[str, int], CocoImage] = {}
+    for image_id, (location, content) in entries.items():
+        if location in by_name:
+            frame = by_name[location] - first_frame
+            if not 0 <= frame <= MAX_FRAME:
+                needs = f"needs a number from first_frame ({first_frame}) on"
+                raise DataError(f"{location}: {needs}, got {by_name[location]}")
+        else:
+            key = "frame_index" if "frame_index" in content else "frame_id"
+            frame = whole_field(content[key], f"{location}.{key}")
+        image = CocoImage(video_names[image_id], frame, location, content)
+        other = taken.setdefault((image.video, frame), image)
+        if other is not image and other.content.get("file_name") != content.get("file_name"):
+            got = f"frame {frame} of {readable(image.video)} also from {other.location.rpartition(': ')[2]}"
+            raise DataError(f"{location}: needs a frame that no other image has, got {got}")
+        images[image_id] = image
+    return images
 
 
 def _add_frame(
-    labels: FrameLabels, image: _Image, contents: Sequence[tuple[str, dict[str, Any]]], names: Mapping[int, str | None]
+    labels: FrameLabels,
+    image: CocoImage,
+    contents: Sequence[tuple[str, dict[str, Any]]],
+    names: Mapping[Id, str | None],
+    order: KeypointOrder,
 ) -> None:
     """Add the persons and parts of an image; if it has only one person, no track_id is needed."""
     persons = [content for _, content in contents if names[content["category_id"]] == PERSON]
-    is_single = len(persons) <= 1
     for location, content in contents:
         name, track = str(names[content["category_id"]]), _field(content, "track_id")
-        if track is None and not is_single:
+        if track is None and len(persons) > 1:
             raise DataError(f"{location}: needs a track_id, the image has {len(persons)} persons, got none")
         track = _field(persons[0], "track_id") if persons and track is None else track
-        identity = 1 if track is None else whole_field(track, f"{location}.track_id")
-        box = _xyxy(content.get("bbox"), f"{location}.bbox")
+        identity = 1 if track is None else person_id(track, f"{location}.track_id")
+        x1, y1, x2, y2 = box_field(content.get("bbox"), f"{location}.bbox")
+        if x2 <= x1 or y2 <= y1:
+            needs = "must have a width and a height above 0"
+            raise DataError(f"{location}.bbox {needs}, got {shown(content.get('bbox'))}")
+        box: Box = (x1, y1, x2, y2)
         if name != PERSON:
             state = _field(content, "state")
             if state is not None and not isinstance(state, str):
@@ -233,21 +181,11 @@ def _add_frame(
             continue
         labels.add_person(image.frame, identity, box, location)
         if content.get("keypoints"):
-            labels.add_keypoints(
-                image.frame, identity, keypoints_field(content["keypoints"], f"{location}.keypoints"), location
-            )
+            keypoints = order.read_labels(content["keypoints"], f"{location}.keypoints")
+            labels.add_keypoints(image.frame, identity, keypoints, location)
 
 
 def _field(content: Mapping[str, Any], key: str) -> Any:
     """Return an additional field: a key of the annotation, or one of its attributes, as in CVAT's export."""
     attributes = content.get("attributes")
     return content.get(key, attributes.get(key) if isinstance(attributes, dict) else None)
-
-
-def _xyxy(raw: Any, where: str) -> Box:
-    if read_box(raw)[1] == MISSING:
-        raise DataError(f"{where} must be four finite numbers, got {shown(raw)}")
-    x, y, width, height = (float(value) for value in raw)
-    if read_box([x, y, x + width, y + height])[1] != VALID:
-        raise DataError(f"{where} must have a width and a height above 0, got {shown(raw)}")
-    return x, y, x + width, y + height

@@ -13,7 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
@@ -25,6 +25,8 @@ from numpy.typing import NDArray
 from actparse.core.errors import DataError
 from actparse.core.vocabulary import KEYPOINTS, NUM_KEYPOINTS, PARTS
 from actparse.core.words import expect_word, readable
+from actparse.data.annotation.coco_fields import MAX_FRAME
+from actparse.data.annotation.keypoint_names import keypoint_name, keypoint_order
 from actparse.data.annotation.scan import MAX_PIXEL
 from actparse.data.kinetics_tps import Box
 from actparse.data.own.assembling import FrameLabels
@@ -34,7 +36,7 @@ from actparse.export.cvat_labels import UNDEFINED
 PERSON, SKELETON = "person", "skeleton"  # labels in addition to those of the parts
 PERSON_ATTRIBUTE, STATE_ATTRIBUTE, ACTION_ATTRIBUTE = "person", "state", "action"
 NOT_SAID = ("", UNDEFINED)  # values of an attribute that is not set
-MAX_FRAME = 10**7  # a day of video at 100 frames per second
+MAX_PERSON_DIGITS = 18  # of the attribute person, which leaves space above for the groups in 64 bits
 MAX_LABELS = 10**7  # over all frames of all tracks
 MAX_XML_BYTES = 2**31  # of a file, unpacked
 BLOCK = 1 << 20  # bytes read at once
@@ -92,8 +94,11 @@ def read_cvat(path: Path, *, ignore: Sequence[str] = ()) -> tuple[LabelledVideo,
     reader = _Reader(path, ignore)
     with _opened(path) as file:
         reader.read(file)
+    where = f"{path}: a skeleton"
+    warnings = keypoint_order({"keypoints": list(reader.keypoint_names)}, where).warnings(where)
     tasks = dict.fromkeys(track.task for track in reader.tracks) or {"": None}
-    return tuple(_labelled(path, reader, task) for task in tasks)
+    first, *others = (_labelled(path, reader, task) for task in tasks)
+    return (replace(first, warnings=(*warnings, *first.warnings)), *others)
 
 
 @contextmanager
@@ -122,6 +127,7 @@ class _Reader:
     def __init__(self, path: Path, ignore: Sequence[str]) -> None:
         self.tracks: list[Track] = []
         self.meta = _Meta()
+        self.keypoint_names: dict[str, None] = {}  # of the points of all skeletons
         self._path, self._ignore = path, ignore
         self._open: list[str] = []  # open elements, from the root on
         self._text = ""
@@ -208,6 +214,8 @@ class _Reader:
         self._track.shapes.append(self._shape)
 
     def _box(self, attributes: Mapping[str, str]) -> Values:
+        if attributes.get("outside") == "1":
+            return np.zeros(4)  # the end of a track; no frame takes this box, which may have no size
         if float(self._coordinate(attributes.get("rotation", "0"), "rotation")):
             raise self._error(f"needs upright rectangles, got one with the rotation {attributes['rotation']}")
         x1, y1, x2, y2 = (self._coordinate(attributes.get(name), name) for name in ("xtl", "ytl", "xbr", "ybr"))
@@ -217,8 +225,10 @@ class _Reader:
 
     def _start_point(self, attributes: Mapping[str, str]) -> None:
         assert self._shape is not None
-        name = expect_word(attributes.get("label", ""), KEYPOINTS, self._where("a keypoint"))
-        if attributes.get("outside") == "1":
+        label = attributes.get("label", "")
+        self.keypoint_names[label] = None
+        name = keypoint_name(label)
+        if name not in KEYPOINTS or attributes.get("outside") == "1":
             return
         coordinates = attributes.get("points", "").split(",")
         if len(coordinates) != 2:
@@ -333,7 +343,7 @@ def _person_attribute(where: str, track: Track) -> int | None:
     if not values:
         return None
     text = str(values.pop())
-    if values or not (text.isascii() and text.isdigit() and len(text) <= 9):
+    if values or not (text.isascii() and text.isdigit() and len(text) <= MAX_PERSON_DIGITS):
         got = f"{readable(text)!r}" + (f" and {readable(str(values.pop()))!r}" if values else "")
         raise DataError(f"{where}: line {track.line}: the attribute person must be one whole number, got {got}")
     return int(text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from collections import defaultdict
@@ -10,20 +9,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from actparse.core.errors import DataError
 from actparse.core.vocabulary import PART_GROUP
-from actparse.core.words import expect_word, readable, suggestion
+from actparse.core.words import expect_word, readable, suggestion, summarised
+from actparse.data.annotation.csv_table import read_csv
 from actparse.data.kinetics_tps import VIDEO_SUFFIXES, FrameTruth, KineticsTps, read_frame_truth
-from actparse.data.own.coco import read_coco, read_state_rows
+from actparse.data.own.assembling import FrameLabels
+from actparse.data.own.coco import read_coco
 from actparse.data.own.config import OwnConfig, SplitConfig, is_description, read_config
 from actparse.data.own.cvat import read_cvat
 from actparse.data.own.labelled import LabelledVideo
-from actparse.data.own.states import with_states
+from actparse.data.own.states import read_state_rows, with_states
 from actparse.data.own.tree import GENERATOR, OwnVideo, read_manifest, write_tree
 from actparse.data.submission import EVALUATED_STRIDE
+from actparse.video.decode import frame_times
 
 TRAIN, VAL, TEST = "train", "val", "test"
-MAX_BYTES = 16 << 20  # of the CSV file of actions
 
 
 @dataclass(frozen=True)
@@ -78,23 +82,27 @@ def import_dataset(config: OwnConfig, root: Path) -> ImportReport:
     """
     key = _key(config)
     files = find_videos(config.videos) if config.kind != "kinetics-tps" else _videos_of_tree(config.videos)
-    labelled = list(_read_labels(config))
-    frames, labelled_actions = _by_video(labelled, files)
+    labelled = list(_read_labels(config, files))
+    times = {name: frame_times(files[name]) for name in {video_name(v.video, files, v.where) for v in labelled}}
+    frames, labelled_actions = _by_video(labelled, files, times)
     warnings = [line for video in labelled for line in video.warnings]
     if config.state_rows:
-        frames = _with_rows(config, frames, files)
+        frames = _with_rows(config, frames, files, times)
     actions = _actions(config, labelled_actions, files, frames)
     for name, truths in frames.items():
         _expect_states(config, name, truths)
     splits = divide(config.split, {name: actions[name] for name in frames}, config.path)
-    videos = [OwnVideo(name, files[name], splits[name], actions[name], frames[name]) for name in sorted(frames)]
+    videos = [
+        OwnVideo(name, files[name], splits[name], actions[name], frames[name], len(times[name]))
+        for name in sorted(frames)
+    ]
     write_tree(root, videos, config.all_states(), key=key)
     counts = {split: list(splits.values()).count(split) for split in (TRAIN, VAL, TEST)}
     return ImportReport(
         root=root,
         videos={split: count for split, count in counts.items() if count},
         num_frames=sum(map(len, frames.values())),
-        warnings=(*warnings, *_warnings(config, videos, files)),
+        warnings=(*summarised(warnings), *_warnings(config, videos, files)),
     )
 
 
@@ -144,13 +152,13 @@ def _videos_of_tree(root: Path) -> dict[str, Path]:
     return videos
 
 
-def _read_labels(config: OwnConfig) -> Iterator[LabelledVideo]:
+def _read_labels(config: OwnConfig, files: Mapping[str, Path]) -> Iterator[LabelledVideo]:
     if config.kind == "cvat":
         for path in config.labels:
             yield from read_cvat(path, ignore=config.ignore_labels)
     elif config.kind == "coco":
         for path in config.labels:
-            yield from read_coco(path, first_frame=config.first_frame, ignore=config.ignore_labels)
+            yield from read_coco(path, first_frame=config.first_frame, ignore=config.ignore_labels, videos=files)
     else:
         yield from _read_tree(config.videos)
 
@@ -164,19 +172,26 @@ def _read_tree(root: Path) -> Iterator[LabelledVideo]:
 
 
 def _by_video(
-    labelled: Sequence[LabelledVideo], files: Mapping[str, Path]
+    labelled: Sequence[LabelledVideo], files: Mapping[str, Path], times: Mapping[str, NDArray[np.float64]]
 ) -> tuple[dict[str, dict[int, FrameTruth]], dict[str, str]]:
-    """Return frames and actions by video name; several files may label different frames of one video."""
+    """Return frames and actions by video name; frames that several files label must agree."""
     frames: dict[str, dict[int, FrameTruth]] = defaultdict(dict)
+    sources: dict[str, str] = {}
     actions: dict[str, str] = {}
     for video in labelled:
         name = video_name(video.video, files, video.where)
-        duplicates = sorted(set(frames[name]) & set(video.frames))
-        if duplicates:
-            raise DataError(
-                f"{video.where}: needs frames of {name} that no other file labels, got frame {duplicates[0]} again"
-            )
-        frames[name].update(video.frames)
+        end = len(times[name])
+        beyond = sorted(frame for frame in video.frames if frame >= end)
+        if beyond:
+            needs = f"needs frames of {name}, which has {end} (0 to {end - 1})"
+            more = f" and {len(beyond) - 1} more past its end" if len(beyond) > 1 else ""
+            raise DataError(f"{video.where}: {needs}, got frame {beyond[0]}{more}")
+        merged = FrameLabels(video.where)
+        for frame in sorted(set(frames[name]) & set(video.frames)):
+            merged.add_frame(frame, frames[name][frame], sources[name])
+            merged.add_frame(frame, video.frames[frame], f"{video.where} (and {sources[name]})")
+        frames[name] |= video.frames | merged.frames()[0]
+        sources[name] = video.where
         if video.action is not None and actions.setdefault(name, video.action) != video.action:
             raise DataError(
                 f"{video.where}: needs the action {actions[name]!r} of {name}, got {readable(video.action)!r}"
@@ -202,7 +217,10 @@ def video_name(text: str, files: Mapping[str, Path], where: str) -> str:
 
 
 def _with_rows(
-    config: OwnConfig, frames: Mapping[str, dict[int, FrameTruth]], files: Mapping[str, Path]
+    config: OwnConfig,
+    frames: Mapping[str, dict[int, FrameTruth]],
+    files: Mapping[str, Path],
+    times: Mapping[str, NDArray[np.float64]],
 ) -> dict[str, dict[int, FrameTruth]]:
     frames_with_states = dict(frames)
     for path in config.state_rows:
@@ -211,8 +229,9 @@ def _with_rows(
             for row in rows:
                 allowed = {state for part in row.parts for state in config.states.get(PART_GROUP[part], ())}
                 expect_word(row.state, sorted(allowed), f"{row.place}: state")
-            frames_with_states[name] = with_states(frames_with_states.get(name, {}), rows, files[name])
-    return {name: truths for name, truths in frames_with_states.items() if truths}
+            if name in frames_with_states:
+                frames_with_states[name] = with_states(frames_with_states[name], rows, times[name])
+    return frames_with_states
 
 
 def _actions(
@@ -237,23 +256,13 @@ def _actions(
 def _read_actions(path: Path, files: Mapping[str, Path]) -> dict[str, str]:
     """Read a CSV file with the columns video and action."""
     actions: dict[str, str] = {}
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise DataError(f"{path}: needs at most {MAX_BYTES >> 20} MB, got more")
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            table = csv.DictReader(file)
-            if not {"video", "action"} <= set(table.fieldnames or ()):
-                got = readable(", ".join(table.fieldnames or ())) or "none"
-                raise DataError(f"{path}: needs the columns video and action, got {got}")
-            for row in table:
-                name = video_name(str(row["video"] or "").strip(), files, f"{path}: line {table.line_num}")
-                if name in actions:
-                    raise DataError(f"{path}: line {table.line_num}: needs each video once, got {name} again")
-                actions[name] = str(row["action"] or "").strip()
-    except OSError as error:
-        raise DataError(f"{path}: needs a CSV file, got: {error.strerror}") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: needs a CSV file in UTF-8, got: {error}") from None
+    table = read_csv(path, required=("video", "action"))
+    for row in table.rows:
+        cells = table.named(row)
+        name = video_name(cells["video"], files, row.where)
+        if name in actions:
+            raise DataError(f"{row.where}: needs each video once, got {name} again")
+        actions[name] = cells["action"]
     return actions
 
 
@@ -304,13 +313,16 @@ def _warnings(config: OwnConfig, videos: Sequence[OwnVideo], files: Mapping[str,
     unlabelled = sorted(set(files) - {video.name for video in videos})
     if unlabelled:
         yield f"{config.videos}: {len(unlabelled)} videos have no labels and are left out, {unlabelled[0]} among them"
-    for video in videos:
-        if video.split != TRAIN and not any(frame % EVALUATED_STRIDE == 0 for frame in video.frames):
-            needs = f"one of the frames 0, {EVALUATED_STRIDE}, {2 * EVALUATED_STRIDE}, ... must be labelled"
-            yield f"{video.name}: its parts cannot be evaluated: {needs}, got frame {min(video.frames)} first"
+    needs = f"one of the frames 0, {EVALUATED_STRIDE}, {2 * EVALUATED_STRIDE}, ... must be labelled"
+    yield from summarised(
+        [
+            f"{video.name}: its parts cannot be evaluated: {needs}, got frame {min(video.frames)} first"
+            for video in videos
+            if video.split != TRAIN and not any(frame % EVALUATED_STRIDE == 0 for frame in video.frames)
+        ]
+    )
     trained_actions = {video.action for video in videos if video.split == TRAIN}
-    for action in config.actions:
-        if action not in trained_actions:
-            yield f"{config.path}: no training video shows the action {action!r}"
+    untrained = [action for action in config.actions if action not in trained_actions]
+    yield from summarised([f"{config.path}: no training video shows the action {action!r}" for action in untrained])
     if all(video.split == TRAIN for video in videos):
         yield f"{config.path}: no video is held out, and training needs some: more videos of an action, or split.val"

@@ -1,25 +1,120 @@
-"""Assignment of rows of states to the labelled parts of a video."""
+"""Rows of states in CSV files, and their assignment to the labelled parts of a video."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from actparse.core.errors import DataError
+from actparse.core.vocabulary import GROUP_PARTS, PARTS
+from actparse.core.words import expect_word, listed, readable
+from actparse.data.annotation.coco_fields import MAX_FRAME
+from actparse.data.annotation.csv_table import CsvRow, CsvTable, read_csv
+from actparse.data.annotation.ids import person_id
 from actparse.data.kinetics_tps import FrameTruth, PartTruth, PersonTruth
-from actparse.data.own.coco import StateRow
-from actparse.video.decode import frame_times
+
+MAX_ROWS = 10**7  # of a CSV file
+SECONDS, FRAMES = ("start_s", "end_s"), ("first_frame", "last_frame")  # columns; the last frame is inclusive
+ROUNDING_SECONDS = 1e-6  # of times in a CSV file
 
 
-def with_states(frames: dict[int, FrameTruth], rows: Sequence[StateRow], video: Path) -> dict[int, FrameTruth]:
-    """Return the frames of a video with the states of the rows; parts without a box get none.
+@dataclass(frozen=True)
+class StateRow:
+    """An interval in which a part, or both parts of a group, are in a state."""
+
+    place: str  # file and line, for messages
+    track: int | None  # None for all persons
+    parts: tuple[str, ...]
+    state: str
+    seconds: tuple[float, float] | None  # start and end
+    frames: tuple[int, int] | None  # first and last, inclusive
+
+    def frame_range(self, times: NDArray[np.float64]) -> range:
+        """Return the range of frames in a video with the presentation times `times` (N,), seconds.
+
+        Raises:
+            DataError: the interval starts, or its last frame is, past the end of the video.
+        """
+        if self.frames is not None:
+            first, last = self.frames
+            if last >= len(times):
+                needs = f"needs frames of the video, which has {len(times)} (0 to {len(times) - 1})"
+                raise DataError(f"{self.place}: {needs}, got last_frame {last}")
+            return range(first, last + 1)
+        assert self.seconds is not None
+        start, end = self.seconds
+        if start > times[-1] + ROUNDING_SECONDS:
+            needs = f"needs a time in the video, whose last frame is at {times[-1]:g} s"
+            raise DataError(f"{self.place}: {needs}, got start_s {start:g}")
+        if start == end:  # a moment: the frame that is shown then
+            shown_frame = int(np.searchsorted(times, start + ROUNDING_SECONDS, side="right")) - 1
+            return range(shown_frame, shown_frame + 1)
+        first, stop = np.searchsorted(times, self.seconds, side="left")
+        return range(int(first), int(stop))
+
+
+def read_state_rows(path: Path) -> dict[str, list[StateRow]]:
+    """Read the rows of a CSV file, by video.
+
+    Columns: part (or a part group), state; start_s and end_s, or first_frame and last_frame; track, which may be empty
+    or missing; video, which may be missing if the file's folder has the video's name, as `actparse parse` writes
+    segments.csv. Other columns are ignored.
 
     Raises:
-        DataError: two rows, or a row and the label file, have different states for one part.
-        VideoError: rows are in seconds, and the video cannot be read.
+        DataError: a column is missing or a cell is invalid.
     """
-    times = frame_times(video)
+    table = read_csv(path, required=("part", "state"))
+    kinds = [kind for kind in (SECONDS, FRAMES) if set(kind) <= set(table.columns)]
+    if not kinds:
+        needs = f"needs the columns {' and '.join(SECONDS)}, or {' and '.join(FRAMES)}"
+        raise DataError(f"{path}: {needs}, got {readable(listed(table.columns))}")
+    by_video: dict[str, list[StateRow]] = defaultdict(list)
+    for index, row in enumerate(table.rows):
+        if index >= MAX_ROWS:
+            raise DataError(f"{path}: needs at most {MAX_ROWS} rows, got more")
+        video = table.named(row).get("video") or path.resolve().parent.name
+        by_video[video].append(_state_row(table, row, kinds[0]))
+    return dict(by_video)
+
+
+def _state_row(table: CsvTable, row: CsvRow, kind: tuple[str, str]) -> StateRow:
+    cells = table.named(row)
+    part = expect_word(cells["part"], (*PARTS, *GROUP_PARTS), f"{row.where}: part")
+    track = cells.get("track")
+    start, end = (table.number(cells[name], f"{row.where}: {name}") for name in kind)
+    is_frames = kind == FRAMES
+    if is_frames and not (start.is_integer() and end.is_integer() and 0 <= start <= end <= MAX_FRAME):
+        raise DataError(f"{row.where}: needs 0 <= first_frame <= last_frame, got {start:g} and {end:g}")
+    if not is_frames and not 0 <= start <= end:
+        raise DataError(f"{row.where}: needs 0 <= start_s <= end_s, got {start:g} and {end:g}")
+    return StateRow(
+        place=row.where,
+        track=person_id(track, f"{row.where}: track") if track else None,
+        parts=GROUP_PARTS.get(part, (part,)),
+        state=cells["state"],
+        seconds=None if is_frames else (start, end),
+        frames=(int(start), int(end)) if is_frames else None,
+    )
+
+
+def with_states(
+    frames: dict[int, FrameTruth], rows: Sequence[StateRow], times: NDArray[np.float64]
+) -> dict[int, FrameTruth]:
+    """Return the frames of a video with the states of the rows; parts without a box get none.
+
+    Args:
+        frames: by index.
+        rows: of this video.
+        times: (N,) presentation times of its N frames, seconds.
+
+    Raises:
+        DataError: two rows, or a row and the label file, have different states for one part, or a row is past the end.
+    """
     frames_with_states = dict(frames)
     for row in rows:
         frame_range = row.frame_range(times)

@@ -18,12 +18,11 @@ from actparse.data.audit.lists import BODY_PARTS, PART_STATES
 from actparse.data.audit.lists import FOLDER as LISTS
 from actparse.data.kinetics_tps import SPLITS, FrameTruth, PersonTruth, frame_name
 from actparse.data.submission import EVALUATED_STRIDE
-from actparse.video.decode import frame_times
 
 MANIFEST = "manifest.json"
 TRAINED_PARTS = "trained_parts"  # in the manifest: number of labelled parts in the training videos
 FAMILY = "own-data-"  # prefix of generators; a tree of an earlier one is replaced
-GENERATOR = f"{FAMILY}1"  # increase it when the same labels give another tree: it changes the tree's key
+GENERATOR = f"{FAMILY}2"  # increase it when the same labels give another tree: it changes the tree's key
 MADE = {MANIFEST, LISTS, *(f"{split}_{kind}" for split in SPLITS for kind in ("videos", "annotations", "truth"))}
 MADE |= {".cache", "flow"}  # computed from the tree
 
@@ -37,6 +36,7 @@ class OwnVideo:
     split: str
     action: str
     frames: Mapping[int, FrameTruth]  # by frame index, from 0
+    num_frames: int
 
 
 def read_manifest(root: Path) -> dict[str, Any] | None:
@@ -60,7 +60,6 @@ def write_tree(root: Path, videos: Sequence[OwnVideo], states: Sequence[str], *,
     Raises:
         DataError: `root` has other content.
         OutputError: a file cannot be written.
-        VideoError: a video cannot be read.
     """
     _expect_replaceable(root)
     temporary = root.with_name(f".{root.name}.{os.getpid()}.part")
@@ -154,7 +153,7 @@ def _write_lists(root: Path, videos: Sequence[OwnVideo], states: Sequence[str]) 
     for split in SPLITS:
         split_videos = [video for video in videos if video.split == split]
         if split_videos:
-            lines = [f"{video.path.name},{len(frame_times(video.path))}" for video in split_videos]
+            lines = [f"{video.path.name},{video.num_frames}" for video in split_videos]
             write_text(root / LISTS / f"video_{split}_flist.csv", "\n".join(lines) + "\n")
 
 

@@ -37,13 +37,20 @@ def box_iou(a: Tensor, b: Tensor) -> Tensor:
     Returns:
         (..., N, M) in [0, 1]; 0 where both boxes are empty.
     """
-    first, second = a[..., :, None, :], b[..., None, :, :]  # (..., N, 1, 4), (..., 1, M, 4)
-    x1 = torch.maximum(first[..., 0], second[..., 0])  # (..., N, M); separate axes are faster with vector units
-    y1 = torch.maximum(first[..., 1], second[..., 1])
-    x2 = torch.minimum(first[..., 2], second[..., 2])
-    y2 = torch.minimum(first[..., 3], second[..., 3])
-    overlap = (x2 - x1).clamp(min=0) * (y2 - y1).clamp(min=0)  # (..., N, M)
-    union = box_area(first) + box_area(second) - overlap
+    return row_iou(a[..., :, None, :], b[..., None, :, :])
+
+
+def row_iou(a: Tensor, b: Tensor) -> Tensor:
+    """Compute the intersection over union (...,) of boxes (..., 4) with the boxes of `b` in the same rows.
+
+    Leading axes broadcast; the result is 0 where both boxes are empty.
+    """
+    x1 = torch.maximum(a[..., 0], b[..., 0])  # (...,); separate axes are faster with vector units
+    y1 = torch.maximum(a[..., 1], b[..., 1])
+    x2 = torch.minimum(a[..., 2], b[..., 2])
+    y2 = torch.minimum(a[..., 3], b[..., 3])
+    overlap = (x2 - x1).clamp(min=0) * (y2 - y1).clamp(min=0)  # (...,)
+    union = box_area(a) + box_area(b) - overlap
     return overlap / union.clamp(min=_MIN_AREA)
 
 

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from actparse.core.errors import ShapeError, expect_shape
-from actparse.nets.detectors.boxes import box_iou, giou, xyxy_to_cxcywh
+from actparse.nets.detectors.boxes import box_iou, giou, row_iou, xyxy_to_cxcywh
 from actparse.nets.detectors.yolof import YolofConfig
 from actparse.nets.detectors.yolof_boxes import decode_boxes, grid_anchors, split_maps
 
@@ -75,7 +75,7 @@ def uniform_match(predicted: Tensor, anchors: Tensor, boxes: Tensor, exists: Ten
     pair_objects = pair_objects.expand(num_images, -1)  # (N, P)
     pair_exists = exists.gather(1, pair_objects)  # (N, P)
     pair_boxes = boxes.gather(1, pair_objects.unsqueeze(-1).expand(-1, -1, 4))  # (N, P, 4)
-    pair_iou = _paired_iou(anchors[pair_anchors], pair_boxes)  # (N, P)
+    pair_iou = row_iou(anchors[pair_anchors], pair_boxes)  # (N, P)
     pair_counts = pair_exists & (pair_iou >= config.min_match_iou)
     near = (box_iou(predicted, boxes) > config.ignore_iou) & exists[:, None, :]  # (N, M, G)
     unmatched = torch.where(near.any(dim=2), IGNORED, BACKGROUND)  # (N, M)
@@ -165,11 +165,6 @@ def _nearest(candidates: Tensor, boxes: Tensor, count: int) -> Tensor:
     """Return the indices (N, k, G) of the `count` candidates (N, M, 4) nearest in L1 to each of `boxes` (N, G, 4)."""
     distance = torch.cdist(xyxy_to_cxcywh(candidates), xyxy_to_cxcywh(boxes), p=1)  # (N, M, G)
     return distance.topk(min(count, distance.shape[1]), dim=1, largest=False).indices
-
-
-def _paired_iou(a: Tensor, b: Tensor) -> Tensor:
-    """Return the IoU (N, P) of the boxes of `a` (N, P, 4) with those of `b` (N, P, 4) in the same rows."""
-    return box_iou(a.unsqueeze(-2), b.unsqueeze(-2))[..., 0, 0]
 
 
 def _write_pairs(start: Tensor, pair_anchors: Tensor, values: Tensor, exists: Tensor) -> Tensor:

@@ -616,6 +616,17 @@
   // ---- joint angles ----
   const JOINTS = [...new Set(data.angles.map((name) => name.replace(/^(left|right)_/, '')))];
 
+  const REPETITIONS = data.repetitions;
+
+  /** Draw an area for each repetition, and a line at its turning point. */
+  function repetitionMarks() {
+    const x = (time) => 1000 * (time - START) / SPAN;
+    return REPETITIONS.times.flatMap(([start, turn, end]) => [
+      vector('rect', { class: 'repetition', x: x(start), width: x(end) - x(start), y: 0, height: 180 }),
+      vector('path', { class: 'turn', d: `M${x(turn)} 0V180` }),
+    ]);
+  }
+
   /** Draw the angles of the persons whose lanes are open and not drawn yet. */
   function fillAngles() {
     for (const box of document.querySelectorAll('.rows:not([hidden]) > .angles:empty')) {
@@ -629,6 +640,7 @@
     const sides = signed ? [['', joint]] : [['left', `left_${joint}`], ['right', `right_${joint}`]];
     const svg = vector('svg', { class: 'plot', viewBox: '0 0 1000 180', preserveAspectRatio: 'none', 'aria-hidden': 'true' });
     svg.append(vector('path', { class: 'grid', d: 'M0 90H1000' }));
+    if (REPETITIONS && REPETITIONS.track === track.id && REPETITIONS.joint.endsWith(joint)) svg.append(...repetitionMarks());
     for (const [side, name] of sides) svg.append(vector('path', { class: `line ${side}`, d: anglePath(track, data.angles.indexOf(name), signed) }));
     const valueAt = (time, name) => {
       const [row, a] = [track.rowAt(time), data.angles.indexOf(name)];
@@ -957,6 +969,10 @@
     $('sound').setAttribute('aria-pressed', String(!$('video').muted));
   });
   $('show-angles').addEventListener('change', () => { document.body.classList.toggle('with-angles', $('show-angles').checked); fillAngles(); move(); });
+  if (REPETITIONS) {
+    $('show-angles').checked = true;
+    $('show-angles').dispatchEvent(new Event('change'));
+  }
   $('show-unsure').addEventListener('change', () => {
     document.body.classList.toggle('with-unsure', $('show-unsure').checked);
     for (const track of tracks) track.limit($('show-unsure').checked ? 0 : drawing.min_person_score);

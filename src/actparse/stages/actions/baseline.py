@@ -13,12 +13,13 @@ import torch
 from numpy.typing import NDArray
 
 from actparse.core.errors import ConfigError, ShapeError, WeightsError
-from actparse.core.structures import FrameParse, PartParse, PersonParse
+from actparse.core.structures import FrameParse
 from actparse.core.vocabulary import PART_INDEX, PARTS
 from actparse.nets.baseline import Baseline, FrameBoxes, FrameFeatures
+from actparse.stages.actions.tracks import with_likeliest_states
 from actparse.stages.inputs import InputNorm, stack_images
-from actparse.stages.people.persons import resize
 from actparse.stages.precision import inference
+from actparse.video.resizing import MAX_ASPECT, fit_size, resize
 from actparse.weights.bundle import NetworkFile, config_from_dict
 
 Image = NDArray[np.uint8]  # (H, W, 3) RGB
@@ -40,8 +41,7 @@ class BaselineSettings:
 
     def resized(self, size: tuple[int, int]) -> tuple[int, int]:
         """Return (height, width) of the network's input for a frame of (height, width)."""
-        factor = self.short_side / min(size)
-        return max(1, int(size[0] * factor + 0.5)), max(1, int(size[1] * factor + 0.5))
+        return fit_size(size, self.short_side, MAX_ASPECT * self.short_side)
 
 
 @dataclass(frozen=True)
@@ -92,15 +92,19 @@ class BaselineRecognizer:
             ShapeError: there are not as many images as frames, or they differ in size.
         """
         sums, parsed = self.look(images, frames, objects=objects)
-        return dict(zip(self.actions, map(float, self.action_scores(sums)), strict=True)), parsed
+        return self.by_action(sums), parsed
+
+    @property
+    def no_frames(self) -> SeenFrames:
+        """The feature sums before the first frame."""
+        return SeenFrames(np.zeros(self.net.backbone.config.out_channels), np.zeros(self.net.config.width), 0, 0)
 
     def look(
         self, images: Sequence[Image], frames: Sequence[FrameParse], *, objects: Sequence[Boxes] | None = None
     ) -> tuple[SeenFrames, list[FrameParse]]:
         """Return the feature sums of some frames of a video and these frames with states; see `recognize`."""
         _expect_same_length(images, frames, objects)
-        net = self.net
-        sums = SeenFrames(np.zeros(net.backbone.config.out_channels), np.zeros(net.config.width), 0, 0)
+        sums = self.no_frames
         parsed: list[FrameParse] = []
         for batch, features in self._features(images, frames, objects):
             sums += SeenFrames(
@@ -110,18 +114,21 @@ class BaselineRecognizer:
                 int(features.peopled.sum()),
             )
             scores = [part.float().softmax(dim=1).cpu().numpy() for part in features.states]  # ten times (P, S)
-            parsed += self._frames_with_states(batch, scores)
+            rows = zip(*scores, strict=True)  # of the persons of all frames, in order: ten times (S,)
+            for frame in batch:
+                persons = [with_likeliest_states(person, next(rows), self.states) for person in frame.persons]
+                parsed.append(replace(frame, persons=tuple(persons)))
         return sums, parsed
 
-    def action_scores(self, sums: SeenFrames) -> NDArray[np.float32]:
-        """Return the probabilities (A,) of the actions from these sums; all equal without any frame."""
+    def by_action(self, sums: SeenFrames) -> dict[str, float]:
+        """Return the probability of each action from these sums; all equal without any frame."""
         if not sums.num_frames:
-            return np.full(len(self.actions), 1 / len(self.actions), np.float32)
+            return dict.fromkeys(self.actions, 1 / len(self.actions))
         scene = torch.from_numpy(sums.scene / sums.num_frames).float().to(self.device)  # (C,)
         people = torch.from_numpy(sums.people / max(sums.num_peopled, 1)).float().to(self.device)  # (width,)
         with inference(self.device, full_precision=True):
             scores = self.net.action_logits(scene[None], people[None]).softmax(dim=1)[0]
-        return np.asarray(scores.cpu().numpy(), np.float32)
+        return dict(zip(self.actions, scores.tolist(), strict=True))
 
     def _features(
         self, images: Sequence[Image], frames: Sequence[FrameParse], objects: Sequence[Boxes] | None
@@ -131,30 +138,12 @@ class BaselineRecognizer:
             batch = slice(start, start + self.settings.max_frames)
             size = (images[start].shape[0], images[start].shape[1])
             height, width = self.settings.resized(size)
-            inputs = stack_images([resize(image, (width, height)) for image in images[batch]], self.device)
+            inputs = stack_images([resize(image, (height, width)) for image in images[batch]], self.device)
             scale = np.array([width / size[1], height / size[0]] * 2, np.float32)
             boxes = frame_boxes(frames[batch], None if objects is None else objects[batch], scale).to(self.device)
             with inference(self.device):
                 features = self.net.frame_features(self.settings.norm(inputs), boxes)
             yield frames[batch], features
-
-    def _frames_with_states(
-        self, frames: Sequence[FrameParse], scores: Sequence[NDArray[np.float32]]
-    ) -> list[FrameParse]:
-        """Return the frames with states; the persons of all frames in order are the rows of `scores`."""
-        indices = iter(range(sum(len(frame.persons) for frame in frames)))
-        return [
-            replace(frame, persons=tuple(self._with_states(p, next(indices), scores) for p in frame.persons))
-            for frame in frames
-        ]
-
-    def _with_states(self, person: PersonParse, row: int, scores: Sequence[NDArray[np.float32]]) -> PersonParse:
-        def with_state(part: PartParse) -> PartParse:
-            index = PART_INDEX[part.name]
-            best = int(scores[index][row].argmax())
-            return replace(part, state=self.states[index][best], state_score=float(scores[index][row, best]))
-
-        return replace(person, parts=tuple(map(with_state, person.parts)))
 
 
 def frame_boxes(

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -23,9 +22,9 @@ from actparse.nets.clips.tsn import Tsn
 from actparse.stages.actions.clip_inputs import FlowInput, flow_inputs, frame_inputs
 from actparse.stages.inputs import InputNorm
 from actparse.stages.precision import inference
+from actparse.video.resizing import MAX_ASPECT, fit_size, resize
 from actparse.video.sampling import SamplingRule, test_clip_indices
-
-LATE = 0.01  # of a step: steps are looked up slightly late, so that rounding selects the frame that starts there
+from actparse.video.time_line import visible_frames
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,37 +55,9 @@ class ClipConfig:
             raise ConfigError(f"clip.num_frames must be a multiple of {self.flow.run} for flow, got {self.num_frames}")
 
     @property
-    def reading(self) -> ClipConfig:
+    def sampling(self) -> ClipConfig:
         """The settings that determine which pixels are sampled; networks with equal ones can share clips."""
         return replace(self, norm=InputNorm(), flow=None)
-
-
-def time_line(times: NDArray[np.float64], frame_rate: float | None) -> NDArray[np.int64]:
-    """Return the frame that is visible at each step of a time line of `frame_rate` steps per second.
-
-    Args:
-        times: (N,) presentation times in seconds, ascending, N at least 1.
-        frame_rate: steps per second; None makes every frame a step.
-
-    Returns:
-        (M,) indices of frames, ascending; M is at least 1.
-    """
-    if frame_rate is None:
-        return np.arange(len(times))
-    num_steps = steps_of(float(times[-1] - times[0]), len(times), frame_rate)
-    steps = times[0] + (np.arange(num_steps) + LATE) / frame_rate
-    frames: NDArray[np.int64] = np.clip(np.searchsorted(times, steps, side="right") - 1, 0, len(times) - 1)
-    return frames
-
-
-def steps_of(seconds: float, num_frames: int, frame_rate: float) -> int:
-    """Return the number of steps, at least 1, of a time line whose first and last frame are `seconds` apart."""
-    return max(1, round((seconds + seconds / max(num_frames - 1, 1)) * frame_rate))
-
-
-def step_at(seconds: float, frame_rate: float) -> int:
-    """Return the first step at which a frame is visible that comes `seconds` after the first frame."""
-    return int(np.ceil(seconds * frame_rate - LATE))
 
 
 def centred_steps(step: int, num_steps: int, config: ClipConfig) -> NDArray[np.int64]:
@@ -97,7 +68,7 @@ def centred_steps(step: int, num_steps: int, config: ClipConfig) -> NDArray[np.i
 
 def clip_frame_indices(times: NDArray[np.float64], config: ClipConfig) -> NDArray[np.int64]:
     """Return the frames (num_clips, num_frames) of an interval's clips, as indices into its `times` (N,)."""
-    steps = time_line(times, config.frame_rate)
+    steps = visible_frames(times, config.frame_rate)
     on_line = test_clip_indices(
         len(steps), config.num_frames, config.frame_stride, config.num_clips, rule=config.rule
     )  # (num_clips, num_frames)
@@ -106,20 +77,24 @@ def clip_frame_indices(times: NDArray[np.float64], config: ClipConfig) -> NDArra
 
 
 def clip_image(image: NDArray[np.uint8], config: ClipConfig) -> NDArray[np.uint8]:
-    """Resize the shorter side of a frame (H, W, 3) as the clip networks need it, then cut the centre crop, if any."""
+    """Resize the shorter side of a frame (H, W, 3) as the clip networks need it, then cut the centre crop, if any.
+
+    The memory of very long frames is limited: without a crop they are made smaller, else their ends are cut off first.
+    """
     height, width = image.shape[:2]
-    scale = config.short_side / min(height, width)
-    size = (max(1, int(width * scale + 0.5)), max(1, int(height * scale + 0.5)))
-    interpolation = cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR
-    if size != (width, height):
-        image = np.asarray(cv2.resize(image, size, interpolation=interpolation), np.uint8)
+    longest = MAX_ASPECT * min(height, width)
+    if config.crop is not None and max(height, width) > longest:
+        left, top = max(width - longest, 0) // 2, max(height - longest, 0) // 2
+        image = image[top : top + min(height, longest), left : left + min(width, longest)]
+    size = fit_size((image.shape[0], image.shape[1]), config.short_side, MAX_ASPECT * config.short_side)
+    image = resize(image, size)
     if config.crop is None:
         return image
     left, top = (image.shape[1] - config.crop) // 2, (image.shape[0] - config.crop) // 2
     return image[top : top + config.crop, left : left + config.crop]
 
 
-Clips = Mapping[ClipConfig, NDArray[np.uint8]]  # of an interval, by `ClipConfig.reading`: (N, T, H, W, 3) RGB
+Clips = Mapping[ClipConfig, NDArray[np.uint8]]  # of an interval, by `ClipConfig.sampling`: (N, T, H, W, 3) RGB
 
 
 class ClipClassifier:
@@ -182,10 +157,10 @@ class ClipEnsemble:
 Classifier = ClipClassifier | ClipEnsemble
 
 
-def readings(classifiers: Iterable[Classifier]) -> tuple[ClipConfig, ...]:
-    """Return the distinct readings of networks: the settings for all clips that they need."""
+def clip_samplings(classifiers: Iterable[Classifier]) -> tuple[ClipConfig, ...]:
+    """Return the distinct samplings of networks: the settings for all clips that they need."""
     members = (member for classifier in classifiers for member, _ in classifier.members)
-    return tuple(dict.fromkeys(member.config.reading for member in members))
+    return tuple(dict.fromkeys(member.config.sampling for member in members))
 
 
 def label_scores(classifier: Classifier, clips: Clips, shared: dict[Any, Tensor] | None = None) -> NDArray[np.float32]:
@@ -193,15 +168,15 @@ def label_scores(classifier: Classifier, clips: Clips, shared: dict[Any, Tensor]
 
     Args:
         classifier: one network or an ensemble.
-        clips: for the reading of each network.
+        clips: for the sampling of each network.
         shared: a cache of network inputs made from these clips; networks with equal settings share them.
     """
     shared = {} if shared is None else shared
     total = np.zeros(len(classifier.labels), np.float32)
     for member, weight in classifier.members:
-        key = (member.config.reading, member.reads)
+        key = (member.config.sampling, member.reads)
         if key not in shared:
-            shared[key] = member.inputs(clips[member.config.reading])
+            shared[key] = member.inputs(clips[member.config.sampling])
         total += np.float32(weight) * member.scores(shared[key])
     return total
 
@@ -211,10 +186,10 @@ class StateRecognizer:
 
     def __init__(self, classifiers: Mapping[str, Classifier]) -> None:
         self.classifiers = dict(classifiers)
-        self.readings = readings(classifiers.values())
+        self.samplings = clip_samplings(classifiers.values())
 
     def scores(self, clips: Clips) -> dict[str, NDArray[np.float32]]:
-        """Map a segment's clips, for each of the readings, to {group: (num_labels,) probabilities}."""
+        """Map a segment's clips, for each of the samplings, to {group: (num_labels,) probabilities}."""
         shared: dict[Any, Tensor] = {}
         return {group: label_scores(classifier, clips, shared) for group, classifier in self.classifiers.items()}
 

@@ -1,165 +1,196 @@
-"""Division of a video into segments during decoding: equal lengths of time, or one segment for each sampled frame."""
+"""Reading of a video: its sampled frames in batches, and the clips of each segment and of the whole video.
+
+A segment is an equal part of the video of about three seconds or, at frame level, lasts from one sampled frame to the
+next and has a single clip, around its frame. Source: PCF, section II-C and Table III.
+"""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.core.structures import FrameParse, SegmentParse
-from actparse.stages.actions.classifier import Clips, StateRecognizer
-from actparse.stages.actions.clips import FrameClips, SegmentClips
+from actparse.core.errors import VideoError
+from actparse.core.structures import SegmentParse, VideoInfo
+from actparse.stages.actions.classifier import ClipConfig, Clips
+from actparse.stages.actions.clips import FrameClips, SegmentClips, VideoClips
+from actparse.stages.config import ParserConfig
 from actparse.stages.timing import StageTimer
-from actparse.video.decode import DecodedFrame
+from actparse.video.decode import DecodedFrame, TimeRange, VideoReader, probe, read_frames
+from actparse.video.segments import EqualDivision
 
-GroupScores = dict[str, NDArray[np.float32]]  # group -> (num_labels,) probabilities
-ParseFrames = Callable[[list[DecodedFrame]], list[FrameParse]]  # runs stage 1 on frames in the order of their times
+Progress = Callable[[int, int], None]  # frames read, frames expected
+Bound = tuple[float, int]  # of a segment: seconds, frame index
 
 
 @dataclass(frozen=True)
-class SegmentScores:
-    """A segment with the scores of its networks; stage 3 adds the states."""
+class ClippedSegment:
+    """A segment, still without states, and its clips."""
 
     segment: SegmentParse
-    group_scores: GroupScores
+    clips: Clips
 
 
-Closed = tuple[list[FrameParse], SegmentScores]  # a completed segment, after its sampled frames
+@dataclass(frozen=True)
+class FrameBatch:
+    """The next sampled frames, and the segments that have ended, whose frames are in this batch or earlier ones."""
+
+    sampled: Sequence[DecodedFrame]
+    ended: Sequence[ClippedSegment] = ()
 
 
-class Segments(ABC):
-    """A division into segments: it receives a video's frames one by one and yields each completed segment."""
+def read_segments(
+    path: Path,
+    config: ParserConfig,
+    *,
+    segment_clips: Sequence[ClipConfig] = (),
+    video_clips: Sequence[ClipConfig] = (),
+    timer: StageTimer,
+    time_range: TimeRange | None = None,
+    frame_rate: float | None = None,
+    progress: Progress | None = None,
+) -> SegmentReader:
+    """Open a video for one pass: `for batch in read_segments(...): ...`.
 
-    def __init__(
-        self, parse_frames: ParseFrames, states: StateRecognizer | None, timer: StageTimer, *, batch_frames: int
-    ) -> None:
-        """Prepare a pass; without `states` segments have no scores. Stage 1 processes `batch_frames` at a time."""
-        self._parse_frames, self._states, self._timer = parse_frames, states, timer
-        self._batch_frames = batch_frames
-        self._waiting: list[DecodedFrame] = []
-        self._parsed: deque[FrameParse] = deque()  # of the segments that are not complete
+    Args:
+        path: a file that FFmpeg can read, or an image sequence.
+        config: how frames are sampled, and how the video is divided.
+        segment_clips: how each segment is cut into clips, see `ClipConfig.sampling`.
+        video_clips: how the whole video is cut into clips.
+        timer: measures "decode" and "clips".
+        time_range: (start, end) in seconds of presentation time; None on either side means no limit.
+        frame_rate: frames a second of an image sequence.
+        progress: called with the number of frames read so far and the number expected.
 
-    @abstractmethod
-    def add(self, frame: DecodedFrame, *, is_sampled: bool) -> Iterator[Closed]:
-        """Add the next frame; the first frame of a video is always sampled."""
-
-    @abstractmethod
-    def close(self, end_seconds: float, end_frame: int) -> Iterator[Closed]:
-        """Yield the remaining segments at the end of the video; needs at least one added frame."""
-
-    def _sample(self, frame: DecodedFrame) -> None:
-        self._waiting.append(frame)
-        if len(self._waiting) >= self._batch_frames:
-            self._parse_waiting()
-
-    def _parse_waiting(self) -> None:
-        if self._waiting:
-            self._parsed += self._parse_frames(self._waiting)
-            self._waiting = []
-
-    def _scores(self, clips: Clips) -> GroupScores:
-        assert self._states is not None
-        with self._timer("states"):
-            return self._states.scores(clips)
+    Raises:
+        VideoError: the file cannot be read as a video; during iteration, also if it has no frame in `time_range`.
+    """
+    with timer("decode"):
+        info = probe(path, time_range=time_range, frame_rate=frame_rate)
+        frames = read_frames(path, time_range=time_range, frame_rate=frame_rate)
+    whole = [VideoClips(c, duration_seconds=info.duration_seconds, num_frames=info.num_frames) for c in video_clips]
+    return SegmentReader(info, config, frames, tuple(segment_clips), whole, timer, progress)
 
 
-class TimeSegments(Segments):
-    """Segments of equal length, each with its clips. Source: PCF, section II-C."""
+@dataclass
+class SegmentReader:
+    """A video that is read once. `info`, `warnings` and `clips` are complete after the pass."""
 
-    def __init__(
-        self,
-        parse_frames: ParseFrames,
-        states: StateRecognizer | None,
-        timer: StageTimer,
-        *,
-        batch_frames: int,
-        duration_seconds: float,
-        segment_seconds: float,
-    ) -> None:
-        """Prepare a pass; `segment_seconds` is the approximate length of a segment."""
-        super().__init__(parse_frames, states, timer, batch_frames=batch_frames)
-        self._count = max(1, round(duration_seconds / segment_seconds))
-        self._length = duration_seconds / self._count  # seconds
-        self._start = 0.0  # of the video, seconds
-        self._index = -1  # of the open segment
-        self._first: DecodedFrame | None = None  # of the open segment
-        self._clips: tuple[SegmentClips, ...] = ()  # of the open segment, for each reading
+    info: VideoInfo
+    _config: ParserConfig
+    _frames: VideoReader
+    _segment_clips: tuple[ClipConfig, ...]
+    _video_clips: list[VideoClips]
+    _timer: StageTimer
+    _progress: Progress | None
+    warnings: tuple[str, ...] = ()
 
-    def add(self, frame: DecodedFrame, *, is_sampled: bool) -> Iterator[Closed]:
-        """Add the next frame; the first frame of a segment closes the previous segment."""
-        if self._first is None:
-            self._start = frame.time_seconds
-        seconds = frame.time_seconds - self._start
-        index = min(int(seconds / self._length) if self._length > 0 else 0, self._count - 1)
-        if index > self._index:
-            if self._first is not None:
-                yield from self.close(frame.time_seconds, frame.index)
-            self._index, self._first = index, frame
-            self._clips = () if self._states is None else tuple(map(SegmentClips, self._states.readings))
-        if self._clips:
+    def clips(self) -> Clips:
+        """Return the clips of the whole video."""
+        return {buffer.config: buffer.clips() for buffer in self._video_clips}
+
+    def __iter__(self) -> Iterator[FrameBatch]:
+        """Yield the sampled frames in batches, in the order of time, and each segment when it ends.
+
+        Raises:
+            VideoError: there is no frame.
+        """
+        frames = self._decode()
+        first = next(frames)
+        if self._config.level == "frame" and self._segment_clips:
+            return self._segments_around_frames(first, self._with_ends(first, frames))
+        return self._equal_segments(first, self._with_ends(first, frames))
+
+    def _decode(self) -> Iterator[DecodedFrame]:
+        num_read = 0
+        with self._frames as reader:
+            for frame in self._timer.timed("decode", reader):
+                self._add_to(self._video_clips, frame)
+                yield frame
+                num_read += 1
+                if self._progress:
+                    self._progress(num_read, max(num_read, self.info.num_frames))
+        if num_read == 0:
+            raise VideoError(f"{self._frames.path}: needs at least one frame in the asked time, got none")
+        self.info, self.warnings = reader.info, tuple(reader.warnings)
+
+    def _with_ends(self, first: DecodedFrame, frames: Iterable[DecodedFrame]) -> Iterator[tuple[DecodedFrame, Bound]]:
+        """Yield `first` and `frames`, each with the beginning of the next frame or the end of the video."""
+        last = first
+        for frame in frames:
+            yield last, (frame.time_seconds, frame.index)
+            last = frame
+        yield last, (max(first.time_seconds + self.info.duration_seconds, last.time_seconds), last.index + 1)
+
+    def _equal_segments(
+        self, first: DecodedFrame, frames: Iterable[tuple[DecodedFrame, Bound]]
+    ) -> Iterator[FrameBatch]:
+        config = self._config
+        division = EqualDivision(first.time_seconds, self.info.duration_seconds, config.segment_seconds)
+        end = first.time_seconds, first.index
+        for _, frames_of_segment in groupby(frames, key=lambda pair: division.index_at(pair[0].time_seconds)):
+            buffers = [SegmentClips(sampling) for sampling in self._segment_clips]
+            sampled: list[DecodedFrame] = []
+            start = end
+            for frame, end_of_frame in frames_of_segment:
+                end = end_of_frame
+                if len(sampled) == config.batch_frames:
+                    yield FrameBatch(sampled)
+                    sampled = []
+                if (frame.index - first.index) % config.stride == 0:
+                    sampled.append(frame)
+                self._add_to(buffers, frame)
+            yield FrameBatch(sampled, [_segment(start, end, {buffer.config: buffer.clips() for buffer in buffers})])
+
+    def _segments_around_frames(
+        self, first: DecodedFrame, frames: Iterable[tuple[DecodedFrame, Bound]]
+    ) -> Iterator[FrameBatch]:
+        config = self._config
+        buffers = [FrameClips(sampling) for sampling in self._segment_clips]
+        clips: list[deque[NDArray[np.uint8]]] = [deque() for _ in buffers]  # of each buffer, the complete ones
+        starts: deque[Bound] = deque()  # of the segments that have not ended
+        sampled: list[DecodedFrame] = []
+        ended: list[ClippedSegment] = []
+        end = first.time_seconds, first.index
+        for frame, end_of_frame in frames:
+            end = end_of_frame
+            if len(sampled) == config.batch_frames:
+                yield FrameBatch(sampled, ended)
+                sampled, ended = [], []
+            is_sampled = (frame.index - first.index) % config.stride == 0
+            if is_sampled:
+                sampled.append(frame)
+                starts.append((frame.time_seconds, frame.index))
             with self._timer("clips"):
-                for clips in self._clips:
-                    clips.add(frame.image, frame.time_seconds)
-        if is_sampled:
-            self._sample(frame)
+                for buffer, complete in zip(buffers, clips, strict=True):
+                    complete.extend(buffer.add(frame.image, frame.time_seconds, asked=is_sampled))
+            ended += self._end_segments(starts, clips)
+        for buffer, complete in zip(buffers, clips, strict=True):
+            complete.extend(buffer.rest())
+        starts.append(end)
+        yield FrameBatch(sampled, [*ended, *self._end_segments(starts, clips)])
 
-    def close(self, end_seconds: float, end_frame: int) -> Iterator[Closed]:
-        """Yield the open segment."""
-        assert self._first is not None
-        self._parse_waiting()
-        scores = self._scores({clips.config: clips.clips() for clips in self._clips}) if self._clips else {}
-        segment = SegmentParse(self._first.time_seconds, end_seconds, self._first.index, end_frame)
-        frames = list(self._parsed)
-        self._parsed.clear()
-        yield frames, SegmentScores(segment, scores)
+    def _end_segments(
+        self, starts: deque[Bound], clips: Sequence[deque[NDArray[np.uint8]]]
+    ) -> Iterator[ClippedSegment]:
+        """Yield the segments whose next one has begun and whose clips are complete; remove them from the queues."""
+        while len(starts) > 1 and all(clips):
+            start = starts.popleft()
+            pairs = zip(self._segment_clips, clips, strict=True)
+            yield _segment(start, starts[0], {sampling: complete.popleft()[None] for sampling, complete in pairs})
+
+    def _add_to(self, buffers: Sequence[SegmentClips | VideoClips], frame: DecodedFrame) -> None:
+        if buffers:
+            with self._timer("clips"):
+                for buffer in buffers:
+                    buffer.add(frame.image, frame.time_seconds)
 
 
-class FrameSegments(Segments):
-    """One segment from each sampled frame to the next one, with a single clip around it. Source: PCF, table III."""
-
-    def __init__(
-        self, parse_frames: ParseFrames, states: StateRecognizer, timer: StageTimer, *, batch_frames: int
-    ) -> None:
-        super().__init__(parse_frames, states, timer, batch_frames=batch_frames)
-        self._clips = tuple(map(FrameClips, states.readings))
-        # The completed clips of each reading.
-        self._completed: tuple[deque[NDArray[np.uint8]], ...] = tuple(deque() for _ in self._clips)
-        self._starts: deque[tuple[float, int]] = deque()  # time and frame index of the segments that are not complete
-        self._group_scores: deque[GroupScores] = deque()  # of the first of these segments
-
-    def add(self, frame: DecodedFrame, *, is_sampled: bool) -> Iterator[Closed]:
-        """Add the next frame; a segment is complete when its clip is complete and the next segment has begun."""
-        if is_sampled:
-            self._starts.append((frame.time_seconds, frame.index))
-            self._sample(frame)
-        with self._timer("clips"):
-            for clips, completed in zip(self._clips, self._completed, strict=True):
-                completed.extend(clips.add(frame.image, frame.time_seconds, asked=is_sampled))
-        self._recognize()
-        yield from self._pop_completed()
-
-    def close(self, end_seconds: float, end_frame: int) -> Iterator[Closed]:
-        """Yield all segments that are not complete."""
-        self._parse_waiting()
-        for clips, completed in zip(self._clips, self._completed, strict=True):
-            completed.extend(clips.rest())
-        self._recognize()
-        self._starts.append((end_seconds, end_frame))
-        yield from self._pop_completed()
-
-    def _recognize(self) -> None:
-        """Score the frames whose clips are complete for every reading."""
-        while all(self._completed):
-            pairs = zip(self._clips, self._completed, strict=True)
-            self._group_scores.append(self._scores({clips.config: done.popleft()[None] for clips, done in pairs}))
-
-    def _pop_completed(self) -> Iterator[Closed]:
-        while len(self._starts) > 1 and self._group_scores and self._parsed:
-            start_seconds, first_frame = self._starts.popleft()
-            end_seconds, end_frame = self._starts[0]
-            segment = SegmentParse(start_seconds, end_seconds, first_frame, end_frame)
-            yield [self._parsed.popleft()], SegmentScores(segment, self._group_scores.popleft())
+def _segment(start: Bound, end: Bound, clips: Clips) -> ClippedSegment:
+    (start_seconds, first_frame), (end_seconds, end_frame) = start, end
+    return ClippedSegment(SegmentParse(start_seconds, end_seconds, first_frame, end_frame), clips)

@@ -62,10 +62,10 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class TrackReadings:
+class TrackOutputs:
     """The network's outputs for N persons in their frames, in the order of tracks."""
 
-    places: tuple[tuple[int, int], ...]  # (N,) index of the frame, index of the person in it
+    positions: tuple[tuple[int, int], ...]  # (N,) index of the frame, index of the person in it
     weights: NDArray[np.float64]  # (N,) weight of each person for the video's action
     action_scores: NDArray[np.float32]  # (N, A)
     state_scores: tuple[NDArray[np.float32], ...]  # (N, S) for each of the ten parts
@@ -123,12 +123,10 @@ class TrackRecognizer:
         """
         return self.named(frames, self.read(frames, action_scores, first=first), first=first)
 
-    def read(
-        self, frames: Sequence[FrameParse], action_scores: NDArray[np.float32], *, first: int = 0
-    ) -> TrackReadings:
+    def read(self, frames: Sequence[FrameParse], action_scores: NDArray[np.float32], *, first: int = 0) -> TrackOutputs:
         """Return the network's outputs for the persons of `frames[first:]`; arguments as in `with_states`."""
         given_scores = torch.from_numpy(np.asarray(action_scores, np.float32)).to(self.device)  # (A,)
-        places: list[tuple[int, int]] = []
+        all_positions: list[tuple[int, int]] = []
         actions = [np.zeros((0, len(self.actions)), np.float32)]
         states = [[np.zeros((0, len(names)), np.float32)] for names in self.states]
         for positions, features in self._features(frames, first):
@@ -136,32 +134,23 @@ class TrackRecognizer:
                 actions.append(self.net.action_logits(features).softmax(dim=1).cpu().numpy())
                 for part, logits in enumerate(self.net.state_logits(features, given_scores.expand(len(features), -1))):
                     states[part].append(logits.softmax(dim=1).cpu().numpy())
-            places += positions
-        return TrackReadings(
-            places=tuple(places),
-            weights=np.array([person_weight(frames[frame], person) for frame, person in places]),
+            all_positions += positions
+        return TrackOutputs(
+            positions=tuple(all_positions),
+            weights=np.array([person_weight(frames[frame], person) for frame, person in all_positions]),
             action_scores=np.concatenate(actions),
             state_scores=tuple(np.concatenate(part) for part in states),
         )
 
-    def named(self, frames: Sequence[FrameParse], readings: TrackReadings, *, first: int = 0) -> list[FrameParse]:
-        """Return `frames[first:]` with the likeliest states from `readings`."""
+    def named(self, frames: Sequence[FrameParse], outputs: TrackOutputs, *, first: int = 0) -> list[FrameParse]:
+        """Return `frames[first:]` with the likeliest states from `outputs`."""
         persons = [list(frame.persons) for frame in frames]
-        for row, (frame, person) in enumerate(readings.places):
-            scores = [part[row] for part in readings.state_scores]
-            persons[frame][person] = self._person_with_states(persons[frame][person], scores)
+        for row, (frame, person) in enumerate(outputs.positions):
+            scores = [part[row] for part in outputs.state_scores]
+            persons[frame][person] = with_likeliest_states(
+                persons[frame][person], scores, self.states, min_part_score=self.config.min_part_score
+            )
         return [replace(frames[n], persons=tuple(persons[n])) for n in range(first, len(frames))]
-
-    def _person_with_states(self, person: PersonParse, scores: list[NDArray[np.float32]]) -> PersonParse:
-        parts: list[PartParse] = []
-        for part in person.parts:
-            if part.score < self.config.min_part_score:
-                parts.append(part)
-                continue
-            index = PART_INDEX[part.name]
-            best = int(scores[index].argmax())
-            parts.append(replace(part, state=self.states[index][best], state_score=float(scores[index][best])))
-        return replace(person, parts=tuple(parts))
 
     def _features(
         self, frames: Sequence[FrameParse], first: int
@@ -228,6 +217,31 @@ class FollowedTracks:
 
     def _sum(self, indices: range) -> Evidence:
         return sum((self._evidence[index][1] for index in indices), start=self._recognizer.no_evidence)
+
+
+def with_likeliest_states(
+    person: PersonParse,
+    scores: Sequence[NDArray[np.float32]],
+    states: Sequence[Sequence[str]],
+    *,
+    min_part_score: float = 0.0,
+) -> PersonParse:
+    """Return the person with the likeliest state of each part.
+
+    Args:
+        person: with the boxes of the parts.
+        scores: for each of the ten parts the probabilities (S,) of its states.
+        states: their names.
+        min_part_score: parts with a lower score get no state.
+    """
+    parts: list[PartParse] = []
+    for part in person.parts:
+        index = PART_INDEX[part.name]
+        best = int(scores[index].argmax())
+        is_visible = part.score >= min_part_score
+        state = replace(part, state=states[index][best], state_score=float(scores[index][best]))
+        parts.append(state if is_visible else part)
+    return replace(person, parts=tuple(parts))
 
 
 def person_weight(frame: FrameParse, index: int) -> float:

@@ -13,46 +13,14 @@ import torch
 from torch import Tensor
 
 from actparse.core.errors import ConfigError, expect_shape
-from actparse.core.vocabulary import NUM_KEYPOINTS
-
-Color = tuple[int, int, int]
-
-DOT_COLORS: tuple[Color, ...] = (
-    (255, 255, 255),  # nose
-    (255, 200, 120),  # left eye
-    (120, 220, 255),  # right eye
-    (200, 120, 60),  # left ear
-    (60, 140, 200),  # right ear
-    (255, 0, 0),  # left shoulder
-    (0, 0, 255),  # right shoulder
-    (255, 110, 0),  # left elbow
-    (0, 110, 255),  # right elbow
-    (255, 220, 0),  # left wrist
-    (0, 255, 255),  # right wrist
-    (255, 0, 110),  # left hip
-    (110, 0, 255),  # right hip
-    (190, 60, 0),  # left knee
-    (0, 150, 120),  # right knee
-    (255, 0, 190),  # left ankle
-    (0, 255, 80),  # right ankle
-)
-DOT_RADII: tuple[float, ...] = (
-    0.0125,
-    *(0.009,) * 4,  # eyes, ears
-    *(0.025,) * 2,  # shoulders
-    *(0.022,) * 2,  # elbows
-    *(0.019,) * 2,  # wrists
-    *(0.025,) * 2,  # hips
-    *(0.022,) * 2,  # knees
-    *(0.019,) * 2,  # ankles
-)
+from actparse.core.vocabulary import DOT_COLORS, DOT_RADII, NUM_KEYPOINTS
 
 
 @dataclass(frozen=True, kw_only=True)
 class DotsConfig:
     """Colours and radii of the dots; a part detector needs the dots that it was trained with, so it stores them."""
 
-    colors: tuple[Color, ...] = DOT_COLORS  # RGB 0..255, one per keypoint
+    colors: tuple[tuple[int, int, int], ...] = DOT_COLORS  # RGB 0..255, one per keypoint
     radii: tuple[float, ...] = DOT_RADII  # relative to the crop's longer side, one per keypoint
     min_confidence: float = 0.25  # keypoints below it are not drawn
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from actparse.core.errors import ConfigError
 from actparse.core.structures import Detections
 from actparse.nets.detectors.nanodet import INPUT_MULTIPLE, Nanodet, detect
-from actparse.stages.inputs import InputNorm, stack_images
-from actparse.stages.people.persons import resize
+from actparse.stages.inputs import IMAGENET_MEAN_BGR, IMAGENET_STD_BGR, InputNorm, stack_images
 from actparse.stages.precision import inference
+from actparse.video.resizing import resize
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,9 +26,7 @@ class NanodetPersonsConfig:
     max_iou: float = 0.5  # of two boxes that overlap more, the better one is kept
     max_persons: int = 10  # the official rule
     sure_score: float = 0.4  # a frame without a box of this score is also searched in rotated form; 0: never
-    norm: InputNorm = field(
-        default_factory=lambda: InputNorm(mean=(103.53, 116.28, 123.675), std=(57.375, 57.12, 58.395), bgr=True)
-    )
+    norm: InputNorm = field(default_factory=lambda: InputNorm(mean=IMAGENET_MEAN_BGR, std=IMAGENET_STD_BGR, bgr=True))
 
     def __post_init__(self) -> None:
         for name in ("long_side", "max_persons"):
@@ -52,8 +50,8 @@ class NanodetPersons:
         if not images:
             return []
         height, width = images[0].shape[:2]
-        new_width, new_height = self._input_size(width, height)
-        resized = stack_images([resize(image, (new_width, new_height)) for image in images], self.device)
+        new_height, new_width = self._input_size((height, width))
+        resized = stack_images([resize(image, (new_height, new_width)) for image in images], self.device)
         pad = (0, -new_width % INPUT_MULTIPLE, 0, -new_height % INPUT_MULTIPLE)
         batch = self.config.norm(torch.nn.functional.pad(resized, pad))  # (N, 3, h, w), padded with black
         with inference(self.device):
@@ -71,9 +69,10 @@ class NanodetPersons:
 
     def input_shape(self, size: tuple[int, int]) -> tuple[int, int, int]:
         """Return (3, H, W) of the network's input for frames of (height, width)."""
-        width, height = self._input_size(size[1], size[0])
+        height, width = self._input_size(size)
         return 3, height + -height % INPUT_MULTIPLE, width + -width % INPUT_MULTIPLE
 
-    def _input_size(self, width: int, height: int) -> tuple[int, int]:
-        factor = self.config.long_side / max(width, height)
-        return max(1, round(width * factor)), max(1, round(height * factor))
+    def _input_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Return (height, width) of a resized frame; the longer side is `long_side`."""
+        factor = self.config.long_side / max(size)
+        return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))

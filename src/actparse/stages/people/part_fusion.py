@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from actparse.core.errors import ConfigError
 from actparse.core.vocabulary import KEYPOINTS, PART_GROUP, PARTS
+from actparse.metrics.boxes import box_areas, row_iou
 from actparse.nets.part_regression import PartRegression
 from actparse.stages.people.part_geometry import located, rule_boxes, torso_lengths
 from actparse.stages.precision import inference
@@ -47,6 +48,7 @@ class PartFusionConfig:
     """Weights of the sources by part group, and the limit below which a part counts as outside the frame.
 
     The detector is best for hands and feet, whose direction keypoints do not contain; bones determine arms and legs.
+    The weights and limits were chosen on the 15 photographs of `part_geometry`.
     """
 
     head: GroupFusion = GroupFusion(rule=0.65, regression=0.35, detector=0.6, min_iou=0.4)
@@ -200,22 +202,12 @@ def fuse(
         scores = np.sqrt(scores * regression.scores)
     if detector is not None:
         base = config.by_part("rule") + (config.by_part("regression") if regression is not None else 0)  # (10,)
-        agrees = row_ious(boxes, detector.boxes) >= config.by_part("min_iou")  # (N, 10)
+        agrees = row_iou(boxes, detector.boxes) >= config.by_part("min_iou")  # (N, 10)
         weight = config.by_part("detector") * detector.scores
         boxes = _interpolate(boxes, detector.boxes, np.where(agrees, weight / np.maximum(base + weight, 1e-6), 0))
     clipped = np.clip(boxes, 0, np.array((size[1], size[0]) * 2, np.float32))
-    inside = _areas(clipped) / np.maximum(_areas(boxes), 1e-6)  # (N, 10)
+    inside = box_areas(clipped) / np.maximum(box_areas(boxes), 1e-6)  # (N, 10)
     return clipped.astype(np.float32), (scores * np.minimum(inside / config.min_inside, 1)).astype(np.float32)
-
-
-def row_ious(a: Floats, b: Floats) -> Floats:
-    """Return the IoU (...,) of each box (..., 4) with the other array's box in the same row; 0 if both are empty."""
-    shared = np.clip(np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]), 0, None).prod(axis=-1)
-    return np.asarray(shared / np.maximum(_areas(a) + _areas(b) - shared, 1e-9), np.float32)
-
-
-def _areas(boxes: Floats) -> Floats:
-    return np.asarray((boxes[..., 2:] - boxes[..., :2]).prod(axis=-1), np.float32)
 
 
 def _interpolate(boxes: Floats, others: Floats, share: Floats) -> Floats:

@@ -66,16 +66,11 @@ class PartDetector:
         size, padding = self.config.size, self.config.padding
         windows = [square_crops(frame_boxes, size=size, padding=padding) for frame_boxes in boxes]
         crops = [crop for w, image in zip(windows, images, strict=True) for crop in w.cut(image)]
-        in_crops = [self._points_to_crop(w, points) for w, points in zip(windows, keypoints, strict=True)]
-        part_boxes, scores = self._run(
-            crops, np.concatenate(in_crops) if in_crops else np.zeros((0, 17, 3), np.float32)
-        )
+        in_crops = [w.keypoints_to_crop(points) for w, points in zip(windows, keypoints, strict=True)]
+        part_boxes, scores = self._run(crops, np.concatenate([np.zeros((0, 17, 3), np.float32), *in_crops]))
         ends = np.cumsum([len(frame_boxes) for frame_boxes in boxes])[:-1]
         split = zip(np.split(part_boxes, ends), np.split(scores, ends), windows, images, strict=True) if boxes else ()
         return [(_to_frame(b, w, image.shape[:2]), s) for b, s, w, image in split]
-
-    def _points_to_crop(self, windows: PersonCrops, points: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.concatenate((windows.points_to_crop(points[..., :2]), points[..., 2:]), axis=2).astype(np.float32)
 
     def _run(
         self, crops: list[NDArray[np.uint8]], keypoints: NDArray[np.float32]

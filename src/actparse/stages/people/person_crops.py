@@ -25,6 +25,14 @@ class PersonCrops:
         """Convert points (N, K, 2) from crop to frame pixels."""
         return points / self.scales[:, None, None] + self.origins[:, None]
 
+    def keypoints_to_crop(self, keypoints: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Convert keypoints (N, K, 3) x, y, confidence from frame to crop pixels."""
+        return np.concatenate((self.points_to_crop(keypoints[..., :2]), keypoints[..., 2:]), axis=2).astype(np.float32)
+
+    def keypoints_to_frame(self, keypoints: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Convert keypoints (N, K, 3) x, y, confidence from crop to frame pixels."""
+        return np.concatenate((self.points_to_frame(keypoints[..., :2]), keypoints[..., 2:]), axis=2).astype(np.float32)
+
     def cut(self, image: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
         """Return the windows as N images (height, width, 3); outside the frame they are black."""
         windows = zip(self.origins, self.scales.tolist(), self.sizes.tolist(), strict=True)

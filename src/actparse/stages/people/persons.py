@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from actparse.core.errors import ConfigError
 from actparse.core.structures import Detections
 from actparse.nets.detectors.yolof import Yolof
 from actparse.nets.detectors.yolof_boxes import detect
-from actparse.stages.inputs import InputNorm, stack_images
+from actparse.stages.inputs import IMAGENET_MEAN_BGR, InputNorm, stack_images
 from actparse.stages.precision import inference
+from actparse.video.resizing import fit_size, resize
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,11 +29,16 @@ class PersonsConfig:
     min_score: float = 0.05  # boxes below it are dropped
     max_iou: float = 0.6  # of two boxes that overlap more, the better one is kept
     max_persons: int = 10  # the official rule
-    norm: InputNorm = field(default_factory=lambda: InputNorm(mean=(103.53, 116.28, 123.675), std=(1, 1, 1), bgr=True))
+    norm: InputNorm = field(default_factory=lambda: InputNorm(mean=IMAGENET_MEAN_BGR, std=(1, 1, 1), bgr=True))
 
     def __post_init__(self) -> None:
         if not 1 <= self.short_side <= self.long_side:
             raise ConfigError(f"persons.short_side must be 1..long_side ({self.long_side}), got {self.short_side}")
+
+    def input_shape(self, size: tuple[int, int], stride: int) -> tuple[int, int, int]:
+        """Return (3, H, W) of the network's input for frames of (height, width), padded to multiples of `stride`."""
+        height, width = fit_size(size, self.short_side, self.long_side)
+        return 3, height + -height % stride, width + -width % stride
 
 
 class PersonDetector(Protocol):
@@ -66,40 +71,31 @@ class YolofPersons:
         if not images:
             return []
         height, width = images[0].shape[:2]
-        new_width, new_height = self._input_size(width, height)
-        resized = [resize(image, (new_width, new_height)) for image in images]
-        batch = self.config.norm(stack_images(resized, self.device))  # (N, 3, h, w)
-        pad = (0, -new_width % self.net.config.stride, 0, -new_height % self.net.config.stride)
+        batch, new_size = self.inputs(images)
         with inference(self.device):
-            cls, reg = self.net(torch.nn.functional.pad(batch, pad).contiguous(memory_format=torch.channels_last))
+            cls, reg = self.net(batch.contiguous(memory_format=torch.channels_last))
         detections = detect(
             cls.float(),
             reg.float(),
             self.net.config,
-            image_sizes=[(new_height, new_width)] * len(images),
+            image_sizes=[new_size] * len(images),
             min_score=self.config.min_score,
             max_iou=self.config.max_iou,
             max_boxes=self.config.max_persons,
         )
-        scale = np.array([width / new_width, height / new_height] * 2, np.float32)
+        scale = np.array([width / new_size[1], height / new_size[0]] * 2, np.float32)
         return [Detections(b.cpu().numpy() * scale, s.cpu().numpy(), c.cpu().numpy()) for b, s, c in detections]
+
+    def inputs(self, images: Sequence[NDArray[np.uint8]]) -> tuple[Tensor, tuple[int, int]]:
+        """Resize, normalise and pad N images of one size to (N, 3, H, W); also return (height, width) before padding.
+
+        Source: the preprocessing of the public YOLOF models, except that frames shrink to less than half by area.
+        """
+        stride = self.net.config.stride
+        height, width = size = fit_size(images[0].shape[:2], self.config.short_side, self.config.long_side)
+        batch = self.config.norm(stack_images([resize(image, size) for image in images], self.device))
+        return torch.nn.functional.pad(batch, (0, -width % stride, 0, -height % stride)), size
 
     def input_shape(self, size: tuple[int, int]) -> tuple[int, int, int]:
         """Return (3, H, W) of the network's input for frames of (height, width)."""
-        width, height = self._input_size(size[1], size[0])
-        stride = self.net.config.stride
-        return 3, -(-height // stride) * stride, -(-width // stride) * stride
-
-    def _input_size(self, width: int, height: int) -> tuple[int, int]:
-        short, long = min(width, height), max(width, height)
-        factor = min(self.config.short_side / short, self.config.long_side / long)
-        return max(1, int(width * factor + 0.5)), max(1, int(height * factor + 0.5))
-
-
-def resize(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Resize to (width, height), by area if the width shrinks to less than half, else bilinear."""
-    if (image.shape[1], image.shape[0]) == size:
-        return image
-    shrinks = image.shape[1] > 2 * size[0]
-    resized = cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    return np.asarray(resized, np.uint8)
+        return self.config.input_shape(size, self.net.config.stride)

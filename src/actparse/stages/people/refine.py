@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from actparse.core.structures import Detections
+
 
 def grow_boxes(
     boxes: NDArray[np.float32], keypoints: NDArray[np.float32], *, min_confidence: float, size: tuple[int, int]
@@ -26,3 +28,11 @@ def grow_boxes(
     high = np.where(confident, xy, -np.inf).max(axis=1, initial=-np.inf)  # (N, 2)
     grown = np.concatenate((np.minimum(boxes[:, :2], low), np.maximum(boxes[:, 2:], high)), axis=1)
     return grown.astype(np.float32)
+
+
+def grow_persons(
+    persons: Detections, keypoints: NDArray[np.float32], *, min_confidence: float, size: tuple[int, int]
+) -> Detections:
+    """Return the N persons with boxes from `grow_boxes`; the other arguments are the same as there."""
+    boxes = grow_boxes(persons.boxes, keypoints, min_confidence=min_confidence, size=size)
+    return Detections(boxes, persons.scores, persons.labels)

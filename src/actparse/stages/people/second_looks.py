@@ -61,7 +61,8 @@ class TiledPersons(_RepeatedDetector):
         by_tile = [whole]
         for top, left in product((0, height - tile_height), (0, width - tile_width)):
             tiles = [image[top : top + tile_height, left : left + tile_width] for image in images]
-            by_tile.append([_shift(detections, left, top) for detections in self._tile_detector.detect(tiles)])
+            shift = np.array([left, top, left, top], np.float32)
+            by_tile.append([Detections(d.boxes + shift, d.scores, d.labels) for d in self._tile_detector.detect(tiles)])
         return [_merge(of_image, self.max_persons) for of_image in zip(*by_tile, strict=True)]
 
 
@@ -94,11 +95,6 @@ def _rotate_back(detections: Detections, turns: int, size: tuple[int, ...]) -> D
     x1, y1, x2, y2 = detections.boxes.T  # (N,) each
     sides = (width - y2, x1, width - y1, x2) if turns == 1 else (y1, height - x2, y2, height - x1)
     return Detections(np.stack(sides, axis=1).astype(np.float32), detections.scores, detections.labels)
-
-
-def _shift(detections: Detections, left: int, top: int) -> Detections:
-    shift = np.array([left, top, left, top], np.float32)
-    return Detections(detections.boxes + shift, detections.scores, detections.labels)
 
 
 def _merge(detections: Sequence[Detections], max_persons: int) -> Detections:

@@ -82,7 +82,8 @@ def explain(action: str, score: float, reasons: Sequence[Reason], seconds: float
     denied = "" if verdict == "known" else f"{_capitalize(verdict_text(verdict, action, score))}. "
     if not speaking:
         return f"{denied}Nothing that the body parts do speaks clearly for {name}{objection}."
-    statements = _join_words([point.text(seconds) for point in speaking])
+    *first, last = (point.text(seconds) for point in speaking)
+    statements = f"{', '.join(first)} and {last}" if first else last
     statements += " throughout" if all(point.share_of(seconds) >= WHOLE_SHARE for point in speaking) else ""
     if denied:
         return f"{denied}For {name} speaks: {statements}{objection}."
@@ -142,7 +143,3 @@ def _third_person(verb: str) -> str:
     if verb.endswith("y") and verb[-2:-1] not in "aeiou":
         return f"{verb[:-1]}ies"
     return f"{verb}s"
-
-
-def _join_words(items: Sequence[str]) -> str:
-    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"

@@ -74,11 +74,11 @@ def joined_scores(clips: Mapping[str, float], tracks: Mapping[str, float], share
 
     Args:
         clips: action -> 0..1; empty without a network on clips, and then the result is `tracks`.
-        tracks: the same actions.
+        tracks: the same actions; empty if tracks are not used, and then the result is `clips`.
         share: weight of `tracks`, 0..1.
     """
-    if not clips:
-        return dict(tracks)
+    if not clips or not tracks:
+        return dict(clips or tracks)
     return {action: (1 - share) * score + share * tracks[action] for action, score in clips.items()}
 
 

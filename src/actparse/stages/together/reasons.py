@@ -15,11 +15,11 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.core.structures import FrameParse, PersonParse, Reason, SegmentParse
+from actparse.core.structures import FrameParse, Reason, SegmentParse
 from actparse.core.vocabulary import GROUP_PARTS, GROUPS, PART_GROUP, PART_INDEX, PARTS, LabelSpace
 from actparse.data.shares import Label, StateShares
-from actparse.stages.actions.segments import SegmentScores
-from actparse.stages.actions.tracks import TrackReadings, TrackRecognizer
+from actparse.stages.actions.observers import SegmentScores
+from actparse.stages.actions.tracks import TrackOutputs, TrackRecognizer
 
 Floats = NDArray[np.float64]
 LEAST_PROBABILITY = 1e-4  # probabilities are clipped to this distance from 0 and 1 before log odds
@@ -38,7 +38,7 @@ def track_reasons(
     recognizer: TrackRecognizer,
     shares: StateShares,
     frames: Sequence[FrameParse],
-    readings: TrackReadings,
+    outputs: TrackOutputs,
     action: str,
 ) -> tuple[Reason, ...]:
     """Return the reasons from the persons' tracks; instants are weighted by their part of the action's score.
@@ -47,33 +47,29 @@ def track_reasons(
         recognizer: the network on keypoints.
         shares: how often each label occurs in each action.
         frames: the sampled frames with their states.
-        readings: outputs of the recognizer for these frames.
+        outputs: outputs of the recognizer for these frames.
         action: the action to explain, one of the recognizer's.
 
     Returns:
         The reasons with the greatest weight first; none without any person.
     """
-    weights = readings.weights * readings.action_scores[:, recognizer.actions.index(action)]  # (N,)
+    weights = outputs.weights * outputs.action_scores[:, recognizer.actions.index(action)]  # (N,)
     weights = weights / max(float(weights.sum()), np.finfo(float).tiny)
     contributions = {}
     for group in GROUPS:
         labels = shares.groups[group].labels
-        probabilities = label_probabilities(group, labels, recognizer.states, readings.state_scores)  # (N, L)
+        probabilities = label_probabilities(group, labels, recognizer.states, outputs.state_scores)  # (N, L)
         contributions[group] = weights * shares.weights(group, action, probabilities)
     reasons: list[Reason] = []
-    persons = [frames[m].persons[n] for m, n in readings.places]
+    persons = [frames[m].persons[n] for m, n in outputs.positions]
     for track, run in groupby(range(len(persons)), key=lambda index: persons[index].track_id):
         indices = list(run)
-        times = [frames[readings.places[index][0]].time_seconds for index in indices]
-        states = {part: [_state(persons[index], part) for index in indices] for part in PARTS}
+        times = [frames[outputs.positions[index][0]].time_seconds for index in indices]
+        by_name = [{part.name: part.state for part in persons[index].parts} for index in indices]
+        states = {part: [states_of_person.get(part) for states_of_person in by_name] for part in PARTS}
         track_contributions = {group: values[indices] for group, values in contributions.items()}
         reasons += _reasons(track_contributions, states, _Intervals(times, [*times[1:], times[-1]], track))
     return _sort_by_weight(reasons)
-
-
-def _state(person: PersonParse, part: str) -> str | None:
-    part_parse = person.part(part)
-    return None if part_parse is None else part_parse.state
 
 
 def label_probabilities(

@@ -89,7 +89,7 @@ class Look:
         self.long_hair = self.feminine and bool(rng.random() < 0.7)
         self.stripes = int(rng.integers(0, 5))  # 1 and 2 give the shirt a pattern
         self.second = cloth_color(rng)
-        self._shade = rng.uniform(0.97, 1.03, 4)
+        rng.uniform(0.97, 1.03, 4)  # not used; drawn so that what follows stays the same for a seed
 
     @staticmethod
     def _chance(rng: np.random.Generator, hints: Mapping[str, float], name: str, default: float) -> bool:

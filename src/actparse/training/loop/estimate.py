@@ -13,10 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from actparse.core.progress import format_duration
 from actparse.training.loop import ranks
-from actparse.training.loop.callbacks import clock
+from actparse.training.loop.batches import to_device
+from actparse.training.loop.hardware import Hardware
 from actparse.training.run_folder import Plan
-from actparse.training.task import Batch, SampledTask, Task, rows_of
+from actparse.training.task import SampledTask, Task, rows_of
 
 GIGA = 1e9
 STATES = {"adamw": 2, "sgd": 1}  # values that an optimiser stores for each weight
@@ -32,27 +34,25 @@ class SampleCost:
     weight_bytes: int  # weights, gradients and the optimiser's values
 
 
-def estimate(task: Task, plan: Plan, device: torch.device, precision: str, pieces: int) -> str:
+def estimate(task: Task, plan: Plan, hardware: Hardware, num_pieces: int) -> str:
     """Return one line: the run's time and memory for each device, and what to do if there is not enough memory."""
-    cost = sample_cost(task, plan.seed, device, precision)
+    cost = sample_cost(task, plan.seed, hardware)
     num_samples = len(ranks.share(plan.batch_size))
-    seconds = plan.num_steps * num_samples * cost.seconds
-    piece = -(-num_samples // pieces)
-    needed = cost.weight_bytes + piece * cost.activation_bytes
+    duration = format_duration(plan.num_steps * num_samples * cost.seconds)
+    piece_size = -(-num_samples // num_pieces)
+    needed = cost.weight_bytes + piece_size * cost.activation_bytes
     line = (
         f"{task.kind}: {plan.num_steps} steps of {plan.batch_size} samples; one sample took {cost.seconds:.2f} s "
         f"(forward {cost.forward_seconds:.2f}), {_giga(cost.activation_bytes)} beside {_giga(cost.weight_bytes)} for "
-        f"the weights, at its peak {_giga(peak_memory(device))}: about {clock(seconds)} and {_giga(needed)} with "
-        f"{piece} at a time, without reading and held-out checks"
+        f"the weights, at its peak {_giga(_peak_memory(hardware.device))}: about {duration} and {_giga(needed)} with "
+        f"{piece_size} at a time, without reading and held-out checks"
     )
-    free = free_memory(device)
+    free = _free_memory(hardware.device)
     if needed <= free:
         return line
-    room = max(1, int((free - cost.weight_bytes) // max(cost.activation_bytes, 1)))
-    fitting = next(
-        (count for count in range(1, num_samples + 1) if num_samples % count == 0 and num_samples // count <= room),
-        num_samples,
-    )
+    max_size = max(1, int((free - cost.weight_bytes) // max(cost.activation_bytes, 1)))
+    divisors = (count for count in range(1, num_samples + 1) if num_samples % count == 0)
+    fitting = next(count for count in divisors if num_samples // count <= max_size)
     return f"{line}; {_giga(free)} are free: --accumulate {fitting} needs less"
 
 
@@ -60,40 +60,43 @@ def _giga(num_bytes: float) -> str:
     return f"{num_bytes / GIGA:.2f} GB"
 
 
-def sample_cost(task: Task, seed: int, device: torch.device, precision: str) -> SampleCost:
+def sample_cost(task: Task, seed: int, hardware: Hardware) -> SampleCost:
     """Measure the second of two passes over the first sample; the network stays unchanged."""
-    batch = _to_device(_one_sample(task, seed), device)
+    if isinstance(task, SampledTask):
+        batch = task.rows_of_step(seed, 0, range(1))
+    else:
+        batch = rows_of(task.batch(np.random.default_rng((seed, 0))), range(1))
+    batch = to_device(batch, hardware.device)
     net = task.net.train()
     buffers = {name: value.clone() for name, value in net.named_buffers()}
-    low = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision)
     sizes: dict[int, int] = {}
     for _ in range(2):
         sizes.clear()
         start = time.monotonic()
         with (
-            torch.autocast(device.type, low or torch.bfloat16, enabled=low is not None),
+            hardware.autocast(),
             torch.autograd.graph.saved_tensors_hooks(_count_storages(sizes, net), lambda tensor: tensor),
         ):
             loss = torch.stack(list(task.losses(net, batch).values())).sum()
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        forward_seconds = time.monotonic() - start
+        forward_seconds = _seconds_since(start, hardware.device)
         loss.backward()  # type: ignore[no-untyped-call]
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        seconds = time.monotonic() - start
+        seconds = _seconds_since(start, hardware.device)
     for name, value in net.named_buffers():
         value.copy_(buffers[name])
-    trained = sum(p.numel() for p in net.parameters() if p.requires_grad)
-    frozen = sum(p.numel() for p in net.parameters() if not p.requires_grad)
+    num_values = 0
     for parameter in net.parameters():
+        num_values += parameter.numel() * (2 + STATES[task.settings.optimizer] if parameter.requires_grad else 1)
         parameter.grad = None
-    states = STATES[task.settings.optimizer]
-    return SampleCost(seconds, forward_seconds, sum(sizes.values()), 4 * (trained * (2 + states) + frozen))
+    return SampleCost(seconds, forward_seconds, sum(sizes.values()), 4 * num_values)
 
 
-def free_memory(device: torch.device) -> float:
-    """Return the bytes that are free on a device."""
+def _seconds_since(start: float, device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.monotonic() - start
+
+
+def _free_memory(device: torch.device) -> float:
     if device.type == "cuda":
         return float(torch.cuda.mem_get_info()[0])
     lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines() if Path("/proc/meminfo").is_file() else []
@@ -101,30 +104,10 @@ def free_memory(device: torch.device) -> float:
     return 1024.0 * float(next(kilobytes, math.inf))
 
 
-def peak_memory(device: torch.device) -> float:
-    """Return the maximum number of bytes that this process has allocated on a device."""
+def _peak_memory(device: torch.device) -> float:
     if device.type == "cuda":
         return float(torch.cuda.max_memory_allocated())
     return 1024.0 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-
-def _one_sample(task: Task, seed: int) -> Batch:
-    if isinstance(task, SampledTask):
-        return task.rows_of_step(seed, 0, range(1))
-    return rows_of(task.batch(np.random.default_rng((seed, 0))), range(1))
-
-
-def _to_device(value: object, device: torch.device) -> Batch:
-    def move(item: object) -> object:
-        if isinstance(item, Tensor):
-            return item.to(device)
-        if isinstance(item, list):
-            return [move(inner) for inner in item]
-        return {key: move(inner) for key, inner in item.items()} if isinstance(item, dict) else item
-
-    result = move(value)
-    assert isinstance(result, dict)
-    return result
 
 
 def _count_storages(sizes: dict[int, int], net: nn.Module) -> Callable[[Tensor], Tensor]:

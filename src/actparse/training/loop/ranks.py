@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from queue import Empty
 from typing import Any
 
 import torch
@@ -21,9 +20,11 @@ import torch.distributed as dist
 
 from actparse.core.errors import ActparseError, TrainingError
 from actparse.core.pools import end_with_parent
+from actparse.training.loop.interrupts import postponed_interrupts
 
 PATIENCE = timedelta(hours=12)  # for a process that waits while the first one reads a dataset or evaluates the network
 POLL_SECONDS = 0.2
+STOP_SECONDS = 60.0  # for processes to finish their step and write a checkpoint after an interrupt
 
 
 def world_size() -> int:
@@ -34,16 +35,6 @@ def world_size() -> int:
 def rank() -> int:
     """Return the rank of this process, from 0."""
     return int(os.environ.get("RANK", "0")) if world_size() > 1 else 0
-
-
-def local_rank() -> int:
-    """Return the rank of this process on its machine, which is also the index of its GPU."""
-    return int(os.environ.get("LOCAL_RANK", "0")) if world_size() > 1 else 0
-
-
-def processes_here() -> int:
-    """Return how many of the processes run on this machine."""
-    return int(os.environ.get("LOCAL_WORLD_SIZE", str(world_size())))
 
 
 def share(count: int) -> range:
@@ -62,7 +53,7 @@ def join_group(kind: str) -> None:
     """Connect to the other processes, if any; `kind` is "cuda" or "cpu"."""
     if world_size() > 1 and not dist.is_initialized():
         if kind == "cuda":
-            torch.cuda.set_device(local_rank())
+            torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
         dist.init_process_group("nccl" if kind == "cuda" else "gloo", timeout=PATIENCE)
 
 
@@ -91,73 +82,65 @@ def mean_over_processes(values: torch.Tensor) -> torch.Tensor:
     return total / world_size()
 
 
-def first_says(value: float) -> float:
-    """Return the first process's value in every process, as clocks differ."""
+def any_process(value: bool) -> bool:
+    """Return whether `value` is true in any process."""
     if not dist.is_initialized():
         return value
     device = "cuda" if dist.get_backend() == "nccl" else "cpu"
-    shared = torch.tensor(value, dtype=torch.float64, device=device)
-    dist.broadcast(shared, src=0)
-    return float(shared)
+    return bool(mean_over_processes(torch.tensor(float(value), device=device)) > 0)
 
 
 def run_together(count: int, work: Callable[..., None], *arguments: Any) -> None:
     """Run `work(*arguments)`, a module's function, in `count` new processes that form one group.
 
+    An interrupt of this process ends the others after their step, with a checkpoint.
+
     Raises:
-        TrainingError: one of them failed; the others are terminated.
+        TrainingError: one of them failed; the others are killed.
     """
     context = multiprocessing.get_context("spawn")
-    lines: Any = context.Queue()
-    port = _free_port()
+    errors = context.SimpleQueue()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
     jobs = [
-        context.Process(target=_run_one, args=(index, count, port, lines, work, arguments)) for index in range(count)
+        context.Process(target=_run_one, args=(index, count, port, errors, work, arguments)) for index in range(count)
     ]
     try:
-        for job in jobs:
-            job.start()
-        while any(job.exitcode is None for job in jobs) and not any(job.exitcode for job in jobs):
-            time.sleep(POLL_SECONDS)
-        if any(job.exitcode for job in jobs):
-            raise TrainingError(_first_line(lines, jobs))
+        with postponed_interrupts() as interrupts:
+            for job in jobs:
+                job.start()
+            while not interrupts and any(job.is_alive() for job in jobs) and not any(job.exitcode for job in jobs):
+                time.sleep(POLL_SECONDS)
+            failed = next((index for index, job in enumerate(jobs) if job.exitcode), None)
+            if interrupts:
+                for job in jobs:
+                    job.terminate()
+                for job in jobs:
+                    job.join(STOP_SECONDS)
     finally:
         for job in jobs:
             if job.pid is not None:
-                job.terminate()
+                job.kill()
                 job.join()
-
-
-def _first_line(lines: Any, jobs: list[Any]) -> str:
-    try:
-        return str(lines.get(timeout=1.0))
-    except Empty:
-        index = next(index for index, job in enumerate(jobs) if job.exitcode)
-        return f"train: process {index} of {len(jobs)} ended with exit code {jobs[index].exitcode}"
+    if failed is not None:
+        fault = f"train: process {failed} of {count} ended with exit code {jobs[failed].exitcode}"
+        raise TrainingError(fault if errors.empty() else errors.get())
 
 
 def _run_one(
-    index: int, count: int, port: int, lines: Any, work: Callable[..., None], arguments: tuple[Any, ...]
+    index: int, count: int, port: int, errors: Any, work: Callable[..., None], arguments: tuple[Any, ...]
 ) -> None:
     end_with_parent()
-    variables = {"RANK": index, "LOCAL_RANK": index, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count, "GROUP_RANK": 0}
-    os.environ.update({name: str(value) for name, value in variables.items()})
-    os.environ.update({"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)})
+    numbers = {"RANK": index, "LOCAL_RANK": index, "WORLD_SIZE": count, "MASTER_PORT": port}
+    os.environ.update({"MASTER_ADDR": "127.0.0.1", **{name: str(value) for name, value in numbers.items()}})
     try:
         work(*arguments)
     except ActparseError as error:
-        lines.put(str(error))
+        errors.put(str(error))
         raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
     finally:
-        leave_group()
-
-
-def leave_group() -> None:
-    """Disconnect from the other processes."""
-    if dist.is_initialized():
-        dist.destroy_process_group()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        if dist.is_initialized():
+            dist.destroy_process_group()

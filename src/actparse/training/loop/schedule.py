@@ -1,105 +1,47 @@
-"""Learning-rate schedules: steps with linear warm-up, as in the paper and the public recipes, and cosine cycles."""
+"""Learning rates: one cycle over a run, or steps with a linear warm-up, as in the paper and the public recipes."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
-from actparse.core.errors import ConfigError
+from actparse.training.task import StepRule, Task, steps_per_epoch
+
+WARM_UP_SHARE = 0.04  # share of the steps of one cycle
+FIRST_FACTOR = 0.02  # share of the learning rate at step 0 of the cycle
+LAST_FACTOR = 0.005  # share of the learning rate at its end
 
 
-@dataclass(frozen=True, kw_only=True)
-class StepSchedule:
-    """A learning rate multiplied by `gamma` at each milestone, and by the factor of the warm-up.
+def learning_rate(task: Task, step: int, num_steps: int) -> float:
+    """Return the learning rate of a step, counted from 0, in a run of `num_steps`.
+
+    The epochs of a step rule do not depend on the length of the run.
+    """
+    settings = task.settings
+    if settings.step_rule is None:
+        return settings.learning_rate * one_cycle(step, num_steps)
+    per_epoch = steps_per_epoch(task.num_samples, settings.batch_size)
+    return settings.learning_rate * rule_factor(settings.step_rule, step, per_epoch)
+
+
+def one_cycle(step: int, num_steps: int) -> float:
+    """Return the rate as a share of its maximum: a linear rise over 4 % of the steps, times a falling half cosine."""
+    warm_up = _ramp(FIRST_FACTOR, step, max(1, round(WARM_UP_SHARE * num_steps)))
+    cosine = (1 + math.cos(math.pi * min(step / num_steps, 1.0))) / 2
+    return (LAST_FACTOR + (1 - LAST_FACTOR) * cosine) * warm_up
+
+
+def rule_factor(rule: StepRule, step: int, per_epoch: int) -> float:
+    """Return the rate as a share of its maximum under a step rule, with `per_epoch` steps in an epoch.
 
     Source: the paper, section IV-A, and the public configs. The paper warms CSN up for "16 iterations", the public
-    config for 16 epochs: both can be configured here; `warmup_epochs` follows the current
-    config, with one update per epoch.
+    config for 16 epochs, of which the last has the full rate if the rate changes once per epoch.
     """
-
-    base_lr: float
-    iterations_per_epoch: int
-    milestones: tuple[int, ...] = ()  # epochs, counted from 0, at whose start the rate is reduced
-    gamma: float = 0.1
-    warmup_iterations: int = 0  # first iteration at the full rate
-    warmup_epochs: int = 0  # alternative: number of warm-up epochs, of which the last has the full rate
-    warmup_start: float = 0.0  # share of the rate at iteration 0
-
-    def __post_init__(self) -> None:
-        _expect_positive("base_lr", self.base_lr)
-        _expect_positive("iterations_per_epoch", self.iterations_per_epoch)
-        _expect_positive("gamma", self.gamma)
-        _expect_at_least_0("warmup_iterations", self.warmup_iterations)
-        _expect_at_least_0("warmup_epochs", self.warmup_epochs)
-        if self.warmup_iterations and self.warmup_epochs:
-            got = f"{self.warmup_iterations} and {self.warmup_epochs}"
-            raise ConfigError(f"schedule.warmup_iterations and warmup_epochs must not both be set, got {got}")
-        _expect_share("warmup_start", self.warmup_start)
-
-    def lr(self, iteration: int) -> float:
-        """Return the rate of an iteration, counted from 0 over all epochs."""
-        return self.base_lr * self.factor(iteration)
-
-    def factor(self, iteration: int) -> float:
-        """Return the rate as a share of `base_lr`, for `torch.optim.lr_scheduler.LambdaLR`."""
-        epoch = iteration // self.iterations_per_epoch
-        passed = sum(epoch >= milestone for milestone in self.milestones)
-        return self.gamma**passed * self._warmup(iteration, epoch)
-
-    def _warmup(self, iteration: int, epoch: int) -> float:
-        if self.warmup_epochs > 1:
-            return _ramp(self.warmup_start, epoch, self.warmup_epochs - 1)
-        return _ramp(self.warmup_start, iteration, self.warmup_iterations)
-
-
-@dataclass(frozen=True, kw_only=True)
-class CosineSchedule:
-    """A learning rate in `num_cycles` equal half cosines from `base_lr` to `end` of it, times one linear warm-up."""
-
-    base_lr: float
-    num_iterations: int
-    num_cycles: int = 1
-    warmup_iterations: int = 0
-    warmup_start: float = 0.0  # share of the rate at iteration 0
-    end: float = 0.0  # share of the rate at the end of each cycle
-
-    def __post_init__(self) -> None:
-        _expect_positive("base_lr", self.base_lr)
-        _expect_positive("num_iterations", self.num_iterations)
-        if not 1 <= self.num_cycles <= self.num_iterations:
-            raise ConfigError(f"schedule.num_cycles must be 1 to {self.num_iterations}, got {self.num_cycles}")
-        _expect_at_least_0("warmup_iterations", self.warmup_iterations)
-        _expect_share("warmup_start", self.warmup_start)
-        _expect_share("end", self.end)
-
-    def lr(self, iteration: int) -> float:
-        """Return the rate of an iteration, counted from 0."""
-        return self.base_lr * self.factor(iteration)
-
-    def factor(self, iteration: int) -> float:
-        """Return the rate as a share of `base_lr`; from `num_iterations` on it is `end`."""
-        if iteration >= self.num_iterations:
-            return self.end
-        length = self.num_iterations / self.num_cycles
-        progress = (iteration % length) / length  # of this cycle
-        cosine = self.end + (1 - self.end) * (1 + math.cos(math.pi * progress)) / 2
-        return cosine * _ramp(self.warmup_start, iteration, self.warmup_iterations)
+    epoch = step // per_epoch
+    decay = rule.gamma ** sum(epoch >= milestone for milestone in rule.milestones)
+    if rule.warmup_by_epoch:
+        return decay * _ramp(rule.warmup_start, epoch, rule.warmup_epochs - 1)
+    return decay * _ramp(rule.warmup_start, step, rule.warmup_epochs * per_epoch or rule.warmup_iterations)
 
 
 def _ramp(start: float, step: int, num_steps: int) -> float:
     return start + (1 - start) * step / num_steps if step < num_steps else 1.0
-
-
-def _expect_positive(name: str, value: float) -> None:
-    if not value > 0:
-        raise ConfigError(f"schedule.{name} must be greater than 0, got {value}")
-
-
-def _expect_at_least_0(name: str, value: int) -> None:
-    if value < 0:
-        raise ConfigError(f"schedule.{name} must be at least 0, got {value}")
-
-
-def _expect_share(name: str, value: float) -> None:
-    if not 0 <= value <= 1:
-        raise ConfigError(f"schedule.{name} must be 0 to 1, got {value}")

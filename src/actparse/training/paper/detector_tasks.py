@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from actparse.core.errors import DataError
 from actparse.core.structures import Detections
 from actparse.core.vocabulary import PART_FLIP, PARTS
-from actparse.nets.detectors.detector_input import detector_resize_size
 from actparse.nets.detectors.yolof import Yolof
 from actparse.stages.people.dots import draw_dots
 from actparse.stages.people.parts import PartDetector, PartsConfig
@@ -29,6 +28,7 @@ from actparse.training.paper.splits import Image, Split, read_images
 from actparse.training.recipes.detection import box_figures
 from actparse.training.recipes.parts import swapped_twins
 from actparse.training.task import Batch, SampledTask
+from actparse.video.resizing import fit_size
 from actparse.weights.bundle import config_to_dict
 
 CHECK_VIDEOS = 60  # held-out videos for a check during training
@@ -96,9 +96,7 @@ class PersonsTask(DetectorTask):
         video, frame_index = index.video_of(frame), int(index.frame_numbers[frame])
         image = read_images(index, video, [frame_index])[frame_index]
         height, width = image.shape[:2]
-        size = detector_resize_size(
-            width, height, long_side=self.stage.long_side, short_side=self.stage.short_side
-        )  # width, height
+        size = fit_size((height, width), self.stage.short_side, self.stage.long_side)[::-1]  # width, height
         resized = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.uint8)
         scale = np.array([size[0] / width, size[1] / height] * 2, np.float32)
         boxes, keep = inside(index.person_boxes[index.persons_of(frame)] * scale, (size[1], size[0]))

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from actparse.core.vocabulary import GROUP_PARTS, KEYPOINT_FLIP, PART_FLIP, PARTS
+from actparse.metrics.boxes import row_iou
 from actparse.nets.part_regression import PartRegression, PartRegressionConfig, part_losses
-from actparse.stages.people.part_fusion import PartFusionConfig, row_ious, to_poses
+from actparse.stages.people.part_fusion import PartFusionConfig, to_poses
 from actparse.stages.people.part_geometry import torso_lengths
 from actparse.training.samples.store import Store
 from actparse.training.task import Batch, Task, TaskSettings
@@ -95,7 +96,7 @@ class PartRegressionTask(Task):
         poses, targets = _as_samples(self.held_out_keypoints, self.held_out.part_boxes)
         with torch.no_grad():
             boxes = net.to(device).eval()(torch.from_numpy(poses).to(device))[0].cpu().numpy()
-        ious, visible = row_ious(boxes, targets), (targets != 0).any(axis=2)  # (N, 10)
+        ious, visible = row_iou(boxes, targets), (targets != 0).any(axis=2)  # (N, 10)
         by_group = {}
         for group, parts in GROUP_PARTS.items():
             columns = [PARTS.index(part) for part in parts]

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.core.errors import ConfigError
-from actparse.core.vocabulary import NUM_KEYPOINTS
 from actparse.synth.actions.registry import ACTIONS
 from actparse.synth.annotate import PersonTruth
 from actparse.synth.config import SceneConfig
 from actparse.synth.scene import build_scene
 from actparse.training.options import Report, say_nothing
-from actparse.training.rendered.shards import Seed, complete_shards, save_shard
+from actparse.training.rendered.stream import (
+    SEED,
+    Arrays,
+    ShardedStream,
+    expect_at_least_1,
+    load_array,
+    stacked,
+)
 from actparse.training.samples.augment import warp
 
 GENERATION = 3  # of the stream; another value renders it again
@@ -36,9 +42,7 @@ class StreamConfig:
     times_per_scene: int = 6
 
     def __post_init__(self) -> None:
-        for name in ("size", "padding", "crops_per_shard", "times_per_scene"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"stream.{name} must be at least 1, got {getattr(self, name)}")
+        expect_at_least_1(self, "size", "padding", "crops_per_shard", "times_per_scene")
 
 
 @dataclass(frozen=True)
@@ -59,89 +63,83 @@ class CropStream:
         return np.asarray(self.crops[shard][position])
 
 
+class PoseRow(NamedTuple):
+    """A sample of a shard, or the arrays of all its samples: see `CropStream`."""
+
+    crops: NDArray[np.uint8]
+    keypoints: NDArray[np.float32]
+    sides: NDArray[np.float32]
+
+
 def open_stream(
     folder: Path,
     split: str,
     num_crops: int,
     config: StreamConfig,
     *,
-    seed: int = 0,
     processes: int | None = None,
     report: Report = say_nothing,
 ) -> CropStream:
-    """Open the stream's first crops, rendering them if necessary.
-
-    Args:
-        folder: that contains the streams.
-        split: "train" or "val".
-        num_crops: rounded up to full shards.
-        config: of the stream.
-        seed: of the stream.
-        processes: None means one for each core.
-        report: receives lines of progress.
-    """
-    name = f"poses-{split}-{GENERATION}-{seed}-{config.size}-{config.padding:g}-{config.crops_per_shard}"
-    shards = complete_shards(
-        folder / name,
-        -(-num_crops // config.crops_per_shard),
-        write_shard,
-        config,
+    """Open the first `num_crops` crops of a split, "train" or "val", as `ShardedStream.open` does."""
+    stream = ShardedStream(
+        folder=folder / f"poses-{split}-{GENERATION}-{SEED}-{config.size}-{config.padding:g}-{config.crops_per_shard}",
+        config=config,
         code=SPLIT_CODES[split],
-        seed=seed,
-        processes=processes,
-        report=report,
-        unit=(config.crops_per_shard, "person crops"),
+        shard_size=config.crops_per_shard,
+        unit="person crops",
+        render=render_crops,
+        read=read_crops,
     )
-    crops = tuple(np.load(shard / "crops.npy", mmap_mode="r") for shard in shards)
-    keypoints = np.concatenate([np.load(shard / "keypoints.npy") for shard in shards])
-    sides = np.concatenate([np.load(shard / "sides.npy") for shard in shards])
-    return CropStream(crops, keypoints, sides, config)
+    shards = stream.open(num_crops, processes=processes, report=report)
+    keypoints, sides = (np.concatenate(arrays) for arrays in zip(*(shard[1:] for shard in shards), strict=True))
+    return CropStream(tuple(shard.crops for shard in shards), keypoints, sides, config)
 
 
-def write_shard(folder: Path, seed: Seed, config: StreamConfig) -> None:
-    """Render one shard; every scene's seed derives from the shard's seed."""
-    cv2.setNumThreads(1)
-    rng = np.random.default_rng(seed)
-    count = config.crops_per_shard
-    crops = np.zeros((count, config.size, config.size, 3), np.uint8)
-    keypoints = np.zeros((count, NUM_KEYPOINTS, 3), np.float32)
-    sides = np.zeros((count, 2), np.float32)
-    filled = 0
-    while filled < count:
-        for crop, points, box_sides in scene_crops(rng, config):
-            if filled < count:
-                crops[filled], keypoints[filled], sides[filled] = crop, points, box_sides
-                filled += 1
-    save_shard(folder, {"crops": crops, "keypoints": keypoints, "sides": sides})
+def read_crops(shard: Path, config: StreamConfig) -> PoseRow:
+    """Read the arrays of a shard."""
+    return PoseRow(*(load_array(shard, name) for name in PoseRow._fields))
 
 
-Crop = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]  # image, keypoints, sides of the box
+def render_crops(rng: np.random.Generator, index: int, config: StreamConfig) -> Arrays:
+    """Render one shard, of the persons who are large enough and show enough keypoints."""
+    rows: list[PoseRow] = []
+    for image, person in rendered_persons(rng, ACTIONS, SceneConfig(), config.times_per_scene):
+        box = np.asarray(person.box, np.float64)  # (4,)
+        sides = box[2:] - box[:2]  # (2,)
+        num_visible = (np.asarray(person.keypoints)[:, 2] > 1).sum()
+        if sides.max() >= MIN_PERSON_PIXELS and num_visible >= MIN_VISIBLE_KEYPOINTS:
+            crop, keypoints, matrix = cut_person(image, person, config)
+            rows.append(PoseRow(crop, keypoints, (sides * matrix[0, 0]).astype(np.float32)))
+        if len(rows) == config.crops_per_shard:
+            break
+    return stacked(rows)
 
 
-def scene_crops(rng: np.random.Generator, config: StreamConfig) -> list[Crop]:
-    """Render the persons of one random scene at a few random times."""
-    action = ACTIONS[int(rng.integers(len(ACTIONS)))]
-    scene = build_scene(int(rng.integers(2**62)), action, config=SceneConfig())
-    crops = []
-    for time in np.sort(rng.uniform(0, SCENE_SECONDS, config.times_per_scene)):
-        rendered = scene.render(float(time))
-        crops += [cut_person(rendered.image, person, config) for person in rendered.persons if _is_clear(person)]
-    return crops
+def rendered_persons(
+    rng: np.random.Generator, motions: Sequence[str], scene_config: SceneConfig, times_per_scene: int
+) -> Iterator[tuple[NDArray[np.uint8], PersonTruth]]:
+    """Yield the persons of random scenes, at random times, without end; each with its image (H, W, 3)."""
+    while True:
+        motion = motions[int(rng.integers(len(motions)))]
+        scene = build_scene(int(rng.integers(2**62)), motion, config=scene_config)
+        for time in np.sort(rng.uniform(0, SCENE_SECONDS, times_per_scene)):
+            rendered = scene.render(float(time))
+            for person in rendered.persons:
+                yield rendered.image, person
 
 
-def _is_clear(person: PersonTruth) -> bool:
-    x1, y1, x2, y2 = person.box
-    keypoints = np.asarray(person.keypoints)
-    return bool(max(x2 - x1, y2 - y1) >= MIN_PERSON_PIXELS and (keypoints[:, 2] > 1).sum() >= MIN_VISIBLE_KEYPOINTS)
+def cut_person(
+    image: NDArray[np.uint8], person: PersonTruth, config: StreamConfig
+) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float64]]:
+    """Cut the square around a person's box, black outside the frame.
 
-
-def cut_person(image: NDArray[np.uint8], person: PersonTruth, config: StreamConfig) -> Crop:
-    """Cut the square around a person's box, black outside the frame, and convert the keypoints to its pixels."""
+    Returns:
+        The crop (size, size, 3); the keypoints (17, 3) in its pixels; the affine matrix (2, 3) from the frame to it.
+    """
     box = np.asarray(person.box, np.float64)  # (4,)
-    sides = box[2:] - box[:2]  # (2,)
-    scale = config.size / (config.padding * sides.max())
+    scale = config.size / (config.padding * (box[2:] - box[:2]).max())
     origin = (box[:2] + box[2:]) / 2 - config.size / scale / 2  # (2,)
     matrix = np.array([[scale, 0, -origin[0] * scale], [0, scale, -origin[1] * scale]])
     keypoints = np.array(person.keypoints, np.float32)  # (17, 3)
     keypoints[:, :2] = (keypoints[:, :2] - origin) * scale
-    return warp(image, matrix, (config.size, config.size)), keypoints, (sides * scale).astype(np.float32)
+    return warp(image, matrix, (config.size, config.size)), keypoints, matrix

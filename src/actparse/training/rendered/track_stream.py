@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from actparse.synth.actions.registry import ACTIONS, OTHER_MOTIONS
 from actparse.synth.casting import build_cast
 from actparse.synth.config import SceneConfig
 from actparse.training.options import Report, say_nothing
-from actparse.training.rendered.shards import Seed, complete_shards, reading_shard, save_shard
+from actparse.training.rendered.stream import SEED, Arrays, ShardedStream, load_array
 
 GENERATION = 3  # of the stream; another value creates it again
 SPLIT_CODE = 9_001  # different from the codes of a dataset's splits and of the other streams
@@ -60,77 +61,65 @@ class TrackStream:
     config: TrackStreamConfig
 
 
+class ShardTracks(NamedTuple):
+    """The tracks of one shard; `states` are indices of its own `state_names`."""
+
+    keypoints: NDArray[np.float32]
+    states: NDArray[np.int16]
+    actions: list[str]
+    state_names: list[str]
+
+
 def open_track_stream(
     folder: Path,
     num_scenes: int,
     config: TrackStreamConfig,
     *,
-    seed: int = 0,
     processes: int | None = None,
     report: Report = say_nothing,
 ) -> TrackStream:
-    """Open the tracks of the stream's first scenes, simulating them if necessary.
-
-    Args:
-        folder: that contains the streams.
-        num_scenes: rounded up to full shards.
-        config: of the stream.
-        seed: of the stream.
-        processes: None means one for each core.
-        report: receives lines of progress.
-    """
-    shards = complete_shards(
-        folder / f"tracks-{GENERATION}-{seed}-{_name(config)}",
-        -(-num_scenes // config.scenes_per_shard),
-        write_tracks,
-        config,
+    """Open the tracks of the first `num_scenes` scenes, as `ShardedStream.open` does."""
+    settings = f"{config.seconds:g}-{config.step_seconds:g}-{config.other_share:g}-{config.scenes_per_shard}"
+    stream = ShardedStream(
+        folder=folder / f"tracks-{GENERATION}-{SEED}-{settings}",
+        config=config,
         code=SPLIT_CODE,
-        seed=seed,
-        processes=processes,
-        report=report,
-        unit=(config.scenes_per_shard, "scenes"),
+        shard_size=config.scenes_per_shard,
+        unit="scenes",
+        render=render_tracks,
+        read=read_tracks,
     )
-    contents = [_read_shard(shard) for shard in shards]
-    names = tuple(sorted({name for _, _, _, shard_names in contents for name in shard_names}))
-    index = {name: position for position, name in enumerate(names)}
-    states = [
-        np.array([index[name] for name in shard_names], np.int16)[shard_states]
-        for _, shard_states, _, shard_names in contents
-    ]
+    shards = stream.open(num_scenes, processes=processes, report=report)
+    names = tuple(sorted({name for shard in shards for name in shard.state_names}))
+    states = [np.array([names.index(name) for name in shard.state_names], np.int16)[shard.states] for shard in shards]
     return TrackStream(
-        keypoints=np.concatenate([keypoints for keypoints, _, _, _ in contents]),
+        keypoints=np.concatenate([shard.keypoints for shard in shards]),
         states=np.concatenate(states),
-        actions=tuple(action for _, _, actions, _ in contents for action in actions),
+        actions=tuple(action for shard in shards for action in shard.actions),
         state_names=names,
         config=config,
     )
 
 
-def _name(config: TrackStreamConfig) -> str:
-    """Return the part of a folder's name that describes the settings."""
-    return f"{config.seconds:g}-{config.step_seconds:g}-{config.other_share:g}-{config.scenes_per_shard}"
+def read_tracks(shard: Path, config: TrackStreamConfig) -> ShardTracks:
+    """Read the tracks of one shard."""
+    words = json.loads(str(load_array(shard, "words")))
+    keypoints, states = load_array(shard, "keypoints"), load_array(shard, "states")
+    actions, names = [str(name) for name in words["actions"]], [str(name) for name in words["states"]]
+    if len({len(keypoints), len(states), len(actions)}) > 1:
+        raise ValueError(f"{len(keypoints)} tracks, {len(states)} of states, {len(actions)} of actions")
+    if states.size and not 0 <= states.min() <= states.max() < len(names):
+        raise ValueError(f"indices of states beyond {len(names)}")
+    return ShardTracks(keypoints, states, actions, names)
 
 
-def _read_shard(shard: Path) -> tuple[NDArray[np.float32], NDArray[np.int16], list[str], list[str]]:
-    with reading_shard(shard, "tracks"):
-        words = json.loads(str(np.load(shard / "words.npy")))
-        keypoints, states = np.load(shard / "keypoints.npy"), np.load(shard / "states.npy")
-        actions, names = [str(name) for name in words["actions"]], [str(name) for name in words["states"]]
-        if len({len(keypoints), len(states), len(actions)}) > 1:
-            raise ValueError(f"{len(keypoints)} tracks, {len(states)} of states, {len(actions)} of actions")
-        if states.size and not 0 <= states.min() <= states.max() < len(names):
-            raise ValueError(f"indices of states beyond {len(names)}")
-    return keypoints, states, actions, names
-
-
-def write_tracks(folder: Path, seed: Seed, config: TrackStreamConfig) -> None:
-    """Simulate one shard; every scene's seed derives from the shard's seed, and the actions alternate."""
-    rng = np.random.default_rng(seed)
+def render_tracks(rng: np.random.Generator, index: int, config: TrackStreamConfig) -> Arrays:
+    """Simulate one shard; the actions alternate."""
     keypoints: list[NDArray[np.float32]] = []
     states: list[list[list[str]]] = []
     actions: list[str] = []
-    for scene_index in range(config.scenes_per_shard):
-        action = ACTIONS[(seed[2] * config.scenes_per_shard + scene_index) % len(ACTIONS)]
+    for scene in range(index * config.scenes_per_shard, (index + 1) * config.scenes_per_shard):
+        action = ACTIONS[scene % len(ACTIONS)]
         if rng.random() < config.other_share:
             action = LEARNT_MOTIONS[rng.integers(len(LEARNT_MOTIONS))]
         for track_keypoints, track_states in scene_tracks(rng, action, config):
@@ -138,15 +127,12 @@ def write_tracks(folder: Path, seed: Seed, config: TrackStreamConfig) -> None:
             states.append(track_states)
             actions.append(action)
     names = sorted({state for track in states for instant in track for state in instant})
-    index = {name: position for position, name in enumerate(names)}
-    save_shard(
-        folder,
-        {
-            "keypoints": np.stack(keypoints),
-            "states": np.array([[[index[s] for s in instant] for instant in track] for track in states], np.int16),
-            "words": np.array(json.dumps({"actions": actions, "states": names})),
-        },
-    )
+    position = {name: index for index, name in enumerate(names)}
+    return {
+        "keypoints": np.stack(keypoints),
+        "states": np.array([[[position[s] for s in instant] for instant in track] for track in states], np.int16),
+        "words": np.array(json.dumps({"actions": actions, "states": names})),
+    }
 
 
 def scene_tracks(

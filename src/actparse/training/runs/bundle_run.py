@@ -11,11 +11,11 @@ from actparse.core.errors import TrainingError
 from actparse.core.files import copy_file, write_text
 from actparse.data.shares import SHARES_FILE, dataset_shares
 from actparse.stages.loading import BUNDLE_FILE
-from actparse.training.runs.jobs import Job, run_jobs, without_report
 from actparse.training.options import TrainOptions
 from actparse.training.recipes.own_data import keep_networks
 from actparse.training.recipes.registry import NETWORK_RECIPES
 from actparse.training.run_folder import RunFolder, read_json, write_json
+from actparse.training.runs.jobs import Job, run_jobs, without_report
 
 STATE_FILE = "tiny.json"  # how the run divides its time, and which networks are finished
 BUNDLE_FOLDER = "bundle"

@@ -16,9 +16,9 @@ from typing import Any
 
 from actparse.core.errors import ActparseError, TrainingError
 from actparse.core.pools import end_with_parent
-from actparse.training.runs.network_run import run_network
 from actparse.training.options import Report, TrainOptions, say_nothing
 from actparse.training.run_folder import RunFolder
+from actparse.training.runs.network_run import run_network
 
 JOB_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -100,6 +100,8 @@ def _run_job(job: Job, lines: Any) -> None:
     except ActparseError as error:
         lines.put(f"{job.recipe} failed: {error}")
         raise SystemExit(2) from None
+    except KeyboardInterrupt:  # reaches every process of a terminal
+        raise SystemExit(130) from None
 
 
 def without_report(options: TrainOptions) -> TrainOptions:

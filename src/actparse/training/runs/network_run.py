@@ -11,14 +11,15 @@ import torch
 
 from actparse.core.errors import TrainingError
 from actparse.training.loop import ranks
-from actparse.training.recipes.builders import build_task, num_rendered_clips
-from actparse.training.loop.trainer import choose_hardware, train
-from actparse.training.runs.network_files import load_best, load_initial, load_starts, save_trained
+from actparse.training.loop.hardware import choose_hardware
+from actparse.training.loop.trainer import train
 from actparse.training.options import TrainOptions, say_nothing
+from actparse.training.recipes.builders import build_task, num_rendered_clips
 from actparse.training.recipes.registry import RECIPES
-from actparse.training.run_folder import RunFolder, read_json
-from actparse.training.task import Task
 from actparse.training.recipes.tiny_changes import expect_same_changes, rate_from_text
+from actparse.training.run_folder import RunFolder, read_json
+from actparse.training.runs.network_files import load_best, load_initial, load_starts, save_trained
+from actparse.training.task import Task
 
 CLIPS_FIGURE = "rendered_clips"  # in the metrics of a network that was trained on rendered clips
 

@@ -10,8 +10,8 @@ from actparse.core.errors import ConfigError
 from actparse.training.loop import ranks
 from actparse.training.options import TrainOptions
 from actparse.training.recipes.registry import RECIPES
-from actparse.training.run_folder import RunFolder, read_json
 from actparse.training.recipes.tiny_changes import expect_tiny_changes
+from actparse.training.run_folder import RunFolder, read_json
 
 
 def run_recipe(name: str, data: Path, out: Path, options: TrainOptions) -> dict[str, Any]:

@@ -17,10 +17,11 @@ from actparse.core.errors import ConfigError
 from actparse.core.vocabulary import GROUPS, PARTS
 from actparse.data.kinetics_tps import FrameTruth, PartTruth, PersonTruth
 from actparse.data.pseudo_labels import group_label
-from actparse.stages.actions.classifier import ClipConfig, step_at
+from actparse.stages.actions.classifier import ClipConfig
 from actparse.training.samples.store import Store
 from actparse.training.samples.stretches import ClipSource, Stretch, source_of
 from actparse.video.segments import expect_segment_seconds, num_segments
+from actparse.video.time_line import step_at
 
 LEVEL_CHANGES = ("level", "segment_seconds")
 

@@ -13,9 +13,9 @@ from actparse.core.errors import ConfigError, DataError
 from actparse.core.vocabulary import GROUPS, NUM_KEYPOINTS, PART_INDEX, PARTS, GroupLabel
 from actparse.data.kinetics_tps import FrameTruth, PersonTruth, VideoRecord, read_frame_truth
 from actparse.data.pseudo_labels import group_label
-from actparse.stages.actions.classifier import time_line
 from actparse.video.decode import read_frames
 from actparse.video.segments import equal_segments
+from actparse.video.time_line import visible_frames
 
 Image = NDArray[np.uint8]  # (H, W, 3)
 Labels = tuple[GroupLabel | None, ...]  # one label per group; None if no frame is annotated
@@ -84,7 +84,7 @@ def read_video(record: VideoRecord, config: StoreConfig) -> VideoArrays:
                 next_index = frame.index + config.frame_stride
     if not times:
         raise DataError(f"{record.path}: the video holds no frame")
-    clip_indices = time_line(np.asarray(times), config.frame_rate)  # (L,)
+    clip_indices = visible_frames(np.asarray(times), config.frame_rate)  # (L,)
     segments = equal_segments(len(times), times, config.segment_seconds)
     persons = [truths[index].persons for index in frames]
     flat = [person for frame_persons in persons for person in frame_persons]

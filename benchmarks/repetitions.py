@@ -1,0 +1,160 @@
+"""How many repetitions are counted, against the motion that SynthTPS drew, and against counts of real clips.
+
+python benchmarks/repetitions.py DATA [--split test] [--weights tiny] [--stride 1] [--parses DIR]
+python benchmarks/repetitions.py --counts counts.json --parses DIR
+
+DATA is a dataset of `actparse synth`; the truth is counted from the performers' joints in space, without noise, by
+their crossings of the middle of the range. counts.json is {"name of the parse": {"exercise": "lunge", "count": 4}}.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actparse.core.errors import ActparseError, DataError
+from actparse.core.structures import VideoParse
+from actparse.core.vocabulary import KEYPOINTS
+from actparse.data.kinetics_tps import KineticsTps
+from actparse.data.parses import find_parses, load_parse
+from actparse.export.angles import JOINT_POINTS
+from actparse.export.repetitions import EXERCISE_OF_ACTION, EXERCISES, HIPS, SHOULDERS, count_repetitions
+from actparse.parser import Parser, ParserConfig
+from actparse.synth.casting import Actor, Cast, build_cast
+from actparse.synth.dataset import SplitPlan, plan_videos
+
+Floats = NDArray[np.float64]
+TRUTH_STEP = 1 / 30  # seconds
+LOW, HIGH = 0.35, 0.65  # of the range: a repetition rises above HIGH and falls below LOW
+MIN_DEGREES, MIN_HEIGHT = 20.0, 0.04  # degrees and metres; smaller ranges are no movement
+
+
+def main() -> int:
+    """Measure and print a table; an error is one line."""
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("data", nargs="?", type=Path)
+    arguments.add_argument("--split", default="test")
+    arguments.add_argument("--weights", default="tiny")
+    arguments.add_argument("--stride", type=int, default=1)
+    arguments.add_argument("--parses", type=Path, help="folder of parses; without it the videos are parsed")
+    arguments.add_argument("--counts", type=Path, help="JSON file of counts, for videos that are not SynthTPS")
+    args = arguments.parse_args()
+    try:
+        rows = measure_counts(args.counts, args.parses) if args.counts else measure_dataset(args)
+    except ActparseError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print_table(rows)
+    return 0
+
+
+def measure_counts(counts: Path, parses: Path) -> list[tuple[str, str, int, int]]:
+    """Return (exercise, video, true count, count) of each video that was counted by hand."""
+    files = find_parses(parses)
+    rows = []
+    for name, entry in json.loads(counts.read_text()).items():
+        counted = count_repetitions(load_parse(files[name]), entry["exercise"])
+        rows.append((entry["exercise"], name, int(entry["count"]), len(counted.items)))
+    return rows
+
+
+def measure_dataset(args: argparse.Namespace) -> list[tuple[str, str, int, int]]:
+    """Return (exercise, video, true count, count) of each video of a repeated movement."""
+    record = json.loads((args.data / "plan.json").read_text())["splits"][args.split]
+    seeds = {v.name: v.seed for v in plan_videos(SplitPlan(args.split, record["count"], record["seed"]))}
+    files = find_parses(args.parses) if args.parses else {}
+    parser = (
+        None
+        if args.parses
+        else Parser.load(args.weights, device="cpu", config=replace(ParserConfig.of(args.weights), stride=args.stride))
+    )
+    rows = []
+    for video in KineticsTps(args.data).videos(args.split):
+        exercise = EXERCISE_OF_ACTION.get(video.action)
+        if exercise is None:
+            continue
+        parse = parser.parse(video.path) if parser is not None else load_parse(files[video.name])
+        try:
+            counted = count_repetitions(parse, exercise)
+        except DataError:
+            rows.append((exercise, video.name, 0, 0))
+            continue
+        cast = build_cast(seeds[video.name], video.action)
+        actor = nearest_actor(cast, parse, counted.track_id)
+        true = true_count(actor, exercise, parse.frames[-1].time_seconds)
+        rows.append((exercise, video.name, true, len(counted.items)))
+        print(*rows[-1], file=sys.stderr)
+    return rows
+
+
+def nearest_actor(cast: Cast, parse: VideoParse, track_id: int) -> Actor:
+    """Return the actor whose keypoints are nearest to those of a track."""
+    distances = []
+    for frame in parse.frames:
+        for person in frame.persons:
+            if person.track_id == track_id:
+                points = np.array(person.keypoints)[:, :2]
+                projected, _ = cast.keypoints(frame.time_seconds)  # (N, 17, 2)
+                distances.append(np.linalg.norm(projected - points, axis=2).mean(axis=1))
+    return cast.actors[int(np.median(distances, axis=0).argmin())]
+
+
+def true_count(actor: Actor, exercise: str, seconds: float) -> int:
+    """Count the repetitions of an actor until a time."""
+    movement = EXERCISES[exercise]
+    times = np.arange(0, seconds, TRUTH_STEP)
+    points = np.stack([actor.keypoints(actor.joints_at(float(time))[0]) for time in times])  # (T, 17, 3)
+    if movement.measure == "height":
+        values = [points[:, SHOULDERS + HIPS, 1].mean(axis=1)]
+    else:
+        values = [space_angle(points, JOINT_POINTS[f"{side}_{movement.joint}"]) for side in ("left", "right")]
+    turned = [value if movement.opens else -value for value in values]
+    signal = np.max(turned, axis=0) if movement.by_side else np.mean(turned, axis=0)
+    return crossings(signal, MIN_HEIGHT if movement.measure == "height" else MIN_DEGREES)
+
+
+def space_angle(points: Floats, names: tuple[str, str, str]) -> Floats:
+    """Return the angle (T,) in space at the middle one of three keypoints, degrees."""
+    first, middle, last = (points[:, KEYPOINTS.index(name)] for name in names)  # (T, 3)
+    a, b = first - middle, last - middle
+    cos = (a * b).sum(axis=1) / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1))
+    return np.asarray(np.degrees(np.arccos(cos.clip(-1, 1))))
+
+
+def crossings(values: Floats, min_range: float) -> int:
+    """Count how often values rise above HIGH of their range and then fall below LOW."""
+    low, high = values.min(), values.max()
+    if high - low < min_range:
+        return 0
+    share = (values - low) / (high - low)
+    count, is_up, was_low = 0, False, False
+    for value in share:
+        if value > HIGH:
+            is_up = True
+        elif value < LOW:
+            count += is_up and was_low
+            is_up, was_low = False, True
+    return count
+
+
+def print_table(rows: list[tuple[str, str, int, int]]) -> None:
+    """Print by exercise the videos, and the shares of equal counts and of counts that differ by at most one."""
+    by_exercise: dict[str, list[int]] = defaultdict(list)
+    for exercise, _, true, counted in rows:
+        by_exercise[exercise].append(counted - true)
+    by_exercise["all"] = [counted - true for _, _, true, counted in rows]
+    print(f"{'exercise':12}{'videos':>8}{'equal %':>9}{'within 1 %':>12}{'mean error':>12}")
+    for exercise, errors in by_exercise.items():
+        e = np.array(errors)
+        print(f"{exercise:12}{len(e):8}{100 * (e == 0).mean():9.0f}{100 * (abs(e) <= 1).mean():12.0f}{e.mean():12.2f}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,184 @@
+"""Stage 3: the state of every part, from clips, from the persons' tracks, or from the baseline.
+
+Source: PCF, section II-A, last stage, for `SharedStates`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from actparse.core.structures import FrameParse, Reason, SegmentParse
+from actparse.core.vocabulary import LabelSpace
+from actparse.data.shares import StateShares
+from actparse.stages.actions.classifier import best_states
+from actparse.stages.actions.observers import Observed, SegmentScores
+from actparse.stages.actions.tracks import FollowedTracks, TrackRecognizer
+from actparse.stages.timing import StageTimer
+from actparse.stages.together.integrate import (
+    joined_scores,
+    segment_number,
+    weaker_share,
+    with_commonest_states,
+    with_states,
+)
+from actparse.stages.together.reasons import segment_reasons, track_reasons
+
+Follow = Callable[[list[FrameParse], SegmentScores], list[FrameParse]]  # gives the frames of the next segment states
+
+
+@dataclass(frozen=True)
+class Integrated:
+    """Frames and segments with states, and the reasons for an action."""
+
+    frames: tuple[FrameParse, ...]
+    segments: tuple[SegmentParse, ...]
+    reasons: tuple[Reason, ...]
+
+
+class StateSource(ABC):
+    """What gives parts their states. The defaults are those of networks that see pixels."""
+
+    follows_clips = True  # whether `follow` needs these networks
+
+    def track_scores(self, frames: Sequence[FrameParse]) -> dict[str, float]:
+        """Return the probability of each action from the persons' tracks; empty if they are not used."""
+        return {}
+
+    def half_track_scores(self, frames: Sequence[FrameParse]) -> tuple[dict[str, float], ...]:
+        """Return the same of both halves of the frames, without halves that show nobody."""
+        return ()
+
+    def action_scores(self, observed: Observed) -> dict[str, float]:
+        """Return the probability of each action, 0..1, before calibration."""
+        return observed.clip_scores
+
+    def weaker_share(self, observed: Observed, action: str) -> float:
+        """Return the share of the action's score that the weaker half of the video reaches, 0..1."""
+        return 1.0
+
+    @abstractmethod
+    def integrate(
+        self, observed: Observed, action: str, action_scores: dict[str, float], *, condition_on_action: bool
+    ) -> Integrated:
+        """Give every part a state.
+
+        Args:
+            observed: results of stages 1 and 2.
+            action: of the video.
+            action_scores: from `action_scores`.
+            condition_on_action: whether states depend on the action.
+        """
+
+    @abstractmethod
+    def follow(self, *, condition_on_action: bool) -> Follow:
+        """Return a function for one video that gives the frames of each segment states as soon as it ends."""
+
+
+class SharedStates(StateSource):
+    """All persons of a segment share the states that the networks on clips recognise in it, as in the paper."""
+
+    def __init__(self, labels: LabelSpace) -> None:
+        self._labels = labels
+
+    def integrate(
+        self, observed: Observed, action: str, action_scores: dict[str, float], *, condition_on_action: bool
+    ) -> Integrated:
+        """Give each frame the states of its segment."""
+        given_action = action if condition_on_action else None
+        segments = tuple(_with_best_states(scored, self._labels, given_action) for scored in observed.segments)
+        frames = tuple(with_states(f, segments[segment_number(f.index, segments)]) for f in observed.frames)
+        return Integrated(frames, segments, segment_reasons(observed.segments, segments, self._labels, action))
+
+    def follow(self, *, condition_on_action: bool) -> Follow:
+        """Give frames the states of their segment; the action is still unknown."""
+
+        def with_segment_states(frames: list[FrameParse], scored: SegmentScores) -> list[FrameParse]:
+            segment = _with_best_states(scored, self._labels, None)
+            return [with_states(frame, segment) for frame in frames]
+
+        return with_segment_states
+
+
+class TrackStates(StateSource):
+    """Each person has separate states, from the keypoints along the person's track."""
+
+    follows_clips = False
+
+    def __init__(
+        self, tracks: TrackRecognizer, shares: StateShares | None, labels: LabelSpace, timer: StageTimer
+    ) -> None:
+        """Use a network on tracks; without `shares` there are no reasons."""
+        self._tracks, self._shares, self._labels, self._timer = tracks, shares, labels, timer
+
+    def track_scores(self, frames: Sequence[FrameParse]) -> dict[str, float]:
+        """Run the network on the tracks of a whole video."""
+        with self._timer("tracks"):
+            return self._tracks.evidence(frames).by_action(self._tracks.actions)
+
+    def half_track_scores(self, frames: Sequence[FrameParse]) -> tuple[dict[str, float], ...]:
+        """Run the network on both halves of the frames."""
+        middle = len(frames) // 2
+        with self._timer("tracks"):
+            halves = [self._tracks.evidence(half) for half in (frames[:middle], frames[middle:])]
+        return tuple(half.by_action(self._tracks.actions) for half in halves if half.weight > 0)
+
+    def action_scores(self, observed: Observed) -> dict[str, float]:
+        """Return the weighted mean of the scores of clips and tracks."""
+        return joined_scores(observed.clip_scores, observed.track_scores, self._tracks.config.action_share)
+
+    def weaker_share(self, observed: Observed, action: str) -> float:
+        """Compare the tracks of the halves with those of the whole video."""
+        if not observed.track_scores:
+            return 1.0
+        return weaker_share(observed.track_scores[action], [scores[action] for scores in observed.half_track_scores])
+
+    def integrate(
+        self, observed: Observed, action: str, action_scores: dict[str, float], *, condition_on_action: bool
+    ) -> Integrated:
+        """Give each person states; those of a segment are from its clips or, without clips, the most frequent ones."""
+        with self._timer("tracks"):
+            given_scores = np.array([action_scores[name] for name in self._tracks.actions], np.float32)  # (A,)
+            given_scores = given_scores if condition_on_action else self._tracks.no_evidence.scores()
+            outputs = self._tracks.read(observed.frames, given_scores)
+            frames = self._tracks.named(observed.frames, outputs)
+        given_action = action if condition_on_action else None
+        segments = tuple(
+            _with_best_states(scored, self._labels, given_action)
+            if scored.group_scores
+            else with_commonest_states(scored.segment, frames)
+            for scored in observed.segments
+        )
+        reasons: tuple[Reason, ...] = ()
+        if self._shares is not None:
+            with self._timer("reasons"):
+                reasons = track_reasons(self._tracks, self._shares, frames, outputs, action)
+        return Integrated(tuple(frames), segments, reasons)
+
+    def follow(self, *, condition_on_action: bool) -> Follow:
+        """Give persons states that depend on the frames so far."""
+        followed = FollowedTracks(self._tracks, condition_on_action=condition_on_action)
+        return lambda frames, _: followed.with_states(frames)
+
+
+class BaselineStates(StateSource):
+    """The baseline has given every person states, frame by frame."""
+
+    def integrate(
+        self, observed: Observed, action: str, action_scores: dict[str, float], *, condition_on_action: bool
+    ) -> Integrated:
+        """Keep the frames; a segment has the most frequent states of its persons."""
+        segments = tuple(with_commonest_states(scored.segment, observed.frames) for scored in observed.segments)
+        return Integrated(observed.frames, segments, ())
+
+    def follow(self, *, condition_on_action: bool) -> Follow:
+        """Keep the frames."""
+        return lambda frames, _: frames
+
+
+def _with_best_states(scored: SegmentScores, labels: LabelSpace, action: str | None) -> SegmentParse:
+    states, state_scores = best_states(scored.group_scores, labels, action=action)
+    return replace(scored.segment, states=states, state_scores=state_scores)

@@ -1,0 +1,65 @@
+"""Deinterlacing: frames that a camera took as two fields become whole pictures, as players show them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+import av
+from av.filter import Graph
+
+Tag = TypeVar("Tag")
+MIN_SIDE = 3  # pixels; the filter needs as many
+
+
+def deinterlace(frames: Iterable[tuple[Tag, av.VideoFrame]]) -> Iterator[tuple[Tag, av.VideoFrame]]:
+    """Yield the frames, one for each, in order; those that are marked as interlaced are deinterlaced by yadif.
+
+    Frames before the first interlaced one are passed through at once; from then on they come one frame later.
+
+    Args:
+        frames: decoded frames with anything that belongs to them, such as an index.
+    """
+    graph: Graph | None = None
+    layout: tuple[int, int, str] | None = None  # of the frames in the graph
+    waiting: deque[Tag] = deque()
+    for tag, frame in frames:
+        if graph is not None and layout != _layout(frame):
+            yield from _pull(graph, waiting, ended=True)
+            graph = None
+        if graph is None and not (frame.interlaced_frame and min(frame.width, frame.height) >= MIN_SIDE):
+            yield tag, frame
+            continue
+        if graph is None:
+            graph, layout = _graph_for(frame), _layout(frame)
+        waiting.append(tag)
+        graph.push(frame)
+        yield from _pull(graph, waiting)
+    if graph is not None:
+        yield from _pull(graph, waiting, ended=True)
+
+
+def _layout(frame: av.VideoFrame) -> tuple[int, int, str]:
+    return frame.width, frame.height, frame.format.name
+
+
+def _graph_for(frame: av.VideoFrame) -> Graph:
+    graph = Graph()
+    time_base = frame.time_base
+    source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=time_base)
+    # send_frame: one frame for two fields; interlaced: frames without the mark stay as they are
+    graph.link_nodes(source, graph.add("yadif", mode="send_frame", deint="interlaced"), graph.add("buffersink"))
+    graph.configure()
+    return graph
+
+
+def _pull(graph: Graph, waiting: deque[Tag], *, ended: bool = False) -> Iterator[tuple[Tag, av.VideoFrame]]:
+    if ended:
+        graph.push(None)
+    while waiting:
+        try:
+            yield waiting[0], graph.vpull()
+        except (av.BlockingIOError, av.EOFError):
+            return
+        waiting.popleft()

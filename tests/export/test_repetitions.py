@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from actparse.core.errors import ConfigError, DataError
+from actparse.core.structures import FrameParse, PartParse, PersonParse, VideoInfo, VideoParse
+from actparse.core.vocabulary import KEYPOINTS, PARTS
+from actparse.export.repetitions import RepetitionConfig, count_repetitions, find_exercise, repetitions_table
+
+Angle = Callable[[float], float]  # seconds -> degrees
+
+
+def squats(seconds: float, period: float = 2.0) -> float:
+    """The angle of the knee: straight at 0, bent to 80 degrees in the middle of each period."""
+    return 125 + 45 * math.cos(2 * math.pi * seconds / period)
+
+
+def straight(seconds: float) -> float:
+    return 170.0
+
+
+def keypoints(left_knee: float, right_knee: float, *, confidence: float = 0.9) -> list[tuple[float, float, float]]:
+    """A person seen from the side, hips at (200, 200); the shanks turn about the knees."""
+    points = dict.fromkeys(KEYPOINTS, (200.0, 100.0))
+    for side, degrees in (("left", left_knee), ("right", right_knee)):
+        turn = math.radians(180 - degrees)
+        points |= {f"{side}_hip": (200.0, 200.0), f"{side}_knee": (200.0, 300.0)}
+        points[f"{side}_ankle"] = (200 + 100 * math.sin(turn), 300 + 100 * math.cos(turn))
+    return [(*points[name], confidence) for name in KEYPOINTS]
+
+
+def parse_of(
+    left: Angle,
+    right: Angle | None = None,
+    *,
+    seconds: float = 8.0,
+    rate: float = 12.0,
+    hidden: tuple[float, float] = (0.0, 0.0),
+    noise: float = 0.0,
+) -> VideoParse:
+    """A parse of one person; in the interval `hidden` nobody is detected."""
+    rng = np.random.default_rng(3)
+    frames = []
+    for index in range(int(seconds * rate) + 1):
+        time = index / rate
+        points = np.array(keypoints(left(time), (right or left)(time)))
+        points[:, :2] += noise * rng.standard_normal((17, 2))
+        box = (100.0, 80.0, 300.0, 420.0)
+        person = PersonParse(
+            track_id=1,
+            box=box,
+            score=0.9,
+            keypoints=tuple((float(x), float(y), float(c)) for x, y, c in points),
+            parts=tuple(PartParse(name, box, 0.9) for name in PARTS),
+        )
+        is_hidden = hidden[0] <= time < hidden[1]
+        frames.append(FrameParse(index, time, () if is_hidden else (person,)))
+    info = VideoInfo("squats.mp4", 400, 440, len(frames), seconds, rate)
+    return VideoParse(
+        video=info, action="squatting", action_scores={"squatting": 1.0}, frames=tuple(frames), segments=(), model={}
+    )
+
+
+@pytest.mark.parametrize("noise", [0.0, 6.0], ids=["clean", "noisy"])
+def test_four_squats_are_four_repetitions_with_their_times_and_angles(noise: float) -> None:
+    counted = count_repetitions(parse_of(squats, noise=noise))
+    assert (counted.exercise, counted.joint, counted.track_id) == ("squat", "knee", 1)
+    assert [round(item.turn_seconds) for item in counted.items] == [1, 3, 5, 7]
+    first = counted.items[0]
+    assert 0 <= first.start_seconds < 0.6
+    assert 1.4 < first.end_seconds <= 2.2
+    assert first.left.smallest == pytest.approx(80, abs=12)
+    assert first.left.largest == pytest.approx(170, abs=12)
+    assert 0 < first.confidence <= 1
+
+
+def test_noise_lowers_the_confidence() -> None:
+    clean, noisy = (count_repetitions(parse_of(squats, noise=noise)).items[1].confidence for noise in (0.0, 8.0))
+    assert noisy < clean
+
+
+def test_a_person_who_stands_does_no_repetition() -> None:
+    assert count_repetitions(parse_of(straight, noise=3.0), "squat").items == ()
+
+
+def test_the_last_half_of_a_repetition_does_not_count() -> None:
+    assert len(count_repetitions(parse_of(squats, seconds=5.0)).items) == 2  # ends at the bottom of the third
+
+
+def test_lunges_of_both_sides_count() -> None:
+    def left(seconds: float) -> float:
+        return squats(seconds) if seconds % 4 < 2 else 170.0
+
+    def right(seconds: float) -> float:
+        return squats(seconds) if seconds % 4 >= 2 else 170.0
+
+    counted = count_repetitions(parse_of(left, right), "lunge")
+    assert len(counted.items) == 4
+    assert counted.items[0].asymmetry > 60
+    assert counted.items[0].left.range > counted.items[0].right.range
+
+
+def test_one_joint_has_no_other_side() -> None:
+    counted = count_repetitions(parse_of(squats, straight), "left_knee")
+    assert len(counted.items) == 4
+    assert math.isnan(counted.items[0].right.range)
+    assert math.isnan(counted.items[0].asymmetry)
+
+
+def test_repetitions_before_and_after_a_long_gap_count() -> None:
+    counted = count_repetitions(parse_of(squats, seconds=12.0, hidden=(4.0, 7.9)))
+    assert [round(item.turn_seconds) for item in counted.items] == [1, 3, 9, 11]
+
+
+def test_few_samples_are_warned_of() -> None:
+    counted = count_repetitions(parse_of(squats, rate=3.0))
+    assert any("3.0 sampled frames a second" in warning for warning in counted.warnings)
+
+
+def test_a_joint_that_is_never_visible_is_warned_of() -> None:
+    counted = count_repetitions(parse_of(squats), config=RepetitionConfig(min_confidence=0.95))
+    assert counted.items == ()
+    assert any("not visible" in warning for warning in counted.warnings)
+
+
+def test_an_action_that_is_no_exercise_needs_a_name() -> None:
+    parse = parse_of(squats)
+    with pytest.raises(ConfigError, match="exercise must be given for the action 'capoeira'"):
+        find_exercise(VideoParse(**{**vars(parse), "action": "capoeira"}))
+
+
+def test_an_unknown_exercise_suggests_a_known_one() -> None:
+    with pytest.raises(ConfigError, match=r"got 'squad'.*squat"):
+        count_repetitions(parse_of(squats), "squad")
+
+
+def test_a_person_who_is_not_in_the_parse_is_an_error() -> None:
+    with pytest.raises(DataError, match="person must be one of 1, got 7"):
+        count_repetitions(parse_of(squats), track_id=7)
+
+
+def test_nobody_is_an_error() -> None:
+    with pytest.raises(DataError, match="got nobody"):
+        count_repetitions(parse_of(squats, hidden=(0.0, 99.0)))
+
+
+def test_the_table_has_a_row_each_and_null_for_an_invisible_side() -> None:
+    table = repetitions_table(count_repetitions(parse_of(squats, straight), "left_knee"), "squats")
+    assert table["repetition"].to_pylist() == [1, 2, 3, 4]
+    assert table["video"].to_pylist() == ["squats"] * 4
+    assert table["right_range_deg"].to_pylist() == [None] * 4
+    assert table["left_range_deg"].to_pylist()[0] > 80
