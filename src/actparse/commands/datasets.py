@@ -151,7 +151,7 @@ def check(
     data: Dataset,
     *,
     no_decode: bool = False,
-    shown: Annotated[int, Parameter(metavar="N")] = 10,
+    max_shown: Annotated[int, Parameter(name="--shown", metavar="N")] = 10,
     cache: Cache = None,
     processes: Processes = None,
     json: JsonFile = None,
@@ -162,7 +162,7 @@ def check(
 
     Args:
         no_decode: do not decode the videos, which takes hours
-        shown: number of faults of each kind to print
+        max_shown: number of faults of each kind to print
 
     Examples:
       actparse data check Kinetics-TPS --json faults.json
@@ -171,8 +171,8 @@ def check(
     from actparse.data.audit.check import check_dataset
     from actparse.data.audit.decoding import decode_videos
 
-    if shown < 0:
-        raise ConfigError(f"shown must be at least 0, got {shown}")
+    if max_shown < 0:
+        raise ConfigError(f"shown must be at least 0, got {max_shown}")
     index = _open_index(data, cache, processes)
     facts = None
     if not no_decode:
@@ -182,7 +182,7 @@ def check(
                 facts[split] = decode_videos(index.root, split, cache=cache, processes=processes, progress=progress)
     report = check_dataset(index, facts)
     if not write_or_print(dumps(report.to_dict(), indent=1), json):
-        print(report.to_text(max_shown=shown))
+        print(report.to_text(max_shown=max_shown))
     return EXIT_FAULTS if report.faults else 0
 
 
@@ -223,8 +223,8 @@ def index(data: Dataset, *, cache: Cache = None, processes: Processes = None) ->
     """
     opened = _open_index(data, cache, processes)
     for split in opened.splits:
-        rows, files = opened.boxes(split, ["frame"]).num_rows, opened.files(split, ["frame"]).num_rows
-        print(f"{split}: {rows} rows of {files} files")
+        num_rows, num_files = opened.boxes(split, ["frame"]).num_rows, opened.files(split, ["frame"]).num_rows
+        print(f"{split}: {num_rows} rows of {num_files} files")
     print(opened.folder)
     return 0
 

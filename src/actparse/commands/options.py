@@ -82,9 +82,9 @@ def write_or_print(text: str, target: JsonFile) -> bool:
     return target is not None and not target
 
 
-def print_table(rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:
+def print_table(table: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:
     """Print rows of equal length in aligned columns; those in `right`, by index, are aligned to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
         cells = [f"{text:{'>' if i in right else '<'}{widths[i]}}" for i, text in enumerate(row)]
         print("  ".join(cells).rstrip())

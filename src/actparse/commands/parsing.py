@@ -128,12 +128,12 @@ def _print_outcome(outcome: VideoOutcome, *, json: bool) -> None:
 
 
 def _print_summary(outcomes: Sequence[VideoOutcome]) -> None:
-    rows = [("video", "action", "persons", "seconds")]
+    table = [("video", "action", "persons", "seconds")]
     for outcome in outcomes:
         action, persons = (outcome.verdict_text, str(outcome.num_persons)) if outcome.error is None else ("failed", "")
-        rows.append((str(outcome.video), action, persons, f"{outcome.seconds:.1f}"))
+        table.append((str(outcome.video), action, persons, f"{outcome.seconds:.1f}"))
     print()
-    print_table(rows, right=(2, 3))
+    print_table(table, right=(2, 3))
     num_failed = sum(outcome.error is not None for outcome in outcomes)
     num_reused = sum(outcome.was_there for outcome in outcomes)
     print(f"{len(outcomes) - num_failed} of {len(outcomes)} parsed, {num_reused} of them before; {num_failed} failed")

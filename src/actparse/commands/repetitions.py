@@ -83,8 +83,8 @@ def reps(
         print_json({**document, "table": str(counted.table), "pictures": list(map(str, counted.pictures))})
         return 0
     if result.items:
-        rows = [(str(number), *_cells(item)) for number, item in enumerate(result.items, start=1)]
-        print_table([HEADER, *rows], right=range(len(HEADER)))
+        table = [(str(i), *_cells(item)) for i, item in enumerate(result.items, start=1)]
+        print_table([HEADER, *table], right=range(len(HEADER)))
     print(f"{len(result.items)} repetitions of {result.exercise} by person {result.track_id} -> {counted.table}")
     return 0
 

@@ -107,12 +107,12 @@ def _collector_paused() -> Iterator[None]:
 
 def _print_scores(names: Sequence[str], scores: Sequence[TpsScore]) -> None:
     """Print a column for each score, headed by names if there are several."""
-    rows = [("", *names)] if len(scores) > 1 else []
-    rows.append(("ROC score", *(f"{score.roc_score:.4f}" for score in scores)))
-    rows.append(("video accuracy", *(f"{score.video_accuracy:.4f}" for score in scores)))
+    table = [("", *names)] if len(scores) > 1 else []
+    table.append(("ROC score", *(f"{score.roc_score:.4f}" for score in scores)))
+    table.append(("video accuracy", *(f"{score.video_accuracy:.4f}" for score in scores)))
     for threshold in (0.1, 0.3, 0.5, 0.7, 0.9):
-        rows.append((f"accuracy at {threshold}", *(f"{score.accuracy_at(threshold):.4f}" for score in scores)))
-    print_table(rows)
+        table.append((f"accuracy at {threshold}", *(f"{score.accuracy_at(threshold):.4f}" for score in scores)))
+    print_table(table)
 
 
 def evaluate_poses(
@@ -209,8 +209,8 @@ def diagnose(
 def calibrate(
     *,
     weights: Annotated[str, Parameter(metavar="NAME_OR_PATH")],
-    known: Annotated[Path, Parameter(metavar="DIR_OF_PARSES")],
-    unknown: Annotated[Path, Parameter(metavar="DIR_OF_PARSES")],
+    known_parses: Annotated[Path, Parameter(name="--known", metavar="DIR_OF_PARSES")],
+    unknown_parses: Annotated[Path, Parameter(name="--unknown", metavar="DIR_OF_PARSES")],
     truth: Annotated[Path | None, Parameter(alias="--data", metavar="DIR")] = None,
     split: Split = None,
     max_rejected: Annotated[float, Parameter(metavar="S")] = 0.1,
@@ -224,8 +224,8 @@ def calibrate(
 
     Args:
         weights: the weights that made the parses
-        known: parses of the bundle's actions; name each folder, or its parent, after the action, such as push_up_3
-        unknown: parses of videos that show none of them
+        known_parses: parses of the bundle's actions; name each folder, or its parent, after the action, as push_up_3
+        unknown_parses: parses of videos that show none of them
         truth: a dataset's root, or a folder with gt_*.json, that contains the true actions
         max_rejected: largest share of correctly recognised videos that may be called unknown
         write: store the result in the bundle.json of a custom bundle
@@ -240,7 +240,7 @@ def calibrate(
     from actparse.inspection.calibration import store
 
     actions = None if truth is None else load_truth(truth_folder(truth, split)).videos
-    fitted = fit(weights, known, unknown, truth=actions, max_rejected=max_rejected)
+    fitted = fit(weights, known_parses, unknown_parses, truth=actions, max_rejected=max_rejected)
     folder = store(weights, fitted) if write else None
     if json:
         print_json(fitted.to_dict())

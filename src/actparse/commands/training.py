@@ -65,7 +65,7 @@ def train(
     recipe: str | None = None,
     *,
     print_list: Annotated[bool, Parameter(name="--list")] = False,
-    numbers: Annotated[bool, RARE] = False,
+    print_numbers: Annotated[bool, RARE, Parameter(name="--numbers")] = False,
     size: Size = "tiny",
     data: Dataset | None = None,
     out: Annotated[Path | None, Parameter(metavar="RUN")] = None,
@@ -96,7 +96,7 @@ def train(
         seed: seed of weights, order and augmentation
         settings: change a hyperparameter, or an interpretation of the paper; tiny: learning_rate; can be repeated
         estimate: print the expected time and memory of a run, and stop
-        numbers: print the recipe's hyperparameters at size paper; their sources are in the code
+        print_numbers: print the recipe's hyperparameters at size paper; their sources are in the code
         threads: CPU threads of one network; default: 1 at size tiny
         stream_tracks: scenes of tracks, for SynthTPS
         stream_crops: rendered people, for poses and parts
@@ -115,7 +115,7 @@ def train(
     if print_list:
         return _print_recipes(size)
     changes = _changes(settings, level=level, segment_seconds=segment_seconds)
-    if numbers and recipe is not None:
+    if print_numbers and recipe is not None:
         return _print_numbers(recipe, changes)
     if recipe is None or data is None:
         raise ActparseError("train: needs a RECIPE and --data DIR; `actparse train --list` names the recipes")

@@ -47,14 +47,14 @@ def list_weights(*, json: bool = False) -> int:
         "SHA-256",
         "published; trained on; from",
     )
-    rows = [heads]
+    table = [heads]
     for entry in CHECKPOINTS:
         source = "cached" if is_cached(entry) else "pull" if entry.urls else "by hand"
         rules = "allowed" if entry.is_allowed else "forbidden"
         details = "; ".join(filter(None, (entry.published, ", ".join(entry.trained_on), entry.program, entry.note)))
-        rows.append((entry.name, entry.network, source, rules, entry.licence, entry.sha256[:8] or "-", details))
+        table.append((entry.name, entry.network, source, rules, entry.licence, entry.sha256[:8] or "-", details))
     print()
-    print_table(rows)
+    print_table(table)
     return 0
 
 
