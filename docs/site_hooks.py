@@ -9,18 +9,19 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from actparse.cli import build_argument_parser
-from actparse.commands.parsers import leaves
+from actparse.cli import COMMANDS, main
 from actparse.weights.registry import markdown_table
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = "reference/commands.md"
+COMMANDS_PAGE = "reference/commands.md"
 CHECKPOINTS = "reference/checkpoints.md"
 OUTSIDE = re.compile(r"\]\(((?:\.\./)+[^)#\s]+)")  # the target of a link that goes up
 ALONG = "repository"  # the folder of the site for files from outside docs/
@@ -31,7 +32,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     pages = {file.src_uri: file.content_string for file in files.documentation_pages()}
     for target in sorted({target for uri, text in pages.items() for target in outside_targets(uri, text)}):
         files.append(File.generated(config, site_path(target), abs_src_path=str(ROOT / target)))
-    files.append(File.generated(config, COMMANDS, content=commands_page()))
+    files.append(File.generated(config, COMMANDS_PAGE, content=commands_page()))
     files.append(File.generated(config, CHECKPOINTS, content=checkpoints_page()))
     return files
 
@@ -75,8 +76,10 @@ def repository_path(uri: str, link: str) -> str | None:
 def commands_page() -> str:
     """The help of every command, as it prints itself."""
     text = "# Commands\n\nWhat `actparse COMMAND --help` prints.\n"
-    for parser in leaves(build_argument_parser()):
-        text += f"\n## {parser.prog}\n\n```text\n{parser.format_help()}```\n"
+    for name in COMMANDS:
+        with redirect_stdout(StringIO()) as output:
+            main([*name.split(), "--help"])
+        text += f"\n## actparse {name}\n\n```text\n{output.getvalue()}```\n"
     return text
 
 

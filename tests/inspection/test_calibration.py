@@ -161,5 +161,5 @@ def test_a_broken_calibration_is_named(tmp_path: Path, calibration: object, mess
 
 
 def test_max_rejected_is_checked(parses: Path, random_bundle: Path) -> None:
-    with pytest.raises(ConfigError, match="max_right_rejected must be"):
-        calibrate(random_bundle, parses / "known", parses / "other", max_right_rejected=-1)
+    with pytest.raises(ConfigError, match="max_rejected must be"):
+        calibrate(random_bundle, parses / "known", parses / "other", max_rejected=-1)

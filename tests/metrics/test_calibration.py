@@ -103,8 +103,8 @@ def test_what_cannot_be_fitted_is_named() -> None:
         fit_calibration(known, np.array([0]), np.zeros((0, 2)))
     with pytest.raises(DataError, match="got none"):
         fit_threshold(np.zeros(0), np.zeros(0))
-    with pytest.raises(ConfigError, match=r"max_right_rejected must be 0\.\.1, got 2"):
-        fit_threshold(np.ones(1), np.zeros(0), max_right_rejected=2)
+    with pytest.raises(ConfigError, match=r"max_rejected must be 0\.\.1, got 2"):
+        fit_threshold(np.ones(1), np.zeros(0), max_rejected=2)
     with pytest.raises(ShapeError, match=r"unknown_scores must have shape \(any, 2\), got \(1, 3\)"):
         fit_calibration(known, np.array([0]), np.ones((1, 3)))
 

@@ -34,6 +34,7 @@ class JobOptions:
     out: Path  # parent of the result folders
     time_range: TimeRange | None = None  # (start, end) in seconds
     frame_rate: float | None = None  # frames a second of image sequences
+    persons: Path | None = None  # file of persons that replace those of the detector, for one video
     overlay: bool = True  # whether to write an overlay video
     page: bool = True  # whether to write a report page
     force: bool = False  # parse again even if an up-to-date parse exists
@@ -126,13 +127,21 @@ def _parse_into_folder(
     config = {**asdict(parser.config), "time": options.time_range or (None, None)}
     if options.frame_rate is not None:
         config["frame_rate"] = options.frame_rate
+    if options.persons is not None:
+        config["persons_sha256"] = file_sha256(options.persons)
     key = {**parser.model, "config": json.dumps(config), CONTENT: content}
     with result_folder(options.out, video, content) as folder:
         notify(folder)
         parse, warnings = _existing_parse(folder, content)
         is_reused = parse is not None and parse.model == key and not options.force
         if parse is None or not is_reused:
-            parse = parser.parse(video, time_range=options.time_range, frame_rate=options.frame_rate, progress=progress)
+            parse = parser.parse(
+                video,
+                time_range=options.time_range,
+                frame_rate=options.frame_rate,
+                persons=options.persons,
+                progress=progress,
+            )
             info = replace(parse.video, path=printable(parse.video.path))  # text, whatever bytes the name has
             parse = replace(parse, model=key, video=info, warnings=tuple(map(printable, parse.warnings)))
             with parser.timer("files"):

@@ -1,26 +1,46 @@
-"""Exit codes, common options and JSON output, shared by several commands."""
+"""Exit codes, options, tables and JSON output that several commands share."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any, Literal
 
-if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[
-        argparse.ArgumentParser
-    ]  # result type of add_subparsers, which has no public name
-else:
-    Commands = object
+from cyclopts import Parameter
 
 EXIT_SOME_FAILED = 1  # some of several videos or parses failed
 EXIT_USER_ERROR = 2  # an error that the user can fix
 EXIT_INTERRUPTED = 130
 EXIT_PIPE_CLOSED = 141  # the reader of the output has closed it, as `head` does
-STANDARD_OUTPUT = Path("-")
+
+RARE = Parameter(show=False)  # not in --help; --print-config and the documentation contain it
+
+Weights = Annotated[
+    str,
+    Parameter(metavar="NAME_OR_PATH", help="people (real footage), tiny (drawn people), or a bundle's folder"),
+]
+Device = Annotated[str | None, Parameter(metavar="DEVICE", help="cpu, cuda, cuda:1; default: a GPU if available")]
+Json = Annotated[bool, Parameter(help="print one JSON document and nothing else to standard output")]
+JsonFile = Annotated[  # an empty tuple stands for standard output
+    tuple[Path, ...] | None,
+    Parameter(
+        consume_multiple=(0, 1),
+        metavar="[FILE]",
+        help="write the metrics as JSON; without FILE print them, and nothing else, to standard output",
+    ),
+]
+Dataset = Annotated[Path, Parameter(metavar="DIR", help="a dataset's root, or the YAML file of your own data")]
+Truth = Annotated[Path, Parameter(metavar="DIR", help="a folder with gt_*.json, or a dataset's root")]
+Split = Annotated[str | None, Parameter(metavar="NAME", help="split of the dataset")]
+Limit = Annotated[int | None, Parameter(metavar="N", help="only the first N; default: all")]
+Processes = Annotated[int | None, Parameter(metavar="N", help="default: one per core")]
+Level = Annotated[
+    Literal["segment", "frame"] | None,
+    RARE,
+    Parameter(help="what gets one set of states: a segment, or a sampled frame with one clip; default: as trained"),
+]
 
 
 def exit_code(errors: Sequence[str | None]) -> int:
@@ -31,43 +51,12 @@ def exit_code(errors: Sequence[str | None]) -> int:
     return EXIT_USER_ERROR if num_failed == len(errors) else EXIT_SOME_FAILED
 
 
-def add_model_options(command: argparse.ArgumentParser, *, default: str = "people") -> None:
-    """Add the options for the weights, by default a bundled name, and for the device."""
-    command.add_argument(
-        "--weights",
-        default=default,
-        metavar="NAME_OR_PATH",
-        help="people (real footage), tiny (drawn people), or a bundle's folder; default: %(default)s",
-    )
-    command.add_argument("--device", metavar="DEVICE", help="cpu, cuda, cuda:1; default: a GPU if available")
+def warn(message: str) -> None:
+    """Print a warning to standard error, unless --quiet is given."""
+    from actparse.core.progress import is_silent
 
-
-def add_json_option(command: argparse.ArgumentParser, content: str = "one JSON document") -> None:
-    """Add `--json` to a command that prints text: `args.json` is True or False."""
-    command.add_argument("--json", action="store_true", help=f"print {content} and nothing else to standard output")
-
-
-def add_json_file_option(command: argparse.ArgumentParser, content: str) -> None:
-    """Add `--json [FILE]` to a command whose metrics are worth a file: `args.json` is a path, "-" or None."""
-    command.add_argument(
-        "--json",
-        nargs="?",
-        const=STANDARD_OUTPUT,
-        type=Path,
-        metavar="FILE",
-        help=f"write {content}; without FILE print them, and nothing else, to standard output",
-    )
-
-
-def add_config_options(command: argparse.ArgumentParser) -> None:
-    """Add `--config` and `--print-config`, which are handled before the command runs."""
-    command.add_argument(
-        "--config",
-        type=Path,
-        metavar="FILE",
-        help="YAML file with one option per line, NAME: VALUE; flags have precedence",
-    )
-    command.add_argument("--print-config", action="store_true", help="print all options as YAML for --config, and stop")
+    if not is_silent():
+        print(f"actparse: warning: {message}", file=sys.stderr, flush=True)
 
 
 def print_json(document: Any) -> None:
@@ -76,7 +65,7 @@ def print_json(document: Any) -> None:
     print(json.dumps(document, indent=2, ensure_ascii=not is_utf8, allow_nan=False))
 
 
-def write_or_print(text: str, target: Path | None) -> bool:
+def write_or_print(text: str, target: JsonFile) -> bool:
     """Write the text of `--json [FILE]` to the requested file or to standard output.
 
     Returns:
@@ -87,8 +76,16 @@ def write_or_print(text: str, target: Path | None) -> bool:
     """
     from actparse.core.files import write_text
 
-    if target == STANDARD_OUTPUT:
-        print(text)
+    if target:
+        write_text(target[0], text)
     elif target is not None:
-        write_text(target, text)
-    return target == STANDARD_OUTPUT
+        print(text)
+    return target is not None and not target
+
+
+def print_table(table: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:
+    """Print rows of equal length in aligned columns; those in `right`, by index, are aligned to the right."""
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        cells = [f"{text:{'>' if i in right else '<'}{widths[i]}}" for i, text in enumerate(row)]
+        print("  ".join(cells).rstrip())

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import math
-import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from actparse.commands.options import Commands, add_json_option, add_model_options, print_json
+from cyclopts import Parameter
+
+from actparse.commands.converting import CsvDialect, TableFormat
+from actparse.commands.options import Device, Json, Weights, print_json, print_table, warn
 from actparse.core.errors import DataError
 
 if TYPE_CHECKING:
@@ -18,72 +19,72 @@ if TYPE_CHECKING:
 HEADER = ("rep", "start", "end", "seconds", "left", "right", "asymmetry", "sure")
 
 
-def add_commands(commands: Commands) -> None:
-    """Register the command."""
-    command = commands.add_parser(
-        "reps",
-        help="count the repetitions of an exercise, with joint angles",
-        description="Count the repetitions of one person in a video or a saved parse, and write repetitions.csv: for "
-        "each one start, turning point, end, the extreme angles of the joint left and right, their ranges, the "
-        "asymmetry, and how sure it is. Angles are those in the plane of the image, not in space: film from the side.",
-        epilog="""\
-exercises: squat, lunge, push_up, pull_up, deadlift, curl, raise, jump; or a joint: knee, left_elbow, ...
-examples:
-  actparse reps squats.mp4 --exercise squat --out out
-  actparse reps out/squats/parse.json --exercise left_knee --format parquet""",
-    )
-    command.add_argument("source", type=Path, metavar="VIDEO_OR_PARSE", help="a video, a parse.json or its folder")
-    command.add_argument("--exercise", metavar="NAME", help="default: the exercise of the parsed action")
-    command.add_argument("--person", type=int, metavar="ID", help="number of a track; default: the person in front")
-    command.add_argument(
-        "--out", type=Path, default=Path("out"), metavar="DIR", help="parent folder of a video's parse"
-    )
-    command.add_argument("--format", default="csv", choices=("csv", "parquet"), help="file type of the table")
-    command.add_argument(
-        "--csv-dialect", default="excel", choices=("excel", "excel-de"), help="excel-de: semicolons and decimal commas"
-    )
-    command.add_argument(
-        "--video", type=Path, metavar="MP4", help="the video of a saved parse, for pictures of the repetitions"
-    )
-    command.add_argument("--no-pictures", action="store_true", help="write no pictures of the repetitions")
-    add_model_options(command)
-    add_json_option(command)
-    command.set_defaults(run=_count)
+def reps(
+    source: Path,
+    *,
+    exercise: Annotated[str | None, Parameter(metavar="NAME")] = None,
+    person: Annotated[int | None, Parameter(metavar="ID")] = None,
+    out: Annotated[Path, Parameter(metavar="DIR")] = Path("out"),
+    table_format: Annotated[TableFormat, Parameter(name="--format")] = "csv",
+    csv_dialect: CsvDialect = "excel",
+    video: Annotated[Path | None, Parameter(metavar="MP4")] = None,
+    no_pictures: bool = False,
+    weights: Weights = "people",
+    device: Device = None,
+    json: Json = False,
+) -> int:
+    """Count the repetitions of an exercise, with joint angles.
 
+    Count the repetitions of one person in a video or a saved parse, and write repetitions.csv: for each one start,
+    turning point, end, the extreme angles of the joint left and right, their ranges, the asymmetry, and how sure it is.
+    Angles are those in the plane of the image, not in space: film from the side.
 
-def _count(args: argparse.Namespace) -> int:
+    Exercises are squat, lunge, push_up, pull_up, deadlift, curl, raise and jump, or a joint: knee, left_elbow, ...
+
+    Args:
+        source: a video, a parse.json or its folder
+        exercise: default: the exercise of the parsed action
+        person: number of a track; default: the person in front
+        out: parent folder of a video's parse
+        table_format: file type of the table
+        video: the video of a saved parse, for pictures of the repetitions
+        no_pictures: write no pictures of the repetitions
+
+    Examples:
+      actparse reps squats.mp4 --exercise squat --out out
+      actparse reps out/squats/parse.json --exercise left_knee --format parquet
+    """
     from actparse.app.repetitions import parse_densely, write_repetitions
     from actparse.core.progress import VideoProgress
     from actparse.data.parses import PARSE_FILE
 
-    source, video = args.source, args.video
+    folder = source
     warnings: tuple[str, ...] = ()
     if not (source.name == PARSE_FILE or (source / PARSE_FILE).is_file()):
         with VideoProgress(1) as progress:
-            outcome = parse_densely(source, args.out, weights=args.weights, device=args.device, progress=progress.start)
+            outcome = parse_densely(source, out, weights=weights, device=device, progress=progress.start)
         if outcome.folder is None:
             raise DataError(str(outcome.error))
-        source, video, warnings = outcome.folder, args.source, outcome.warnings
+        folder, video, warnings = outcome.folder, source, outcome.warnings
     counted = write_repetitions(
-        source,
-        args.exercise,
-        track_id=args.person,
-        table_format=args.format,
-        csv_dialect=args.csv_dialect,
-        video=None if args.no_pictures else video,
+        folder,
+        exercise,
+        track_id=person,
+        table_format=table_format,
+        csv_dialect=csv_dialect,
+        video=None if no_pictures else video,
     )
     result = counted.repetitions
     for warning in (*warnings, *result.warnings):
-        print(f"actparse: warning: {warning}", file=sys.stderr)
-    if args.json:
+        warn(warning)
+    if json:
         items = [_without_nan(asdict(item)) for item in result.items]
         document = {"exercise": result.exercise, "joint": result.joint, "person": result.track_id, "repetitions": items}
         print_json({**document, "table": str(counted.table), "pictures": list(map(str, counted.pictures))})
         return 0
     if result.items:
-        print("".join(f"{name:>10}" for name in HEADER))
-    for number, item in enumerate(result.items, start=1):
-        print("".join(f"{cell:>10}" for cell in (str(number), *_cells(item))))
+        table = [(str(i), *_cells(item)) for i, item in enumerate(result.items, start=1)]
+        print_table([HEADER, *table], right=range(len(HEADER)))
     print(f"{len(result.items)} repetitions of {result.exercise} by person {result.track_id} -> {counted.table}")
     return 0
 

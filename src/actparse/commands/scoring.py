@@ -1,95 +1,91 @@
-"""The commands "evaluate", "evaluate-poses", "submit" and "diagnose"."""
+"""The commands "evaluate", "evaluate-poses", "submit", "diagnose" and "calibrate"."""
 
 from __future__ import annotations
 
-import argparse
 import gc
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
 
 from actparse.commands.datasets import open_root
-from actparse.commands.options import Commands, add_json_file_option, add_model_options, write_or_print
+from actparse.commands.options import (
+    Dataset,
+    Device,
+    Json,
+    JsonFile,
+    Limit,
+    Split,
+    Truth,
+    Weights,
+    print_json,
+    print_table,
+    write_or_print,
+)
 from actparse.core.errors import ActparseError
 
 if TYPE_CHECKING:
     from actparse.metrics import TpsScore
 
 
-def add_commands(commands: Commands) -> None:
-    """Register the commands."""
-    _add_evaluate(commands)
-    _add_evaluate_poses(commands)
-    _add_submit(commands)
-    _add_diagnose(commands)
+def evaluate(
+    *,
+    truth: Truth,
+    split: Split = None,
+    predictions: Annotated[Path, Parameter(metavar="DIR_OR_ZIP")],
+    compare: Annotated[Path | None, Parameter(metavar="DIR_OR_ZIP")] = None,
+    names: Annotated[tuple[str, ...], Parameter(name="--name", metavar="NAME")] = (),
+    human_iou: Annotated[float, Parameter(metavar="T")] = 0.5,
+    part_iou: Annotated[float, Parameter(metavar="T")] = 0.3,
+    videos: Annotated[Path | None, Parameter(metavar="DIR")] = None,
+    seed: Annotated[int, Parameter(metavar="S")] = 0,
+    html: Annotated[Path | None, Parameter(metavar="FILE")] = None,
+    json: JsonFile = None,
+) -> int:
+    """Compute the official Kinetics-TPS score of predictions, and a page with details.
 
+    Score predictions by the official rules. PREDICTIONS is a zip or folder with pred_*.json, or a folder of parses.
 
-def _add_evaluate(commands: Commands) -> None:
-    command = commands.add_parser(
-        "evaluate",
-        help="compute the official Kinetics-TPS score of predictions, and a page with details",
-        description="Score predictions by the official rules. PREDICTIONS is a zip or folder with pred_*.json, or a "
-        "folder of parses.",
-        epilog="example: actparse evaluate --truth data --split test --predictions parses --html evaluation.html",
-    )
-    command.add_argument(
-        "--truth", type=Path, required=True, metavar="DIR", help="a folder with gt_*.json, or a dataset's root"
-    )
-    command.add_argument("--split", metavar="NAME", help="split of the dataset")
-    command.add_argument("--predictions", type=Path, required=True, metavar="DIR_OR_ZIP", help="predictions to score")
-    command.add_argument("--compare", type=Path, metavar="DIR_OR_ZIP", help="other predictions to compare with")
-    command.add_argument(
-        "--name",
-        action="append",
-        metavar="NAME",
-        help="name of the predictions, then of the compared ones; default: the file's name",
-    )
-    command.add_argument("--human-iou", type=float, default=0.5, metavar="T", help="least IoU of boxes of one person")
-    command.add_argument("--part-iou", type=float, default=0.3, metavar="T", help="least IoU of boxes of one part")
-    command.add_argument(
-        "--videos", type=Path, metavar="DIR", help="videos for thumbnails; default: those next to the truth"
-    )
-    command.add_argument("--seed", type=int, default=0, metavar="S", help="seed of the resampling for the intervals")
-    command.add_argument("--html", type=Path, metavar="FILE", help="write one self-contained page")
-    add_json_file_option(command, "the metrics in full precision")
-    command.set_defaults(run=_evaluate)
+    Args:
+        predictions: predictions to score
+        compare: other predictions to compare with
+        names: name of the predictions, then of the compared ones; default: the file's name
+        human_iou: least IoU of boxes of one person
+        part_iou: least IoU of boxes of one part
+        videos: videos for thumbnails; default: those next to the truth
+        seed: seed of the resampling for the intervals
+        html: write one self-contained page
 
+    Examples:
+      actparse evaluate --truth data --split test --predictions parses --html page.html
+    """
+    if not (html or json is not None or compare or names):
+        from actparse.data.evaluation import evaluate as score_predictions
 
-def _evaluate(args: argparse.Namespace) -> int:
-    if args.html or args.json or args.compare or args.name:
-        return _evaluate_in_full(args)
-    from actparse.data.evaluation import evaluate
+        score = score_predictions(truth, predictions, split=split, human_iou=human_iou, part_iou=part_iou)
+        _print_scores([str(predictions)], [score])
+        return 0
 
-    score = evaluate(args.truth, args.predictions, split=args.split, human_iou=args.human_iou, part_iou=args.part_iou)
-    _print_scores([str(args.predictions)], [score])
-    return 0
-
-
-def _evaluate_in_full(args: argparse.Namespace) -> int:
     from actparse.core.files import write_text
     from actparse.data.evaluation import load_runs, truth_folder, videos_in, videos_of_truth
     from actparse.data.submission import load_truth
     from actparse.report.evaluation import evaluate_runs, evaluation_to_json, verdict
     from actparse.report.evaluation_page import evaluation_page
 
-    folder = truth_folder(args.truth, args.split)
+    folder = truth_folder(truth, split)
     with _collector_paused():
-        truth = load_truth(folder)
-        runs = load_runs([path for path in (args.predictions, args.compare) if path], truth, args.name or [])
+        loaded = load_truth(folder)
+        runs = load_runs([path for path in (predictions, compare) if path], loaded, names)
         evaluation = evaluate_runs(
-            truth,
-            runs,
-            truth_name=folder.resolve().name,
-            human_iou=args.human_iou,
-            part_iou=args.part_iou,
-            seed=args.seed,
+            loaded, runs, truth_name=folder.resolve().name, human_iou=human_iou, part_iou=part_iou, seed=seed
         )
-    if args.html:
-        videos = videos_in(args.videos) if args.videos else videos_of_truth(folder)
-        write_text(args.html, evaluation_page(evaluation, videos, args.html))
-    if write_or_print(evaluation_to_json(evaluation), args.json):
+    if html:
+        thumbnails = videos_in(videos) if videos else videos_of_truth(folder)
+        write_text(html, evaluation_page(evaluation, thumbnails, html))
+    if write_or_print(evaluation_to_json(evaluation), json):
         return 0
     _print_scores([run.name for run in evaluation.runs], [run.score for run in evaluation.runs])
     if evaluation.comparison is not None:
@@ -110,107 +106,146 @@ def _collector_paused() -> Iterator[None]:
 
 
 def _print_scores(names: Sequence[str], scores: Sequence[TpsScore]) -> None:
-    width = max(len("0.0000"), *map(len, names)) + 2 if len(scores) > 1 else 0
-
-    def row(label: str, values: Sequence[float]) -> str:
-        return f"{label:16}" + "".join(f"{value:<{width}.4f}" for value in values).rstrip()
-
-    if len(scores) > 1:
-        print(" " * 16 + "".join(f"{name:<{width}}" for name in names).rstrip())
-    print(row("ROC score", [score.roc_score for score in scores]))
-    print(row("video accuracy", [score.video_accuracy for score in scores]))
+    """Print a column for each score, headed by names if there are several."""
+    table = [("", *names)] if len(scores) > 1 else []
+    table.append(("ROC score", *(f"{score.roc_score:.4f}" for score in scores)))
+    table.append(("video accuracy", *(f"{score.video_accuracy:.4f}" for score in scores)))
     for threshold in (0.1, 0.3, 0.5, 0.7, 0.9):
-        print(row(f"accuracy at {threshold}", [score.accuracy_at(threshold) for score in scores]))
+        table.append((f"accuracy at {threshold}", *(f"{score.accuracy_at(threshold):.4f}" for score in scores)))
+    print_table(table)
 
 
-def _add_evaluate_poses(commands: Commands) -> None:
-    command = commands.add_parser(
-        "evaluate-poses",
-        help="measure the detection of people and keypoints in your own images against a COCO keypoints file",
-        description="Parse the images of a COCO keypoints file and measure persons and keypoints: average precision, "
-        "the share of persons found, boxes per image, and PCK. Crowds are ignored, as in COCO.",
-        epilog="example: actparse evaluate-poses --images val2017 --annotations person_keypoints_val2017.json "
-        "--limit 200 --json poses.json",
-    )
-    command.add_argument("--images", type=Path, required=True, metavar="DIR", help="the folder of the images")
-    command.add_argument(
-        "--annotations",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help="COCO JSON with boxes and keypoints of the category person",
-    )
-    command.add_argument("--limit", type=int, metavar="N", help="the first N images only; default: all")
-    add_json_file_option(command, "the metrics")
-    add_model_options(command)
-    command.set_defaults(run=_evaluate_poses)
+def evaluate_poses(
+    *,
+    images: Annotated[Path, Parameter(metavar="DIR")],
+    annotations: Annotated[Path, Parameter(metavar="FILE")],
+    limit: Limit = None,
+    weights: Weights = "people",
+    device: Device = None,
+    json: JsonFile = None,
+) -> int:
+    """Measure the detection of people and keypoints in your own images against a COCO keypoints file.
 
+    Parse the images of a COCO keypoints file and measure persons and keypoints: average precision, the share of persons
+    found, boxes per image, and PCK. Crowds are ignored, as in COCO.
 
-def _evaluate_poses(args: argparse.Namespace) -> int:
+    Args:
+        images: the folder of the images
+        annotations: COCO JSON with boxes and keypoints of the category person
+
+    Examples:
+      actparse evaluate-poses --images val2017 --annotations persons.json --limit 200
+    """
     from actparse.core.progress import counted
-    from actparse.inspection.pose_evaluation import evaluate_poses
+    from actparse.inspection.pose_evaluation import evaluate_poses as evaluate_images
     from actparse.parser import Parser
 
     with counted("images") as progress:
-        parser = Parser.load(args.weights, device=args.device)
-        metrics = evaluate_poses(parser, args.images, args.annotations, limit=args.limit, progress=progress)
-    if not write_or_print(json.dumps(metrics.to_dict(), indent=2), args.json):
+        parser = Parser.load(weights, device=device)
+        metrics = evaluate_images(parser, images, annotations, limit=limit, progress=progress)
+    if not write_or_print(dumps(metrics.to_dict(), indent=2), json):
         print(metrics.to_text())
     return 0
 
 
-def _add_submit(commands: Commands) -> None:
-    command = commands.add_parser(
-        "submit",
-        help="write the challenge's zip from a folder of parses",
-        description="Write pred_vid_result.json and pred_part_result.json into a zip; reject what the rules forbid.",
-        epilog="example: actparse submit parses --out submission.zip",
-    )
-    command.add_argument("parses", type=Path, metavar="DIR_OF_PARSES", help="the folder of `actparse parse --out`")
-    command.add_argument("--out", type=Path, required=True, metavar="submission.zip", help="the zip")
-    command.set_defaults(run=_submit)
+def submit(
+    parses: Path,
+    *,
+    out: Annotated[Path, Parameter(metavar="submission.zip")],
+) -> int:
+    """Write the challenge's zip from a folder of parses.
 
+    Write pred_vid_result.json and pred_part_result.json into a zip; reject what the rules forbid.
 
-def _submit(args: argparse.Namespace) -> int:
+    Args:
+        parses: the folder of `actparse parse --out`
+        out: the zip
+
+    Examples:
+      actparse submit parses --out submission.zip
+    """
     from actparse.data.parses import load_parses
     from actparse.data.submission import parses_to_predictions, validate_predictions, write_submission
 
-    parses = load_parses(args.parses)
-    if not parses:
-        raise ActparseError(f"{args.parses}: needs folders with parse.json, got none")
-    predictions = parses_to_predictions(parses)
+    loaded = load_parses(parses)
+    if not loaded:
+        raise ActparseError(f"{parses}: needs folders with parse.json, got none")
+    predictions = parses_to_predictions(loaded)
     validate_predictions(predictions)
-    write_submission(args.out, predictions)
-    print(f"{args.out}: {len(parses)} videos")
+    write_submission(out, predictions)
+    print(f"{out}: {len(loaded)} videos")
     return 0
 
 
-def _add_diagnose(commands: Commands) -> None:
-    command = commands.add_parser(
-        "diagnose",
-        help="measure every stage on a dataset with truth, and what limits the score",
-        description="Parse the videos of a split, measure each stage, and score with each stage replaced by the truth.",
-        epilog="example: actparse diagnose --data data --split test --json figures.json",
-    )
-    command.add_argument(
-        "--data", type=Path, required=True, metavar="DIR", help="a dataset's root, or the YAML file of your own data"
-    )
-    command.add_argument("--split", default="test", metavar="NAME", help="split of the dataset")
-    command.add_argument("--limit", type=int, metavar="N", help="only the first N videos; default: all")
-    add_json_file_option(command, "all metrics")
-    add_model_options(command, default="tiny")
-    command.set_defaults(run=_diagnose)
+def diagnose(
+    *,
+    data: Dataset,
+    split: Annotated[str, Parameter(metavar="NAME", help="split of the dataset")] = "test",
+    limit: Limit = None,
+    weights: Weights = "tiny",
+    device: Device = None,
+    json: JsonFile = None,
+) -> int:
+    """Measure every stage on a dataset with truth, and what limits the score.
 
+    Parse the videos of a split, measure each stage, and score with each stage replaced by the truth.
 
-def _diagnose(args: argparse.Namespace) -> int:
+    Examples:
+      actparse diagnose --data data --split test --json metrics.json
+    """
     from actparse.core.progress import counted
-    from actparse.inspection.diagnosis import diagnose
+    from actparse.inspection.diagnosis import diagnose as diagnose_split
     from actparse.parser import Parser
 
-    root = open_root(args.data)
+    root = open_root(data)
     with counted("videos") as progress:
-        parser = Parser.load(args.weights, device=args.device)
-        diagnosis = diagnose(parser, root, split=args.split, weights=args.weights, limit=args.limit, progress=progress)
-    if not write_or_print(json.dumps(diagnosis.to_dict(), indent=2), args.json):
+        parser = Parser.load(weights, device=device)
+        diagnosis = diagnose_split(parser, root, split=split, weights=weights, limit=limit, progress=progress)
+    if not write_or_print(dumps(diagnosis.to_dict(), indent=2), json):
         print(diagnosis.to_text())
+    return 0
+
+
+def calibrate(
+    *,
+    weights: Annotated[str, Parameter(metavar="NAME_OR_PATH")],
+    known_parses: Annotated[Path, Parameter(name="--known", metavar="DIR_OF_PARSES")],
+    unknown_parses: Annotated[Path, Parameter(name="--unknown", metavar="DIR_OF_PARSES")],
+    truth: Annotated[Path | None, Parameter(alias="--data", metavar="DIR")] = None,
+    split: Split = None,
+    max_rejected: Annotated[float, Parameter(metavar="S")] = 0.1,
+    write: bool = False,
+    json: Json = False,
+) -> int:
+    """Find the score below which a bundle asserts no action.
+
+    Fit a bundle's temperature on parses of videos with known actions, and the score below which a video is called
+    unknown on parses of videos that show none of them. Print what it does to these videos.
+
+    Args:
+        weights: the weights that made the parses
+        known_parses: parses of the bundle's actions; name each folder, or its parent, after the action, as push_up_3
+        unknown_parses: parses of videos that show none of them
+        truth: a dataset's root, or a folder with gt_*.json, that contains the true actions
+        max_rejected: largest share of correctly recognised videos that may be called unknown
+        write: store the result in the bundle.json of a custom bundle
+
+    Examples:
+      actparse calibrate --weights bundle --known known --unknown other --write
+      actparse calibrate --weights tiny --known known --unknown other --truth data
+    """
+    from actparse.data.evaluation import truth_folder
+    from actparse.data.submission import load_truth
+    from actparse.inspection.calibration import calibrate as fit
+    from actparse.inspection.calibration import store
+
+    actions = None if truth is None else load_truth(truth_folder(truth, split)).videos
+    fitted = fit(weights, known_parses, unknown_parses, truth=actions, max_rejected=max_rejected)
+    folder = store(weights, fitted) if write else None
+    if json:
+        print_json(fitted.to_dict())
+        return 0
+    print(fitted.to_text())
+    if folder is not None:
+        print(f"written to {folder}")
     return 0

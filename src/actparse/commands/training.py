@@ -1,128 +1,141 @@
-"""The command "train"."""
+"""The command "train", and the options of training runs that "reproduce" shares."""
 
 from __future__ import annotations
 
-import argparse
+import os
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Group, Parameter
+from cyclopts.validators import mutually_exclusive
 
 from actparse.commands.datasets import open_root
-from actparse.commands.long_runs import add_long_run_options, long_run_options
-from actparse.commands.options import Commands, add_config_options
+from actparse.commands.options import RARE, Dataset
 from actparse.core.errors import ActparseError
 
-EPILOG = """\
-examples:
-  actparse train tiny --data data --out runs/tiny
-  actparse train poses --data data --steps 7000 --print-config > poses.yaml
-  actparse train --config poses.yaml --seed 2"""
+DEFAULTS: dict[str, dict[str, Any]] = {  # by the size of the networks
+    "tiny": {"threads": 1, "tensorboard": False, "checkpoint_seconds": 90.0},
+    "paper": {"threads": None, "tensorboard": True, "checkpoint_seconds": 600.0},  # a checkpoint has half a gigabyte
+}
+MAX_WORKERS = {"tiny": 0, "paper": 8}  # largest default number of processes that prepare batches
+
+LENGTH = Group("Length of a run", sort_key=2, validator=mutually_exclusive)
+Size = Annotated[Literal["tiny", "paper"], Parameter(help="small networks, or those of the paper")]
 
 
-def add_commands(commands: Commands) -> None:
-    """Register the command."""
-    _add_train(commands)
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """Options of a training run; the fields have the names of those of TrainOptions, which checks them."""
+
+    steps: Annotated[int | None, Parameter(group=LENGTH, metavar="N", help="optimiser steps")] = None
+    minutes: Annotated[float | None, Parameter(group=LENGTH, metavar="M", help="train for about M minutes")] = None
+    device: Annotated[str, Parameter(metavar="DEVICE", help="cpu, cuda, or auto: a GPU if available")] = "auto"
+    num_devices: Annotated[
+        int, Parameter(name="--devices", metavar="N", help="GPUs that share a batch; or use torchrun")
+    ] = 1
+    accumulate: Annotated[int, RARE, Parameter(help="parts into which a device splits its share of a batch")] = 1
+    workers: Annotated[int | None, RARE, Parameter(help="processes that prepare batches; tiny: 0")] = None
+    precision: Annotated[
+        Literal["auto", "bfloat16", "float16", "float32"],
+        RARE,
+        Parameter(help="auto: bfloat16 if the device supports it, else float32"),
+    ] = "auto"
+    check_every: Annotated[
+        int | None, RARE, Parameter(help="steps between two checks on held-out data; paper: one epoch")
+    ] = None
+    keep: Annotated[Literal["last", "best"], RARE, Parameter(help="checkpoint that is saved as the network")] = "last"
+    stream_clips: Annotated[int, RARE, Parameter(help="rendered clips, for SynthTPS")] = 14_400
+
+    def for_size(self, size: str) -> dict[str, Any]:
+        """Return arguments of TrainOptions, with the defaults that depend on the size of the networks."""
+        free_cores = max(1, (os.cpu_count() or 1) // max(1, self.num_devices) - 1)  # for each device
+        workers = min(MAX_WORKERS[size], free_cores) if self.workers is None else self.workers
+        return {**asdict(self), "workers": workers, **DEFAULTS[size]}
 
 
-def _add_train(commands: Commands) -> None:
-    command = commands.add_parser(
-        "train",
-        help="train one network, or the whole small bundle",
-        description="Write RUN/<recipe>.safetensors. An interrupted run resumes.",
-        epilog=EPILOG,
-    )
-    command.add_argument("recipe", nargs="?", metavar="RECIPE", help="see --list")
-    command.add_argument("--list", action="store_true", help="print the recipes")
-    command.add_argument(
-        "--size", default="tiny", choices=["tiny", "paper"], help="small networks, or those of the paper"
-    )
-    command.add_argument("--data", type=Path, metavar="DIR", help="a dataset's root, or the YAML file of your own data")
-    command.add_argument("--out", type=Path, metavar="RUN", help="default: runs/RECIPE")
-    length = command.add_mutually_exclusive_group()
-    length.add_argument("--steps", type=int, metavar="N", help="optimiser steps")
-    length.add_argument("--epochs", type=float, metavar="E", help="passes over the training samples")
-    length.add_argument("--minutes", type=float, metavar="M", help="train for about M minutes")
-    command.add_argument(
-        "--init",
-        type=Path,
-        metavar="FILE",
-        help="safetensors file to start from; recipe tiny: a folder with one for each network, or the name of a bundle",
-    )
-    command.add_argument("--seed", type=int, default=0, metavar="S", help="seed of weights, order and augmentation")
-    command.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"], help="auto: a GPU if available")
-    command.add_argument("--threads", type=int, metavar="N", help="CPU threads of one network; tiny: 1")
-    command.add_argument("--stream-clips", type=int, default=14_400, metavar="N", help="rendered clips, for SynthTPS")
-    command.add_argument("--stream-tracks", type=int, default=4_500, metavar="N", help="scenes of tracks, for SynthTPS")
-    command.add_argument(
-        "--stream-crops", type=int, default=60_000, metavar="N", help="rendered people, for poses and parts"
-    )
-    _add_large_run(command)
-    add_config_options(command)
-    command.set_defaults(run=_train)
+DEFAULT_RUN = RunOptions()
 
 
-def _add_large_run(command: argparse.ArgumentParser) -> None:
-    """Add the options of long runs and of the paper's hyperparameters."""
-    add_long_run_options(command)
-    command.add_argument(
-        "--estimate", action="store_true", help="print the expected time and memory of a run, and stop"
-    )
-    level = command.add_argument_group("labels of clip networks (Table III)")
-    level.add_argument(
-        "--level", choices=["segment", "frame"], help="label segments, or single frames with a clip around each"
-    )
-    level.add_argument(
-        "--segment-seconds", metavar="S", help="about 3 or 10; tiny: both options exclude rendered clips"
-    )
-    paper = command.add_argument_group("hyperparameters")
-    paper.add_argument(
-        "--numbers", action="store_true", help="print the recipe's hyperparameters; sources are in the code"
-    )
-    change = "change a hyperparameter, or an interpretation of the paper"
-    paper.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=change)
-    paper.add_argument("--flow", type=Path, metavar="DIR", help="flow files; default: flow in the dataset")
+def train(
+    recipe: str | None = None,
+    *,
+    print_list: Annotated[bool, Parameter(name="--list")] = False,
+    print_numbers: Annotated[bool, RARE, Parameter(name="--numbers")] = False,
+    size: Size = "tiny",
+    data: Dataset | None = None,
+    out: Annotated[Path | None, Parameter(metavar="RUN")] = None,
+    epochs: Annotated[float | None, Parameter(group=LENGTH, metavar="E")] = None,
+    run: RunOptions = DEFAULT_RUN,
+    init: Annotated[Path | None, Parameter(metavar="FILE")] = None,
+    seed: Annotated[int, Parameter(metavar="S")] = 0,
+    settings: Annotated[tuple[str, ...], Parameter(name="--set", metavar="NAME=VALUE")] = (),
+    estimate: bool = False,
+    threads: Annotated[int | None, RARE] = None,
+    stream_tracks: Annotated[int, RARE] = 4_500,
+    stream_crops: Annotated[int, RARE] = 60_000,
+    level: Annotated[Literal["segment", "frame"] | None, RARE] = None,
+    segment_seconds: Annotated[str | None, RARE] = None,
+    flow: Annotated[Path | None, RARE] = None,
+) -> int:
+    """Train one network, or the whole small bundle.
 
+    Write RUN/<recipe>.safetensors. An interrupted run resumes. --print-config also prints the rare options, which
+    docs/command.md describes.
 
-def _train(args: argparse.Namespace) -> int:
+    Args:
+        recipe: name of a recipe, see --list
+        print_list: print the recipes
+        out: default: runs/RECIPE
+        epochs: passes over the training samples
+        init: safetensors file to start from; recipe tiny: a folder with one for each network, or the name of a bundle
+        seed: seed of weights, order and augmentation
+        settings: change a hyperparameter, or an interpretation of the paper; can be repeated
+        estimate: print the expected time and memory of a run, and stop
+        print_numbers: print the recipe's hyperparameters; their sources are in the code
+        threads: CPU threads of one network; default: 1 at size tiny
+        stream_tracks: scenes of tracks, for SynthTPS
+        stream_crops: rendered people, for poses and parts
+        level: label segments, or single frames with a clip around each
+        segment_seconds: about 3 or 10; at size tiny, this and --level exclude rendered clips
+        flow: folder of flow files; default: flow in the dataset
+
+    Examples:
+      actparse train tiny --data data --out runs/tiny
+      actparse train poses --data data --steps 7000 --print-config > poses.yaml
+      actparse train --config poses.yaml --seed 2
+    """
+    from actparse.stages.loading import bundle_folder, bundled_names
     from actparse.training import TrainOptions, run_recipe
 
-    if args.list:
-        return _list(args.size)
-    changes = _changes(args)
-    if args.numbers and args.recipe is not None:
-        return _show(args.recipe, args.size, changes)
-    if args.recipe is None or args.data is None:
+    if print_list:
+        return _print_recipes(size)
+    changes = _changes(settings, level=level, segment_seconds=segment_seconds)
+    if print_numbers and recipe is not None:
+        return _print_hyperparameters(recipe, size, changes)
+    if recipe is None or data is None:
         raise ActparseError("train: needs a RECIPE and --data DIR; `actparse train --list` names the recipes")
-    long_run = long_run_options(args)
-    if args.threads is not None:
-        long_run["threads"] = args.threads
+    if init is not None and not init.exists() and str(init) in bundled_names():
+        init = bundle_folder(init)
     options = TrainOptions(
-        steps=args.steps,
-        epochs=args.epochs,
-        minutes=args.minutes,
-        init=_initial(args.init),
+        epochs=epochs,
+        init=init,
         resume=True,
-        seed=args.seed,
-        device=args.device,
-        stream_clips=args.stream_clips,
-        stream_tracks=args.stream_tracks,
-        stream_crops=args.stream_crops,
-        size=args.size,
+        seed=seed,
+        stream_tracks=stream_tracks,
+        stream_crops=stream_crops,
+        size=size,
         changes=changes,
-        flow=args.flow,
-        only_estimate=args.estimate,
-        **long_run,
+        flow=flow,
+        only_estimate=estimate,
+        **run.for_size(size) | ({} if threads is None else {"threads": threads}),
     )
-    run_recipe(args.recipe, open_root(args.data), args.out or Path("runs") / args.recipe, options)
+    run_recipe(recipe, open_root(data), out or Path("runs") / recipe, options)
     return 0
 
 
-def _initial(init: Path | None) -> Path | None:
-    """Return the folder of a bundled name, or the path itself."""
-    from actparse.stages.loading import bundle_folder, bundled_names
-
-    return bundle_folder(init) if init is not None and not init.exists() and str(init) in bundled_names() else init
-
-
-def _list(size: str) -> int:
+def _print_recipes(size: str) -> int:
     from actparse.training import RECIPES
 
     for name, recipe in RECIPES[size].items():
@@ -130,7 +143,7 @@ def _list(size: str) -> int:
     return 0
 
 
-def _show(name: str, size: str, changes: dict[str, str]) -> int:
+def _print_hyperparameters(name: str, size: str, changes: dict[str, str]) -> int:
     from actparse.training.recipes.hyperparameters import described
     from actparse.training.recipes.registry import recipe_of
 
@@ -141,10 +154,9 @@ def _show(name: str, size: str, changes: dict[str, str]) -> int:
     return 0
 
 
-def _changes(args: argparse.Namespace) -> dict[str, str]:
-    options = {"level": args.level, "segment_seconds": args.segment_seconds}
+def _changes(settings: tuple[str, ...], **options: str | None) -> dict[str, str]:
     changes = {name: value for name, value in options.items() if value is not None}
-    for text in args.set:
+    for text in settings:
         name, equals, value = text.partition("=")
         if not equals:
             raise ActparseError(f"train: --set needs NAME=VALUE, got {text!r}")

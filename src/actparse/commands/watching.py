@@ -2,88 +2,87 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from actparse.commands.options import Commands, add_model_options
+from cyclopts import Parameter
+
+from actparse.commands.options import Device, Weights
 
 if TYPE_CHECKING:
     from actparse.app.watching import Moment
 
 EXIT_LOST = 3
 LINE_SECONDS = 1.0  # time between two lines
-EPILOG = """\
-examples:
-  actparse watch 0                                    # the first camera; Ctrl-C ends
-  actparse watch rtsp://camera.local/stream --json
-  actparse watch udp://127.0.0.1:5000 --seconds 60 --out watched
-  some-program | actparse watch -
-exit codes: 0 ended by Ctrl-C, by --seconds, or with its file; 2 wrong source or option; 3 the source was lost"""
 
 
-def add_commands(commands: Commands) -> None:
-    """Register the command."""
-    command = commands.add_parser(
-        "watch",
-        help="parse a camera or stream live",
-        description="Parse the newest frame of a live source continuously. If parsing cannot keep up, frames are "
-        "dropped and counted, and the delay does not grow. States and action are computed from the persons' tracks.",
-        epilog=EPILOG,
-    )
-    source = (
-        "a camera's number or /dev/video0, an address (rtsp://, http://, udp://, ...), - for standard input, a file"
-    )
-    command.add_argument("source", metavar="SOURCE", help=source)
-    add_model_options(command)
-    command.add_argument("--stride", type=int, default=5, metavar="N", help="parse at most every Nth frame")
-    command.add_argument(
-        "--memory", type=float, default=10.0, metavar="S", help="how many seconds a frame counts for the action"
-    )
-    command.add_argument(
-        "--seconds", type=float, metavar="S", help="stop after S seconds; default: when the source ends"
-    )
-    command.add_argument(
-        "--reconnect", type=int, default=5, metavar="N", help="tries to open a lost camera or stream again; 0: none"
-    )
-    out = "write frames.jsonl and overlay.mp4, or frames-2.jsonl and so on beside earlier ones"
-    command.add_argument("--out", type=Path, metavar="DIR", help=out)
-    command.add_argument("--json", action="store_true", help="print one line of JSON for each parsed frame")
-    command.set_defaults(run=_watch)
+def watch(
+    source: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    *,
+    weights: Weights = "people",
+    device: Device = None,
+    stride: Annotated[int, Parameter(metavar="N")] = 5,
+    memory: Annotated[float, Parameter(metavar="S")] = 10.0,
+    seconds: Annotated[float | None, Parameter(metavar="S")] = None,
+    reconnect: Annotated[int, Parameter(metavar="N")] = 5,
+    out: Annotated[Path | None, Parameter(metavar="DIR")] = None,
+    json: bool = False,
+) -> int:
+    """Parse a camera or stream live.
 
+    Parse the newest frame of a live source continuously. If parsing cannot keep up, frames are dropped and counted, and
+    the delay does not grow. States and action are computed from the persons' tracks.
 
-def _watch(args: argparse.Namespace) -> int:
+    Exit codes: 0 ended by Ctrl-C, by --seconds, or with its file; 2 wrong source or option; 3 the source was lost.
+
+    Args:
+        source: a camera's number or /dev/video0, an address (rtsp://, http://, udp://, ...), - for standard input, a
+            file
+        stride: parse at most every Nth frame
+        memory: how many seconds a frame counts for the action
+        seconds: stop after S seconds; default: when the source ends
+        reconnect: tries to open a lost camera or stream again; 0: none
+        out: write frames.jsonl and overlay.mp4, or frames-2.jsonl and so on beside earlier ones
+        json: print one line of JSON for each parsed frame
+
+    Examples:
+      actparse watch 0                                    # the first camera; Ctrl-C ends
+      actparse watch rtsp://camera.local/stream --json
+      actparse watch udp://127.0.0.1:5000 --seconds 60 --out watched
+      some-program | actparse watch -
+    """
     from actparse.app.watching import watch_source
     from actparse.core.files import printable
+    from actparse.core.progress import is_silent
     from actparse.parser import Parser, ParserConfig
     from actparse.video.live import SourceLostError
 
     def report(line: str) -> None:
-        if not args.quiet:
+        if not is_silent():
             print(f"actparse: {printable(line)}", file=sys.stderr, flush=True)
 
-    config = replace(ParserConfig.of(args.weights), stride=args.stride)
-    parser = Parser.load(args.weights, device=args.device, config=config)
+    config = replace(ParserConfig.of(weights), stride=stride)
+    parser = Parser.load(weights, device=device, config=config)
     moments = watch_source(
         parser,
-        args.source,
-        seconds=args.seconds,
-        out=args.out,
-        memory_seconds=args.memory,
-        reconnects=args.reconnect,
+        source,
+        seconds=seconds,
+        out=out,
+        memory_seconds=memory,
+        reconnects=reconnect,
         report=report,
     )
     tally, code = _Tally(), 0
     try:
         for moment in moments:
             tally.add(moment)
-            if args.json:
-                print(json.dumps(moment.to_dict(), allow_nan=False), flush=True)
+            if json:
+                print(dumps(moment.to_dict(), allow_nan=False), flush=True)
             elif tally.is_time_for_a_line:
                 print(tally.line(), flush=True)
     except KeyboardInterrupt:
@@ -93,8 +92,8 @@ def _watch(args: argparse.Namespace) -> int:
         code = EXIT_LOST
     finally:
         moments.close()
-    if not args.quiet:
-        print(tally.summary(args.source), file=sys.stderr if args.json else sys.stdout)
+    if not is_silent():
+        print(tally.summary(source), file=sys.stderr if json else sys.stdout)
     return code
 
 

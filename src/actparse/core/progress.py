@@ -33,6 +33,11 @@ def silent() -> Iterator[None]:
         _is_silent = previous
 
 
+def is_silent() -> bool:
+    """Return whether only errors are to be shown."""
+    return _is_silent
+
+
 class Lines:
     """Progress lines on standard error, one every few seconds; `update` may be called at any rate."""
 

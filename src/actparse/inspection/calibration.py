@@ -63,7 +63,7 @@ def calibrate(
     unknown: Path,
     *,
     truth: Mapping[str, str] | None = None,
-    max_right_rejected: float = MAX_RIGHT_REJECTED,
+    max_rejected: float = MAX_RIGHT_REJECTED,
 ) -> BundleCalibration:
     """Fit a bundle's temperature and threshold on folders of its parses.
 
@@ -72,7 +72,7 @@ def calibrate(
         known: a folder of parses of videos that show one of the bundle's actions.
         unknown: a folder of parses of videos that show none of them.
         truth: true action of each known video by its name; None takes it from the names, see `action_of_name`.
-        max_right_rejected: share of the correctly classified videos that may be called unknown, 0..1.
+        max_rejected: share of the correctly classified videos that may be called unknown, 0..1.
 
     Raises:
         WeightsError: there is no such bundle.
@@ -91,7 +91,7 @@ def calibrate(
         known_scores,
         np.array(labels, np.int64),
         unknown_scores,
-        max_right_rejected=max_right_rejected,
+        max_rejected=max_rejected,
         consistency=_consistency([*known_parses.values(), *unknown_parses.values()]),
         known_shares=known_shares,
         unknown_shares=unknown_shares,

@@ -28,7 +28,7 @@ PACKAGES = (
     "PyYAML",
     "rich",
     "jinja2",
-    "argcomplete",
+    "cyclopts",
     "tensorboard",
     "openvino",
 )

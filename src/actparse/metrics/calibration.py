@@ -95,7 +95,7 @@ def fit_temperature(scores: Floats, labels: NDArray[np.int64]) -> float:
     return 2 / (low + high)
 
 
-def fit_threshold(right: Floats, unknown: Floats, *, max_right_rejected: float = MAX_RIGHT_REJECTED) -> float:
+def fit_threshold(right: Floats, unknown: Floats, *, max_rejected: float = MAX_RIGHT_REJECTED) -> float:
     """Find the threshold that rejects as many unknown videos as possible, but few correctly classified ones.
 
     A video is rejected if its largest probability is below the threshold. Of all thresholds that reject the same
@@ -104,20 +104,20 @@ def fit_threshold(right: Floats, unknown: Floats, *, max_right_rejected: float =
     Args:
         right: (R,) largest probabilities of the correctly classified videos, R at least 1.
         unknown: (U,) largest probabilities of the videos that show none of the actions.
-        max_right_rejected: share of `right` that may be rejected, 0..1.
+        max_rejected: share of `right` that may be rejected, 0..1.
 
     Returns:
         0..1.
 
     Raises:
         DataError: `right` is empty.
-        ConfigError: `max_right_rejected` is not 0..1.
+        ConfigError: `max_rejected` is not 0..1.
     """
     if not len(right):
         raise DataError("calibration: needs at least one known video whose best action is the true one, got none")
-    if not 0 <= max_right_rejected <= 1:
-        raise ConfigError(f"max_right_rejected must be 0..1, got {max_right_rejected}")
-    num_rejected = min(int(max_right_rejected * len(right) + 1e-9), len(right) - 1)
+    if not 0 <= max_rejected <= 1:
+        raise ConfigError(f"max_rejected must be 0..1, got {max_rejected}")
+    num_rejected = min(int(max_rejected * len(right) + 1e-9), len(right) - 1)
     upper = float(np.sort(right)[num_rejected])  # the lowest probability that must be accepted
     probabilities = np.concatenate((right, unknown))
     lower = float(probabilities[probabilities < upper].max(initial=0.0))
@@ -130,7 +130,7 @@ def fit_calibration(
     labels: NDArray[np.int64],
     unknown_scores: Floats,
     *,
-    max_right_rejected: float = MAX_RIGHT_REJECTED,
+    max_rejected: float = MAX_RIGHT_REJECTED,
     consistency: float = 0.0,
     known_shares: Floats | None = None,
     unknown_shares: Floats | None = None,
@@ -141,7 +141,7 @@ def fit_calibration(
         known_scores: (N, A) probabilities of the videos whose action is among the A.
         labels: (N,) indices of their true actions.
         unknown_scores: (U, A) probabilities of the videos that show none of the A actions.
-        max_right_rejected: share of the correctly classified videos that may be called unknown, 0..1.
+        max_rejected: share of the correctly classified videos that may be called unknown, 0..1.
         consistency: exponent of the shares, see `Calibration`; it is not fitted.
         known_shares: (N,) share of the score that the weaker half of each known video reaches; None: all 1.
         unknown_shares: (U,) the same for the unknown videos.
@@ -165,7 +165,7 @@ def fit_calibration(
         expect_shape("known_shares", known_shares, best.shape)
         expect_shape("unknown_shares", unknown_shares, best_unknown.shape)
         best, best_unknown = best * known_shares**consistency, best_unknown * unknown_shares**consistency
-    threshold = fit_threshold(best[is_right], best_unknown, max_right_rejected=max_right_rejected)
+    threshold = fit_threshold(best[is_right], best_unknown, max_rejected=max_rejected)
     return FittedCalibration(
         calibration=Calibration(temperature=temperature, consistency=consistency, min_probability=threshold),
         num_right=int(is_right.sum()),
