@@ -30,7 +30,7 @@ def test_parse_writes_a_folder_for_each_video(
     code, out, err = run(capsys, "parse", small_video, "--out", tmp_path, "--weights", random_bundle, "--timings")
     assert (code, err) == (0, "")
     folder = tmp_path / small_video.stem
-    names = ["overlay.mp4", "parse.json", "report.html", "segments.csv", "video.mp4"]
+    names = [".source.json", "overlay.mp4", "parse.json", "report.html", "segments.csv", "video.mp4"]
     assert sorted(path.name for path in folder.iterdir()) == names
     assert VideoParse.from_json((folder / "parse.json").read_text(encoding="utf-8")).video.num_frames == 70
     assert len(list(read_frames(folder / "overlay.mp4"))) == 70
@@ -272,3 +272,10 @@ def test_help_and_version_exit_cleanly(capsys: pytest.CaptureFixture[str]) -> No
         code, out, err = run(capsys, option)
         assert (code, err) == (0, "")
         assert "actparse" in out
+
+
+def test_standard_input_is_refused_by_parse(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, "parse", "-")
+    assert code == EXIT_USER_ERROR
+    assert "actparse watch -" in err
+    assert err.count("\n") == 1

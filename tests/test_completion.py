@@ -34,7 +34,7 @@ def completions(line: str, folder: Path) -> list[str]:
 def test_bash_completes_commands_options_choices_and_files(tmp_path: Path) -> None:
     (tmp_path / "video.mp4").touch()
     assert completions("actparse wat", tmp_path) == ["watch"]
-    assert set(completions("actparse parse --s", tmp_path)) == {"--stride"}
+    assert set(completions("actparse parse --s", tmp_path)) == {"--stride", "--summary"}
     assert set(completions("actparse train tiny --keep ", tmp_path)) == {"last", "best"}
     assert completions("actparse parse vi", tmp_path) == ["video.mp4"]
 

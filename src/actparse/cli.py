@@ -29,7 +29,7 @@ from actparse.commands import (
 from actparse.commands.config_files import FileOptions
 from actparse.commands.help import HelpFormatter, epilogue
 from actparse.commands.options import EXIT_INTERRUPTED, EXIT_PIPE_CLOSED, EXIT_USER_ERROR, print_json
-from actparse.core.errors import ActparseError
+from actparse.core.errors import ActparseError, ConfigError
 from actparse.core.files import printable
 from actparse.core.progress import silent
 from actparse.core.signals import end_on_signals
@@ -171,6 +171,8 @@ def launch(
     """
     prints_json = False
     try:
+        if tokens[:1] == ("parse",) and "-" in tokens:
+            raise ConfigError("-: needs a file; save it first, or watch it as it comes: actparse watch -")
         file_options = FileOptions(config)
         APP.config = (file_options,)
         command, bound, _ = APP.parse_args(tokens, exit_on_error=False, print_error=False)

@@ -48,6 +48,7 @@ def result_folder(out: Path, video: Path, content: str) -> Iterator[Path]:
         FolderBusyError: another process works on a video with this content and stem.
         OutputError: the folder cannot be created or written.
     """
+    is_new = not out.exists()
     try:
         folder, claim = _claim(out, folder_name(video), content)
     except OSError as error:
@@ -57,6 +58,9 @@ def result_folder(out: Path, video: Path, content: str) -> Iterator[Path]:
         yield folder
     finally:
         _release(folder, claim)
+        if is_new:
+            with suppress(OSError):  # it has results
+                out.rmdir()
 
 
 def discard_unfinished(folder: Path) -> None:
@@ -112,7 +116,7 @@ def _claim(out: Path, name: str, content: str) -> tuple[Path, int]:
 def _claimed_names(out: Path, name: str, content: str) -> list[str]:
     """Return the folders of this name, with any number, that a video with this content has claimed before."""
     names = []
-    for entry in os.scandir(out):
+    for entry in os.scandir(out) if out.is_dir() else ():
         ending = re.search(r"-([1-9]\d*)$", entry.name)
         if entry.name == name or (ending and entry.name == _numbered(name, int(ending[1]))):
             with suppress(OSError):
@@ -130,7 +134,7 @@ def _try_claim(folder: Path, content: str) -> int | None:
     """
     while True:
         with suppress(FileExistsError):
-            folder.mkdir()
+            folder.mkdir(parents=True)
         path = folder / CLAIM_FILE
         if folder.is_symlink() or not folder.is_dir() or not (path.is_file() or _is_free(folder, content)):
             return None

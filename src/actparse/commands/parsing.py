@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def parse(
-    videos: tuple[str, ...] = (),
+    videos: tuple[str | Path, ...] = (),
     *,
     out: Annotated[Path, Parameter(metavar="DIR")] = Path("out"),
     weights: Weights = "people",

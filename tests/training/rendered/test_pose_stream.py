@@ -10,7 +10,7 @@ import torch
 
 from actparse.nets.poses.hrnet import HrnetConfig, SideBranchConfig
 from actparse.stages.people.poses import PosesConfig
-from actparse.training.recipes.poses import PosesTask, tellable_pairs
+from actparse.training.recipes.poses import PosesTask, TinyPoses, tellable_pairs
 from actparse.training.rendered.pose_stream import CropStream, StreamConfig, open_stream
 from actparse.training.task import NAMES
 
@@ -57,7 +57,11 @@ def test_shards_of_train_and_val_differ(folder: Path, stream: CropStream) -> Non
 
 
 def test_task_trains_and_is_judged(stream: CropStream) -> None:
-    task = PosesTask(stream, stream, NET, PosesConfig(size=(64, 64), decoding="dark", blur_kernel=5))
+    task = PosesTask(
+        stream,
+        stream,
+        TinyPoses(net_config=NET, stage_config=PosesConfig(size=(64, 64), decoding="dark", blur_kernel=5)),
+    )
     batch = task.batch(np.random.default_rng(0))
     assert batch["images"].shape == (32, 3, 64, 64)
     assert torch.equal(batch["keypoints"], task.batch(np.random.default_rng(0))["keypoints"])
