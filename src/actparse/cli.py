@@ -172,7 +172,7 @@ def launch(
     prints_json = False
     try:
         if tokens[:1] == ("parse",) and "-" in tokens:
-            raise ConfigError("-: needs a file; save it first, or watch it as it comes: actparse watch -")
+            raise ConfigError("-: needs a file, got standard input: save it to a file, or use actparse watch -")
         file_options = FileOptions(config)
         APP.config = (file_options,)
         command, bound, _ = APP.parse_args(tokens, exit_on_error=False, print_error=False)

@@ -114,7 +114,7 @@ class Parser:
         Args:
             stage_1: results of a parser with the same stage 1 for the same frames; stage 1 is then skipped.
         """
-        known = {frame.index: frame for frame in stage_1 or ()}
+        stage_1_by_index = {frame.index: frame for frame in stage_1 or ()}
         given = None if persons is None else _read_persons(Path(persons), Path(video), frame_rate)
         tracker, observer = Tracker(TrackerConfig()), self._observer()
         reader = read_segments(
@@ -133,7 +133,7 @@ class Parser:
             if stage_1 is None:
                 people = self.people.parse(batch.sampled, tracker, given)  # stage 1
             else:
-                people = [known[frame.index] for frame in batch.sampled]
+                people = [stage_1_by_index[frame.index] for frame in batch.sampled]
             frames += observer.observe(batch.sampled, people)  # stage 2
             segments += map(observer.score, batch.ended)
             del batch  # its images, before the next ones are decoded
@@ -144,9 +144,7 @@ class Parser:
             clip_scores=observer.action_scores(reader.clips()),
             track_scores=self.states.track_scores(frames),
             half_track_scores=self.states.half_track_scores(frames) if self.bundle.calibration.consistency else (),
-            warnings=reader.warnings
-            if given is None
-            else (*reader.warnings, *given.warnings_for([frame.index for frame in frames])),
+            warnings=reader.warnings + (given.warnings_for([f.index for f in frames]) if given is not None else ()),
         )
 
     def integrate(

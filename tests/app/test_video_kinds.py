@@ -152,7 +152,7 @@ def test_the_command_reads_sequences_and_goes_on_after_what_it_cannot_read(
     captured = capsys.readouterr()
     errors = [line for line in captured.err.splitlines() if line.startswith("actparse: ") and "warning" not in line]
     assert len(errors) == 3
-    assert "download it first" in errors[0]
+    assert "download the video" in errors[0]
     assert "needs at least one video, got none" in errors[1]
     assert "needs at least one video, got none" in errors[2]
     assert load_parse(tmp_path / "out" / "shot" / "parse.json").video.mean_fps == pytest.approx(12.5)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -114,6 +115,12 @@ def test_one_joint_has_no_other_side() -> None:
 def test_repetitions_before_and_after_a_long_gap_count() -> None:
     counted = count_repetitions(parse_of(squats, seconds=12.0, hidden=(4.0, 7.9)))
     assert [round(item.turn_seconds) for item in counted.items] == [1, 3, 9, 11]
+
+
+def test_frames_of_one_time_hold_no_repetition() -> None:
+    parse = parse_of(squats)
+    frozen = tuple(replace(frame, time_seconds=1.0) for frame in parse.frames)
+    assert count_repetitions(replace(parse, frames=frozen)).items == ()
 
 
 def test_few_samples_are_warned_of() -> None:

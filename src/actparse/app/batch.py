@@ -5,17 +5,79 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from actparse.app.folders import FolderBusyError
+from actparse.app.folders import BUSY_SECONDS, FolderBusyError
 from actparse.app.jobs import JobOptions, VideoOutcome, run_job
-from actparse.core.errors import VideoError
+from actparse.app.records import BatchRecords
+from actparse.app.workers import parse_in_processes
+from actparse.core.errors import ConfigError, VideoError
 from actparse.core.files import printable
+from actparse.core.progress import VideoProgress
 from actparse.data.parses import PARSE_FILE
 from actparse.parser import Parser, Progress
+from actparse.stages.timing import StageTimer
 from actparse.video.sources import find_videos
 
-BUSY_SECONDS = 0.5  # until a video that another process works on is tried again
+
+@dataclass(frozen=True)
+class BatchResult:
+    """The outcomes of a batch: first the sources without a video, then the videos in their order."""
+
+    outcomes: tuple[VideoOutcome, ...]
+    failed_records: tuple[str, ...]  # one line for each of log and summary that could not be written to its end
+    timer: StageTimer  # seconds of the stages; empty with worker processes
+
+
+def run_batch(
+    load: Callable[[], Parser],
+    sources: Iterable[str | Path],
+    options: JobOptions,
+    *,
+    jobs: int = 1,
+    time_limit: float | None = None,
+    log: Path | None = None,
+    summary: Path | None = None,
+    report: Callable[[VideoOutcome], None],
+) -> BatchResult:
+    """Parse the videos of all sources, in this process or, with several jobs or a time limit, in worker processes.
+
+    Args:
+        load: returns the parser; not called without any video.
+        sources: see `find_videos`.
+        options: what to write, and where.
+        jobs: number of videos that are parsed at the same time.
+        time_limit: seconds for one try of one video; None is unlimited.
+        log: see `BatchRecords`.
+        summary: see `BatchRecords`.
+        report: called with each outcome.
+
+    Raises:
+        ConfigError: `jobs` or `time_limit` is out of its range, or a file of persons is given for several videos.
+        OutputError: the log or the summary cannot be written.
+        ActparseError: the weights cannot be loaded.
+    """
+    videos, outcomes = find_inputs(sources, frame_rate=options.frame_rate)
+    if options.persons is not None and len(videos) > 1:
+        raise ConfigError(f"persons: needs a single video, got {len(videos)}")
+    timer = StageTimer()
+    with BatchRecords(videos, log=log, summary=summary) as records:
+
+        def record(outcome: VideoOutcome) -> None:
+            records.add(outcome)
+            report(outcome)
+
+        for outcome in outcomes:
+            record(outcome)
+        if videos and (jobs != 1 or time_limit is not None):
+            outcomes += parse_in_processes(load, videos, options, jobs=jobs, time_limit=time_limit, report=record)
+        elif videos:
+            parser = load()
+            timer = parser.timer
+            with VideoProgress(len(videos)) as progress:
+                outcomes += parse_videos(parser, videos, options, progress=progress.start, report=record)
+    return BatchResult(tuple(outcomes), tuple(records.failures.values()), timer)
 
 
 def find_inputs(

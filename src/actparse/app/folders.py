@@ -26,6 +26,7 @@ from actparse.data.parses import CONTENT, PARSE_FILE, load_parse
 
 CLAIM_FILE = ".source.json"
 MAX_NAME_BYTES = 255  # of a folder's name, on all common file systems
+BUSY_SECONDS = 0.5  # until a video that another process works on is tried again
 POLL_SECONDS = 0.01  # while another process writes its claim
 NO_LOCKS = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)  # errors of file systems without locks
 WINDOWS_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)

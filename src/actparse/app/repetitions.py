@@ -110,20 +110,20 @@ def write_pictures(parse: VideoParse, repetitions: Repetitions, video: Path, fol
     """
     times = np.array([frame.time_seconds for frame in parse.frames])
     wanted: dict[int, list[tuple[int, str]]] = {}  # index of the frame in the video -> repetition, from 1, and moment
-    for number, item in enumerate(repetitions.items, start=1):
+    for ordinal, item in enumerate(repetitions.items, start=1):
         for moment, seconds in (("start", item.start_seconds), ("turn", item.turn_seconds)):
             index = parse.frames[int(np.abs(times - seconds).argmin())].index
-            wanted.setdefault(index, []).append((number, moment))
+            wanted.setdefault(index, []).append((ordinal, moment))
     for old in folder.glob("[0-9][0-9]*_*.jpg"):
         old.unlink()
     lines = TrackLines(parse.frames, min_score=0.0)
     written = []
     for frame in read_frames(video):
-        for number, moment in wanted.get(frame.index, ()):
+        for ordinal, moment in wanted.get(frame.index, ()):
             persons = [p for p in lines.at(frame.time_seconds) if p.track_id == repetitions.track_id]
-            title = f"{repetitions.exercise}, repetition {number}: {moment}"
+            title = f"{repetitions.exercise}, repetition {ordinal}: {moment}"
             picture = draw_frame(frame.image, persons, title, frame.time_seconds)
-            path = folder / f"{number:02d}_{moment}.jpg"
+            path = folder / f"{ordinal:02d}_{moment}.jpg"
             with written_beside(path) as temporary:
                 temporary.write_bytes(cv2.imencode(".jpg", picture[..., ::-1])[1].tobytes())
             written.append(path)

@@ -15,8 +15,7 @@ from typing import Literal
 import cv2
 import torch
 
-from actparse.app.batch import BUSY_SECONDS
-from actparse.app.folders import FolderBusyError, discard_unfinished, folder_name
+from actparse.app.folders import BUSY_SECONDS, FolderBusyError, discard_unfinished, folder_name
 from actparse.app.jobs import JobOptions, VideoOutcome, run_job
 from actparse.core.errors import ActparseError, ConfigError, DataError, failure_line
 from actparse.core.files import printable

@@ -1,4 +1,4 @@
-"""Exit codes, options, tables and JSON output that several commands share."""
+"""Exit codes, options and JSON output that several commands share."""
 
 from __future__ import annotations
 
@@ -81,11 +81,3 @@ def write_or_print(text: str, target: JsonFile) -> bool:
     elif target is not None:
         print(text)
     return target is not None and not target
-
-
-def print_table(table: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:
-    """Print rows of equal length in aligned columns; those in `right`, by index, are aligned to the right."""
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for row in table:
-        cells = [f"{text:{'>' if i in right else '<'}{widths[i]}}" for i, text in enumerate(row)]
-        print("  ".join(cells).rstrip())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from json import dumps
@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from actparse.commands.options import RARE, Device, Json, Level, Weights, exit_code, print_json, print_table, warn
+from actparse.commands.options import RARE, Device, Json, Level, Weights, exit_code, print_json, warn
 from actparse.core.errors import ConfigError
 from actparse.core.files import printable
+from actparse.core.text_tables import format_table
 
 if TYPE_CHECKING:
     from actparse.app.jobs import VideoOutcome
+    from actparse.parser import Parser
 
 
 def parse(
@@ -50,8 +52,7 @@ def parse(
 
     Write OUT/<video's stem>/parse.json, segments.csv, overlay.mp4 and report.html for each video; a video of other
     content and the same stem goes to <stem>-2. A video is not parsed again if its content, the weights and the options
-    are unchanged.
-    --print-config also prints the rare options, which docs/command.md describes.
+    are unchanged. --print-config also prints the rare options, which docs/command.md describes.
 
     Exit codes: 0 all parsed; 1 some failed; 2 all failed, or a wrong option; 130 interrupted.
 
@@ -82,19 +83,14 @@ def parse(
       actparse parse videos --jobs 4 --time-limit 600 --log parse.log --summary parse.jsonl
     """
     start = perf_counter()
-    from actparse.app.batch import find_inputs, parse_videos
+    from actparse.app.batch import run_batch
     from actparse.app.jobs import JobOptions
-    from actparse.app.records import BatchRecords
-    from actparse.app.workers import parse_in_processes
-    from actparse.core.progress import VideoProgress
     from actparse.parser import Parser, ParserConfig
-    from actparse.stages.timing import StageTimer
     from actparse.video.decode import parse_time_range
 
     if not videos:
         raise ConfigError("parse: needs at least one VIDEO, got none")
-    uses_workers = jobs != 1 or time_limit is not None
-    if uses_workers and timings:
+    if timings and (jobs != 1 or time_limit is not None):
         raise ConfigError("timings: needs --jobs 1 without --time-limit, because the stages of several videos overlap")
     changes: dict[str, Any] = {
         "level": level,
@@ -113,39 +109,35 @@ def parse(
         page=not no_report,
         force=force,
     )
-    load = partial(Parser.load, weights, device=device, config=config)
-    files, outcomes = find_inputs(videos, frame_rate=frame_rate)
-    if persons is not None and len(files) > 1:
-        raise ConfigError(f"persons: needs a single video, got {len(files)}")
-    timer = StageTimer()
-    with BatchRecords(files, log=log, summary=summary) as records:
-
-        def report(outcome: VideoOutcome) -> None:
-            records.add(outcome)
-            _print_outcome(outcome, json=json)
-
-        for outcome in outcomes:
-            report(outcome)
-        if files and uses_workers:
-            outcomes += parse_in_processes(load, files, options, jobs=jobs, time_limit=time_limit, report=report)
-        elif files:
-            parser = load()
-            timer = parser.timer
-            timer.seconds["load"] = perf_counter() - start  # import of the modules and loading of the weights
-            with VideoProgress(len(files)) as progress:
-                outcomes += parse_videos(parser, files, options, progress=progress.start, report=report)
-    for failure in records.failures.values():
+    batch = run_batch(
+        partial(_load_timed, start, partial(Parser.load, weights, device=device, config=config)),
+        videos,
+        options,
+        jobs=jobs,
+        time_limit=time_limit,
+        log=log,
+        summary=summary,
+        report=partial(_print_outcome, json=json),
+    )
+    for failure in batch.failed_records:
         print(f"actparse: {failure}", file=sys.stderr)
-    seconds = timer.summary(perf_counter() - start)
+    seconds = batch.timer.summary(perf_counter() - start)
     if json:
-        results = [outcome.to_dict() for outcome in outcomes]
+        results = [outcome.to_dict() for outcome in batch.outcomes]
         print_json({"results": results, **({"timings": seconds} if timings else {})})
     else:
-        if len(outcomes) > 1:
-            _print_summary(outcomes)
+        if len(batch.outcomes) > 1:
+            _print_summary(batch.outcomes)
         if timings:
             print(dumps(seconds))
-    return exit_code([outcome.error for outcome in outcomes])
+    return exit_code([outcome.error for outcome in batch.outcomes])
+
+
+def _load_timed(start: float, load: Callable[[], Parser]) -> Parser:
+    """Load the parser and count the seconds since `start`, with the import of the modules, as its stage "load"."""
+    parser = load()
+    parser.timer.seconds["load"] = perf_counter() - start
+    return parser
 
 
 def _print_outcome(outcome: VideoOutcome, *, json: bool) -> None:
@@ -166,7 +158,7 @@ def _print_summary(outcomes: Sequence[VideoOutcome]) -> None:
         action, persons = (outcome.verdict_text, str(outcome.num_persons)) if outcome.error is None else ("failed", "")
         table.append((printable(outcome.video), action, persons, f"{outcome.seconds:.1f}"))
     print()
-    print_table(table, right=(2, 3))
+    print(format_table(table, num_text_columns=2))
     num_failed = sum(outcome.error is not None for outcome in outcomes)
     num_reused = sum(outcome.was_there for outcome in outcomes)
     print(f"{len(outcomes) - num_failed} of {len(outcomes)} parsed, {num_reused} of them before; {num_failed} failed")

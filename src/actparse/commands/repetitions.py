@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from actparse.commands.converting import CsvDialect, TableFormat
-from actparse.commands.options import Device, Json, Weights, print_json, print_table, warn
+from actparse.commands.options import Device, Json, Weights, print_json, warn
 from actparse.core.errors import DataError
+from actparse.core.files import without_nan
+from actparse.core.text_tables import format_table
 
 if TYPE_CHECKING:
     from actparse.export.repetitions import Repetition
@@ -78,13 +80,13 @@ def reps(
     for warning in (*warnings, *result.warnings):
         warn(warning)
     if json:
-        items = [_without_nan(asdict(item)) for item in result.items]
+        items = [without_nan(asdict(item)) for item in result.items]
         document = {"exercise": result.exercise, "joint": result.joint, "person": result.track_id, "repetitions": items}
         print_json({**document, "table": str(counted.table), "pictures": list(map(str, counted.pictures))})
         return 0
     if result.items:
         table = [(str(i), *_cells(item)) for i, item in enumerate(result.items, start=1)]
-        print_table([HEADER, *table], right=range(len(HEADER)))
+        print(format_table([HEADER, *table], num_text_columns=0))
     print(f"{len(result.items)} repetitions of {result.exercise} by person {result.track_id} -> {counted.table}")
     return 0
 
@@ -98,10 +100,3 @@ def _cells(item: Repetition) -> tuple[str, ...]:
     )
     asymmetry = "-" if math.isnan(item.asymmetry) else f"{item.asymmetry:.0f}"
     return (*times, *angles, asymmetry, f"{item.confidence:.2f}")
-
-
-def _without_nan(item: dict[str, object]) -> dict[str, object]:
-    from actparse.core.files import without_nan
-
-    result: dict[str, object] = without_nan(item)
-    return result

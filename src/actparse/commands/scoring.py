@@ -22,10 +22,10 @@ from actparse.commands.options import (
     Truth,
     Weights,
     print_json,
-    print_table,
     write_or_print,
 )
 from actparse.core.errors import ActparseError
+from actparse.core.text_tables import format_table
 
 if TYPE_CHECKING:
     from actparse.metrics import TpsScore
@@ -112,7 +112,7 @@ def _print_scores(names: Sequence[str], scores: Sequence[TpsScore]) -> None:
     table.append(("video accuracy", *(f"{score.video_accuracy:.4f}" for score in scores)))
     for threshold in (0.1, 0.3, 0.5, 0.7, 0.9):
         table.append((f"accuracy at {threshold}", *(f"{score.accuracy_at(threshold):.4f}" for score in scores)))
-    print_table(table)
+    print(format_table(table, num_text_columns=1 + len(names)))
 
 
 def evaluate_poses(

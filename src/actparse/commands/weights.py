@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from actparse.commands.options import print_table
 from actparse.core.errors import WeightsError
+from actparse.core.text_tables import format_table
 
 if TYPE_CHECKING:
     from actparse.weights.registry import Checkpoint
@@ -54,7 +54,7 @@ def list_weights(*, json: bool = False) -> int:
         details = "; ".join(filter(None, (entry.published, ", ".join(entry.trained_on), entry.program, entry.note)))
         table.append((entry.name, entry.network, source, rules, entry.licence, entry.sha256[:8] or "-", details))
     print()
-    print_table(table)
+    print(format_table(table, num_text_columns=len(heads)))
     return 0
 
 

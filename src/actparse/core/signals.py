@@ -13,10 +13,10 @@ def end_on_signals() -> None:
     if threading.current_thread() is not threading.main_thread():
         return  # where Python handles no signals
     for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # under nohup, SIGHUP stays ignored
-            signal.signal(number, _exit)
+        signum = getattr(signal, name, None)
+        if signum is not None and signal.getsignal(signum) is signal.SIG_DFL:  # under nohup, SIGHUP stays ignored
+            signal.signal(signum, _exit)
 
 
-def _exit(number: int, _: FrameType | None) -> None:
-    sys.exit(128 + number)
+def _exit(signum: int, _: FrameType | None) -> None:
+    sys.exit(128 + signum)

@@ -29,6 +29,7 @@ Measure = Literal["angle", "hand_height", "height"]
 SHOULDERS = [KEYPOINTS.index(f"{side}_shoulder") for side in SIDES]
 HIPS = [KEYPOINTS.index(f"{side}_hip") for side in SIDES]
 MIN_SAMPLES = 3  # of an interval
+MIN_STEP_SECONDS = 1e-3  # between samples; frames may have equal times
 WRISTS = [KEYPOINTS.index(f"{side}_wrist") for side in SIDES]
 
 
@@ -231,24 +232,27 @@ def joint_signals(
     is_shown = ~np.isnan(values).all(axis=0)
     indices = np.flatnonzero(is_shown)
     breaks = np.flatnonzero(np.diff(times[indices]) > config.max_gap_seconds) + 1
-    signals = []
-    for chosen in np.split(indices, breaks):
-        if len(chosen) >= MIN_SAMPLES:
-            step = float(np.median(np.diff(times[chosen])))
-            grid = np.linspace(
-                times[chosen[0]], times[chosen[-1]], round((times[chosen[-1]] - times[chosen[0]]) / step) + 1
-            )
-            raw, smooth = _smoothed(times[chosen], values[:, chosen], grid, config)  # (n, T'), n sides
-            signals.append(
-                Signal(
-                    times=grid,
-                    angles=_resampled(times[chosen], angles[:, chosen], grid),
-                    counted=smooth.max(axis=0) if movement.by_side else smooth.mean(axis=0),
-                    noise=float((raw - smooth).std()),
-                    confidence=np.interp(grid, times[chosen], confidence[chosen]),
-                )
-            )
-    return signals
+    return [
+        _signal(times[chosen], values[:, chosen], angles[:, chosen], confidence[chosen], movement, config)
+        for chosen in np.split(indices, breaks)
+        if len(chosen) >= MIN_SAMPLES and times[chosen[-1]] > times[chosen[0]]
+    ]
+
+
+def _signal(
+    times: Floats, values: Floats, angles: Floats, confidence: Floats, movement: Exercise, config: RepetitionConfig
+) -> Signal:
+    """Resample and smooth what a person does over an interval: times and confidence (T,), values and angles (2, T)."""
+    step = max(float(np.median(np.diff(times))), MIN_STEP_SECONDS)
+    grid = np.linspace(times[0], times[-1], max(2, round((times[-1] - times[0]) / step) + 1))  # (T',)
+    raw, smooth = _smoothed(times, values, grid, config)  # (n, T') of n visible sides
+    return Signal(
+        times=grid,
+        angles=_resampled(times, angles, grid),
+        counted=smooth.max(axis=0) if movement.by_side else smooth.mean(axis=0),
+        noise=float((raw - smooth).std()),
+        confidence=np.interp(grid, times, confidence),
+    )
 
 
 def _smoothed(times: Floats, sides: Floats, grid: Floats, config: RepetitionConfig) -> tuple[Floats, Floats]:
@@ -264,23 +268,23 @@ def _smoothed(times: Floats, sides: Floats, grid: Floats, config: RepetitionConf
 
 def _resampled(times: Floats, sides: Floats, grid: Floats) -> Floats:
     """Interpolate values (2, T) with gaps of NaN at the times of a grid; a side that is all NaN stays so."""
-    rows = []
-    for values in sides:
+    resampled = np.full((len(sides), len(grid)), np.nan)
+    for values, out in zip(sides, resampled, strict=True):
         is_shown = ~np.isnan(values)
-        rows.append(
-            np.interp(grid, times[is_shown], values[is_shown]) if is_shown.any() else np.full(len(grid), np.nan)
-        )
-    return np.stack(rows)
+        if is_shown.any():
+            out[:] = np.interp(grid, times[is_shown], values[is_shown])
+    return resampled
 
 
 def _side_angles(persons: Sequence[PersonParse], joint: str, min_confidence: float) -> Floats:
     """Return the angles of the left and the right joint (2, T), degrees; NaN where it is not visible."""
     angles = person_angles(persons, min_confidence=min_confidence)  # (T, 9)
-    rows = []
-    for side in SIDES:
+    by_side = np.full((len(SIDES), len(angles)), np.nan)
+    for index, side in enumerate(SIDES):
         name = joint if joint in JOINT_POINTS else f"{side}_{joint}"
-        rows.append(angles[:, ANGLES.index(name)] if name.startswith(side) else np.full(len(angles), np.nan))
-    return np.stack(rows)
+        if name.startswith(side):
+            by_side[index] = angles[:, ANGLES.index(name)]
+    return by_side
 
 
 def _heights(persons: Sequence[PersonParse], measure: Measure, min_confidence: float) -> Floats:
@@ -320,8 +324,8 @@ def _count(signal: Signal, prominence: float, config: RepetitionConfig) -> list[
         limits[0] = int(np.argmin(values[: turns[0] + 1]))
         limits[-1] = int(turns[-1] + np.argmin(values[turns[-1] :]))
     items = []
-    for turn, before, after in zip(turns, limits, limits[1:], strict=False):
-        rest = np.array([values[before], values[after]])
+    for turn, (previous_rest, next_rest) in zip(turns, pairwise(limits), strict=False):
+        rest = np.array([values[previous_rest], values[next_rest]])
         near = rest + config.rest_share * (values[turn] - rest)  # (2,)
         start = turn - int(np.argmax(values[turn::-1] <= near[0]))
         end = turn + int(np.argmax(values[turn:] <= near[1]))

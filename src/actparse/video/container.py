@@ -51,7 +51,7 @@ def open_container(path: Path, *, frame_rate: float | None = None) -> InputConta
     except FileNotFoundError:
         if NUMBER_PATTERN.search(path.name):
             return _open_sequence(path, frame_rate or DEFAULT_RATE)
-        raise VideoError(f"{path}: {_missing_text(path)}") from None
+        raise VideoError(f"{path}: {missing_text(str(path))}") from None
     except (OSError, ValueError) as error:
         raise VideoError(f"{path}: needs a video file, got: {error_text(error)}") from None
     if path.is_dir():
@@ -75,12 +75,13 @@ def open_container(path: Path, *, frame_rate: float | None = None) -> InputConta
     return container
 
 
-def _missing_text(path: Path) -> str:
-    if str(path) == "-":
+def missing_text(source: str) -> str:
+    """Return what to do about a source that is not on the disk: "-", an address, a pattern or a path."""
+    if source == "-":
         return "needs a file, got standard input: save it to a file, or use actparse watch -"
-    if ADDRESS.match(str(path)):
+    if ADDRESS.match(source):
         return "needs a file, got an address: download the video, or use actparse watch with the address"
-    return "needs at least one video, got none" if glob.has_magic(str(path)) else "no such file"
+    return "needs at least one video, got none" if glob.has_magic(source) else "no such file"
 
 
 def film_streams(container: InputContainer) -> list[VideoStream]:

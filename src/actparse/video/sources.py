@@ -5,12 +5,11 @@ from __future__ import annotations
 import glob
 import mimetypes
 import os
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from actparse.core.errors import VideoError
-from actparse.video.container import open_container, sequence_files, video_stream
+from actparse.video.container import ADDRESS, missing_text, open_container, sequence_files, video_stream
 
 VIDEO_SUFFIXES = (  # files with these suffixes are treated as videos, even if they are not
     *(".3g2", ".3gp", ".apng", ".asf", ".avi", ".divx", ".f4v", ".flv", ".gif", ".m2ts", ".m2v", ".m4v", ".mkv"),
@@ -54,8 +53,8 @@ def find_videos(
 def _videos_of(source: str, not_beside: str | None, with_sequences: bool) -> list[Path]:
     path = Path(source)
     exists = os.path.lexists(path)
-    if not exists and (source == "-" or re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*://", source)):
-        raise VideoError(f"{source}: needs a file; download it first, or watch it as it comes: actparse watch {source}")
+    if not exists and (source == "-" or ADDRESS.match(source)):
+        raise VideoError(f"{source}: {missing_text(source)}")
     is_pattern = not exists and glob.has_magic(source)
     if not is_pattern and not path.is_dir():
         return [path]

@@ -14,6 +14,7 @@ from torch import nn
 from actparse.core.errors import ConfigError
 from actparse.core.structures import Detections
 from actparse.core.vocabulary import NUM_KEYPOINTS
+from actparse.metrics.boxes import box_areas, intersections
 from actparse.metrics.keypoints import oks_nms
 from actparse.nets.poses.crops import box_to_center_scale, points_to_image, warp_crops
 from actparse.nets.poses.heatmaps import DecodeCodec, average_flipped, decode
@@ -178,6 +179,11 @@ def _repeats_better_one(
 
     The pose of a box around half a person differs too much from the whole person's for a limit on the similarity of
     all keypoints. Such boxes take over the person's identity when the better box is missed.
+
+    Args:
+        boxes: (N, 4) xyxy, pixels.
+        scores: (N,) in [0, 1].
+        keypoints: (N, 17, 3) x, y in pixels, confidence.
     """
     sizes = np.maximum((boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=1.0), 1.0)  # (N,)
     distances = np.linalg.norm(keypoints[:, None, :, :2] - keypoints[None, :, :, :2], axis=3)  # (N, N, 17)
@@ -185,9 +191,6 @@ def _repeats_better_one(
     is_common = np.minimum(keypoints[:, None, :, 2], keypoints[None, :, :, 2]) > REPEAT_CONFIDENCE  # (N, N, 17)
     count = is_common.sum(axis=2)
     is_same = (count >= REPEAT_KEYPOINTS) & ((is_near & is_common).sum(axis=2) >= REPEAT_SHARE * count)
-    shared = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:]) - np.maximum(boxes[:, None, :2], boxes[None, :, :2])
-    inside = (
-        shared.clip(0).prod(axis=2) / np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(axis=1), 1.0)[:, None]
-    )  # (N, N)
+    inside = intersections(boxes[:, None], boxes[None]) / np.maximum(box_areas(boxes), 1.0)[:, None]  # (N, N)
     is_better = scores[None] > scores[:, None]
     return np.asarray((is_better & is_same & (inside >= REPEAT_INSIDE)).any(axis=1))

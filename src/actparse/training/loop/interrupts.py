@@ -20,15 +20,15 @@ def postponed_interrupts() -> Iterator[list[int]]:
     received: list[int] = []
     handlers: dict[int, Any] = {}  # that the body replaces
 
-    def receive(number: int, frame: FrameType | None) -> None:
-        received.append(number)
-        if number == signal.SIGINT:  # SIGTERM may come from the parent process and from outside
-            signal.signal(number, handlers[number])
+    def receive(signum: int, frame: FrameType | None) -> None:
+        received.append(signum)
+        if signum == signal.SIGINT:  # SIGTERM may come from the parent process and from outside
+            signal.signal(signum, handlers[signum])
 
     if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            if signal.getsignal(number) not in (signal.SIG_IGN, None):
-                handlers[number] = signal.signal(number, receive)
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(signum) not in (signal.SIG_IGN, None):
+                handlers[signum] = signal.signal(signum, receive)
     try:
         yield received
     finally:

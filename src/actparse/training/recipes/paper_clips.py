@@ -76,7 +76,7 @@ class PaperClips(Hyperparameters):
     Values without a named source are from PCF, the paper that this package implements, section III-A.
     """
 
-    num_places = 1  # clips of an interval in one training sample
+    num_train_clips = 1  # clips of an interval in one training sample
     label_smoothing = groups_weight = 0.0
 
     batch_size: int = 4  # "a mini-batch of four on four V100 GPUs"
@@ -156,8 +156,8 @@ class PaperClips(Hyperparameters):
         )
 
     def draw(self, num_frames: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Draw the positions (num_places * T,) of a sample's frames in an interval of `num_frames`."""
-        offsets = train_clip_offsets(num_frames, self.num_frames, self.frame_stride, self.num_places, rng=rng)
+        """Draw the positions (num_train_clips * T,) of a sample's frames in an interval of `num_frames`."""
+        offsets = train_clip_offsets(num_frames, self.num_frames, self.frame_stride, self.num_train_clips, rng=rng)
         return clip_indices(offsets, num_frames, self.num_frames, self.frame_stride).ravel()
 
     def cut(self, frames: Frames, rng: np.random.Generator) -> Frames:
@@ -285,7 +285,7 @@ class PaperTsnRgb(PaperClips):
         return TsnConfig(num_classes=num_classes, dropout=self.dropout)
 
     @property
-    def num_places(self) -> int:  # type: ignore[override]
+    def num_train_clips(self) -> int:  # type: ignore[override]
         """The number of segments of an interval in one training sample."""
         return self.num_segments
 
@@ -313,8 +313,8 @@ class PaperTsnFlow(PaperTsnRgb):
         return replace(super().stage(), num_frames=flow.run, flow=flow)
 
     def draw(self, num_frames: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Draw the positions (num_places * run,) of the frames of each stack, of which the last has no field."""
-        offsets = super().draw(max(1, num_frames - 1), rng).reshape(self.num_places, -1)  # (S, F)
+        """Draw the positions (num_train_clips * run,) of the frames of each stack, of which the last has no field."""
+        offsets = super().draw(max(1, num_frames - 1), rng).reshape(self.num_train_clips, -1)  # (S, F)
         return np.concatenate((offsets, offsets[:, -1:]), axis=1).ravel()
 
     def expect_inputs(self, data: Path, options: TrainOptions) -> None:

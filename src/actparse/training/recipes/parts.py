@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from actparse.core.structures import Detections
 from actparse.core.vocabulary import NUM_KEYPOINTS, PART_FLIP, PARTS
+from actparse.metrics.boxes import row_iou
 from actparse.nets.detectors.yolof import Yolof, YolofConfig
 from actparse.stages.people.dots import DotsConfig, draw_dots
 from actparse.stages.people.parts import PartDetector, PartsConfig
@@ -287,21 +288,13 @@ def swapped_pairs(truth: NDArray[np.float32], boxes: NDArray[np.float32]) -> flo
     num_swapped, num_pairs = 0, 0
     for left, right in PAIRS:
         is_valid = exists[:, left] & exists[:, right]  # (P,)
-        is_valid[is_valid] = _iou(truth[is_valid, left], truth[is_valid, right]) < MAX_PAIR_IOU
-        same_side = _iou(boxes[is_valid, left], truth[is_valid, left]) + _iou(
+        is_valid[is_valid] = row_iou(truth[is_valid, left], truth[is_valid, right]) < MAX_PAIR_IOU
+        same_side = row_iou(boxes[is_valid, left], truth[is_valid, left]) + row_iou(
             boxes[is_valid, right], truth[is_valid, right]
         )
-        other_side = _iou(boxes[is_valid, left], truth[is_valid, right]) + _iou(
+        other_side = row_iou(boxes[is_valid, left], truth[is_valid, right]) + row_iou(
             boxes[is_valid, right], truth[is_valid, left]
         )
         num_swapped += int((other_side > same_side).sum())
         num_pairs += int(is_valid.sum())
     return num_swapped / max(num_pairs, 1)
-
-
-def _iou(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the IoU (N,) of the boxes with the same index in `a` and `b`."""
-    low, high = np.maximum(a[:, :2], b[:, :2]), np.minimum(a[:, 2:], b[:, 2:])
-    shared = np.clip(high - low, 0, None).prod(axis=1)  # (N,)
-    areas = (a[:, 2:] - a[:, :2]).prod(axis=1) + (b[:, 2:] - b[:, :2]).prod(axis=1)
-    return np.asarray(shared / np.maximum(areas - shared, 1e-9), np.float32)

@@ -25,8 +25,7 @@ from actparse.synth.dataset import frame_annotation
 from actparse.synth.scene import build_scene
 from actparse.training.options import Report, say_nothing
 from actparse.training.rendered.stream import SEED, Arrays, ShardedStream, expect_at_least_1, load_array
-from actparse.training.samples.intervals import ClipSource
-from actparse.training.samples.intervals import Interval as Stretch
+from actparse.training.samples.intervals import ClipSource, Interval
 
 GENERATION = 4  # of the stream; another value renders it again
 SPLIT_CODE = 8_001  # different from the codes of a dataset's splits and of the other streams
@@ -78,7 +77,7 @@ def open_clip_stream(
     *,
     processes: int | None = None,
     report: Report = say_nothing,
-) -> tuple[Stretch, ...]:
+) -> tuple[Interval, ...]:
     """Open the first `num_clips` clips, with their action and each group's main state, as `ShardedStream.open` does."""
     stream = ShardedStream(
         folder=folder / config.folder_name,
@@ -93,7 +92,7 @@ def open_clip_stream(
     return tuple(clip for shard in shards for clip in shard)
 
 
-def read_clips(shard: Path, config: ClipStreamConfig) -> list[Stretch]:
+def read_clips(shard: Path, config: ClipStreamConfig) -> list[Interval]:
     """Read the clips of one shard; their frames are a memory map."""
     num_frames = config.num_frames
     frames = load_array(shard, "frames")  # (clips * num_frames, H, W, 3)
@@ -105,7 +104,7 @@ def read_clips(shard: Path, config: ClipStreamConfig) -> list[Stretch]:
         raise ValueError(f"labels.npy without a list of {config.clips_per_shard} clips")
     source = ClipSource(frames, tuple(range(0, len(frames) + 1, num_frames)), shard)
     return [
-        Stretch(
+        Interval(
             source=source,
             first=index * num_frames,
             end=(index + 1) * num_frames,
