@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from actparse.cli import APP, COMMANDS, main
+from actparse.commands.help import epilogue
 from actparse.commands.options import EXIT_SOME_FAILED, EXIT_USER_ERROR
 from actparse.core.structures import VideoParse
 from actparse.video.decode import read_frames
@@ -181,6 +182,8 @@ def test_every_help_has_an_example_and_exit_codes(capsys: pytest.CaptureFixture[
     assert "exit codes: 0 " in text.lower()
     assert "--quiet" in text
     assert max(map(len, text.splitlines())) <= 80
+    for line in epilogue(COMMANDS[name]).splitlines():
+        assert line in text.splitlines(), "an example or exit code is wrapped"
 
 
 @pytest.mark.parametrize("name", COMMANDS)

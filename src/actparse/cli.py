@@ -44,8 +44,8 @@ def completion(shell: Literal["bash", "zsh", "fish"]) -> int:
         shell: the shell that reads the script
 
     Examples:
-      source <(actparse completion bash)             # this session, or in ~/.bashrc
-      actparse completion zsh > ~/.zfunc/_actparse   # a folder of your $fpath
+      source <(actparse completion bash)            # this session, or in ~/.bashrc
+      actparse completion zsh > ~/.zfunc/_actparse  # a folder of your $fpath
       actparse completion fish > ~/.config/fish/completions/actparse.fish
     """
     print(APP.generate_completion(shell=shell))

@@ -136,7 +136,7 @@ def test_a_night_with_log_and_summary(capsys: pytest.CaptureFixture[str], random
 
 def run_parse(videos: Path, out: Path, *options: object, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
     """Start the command in a process of its own."""
-    command = [sys.executable, "-m", "actparse.cli", "parse", videos, "--out", out, "--weights", "tiny", *options]
+    command = [sys.executable, "-m", "actparse.cli", "parse", "--out", out, "--weights", "tiny", videos, *options]
     return subprocess.Popen(
         [os.fspath(item) if isinstance(item, Path) else str(item) for item in command],
         stdout=subprocess.PIPE,
@@ -167,7 +167,8 @@ def check_hostile(tmp_path: Path, *, step: int, runs: int, options: tuple[str, .
     num_good, num_bad = write_hostile(videos, step=step)
     before = contents(tmp_path)
     env = {"LANG": "C", "LC_ALL": "C", "PYTHONIOENCODING": "ascii"}
-    processes = [run_parse(videos, out, *options, env=env) for _ in range(runs)]
+    hidden = sorted(path for path in videos.rglob(".*") if path.is_file())  # a folder's hidden files must be named
+    processes = [run_parse(videos, out, *hidden, *options, env=env) for _ in range(runs)]
     for process in processes:
         stdout, stderr = process.communicate(timeout=900)
         lines = stderr.decode("ascii").splitlines()

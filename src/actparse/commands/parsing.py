@@ -80,7 +80,7 @@ def parse(
       actparse parse lift.mp4 --out parses --time 2.5:8
       actparse parse videos "more/**/*.mov" --out parses --json > results.json
       actparse parse --config parse.yaml --stride 10
-      actparse parse videos --jobs 4 --time-limit 600 --log parse.log --summary parse.jsonl
+      actparse parse videos --jobs 4 --time-limit 600 --summary parse.jsonl
     """
     start = perf_counter()
     from actparse.app.batch import run_batch

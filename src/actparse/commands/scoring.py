@@ -60,7 +60,7 @@ def evaluate(
         html: write one self-contained page
 
     Examples:
-      actparse evaluate --truth data --split test --predictions parses --html page.html
+      actparse evaluate --truth data --split test --predictions parses
     """
     if not (html or json is not None or compare or names):
         from actparse.data.evaluation import evaluate as score_predictions
@@ -134,7 +134,7 @@ def evaluate_poses(
         annotations: COCO JSON with boxes and keypoints of the category person
 
     Examples:
-      actparse evaluate-poses --images val2017 --annotations persons.json --limit 200
+      actparse evaluate-poses --images val2017 --annotations persons.json
     """
     from actparse.core.progress import counted
     from actparse.inspection.pose_evaluation import evaluate_poses as evaluate_images

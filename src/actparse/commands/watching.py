@@ -51,7 +51,7 @@ def watch(
         json: print one line of JSON for each parsed frame
 
     Examples:
-      actparse watch 0                                    # the first camera; Ctrl-C ends
+      actparse watch 0                               # the first camera; Ctrl-C ends
       actparse watch rtsp://camera.local/stream --json
       actparse watch udp://127.0.0.1:5000 --seconds 60 --out watched
       some-program | actparse watch -

@@ -155,7 +155,7 @@ def average(
         share: share of TUNED, 0..1
 
     Examples:
-      actparse weights average old.safetensors new.safetensors --out mean.safetensors
+      actparse weights average a.safetensors b.safetensors --out c.safetensors
     """
     from actparse.weights.averaging import average_to_file
 
