@@ -1,6 +1,6 @@
 """Identity switches of the tracker beside those of ByteTrack, on the same detections of a dataset of `actparse synth`.
 
-python benchmarks/trackers.py DATA [--split test] [--weights tiny]   # ByteTrack needs: pip install trackers
+python benchmarks/identity_switches.py DATA [--split test] [--weights tiny]   # ByteTrack needs: pip install trackers
 
 A tracker that leaves a person out makes no switch there, so the coverage stands beside the switches: the share of the
 true persons in sampled frames that have a track with IoU 0.5.
