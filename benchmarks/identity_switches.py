@@ -74,7 +74,6 @@ def own_tracks(frames: Sequence[FrameParse]) -> list[list[int | None]]:
 def bytetrack_tracks(frames: Sequence[FrameParse]) -> list[list[int | None]]:
     """Run ByteTrack on the persons of the parse; None for those that it leaves out."""
     from supervision import Detections
-
     from trackers import ByteTrackTracker
 
     tracker = ByteTrackTracker(**BYTETRACK)
