@@ -171,6 +171,14 @@ def other_rows() -> Iterator[Row]:
             TSN_FLOW.net(24).in_channels,
         ),
     )
+    for name, tsn, rate in (("RGB", TSN_RGB, 0.01), ("flow", TSN_FLOW, 0.005)):
+        yield "TSN", f"rate on {name} scaled from 256 samples to 16", rate / 16, tsn.settings().learning_rate
+    yield (
+        "ours",
+        "a mirrored clip's label is mirrored",
+        {"sides"},
+        {network.mirror for network in CLIP_NETWORKS.values()},
+    )
     yield (
         "TSN",
         "on RGB rate 0.01 at 256, 100 epochs, steps at 40 and 80",

@@ -26,12 +26,14 @@ from actparse.stages.loading import StageBundle
 from actparse.stages.people.part_fusion import PartFusion
 from actparse.stages.people.parts import PartDetector
 from actparse.stages.people.poses import PosesConfig
+from actparse.training.recipes.paper_clips import PaperCsn
 from actparse.training.recipes.parts import PaperParts
 from actparse.training.recipes.persons import PaperPersons
 from actparse.video.flow import small_size
 from actparse.video.resizing import fit_size
 from actparse.video.segments import expect_segment_seconds, num_segments
 
+TABLE_3_CROP = 224  # pixels; side of the clips that the paper seems to count
 MAX_SECONDS = 86_400.0  # length of a video: a day
 MAX_FRAME_RATE = 10_000.0
 
@@ -200,27 +202,32 @@ def clip_shape(config: ClipConfig, size: tuple[int, int], *, frames_first: bool 
     return (config.num_frames, 3, height, width) if frames_first else (3, config.num_frames, height, width)
 
 
-def paper_costs(video: VideoShape, *, crop: int = 224, num_clips: int = 7) -> tuple[NetworkCost, ...]:
+def paper_costs(video: VideoShape, *, crop: int | None = None) -> tuple[NetworkCost, ...]:
     """Count the full-size networks on a video: YOLOF-R101, HRNet-W48 at 384x288 with flip test, seven ip-CSN-152.
 
     Args:
         video: the video.
-        crop: side of the clips; 224 is the interpretation that agrees best with Table III, see docs/compute.md.
-        num_clips: clips in the video, and in each of its segments.
+        crop: side of square clips, pixels; None for the clips that the networks are run on, whole frames. TABLE_3_CROP
+            agrees best with the values that the paper prints, see docs/compute.md.
     """
-    persons, parts = PaperPersons().stage(), PaperParts().stage()
+    persons, parts, clips = PaperPersons().stage(), PaperParts().stage(), PaperCsn().stage()
     with torch.device("meta"):
         detector, part_detector, pose_net, clip_net = yolof(101, 1), yolof(101, len(PARTS)), hrnet(48), csn(152)
     boxes = video.num_frames * video.persons_per_frame
-    clip = (3, 32, crop, crop)
+    clip = clip_shape(clips if crop is None else replace(clips, short_side=crop, crop=crop), video.size)
     one_clip = forward_macs(clip_net, (1, *clip))
     return (
         _cost("persons", detector, persons.input_shape(video.size, detector.config.stride), video.num_frames),
         _cost("poses", pose_net, (3, *PosesConfig().size), 2 * boxes),  # with the flip test
         _cost("parts", part_detector, (3, parts.size, parts.size), boxes),
-        NetworkCost("action", clip, one_clip, num_clips),
-        *(NetworkCost(f"states-{group}", clip, one_clip, video.num_state_clips(num_clips)) for group in GROUPS),
+        NetworkCost("action", clip, one_clip, clips.num_clips),
+        *(NetworkCost(f"states-{group}", clip, one_clip, video.num_state_clips(clips.num_clips)) for group in GROUPS),
     )
+
+
+def all_states_macs(costs: Sequence[NetworkCost]) -> float:
+    """Return the sum of the multiply-accumulates of the state networks."""
+    return sum(cost.total_macs for cost in costs if cost.name.startswith("states-"))
 
 
 def costs_as_text(costs: Sequence[NetworkCost]) -> str:
@@ -229,8 +236,7 @@ def costs_as_text(costs: Sequence[NetworkCost]) -> str:
     for cost in costs:
         shape = "x".join(map(str, cost.input_shape))
         rows.append((cost.name, shape, f"{cost.macs / 1e9:.3f}", f"{cost.passes:.1f}", *_in_tera(cost.total_macs)))
-    state_macs = sum(cost.total_macs for cost in costs if cost.name.startswith("states-"))
-    rows.append(("all states", "", "", "", *_in_tera(state_macs)))
+    rows.append(("all states", "", "", "", *_in_tera(all_states_macs(costs))))
     rows.append(("all", "", "", "", *_in_tera(sum(cost.total_macs for cost in costs))))
     return format_table(rows)
 

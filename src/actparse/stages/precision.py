@@ -13,9 +13,9 @@ from actparse.stages.memory import keep_freed_memory
 
 @cache
 def computes_bfloat16(device_type: str) -> bool:
-    """Return whether bfloat16 is faster than float32: on a GPU that supports it, or a CPU with AVX-512 BF16 or AMX."""
+    """Return whether bfloat16 is faster than float32: on a GPU or a CPU (AVX-512 BF16, AMX) that computes it itself."""
     if device_type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))  # a V100 emulates it, slowly
     capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 

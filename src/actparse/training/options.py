@@ -49,7 +49,7 @@ class TrainOptions:
     num_devices: int = 1  # processes that share each batch, one for each GPU; torchrun's count takes precedence
     accumulate: int = 1  # consecutive pieces of a batch whose gradients are summed before a step
     workers: int = 0  # processes that prepare batches; 0 prepares them in the training process
-    precision: str = "auto"  # "auto" is bfloat16 if the processor computes it natively
+    precision: str = "auto"  # "auto": bfloat16 where it is computed natively, float16 on other GPUs
     check_every: int | None = None  # optimiser steps between held-out checks; None checks only at the end
     keep: Literal["last", "best"] = "last"  # checkpoint that becomes the network's file
     tensorboard: bool = False  # write a log for TensorBoard in addition to the CSV

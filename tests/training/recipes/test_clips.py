@@ -293,9 +293,9 @@ def test_readings_of_the_batch() -> None:
     assert PaperCsn(batch="in-all").settings().batch_size == 4
 
 
-def test_tsn_can_train_as_its_public_recipe() -> None:
-    reference = PaperTsnRgb(training="reference").settings()
+def test_tsn_trains_as_its_public_recipe_or_as_csn() -> None:
+    reference = PaperTsnRgb().settings()
     assert reference.learning_rate == pytest.approx(0.01 / 16)
     assert reference.step_rule is not None
     assert (reference.step_rule.epochs, reference.nesterov) == (100, False)
-    assert PaperTsnRgb().settings() == PaperCsn().settings()
+    assert PaperTsnRgb(training="paper").settings() == PaperCsn().settings()

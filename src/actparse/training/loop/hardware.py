@@ -25,7 +25,7 @@ class Hardware:
 
 
 def choose_hardware(device: str, precision: str = "auto") -> Hardware:
-    """Resolve "auto" to a device and a precision; bfloat16 is used if the processor computes it natively.
+    """Resolve "auto" to a device and a precision: bfloat16 where it is computed natively, float16 on other GPUs.
 
     Raises:
         TrainingError: "cuda" was requested but does not exist, or float16 was requested on a processor.
@@ -37,7 +37,7 @@ def choose_hardware(device: str, precision: str = "auto") -> Hardware:
     if kind == "cpu" and precision == "float16":
         raise TrainingError("train.precision float16 needs a CUDA device, got the processor")
     if precision == "auto":
-        precision = "bfloat16" if computes_bfloat16(kind) else "float32"
+        precision = "bfloat16" if computes_bfloat16(kind) else "float16" if kind == "cuda" else "float32"
     return Hardware(torch.device(kind), precision)
 
 
