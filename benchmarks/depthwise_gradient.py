@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def seconds_of(output: Tensor, weight: Tensor, gradient: Tensor) -> float:
-    """The least of several backward passes."""
+    """Return the least of several backward passes."""
     times = []
     for _ in range(REPEATS):
         start = time.perf_counter()

@@ -71,7 +71,7 @@ def main() -> None:
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
-    """An image (H, W, 3) RGB."""
+    """Read an image (H, W, 3) RGB."""
     image = cv2.imread(str(path))
     if image is None:
         raise SystemExit(f"{path}: needs an image, got a file that cannot be read")
@@ -84,7 +84,7 @@ def people_of(boxes: Any, keypoints: Any) -> tuple[Floats, Floats]:
 
 
 def true_people(truth: list[dict[str, Any]]) -> dict[str, tuple[Floats, Floats]]:
-    """The annotated persons, their visibilities as confidences."""
+    """Return the annotated persons, their visibilities as confidences."""
     people = {}
     for entry in truth:
         persons = entry["persons"]

@@ -61,7 +61,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def expect_folder(path: Path) -> Path:
-    """The same path.
+    """Return the path of a folder that exists.
 
     Raises:
         DataError: it is no folder.
@@ -118,7 +118,7 @@ def _people(persons: Sequence[Any]) -> TruePeople:
 
 
 def _parts(parts: Mapping[str, Any]) -> dict[str, list[float]]:
-    """The boxes of the visible parts."""
+    """Return the boxes of the visible parts."""
     for name in parts:
         if name not in PART_INDEX:
             raise ValueError(f"parts must be among {', '.join(PART_INDEX)}, got {name!r}")
@@ -126,7 +126,7 @@ def _parts(parts: Mapping[str, Any]) -> dict[str, list[float]]:
 
 
 def measure_clips(parser: Parser, folder: Path, *, verbose: bool) -> dict[str, Any]:
-    """The action of clips that are named after it."""
+    """Measure the action of clips that are named after it."""
     clips = find_videos([folder])
     actions = parser.bundle.labels.actions
     true = [true_action(clip, actions) for clip in clips]  # a wrong name raises an error before the first parse
@@ -146,7 +146,7 @@ def measure_clips(parser: Parser, folder: Path, *, verbose: bool) -> dict[str, A
 
 
 def true_action(clip: Path, actions: Sequence[str]) -> str:
-    """The action in a clip's name.
+    """Return the action in a clip's name.
 
     Raises:
         DataError: it names no action of the bundle.
@@ -158,7 +158,7 @@ def true_action(clip: Path, actions: Sequence[str]) -> str:
 
 
 def measure_other(parser: Parser, folder: Path, *, verbose: bool) -> dict[str, Any]:
-    """What is said of videos that show none of the bundle's actions."""
+    """Measure the verdict on videos that show none of the bundle's actions."""
     figures = other_action_figures([name_action(parser, clip, None, verbose) for clip in find_videos([folder])])
     titles = {
         "called unknown": figures["unknown"],
@@ -181,7 +181,7 @@ def name_action(parser: Parser, clip: Path, true: str | None, verbose: bool) -> 
 
 
 def print_table(head: str, figures: dict[str, float]) -> None:
-    """A head and a row for each figure; a dash where there was nothing to measure."""
+    """Print a head and a row for each metric; a dash if there was nothing to measure."""
     print(head)
     for name, value in figures.items():
         print(f"  {name:26}" + (f"{'-':>8}" if math.isnan(value) else f"{value:8.1f}"))

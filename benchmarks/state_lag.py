@@ -65,7 +65,7 @@ def of_generator(num_scenes: int, actions: tuple[str, ...] = ACTIONS) -> dict[st
 
 
 def generated_track(seed: int, action: str, times: np.ndarray) -> PoseTrack:
-    """What the first person of a scene does at each time."""
+    """Return what the first person of a scene does at each time."""
     cast = build_cast(seed, action, config=SceneConfig(bystander_share=0.0))
     seen = [cast.keypoints(float(time)) for time in times]
     said = [[states[0][part] for part in PARTS] for _, states in seen]

@@ -76,13 +76,13 @@ def make_figures(video: Path, out: Path) -> list[Path]:
 
 
 def clearest(parse: VideoParse) -> tuple[FrameParse, PersonParse]:
-    """The frame and the person in it whose parts were found best."""
+    """Return the frame and the person in it whose parts were found best."""
     seen = [(frame, person) for frame in parse.frames for person in frame.persons]
     return max(seen, key=lambda pair: sum(part.score for part in pair[1].parts))
 
 
 def picture_of_persons(image: Image, frame: FrameParse) -> Image:
-    """The frame with the box, the score and the skeleton of each person."""
+    """Draw the frame with the box, the score and the skeleton of each person."""
     picture = np.asarray(cv2.resize(image, None, fx=ENLARGED, fy=ENLARGED, interpolation=cv2.INTER_CUBIC), np.uint8)
     pen = Pen.for_size((picture.shape[0], picture.shape[1]))
     for person in frame.persons:
@@ -95,7 +95,7 @@ def picture_of_persons(image: Image, frame: FrameParse) -> Image:
 
 
 def pictures_of_crop(parser: Parser, image: Image, person: PersonParse) -> dict[str, Image]:
-    """The person's crop as the part detector gets it: bare, with the dots, and with the parts that it finds."""
+    """Draw the person's crop as the part detector gets it: bare, with the dots, and with the parts that it finds."""
     config = parser.people.parts.config
     window = square_crops(np.array([person.box], np.float32), size=config.size, padding=config.padding)
     crop = stack_images(window.cut(image), torch.device("cpu"))  # (1, 3, S, S)
@@ -112,13 +112,13 @@ def pictures_of_crop(parser: Parser, image: Image, person: PersonParse) -> dict[
 
 
 def enlarged(crops: torch.Tensor) -> Image:
-    """The first of crops (N, 3, S, S) as a picture."""
+    """Return the first of crops (N, 3, S, S) as a picture."""
     crop = crops[0].permute(1, 2, 0).round().to(torch.uint8).numpy()
     return np.asarray(cv2.resize(crop, (CROP_SIDE, CROP_SIDE), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 def draw_box(picture: Image, box: Sequence[float] | NDArray[np.float32], color: Color, width: int) -> None:
-    """A box xyxy on a dark rim."""
+    """Draw a box xyxy on a dark rim."""
     x1, y1, x2, y2 = (round(float(value)) for value in box)
     for rim, paint in ((width + 2, INK), (width, color)):
         cv2.rectangle(picture, (x1, y1), (x2, y2), paint, rim, cv2.LINE_AA)
@@ -134,14 +134,14 @@ def write(picture: Image, text: str, at: tuple[int, int], color: Color) -> None:
 
 
 def with_key(picture: Image) -> Image:
-    """What the colours of the boxes mean, in the picture's corner."""
+    """Draw what the colours of the boxes mean, in the picture's corner."""
     for row, (text, color) in enumerate((("left, the person's own", LEFT), ("right", RIGHT), ("head, hip", MIDDLE))):
         write(picture, text, (0, CROP_SIDE - 60 + 20 * row), color)
     return picture
 
 
 def lanes(parse: VideoParse, track_id: int) -> str:
-    """An SVG of one person: the segments of the video above, a lane for each body part below, over time."""
+    """Draw an SVG of one person: the segments of the video above, a lane for each body part below, over time."""
     of_person = [run for run in state_intervals(parse) if run.track_id == track_id]
     fills = state_fills(of_person)
     end = max(segment.end_seconds for segment in parse.segments)
@@ -168,7 +168,7 @@ def lanes(parse: VideoParse, track_id: int) -> str:
 
 
 def state_fills(runs: Iterable[StateInterval]) -> dict[str, str]:
-    """A colour for each state, those that are seen longest first; "none" is grey."""
+    """Choose a colour for each state, the longest first; "none" is grey."""
     seconds: dict[str, float] = {}
     for run in runs:
         seconds[run.state] = seconds.get(run.state, 0.0) + run.end_seconds - run.start_seconds
@@ -177,12 +177,12 @@ def state_fills(runs: Iterable[StateInterval]) -> dict[str, str]:
 
 
 def across(seconds: float) -> float:
-    """The place of a time."""
+    """Return the x coordinate of a time."""
     return MARGIN + NAME_ROOM + seconds * SECOND
 
 
 def rectangle(x: float, y: float, width: float, height: float, fill: str, said: str) -> str:
-    """A box with what it says in it where there is room, else as a hint."""
+    """Draw a box with its text inside if it fits, otherwise as a tooltip."""
     box = f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="{height}" rx="3" fill="{fill}"'
     if len(said) * LETTER + 8 > width:
         return f"{box}><title>{escape(said)}</title></rect>"

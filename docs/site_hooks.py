@@ -59,7 +59,7 @@ def site_path(target: str) -> str:
 
 
 def outside_targets(uri: str, text: str) -> Iterator[str]:
-    """The files of the repository outside docs/ that a page links to, seen from the root."""
+    """Return the files of the repository outside docs/ that a page links to, seen from the root."""
     for match in OUTSIDE.finditer(text):
         target = repository_path(uri, match[1])
         if target is not None:
@@ -74,7 +74,7 @@ def repository_path(uri: str, link: str) -> str | None:
 
 
 def commands_page() -> str:
-    """The help of every command, as it prints itself."""
+    """Return the help of every command."""
     text = "# Commands\n\nWhat `actparse COMMAND --help` prints.\n"
     for name in COMMANDS:
         with redirect_stdout(StringIO()) as output:

@@ -66,7 +66,7 @@ def make_video(folder: Path, name: str, synthetic: str, action: str, seed: int) 
 
 
 def person_tracks(identity: int, action: str, seen: Moments) -> list[str]:
-    """The track of a person, and those of their labelled parts."""
+    """Return the track of a person, and those of their labelled parts."""
     whole = [(frame, person and person.box, {"person": str(identity), "action": action}) for frame, person in seen]
     tracks = [track("person", whole)]
     for part, words in STATES.items():
@@ -79,7 +79,7 @@ def person_tracks(identity: int, action: str, seen: Moments) -> list[str]:
 
 
 def track(label: str, boxes: Sequence[tuple[int, Sequence[float] | None, dict[str, str]]]) -> str:
-    """A track of boxes at keyframes; where there is none it is outside."""
+    """Return a track of boxes at keyframes; frames without a box are outside."""
     shapes: list[str] = []
     last: Sequence[float] | None = None
     for frame, box, attributes in boxes:

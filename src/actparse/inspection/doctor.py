@@ -30,7 +30,6 @@ PACKAGES = (
     "jinja2",
     "cyclopts",
     "tensorboard",
-    "openvino",
 )
 CODECS = ("h264", "hevc", "vp9", "av1", "mpeg4", "gif")
 
@@ -60,10 +59,9 @@ def _package(name: str) -> Finding:
     try:
         installed = version(name)
     except PackageNotFoundError:
-        extra = {"tensorboard": "train", "openvino": "openvino"}.get(name)
-        if extra is None:
-            return Finding(name, "missing", f"pip install {name}")
-        return Finding(name, f"not installed (optional: pip install 'actparse[{extra}]')")
+        if name == "tensorboard":
+            return Finding(name, "not installed (optional: pip install 'actparse[train]')")
+        return Finding(name, "missing", f"pip install {name}")
     return Finding(name, installed)
 
 
