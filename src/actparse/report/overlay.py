@@ -20,7 +20,7 @@ from actparse.report.labels import Label, place_labels, text_size
 from actparse.report.tracks import PersonAt, TrackLines
 from actparse.video.decode import TimeRange, read_frames
 from actparse.video.encode import VideoWriter
-from actparse.video.yuv import Matrix, Yuv420, rgb_to_yuv_color
+from actparse.video.pictures.yuv import Matrix, Yuv420, rgb_to_yuv_color
 
 Image = NDArray[np.uint8]
 Color = tuple[int, int, int]
