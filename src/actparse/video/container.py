@@ -107,7 +107,7 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     streams = film_streams(container)
     if streams:
         return streams[0]
-    kinds = {stream.type for stream in container.streams if stream.type != "video"}
+    kinds: set[str] = {stream.type for stream in container.streams if stream.type != "video"}
     for stream in container.streams.video:
         is_tile = stream.disposition & Disposition.dependent
         kinds.add("a picture in tiles (convert it to JPEG)" if is_tile else "cover picture")
