@@ -25,7 +25,7 @@ from actparse.report.overlay import (
 from actparse.report.tracks import TrackLines
 from actparse.video.decode import read_frames
 from actparse.video.encode import VideoWriter
-from actparse.video.yuv import Matrix, Yuv420, rgb_to_yuv_color, yuv_to_frame
+from actparse.video.pictures.yuv import Matrix, Yuv420, rgb_to_yuv_color, yuv_to_frame
 
 SIDES = ("left", "right")
 NO_POSE = ((0.0, 0.0, 0.0),) * 17

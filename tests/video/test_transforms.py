@@ -48,11 +48,9 @@ def test_pixels(k: int) -> None:
         np.testing.assert_allclose(tensor.numpy(), VALUES[f"px{k}_norm_{name}"], rtol=1e-5, atol=2e-6)
 
 
-def test_layouts() -> None:
+def test_flow_stacks() -> None:
     num_frames = int(VALUES["layout_dims"][2])
-    clips = transforms.frames_to_clips(VALUES["layout_rgb_in"], num_frames)
     stacks = transforms.flow_to_stacks(VALUES["layout_flow_in"], num_frames)
-    np.testing.assert_array_equal(clips, VALUES["layout_rgb_NCTHW"])
     np.testing.assert_array_equal(stacks, VALUES["layout_flow_NCHW"])
 
 
@@ -84,13 +82,8 @@ def test_crop_and_mirror() -> None:
     assert transforms.mirror(images)[0, 0, 0].tolist() == images[0, 0, 4].tolist()
 
 
-def test_clips_go_to_torch_without_trouble() -> None:
-    clips = transforms.frames_to_clips(np.zeros((8, 6, 7, 3), np.float32), 4)
-    assert torch.from_numpy(clips).shape == (2, 3, 4, 6, 7)
-
-
 def test_errors() -> None:
     with pytest.raises(ConfigError, match=re.escape("must be at most the frame's short side, 200, got 224")):
         transforms.center_crop_box((200, 300), 224)
-    with pytest.raises(ShapeError, match=re.escape("frames must be a multiple of 4, got 6")):
-        transforms.frames_to_clips(np.zeros((6, 2, 2, 3)), 4)
+    with pytest.raises(ShapeError, match=re.escape("flow must be a multiple of 4 fields, got 6")):
+        transforms.flow_to_stacks(np.zeros((6, 2, 2, 2)), 4)

@@ -43,7 +43,9 @@ def written_beside(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        temporary.chmod(0o666 & ~_umask())
+        mask = os.umask(0)  # it can only be read by setting it
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
         with temporary.open("r+b") as file:
             os.fsync(file.fileno())  # else the new name may reach the disk before the content, and power may fail
         temporary.replace(path)
@@ -52,7 +54,9 @@ def written_beside(path: Path) -> Iterator[Path]:
     finally:
         temporary.unlink(missing_ok=True)
         if not path.exists():
-            _remove_empty(new_folders)
+            with suppress(OSError):  # the first one that is not empty, or does not exist, ends it
+                for folder in new_folders:
+                    folder.rmdir()
 
 
 def remove_temporaries(folder: Path) -> None:
@@ -85,20 +89,6 @@ def _is_running(process: int) -> bool:
     except PermissionError:
         pass  # of another user
     return True
-
-
-def _remove_empty(folders: list[Path]) -> None:
-    for folder in folders:
-        try:
-            folder.rmdir()
-        except OSError:
-            return  # it is not empty, or does not exist
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def write_text(path: Path, text: str) -> None:

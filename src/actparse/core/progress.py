@@ -52,13 +52,10 @@ class Lines:
         if seconds < self._next or _is_silent:
             return
         self._next = seconds + LINE_SECONDS
-        sys.stderr.write(self._line(done, total, seconds - self._start) + "\n")
-        sys.stderr.flush()
-
-    def _line(self, done: int, total: int, seconds: float) -> str:
-        rate = done / seconds if seconds > 0 else 0.0
+        rate = done / max(seconds - self._start, 1e-9)
         left = f", {format_duration((total - done) / rate)} left" if rate > 0 else ""
-        return f"{self.name}: {done}/{total} {self.unit}, {rate:.1f}/s{left}"
+        sys.stderr.write(f"{self.name}: {done}/{total} {self.unit}, {rate:.1f}/s{left}\n")
+        sys.stderr.flush()
 
 
 def format_duration(seconds: float) -> str:

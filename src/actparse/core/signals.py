@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from types import FrameType
 
 
 def end_on_signals() -> None:
@@ -15,8 +14,4 @@ def end_on_signals() -> None:
     for name in ("SIGTERM", "SIGHUP"):
         signum = getattr(signal, name, None)
         if signum is not None and signal.getsignal(signum) is signal.SIG_DFL:  # under nohup, SIGHUP stays ignored
-            signal.signal(signum, _exit)
-
-
-def _exit(signum: int, _: FrameType | None) -> None:
-    sys.exit(128 + signum)
+            signal.signal(signum, lambda signum, _: sys.exit(128 + signum))

@@ -51,6 +51,20 @@ class PartParse:
     state: str | None = None
     state_score: float | None = None  # 0..1
 
+    @classmethod
+    def from_dict(cls, raw: dict[str, Any]) -> PartParse:
+        """Convert the JSON values of a part."""
+        if raw["name"] not in PART_INDEX:
+            raise ValueError(f"unknown part {raw['name']!r}")
+        state, score = raw["state"], raw["state_score"]
+        return cls(
+            name=raw["name"],
+            box=_box_from_list(raw["box"]),
+            score=float(raw["score"]),
+            state=None if state is None else str(state),
+            state_score=None if score is None else float(score),
+        )
+
 
 @dataclass(frozen=True)
 class PersonParse:
@@ -70,6 +84,15 @@ class PersonParse:
         """Return the keypoints as (17, 3): x, y in pixels, confidence in [0, 1]."""
         return np.asarray(self.keypoints, np.float32).reshape(NUM_KEYPOINTS, 3)
 
+    @classmethod
+    def from_dict(cls, raw: dict[str, Any]) -> PersonParse:
+        """Convert the JSON values of a person."""
+        keypoints = tuple((float(x), float(y), float(c)) for x, y, c in raw["keypoints"])
+        if len(keypoints) != NUM_KEYPOINTS:
+            raise ValueError(f"keypoints must have {NUM_KEYPOINTS} rows, got {len(keypoints)}")
+        parts = tuple(PartParse.from_dict(part) for part in raw["parts"])
+        return cls(int(raw["track_id"]), _box_from_list(raw["box"]), float(raw["score"]), keypoints, parts)
+
 
 @dataclass(frozen=True)
 class FrameParse:
@@ -78,6 +101,11 @@ class FrameParse:
     index: int
     time_seconds: float
     persons: tuple[PersonParse, ...] = ()
+
+    @classmethod
+    def from_dict(cls, raw: dict[str, Any]) -> FrameParse:
+        """Convert the JSON values of a frame."""
+        return cls(int(raw["index"]), float(raw["time_seconds"]), tuple(map(PersonParse.from_dict, raw["persons"])))
 
 
 @dataclass(frozen=True)
@@ -91,6 +119,18 @@ class SegmentParse:
     states: dict[str, str] = field(default_factory=dict)  # part -> state
     state_scores: dict[str, float] = field(default_factory=dict)  # part -> 0..1
 
+    @classmethod
+    def from_dict(cls, raw: dict[str, Any]) -> SegmentParse:
+        """Convert the JSON values of a segment."""
+        return cls(
+            start_seconds=float(raw["start_seconds"]),
+            end_seconds=float(raw["end_seconds"]),
+            first_frame=int(raw["first_frame"]),
+            end_frame=int(raw["end_frame"]),
+            states={str(part): str(state) for part, state in raw["states"].items()},
+            state_scores={str(part): float(score) for part, score in raw["state_scores"].items()},
+        )
+
 
 @dataclass(frozen=True)
 class Reason:
@@ -102,6 +142,15 @@ class Reason:
     start_seconds: float  # of the interval in which its weight is largest
     end_seconds: float
     track_id: int | None = None  # of the person; None if all persons of a segment share their states
+
+    @classmethod
+    def from_dict(cls, raw: dict[str, Any]) -> Reason:
+        """Convert the JSON values of a reason."""
+        if raw["part"] not in PART_INDEX:
+            raise ValueError(f"unknown part {raw['part']!r}")
+        track = None if raw["track_id"] is None else int(raw["track_id"])
+        start, end = float(raw["start_seconds"]), float(raw["end_seconds"])
+        return cls(raw["part"], str(raw["state"]), float(raw["weight"]), start, end, track)
 
 
 @dataclass(frozen=True)
@@ -116,6 +165,20 @@ class VideoInfo:
     mean_fps: float  # num_frames / duration; times come from the timestamp of each frame
     rotation_degrees: int = 0
     has_audio: bool = False
+
+    @classmethod
+    def from_dict(cls, raw: dict[str, Any]) -> VideoInfo:
+        """Convert the JSON values of a video file."""
+        return cls(
+            path=str(raw["path"]),
+            width=int(raw["width"]),
+            height=int(raw["height"]),
+            num_frames=int(raw["num_frames"]),
+            duration_seconds=float(raw["duration_seconds"]),
+            mean_fps=float(raw["mean_fps"]),
+            rotation_degrees=int(raw["rotation_degrees"]),
+            has_audio=bool(raw["has_audio"]),
+        )
 
 
 @dataclass(frozen=True)
@@ -197,85 +260,23 @@ def _box_from_list(values: list[float]) -> tuple[float, float, float, float]:
     return (x1, y1, x2, y2)
 
 
-def _part_from_dict(raw: dict[str, Any]) -> PartParse:
-    if raw["name"] not in PART_INDEX:
-        raise ValueError(f"unknown part {raw['name']!r}")
-    state, score = raw["state"], raw["state_score"]
-    return PartParse(
-        name=raw["name"],
-        box=_box_from_list(raw["box"]),
-        score=float(raw["score"]),
-        state=None if state is None else str(state),
-        state_score=None if score is None else float(score),
-    )
-
-
-def _person_from_dict(raw: dict[str, Any]) -> PersonParse:
-    keypoints = tuple((float(x), float(y), float(c)) for x, y, c in raw["keypoints"])
-    if len(keypoints) != NUM_KEYPOINTS:
-        raise ValueError(f"keypoints must have {NUM_KEYPOINTS} rows, got {len(keypoints)}")
-    parts = tuple(_part_from_dict(part) for part in raw["parts"])
-    return PersonParse(int(raw["track_id"]), _box_from_list(raw["box"]), float(raw["score"]), keypoints, parts)
-
-
-def _frame_from_dict(raw: dict[str, Any]) -> FrameParse:
-    return FrameParse(int(raw["index"]), float(raw["time_seconds"]), tuple(map(_person_from_dict, raw["persons"])))
-
-
-def _reason_from_dict(raw: dict[str, Any]) -> Reason:
-    if raw["part"] not in PART_INDEX:
-        raise ValueError(f"unknown part {raw['part']!r}")
-    track = None if raw["track_id"] is None else int(raw["track_id"])
-    start, end = float(raw["start_seconds"]), float(raw["end_seconds"])
-    return Reason(raw["part"], str(raw["state"]), float(raw["weight"]), start, end, track)
-
-
-def _segment_from_dict(raw: dict[str, Any]) -> SegmentParse:
-    return SegmentParse(
-        start_seconds=float(raw["start_seconds"]),
-        end_seconds=float(raw["end_seconds"]),
-        first_frame=int(raw["first_frame"]),
-        end_frame=int(raw["end_frame"]),
-        states={str(part): str(state) for part, state in raw["states"].items()},
-        state_scores={str(part): float(score) for part, score in raw["state_scores"].items()},
-    )
-
-
-def _info_from_dict(raw: dict[str, Any]) -> VideoInfo:
-    return VideoInfo(
-        path=str(raw["path"]),
-        width=int(raw["width"]),
-        height=int(raw["height"]),
-        num_frames=int(raw["num_frames"]),
-        duration_seconds=float(raw["duration_seconds"]),
-        mean_fps=float(raw["mean_fps"]),
-        rotation_degrees=int(raw["rotation_degrees"]),
-        has_audio=bool(raw["has_audio"]),
-    )
-
-
-def _verdict_from_dict(raw: dict[str, Any]) -> Verdict:
-    """Return the verdict; files of 1.0 and 1.1 have none and assert their action."""
-    verdict: Verdict = raw.get("verdict", "known")
+def _video_from_dict(raw: dict[str, Any]) -> VideoParse:
+    verdict: Verdict = raw.get("verdict", "known")  # files of 1.0 and 1.1 have none and assert their action
     if verdict not in get_args(Verdict):
         raise ValueError(f"unknown verdict {verdict!r}")
-    return verdict
-
-
-def _video_from_dict(raw: dict[str, Any]) -> VideoParse:
     action_scores = {str(name): float(score) for name, score in raw["action_scores"].items()}
     if raw["action"] not in action_scores:
         raise ValueError(f"the action {raw['action']!r} has no score")
     return VideoParse(
-        video=_info_from_dict(raw["video"]),
+        video=VideoInfo.from_dict(raw["video"]),
         action=str(raw["action"]),
         action_scores=action_scores,
-        frames=tuple(map(_frame_from_dict, raw["frames"])),
-        segments=tuple(map(_segment_from_dict, raw["segments"])),
+        frames=tuple(map(FrameParse.from_dict, raw["frames"])),
+        segments=tuple(map(SegmentParse.from_dict, raw["segments"])),
         model={str(name): str(text) for name, text in raw["model"].items()},
         warnings=tuple(map(str, raw["warnings"])),
         schema_version=str(raw["schema_version"]),
-        reasons=tuple(map(_reason_from_dict, raw.get("reasons", ()))),  # files of 1.0 have none
+        reasons=tuple(map(Reason.from_dict, raw.get("reasons", ()))),  # files of 1.0 have none
         explanation=str(raw.get("explanation", "")),
-        verdict=_verdict_from_dict(raw),
+        verdict=verdict,
     )

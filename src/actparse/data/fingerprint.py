@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from actparse.data.kinetics_tps import VideoRecord
@@ -22,12 +22,10 @@ def fingerprint(records: Sequence[VideoRecord], *more: Any) -> str:
     """
     digest = hashlib.sha256(json.dumps(more).encode())
     for record in records:
-        facts = [record.name, record.action, record.path.stat().st_size, *sorted(_annotation_files(record))]
+        annotations: list[tuple[str, int, int]] = []
+        if record.annotation_dir.is_dir():
+            with os.scandir(record.annotation_dir) as entries:
+                annotations = [(entry.name, entry.stat().st_size, entry.stat().st_mtime_ns) for entry in entries]
+        facts = [record.name, record.action, record.path.stat().st_size, *sorted(annotations)]
         digest.update(json.dumps(facts).encode())
     return digest.hexdigest()[:LENGTH]
-
-
-def _annotation_files(record: VideoRecord) -> Iterator[tuple[str, int, int]]:
-    if record.annotation_dir.is_dir():
-        with os.scandir(record.annotation_dir) as entries:
-            yield from ((entry.name, entry.stat().st_size, entry.stat().st_mtime_ns) for entry in entries)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from actparse.core.errors import DataError
-from actparse.core.structures import Detections, FrameParse
+from actparse.core.structures import Detections
 from actparse.core.vocabulary import PART_INDEX
 from actparse.data.kinetics_tps import frame_name
 from actparse.data.parses import find_parses, load_parse
@@ -53,14 +53,11 @@ def load_run(path: Path, truth: TpsFiles, *, name: str | None = None) -> Predict
         DataError: a file is missing or invalid, or the predictions break a rule of the challenge.
     """
     name = name or (path.stem if path.is_file() else path.resolve().name)
-    parses = find_parses(path) if path.is_dir() and not _has_result_files(path) else {}
+    has_result_files = any((path / f"{prefix}_vid_result.json").exists() for prefix in ("pred", "gt"))
+    parses = find_parses(path) if path.is_dir() and not has_result_files else {}
     run = _run_of_parses(name, parses, truth) if parses else PredictionRun(name, load_predictions(path))
     validate_predictions(run.files, truth)
     return run
-
-
-def _has_result_files(folder: Path) -> bool:
-    return any((folder / f"{prefix}_vid_result.json").exists() for prefix in ("pred", "gt"))
 
 
 def _run_of_parses(name: str, parses: Mapping[str, Path], truth: TpsFiles) -> PredictionRun:
@@ -74,14 +71,15 @@ def _run_of_parses(name: str, parses: Mapping[str, Path], truth: TpsFiles) -> Pr
         files = parses_to_predictions({video: parse})
         actions[video], parts[video] = files.videos[video], files.parts[video]
         frames = {frame_name(frame.index): frame for frame in parse.frames}
-        boxes[video] = {name: _detected_boxes(frame) for name, frame in frames.items() if name in files.parts[video]}
+        boxes[video] = {}
+        for frame_file in files.parts[video]:
+            persons = frames[frame_file].persons
+            parts_of_all = [part for person in persons for part in person.parts]
+            boxes[video][frame_file] = FrameBoxes(
+                persons=detections([(person.box, person.score, 0) for person in persons]),
+                parts=detections([(part.box, part.score, PART_INDEX[part.name]) for part in parts_of_all]),
+            )
     return PredictionRun(name, TpsFiles(actions, parts), boxes, {video: parses[video].parent for video in truth.videos})
-
-
-def _detected_boxes(frame: FrameParse) -> FrameBoxes:
-    persons = [(person.box, person.score, 0) for person in frame.persons]
-    parts = [(part.box, part.score, PART_INDEX[part.name]) for person in frame.persons for part in person.parts]
-    return FrameBoxes(detections(persons), detections(parts))
 
 
 def detections(items: list[tuple[Any, float, int]]) -> Detections:

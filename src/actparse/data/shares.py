@@ -132,13 +132,12 @@ def count_states(observations: Iterable[tuple[str, States, float]]) -> StateShar
             if label is not None:
                 counts[group][action, label] += weight
     names = tuple(sorted(actions))
-    return StateShares(names, {group: _to_group_shares(counts[group], names) for group in GROUPS})
-
-
-def _to_group_shares(counts: Mapping[tuple[str, Label], float], actions: tuple[str, ...]) -> GroupShares:
-    labels = tuple(sorted({label for _, label in counts}))
-    table = np.array([[counts.get((action, label), 0.0) for label in labels] for action in actions], np.float64)
-    return GroupShares(labels, table.reshape(len(actions), len(labels)))
+    shares = {}
+    for group, by_label in counts.items():
+        labels = tuple(sorted({label for _, label in by_label}))
+        table = np.array([[by_label.get((action, label), 0.0) for label in labels] for action in names], np.float64)
+        shares[group] = GroupShares(labels, table.reshape(len(names), len(labels)))
+    return StateShares(names, shares)
 
 
 def dataset_shares(root: Path, split: str = "train") -> StateShares:

@@ -18,7 +18,7 @@ from typing import Any
 
 from actparse.core.errors import DataError
 from actparse.core.files import written_beside
-from actparse.core.structures import FrameParse, PersonParse, VideoParse
+from actparse.core.structures import VideoParse
 from actparse.core.vocabulary import PART_INDEX
 from actparse.data.kinetics_tps import FrameTruth, frame_name
 
@@ -82,21 +82,17 @@ def load_predictions(path: Path) -> TpsFiles:
         DataError: as `load_truth`, or the zip is damaged.
     """
     is_truth = path.is_dir() and not (path / "pred_vid_result.json").exists() and (path / "gt_vid_result.json").exists()
-    return _as_proposals(_load(path, "gt")) if is_truth else _load(path, "pred")
-
-
-def _as_proposals(truth: TpsFiles) -> TpsFiles:
-    """Convert the truth to the format of predictions: lists of one box and one state."""
-    parts = {
-        video: {
-            frame: {"humans": [_as_proposal(human) for human in content["humans"]]} for frame, content in frames.items()
-        }
-        for video, frames in truth.parts.items()
-    }
-    return TpsFiles(truth.videos, parts)
+    if not is_truth:
+        return _load(path, "pred")
+    truth = _load(path, "gt")
+    for frames in truth.parts.values():
+        for content in frames.values():
+            content["humans"] = [_as_proposal(human) for human in content["humans"]]
+    return truth
 
 
 def _as_proposal(human: Any) -> Any:
+    """Convert a true person to the format of predictions: lists of one box and one state."""
     if not isinstance(human, dict) or not isinstance(human.get("parts"), dict):
         return human
     parts = {
@@ -126,7 +122,11 @@ def _items(value: Any, where: str) -> Iterator[tuple[str, Any]]:
 
 def _read(path: Path, name: str) -> Any:
     if path.is_dir():
-        where, text = path / name, _text_of_file(path / name)
+        where = path / name
+        try:
+            text = where.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"{where}: cannot be read: {error}") from None
     elif path.is_file():
         where, text = path, _text_of_member(path, name)
     else:
@@ -135,13 +135,6 @@ def _read(path: Path, name: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{where}: {name} needs JSON, got: {error}") from None
-
-
-def _text_of_file(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read: {error}") from None
 
 
 def _text_of_member(path: Path, name: str) -> str:
@@ -175,29 +168,21 @@ def parses_to_predictions(parses: Mapping[str, VideoParse]) -> TpsFiles:
     Args:
         parses: by the name of the video.
     """
-    parts = {
-        name: {
-            frame_name(frame.index): {"humans": _humans(frame)}
-            for frame in parse.frames
-            if frame.index % EVALUATED_STRIDE == 0
-        }
-        for name, parse in parses.items()
-    }
+    parts: dict[str, dict[str, Any]] = {}
+    for name, parse in parses.items():
+        parts[name] = {}
+        for frame in (frame for frame in parse.frames if frame.index % EVALUATED_STRIDE == 0):
+            best = sorted(frame.persons, key=lambda person: -person.score)[:MAX_HUMANS]
+            humans = []
+            for index, person in enumerate(best, start=1):
+                proposals = {
+                    part.name: {"number": index, "box": [list(part.box)], "verb": [part.state], "name": part.name}
+                    for part in person.parts
+                    if part.state is not None
+                }
+                humans.append({"number": index, "box": list(person.box), "parts": proposals})
+            parts[name][frame_name(frame.index)] = {"humans": humans}
     return TpsFiles({name: parse.action for name, parse in parses.items()}, parts)
-
-
-def _humans(frame: FrameParse) -> list[dict[str, Any]]:
-    best = sorted(frame.persons, key=lambda person: -person.score)[:MAX_HUMANS]
-    return [_human(person, index) for index, person in enumerate(best, start=1)]
-
-
-def _human(person: PersonParse, index: int) -> dict[str, Any]:
-    parts = {
-        part.name: {"number": index, "box": [list(part.box)], "verb": [part.state], "name": part.name}
-        for part in person.parts
-        if part.state is not None
-    }
-    return {"number": index, "box": list(person.box), "parts": parts}
 
 
 def validate_predictions(predictions: TpsFiles, truth: TpsFiles | None = None) -> None:
@@ -265,13 +250,11 @@ def _check_box(box: Any, where: str) -> None:
 
 
 def _is_four_numbers(box: Any) -> bool:
-    return isinstance(box, list) and len(box) == 4 and all(map(_is_finite, box))
-
-
-def _is_finite(value: Any) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not isinstance(box, list) or len(box) != 4:
         return False
-    return abs(value) < MAX_PIXEL if isinstance(value, int) else math.isfinite(value)
+    if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in box):
+        return False
+    return all(abs(value) < MAX_PIXEL if isinstance(value, int) else math.isfinite(value) for value in box)
 
 
 def write_submission(path: Path, files: TpsFiles) -> None:

@@ -54,31 +54,18 @@ def joint_angles(keypoints: NDArray[np.float32], *, min_confidence: float = MIN_
     points = np.asarray(keypoints[..., :2], np.float64)  # (N, 17, 2)
     is_confident = keypoints[..., 2] >= min_confidence  # (N, 17)
     points = np.where(is_confident[..., None], points, np.nan)
-    lean = _trunk_lean(points[:, _TRUNK_INDICES])  # (N,)
-    return np.concatenate((_between_limbs(points[:, _JOINT_INDICES]), lean[:, None]), axis=1)  # (N, 9)
+    first, joint, last = np.moveaxis(points[:, _JOINT_INDICES], 2, 0)  # (N, 8, 2) each
+    first, last = first - joint, last - joint
+    across = first[..., 0] * last[..., 1] - first[..., 1] * last[..., 0]
+    along = (first * last).sum(axis=-1)
+    angles = np.where((across == 0) & (along == 0), np.nan, np.degrees(np.arctan2(np.abs(across), along)))  # (N, 8)
+    shoulders_and_hips = points[:, _TRUNK_INDICES]  # (N, 4, 2)
+    trunk = shoulders_and_hips[:, :2].mean(axis=1) - shoulders_and_hips[:, 2:].mean(axis=1)  # (N, 2), y downwards
+    lean = np.where((trunk == 0).all(axis=1), np.nan, np.degrees(np.arctan2(trunk[:, 0], -trunk[:, 1])))  # (N,)
+    return np.concatenate((angles, lean[:, None]), axis=1)  # (N, 9)
 
 
 def person_angles(persons: Sequence[PersonParse], *, min_confidence: float = MIN_CONFIDENCE) -> NDArray[np.float64]:
     """Return the joint angles of N persons, as `joint_angles` does."""
     keypoints = np.asarray([person.keypoints for person in persons], np.float32)
     return joint_angles(keypoints.reshape(len(persons), NUM_KEYPOINTS, 3), min_confidence=min_confidence)
-
-
-def _between_limbs(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the angle at the middle of three points, (..., 3, 2) -> (...,) degrees 0..180.
-
-    NaN if a limb has no length.
-    """
-    first = points[..., 0, :] - points[..., 1, :]
-    second = points[..., 2, :] - points[..., 1, :]
-    across = first[..., 0] * second[..., 1] - first[..., 1] * second[..., 0]
-    along = (first * second).sum(axis=-1)
-    degrees = np.degrees(np.arctan2(np.abs(across), along))
-    return np.where((across == 0) & (along == 0), np.nan, degrees)
-
-
-def _trunk_lean(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the lean of the trunk: shoulders and hips (N, 4, 2), y downwards -> (N,) degrees from upright."""
-    trunk = points[:, :2].mean(axis=1) - points[:, 2:].mean(axis=1)  # (N, 2) from the hips to the shoulders
-    degrees = np.degrees(np.arctan2(trunk[:, 0], -trunk[:, 1]))
-    return np.where((trunk == 0).all(axis=1), np.nan, degrees)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from itertools import pairwise
+from collections.abc import Iterable
+from itertools import chain, pairwise
 
 from actparse.core.errors import DataError
-from actparse.core.structures import FrameParse, PersonParse, VideoParse
+from actparse.core.structures import VideoParse
 
 
 def expect_exportable(parse: VideoParse) -> None:
@@ -21,34 +21,23 @@ def expect_exportable(parse: VideoParse) -> None:
             raise DataError(f"parse: frames must ascend, got frame {second.index} after frame {first.index}")
     for frame in parse.frames:
         _expect_finite(f"parse: frame {frame.index}: time_seconds", [frame.time_seconds])
-        _check_persons(frame)
+        tracks = set()
+        for person in frame.persons:
+            where = f"parse: frame {frame.index}, track {person.track_id}"
+            if person.track_id in tracks:
+                raise DataError(f"{where}: a person must occur once in a frame, got a second")
+            tracks.add(person.track_id)
+            of_parts = ((*part.box, part.score, part.state_score or 0.0) for part in person.parts)
+            _expect_finite(where, chain(person.box, [person.score], *person.keypoints, *of_parts))
+            names = [part.name for part in person.parts]
+            duplicate = next((name for name in names if names.count(name) > 1), None)
+            if duplicate:
+                raise DataError(f"{where}: a part must occur once, got {duplicate} twice")
     for segment in parse.segments:
         _expect_finite("parse: a segment's start and end", [segment.start_seconds, segment.end_seconds])
 
 
-def _check_persons(frame: FrameParse) -> None:
-    tracks = set()
-    for person in frame.persons:
-        where = f"parse: frame {frame.index}, track {person.track_id}"
-        if person.track_id in tracks:
-            raise DataError(f"{where}: a person must occur once in a frame, got a second")
-        tracks.add(person.track_id)
-        _expect_finite(where, _float_fields(person))
-        names = [part.name for part in person.parts]
-        duplicate = next((name for name in names if names.count(name) > 1), None)
-        if duplicate:
-            raise DataError(f"{where}: a part must occur once, got {duplicate} twice")
-
-
-def _float_fields(person: PersonParse) -> Iterator[float]:
-    yield from (*person.box, person.score)
-    for point in person.keypoints:
-        yield from point
-    for part in person.parts:
-        yield from (*part.box, part.score, part.state_score or 0.0)
-
-
-def _expect_finite(where: str, values: Iterator[float] | list[float]) -> None:
+def _expect_finite(where: str, values: Iterable[float]) -> None:
     for value in values:
         if not math.isfinite(value):
             raise DataError(f"{where}: needs finite numbers, got {value}")

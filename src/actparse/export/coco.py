@@ -10,12 +10,11 @@ Source: the COCO data and result formats; videos as in COCO-VID.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from actparse.core.files import write_text
-from actparse.core.structures import FrameParse, PartParse, PersonParse, VideoParse
+from actparse.core.structures import PartParse, PersonParse, VideoParse
 from actparse.core.vocabulary import KEYPOINTS, PART_INDEX, PARTS, SKELETON
 from actparse.export.angles import MIN_CONFIDENCE
 from actparse.export.tables import video_name
@@ -24,6 +23,14 @@ PERSON_ID = 1  # of the category; the parts follow in the order of PARTS
 CATEGORY_IDS = {"person": PERSON_ID} | {part: PERSON_ID + 1 + index for part, index in PART_INDEX.items()}
 
 Json = dict[str, Any]
+PERSON_CATEGORY: Json = {
+    "id": PERSON_ID,
+    "name": "person",
+    "supercategory": "person",
+    "keypoints": list(KEYPOINTS),
+    "skeleton": [[first + 1, second + 1] for first, second in SKELETON],  # COCO counts from 1
+}
+PART_CATEGORIES = [{"id": CATEGORY_IDS[part], "name": part, "supercategory": "body part"} for part in PARTS]
 
 
 def coco_dataset(parse: VideoParse, *, parts: bool = True, min_confidence: float = MIN_CONFIDENCE) -> Json:
@@ -34,13 +41,21 @@ def coco_dataset(parse: VideoParse, *, parts: bool = True, min_confidence: float
         parts: False leaves out the body parts, as evaluators of keypoints need it.
         min_confidence: a keypoint below it is not labelled, 0..1.
     """
-    annotations: list[Json] = []
+    video = {"id": 1, "name": video_name(parse), "width": parse.video.width, "height": parse.video.height}
+    images, annotations = list[Json](), list[Json]()
     for image_id, frame in enumerate(parse.frames, start=1):
+        file = {"id": image_id, "file_name": f"{video['name']}/frame_{frame.index:06d}.jpg"}
+        size = {"width": parse.video.width, "height": parse.video.height}
+        time = {"video_id": 1, "frame_index": frame.index, "time_seconds": frame.time_seconds}
+        images.append(file | size | time)
         for person in frame.persons:
-            annotation = _annotation(CATEGORY_IDS["person"], image_id, person)
-            annotations.append(annotation | {"track_id": person.track_id} | _keypoint_fields(person, min_confidence))
+            track = {"track_id": person.track_id}
+            annotation = _annotation(PERSON_ID, image_id, person)
+            annotations.append(annotation | track | _keypoint_fields(person, min_confidence))
             for part in person.parts if parts else ():
-                annotations.append(_annotation(CATEGORY_IDS[part.name], image_id, part) | _part_fields(person, part))
+                state_score = None if part.state_score is None else _rounded(part.state_score, 4)
+                state = {"state": part.state, "state_score": state_score}
+                annotations.append(_annotation(CATEGORY_IDS[part.name], image_id, part) | track | state)
     return {
         "info": {
             "description": parse.video.path,
@@ -49,20 +64,24 @@ def coco_dataset(parse: VideoParse, *, parts: bool = True, min_confidence: float
             "action_scores": parse.action_scores,
         },
         "licenses": [],
-        "videos": [{"id": 1, "name": video_name(parse), "width": parse.video.width, "height": parse.video.height}],
-        "images": [_image(parse, image_id, frame) for image_id, frame in enumerate(parse.frames, start=1)],
-        "categories": _categories(parts=parts),
+        "videos": [video],
+        "images": images,
+        "categories": [PERSON_CATEGORY, *(PART_CATEGORIES if parts else [])],
         "annotations": [{"id": index} | content for index, content in enumerate(annotations, start=1)],
     }
 
 
 def coco_results(parse: VideoParse) -> list[Json]:
     """Return the boxes of persons and parts with their scores, for an evaluator of boxes."""
-    return [
-        {"image_id": image_id, "category_id": CATEGORY_IDS[name], "bbox": _xywh(item), "score": _rounded(item.score, 4)}
-        for image_id, frame in enumerate(parse.frames, start=1)
-        for name, item in _persons_and_parts(frame)
-    ]
+    results = list[Json]()
+    for image_id, frame in enumerate(parse.frames, start=1):
+        for person in frame.persons:
+            items: list[tuple[str, PersonParse | PartParse]] = [("person", person)]
+            items += [(part.name, part) for part in person.parts]
+            for name, item in items:
+                box = {"bbox": _xywh(item), "score": _rounded(item.score, 4)}
+                results.append({"image_id": image_id, "category_id": CATEGORY_IDS[name]} | box)
+    return results
 
 
 def coco_keypoint_results(parse: VideoParse) -> list[Json]:
@@ -99,37 +118,6 @@ def _to_json(content: Any) -> str:
     return json.dumps(content, ensure_ascii=False, allow_nan=False)
 
 
-def _categories(*, parts: bool) -> list[Json]:
-    person = {
-        "id": PERSON_ID,
-        "name": "person",
-        "supercategory": "person",
-        "keypoints": list(KEYPOINTS),
-        "skeleton": [[first + 1, second + 1] for first, second in SKELETON],  # COCO counts from 1
-    }
-    part_categories = [{"id": CATEGORY_IDS[part], "name": part, "supercategory": "body part"} for part in PARTS]
-    return [person, *(part_categories if parts else [])]
-
-
-def _image(parse: VideoParse, image_id: int, frame: FrameParse) -> Json:
-    return {
-        "id": image_id,
-        "file_name": f"{video_name(parse)}/frame_{frame.index:06d}.jpg",
-        "width": parse.video.width,
-        "height": parse.video.height,
-        "video_id": 1,
-        "frame_index": frame.index,
-        "time_seconds": frame.time_seconds,
-    }
-
-
-def _persons_and_parts(frame: FrameParse) -> Iterator[tuple[str, PersonParse | PartParse]]:
-    for person in frame.persons:
-        yield "person", person
-        for part in person.parts:
-            yield part.name, part
-
-
 def _annotation(category_id: int, image_id: int, item: PersonParse | PartParse) -> Json:
     xywh = _xywh(item)
     return {
@@ -150,11 +138,6 @@ def _keypoint_fields(person: PersonParse, min_confidence: float) -> Json:
         for value in ((_rounded(x, 2), _rounded(y, 2), 2) if is_labelled else (0, 0, 0))
     ]
     return {"keypoints": keypoints, "num_keypoints": sum(is_confident)}
-
-
-def _part_fields(person: PersonParse, part: PartParse) -> Json:
-    score = None if part.state_score is None else _rounded(part.state_score, 4)
-    return {"track_id": person.track_id, "state": part.state, "state_score": score}
 
 
 def _xywh(item: PersonParse | PartParse) -> list[float]:

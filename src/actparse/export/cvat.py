@@ -23,7 +23,7 @@ from actparse.core.files import write_text, written_beside
 from actparse.core.structures import PersonParse, VideoParse
 from actparse.core.vocabulary import KEYPOINTS, PARTS
 from actparse.export.angles import MIN_CONFIDENCE
-from actparse.export.cvat_labels import UNDEFINED, Attribute, Label, cvat_labels, with_sublabels
+from actparse.export.cvat_labels import UNDEFINED, cvat_labels, with_sublabels
 from actparse.export.tables import video_name
 
 NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # Source: XML 1.0, section 2.2
@@ -69,64 +69,48 @@ def cvat_lines(parse: VideoParse, *, min_confidence: float = MIN_CONFIDENCE) -> 
     yield "<annotations>"
     yield "  <version>1.1</version>"
     yield from _element("meta", _meta(parse), "  ")
+    action = parse.action if parse.verdict == "known" else UNDEFINED
     track_index = 0
     for track_id in sorted({person.track_id for frame in parse.frames for person in frame.persons}):
-        for label, shapes in _tracks(parse, track_id):
-            if any(shape is not None for shape in shapes):
+        shapes_by_frame = [
+            next((_shapes(frame.index, person, action) for person in frame.persons if person.track_id == track_id), {})
+            for frame in parse.frames
+        ]
+        for label in ("person", "skeleton", *PARTS):
+            if any(label in shapes for shapes in shapes_by_frame):
                 yield f'  <track id="{track_index}" label="{label}" source="auto" group_id="{track_id}">'
-                yield from _track_lines(parse, shapes, min_confidence)
+                previous: _Shape | None = None
+                for frame, shapes in zip(parse.frames, shapes_by_frame, strict=True):
+                    shape = shapes.get(label)
+                    if shape is not None:
+                        yield from _shape_lines(shape, shape.frame, False, min_confidence)
+                    elif previous is not None:
+                        yield from _shape_lines(previous, frame.index, True, min_confidence)
+                    previous = shape
                 yield "  </track>"
                 track_index += 1
     yield "</annotations>"
 
 
-def _tracks(parse: VideoParse, track_id: int) -> Iterator[tuple[str, list[_Shape | None]]]:
-    """Yield the label and the shapes of each track of a person; None for a sampled frame without the shape."""
-    persons = [
-        (frame.index, next((person for person in frame.persons if person.track_id == track_id), None))
-        for frame in parse.frames
-    ]
-    action = parse.action if parse.verdict == "known" else UNDEFINED
-    yield "person", [_person_shape(frame_index, person, action) for frame_index, person in persons]
-    yield "skeleton", [_skeleton_shape(frame_index, person) for frame_index, person in persons]
-    for part in PARTS:
-        yield part, [_part_shape(frame_index, person, part) for frame_index, person in persons]
-
-
-def _person_shape(frame: int, person: PersonParse | None, action: str) -> _Shape | None:
-    if person is None or not _has_area(person.box):
-        return None
-    attributes = {"person": str(person.track_id), "action": action, "score": f"{person.score:.4f}"}
-    return _Shape(frame, person, person.box, attributes)
-
-
-def _skeleton_shape(frame: int, person: PersonParse | None) -> _Shape | None:
-    return None if person is None else _Shape(frame, person, None, {"person": str(person.track_id)})
-
-
-def _part_shape(frame: int, person: PersonParse | None, name: str) -> _Shape | None:
-    part = person.part(name) if person is not None else None
-    if person is None or part is None or not _has_area(part.box):
-        return None
-    attributes = {"person": str(person.track_id), "state": part.state or UNDEFINED, "score": f"{part.score:.4f}"}
-    if part.state_score is not None:
-        attributes["state_score"] = f"{part.state_score:.4f}"
-    return _Shape(frame, person, part.box, attributes)
+def _shapes(frame: int, person: PersonParse, action: str) -> dict[str, _Shape]:
+    """Return the shapes of a person in a frame, by label."""
+    track = {"person": str(person.track_id)}
+    shapes = {"skeleton": _Shape(frame, person, None, track)}
+    if _has_area(person.box):
+        attributes = track | {"action": action, "score": f"{person.score:.4f}"}
+        shapes["person"] = _Shape(frame, person, person.box, attributes)
+    for part in person.parts:
+        if _has_area(part.box):
+            attributes = track | {"state": part.state or UNDEFINED, "score": f"{part.score:.4f}"}
+            if part.state_score is not None:
+                attributes["state_score"] = f"{part.state_score:.4f}"
+            shapes[part.name] = _Shape(frame, person, part.box, attributes)
+    return shapes
 
 
 def _has_area(box: Box) -> bool:
     x1, y1, x2, y2 = (round(value, 2) for value in box)
     return x2 > x1 and y2 > y1
-
-
-def _track_lines(parse: VideoParse, shapes: list[_Shape | None], min_confidence: float) -> Lines:
-    previous: _Shape | None = None
-    for frame, shape in zip(parse.frames, shapes, strict=True):
-        if shape is not None:
-            yield from _shape_lines(shape, shape.frame, False, min_confidence)
-        elif previous is not None:
-            yield from _shape_lines(previous, frame.index, True, min_confidence)
-        previous = shape
 
 
 def _shape_lines(shape: _Shape, frame: int, outside: bool, min_confidence: float) -> Lines:
@@ -148,6 +132,12 @@ def _shape_lines(shape: _Shape, frame: int, outside: bool, min_confidence: float
 
 
 def _meta(parse: VideoParse) -> list[tuple[str, Any]]:
+    labels = []
+    for label in with_sublabels(cvat_labels(parse)):
+        content: list[tuple[str, Any]] = [("name", label.name), ("type", label.type)]
+        content.append(("attributes", [("attribute", attribute.to_xml()) for attribute in label.attributes]))
+        content += [(name, text) for name, text in (("svg", label.svg), ("parent", label.parent)) if text]
+        labels.append(("label", content))
     size = max([parse.video.num_frames, *(frame.index + 1 for frame in parse.frames)])
     task = [
         ("id", "1"),
@@ -157,33 +147,13 @@ def _meta(parse: VideoParse) -> list[tuple[str, Any]]:
         ("overlap", "0"),
         ("bugtracker", ""),
         ("flipped", "False"),
-        ("labels", [("label", _label(label)) for label in with_sublabels(cvat_labels(parse))]),
+        ("labels", labels),
         ("segments", [("segment", [("id", "1"), ("start", "0"), ("stop", str(size - 1)), ("url", "")])]),
         ("owner", [("username", ""), ("email", "")]),
         ("original_size", [("width", str(parse.video.width)), ("height", str(parse.video.height))]),
         ("source", PurePosixPath(parse.video.path.replace("\\", "/")).name),
     ]
     return [("task", task)]
-
-
-def _label(label: Label) -> list[tuple[str, Any]]:
-    content: list[tuple[str, Any]] = [("name", label.name), ("type", label.type)]
-    content.append(("attributes", [("attribute", _attribute(attribute)) for attribute in label.attributes]))
-    if label.svg:
-        content.append(("svg", label.svg))
-    if label.parent:
-        content.append(("parent", label.parent))
-    return content
-
-
-def _attribute(attribute: Attribute) -> list[tuple[str, str]]:
-    return [
-        ("name", attribute.name),
-        ("mutable", str(attribute.mutable)),
-        ("input_type", attribute.input_type),
-        ("default_value", attribute.default),
-        ("values", "\n".join(attribute.values)),
-    ]
 
 
 def _element(name: str, content: Any, indent: str) -> Lines:

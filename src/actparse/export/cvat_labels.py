@@ -51,6 +51,16 @@ class Attribute:
             "default_value": self.default,
         }
 
+    def to_xml(self) -> list[tuple[str, str]]:
+        """Return the attribute as the XML file describes it: elements and their texts."""
+        return [
+            ("name", self.name),
+            ("mutable", str(self.mutable)),
+            ("input_type", self.input_type),
+            ("default_value", self.default),
+            ("values", "\n".join(self.values)),
+        ]
+
 
 @dataclass(frozen=True)
 class Label:
@@ -80,14 +90,18 @@ def cvat_labels(parse: VideoParse) -> tuple[Label, ...]:
     score = Attribute("score", "text", True, "", ())
     action = Attribute("action", "select", False, UNDEFINED, (UNDEFINED, parse.action))
     state_score = Attribute("state_score", "text", True, "", ())
-    states = _states(parse)
+    parts = [part for frame in parse.frames for person in frame.persons for part in person.parts]
+    states = {  # by part group
+        group: sorted({part.state for part in parts if part.state is not None and part.name in names})
+        for group, names in GROUP_PARTS.items()
+    }
+    state = {
+        group: Attribute("state", "select", True, UNDEFINED, (UNDEFINED, *names)) for group, names in states.items()
+    }
     return (
         Label("person", "rectangle", (PERSON_NUMBER, action, score)),
         Label("skeleton", "skeleton", (PERSON_NUMBER,), skeleton_svg(), sublabels=KEYPOINTS),
-        *(
-            Label(part, "rectangle", (PERSON_NUMBER, _state(states[PART_GROUP[part]]), score, state_score))
-            for part in PARTS
-        ),
+        *(Label(part, "rectangle", (PERSON_NUMBER, state[PART_GROUP[part]], score, state_score)) for part in PARTS),
     )
 
 
@@ -113,18 +127,3 @@ def skeleton_svg() -> str:
         for index, (name, (x, y)) in enumerate(zip(KEYPOINTS, FIGURE, strict=True), start=1)
     ]
     return "".join(lines + circles)
-
-
-def _states(parse: VideoParse) -> dict[str, tuple[str, ...]]:
-    """Return the states that occur, by part group, sorted."""
-    states_by_group: dict[str, set[str]] = {group: set() for group in GROUP_PARTS}
-    for frame in parse.frames:
-        for person in frame.persons:
-            for part in person.parts:
-                if part.state is not None:
-                    states_by_group[PART_GROUP[part.name]].add(part.state)
-    return {group: tuple(sorted(states)) for group, states in states_by_group.items()}
-
-
-def _state(states: tuple[str, ...]) -> Attribute:
-    return Attribute("state", "select", True, UNDEFINED, (UNDEFINED, *states))

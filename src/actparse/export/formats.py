@@ -50,34 +50,6 @@ def _write_table(table: pa.Table, path: Path, config: ExportConfig) -> list[Path
     return [path]
 
 
-def _write_segments(parse: VideoParse, path: Path, config: ExportConfig) -> list[Path]:
-    return _write_table(segments_table(parse), path, config)
-
-
-def _write_frames(parse: VideoParse, path: Path, config: ExportConfig) -> list[Path]:
-    return _write_table(frames_table(parse, min_confidence=config.min_confidence), path, config)
-
-
-def _write_parts(parse: VideoParse, path: Path, config: ExportConfig) -> list[Path]:
-    return _write_table(parts_table(parse), path, config)
-
-
-def _write_coco(parse: VideoParse, path: Path, config: ExportConfig) -> list[Path]:
-    return [path, write_coco(parse, path, min_confidence=config.min_confidence)]
-
-
-def _write_coco_keypoints(parse: VideoParse, path: Path, config: ExportConfig) -> list[Path]:
-    return [path, write_coco(parse, path, parts=False, min_confidence=config.min_confidence)]
-
-
-def _write_openpose(parse: VideoParse, path: Path, config: ExportConfig) -> list[Path]:
-    return [write_openpose(parse, path)]
-
-
-def _write_cvat(parse: VideoParse, path: Path, config: ExportConfig) -> list[Path]:
-    return [path, write_cvat(parse, path, min_confidence=config.min_confidence)]
-
-
 def _write_rerun(parse: VideoParse, path: Path, config: ExportConfig) -> list[Path]:
     from actparse.export.rerun import write_rerun  # needs an extra
 
@@ -86,13 +58,26 @@ def _write_rerun(parse: VideoParse, path: Path, config: ExportConfig) -> list[Pa
 
 
 FORMATS: dict[str, ExportFormat] = {
-    "segments": ExportFormat("segments.csv", _write_segments),
-    "frames": ExportFormat("frames.csv", _write_frames),
-    "parts": ExportFormat("parts.csv", _write_parts),
-    "coco": ExportFormat("coco.json", _write_coco),
-    "coco-keypoints": ExportFormat("coco_keypoints.json", _write_coco_keypoints),
-    "openpose": ExportFormat("openpose", _write_openpose),
-    "cvat": ExportFormat("cvat.xml", _write_cvat),
+    "segments": ExportFormat("segments.csv", lambda parse, *to: _write_table(segments_table(parse), *to)),
+    "frames": ExportFormat(
+        "frames.csv",
+        lambda parse, path, config: _write_table(
+            frames_table(parse, min_confidence=config.min_confidence), path, config
+        ),
+    ),
+    "parts": ExportFormat("parts.csv", lambda parse, *to: _write_table(parts_table(parse), *to)),
+    "coco": ExportFormat(
+        "coco.json",
+        lambda parse, path, config: [path, write_coco(parse, path, min_confidence=config.min_confidence)],
+    ),
+    "coco-keypoints": ExportFormat(
+        "coco_keypoints.json",
+        lambda parse, path, config: [path, write_coco(parse, path, parts=False, min_confidence=config.min_confidence)],
+    ),
+    "openpose": ExportFormat("openpose", lambda parse, path, _: [write_openpose(parse, path)]),
+    "cvat": ExportFormat(
+        "cvat.xml", lambda parse, path, config: [path, write_cvat(parse, path, min_confidence=config.min_confidence)]
+    ),
     "rerun": ExportFormat("parse.rrd", _write_rerun),
 }
 TABLE_FORMATS = ("segments", "frames", "parts")

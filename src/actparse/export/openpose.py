@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actparse.core.errors import OutputError
-from actparse.core.structures import FrameParse, PersonParse, VideoParse
+from actparse.core.structures import FrameParse, VideoParse
 from actparse.core.vocabulary import KEYPOINTS
 from actparse.export.tables import video_name
 
@@ -71,7 +71,12 @@ def body_25(keypoints: NDArray[np.float32]) -> NDArray[np.float64]:
 
 def openpose_frame(frame: FrameParse) -> dict[str, Any]:
     """Return the JSON that OpenPose writes for one frame."""
-    return {"version": JSON_VERSION, "people": [_person(person) for person in frame.persons]}
+    people = []
+    for person in frame.persons:
+        keypoints = body_25(person.keypoint_array()).round(4) + 0.0  # no -0
+        lists: dict[str, list[float]] = {name: [] for name in EMPTY_LISTS}
+        people.append({"person_id": [person.track_id], "pose_keypoints_2d": keypoints.reshape(-1).tolist()} | lists)
+    return {"version": JSON_VERSION, "people": people}
 
 
 def write_openpose(parse: VideoParse, folder: Path) -> Path:
@@ -83,7 +88,11 @@ def write_openpose(parse: VideoParse, folder: Path) -> Path:
     Raises:
         OutputError: the folder contains other files, or cannot be written.
     """
-    _expect_replaceable(folder)
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder}: needs a folder, got a file")
+    other = next((path for path in folder.glob("*") if not path.name.endswith("_keypoints.json")), None)
+    if other is not None:
+        raise OutputError(f"{folder}: needs a new folder or one with only *_keypoints.json, got {other.name} in it")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name[:40]}-") as name:
@@ -98,17 +107,3 @@ def write_openpose(parse: VideoParse, folder: Path) -> Path:
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written: {error.strerror or error}") from None
     return folder
-
-
-def _expect_replaceable(folder: Path) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{folder}: needs a folder, got a file")
-    other = next((path for path in folder.glob("*") if not path.name.endswith("_keypoints.json")), None)
-    if other is not None:
-        raise OutputError(f"{folder}: needs a new folder or one with only *_keypoints.json, got {other.name} in it")
-
-
-def _person(person: PersonParse) -> dict[str, Any]:
-    keypoints = body_25(person.keypoint_array()).round(4) + 0.0
-    lists: dict[str, list[float]] = {name: [] for name in EMPTY_LISTS}
-    return {"person_id": [person.track_id], "pose_keypoints_2d": keypoints.reshape(-1).tolist()} | lists

@@ -209,7 +209,12 @@ def count_repetitions(
     least = config.min_degrees if movement.measure == "angle" else config.min_height
     prominence = max(least, config.min_share * spread)
     items = [item for signal in signals for item in _count(signal, prominence, config)]
-    return Repetitions(name, movement.joint, track, tuple(items), _warnings(parse.frames, signals, config))
+    warnings = [] if signals else ["the joint is not visible for long enough to count repetitions"]
+    times = [frame.time_seconds for frame in parse.frames]
+    rate = (len(times) - 1) / (times[-1] - times[0]) if times[-1] > times[0] else 0.0
+    if 0 < rate < 1 / config.min_seconds * 3:
+        warnings.append(f"{rate:.1f} sampled frames a second may miss fast repetitions: parse with a smaller --stride")
+    return Repetitions(name, movement.joint, track, tuple(items), tuple(warnings))
 
 
 def joint_signals(
@@ -225,10 +230,15 @@ def joint_signals(
         tracks = sorted({person.track_id for frame in frames for person in frame.persons})
         raise DataError(f"person must be one of {', '.join(map(str, tracks)) or 'nobody'}, got {track_id}")
     times, persons = np.array([time for time, _ in pairs]), [person for _, person in pairs]
-    angles = _side_angles(persons, movement.joint, config.min_confidence)  # (2, T)
+    is_one_joint = movement.joint in JOINT_POINTS
+    names = [movement.joint if is_one_joint else f"{side}_{movement.joint}" for side in SIDES]
+    angles = person_angles(persons, min_confidence=config.min_confidence)[:, [ANGLES.index(name) for name in names]].T
+    angles[[not name.startswith(side) for name, side in zip(names, SIDES, strict=True)]] = np.nan  # (2, T)
     values = angles if movement.measure == "angle" else _heights(persons, movement.measure, config.min_confidence)
     values = values if movement.opens else -values
-    confidence = _joint_confidence(persons, movement.joint)  # (T,)
+    confidences = np.array([person.keypoints for person in persons])[:, :, 2]  # (T, 17)
+    points = [[KEYPOINTS.index(point) for point in JOINT_POINTS[name]] for name in names]
+    confidence = np.max([confidences[:, indices].min(axis=1) for indices in points], axis=0)  # (T,) of the better side
     is_shown = ~np.isnan(values).all(axis=0)
     indices = np.flatnonzero(is_shown)
     breaks = np.flatnonzero(np.diff(times[indices]) > config.max_gap_seconds) + 1
@@ -243,9 +253,14 @@ def _signal(
     times: Floats, values: Floats, angles: Floats, confidence: Floats, movement: Exercise, config: RepetitionConfig
 ) -> Signal:
     """Resample and smooth what a person does over an interval: times and confidence (T,), values and angles (2, T)."""
+    from scipy.signal import savgol_filter  # takes a third of a second, and pages import this module
+
     step = max(float(np.median(np.diff(times))), MIN_STEP_SECONDS)
     grid = np.linspace(times[0], times[-1], max(2, round((times[-1] - times[0]) / step) + 1))  # (T',)
-    raw, smooth = _smoothed(times, values, grid, config)  # (n, T') of n visible sides
+    raw = _resampled(times, values, grid)
+    raw = raw[~np.isnan(raw).any(axis=1)]  # (n, T') of n visible sides
+    window = round(config.smoothing_seconds / (grid[1] - grid[0])) // 2 * 2 + 1  # samples, odd
+    smooth = np.asarray(savgol_filter(raw, window, 2, axis=1)) if 3 < window <= len(grid) else raw
     return Signal(
         times=grid,
         angles=_resampled(times, angles, grid),
@@ -253,17 +268,6 @@ def _signal(
         noise=float((raw - smooth).std()),
         confidence=np.interp(grid, times, confidence),
     )
-
-
-def _smoothed(times: Floats, sides: Floats, grid: Floats, config: RepetitionConfig) -> tuple[Floats, Floats]:
-    """Return the visible sides' values at the times of a grid, as they are and smoothed."""
-    from scipy.signal import savgol_filter  # takes a third of a second, and pages import this module
-
-    raw = _resampled(times, sides, grid)
-    raw = raw[~np.isnan(raw).any(axis=1)]
-    window = round(config.smoothing_seconds / (grid[1] - grid[0])) // 2 * 2 + 1  # samples, odd
-    smooth = savgol_filter(raw, window, 2, axis=1) if 3 < window <= len(grid) else raw
-    return raw, np.asarray(smooth)
 
 
 def _resampled(times: Floats, sides: Floats, grid: Floats) -> Floats:
@@ -276,17 +280,6 @@ def _resampled(times: Floats, sides: Floats, grid: Floats) -> Floats:
     return resampled
 
 
-def _side_angles(persons: Sequence[PersonParse], joint: str, min_confidence: float) -> Floats:
-    """Return the angles of the left and the right joint (2, T), degrees; NaN where it is not visible."""
-    angles = person_angles(persons, min_confidence=min_confidence)  # (T, 9)
-    by_side = np.full((len(SIDES), len(angles)), np.nan)
-    for index, side in enumerate(SIDES):
-        name = joint if joint in JOINT_POINTS else f"{side}_{joint}"
-        if name.startswith(side):
-            by_side[index] = angles[:, ANGLES.index(name)]
-    return by_side
-
-
 def _heights(persons: Sequence[PersonParse], measure: Measure, min_confidence: float) -> Floats:
     """Return the height of both wrists above the shoulders, or of the trunk (2, T), in trunk lengths, or NaN."""
     points = np.array([person.keypoints for person in persons])  # (T, 17, 3)
@@ -297,14 +290,6 @@ def _heights(persons: Sequence[PersonParse], measure: Measure, min_confidence: f
     if measure == "hand_height":
         return np.asarray((shoulders[:, 1] - positions[:, WRISTS, 1].T) / max(length, 1.0))
     return np.stack([-(shoulders + hips)[:, 1] / 2 / max(length, 1.0)] * 2)
-
-
-def _joint_confidence(persons: Sequence[PersonParse], joint: str) -> Floats:
-    """Return the confidence (T,) of the least confident keypoint, of the better side."""
-    confidences = np.array([person.keypoints for person in persons])[:, :, 2]  # (T, 17)
-    names = [joint] if joint in JOINT_POINTS else [f"{side}_{joint}" for side in SIDES]
-    sides = [confidences[:, [KEYPOINTS.index(point) for point in JOINT_POINTS[name]]].min(axis=1) for name in names]
-    return np.asarray(np.max(sides, axis=0))
 
 
 def _count(signal: Signal, prominence: float, config: RepetitionConfig) -> list[Repetition]:
@@ -342,18 +327,6 @@ def _count(signal: Signal, prominence: float, config: RepetitionConfig) -> list[
             )
         )
     return items
-
-
-def _warnings(frames: Sequence[FrameParse], signals: Sequence[Signal], config: RepetitionConfig) -> tuple[str, ...]:
-    """Return what a reader of the repetitions should know."""
-    warnings = []
-    if not signals:
-        warnings.append("the joint is not visible for long enough to count repetitions")
-    times = [frame.time_seconds for frame in frames]
-    rate = (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 and times[-1] > times[0] else 0.0
-    if 0 < rate < 1 / config.min_seconds * 3:
-        warnings.append(f"{rate:.1f} sampled frames a second may miss fast repetitions: parse with a smaller --stride")
-    return tuple(warnings)
 
 
 def repetitions_table(repetitions: Repetitions, video: str) -> pa.Table:

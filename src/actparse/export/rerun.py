@@ -11,6 +11,7 @@ Timelines are `time`, presentation time, and `frame`, the frame's index from 0. 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import numpy as np
 
 from actparse.core.errors import ConfigError, VideoError
 from actparse.core.files import written_beside
-from actparse.core.structures import FrameParse, PersonParse, VideoParse
+from actparse.core.structures import PartParse, PersonParse, VideoParse
 from actparse.core.vocabulary import KEYPOINTS, SKELETON
 from actparse.export.angles import ANGLES, MIN_CONFIDENCE, person_angles
 from actparse.export.segments import state_intervals
@@ -54,32 +55,27 @@ def write_rerun(
         stream.send_recording_name(video_name(parse))
         stream.set_log_time_enabled(False)  # this machine's clock has no meaning for the video
         if video is not None:
-            _log_video(stream, video)
+            try:
+                asset = rr.AssetVideo(path=video)
+                nanoseconds = asset.read_frame_timestamps_nanos()
+            except (OSError, RuntimeError, ValueError) as error:
+                raise VideoError(f"{video}: needs an MP4 that Rerun reads, got: {str(error).splitlines()[0]}") from None
+            stream.log("video", asset, static=True)
+            stream.send_columns(
+                "video",
+                indexes=[rr.TimeColumn("time", duration=1e-9 * nanoseconds)],
+                columns=rr.VideoFrameReference.columns_nanos(nanoseconds),
+            )
         _log_frames(stream, parse, min_confidence)
         _log_states(stream, parse)
         _log_angles(stream, parse, min_confidence)
         stream.disconnect()
 
 
-def _log_video(stream: rr.RecordingStream, video: Path) -> None:
-    try:
-        asset = rr.AssetVideo(path=video)
-        nanoseconds = asset.read_frame_timestamps_nanos()
-    except (OSError, RuntimeError, ValueError) as error:
-        raise VideoError(f"{video}: needs an MP4 that Rerun reads, got: {str(error).splitlines()[0]}") from None
-    stream.log("video", asset, static=True)
-    stream.send_columns(
-        "video",
-        indexes=[rr.TimeColumn("time", duration=1e-9 * nanoseconds)],
-        columns=rr.VideoFrameReference.columns_nanos(nanoseconds),
-    )
-
-
 def _log_frames(stream: rr.RecordingStream, parse: VideoParse, min_confidence: float) -> None:
-    points = [rr.AnnotationInfo(id=index, label=name) for index, name in enumerate(KEYPOINTS)]
     person_class = rr.ClassDescription(
         info=rr.AnnotationInfo(id=PERSON_CLASS, label="person"),
-        keypoint_annotations=points,
+        keypoint_annotations=[rr.AnnotationInfo(id=index, label=name) for index, name in enumerate(KEYPOINTS)],
         keypoint_connections=SKELETON,
     )
     stream.log("video", rr.AnnotationContext([person_class]), static=True)
@@ -87,9 +83,15 @@ def _log_frames(stream: rr.RecordingStream, parse: VideoParse, min_confidence: f
     for frame in parse.frames:
         stream.set_time("time", duration=frame.time_seconds)
         stream.set_time("frame", sequence=frame.index)
-        _log_boxes(stream, frame)
+        stream.log("video/persons", _boxes(frame.persons, [f"person {person.track_id}" for person in frame.persons]))
+        parts = [part for person in frame.persons for part in person.parts]
+        part_labels = [part.name if part.state is None else f"{part.name}: {part.state}" for part in parts]
+        stream.log("video/parts", _boxes(parts, part_labels, show_labels=False))
         for person in frame.persons:
-            stream.log(f"video/keypoints/{person.track_id}", _points(person, min_confidence))
+            points = person.keypoint_array()
+            indices = np.flatnonzero(points[:, 2] >= min_confidence)
+            pose = rr.Points2D(points[indices, :2], class_ids=PERSON_CLASS, keypoint_ids=indices)
+            stream.log(f"video/keypoints/{person.track_id}", pose)
         tracks = {person.track_id for person in frame.persons}
         for track_id in previous_tracks - tracks:
             stream.log(f"video/keypoints/{track_id}", rr.Clear(recursive=False))
@@ -97,33 +99,11 @@ def _log_frames(stream: rr.RecordingStream, parse: VideoParse, min_confidence: f
     stream.reset_time()
 
 
-def _log_boxes(stream: rr.RecordingStream, frame: FrameParse) -> None:
-    xyxy = rr.Box2DFormat.XYXY
-    persons = frame.persons
-    parts = [part for person in persons for part in person.parts]
-    stream.log(
-        "video/persons",
-        rr.Boxes2D(
-            array=np.array([person.box for person in persons], np.float32).reshape(-1, 4),
-            array_format=xyxy,
-            labels=[f"person {person.track_id}" for person in persons],
-        ),
-    )
-    stream.log(
-        "video/parts",
-        rr.Boxes2D(
-            array=np.array([part.box for part in parts], np.float32).reshape(-1, 4),
-            array_format=xyxy,
-            labels=[part.name if part.state is None else f"{part.name}: {part.state}" for part in parts],
-            show_labels=False,
-        ),
-    )
-
-
-def _points(person: PersonParse, min_confidence: float) -> rr.Points2D:
-    keypoints = person.keypoint_array()
-    confident_indices = np.flatnonzero(keypoints[:, 2] >= min_confidence)
-    return rr.Points2D(keypoints[confident_indices, :2], class_ids=PERSON_CLASS, keypoint_ids=confident_indices)
+def _boxes(
+    items: Sequence[PersonParse | PartParse], labels: list[str], *, show_labels: bool | None = None
+) -> rr.Boxes2D:
+    boxes = np.array([item.box for item in items], np.float32).reshape(-1, 4)
+    return rr.Boxes2D(array=boxes, array_format=rr.Box2DFormat.XYXY, labels=labels, show_labels=show_labels)
 
 
 def _log_states(stream: rr.RecordingStream, parse: VideoParse) -> None:

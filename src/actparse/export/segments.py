@@ -47,7 +47,18 @@ def sample_ends(parse: VideoParse) -> tuple[float, ...]:
 def state_intervals(parse: VideoParse) -> tuple[StateInterval, ...]:
     """Return the intervals of a parse, sorted by track, then part, then time."""
     ends = sample_ends(parse)
-    runs = _runs(parse)
+    runs: dict[tuple[int, str], list[_Run]] = {}  # of equal state, by track and part, in the order of time
+    for index, frame in enumerate(parse.frames):
+        for person in frame.persons:
+            for part in person.parts:
+                if part.state is None:
+                    continue
+                part_runs = runs.setdefault((person.track_id, part.name), [])
+                if not part_runs or part_runs[-1].state != part.state or part_runs[-1].last != index - 1:
+                    part_runs.append(_Run(part.state, index, index))
+                part_runs[-1].last = index
+                if part.state_score is not None:
+                    part_runs[-1].scores.append(part.state_score)
     return tuple(
         StateInterval(
             track_id=track_id,
@@ -61,23 +72,3 @@ def state_intervals(parse: VideoParse) -> tuple[StateInterval, ...]:
         for track_id, part in sorted(runs, key=lambda key: (key[0], PART_INDEX[key[1]]))
         for run in runs[track_id, part]
     )
-
-
-def _runs(parse: VideoParse) -> dict[tuple[int, str], list[_Run]]:
-    """Return the runs of equal state by track and part, in the order of time."""
-    runs: dict[tuple[int, str], list[_Run]] = {}
-    for index, frame in enumerate(parse.frames):
-        for person in frame.persons:
-            for part in person.parts:
-                if part.state is not None:
-                    part_runs = runs.setdefault((person.track_id, part.name), [])
-                    _extend(part_runs, index, part.state, part.state_score)
-    return runs
-
-
-def _extend(runs: list[_Run], index: int, state: str, score: float | None) -> None:
-    if not runs or runs[-1].state != state or runs[-1].last != index - 1:
-        runs.append(_Run(state, index, index))
-    runs[-1].last = index
-    if score is not None:
-        runs[-1].scores.append(score)

@@ -119,7 +119,8 @@ def _matrix_columns(names: tuple[str, ...], values: NDArray[np.float32]) -> Colu
 
 
 def _table(columns: Columns, parse: VideoParse) -> pa.Table:
-    fields = [pa.field(name, column.type, metadata=_unit_metadata(name)) for name, column in columns.items()]
+    units = {name: {"unit": unit} for name in columns if (unit := unit_of(name))}
+    fields = [pa.field(name, column.type, metadata=units.get(name)) for name, column in columns.items()]
     metadata = {
         "schema_version": parse.schema_version,
         "video": asdict(parse.video),
@@ -130,8 +131,3 @@ def _table(columns: Columns, parse: VideoParse) -> pa.Table:
     }
     schema_metadata = {METADATA_KEY: json.dumps(metadata, ensure_ascii=False).encode()}
     return pa.Table.from_arrays(list(columns.values()), schema=pa.schema(fields, metadata=schema_metadata))
-
-
-def _unit_metadata(column: str) -> dict[bytes, bytes] | None:
-    unit = unit_of(column)
-    return {b"unit": unit.encode()} if unit else None

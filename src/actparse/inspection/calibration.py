@@ -85,6 +85,10 @@ def calibrate(
     num_nobody = len(known_parses) + len(unknown_parses) - len(known_with_persons) - len(unknown_with_persons)
     actions = _actions([*known_parses.values(), *unknown_parses.values()])
     labels = [_label(path, actions, truth) for path in known_with_persons]
+    consistencies = {_calibration(parse).consistency for parse in [*known_parses.values(), *unknown_parses.values()]}
+    if len(consistencies) > 1:
+        values = ", ".join(map(str, sorted(consistencies)))
+        raise DataError(f"calibration: needs parses with one consistency, got {values}")
     known_scores, known_shares = _raw_scores(list(known_with_persons.values()), actions)
     unknown_scores, unknown_shares = _raw_scores(unknown_with_persons, actions)
     fitted = fit_calibration(
@@ -92,7 +96,7 @@ def calibrate(
         np.array(labels, np.int64),
         unknown_scores,
         max_rejected=max_rejected,
-        consistency=_consistency([*known_parses.values(), *unknown_parses.values()]),
+        consistency=consistencies.pop(),
         known_shares=known_shares,
         unknown_shares=unknown_shares,
     )
@@ -164,14 +168,6 @@ def _label(path: Path, actions: Sequence[str], truth: Mapping[str, str] | None) 
         )
         raise DataError(f"{path}: {needs}, one of {', '.join(actions)}; got {action or path.parent.name!r}")
     return actions.index(action)
-
-
-def _consistency(parses: Sequence[VideoParse]) -> float:
-    """Return the exponent that all parses were made with."""
-    values = {_calibration(parse).consistency for parse in parses}
-    if len(values) > 1:
-        raise DataError(f"calibration: needs parses with one consistency, got {', '.join(map(str, sorted(values)))}")
-    return values.pop()
 
 
 def _raw_scores(

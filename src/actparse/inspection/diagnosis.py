@@ -50,9 +50,7 @@ class Diagnosis:
     parts_by_class: dict[str, dict[str, float]]  # AP50 of each part, by the source of the dots
     states: dict[str, dict[str, float]]  # accuracy by group: predicted, the prior, the ceiling of shared labels
     scores: dict[str, dict[str, float]]  # variant -> ROC score, video accuracy, mean correctness
-    causes: dict[
-        str, dict[str, float]
-    ]  # how often the planted cause is ranked first, or in the first two; only SynthTPS
+    causes: dict[str, dict[str, float]]  # how often the planted cause is first, or of the first two; only SynthTPS
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; a missing metric is null."""
@@ -216,39 +214,30 @@ def _score_metrics(
         {video.record.name: video.record.action for video in findings},
         {video.record.name: video.true_frames() for video in findings},
     )
-    return {variant.value: _score(findings, truth, variant, prior) for variant in _variants(findings)}
-
-
-def _variants(findings: Sequence[VideoFindings]) -> list[Variant]:
-    needed = {Variant.NO_DOTS: "no dots", Variant.TRUE_DOTS: "true dots"}
     sources = _dot_sources(findings)
-    omitted = set() if all(video.pcf_parse is not None for video in findings) else {Variant.SEGMENT_STATES}
-    return [v for v in Variant if v not in omitted and (v not in needed or needed[v] in sources)]
-
-
-def _score(
-    findings: Sequence[VideoFindings], truth: TpsFiles, variant: Variant, prior: Mapping[str, Mapping[str, str]]
-) -> dict[str, float]:
-    actions = {video.record.name: _action(video, variant) for video in findings}
-    frames = {video.record.name: video.frames(variant, prior.get(video.parse.action, {})) for video in findings}
-    score = tps_score(truth, TpsFiles(actions, frames))
-    mean = float(np.mean(list(score.part_state_correctness.values())))
-    return {"roc_score": score.roc_score, "video_accuracy": score.video_accuracy, "mean_correctness": mean}
-
-
-def _action(video: VideoFindings, variant: Variant) -> str:
-    if variant is Variant.TRUE_ACTION:
-        return video.record.action
-    if variant is Variant.SEGMENT_STATES and video.pcf_parse is not None:
-        return video.pcf_parse.action
-    return video.parse.action
+    can_run = {
+        Variant.NO_DOTS: "no dots" in sources,
+        Variant.TRUE_DOTS: "true dots" in sources,
+        Variant.SEGMENT_STATES: all(video.pcf_parse is not None for video in findings),
+    }
+    metrics = {}
+    for variant in (variant for variant in Variant if can_run.get(variant, True)):
+        actions = {video.record.name: video.action(variant) for video in findings}
+        frames = {video.record.name: video.frames(variant, prior.get(video.parse.action, {})) for video in findings}
+        score = tps_score(truth, TpsFiles(actions, frames))
+        mean = float(np.mean(list(score.part_state_correctness.values())))
+        values = {"roc_score": score.roc_score, "video_accuracy": score.video_accuracy, "mean_correctness": mean}
+        metrics[variant.value] = values
+    return metrics
 
 
 def _cause_metrics(findings: Sequence[VideoFindings]) -> dict[str, dict[str, float]]:
     """Measure how often each ranking has the planted cause of the action first, and among the first two."""
     ours, pcf, usual = Hits(), Hits(), Hits()
     for video in findings:
-        cause = rank_causes(video.record.action, _performer_states(video))[0]
+        persons = [person for frame in video.truth for person in frame.persons if person.identity == PERFORMER]
+        states = [{name: part.state for name, part in person.parts.items()} for person in persons]
+        cause = rank_causes(video.record.action, states)[0]
         for hits, parse in ((ours, video.parse), (pcf, video.pcf_parse)):
             if parse is not None and parse.action == video.record.action and parse.reasons:
                 weights = group_weights(parse.reasons)
@@ -263,9 +252,3 @@ def _cause_metrics(findings: Sequence[VideoFindings]) -> dict[str, dict[str, flo
         "usual cause of the action, video unseen": usual.figures(),
         "any order (chance)": by_chance,
     }
-
-
-def _performer_states(video: VideoFindings) -> list[dict[str, str]]:
-    """Return part -> state of the scene's main person, in the evaluated frames."""
-    persons = (person for frame in video.truth for person in frame.persons if person.identity == PERFORMER)
-    return [{name: part.state for name, part in person.parts.items()} for person in persons]

@@ -95,6 +95,13 @@ class VideoFindings:
         parse = self.pcf_parse or self.parse
         return parse.segments[self.segment_of[row]].states
 
+    def action(self, variant: Variant) -> str:
+        """Return the action that a variant predicts."""
+        if variant is Variant.TRUE_ACTION:
+            return self.record.action
+        parse = self.pcf_parse if variant is Variant.SEGMENT_STATES else None
+        return (parse or self.parse).action
+
     def true_frames(self) -> dict[str, Any]:
         """Return the truth in the evaluator's form."""
         return {
@@ -198,7 +205,13 @@ def examine_video(parser: Parser, record: VideoRecord, without_dots: PartDetecto
         true_parts=[annotated_parts(frame) for frame in truth],
         parts={source: [part_detections(*pair) for pair in pairs] for source, pairs in found_parts.items()},
         found_parts=found_parts,
-        tracked=[_tracked(true, frame) for true, frame in zip(truth, sampled, strict=True)],
+        tracked=[
+            TrackedFrame(
+                {person.identity: person.box for person in true.persons if person.identity is not None},
+                {person.track_id: person.box for person in frame.persons},
+            )
+            for true, frame in zip(truth, sampled, strict=True)
+        ],
     )
 
 
@@ -251,8 +264,3 @@ def part_detections(boxes: Boxes, scores: NDArray[np.float32]) -> Detections:
     """Return detections, labelled by the part, of part boxes (n, 10, 4) and scores (n, 10) of a frame's persons."""
     labels = np.tile(np.arange(len(PARTS)), len(boxes))
     return Detections(boxes.reshape(-1, 4), scores.reshape(-1), labels)
-
-
-def _tracked(true: FrameTruth, predicted: FrameParse) -> TrackedFrame:
-    true_boxes = {person.identity: person.box for person in true.persons if person.identity is not None}
-    return TrackedFrame(true_boxes, {person.track_id: person.box for person in predicted.persons})

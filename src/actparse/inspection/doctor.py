@@ -45,12 +45,15 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Inspect the installation without changing anything."""
+    names = bundled_names()
+    bundles = f"{', '.join(names) or 'none'} in {files('actparse.weights') / 'bundled'}"
+    no_bundles = "" if names else "install actparse from its wheel, or train with `actparse train tiny`"
     return [
         Finding("python", f"{platform.python_version()} on {platform.platform()}"),
         *map(_package, PACKAGES),
         *_devices(),
         *_codecs(),
-        _weights(),
+        Finding("weights", bundles, no_bundles),
         Finding("cache", str(cache_folder())),
     ]
 
@@ -86,10 +89,3 @@ def _codecs() -> list[Finding]:
     encodes = "libx264" in av.codecs_available
     fix = "" if encodes else "pip install av from PyPI: its wheel carries libx264"
     return [decoders, Finding("encoder", "libx264" if encodes else "no libx264", fix)]
-
-
-def _weights() -> Finding:
-    names = bundled_names()
-    folder = files("actparse.weights") / "bundled"
-    fix = "" if names else "install actparse from its wheel, or train with `actparse train tiny`"
-    return Finding("weights", f"{', '.join(names) or 'none'} in {folder}", fix)

@@ -11,7 +11,7 @@ from typing import Any
 from actparse.core.text_tables import format_table
 from actparse.core.vocabulary import PARTS
 from actparse.stages.loading import bundle_folder, bundle_name, bundled_names
-from actparse.weights.bundle import NetworkFile, load_network
+from actparse.weights.bundle import load_network
 
 CARD_FILE = "README.md"  # beside the networks: a table of facts and a list of metrics
 FACT = re.compile(r"^\|\s*([a-z][a-z ]*?)\s*\|\s*(.+?)\s*\|$", re.MULTILINE)
@@ -91,32 +91,28 @@ def describe(weights: str | Path) -> Model:
     """
     folder = bundle_folder(weights)
     files = {path: load_network(path) for path in sorted(folder.glob("*.safetensors"))}
-    by_kind = {file.kind: file for file in files.values()}
+    labels = {file.kind: file.labels for file in files.values()}
+    of_tracks = labels.get("tracks")
+    actions = (label[0] for label in labels.get("action", {}).get("labels", ()))
+    states_of_parts = (of_tracks or {}).get("states", [])
     card = folder / CARD_FILE
     text = card.read_text(encoding="utf-8") if card.is_file() else ""
     scores = [("ROC score", score) for score in SCORE.findall(text)]
     return Model(
         name=bundle_name(folder),
         folder=folder,
-        networks=tuple(_facts(path, file) for path, file in files.items()),
-        actions=_actions(by_kind),
-        states=_states(by_kind),
+        networks=tuple(
+            NetworkFacts(
+                kind=file.kind,
+                num_parameters=sum(parameter.numel() for parameter in file.net.parameters()),
+                num_bytes=path.stat().st_size,
+                sha256=file.sha256,
+                metrics=file.metrics,
+            )
+            for path, file in files.items()
+        ),
+        actions=tuple(actions if of_tracks is None else of_tracks.get("actions", ())),
+        states={part: tuple(states) for part, states in zip(PARTS, states_of_parts, strict=False)},
         facts=dict(FACT.findall(text)),
         figures={name: float(metric) for name, metric in [*FIGURE.findall(text), *scores]},
     )
-
-
-def _facts(path: Path, file: NetworkFile) -> NetworkFacts:
-    num_parameters = sum(parameter.numel() for parameter in file.net.parameters())
-    return NetworkFacts(file.kind, num_parameters, path.stat().st_size, file.sha256, file.metrics)
-
-
-def _actions(files: dict[str, NetworkFile]) -> tuple[str, ...]:
-    if "tracks" in files:
-        return tuple(files["tracks"].labels.get("actions", ()))
-    return tuple(label[0] for label in files["action"].labels.get("labels", ())) if "action" in files else ()
-
-
-def _states(files: dict[str, NetworkFile]) -> dict[str, tuple[str, ...]]:
-    states_of_parts = files["tracks"].labels.get("states", []) if "tracks" in files else []
-    return {part: tuple(states) for part, states in zip(PARTS, states_of_parts, strict=False)}

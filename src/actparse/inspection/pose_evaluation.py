@@ -81,7 +81,12 @@ def evaluate_poses(
     _expect_files(images, labelled, annotations)
     parsed = []
     for num_done, image in enumerate(labelled, start=1):
-        parsed.append(_persons(parser, images / image.file, image, annotations))
+        path = images / image.file
+        parse = parser.parse(path)
+        if image.size is not None and image.size != (parse.video.height, parse.video.width):
+            needs, got = f"{image.size[1]} x {image.size[0]}", f"{parse.video.width} x {parse.video.height}"
+            raise DataError(f"{path}: needs {needs} pixels, as {annotations} says, got {got}")
+        parsed.append(parse.frames[0].persons)
         if progress:
             progress(num_done, len(labelled))
     return measure_poses(labelled, parsed)
@@ -95,15 +100,6 @@ def _expect_files(images: Path, labelled: Sequence[LabelledImage], annotations: 
     if missing:
         more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
         raise DataError(f"{images / missing[0]}: needs an image, which {annotations} names, got no file{more}")
-
-
-def _persons(parser: Parser, path: Path, image: LabelledImage, annotations: Path) -> tuple[PersonParse, ...]:
-    parse = parser.parse(path)
-    if image.size is not None and image.size != (parse.video.height, parse.video.width):
-        height, width = image.size
-        got = f"{parse.video.width} x {parse.video.height}"
-        raise DataError(f"{path}: needs {width} x {height} pixels, as {annotations} says, got {got}")
-    return parse.frames[0].persons
 
 
 def measure_poses(labelled: Sequence[LabelledImage], parsed: Sequence[Sequence[PersonParse]]) -> PoseEvaluation:

@@ -235,24 +235,19 @@ def _page(videos: Sequence[_Video], name: str, total: int) -> str:
 def _frame_values(video: _Video, frame: _Frame) -> dict[str, Any]:
     title = f"{video.record.action.replace('_', ' ')}  frame {frame.index}"
     picture = draw_frame(frame.image, frame.persons, title, frame.time_seconds)
+    texts = []
+    for person in frame.truth.persons:
+        states = [f"{name} {person.parts[name].state}" for name in PARTS if name in person.parts]
+        boxes = [name for name in PARTS if name in person.unstated]
+        facts = [", ".join(states) or "no states"]
+        facts += [f"without a state: {', '.join(boxes)}"] if boxes else []
+        facts += [f"{(person.keypoints[:, 2] > 0).sum()} keypoints"] if person.keypoints is not None else []
+        texts.append(f"person {person.number if person.identity is None else person.identity}: {'; '.join(facts)}")
     return {
         "index": frame.index,
         "time_seconds": frame.time_seconds,
         "source": data_url(jpeg(picture, quality=JPEG_QUALITY), "image/jpeg"),
         "height": picture.shape[0],
         "width": picture.shape[1],
-        "persons": [_describe(person) for person in frame.truth.persons],
+        "persons": texts,
     }
-
-
-def _describe(person: PersonTruth) -> str:
-    """Describe all annotations of a person in words."""
-    person_id = person.number if person.identity is None else person.identity
-    states = [f"{name} {person.parts[name].state}" for name in PARTS if name in person.parts]
-    boxes = [name for name in PARTS if name in person.unstated]
-    texts = [", ".join(states) or "no states"]
-    if boxes:
-        texts.append(f"without a state: {', '.join(boxes)}")
-    if person.keypoints is not None:
-        texts.append(f"{int((person.keypoints[:, 2] > 0).sum())} keypoints")
-    return f"person {person_id}: {'; '.join(texts)}"

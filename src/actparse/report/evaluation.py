@@ -89,6 +89,37 @@ class RunFigures:
         """Return the videos that contribute least to the score, then those of least correctness."""
         return sorted(self.videos.values(), key=lambda video: (video.gain, video.correctness, video.name))[:count]
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        confusions = {
+            group: {
+                "states": list(confusion.states),
+                "counts": confusion.counts.tolist(),
+                "not_proposed": confusion.not_proposed.tolist(),
+            }
+            for group, confusion in self.confusions.items()
+        }
+        swaps = {
+            group: {"tellable": count.num_tellable, "swapped": count.num_swapped} for group, count in self.swaps.items()
+        }
+        return {
+            "name": self.name,
+            "roc_score": self.score.roc_score,
+            "roc_score_interval": _interval_to_dict(self.interval),
+            "video_accuracy": self.score.video_accuracy,
+            "mean_part_state_correctness": self.mean_correctness,
+            "curve": {"threshold": list(CURVE_THRESHOLDS), "accuracy": self.curve().tolist()},
+            "replaced": {stage.value: vars(score) for stage, score in self.replaced.items()},
+            "outcomes": self.outcomes,
+            "confusion": confusions,
+            "side_swaps": swaps,
+            "sizes": {kind: {size: vars(value) for size, value in sizes.items()} for kind, sizes in self.sizes.items()},
+            "worst": [video.name for video in self.worst()],
+            "videos": {
+                name: {**vars(video), "right_action": video.right_action} for name, video in self.videos.items()
+            },
+        }
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -133,7 +164,7 @@ class Evaluation:
             "num_videos": len(self.truth.videos),
             "human_iou": self.human_iou,
             "part_iou": self.part_iou,
-            "runs": [_run_to_dict(run) for run in self.runs],
+            "runs": [run.to_dict() for run in self.runs],
             "not_computed": self.not_computed(),
         }
         if self.comparison is not None:
@@ -204,6 +235,7 @@ def _videos(
     gains = video_gains(correctness, table.right_action)  # (V,)
     by_video = outcomes_by_video(table, shares)  # (V, outcomes)
     frames = _worst_frames(table)
+    kinds = [outcome.value for outcome in OUTCOMES]
     return {
         name: VideoFigures(
             name=name,
@@ -211,16 +243,11 @@ def _videos(
             action=run.files.videos[name],
             correctness=float(correctness[index]),
             gain=float(gains[index]),
-            outcomes=_shares_by_outcome(by_video[index]),
+            outcomes=dict(zip(kinds, by_video[index].tolist(), strict=True)) if by_video[index].any() else {},
             worst_frame=frames.get(index),
         )
         for index, name in enumerate(table.videos)
     }
-
-
-def _shares_by_outcome(shares: NDArray[np.float64]) -> dict[str, float]:
-    pairs = zip(OUTCOMES, shares, strict=True)
-    return {outcome.value: float(share) for outcome, share in pairs} if shares.any() else {}
 
 
 def _worst_frames(table: PartTable) -> dict[int, str]:
@@ -272,47 +299,12 @@ def _precision_by_size(truth: TpsFiles, run: PredictionRun) -> dict[str, dict[st
             boxes = run.boxes[video].get(frame)
             humans = annotation["humans"]
             true["persons"].append(detections([(human["box"], 1.0, 0) for human in humans]))
-            true["parts"].append(detections(_true_parts(humans)))
+            parts = [item for human in humans for item in human.get("parts", {}).items() if item[0] in PART_INDEX]
+            true["parts"].append(detections([(part["box"], 1.0, PART_INDEX[name]) for name, part in parts]))
             predicted["persons"].append(boxes.persons if boxes is not None else no_detections)
             predicted["parts"].append(boxes.parts if boxes is not None else no_detections)
     names = {"persons": ("person",), "parts": PARTS}
     return {kind: average_precision_by_size(true[kind], predicted[kind], names[kind]) for kind in KINDS}
-
-
-def _true_parts(humans: Sequence[Any]) -> list[tuple[Any, float, int]]:
-    return [
-        (part["box"], 1.0, PART_INDEX[name])
-        for human in humans
-        for name, part in human.get("parts", {}).items()
-        if name in PART_INDEX
-    ]
-
-
-def _run_to_dict(run: RunFigures) -> dict[str, Any]:
-    return {
-        "name": run.name,
-        "roc_score": run.score.roc_score,
-        "roc_score_interval": _interval_to_dict(run.interval),
-        "video_accuracy": run.score.video_accuracy,
-        "mean_part_state_correctness": run.mean_correctness,
-        "curve": {"threshold": list(CURVE_THRESHOLDS), "accuracy": run.curve().tolist()},
-        "replaced": {stage.value: vars(score) for stage, score in run.replaced.items()},
-        "outcomes": run.outcomes,
-        "confusion": {
-            group: {
-                "states": list(confusion.states),
-                "counts": confusion.counts.tolist(),
-                "not_proposed": confusion.not_proposed.tolist(),
-            }
-            for group, confusion in run.confusions.items()
-        },
-        "side_swaps": {
-            group: {"tellable": swaps.num_tellable, "swapped": swaps.num_swapped} for group, swaps in run.swaps.items()
-        },
-        "sizes": {kind: {size: vars(values) for size, values in sizes.items()} for kind, sizes in run.sizes.items()},
-        "worst": [video.name for video in run.worst()],
-        "videos": {name: {**vars(video), "right_action": video.right_action} for name, video in run.videos.items()},
-    }
 
 
 def _interval_to_dict(interval: Interval) -> dict[str, float]:

@@ -10,7 +10,6 @@ from typing import Any
 import cv2
 import numpy as np
 from markupsafe import Markup
-from numpy.typing import NDArray
 
 from actparse.core.errors import VideoError
 from actparse.data.submission import FRAME_NAME, TpsFiles, frame_index
@@ -55,15 +54,13 @@ def _read_picture(path: Path, index: int) -> Picture | None:
             image = next((frame.image for frame in reader if frame.index == index), None)
     except VideoError:
         return None  # the score does not depend on it, and the page reports that there is no picture
-    return None if image is None else _to_picture(image)
-
-
-def _to_picture(image: NDArray[np.uint8]) -> Picture:
+    if image is None:
+        return None
     height, width = image.shape[:2]
     scale = min(1.0, LONG_SIDE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    return Picture(data_url(jpeg(np.asarray(small, np.uint8), quality=JPEG_QUALITY), "image/jpeg"), (height, width))
+    small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return Picture(data_url(jpeg(small, quality=JPEG_QUALITY), "image/jpeg"), (height, width))
 
 
 def thumbnail(pictures: Pictures, truth: TpsFiles, run: RunFigures, video: VideoFigures) -> Markup | None:

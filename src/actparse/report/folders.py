@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from actparse.core.errors import ActparseError, DataError, named
-from actparse.core.structures import VideoParse
 from actparse.data.evaluation import truth_folder
 from actparse.data.parses import PARSE_FILE, load_parse
 from actparse.data.submission import TpsFiles, load_truth
@@ -79,15 +78,10 @@ def _write_page(path: Path, files: dict[str, Path], truth: TpsFiles | None, embe
     try:
         parse = load_parse(path)
         folder = path.resolve().parent
+        has_video = path.with_name(VIDEO_FILE).is_file()
+        source = None if has_video else files.get(Path(parse.video.path.replace("\\", "/")).name)
         mistakes = None if truth is None else find_mistakes(parse, folder.name, truth)
-        page = write_report(parse, folder, source=_source(parse, path, files), mistakes=mistakes, embed=embed)
+        page = write_report(parse, folder, source=source, mistakes=mistakes, embed=embed)
     except ActparseError as error:
         return ReportOutcome(path, error=named(path, error))
     return ReportOutcome(path, path.with_name(page.name), has_video=path.with_name(VIDEO_FILE).is_file())
-
-
-def _source(parse: VideoParse, path: Path, files: dict[str, Path]) -> Path | None:
-    """Return the parsed video if the page has no copy of it yet."""
-    if path.with_name(VIDEO_FILE).is_file():
-        return None
-    return files.get(Path(parse.video.path.replace("\\", "/")).name)

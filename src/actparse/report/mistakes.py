@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from actparse.core.errors import DataError
-from actparse.core.structures import FrameParse, PersonParse, VideoParse
+from actparse.core.structures import PersonParse, VideoParse
 from actparse.core.vocabulary import PARTS
-from actparse.data.kinetics_tps import Box, FrameTruth, PartTruth, frame_name, frame_truth_from_dict
+from actparse.data.kinetics_tps import Box, PartTruth, frame_name, frame_truth_from_dict
 from actparse.data.submission import MAX_HUMANS, TpsFiles
 from actparse.metrics.tps import inclusive_iou, match_persons
 
@@ -82,7 +81,13 @@ def find_mistakes(parse: VideoParse, name: str, truth: TpsFiles) -> Mistakes:
     missed: list[tuple[int, Box]] = []
     false: list[tuple[int, int]] = []
     marks: list[PartMark] = []
-    compared = _annotated(parse.frames, truth.parts.get(name, {}), name)
+    annotated = truth.parts.get(name, {})
+    files = {row: frame_name(frame.index) for row, frame in enumerate(parse.frames)}
+    compared = {  # index into the parse's frames -> truth
+        row: frame_truth_from_dict(annotated[file], f"truth: {name}, {file}")
+        for row, file in files.items()
+        if file in annotated
+    }
     for row, true in compared.items():
         # the persons that the evaluator would consider
         persons = sorted(parse.frames[row].persons, key=lambda person: -person.score)[:MAX_HUMANS]
@@ -96,16 +101,6 @@ def find_mistakes(parse: VideoParse, name: str, truth: TpsFiles) -> Mistakes:
                 for name, part in true.persons[n].parts.items()
             ]
     return Mistakes(truth.videos[name], tuple(compared), tuple(missed), tuple(false), tuple(marks))
-
-
-def _annotated(frames: Sequence[FrameParse], truth: Mapping[str, Any], name: str) -> dict[int, FrameTruth]:
-    """Return the truth of the parse's annotated frames, by index into the parse's frames."""
-    files = {row: frame_name(frame.index) for row, frame in enumerate(frames)}
-    return {
-        row: frame_truth_from_dict(truth[file], f"truth: {name}, {file}")
-        for row, file in files.items()
-        if file in truth
-    }
 
 
 def _verdict(person: PersonParse, name: str, true: PartTruth) -> str:

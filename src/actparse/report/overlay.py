@@ -20,7 +20,7 @@ from actparse.report.labels import Label, place_labels, text_size
 from actparse.report.tracks import PersonAt, TrackLines
 from actparse.video.decode import TimeRange, read_frames
 from actparse.video.encode import VideoWriter
-from actparse.video.yuv import Matrix, Yuv420, rgb_to_yuv_color
+from actparse.video.pictures.yuv import Matrix, Yuv420, rgb_to_yuv_color
 
 Image = NDArray[np.uint8]
 Color = tuple[int, int, int]
@@ -151,7 +151,7 @@ class Easel:
         drawn = self._enlarge(picture)
         scaled = [person.scaled(self._factor) for person in persons]
         labels = _place_labels(scaled, self._size, self._pen, self._sides)
-        region = _even_region(_drawn_boxes(scaled, labels, self._pen), self._size)
+        region = _drawn_region(scaled, labels, self._pen, self._size)
         if region is not None:
             self._draw_region(drawn, region, scaled, labels)
         self._add_bar(drawn, f"{time_seconds:.1f} s")
@@ -261,14 +261,6 @@ def draw_frame(
     return np.concatenate((picture, bar))
 
 
-def _draw_person(picture: Image, person: PersonAt, pen: Pen) -> None:
-    for row, name in enumerate(PARTS):
-        if person.part_scores[row] >= MIN_PART_SCORE:
-            _draw_box(picture, person.parts[row], pen.color(side_color(name)), pen.thin)
-    _draw_box(picture, person.box, pen.color(PAPER), pen.line)
-    draw_skeleton(picture, person.keypoints, pen)
-
-
 def _draw_box(picture: Image, box: NDArray[np.float64], color: Color, width: int) -> None:
     x1, y1, x2, y2 = np.rint(box).astype(int).tolist()
     cv2.rectangle(picture, (x1, y1), (x2, y2), color, width, cv2.LINE_AA)
@@ -355,19 +347,19 @@ def _place_labels(
 def _draw_all(picture: Image, persons: Sequence[PersonAt], labels: Sequence[PlacedLabel], pen: Pen) -> None:
     """Draw persons, their labels, and their numbers."""
     for person in persons:
-        _draw_person(picture, person, pen)
-    for label in labels:
-        _draw_label(picture, label, pen)
+        for row, name in enumerate(PARTS):
+            if person.part_scores[row] >= MIN_PART_SCORE:
+                _draw_box(picture, person.parts[row], pen.color(side_color(name)), pen.thin)
+        _draw_box(picture, person.box, pen.color(PAPER), pen.line)
+        draw_skeleton(picture, person.keypoints, pen)
+    for placed in labels:
+        x, y, line_height = placed.x, placed.y, placed.line_height
+        area = picture[max(y, 0) : y + placed.height, max(x, 0) : x + placed.width]
+        area[:] = cv2.LUT(area, _darkening_table(pen.color(INK)))
+        for index, (text, color) in enumerate(placed.label.lines):
+            _write(picture, text, (x + line_height // 3, y + round((index + 0.85) * line_height)), color, pen)
     for person in persons:
         _draw_number(picture, person, labels, pen)
-
-
-def _draw_label(picture: Image, placed: PlacedLabel, pen: Pen) -> None:
-    x, y, line_height = placed.x, placed.y, placed.line_height
-    area = picture[max(y, 0) : y + placed.height, max(x, 0) : x + placed.width]
-    area[:] = cv2.LUT(area, _darkening_table(pen.color(INK)))
-    for index, (text, color) in enumerate(placed.label.lines):
-        _write(picture, text, (x + line_height // 3, y + round((index + 0.85) * line_height)), color, pen)
 
 
 @lru_cache(maxsize=8)
@@ -377,24 +369,20 @@ def _darkening_table(ink: Color) -> Image:
     return np.rint(SHADE * values + (1 - SHADE) * np.array(ink)).astype(np.uint8)[None]
 
 
-def _drawn_boxes(persons: Sequence[PersonAt], labels: Sequence[PlacedLabel], pen: Pen) -> list[NDArray[np.float64]]:
-    """Return boxes (4,) xyxy, pixels, that contain everything that `_draw_all` draws."""
-    boxes = []
+def _drawn_region(
+    persons: Sequence[PersonAt], labels: Sequence[PlacedLabel], pen: Pen, size: tuple[int, int]
+) -> tuple[int, int, int, int] | None:
+    """Return the region (x1, y1, x2, y2), even numbers, that `_draw_all` changes in a picture of (height, width)."""
+    boxes = [np.array([p.x, p.y, p.x + p.width, p.y + p.height], np.float64) for p in labels]
     for person in persons:
         points = [person.box.reshape(2, 2), person.keypoints[person.keypoints[:, 2] >= MIN_CONFIDENCE, :2]]
         points.append(person.parts[person.part_scores >= MIN_PART_SCORE].reshape(-1, 2))
         corners = np.concatenate(points)
         margin = np.array(_number_size(person, pen)) + pen.limb + 2 * pen.thin + 2  # a line is wider than its ends
         boxes.append(np.concatenate((corners.min(axis=0) - margin, corners.max(axis=0) + margin)))
-    return boxes + [np.array([p.x, p.y, p.x + p.width, p.y + p.height], np.float64) for p in labels]
-
-
-def _even_region(boxes: Sequence[NDArray[np.float64]], size: tuple[int, int]) -> tuple[int, int, int, int] | None:
-    """Return the region (x1, y1, x2, y2), even numbers, around all boxes in a picture of (height, width), or None."""
     if not boxes:
         return None
-    stacked = np.array(boxes)
-    limits = np.array([size[1], size[0]])
+    stacked, limits = np.array(boxes), np.array([size[1], size[0]])
     start = np.floor(np.clip(stacked[:, :2].min(axis=0), 0, limits) / 2).astype(int) * 2
     end = np.ceil(np.clip(stacked[:, 2:].max(axis=0), 0, limits) / 2).astype(int) * 2
     if (end <= start).any():

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.core.structures import FrameParse, PersonParse, VideoParse, verdict_text
+from actparse.core.structures import PersonParse, VideoParse, verdict_text
 from actparse.core.vocabulary import DOT_COLORS, DOT_RADII, KEYPOINTS, NUM_KEYPOINTS, PART_INDEX, PARTS, SKELETON
 from actparse.export.angles import ANGLES, MIN_CONFIDENCE, person_angles
 from actparse.export.repetitions import Repetitions
@@ -62,7 +62,10 @@ def page_data(
         repetitions: of one person, if they were counted.
     """
     start, end = shown_range(parse)
-    tracks = _tracks(parse.frames)
+    tracks: dict[int, list[tuple[int, PersonParse]]] = defaultdict(list)  # each person with the index of its frame
+    for row, frame in enumerate(parse.frames):
+        for person in frame.persons:
+            tracks[person.track_id].append((row, person))
     persons = (person for frame in parse.frames for person in frame.persons)
     states = sorted({part.state for person in persons for part in person.parts if part.state is not None})
     actions = sorted(parse.action_scores.items(), key=lambda item: -item[1])[:MAX_ACTIONS]
@@ -99,13 +102,14 @@ def page_data(
             for track_id, track in sorted(tracks.items())
         ],
         "mistakes": None if mistakes is None else mistakes.to_dict(),
-        "repetitions": None if repetitions is None else _repetition_times(repetitions),
+        "repetitions": None
+        if repetitions is None
+        else {
+            "track": repetitions.track_id,
+            "joint": repetitions.joint,
+            "times": [[item.start_seconds, item.turn_seconds, item.end_seconds] for item in repetitions.items],
+        },
     }
-
-
-def _repetition_times(repetitions: Repetitions) -> dict[str, Any]:
-    times = [[item.start_seconds, item.turn_seconds, item.end_seconds] for item in repetitions.items]
-    return {"track": repetitions.track_id, "joint": repetitions.joint, "times": times}
 
 
 def shown_range(parse: VideoParse) -> tuple[float, float]:
@@ -113,15 +117,6 @@ def shown_range(parse: VideoParse) -> tuple[float, float]:
     if parse.segments:
         return parse.segments[0].start_seconds, parse.segments[-1].end_seconds
     return 0.0, parse.video.duration_seconds
-
-
-def _tracks(frames: Sequence[FrameParse]) -> dict[int, list[tuple[int, PersonParse]]]:
-    """Return the persons of each track, each with the index of its frame."""
-    tracks: dict[int, list[tuple[int, PersonParse]]] = defaultdict(list)
-    for row, frame in enumerate(frames):
-        for person in frame.persons:
-            tracks[person.track_id].append((row, person))
-    return tracks
 
 
 def _matrix(track: Sequence[tuple[int, PersonParse]], state_indices: dict[str, int], unit: float) -> Ints:

@@ -26,6 +26,15 @@ class PersonAt:
     part_scores: Floats  # (10,)
     states: dict[str, str]  # part -> state
 
+    @classmethod
+    def of(cls, person: PersonParse) -> PersonAt:
+        """Return a person of a parse."""
+        parts, scores = np.zeros((len(PARTS), 4)), np.zeros(len(PARTS))
+        for part in person.parts:
+            parts[PART_INDEX[part.name]], scores[PART_INDEX[part.name]] = part.box, part.score
+        states = {part.name: part.state for part in person.parts if part.state is not None}
+        return cls(person.track_id, np.array(person.box), np.array(person.keypoints), parts, scores, states)
+
     def scaled(self, factor: float) -> PersonAt:
         """Return the same person in a picture `factor` times as large."""
         keypoints = self.keypoints * np.array([factor, factor, 1.0])
@@ -43,7 +52,7 @@ class TrackLines:
             for person in (person for person in frame.persons if person.track_id in confident_ids):
                 times, persons = self._tracks.setdefault(person.track_id, ([], []))
                 times.append(frame.time_seconds)
-                persons.append(_person_at(person))
+                persons.append(PersonAt.of(person))
         times = [frame.time_seconds for frame in frames]
         self._step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0  # seconds between sampled frames
 
@@ -61,7 +70,16 @@ class TrackLines:
             elapsed = time_seconds - times[previous]
             return persons[previous] if elapsed < self._step * 0.999 or elapsed == 0 else None
         share = (time_seconds - times[previous]) / (times[following] - times[previous])
-        return _between(persons[previous], persons[following], share)
+        a, b = persons[previous], persons[following]
+        keypoints = a.keypoints * (1 - share) + b.keypoints * share
+        keypoints[:, 2] = np.minimum(a.keypoints[:, 2], b.keypoints[:, 2])  # not drawn if uncertain in one of them
+        return replace(
+            a,
+            box=a.box * (1 - share) + b.box * share,
+            keypoints=keypoints,
+            parts=a.parts * (1 - share) + b.parts * share,
+            part_scores=np.minimum(a.part_scores, b.part_scores),
+        )
 
 
 def confident_tracks(frames: Sequence[FrameParse], min_score: float) -> set[int]:
@@ -70,23 +88,3 @@ def confident_tracks(frames: Sequence[FrameParse], min_score: float) -> set[int]
     A person's score may drop for a moment, in an unusual pose say; the person must not disappear then.
     """
     return {person.track_id for frame in frames for person in frame.persons if person.score >= min_score}
-
-
-def _person_at(person: PersonParse) -> PersonAt:
-    parts, scores = np.zeros((len(PARTS), 4)), np.zeros(len(PARTS))
-    for part in person.parts:
-        parts[PART_INDEX[part.name]], scores[PART_INDEX[part.name]] = part.box, part.score
-    states = {part.name: part.state for part in person.parts if part.state is not None}
-    return PersonAt(person.track_id, np.array(person.box), np.array(person.keypoints), parts, scores, states)
-
-
-def _between(a: PersonAt, b: PersonAt, share: float) -> PersonAt:
-    keypoints = a.keypoints * (1 - share) + b.keypoints * share
-    keypoints[:, 2] = np.minimum(a.keypoints[:, 2], b.keypoints[:, 2])  # not drawn if uncertain in one of them
-    return replace(
-        a,
-        box=a.box * (1 - share) + b.box * share,
-        keypoints=keypoints,
-        parts=a.parts * (1 - share) + b.parts * share,
-        part_scores=np.minimum(a.part_scores, b.part_scores),
-    )

@@ -64,9 +64,8 @@ def open_container(path: Path, *, frame_rate: float | None = None) -> InputConta
     if size == 0:
         raise VideoError(f"{path}: needs a video file, got an empty file")
     try:
-        if _is_animated_webp(path):
-            return av.open(_webp_as_video(path), "r")
-        container = av.open(f"file:{path}", metadata_errors="ignore")  # "file:", so that a:b.mp4 is not taken for a URL
+        source = _webp_as_video(path) or f"file:{path}"  # "file:", so that a:b.mp4 is not taken for a URL
+        container = av.open(source, "r", metadata_errors="ignore")
     except (av.FFmpegError, OSError, ValueError, cv2.error) as error:
         raise VideoError(f"{path}: needs a video file, got: {error_text(error)}") from None
     if container.format.name == "tty":  # FFmpeg would render the text as video
@@ -108,14 +107,12 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     streams = film_streams(container)
     if streams:
         return streams[0]
-    kinds = {_kind_of(stream) if stream.type == "video" else stream.type for stream in container.streams}
+    kinds: set[str] = {stream.type for stream in container.streams if stream.type != "video"}
+    for stream in container.streams.video:
+        is_tile = stream.disposition & Disposition.dependent
+        kinds.add("a picture in tiles (convert it to JPEG)" if is_tile else "cover picture")
     container.close()
     raise VideoError(f"{path}: needs a video stream, got {' and '.join(sorted(kinds)) or 'nothing'} alone")
-
-
-def _kind_of(stream: av.stream.Stream) -> str:
-    is_tile = bool(stream.disposition & Disposition.dependent)
-    return "a picture in tiles (convert it to JPEG)" if is_tile else "cover picture"
 
 
 def nominal_step(stream: VideoStream) -> float:
@@ -191,18 +188,16 @@ def _open_sequence(path: Path, frame_rate: float) -> InputContainer:
         raise VideoError(f"{path}: needs images that decode, got: {error_text(error)}") from None
 
 
-def _is_animated_webp(path: Path) -> bool:
-    with path.open("rb") as file:
-        head = file.read(21)
-    return head[8:16] == b"WEBPVP8X" and bool(head[20] & 2)  # Source: the WebP container specification, "VP8X"
-
-
-def _webp_as_video(path: Path) -> IO[bytes]:
-    """Return a temporary video with the frames of an animated WebP, which FFmpeg does not decode.
+def _webp_as_video(path: Path) -> IO[bytes] | None:
+    """Return a temporary video with the frames of an animated WebP, which FFmpeg does not decode; None for other files.
 
     Raises:
         ValueError: OpenCV cannot read it either.
     """
+    with path.open("rb") as image_file:
+        head = image_file.read(21)
+    if head[8:16] != b"WEBPVP8X" or not head[20] & 2:  # Source: the WebP container specification, "VP8X"
+        return None
     file = tempfile.TemporaryFile()  # noqa: SIM115 (the container that reads it keeps it open)
     with av.open(file, "w", format="nut") as container:
         stream, millisecond, time = None, Fraction(1, 1000), 0

@@ -29,11 +29,12 @@ from actparse.video.container import (
     source_warnings,
     video_stream,
 )
-from actparse.video.fields import deinterlace
-from actparse.video.pictures import UprightImages, UprightPicture, pixel_aspect
-from actparse.video.yuv import Yuv420
+from actparse.video.pictures.deinterlacing import deinterlace
+from actparse.video.pictures.upright import UprightImages, UprightPicture, pixel_aspect
+from actparse.video.pictures.yuv import Yuv420
 
 TimeRange = tuple[float | None, float | None]
+SHOW_FRAME = 16  # bit of a VP8 frame that is not just referred to by others. Source: RFC 6386, section 9.1
 
 
 class DecodedFrame:
@@ -126,13 +127,14 @@ def _packet_times(path: Path, frame_rate: float | None) -> list[float] | None:
     with open_container(path, frame_rate=frame_rate) as container:
         stream = video_stream(container, path)
         is_stamped = container.format.name not in UNSTAMPED
+        is_vp8 = stream.codec_context.codec.canonical_name == "vp8"
         clock = FrameClock(nominal_step(stream), may_jump=may_jump(container))
         times: list[float] = []
         section: list[float] = []  # stamps since the clock jumped, in coding order
         decoding: float | None = None  # decoding stamp of the last packet
         try:
             for packet in container.demux(stream):
-                if not packet.size or packet.is_discard or _is_hidden(packet):
+                if not packet.size or packet.is_discard or (is_vp8 and not memoryview(packet)[0] & SHOW_FRAME):
                     continue
                 stamp, unit = packet.pts if is_stamped else packet.dts, packet.time_base
                 if stamp is None or packet.is_corrupt or not (section or packet.is_keyframe):
@@ -147,11 +149,6 @@ def _packet_times(path: Path, frame_rate: float | None) -> list[float] | None:
         except av.FFmpegError:
             pass  # a damaged end: the packets counted so far are those that can be decoded
     return times + [clock.advance(stamp) for stamp in sorted(section)] if section else None
-
-
-def _is_hidden(packet: av.Packet[VideoStream]) -> bool:
-    """Tell whether a packet is a frame of VP8 that only others refer to. Source: RFC 6386, section 9.1."""
-    return packet.stream.codec_context.codec.canonical_name == "vp8" and not memoryview(packet)[0] & 16
 
 
 def read_frames(

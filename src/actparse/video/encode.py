@@ -19,7 +19,7 @@ from actparse.core.files import written_beside
 from actparse.video.clock import FrameClock
 from actparse.video.container import film_streams, may_jump, open_container
 from actparse.video.decode import TimeRange
-from actparse.video.yuv import BT601_TAG, BT709_TAG, LIMITED_RANGE, Matrix, Yuv420, yuv_to_frame
+from actparse.video.pictures.yuv import BT601_TAG, BT709_TAG, LIMITED_RANGE, Matrix, Yuv420, yuv_to_frame
 
 TIME_BASE = Fraction(1, 90_000)  # seconds, unit of the presentation times; fine enough for any frame rate
 LONG_TIME_BASE = Fraction(1, 1000)  # seconds, of videos where MP4 cannot store the gap between two frames by the other

@@ -119,7 +119,8 @@ def flow_to_bytes(flow: NDArray[Any], *, coding: Coding = "rounded", bound: floa
 
     Source: denseflow ("rounded") and the extraction script of mmaction2 ("truncated").
     """
-    _expect_bound(bound)
+    if not bound > 0:
+        raise ConfigError(f"flow.bound must be greater than 0, got {bound}")
     clipped = np.clip(flow.astype(np.float64), -bound, bound)
     if coding == "rounded":
         return np.rint(255 * (clipped + bound) / (2 * bound)).astype(np.uint8)
@@ -128,35 +129,13 @@ def flow_to_bytes(flow: NDArray[Any], *, coding: Coding = "rounded", bound: floa
     raise ConfigError(f"flow.coding must be 'rounded' or 'truncated', got {coding!r}")
 
 
-def bytes_to_flow(coded: FlowBytes, *, bound: float = BOUND) -> NDArray[np.float64]:
-    """Decode 8-bit flow of any shape to pixels."""
-    _expect_bound(bound)
-    return coded.astype(np.float64) / 255 * (2 * bound) - bound
-
-
-def mirror_flow(flow: NDArray[Any]) -> NDArray[Any]:
-    """Return the flow (..., H, W, 2) of the mirrored frames, in pixels: mirrored, and x negated."""
-    _expect_xy(flow)
-    mirrored: NDArray[Any] = flow[..., ::-1, :] * np.array([-1, 1], dtype=flow.dtype)
-    return mirrored
-
-
 def mirror_flow_bytes(coded: FlowBytes) -> FlowBytes:
     """Return the 8-bit flow (..., H, W, 2) of the mirrored frames: mirrored, and x becomes 255 - x.
 
     The value of no motion changes by one level.
     """
-    _expect_xy(coded)
+    if coded.ndim < 3 or coded.shape[-1] != 2:
+        raise ShapeError(f"flow must have shape (..., H, W, 2), got {coded.shape}")
     mirrored = coded[..., ::-1, :].copy()
     mirrored[..., 0] = 255 - mirrored[..., 0]
     return mirrored
-
-
-def _expect_xy(flow: NDArray[Any]) -> None:
-    if flow.ndim < 3 or flow.shape[-1] != 2:
-        raise ShapeError(f"flow must have shape (..., H, W, 2), got {flow.shape}")
-
-
-def _expect_bound(bound: float) -> None:
-    if not bound > 0:
-        raise ConfigError(f"flow.bound must be greater than 0, got {bound}")

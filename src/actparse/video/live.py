@@ -19,9 +19,9 @@ from av.video.stream import VideoStream
 
 from actparse.core.errors import ConfigError, VideoError
 from actparse.video.clock import FrameClock
-from actparse.video.container import nominal_step, video_stream
+from actparse.video.container import error_text, nominal_step, video_stream
 from actparse.video.decode import DecodedFrame
-from actparse.video.pictures import UprightImages, pixel_aspect
+from actparse.video.pictures.upright import UprightImages, pixel_aspect
 
 CAMERA_FORMATS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}  # FFmpeg's names
 UNSTAMPED = ("mpjpeg", "mjpeg", "h264", "hevc")  # streams without time stamps; the arrival times are used
@@ -108,7 +108,13 @@ class LiveReader:
         self._thread = threading.Thread(target=self._read, name="live source", daemon=True)
 
     def _connect(self) -> tuple[InputContainer, VideoStream]:
-        container = _open(self.source, self._timeout)
+        url, kind = _url_and_format(self.source)
+        if kind is not None and kind not in av.formats_available:
+            raise VideoError(f"{self.source}: needs an FFmpeg that reads cameras ({kind}), got one without")
+        try:
+            container = av.open(url, format=kind, options=OPTIONS, timeout=self._timeout, metadata_errors="ignore")
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise VideoError(f"{self.source}: needs a camera, stream or video, got: {error_text(error)}") from None
         stream = video_stream(container, Path(self.source))
         stream.thread_type = "SLICE"  # threads over frames would delay some of them
         return container, stream
@@ -160,7 +166,11 @@ class LiveReader:
             index, self.num_read, self._last_seconds = self.num_read, self.num_read + 1, seconds
             self._expect_progress()
             if index % self._stride == 0:
-                self._offer(LiveFrame(DecodedFrame(index, seconds, self._images.image(frame)), time.monotonic()))
+                image = self._images.image(frame)
+                with self._changed:
+                    self.num_dropped += self._newest is not None
+                    self._newest = LiveFrame(DecodedFrame(index, seconds, image), time.monotonic())
+                    self._changed.notify()
 
     def _is_back(self) -> bool:
         """Open the lost source again, as often as allowed; return whether it is open."""
@@ -185,12 +195,6 @@ class LiveReader:
         """Allow the reading thread some time; FFmpeg cannot end every read, such as that of a camera, after a time."""
         if not self._is_paced:
             self._deadline = time.monotonic() + delay + 2 * self._timeout
-
-    def _offer(self, frame: LiveFrame) -> None:
-        with self._changed:
-            self.num_dropped += self._newest is not None
-            self._newest = frame
-            self._changed.notify()
 
     def __iter__(self) -> Iterator[LiveFrame]:
         """Yield the newest frame each time, until the source ends.
@@ -232,17 +236,6 @@ class LiveReader:
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self._stop.set()
         self._thread.join(JOIN_SECONDS)  # the thread of a silent source ends with the process
-
-
-def _open(source: str, timeout_seconds: float) -> InputContainer:
-    url, kind = _url_and_format(source)
-    if kind is not None and kind not in av.formats_available:
-        raise VideoError(f"{source}: needs an FFmpeg that reads cameras ({kind}), got one without")
-    try:
-        return av.open(url, format=kind, options=OPTIONS, timeout=timeout_seconds, metadata_errors="ignore")
-    except (av.FFmpegError, OSError, ValueError) as error:
-        reason = str(getattr(error, "strerror", None) or error).splitlines()[0]
-        raise VideoError(f"{source}: needs a camera, stream or video, got: {reason}") from None
 
 
 def _url_and_format(source: str) -> tuple[str, str | None]:

@@ -8,7 +8,6 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
-from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from actparse.core.errors import OutputError, VideoError
@@ -17,7 +16,7 @@ from actparse.core.structures import VideoInfo
 from actparse.video.container import UNSTAMPED, open_container, video_stream
 from actparse.video.decode import TimeRange, read_frames
 from actparse.video.encode import SourceSound, VideoWriter
-from actparse.video.yuv import Yuv420
+from actparse.video.pictures.yuv import Yuv420
 
 PLAYED_FORMATS = ("yuv420p", "yuvj420p")  # pixel formats of H.264 that all browsers decode
 MAX_SIDE = 1280  # pixels, longest side of a video that is encoded again
@@ -59,7 +58,9 @@ def _copyable_stamps(source: Path, info: VideoInfo) -> NDArray[np.int64] | None:
     stamps: list[int] = []
     with open_container(source) as container:
         stream = video_stream(container, source)
-        if container.format.name in UNSTAMPED or not _is_played(stream):
+        coder = stream.codec_context
+        is_played = coder.codec.canonical_name == "h264" and coder.pix_fmt in PLAYED_FORMATS and coder.extradata
+        if container.format.name in UNSTAMPED or not is_played:
             return None
         try:
             for packet in container.demux(stream):
@@ -74,14 +75,10 @@ def _copyable_stamps(source: Path, info: VideoInfo) -> NDArray[np.int64] | None:
     return np.array(stamps) if is_complete else None
 
 
-def _is_played(stream: VideoStream) -> bool:
-    coder = stream.codec_context
-    return coder.codec.canonical_name == "h264" and coder.pix_fmt in PLAYED_FORMATS and bool(coder.extradata)
-
-
 def _copy_packets(source: Path, out: Path, stamps: NDArray[np.int64]) -> None:
     """Copy the video packets, with their new presentation stamps (N,), and the sound."""
-    decoding_stamps = _decoding_stamps(stamps)
+    ordered = np.sort(stamps)
+    decoding_stamps = ordered - (ordered - stamps).max()  # ascending, never after presentation; Matroska has none
     sound = SourceSound(source, (None, None))
     try:
         with written_beside(out) as beside, open_container(source) as container:
@@ -99,12 +96,6 @@ def _copy_packets(source: Path, out: Path, stamps: NDArray[np.int64]) -> None:
         raise OutputError(f"{out}: cannot be written: {error.strerror or error}") from None
     finally:
         sound.close()
-
-
-def _decoding_stamps(stamps: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return decoding stamps: ascending, never after presentation. Some containers, such as Matroska, have none."""
-    ordered = np.sort(stamps)
-    return np.asarray(ordered - (ordered - stamps).max(), np.int64)
 
 
 def _encode(

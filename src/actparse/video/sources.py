@@ -93,15 +93,13 @@ def _files(start: Path, with_sequences: bool) -> Iterator[Path]:
 
 
 def _is_video(path: Path) -> bool:
+    """Return whether a file counts as a video by its suffix or else, if it may be one, by its content."""
     suffix = path.suffix.lower()
     if suffix in VIDEO_SUFFIXES or path.is_dir():
         return True
     kind = mimetypes.guess_type(path.name)[0] or "video/unknown"
-    return (kind.startswith("video/") or suffix in MAYBE_SUFFIXES) and _holds_video(path)
-
-
-def _holds_video(path: Path) -> bool:
-    """Return whether FFmpeg finds a video stream in the file."""
+    if not kind.startswith("video/") and suffix not in MAYBE_SUFFIXES:
+        return False
     try:
         with open_container(path) as container:
             video_stream(container, path)

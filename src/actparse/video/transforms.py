@@ -49,8 +49,11 @@ def center_crop_box(size: Size, crop_size: int) -> Box:
     Raises:
         ConfigError: the frame is smaller than the crop.
     """
-    _expect_fits(size, crop_size)
-    return _square((size[1] - crop_size) // 2, (size[0] - crop_size) // 2, crop_size)
+    _expect_positive("crop_size", crop_size)
+    if min(size) < crop_size:
+        raise ConfigError(f"transforms.crop_size must be at most the frame's short side, {min(size)}, got {crop_size}")
+    x, y = (size[1] - crop_size) // 2, (size[0] - crop_size) // 2
+    return np.array([x, y, x + crop_size, y + crop_size], dtype=np.int64)
 
 
 def multiscale_crop_boxes(
@@ -104,47 +107,23 @@ def mirror(images: NDArray[Any]) -> NDArray[Any]:
     return images[..., ::-1, :]
 
 
-def frames_to_clips(frames: NDArray[Any], num_frames: int) -> NDArray[Any]:
-    """Arrange frames (M*T, H, W, C), clip after clip, as clips (M, C, T, H, W); returns a view.
-
-    Raises:
-        ShapeError: the frames do not fill whole clips.
-    """
-    clips = _split(frames, num_frames)  # (M, T, H, W, C)
-    return clips.transpose(0, 4, 1, 2, 3)  # (M, C, T, H, W)
-
-
 def flow_to_stacks(flow: NDArray[Any], num_frames: int) -> NDArray[Any]:
     """Arrange flow (M*T, H, W, 2), clip after clip, as stacks (M, 2*T, H, W) with channels x1, y1, x2, y2, ...
 
     Raises:
         ShapeError: the fields do not fill whole clips.
     """
-    clips = _split(flow, num_frames).transpose(0, 1, 4, 2, 3)  # (M, T, 2, H, W)
-    return clips.reshape(clips.shape[0], -1, *clips.shape[3:])  # (M, 2*T, H, W)
-
-
-def _split(frames: NDArray[Any], num_frames: int) -> NDArray[Any]:
-    expect_shape("frames", frames, (None, None, None, None))
+    expect_shape("flow", flow, (None, None, None, None))
     _expect_positive("num_frames", num_frames)
-    if len(frames) % num_frames:
-        raise ShapeError(f"frames must be a multiple of {num_frames}, got {len(frames)}")
-    return frames.reshape(-1, num_frames, *frames.shape[1:])  # (M, T, H, W, C)
-
-
-def _square(x: int, y: int, side: int) -> Box:
-    return np.array([x, y, x + side, y + side], dtype=np.int64)
+    if len(flow) % num_frames:
+        raise ShapeError(f"flow must be a multiple of {num_frames} fields, got {len(flow)}")
+    clips = flow.reshape(-1, num_frames, *flow.shape[1:]).transpose(0, 1, 4, 2, 3)  # (M, T, 2, H, W)
+    return clips.reshape(clips.shape[0], -1, *clips.shape[3:])  # (M, 2*T, H, W)
 
 
 def _five_corners(size: Size, crop_size: Size) -> list[tuple[int, int]]:
     x, y = (size[1] - crop_size[1]) // 4, (size[0] - crop_size[0]) // 4  # a quarter of the slack
     return [(0, 0), (4 * x, 0), (0, 4 * y), (4 * x, 4 * y), (2 * x, 2 * y)]
-
-
-def _expect_fits(size: Size, crop_size: int) -> None:
-    _expect_positive("crop_size", crop_size)
-    if min(size) < crop_size:
-        raise ConfigError(f"transforms.crop_size must be at most the frame's short side, {min(size)}, got {crop_size}")
 
 
 def _expect_positive(name: str, value: int) -> None:

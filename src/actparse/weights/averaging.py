@@ -8,10 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from actparse.core.errors import ConfigError, WeightsError
-from actparse.weights.bundle import NetworkFile, load_network, save_network
+from actparse.weights.bundle import load_network, save_network
 
 LABELLED = {  # layers whose rows are labels, by the name of the labels in a file
     "labels": ("cls_head.fc_cls.",),
@@ -44,10 +43,13 @@ def average_to_file(start: Path, tuned: Path, out: Path, *, share: float = 0.5) 
         kinds = f"{type(second.net).__name__} and {type(first.net).__name__}"
         raise WeightsError(f"{start}: needs a network of the architecture of {tuned}, got {kinds}")
     start_state = first.net.state_dict()
+    differing = [layers for key, layers in LABELLED.items() if first.labels.get(key) != second.labels.get(key)]
     merged, copied = {}, []
     for name, value in second.net.state_dict().items():
-        if _is_shared(name, start_state.get(name), value, first, second):
-            merged[name] = torch.lerp(start_state[name], value, share)
+        other = start_state.get(name)
+        has_same_labels = not any(name.startswith(layers) for layers in differing)
+        if has_same_labels and other is not None and other.shape == value.shape and value.is_floating_point():
+            merged[name] = torch.lerp(other, value, share)
         else:
             merged[name] = value
             copied.append(name)
@@ -56,11 +58,3 @@ def average_to_file(start: Path, tuned: Path, out: Path, *, share: float = 0.5) 
     metrics = {"averaged": origin, "tuned": second.metrics}
     save_network(out, second.net, kind=second.kind, settings=second.settings, labels=second.labels, metrics=metrics)
     return tuple(name for name in copied if not name.endswith("num_batches_tracked"))
-
-
-def _is_shared(name: str, first: Tensor | None, second: Tensor, a: NetworkFile, b: NetworkFile) -> bool:
-    """Return whether a tensor has the same meaning in both networks."""
-    if first is None or first.shape != second.shape or not second.is_floating_point():
-        return False
-    differing = [layers for key, layers in LABELLED.items() if a.labels.get(key) != b.labels.get(key)]
-    return not any(name.startswith(layers) for layers in differing)

@@ -75,7 +75,8 @@ class Dtype:
 class Array:
     """A pickled NumPy array, before its conversion to a real one."""
 
-    values: NDArray[Any] | None = None  # None: no numbers
+    def __init__(self, *_: Any) -> None:
+        self.values: NDArray[Any] | None = None  # None: no numbers
 
     def __setstate__(self, state: Any) -> None:
         _, shape, dtype, is_fortran, raw = state
@@ -84,10 +85,6 @@ class Array:
 
 def _dtype(dtype: Any) -> Dtype:
     return dtype if isinstance(dtype, Dtype) else Dtype()
-
-
-def _new_array(*_: Any) -> Array:
-    return Array()
 
 
 def _scalar(dtype: Any = None, raw: Any = b"", *_: Any) -> Any:
@@ -101,24 +98,16 @@ def _array_from_buffer(raw: Any, dtype: Any, shape: Any, order: Any = "C") -> Ar
     return array
 
 
-def _encode(text: str, _: str = "latin1") -> bytes:
-    return text.encode("latin1")
-
-
-def _no_bytes(*_: Any) -> bytes:
-    """Return empty bytes: old pickles call this for an empty array, and no other size is created."""
-    return b""
-
-
 _CORES = ("numpy.core", "numpy._core")  # NumPy 1 and 2
 _REBUILT: dict[str, Any] = {
-    **{f"{core}.multiarray._reconstruct": _new_array for core in _CORES},
+    **{f"{core}.multiarray._reconstruct": Array for core in _CORES},
     **{f"{core}.multiarray.scalar": _scalar for core in _CORES},
     **{f"{core}.numeric._frombuffer": _array_from_buffer for core in _CORES},
     "numpy.ndarray": Array,
     "numpy.dtype": Dtype,
-    "_codecs.encode": _encode,
-    **{f"{builtins}.bytes": _no_bytes for builtins in ("builtins", "__builtin__")},
+    "_codecs.encode": lambda text, _="latin1": text.encode("latin1"),
+    # old pickles call it for an empty array, and no other size is created
+    **{f"{builtins}.bytes": lambda *_: b"" for builtins in ("builtins", "__builtin__")},
     **{f"{builtins}.getattr": Record for builtins in ("builtins", "__builtin__")},  # for methods, in OpenMMLab's logs
 }
 
@@ -157,12 +146,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     try:
         if path.suffix == ".safetensors":
             content: Any = load_file(path)
-        elif _is_plain_pickle(path):
-            _expect_small_memo(path)
-            with path.open("rb") as file:
-                content = _ArrayUnpickler(file, encoding="latin1").load()
         else:
-            content = _load_torch(path)
+            with path.open("rb") as file:
+                start = file.read(3)  # torch's old format begins with a pickled number
+            is_plain_pickle = len(start) == 3 and start[:1] == b"\x80" and start[2:] in (b"}", b"c", b"\x95")
+            content = _load_pickle(path) if is_plain_pickle else _load_torch(path)
         if not isinstance(content, Mapping):
             raise WeightsError(f"{path}: needs a dictionary of names and tensors, got a {type(content).__name__}")
         return _check_entries(content, {}, path)
@@ -207,45 +195,34 @@ def _expect_plain(name: Any, value: Tensor, path: Path) -> Tensor:
     return value.detach()
 
 
-def _is_plain_pickle(path: Path) -> bool:
-    """Return whether a file is a pickle of one object; torch's old format begins with a pickled number."""
-    with path.open("rb") as file:
-        start = file.read(3)
-    return len(start) == 3 and start[:1] == b"\x80" and start[2:] in (b"}", b"c", b"\x95")
-
-
-def _expect_small_memo(path: Path) -> None:
-    """Refuse a pickle with an index of an object far above its size: Python would create a table of that length."""
+def _load_pickle(path: Path) -> Any:
     size = path.stat().st_size
     with path.open("rb") as file:
         for opcode, index, _ in pickletools.genops(file):
+            # Python would create a table of as many objects as the largest index
             if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and isinstance(index, int) and index > size:
                 raise WeightsError(f"{path}: needs numbers of objects below its {size} bytes, got {index}")
+        file.seek(0)
+        return _ArrayUnpickler(file, encoding="latin1").load()
 
 
 def _load_torch(path: Path) -> Any:
+    """Load a file of torch, but no archive that grows in memory: torch stores its members uncompressed, in a row."""
     allowed: list[Any] = [(value, name) for name, value in _REBUILT.items()]
     if zipfile.is_zipfile(path):
-        _expect_stored(path)
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+        packed = next((member.filename for member in members if member.compress_type != zipfile.ZIP_STORED), None)
+        if packed is not None:
+            raise WeightsError(f"{path}: needs an archive that torch wrote, got a compressed member {packed!r:.80}")
+        total, size = sum(member.file_size for member in members), path.stat().st_size
+        if total > size:
+            raise WeightsError(f"{path}: needs an archive that torch wrote, got {total} bytes in a file of {size}")
         foreign = torch.serialization.get_unsafe_globals_in_checkpoint(str(path))
         allowed += [(Record, name) for name in foreign if name.startswith(_RECORDS_OF)]
     with torch.serialization.safe_globals(allowed), warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # about a pickle protocol that torch does not use; unreadable files raise an error
+        warnings.simplefilter("ignore")  # about a pickle protocol that torch does not use; unreadable files raise
         return torch.load(path, map_location="cpu", weights_only=True)
-
-
-def _expect_stored(path: Path) -> None:
-    """Refuse an archive that grows in memory: torch stores its members uncompressed, one after the other."""
-    with zipfile.ZipFile(path) as archive:
-        members = archive.infolist()
-    packed = next((member.filename for member in members if member.compress_type != zipfile.ZIP_STORED), None)
-    if packed is not None:
-        raise WeightsError(f"{path}: needs an archive that torch wrote, got a compressed member {packed!r:.80}")
-    total, size = sum(member.file_size for member in members), path.stat().st_size
-    if total > size:
-        raise WeightsError(f"{path}: needs an archive that torch wrote, got {total} bytes in a file of {size}")
 
 
 def _content(path: Path) -> str:

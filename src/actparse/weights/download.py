@@ -67,7 +67,16 @@ def check_cached(checkpoint: Checkpoint, cache: Path | None = None) -> str:
 
 def _check_file(path: Path, sha256: str, checkpoint: Checkpoint) -> str:
     if not path.is_file():
-        raise WeightsError(f"{path}: not there; {_how_to_get(checkpoint, path)}")
+        by_hand = "it has to be fetched by hand:"
+        description = "the file" if checkpoint.file_known else f"the file, renamed to {path.name},"
+        advice = f"{by_hand} put {description} there from {checkpoint.page}"
+        if checkpoint.urls:
+            advice = (
+                f"`actparse weights pull {checkpoint.name}` with a network, or put {checkpoint.urls[0]} there by hand"
+            )
+        elif checkpoint.instructions:
+            advice = f"{by_hand} {checkpoint.instructions.replace('FOLDER', shlex.quote(str(path.parent)))}"
+        raise WeightsError(f"{path}: not there; {advice}")
     actual = file_sha256(path)
     if not actual.startswith(sha256):
         raise WeightsError(f"{path}: needs SHA-256 {_begins(sha256)}, got {actual}; delete it to fetch it again")
@@ -161,16 +170,6 @@ def _fetch_from_any(
         part.replace(path)
         return
     raise WeightsError(f"{checkpoint.name}: cannot be fetched: {'; '.join(reasons)}; by hand: put the file at {path}")
-
-
-def _how_to_get(checkpoint: Checkpoint, path: Path) -> str:
-    if checkpoint.urls:
-        return f"`actparse weights pull {checkpoint.name}` with a network, or put {checkpoint.urls[0]} there by hand"
-    if checkpoint.instructions:
-        commands = checkpoint.instructions.replace("FOLDER", shlex.quote(str(path.parent)))
-        return f"it has to be fetched by hand: {commands}"
-    description = "the file" if checkpoint.file_known else f"the file, renamed to {path.name},"
-    return f"it has to be fetched by hand: put {description} there from {checkpoint.page}"
 
 
 def _begins(sha256: str) -> str:

@@ -98,32 +98,21 @@ def import_to_file(source: str, out: Path, options: ImportOptions, *, cache: Pat
         raise WeightsError(f"{out}: needs a name that ends in .safetensors")
     path = Path(source)
     if not path.is_file():
-        path = fetch(checkpoint(source), cache=cache, offline=True) if _is_name(source) else path
+        is_name = path.name == source and not path.suffix
+        path = fetch(checkpoint(source), cache=cache, offline=True) if is_name else path
     imported = import_checkpoint(path, options)
-    metrics = {"imported": _origin(imported, path.name), "fresh": list(imported.entries.fresh)}
-    dtype = torch.float16 if _fits_float16(imported.net) else torch.float32
-    save_network(out, imported.net, kind=imported.kind, settings=imported.settings, metrics=metrics, dtype=dtype)
-    return imported
-
-
-def _fits_float16(net: nn.Module) -> bool:
-    """Return whether float16 represents every value of a network exactly."""
-    return all(torch.equal(value.half().float(), value.float()) for value in net.state_dict().values())
-
-
-def _is_name(source: str) -> bool:
-    return Path(source).name == source and not Path(source).suffix
-
-
-def _origin(imported: Imported, file_name: str) -> dict[str, Any]:
-    origin: dict[str, Any] = {"file": file_name, "sha256": imported.sha256, "layout": imported.layout}
+    origin: dict[str, Any] = {"file": path.name, "sha256": imported.sha256, "layout": imported.layout}
     if imported.shards:
         origin["shards"] = dict(imported.shards)
-    entry = imported.known
-    if entry is None:
-        return origin
-    publication = {"checkpoint": entry.name, "program": entry.program, "licence": entry.licence}
-    return {**origin, **publication, "trained_on": list(entry.trained_on), "published": entry.published}
+    if imported.known is not None:
+        entry = imported.known
+        origin |= {"checkpoint": entry.name, "program": entry.program, "licence": entry.licence}
+        origin |= {"trained_on": list(entry.trained_on), "published": entry.published}
+    metrics = {"imported": origin, "fresh": list(imported.entries.fresh)}
+    is_exact = all(torch.equal(value.half().float(), value.float()) for value in imported.net.state_dict().values())
+    dtype = torch.float16 if is_exact else torch.float32
+    save_network(out, imported.net, kind=imported.kind, settings=imported.settings, metrics=metrics, dtype=dtype)
+    return imported
 
 
 def import_checkpoint(path: Path, options: ImportOptions) -> Imported:

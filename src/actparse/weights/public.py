@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 import torch
@@ -117,9 +118,14 @@ def fill_public(net: nn.Module, state_dict: Mapping[str, Any], layout: LayoutNam
     if isinstance(net, ResNet) and net.config.block == "bottleneck":
         _expect_stride(net, rules, layout)
     every = unwrap(state_dict)
-    entries = {name: value for name, value in every.items() if not _is_aside(rules, name, value)}
+    is_constant = rules.is_constant or (lambda name, value: False)
+    entries = {
+        name: value
+        for name, value in every.items()
+        if not name.startswith(_NEVER_READ) and not is_constant(name, value)
+    }
     wanted = _wanted(net, rules, partial=partial)
-    spelling = _best_spelling(rules, wanted, entries)
+    spelling = max(rules.spellings, key=lambda spell: sum(spell(name) in entries for name in wanted))
     names = {name: spelling(name) for name in wanted}  # ours to the file's
     biases = _folded_biases(names, entries) if rules.folds_biases else {}
     aside = rules.ignored + (_HEADS if partial else ())
@@ -132,9 +138,13 @@ def fill_public(net: nn.Module, state_dict: Mapping[str, Any], layout: LayoutNam
     if rules.convert is not None:
         values = {name: rules.convert(name, value, wanted[name]) for name, value in values.items()}
     _expect_shapes(net, layout, values, wanted, names)
-    _expect_biases(biases, entries, wanted)
-    for name, theirs in biases.items():
-        values[name] = values[name] - _as_tensor(theirs, entries[theirs]).to(values[name])
+    folded = {name: _as_tensor(theirs, entries[theirs]) for name, theirs in biases.items()}
+    for name, bias in folded.items():
+        if bias.shape != wanted[name].shape:
+            needs, got = tuple(wanted[name].shape), tuple(bias.shape)
+            raise WeightsError(f"checkpoint entry {biases[name]} must have shape {needs}, got {got}")
+    for name, bias in folded.items():
+        values[name] = values[name] - bias.to(values[name])
     with torch.no_grad():
         for name, value in values.items():
             wanted[name].copy_(value)
@@ -145,11 +155,6 @@ def fill_public(net: nn.Module, state_dict: Mapping[str, Any], layout: LayoutNam
         folded=tuple(biases.values()),
         aside=tuple(name for name in every if name not in read),
     )
-
-
-def _is_aside(rules: Layout, name: str, value: Any) -> bool:
-    """Return whether an entry of the file is no weight, in this layout or in general."""
-    return name.startswith(_NEVER_READ) or (rules.is_constant is not None and rules.is_constant(name, value))
 
 
 def is_of_heads(name: str) -> bool:
@@ -203,10 +208,6 @@ def _wanted(net: nn.Module, rules: Layout, *, partial: bool) -> dict[str, Tensor
     return wanted
 
 
-def _best_spelling(rules: Layout, wanted: dict[str, Tensor], entries: dict[str, Any]) -> Callable[[str], str]:
-    return max(rules.spellings, key=lambda spell: sum(spell(name) in entries for name in wanted))
-
-
 def _folded_biases(names: dict[str, str], entries: dict[str, Any]) -> dict[str, str]:
     """Return our name of a running mean to the file's name of the bias before it."""
     biases = {}
@@ -246,13 +247,6 @@ def _expect_shapes(
         raise WeightsError(f"{layout} checkpoint does not fit {type(net).__name__}: needs {_listed(wrong)}")
 
 
-def _expect_biases(biases: dict[str, str], entries: dict[str, Any], wanted: dict[str, Tensor]) -> None:
-    for name, theirs in biases.items():
-        got, needs = tuple(_as_tensor(theirs, entries[theirs]).shape), tuple(wanted[name].shape)
-        if got != needs:
-            raise WeightsError(f"checkpoint entry {theirs} must have shape {needs}, got {got}")
-
-
 def _report(net: nn.Module, layout: str, *, missing: list[str], unused: list[str]) -> None:
     problems = [
         f"{problem} {_listed(names)}" for problem, names in (("misses", missing), ("does not use", unused)) if names
@@ -267,24 +261,8 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:_MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
-def _same(name: str) -> str:
-    return name
-
-
-def _with_backbone(name: str) -> str:
-    return _BACKBONE + name
-
-
 def _without_backbone(name: str) -> str:
     return name.removeprefix(_BACKBONE)
-
-
-def _mmpose_0(name: str) -> str:
-    return re.sub(r"^head\.", "keypoint_head.", name)
-
-
-def _original_hrnet(name: str) -> str:
-    return re.sub(r"^(backbone|head)\.", "", name)
 
 
 _DETECTRON2_BACKBONE = (
@@ -319,8 +297,8 @@ def _rename(name: str, rules: _Rules) -> str:
     return name
 
 
-def _detectron2_resnet(name: str) -> str:
-    return _rename(name, _DETECTRON2_BACKBONE)
+_same = partial(_rename, rules=())
+_detectron2_resnet = partial(_rename, rules=_DETECTRON2_BACKBONE)
 
 
 def _detectron2_yolof(name: str) -> str:
@@ -329,14 +307,12 @@ def _detectron2_yolof(name: str) -> str:
     return _rename(name, _DETECTRON2_HEADS)
 
 
-def _torchvision_tsn(name: str) -> str:
-    return _rename(name, _TORCHVISION_CLASSIFIER)
-
-
+_mmpose_0 = partial(_rename, rules=((r"^head\.", "keypoint_head."),))
+_original_hrnet = partial(_rename, rules=((r"^(backbone|head)\.", ""),))
 _MMACTION = Layout(spellings=(_same, _without_backbone))
 _LAYOUTS: dict[str, dict[str, Layout]] = {  # by the name of the network's class
     "ResNet": {
-        "openmmlab": Layout(spellings=(_with_backbone, _same)),
+        "openmmlab": Layout(spellings=("backbone.{}".format, _same)),
         "detectron2": Layout(
             spellings=(lambda name: _BACKBONE + _detectron2_resnet(name), _detectron2_resnet),
             ignored=("fc.",),
@@ -361,7 +337,7 @@ _LAYOUTS: dict[str, dict[str, Layout]] = {  # by the name of the network's class
     "Tsn": {
         "openmmlab": _MMACTION,
         "torchvision": Layout(
-            spellings=(_torchvision_tsn,),
+            spellings=(partial(_rename, rules=_TORCHVISION_CLASSIFIER),),
             covers=_BACKBONE,
             ignored=("fc.",),
             rgb_stem="backbone.conv1.conv.weight",

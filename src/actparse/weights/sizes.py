@@ -64,7 +64,9 @@ def build_network(
         with _seeded():
             if movenet_name:
                 return movenet(_movenet_variant(name, movenet_name["variant"], entries, source))
-            classes = num_classes or _nanodet_classes(entries) or COCO_CLASSES
+            head = _shape_of(entries, re.escape(nanodet_name("head_outputs.0.weight")))
+            own_classes = head[-1] - NanodetConfig().num_outputs + 1 if head else 0  # outputs that are not distances
+            classes = num_classes or (own_classes if own_classes > 0 else COCO_CLASSES)
             _expect_at_most(source, "classes", classes, _MAX_CLASSES)
             return nanodet(classes)
     match = _NAME.fullmatch(plain)
@@ -86,7 +88,9 @@ def build_network(
             kind = _agreed(name, "bottleneck", match["kind"] or match["after"], _bottleneck(entries), source)
             net = csn(depth, "ir" if kind == "ir" else "ip", classes)
         else:
-            channels = _FLOW_CHANNELS if match["flow"] else _channels(entries)
+            stem = _shape_of(entries, r"(?:backbone\.)?conv1(?:\.conv)?\.weight")
+            channels = stem[1] if len(stem) == 4 and stem[1] else 3
+            channels = _FLOW_CHANNELS if match["flow"] else channels
             _expect_at_most(source, "input channels", channels, _MAX_CHANNELS)
             net = tsn(depth, channels, classes)
     return net
@@ -109,22 +113,14 @@ def _movenet_variant(name: str, variant: str | None, entries: Mapping[str, Any],
     return agreed or "thunder"
 
 
-def _nanodet_classes(entries: Mapping[str, Any]) -> int | None:
-    """Return the number of classes of a graph file's detector: its last layers' outputs that are not box distances."""
-    shape = _shape_of(entries, re.escape(nanodet_name("head_outputs.0.weight")))
-    classes = shape[-1] - NanodetConfig().num_outputs + 1 if shape else 0
-    return classes if classes > 0 else None
-
-
 def _hrnet(name: str, width: int | None, entries: Mapping[str, Any], source: str) -> Hrnet:
     shape = _shape_of(entries, r"(?:backbone\.)?transition1\.0\.0\.weight")
     width = _agreed(name, "width", width, shape[0] if shape else None, source) or 32
     if width not in _HRNET_WIDTHS:
         raise WeightsError(f"{source}: width of an HRNet must be one of {_HRNET_WIDTHS}, got {width}")
     head = _shape_of(entries, r"(?:(?:keypoint_)?head\.)?final_layer\.weight")
-    num_keypoints = (
-        head[0] if len(head) == 4 and head[1] == width else NUM_KEYPOINTS
-    )  # a classifier has such a layer too
+    is_of_poses = len(head) == 4 and head[1] == width  # a classifier has such a layer too
+    num_keypoints = head[0] if is_of_poses else NUM_KEYPOINTS
     _expect_at_most(source, "keypoints", num_keypoints, _MAX_CLASSES)
     return Hrnet(HrnetConfig(width=width, num_keypoints=num_keypoints))
 
@@ -153,11 +149,6 @@ def _bottleneck(entries: Mapping[str, Any]) -> str | None:
     if not any(".conv2.0." in name for name in entries):
         return None
     return "ip" if any(".conv2.1." in name for name in entries) else "ir"
-
-
-def _channels(entries: Mapping[str, Any]) -> int:
-    shape = _shape_of(entries, r"(?:backbone\.)?conv1(?:\.conv)?\.weight")
-    return shape[1] if len(shape) == 4 and shape[1] else 3
 
 
 def _num_classes(family: str, entries: Mapping[str, Any]) -> int | None:

@@ -75,7 +75,10 @@ def read_graph_weights(path: Path) -> dict[str, Tensor]:
     """
     weights: dict[str, Tensor] = {}
     for group in _groups(path):
-        raw = b"".join(_read_shard(shard) for shard in group.shards)
+        try:
+            raw = b"".join(shard.read_bytes() for shard in group.shards)
+        except OSError as error:
+            raise WeightsError(f"{error.filename}: cannot be read: {error.strerror}") from None
         names = ", ".join(shard.name for shard in group.shards)
         start = 0
         for entry in group.specs:
@@ -140,13 +143,6 @@ def _shard(path: Path, name: Any) -> Path:
     raise WeightsError(f"{path}: needs the shard {name} beside it")
 
 
-def _read_shard(shard: Path) -> bytes:
-    try:
-        return shard.read_bytes()
-    except OSError as error:
-        raise WeightsError(f"{shard}: cannot be read: {error.strerror}") from None
-
-
 def _spec(path: Path, entry: Any) -> _Spec:
     match entry:
         case {"name": str(name), "dtype": str(dtype), "shape": list(shape)} if name.isprintable() and name:
@@ -155,7 +151,8 @@ def _spec(path: Path, entry: Any) -> _Spec:
             raise WeightsError(f"{path}: a weight must have a name, a dtype and a shape, got {reprlib.repr(entry)}")
     if len(name) > MAX_NAME:
         raise WeightsError(f"{path}: a weight's name must have at most {MAX_NAME} characters, got {len(name)}")
-    if not _is_shape(shape):
+    sides = [side for side in shape if type(side) is int and 0 <= side < MAX_BYTES]  # True is not a size
+    if not len(sides) == len(shape) <= MAX_AXES or math.prod(side or 1 for side in sides) >= MAX_BYTES:
         raise WeightsError(
             f"{path}: shape of {name} must be at most {MAX_AXES} sizes of at least 0 that fit into {MAX_BYTES} bytes, "
             f"got {reprlib.repr(shape)}"
@@ -165,13 +162,6 @@ def _spec(path: Path, entry: Any) -> _Spec:
     if entry.get("quantization") is None:
         return _Spec(name, tuple(shape), dtype, _DTYPES[dtype])
     return _quantised(path, _Spec(name, tuple(shape), dtype, ""), entry["quantization"])
-
-
-def _is_shape(shape: list[Any]) -> bool:
-    sides = [
-        side for side in shape if type(side) is int and 0 <= side < MAX_BYTES
-    ]  # excludes True, which is not a size
-    return len(sides) == len(shape) <= MAX_AXES and math.prod(side or 1 for side in sides) < MAX_BYTES
 
 
 def _quantised(path: Path, spec: _Spec, quantization: Any) -> _Spec:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,12 @@ class OwnConfig:
         if not self.actions:
             raise ConfigError("actions: needs at least one, got none")
         for name, words in (("actions", self.actions), *((f"states.{g}", s) for g, s in self.states.items())):
-            _expect_words(name, words)
+            for word in words:
+                if any(sign in word for sign in UNSAFE) or word.strip() != word or word.startswith("."):
+                    needs = "a word has no slash, line end, space around it or dot in front"
+                    raise ConfigError(f"{name}: {needs}, got {word!r}")
+                if words.count(word) > 1:
+                    raise ConfigError(f"{name}: each word once, got {word!r} twice")
         if self.kind == "kinetics-tps":
             self._expect_absent("labels", "state_rows")
         elif not self.labels:
@@ -191,25 +197,11 @@ def _files(folder: Path, patterns: tuple[str, ...], name: str) -> tuple[Path, ..
     files: dict[Path, None] = {}
     for pattern in patterns:
         path = folder / pattern
-        matches = [path] if path.is_file() else _matches(folder, pattern)
+        matches = [path] if path.is_file() else []
+        with suppress(ValueError, NotImplementedError):  # not a pattern
+            base = Path(path.anchor) if Path(pattern).anchor else folder
+            matches = matches or sorted(match for match in base.glob(str(path.relative_to(base))) if match.is_file())
         if not matches:
             raise ConfigError(f"{name}: needs a file, got none at {path}")
         files.update(dict.fromkeys(matches))
     return tuple(files)
-
-
-def _matches(folder: Path, pattern: str) -> list[Path]:
-    path = Path(pattern)
-    try:
-        base, below = (Path(path.anchor), str(path.relative_to(path.anchor))) if path.anchor else (folder, pattern)
-        return sorted(match for match in base.glob(below) if match.is_file())
-    except (ValueError, NotImplementedError):
-        return []
-
-
-def _expect_words(name: str, words: tuple[str, ...]) -> None:
-    for word in words:
-        if any(sign in word for sign in UNSAFE) or word.strip() != word or word.startswith("."):
-            raise ConfigError(f"{name}: a word has no slash, line end, space around it or dot in front, got {word!r}")
-        if words.count(word) > 1:
-            raise ConfigError(f"{name}: each word once, got {word!r} twice")

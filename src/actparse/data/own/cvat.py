@@ -130,7 +130,7 @@ class _Reader:
         self.keypoint_names: dict[str, None] = {}  # of the points of all skeletons
         self._path, self._ignore = path, ignore
         self._open: list[str] = []  # open elements, from the root on
-        self._text = ""
+        self._texts: list[str] = []  # of the innermost element
         self._task = ""  # id of the task whose meta information is being read
         self._track: Track | None = None
         self._shape: Shape | None = None
@@ -139,7 +139,7 @@ class _Reader:
         self._parser.buffer_text = True
         self._parser.StartElementHandler = self._start
         self._parser.EndElementHandler = self._end
-        self._parser.CharacterDataHandler = self._characters
+        self._parser.CharacterDataHandler = self._texts.append
         self._parser.StartDoctypeDeclHandler = self._doctype
 
     def read(self, file: IO[bytes]) -> None:
@@ -163,14 +163,11 @@ class _Reader:
     def _doctype(self, *_: Any) -> None:
         raise self._error("needs XML without a document type, got one")
 
-    def _characters(self, text: str) -> None:
-        self._text += text
-
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         if not self._open and name != "annotations":
             raise self._error(f"needs <annotations> of CVAT for video, got <{readable(name)}>")
         self._open.append(name)
-        self._text = ""
+        self._texts.clear()
         if name == "track":
             self._start_track(attributes)
         elif name == "image" and self._open == ["annotations", "image"]:
@@ -184,18 +181,18 @@ class _Reader:
         label = attributes.get("label", "")
         if label in self._ignore:
             return
-        expect_word(label, (PERSON, SKELETON, *PARTS), self._where("a label (or name it in ignore_labels)"))
+        line = self._parser.CurrentLineNumber
+        expect_word(
+            label, (PERSON, SKELETON, *PARTS), f"{self._path}: line {line}: a label (or name it in ignore_labels)"
+        )
         group = attributes.get("group_id")
         self._track = Track(
             label=label,
-            line=self._parser.CurrentLineNumber,
+            line=line,
             group=None if group in (None, "0") else self._integer(attributes, "group_id"),
             task=attributes.get("task_id", ""),
         )
         self.tracks.append(self._track)
-
-    def _where(self, field_name: str) -> str:
-        return f"{self._path}: line {self._parser.CurrentLineNumber}: {field_name}"
 
     def _start_shape(self, name: str, attributes: Mapping[str, str]) -> None:
         assert self._track is not None
@@ -248,9 +245,9 @@ class _Reader:
                 self._shape.outside = not (self._shape.values[:, 2] > OUTSIDE).any()  # a skeleton has no such flag
             self._shape = None
         elif name == "attribute" and self._shape is not None:
-            self._shape.attributes.setdefault(self._attribute, self._text)
+            self._shape.attributes.setdefault(self._attribute, "".join(self._texts))
         elif self._open[1:2] == ["meta"]:
-            self._end_meta(name, self._text.strip())
+            self._end_meta(name, "".join(self._texts).strip())
 
     def _end_meta(self, name: str, text: str) -> None:
         if name == "id" and self._open[-1] in ("task", "job"):

@@ -160,15 +160,11 @@ def _read_labels(config: OwnConfig, files: Mapping[str, Path]) -> Iterator[Label
         for path in config.labels:
             yield from read_coco(path, first_frame=config.first_frame, ignore=config.ignore_labels, videos=files)
     else:
-        yield from _read_tree(config.videos)
-
-
-def _read_tree(root: Path) -> Iterator[LabelledVideo]:
-    dataset = KineticsTps(root)
-    for record in (record for split in dataset.splits for record in dataset.videos(split)):
-        frames = {frame: read_frame_truth(path) for frame, path in record.annotations().items()}
-        labelled = {frame: truth for frame, truth in frames.items() if truth.persons}
-        yield LabelledVideo(str(record.annotation_dir), record.path.name, labelled, record.action)
+        dataset = KineticsTps(config.videos)
+        for record in (record for split in dataset.splits for record in dataset.videos(split)):
+            frames = {frame: read_frame_truth(path) for frame, path in record.annotations().items()}
+            labelled = {frame: truth for frame, truth in frames.items() if truth.persons}
+            yield LabelledVideo(str(record.annotation_dir), record.path.name, labelled, record.action)
 
 
 def _by_video(

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +69,11 @@ def write_tree(root: Path, videos: Sequence[OwnVideo], states: Sequence[str], *,
             _write_video(temporary, video)
         _write_lists(temporary, videos, states)
         _write_truth(temporary, videos)
+        trained = (truth for video in videos if video.split == "train" for truth in video.frames.values())
+        trained_persons = (person for truth in trained for person in truth.persons)
         manifest = {
             **{"generator": GENERATOR, "key": key, "annotation_sha256": _digest(videos)},
-            TRAINED_PARTS: sum(map(_count_parts, (video for video in videos if video.split == "train"))),
+            TRAINED_PARTS: sum(len(person.parts) + len(person.unstated) for person in trained_persons),
         }
         write_text(temporary / MANIFEST, json.dumps(manifest, indent=1))
         shutil.rmtree(root, ignore_errors=True)
@@ -93,10 +95,6 @@ def _expect_replaceable(root: Path) -> None:
         raise DataError(f"{root}: needs a dataset imported before and nothing else, got {others[0]} in it")
 
 
-def _count_parts(video: OwnVideo) -> int:
-    return sum(len(person.parts) + len(person.unstated) for truth in video.frames.values() for person in truth.persons)
-
-
 def _digest(videos: Sequence[OwnVideo]) -> str:
     """Return a hash of all labels, a key for caches of decoded data."""
     digest = hashlib.sha256()
@@ -107,21 +105,18 @@ def _digest(videos: Sequence[OwnVideo]) -> str:
 
 
 def _write_video(root: Path, video: OwnVideo) -> None:
-    _link(video.path, root / f"{video.split}_videos" / video.action / video.path.name)
+    """Write the annotation of a video, and a hard link to it if the file system can, else a copy."""
+    target = root / f"{video.split}_videos" / video.action / video.path.name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(video.path.resolve(), target)
+    except OSError:
+        shutil.copyfile(video.path, target)
     folder = root / f"{video.split}_annotations" / video.action / video.name / video.name
     folder.mkdir(parents=True)
     for frame, truth in video.frames.items():
         text = json.dumps(frame_to_dict(truth), separators=(",", ":"))
         (folder / frame_name(frame)).write_text(text, encoding="ascii")
-
-
-def _link(source: Path, target: Path) -> None:
-    """Create a hard link if the file system can, else a copy."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(source.resolve(), target)
-    except OSError:
-        shutil.copyfile(source, target)
 
 
 def frame_to_dict(truth: FrameTruth) -> dict[str, Any]:
@@ -164,19 +159,10 @@ def _write_truth(root: Path, videos: Sequence[OwnVideo]) -> None:
         if split_videos:
             folder = root / f"{split}_truth"
             write_text(folder / "gt_vid_result.json", json.dumps({video.name: video.action for video in split_videos}))
-            parts = {video.name: _evaluated(video) for video in split_videos}
+            parts: dict[str, dict[str, Any]] = {video.name: {} for video in split_videos}
+            for video in split_videos:
+                for frame, truth in video.frames.items():
+                    if frame % EVALUATED_STRIDE == 0:
+                        plain = [replace(p, keypoints=None, identity=None, unstated={}) for p in truth.persons]
+                        parts[video.name][frame_name(frame)] = {"humans": list(map(_human, plain))}
             write_text(folder / "gt_part_result.json", json.dumps(parts))
-
-
-def _evaluated(video: OwnVideo) -> dict[str, Any]:
-    return {
-        frame_name(frame): {"humans": [_evaluated_human(person) for person in truth.persons]}
-        for frame, truth in video.frames.items()
-        if frame % EVALUATED_STRIDE == 0
-    }
-
-
-def _evaluated_human(person: PersonTruth) -> dict[str, Any]:
-    human = _human(person)
-    parts = {name: part for name, part in human["parts"].items() if part["verb"] is not None}
-    return {"number": human["number"], "box": human["box"], "parts": parts}

@@ -8,7 +8,7 @@ import pytest
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from av.video.stream import VideoStream
 
-from actparse.video.hdr import KNEE, SdrConverter, compress, lookup_table
+from actparse.video.pictures.hdr import KNEE, SdrConverter, compress, lookup_table
 from drawn_videos import Image, difference, read_all, write_video
 
 BT2020 = np.array([(0.6274, 0.3293, 0.0433), (0.0691, 0.9195, 0.0114), (0.0164, 0.0880, 0.8956)])  # from BT.709

@@ -9,14 +9,14 @@ from typing import cast
 
 import av
 import numpy as np
-from av.filter import Graph
 from av.sidedata.sidedata import SideDataContainer
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from actparse.video.hdr import SdrConverter, needs_conversion
-from actparse.video.yuv import Matrix, Yuv420, frame_to_yuv, matrix_of
+from actparse.video.pictures.filters import build_graph
+from actparse.video.pictures.hdr import SdrConverter, needs_conversion
+from actparse.video.pictures.yuv import Matrix, Yuv420, frame_to_yuv, matrix_of
 
 Plane = NDArray[np.uint8]
 MAX_STRETCHED_SIDE = 16384  # pixels; pixels that are not square do not make a picture wider than this
@@ -61,10 +61,7 @@ def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
     try:
         side_data = frame.side_data
     except ValueError:  # PyAV lists no side data at all if a kind is unknown to it, such as the EXIF of a photo
-        graph = Graph()
-        source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1))
-        filters = [graph.add("sidedata", mode="delete", type=str(kind)) for kind in UNKNOWN_SIDE_DATA]
-        graph.link_nodes(source, *filters, graph.add("buffersink")).configure()
+        graph = build_graph(frame, *(("sidedata", {"mode": "delete", "type": str(kind)}) for kind in UNKNOWN_SIDE_DATA))
         graph.push(frame)
         side_data = graph.vpull().side_data
     data = cast(SideDataContainer, side_data).get("DISPLAYMATRIX")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,6 +11,8 @@ import numpy as np
 from av.filter import Graph
 from av.video.reformatter import ColorPrimaries, ColorTrc
 from numpy.typing import NDArray
+
+from actparse.video.pictures.filters import build_graph, frame_layout
 
 Floats = NDArray[np.float64]
 WHITE_NITS = 203.0  # luminance of HDR's reference white, which becomes SDR's. Source: ITU-R BT.2408, table 1
@@ -41,25 +42,17 @@ class SdrConverter:
 
     def __call__(self, frame: av.VideoFrame) -> av.VideoFrame:
         """Return a frame of the pixel format gbrp10le."""
-        layout = frame.width, frame.height, frame.format.name
-        if self._graph is None or self._layout != layout:
-            self._graph, self._layout = _graph_for(frame), layout
+        if self._graph is None or self._layout != frame_layout(frame):
+            is_untagged = frame.colorspace == UNSPECIFIED and frame.color_primaries == ColorPrimaries.BT2020
+            scale = {"in_color_matrix": "bt2020"} if is_untagged else {}
+            with tempfile.TemporaryDirectory() as folder:
+                table = Path(folder) / "table.cube"
+                table.write_text(_cube_text(frame.color_trc, frame.color_primaries), encoding="ascii")
+                to_rgb = ("scale", scale), ("format", {"pix_fmts": "gbrp10le"})
+                self._graph = build_graph(frame, *to_rgb, ("lut3d", {"file": str(table)}))
+            self._layout = frame_layout(frame)
         self._graph.push(frame)
         return self._graph.vpull()
-
-
-def _graph_for(frame: av.VideoFrame) -> Graph:
-    graph = Graph()
-    time_base = Fraction(1, 1000)
-    source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=time_base)
-    is_untagged = frame.colorspace == UNSPECIFIED and frame.color_primaries == ColorPrimaries.BT2020
-    matrix = {"in_color_matrix": "bt2020"} if is_untagged else {}
-    with tempfile.TemporaryDirectory() as folder:
-        table = Path(folder) / "table.cube"
-        table.write_text(_cube_text(frame.color_trc, frame.color_primaries), encoding="ascii")
-        nodes = [graph.add("scale", **matrix), graph.add("format", "gbrp10le"), graph.add("lut3d", file=str(table))]
-        graph.link_nodes(source, *nodes, graph.add("buffersink")).configure()
-    return graph
 
 
 @lru_cache(maxsize=4)

@@ -10,7 +10,15 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from actparse.core.errors import ShapeError
 from actparse.video.decode import read_frames
 from actparse.video.encode import VideoWriter
-from actparse.video.yuv import Matrix, Yuv420, frame_to_yuv, matrix_of, plane_views, rgb_to_yuv_color, yuv_to_frame
+from actparse.video.pictures.yuv import (
+    Matrix,
+    Yuv420,
+    frame_to_yuv,
+    matrix_of,
+    plane_views,
+    rgb_to_yuv_color,
+    yuv_to_frame,
+)
 
 COLORS = [(0, 0, 0), (255, 255, 255), (255, 150, 40), (60, 160, 255)]
 

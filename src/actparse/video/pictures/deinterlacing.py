@@ -9,8 +9,11 @@ from typing import TypeVar
 import av
 from av.filter import Graph
 
+from actparse.video.pictures.filters import build_graph, frame_layout
+
 Tag = TypeVar("Tag")
 MIN_SIDE = 3  # pixels; the filter needs as many
+YADIF = ("yadif", {"mode": "send_frame", "deint": "interlaced"})  # a frame for two fields; only of marked frames
 
 
 def deinterlace(frames: Iterable[tuple[Tag, av.VideoFrame]]) -> Iterator[tuple[Tag, av.VideoFrame]]:
@@ -25,33 +28,19 @@ def deinterlace(frames: Iterable[tuple[Tag, av.VideoFrame]]) -> Iterator[tuple[T
     layout: tuple[int, int, str] | None = None  # of the frames in the graph
     waiting: deque[Tag] = deque()
     for tag, frame in frames:
-        if graph is not None and layout != _layout(frame):
+        if graph is not None and layout != frame_layout(frame):
             yield from _pull(graph, waiting, ended=True)
             graph = None
         if graph is None and not (frame.interlaced_frame and min(frame.width, frame.height) >= MIN_SIDE):
             yield tag, frame
             continue
         if graph is None:
-            graph, layout = _graph_for(frame), _layout(frame)
+            graph, layout = build_graph(frame, YADIF), frame_layout(frame)
         waiting.append(tag)
         graph.push(frame)
         yield from _pull(graph, waiting)
     if graph is not None:
         yield from _pull(graph, waiting, ended=True)
-
-
-def _layout(frame: av.VideoFrame) -> tuple[int, int, str]:
-    return frame.width, frame.height, frame.format.name
-
-
-def _graph_for(frame: av.VideoFrame) -> Graph:
-    graph = Graph()
-    time_base = frame.time_base
-    source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=time_base)
-    # send_frame: one frame for two fields; interlaced: frames without the mark stay as they are
-    graph.link_nodes(source, graph.add("yadif", mode="send_frame", deint="interlaced"), graph.add("buffersink"))
-    graph.configure()
-    return graph
 
 
 def _pull(graph: Graph, waiting: deque[Tag], *, ended: bool = False) -> Iterator[tuple[Tag, av.VideoFrame]]:

@@ -1,0 +1,1 @@
+"""Decoded frames as players show them: whole, upright, in ordinary colours, as RGB or YUV."""
