@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
@@ -25,7 +25,20 @@ from actparse.nets.baseline import Baseline, BaselineConfig, FrameBoxes, Pooling
 from actparse.nets.resnet import resnet_config
 from actparse.stages.actions.baseline import BaselineRecognizer, BaselineSettings
 from actparse.training.recipes import tiny
-from actparse.training.recipes.hyperparameters import Hyperparameters, Inputs, OneCycle, expect_ranges, step_settings
+from actparse.training.recipes.hyperparameters import (
+    AT_LEAST_1,
+    Below1,
+    Count,
+    Counts,
+    Factors,
+    Hyperparameters,
+    Inputs,
+    NotNegative,
+    OneCycle,
+    Positive,
+    Share,
+    step_settings,
+)
 from actparse.training.samples.annotations import Annotations
 from actparse.training.samples.augmentation import (
     STRONG_JITTER,
@@ -56,14 +69,14 @@ class TinyBaseline(OneCycle):
 
     jitter: ClassVar[ColorJitter | None] = STRONG_JITTER
 
-    batch_size: int = 8
-    learning_rate: float = 2e-3
-    label_smoothing: float = 0.05  # of the action
-    states_weight: float = 1.0  # weight of the states' loss relative to the action's
+    batch_size: Count = 8
+    learning_rate: Positive = 2e-3
+    label_smoothing: Share = 0.05  # of the action
+    states_weight: NotNegative = 1.0  # weight of the states' loss relative to the action's
     num_segments: int = 3  # frames of a video in one training sample
-    zoom: tuple[float, float] = (0.85, 1.2)
-    max_shift: float = 0.08  # share of the frame's sides
-    mirror_share: float = 0.5
+    zoom: Factors = (0.85, 1.2)
+    max_shift: NotNegative = 0.08  # share of the frame's sides
+    mirror_share: Share = 0.5
     net_config: BaselineConfig = tiny.BASELINE_NET
     stage_config: BaselineSettings = tiny.BASELINE_STAGE
 
@@ -102,44 +115,31 @@ class PaperBaseline(Hyperparameters):
     num_layers: int = 2  # ours; layers of the MLP
     pooling: Pooling = "mean"  # ours; "pooled over parts and persons" does not name the operation
     dropout: float = 0.4  # TSN
-    states_weight: float = 1.0  # ours; weight of the states' loss; the action's loss has weight 1
-    batch_size: int = REFERENCE_BATCH  # TSN; videos
-    learning_rate: float = 0.01  # TSN, at 256; scaled to the batch
-    epochs: int = 100  # TSN; an epoch sees each video once
-    milestones: tuple[int, ...] = (40, 80)  # TSN
-    gamma: float = 0.1  # TSN
-    momentum: float = 0.9  # TSN
+    states_weight: NotNegative = 1.0  # ours; weight of the states' loss; the action's loss has weight 1
+    batch_size: Count = REFERENCE_BATCH  # TSN; videos
+    learning_rate: Positive = 0.01  # TSN, at 256; scaled to the batch
+    epochs: Count = 100  # TSN; an epoch sees each video once
+    milestones: Counts = (40, 80)  # TSN
+    gamma: Positive = 0.1  # TSN
+    momentum: Below1 = 0.9  # TSN
     nesterov: bool = False  # TSN; the paper's "for all models" does not include the baseline
-    weight_decay: float = 1e-4  # TSN
-    max_gradient_norm: float = 40.0  # TSN
-    num_segments: int = 3  # TSN: frames of a video in one training sample
-    train_size: tuple[int, int] = (256, 340)  # (height, width); TSN stored the frames of Kinetics in this size
-    zoom: tuple[float, float] = (1.0, 1.5)  # TSN crops 1 to 0.66 of a frame's side; boxes move with the pixels
-    max_shift: float = 0.08  # ours; fraction of the frame's sides
-    mirror_share: float = 0.5  # TSN; left and right are exchanged in parts and states
-    frame_stride: int = 5  # the evaluator scores every fifth frame
-    test_short_side: int = 256  # TSN
-    test_frames: int = 8  # ours; frames of one forward pass
+    weight_decay: NotNegative = 1e-4  # TSN
+    max_gradient_norm: Positive = 40.0  # TSN
+    num_segments: Count = 3  # TSN: frames of a video in one training sample
+    train_size: Annotated[tuple[int, int], AT_LEAST_1] = (
+        256,
+        340,
+    )  # (height, width); TSN stored the frames of Kinetics in this size
+    zoom: Factors = (1.0, 1.5)  # TSN crops 1 to 0.66 of a frame's side; boxes move with the pixels
+    max_shift: Share = 0.08  # ours; fraction of the frame's sides
+    mirror_share: Share = 0.5  # TSN; left and right are exchanged in parts and states
+    frame_stride: Count = 5  # the evaluator scores every fifth frame
+    test_short_side: Count = 256  # TSN
+    test_frames: Count = 8  # ours; frames of one forward pass
     split_seed: int = 0  # division into 3,000 training and 809 held-out videos if the dataset has no split val; ours
 
     def __post_init__(self) -> None:
-        counts = (
-            "batch_size",
-            "epochs",
-            "milestones",
-            "num_segments",
-            "frame_stride",
-            "test_short_side",
-            "test_frames",
-        )
-        expect_ranges(
-            self,
-            at_least_1=(*counts, "train_size"),
-            at_least_0=("states_weight", "weight_decay"),
-            above_0=("learning_rate", "gamma", "max_gradient_norm", "zoom"),
-            below_1=("momentum",),
-            shares=("max_shift", "mirror_share"),
-        )
+        super().__post_init__()
         if self.zoom[0] > self.zoom[1]:
             raise ConfigError(f"train: zoom must be two numbers, the smaller first, got {self.zoom}")
         self.settings(), self.net(1, (1,) * len(PARTS))  # check the remaining fields

@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -26,10 +26,16 @@ from actparse.nets.resnet import resnet_config
 from actparse.stages.inputs import InputNorm
 from actparse.training.loop import ranks
 from actparse.training.recipes.hyperparameters import (
+    AT_LEAST_0,
     BatchReading,
+    Below1,
+    Count,
+    Counts,
     Hyperparameters,
     Inputs,
-    expect_ranges,
+    NotNegative,
+    Positive,
+    Share,
     samples_of_step,
     step_settings,
 )
@@ -77,38 +83,30 @@ class PaperDetector(Hyperparameters):
     """Hyperparameters of a detector: network, training and augmentation."""
 
     depth: int = 101  # "a ResNet-101 backbone"
-    batch_size: int = 6  # "a mini-batch of six on four V100 GPUs"
-    num_gpus: int = 4
+    batch_size: Count = 6  # "a mini-batch of six on four V100 GPUs"
+    num_gpus: Count = 4
     # Six images cannot be divided among four GPUs, and CSN's rate fits the same phrase only as a count per GPU: so 24
     # in total. Evidence against it: by linear scaling from YOLOF's 0.12 at 64, the rate 0.01 belongs to a batch of 5 or
     # 6 ("in-all").
     batch: BatchReading = "per-gpu"
-    epochs: int = 24
-    learning_rate: float = 0.01
-    milestones: tuple[int, ...] = (16, 22)
-    gamma: float = 0.1  # "decreased by a factor of 10"
-    warmup_iterations: int = 1800
-    warmup_start: float = 1 / 1800  # YOLOF: one over the number of iterations, 1/1500 and 1/3000; not in the paper
-    momentum: float = 0.9
+    epochs: Count = 24
+    learning_rate: Positive = 0.01
+    milestones: Counts = (16, 22)
+    gamma: Positive = 0.1  # "decreased by a factor of 10"
+    warmup_iterations: Annotated[int, AT_LEAST_0] = 1800
+    warmup_start: Share = 1 / 1800  # YOLOF: one over the number of iterations, 1/1500 and 1/3000; not in the paper
+    momentum: Below1 = 0.9
     nesterov: bool = True  # "by default ... for all models"; YOLOF has none
-    weight_decay: float = 1e-4
-    backbone_rate: float = 1 / 3  # YOLOF: factor of the rate for the backbone; not in the paper
+    weight_decay: NotNegative = 1e-4
+    backbone_rate: NotNegative = 1 / 3  # YOLOF: factor of the rate for the backbone; not in the paper
     frozen: bool = True  # YOLOF: stem, first stage and the backbone's batch norms; not in the paper
-    mirror_share: float = 0.5  # YOLOF: share of the images that are mirrored
-    shift_share: float = 0.5  # YOLOF: share of the images that are shifted
-    max_shift: int = 32  # YOLOF: pixels of the resized image, on both axes; uncovered areas are black
-    frame_stride: int = 5  # "on keyframes": those that the evaluator scores, every fifth
+    mirror_share: Share = 0.5  # YOLOF: share of the images that are mirrored
+    shift_share: Share = 0.5  # YOLOF: share of the images that are shifted
+    max_shift: Annotated[int, AT_LEAST_0] = (
+        32  # YOLOF: pixels of the resized image, on both axes; uncovered areas are black
+    )
+    frame_stride: Count = 5  # "on keyframes": those that the evaluator scores, every fifth
     split_seed: int = 0  # division into 3,000 training and 809 held-out videos if the dataset has no split val; ours
-
-    def __post_init__(self) -> None:
-        expect_ranges(
-            self,
-            at_least_1=("batch_size", "num_gpus", "epochs", "milestones", "frame_stride"),
-            at_least_0=("warmup_iterations", "weight_decay", "backbone_rate", "max_shift"),
-            above_0=("learning_rate", "gamma"),
-            below_1=("momentum",),
-            shares=("warmup_start", "mirror_share", "shift_share"),
-        )
 
     def settings(self) -> TaskSettings:
         """Return the settings for the training loop."""

@@ -26,7 +26,7 @@ from actparse.training.recipes.detection import (
     in_mirror,
     zoomed,
 )
-from actparse.training.recipes.hyperparameters import Inputs, OneCycle, expect_ranges
+from actparse.training.recipes.hyperparameters import Count, Factors, Inputs, NotNegative, OneCycle, Positive, Share
 from actparse.training.samples.annotations import Annotations
 from actparse.training.samples.augmentation import ColorJitter, recolor
 from actparse.training.samples.splits import open_stores
@@ -39,12 +39,12 @@ from actparse.weights.bundle import config_to_dict
 class TinyPersons(OneCycle):
     """Hyperparameters of the tiny person detector: frames are zoomed, shifted, mirrored and recoloured."""
 
-    batch_size: int = 12
-    learning_rate: float = 2e-3
-    zoom: tuple[float, float] = (0.6, 1.35)
-    max_shift: float = 0.125  # share of the frame's sides
-    mirror_share: float = 0.5
-    min_visible: float = 0.3  # share of a person's box that must stay visible in an augmented frame
+    batch_size: Count = 12
+    learning_rate: Positive = 2e-3
+    zoom: Factors = (0.6, 1.35)
+    max_shift: NotNegative = 0.125  # share of the frame's sides
+    mirror_share: Share = 0.5
+    min_visible: Share = 0.3  # share of a person's box that must stay visible in an augmented frame
     net_config: YolofConfig = tiny.PERSONS_NET
     stage_config: PersonsConfig = tiny.PERSONS_STAGE
 
@@ -74,13 +74,12 @@ class PaperPersons(PaperDetector):
 
     short_side: int = 800  # YOLOF; pixels of the resized frame
     long_side: int = 1333  # YOLOF
-    min_score: float = 0.05  # YOLOF's test
-    max_iou: float = 0.6  # YOLOF's test
-    max_persons: int = 10  # "the top-10 results from the person detector"
+    min_score: Share = 0.05  # YOLOF's test
+    max_iou: Share = 0.6  # YOLOF's test
+    max_persons: Count = 10  # "the top-10 results from the person detector"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        expect_ranges(self, at_least_1=("max_persons",), shares=("min_score", "max_iou"))
         self.net(), self.stage()  # check the remaining fields
 
     def net(self) -> YolofConfig:

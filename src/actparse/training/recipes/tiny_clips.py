@@ -18,10 +18,15 @@ from actparse.training.options import TrainOptions
 from actparse.training.recipes import tiny
 from actparse.training.recipes.clips import ActionTask, ClipTask, Frames
 from actparse.training.recipes.hyperparameters import (
+    Count,
+    Factors,
     Inputs,
     Level,
     Mirror,
+    NotNegative,
     OneCycle,
+    Positive,
+    Share,
 )
 from actparse.training.rendered.clip_stream import ClipStreamConfig, open_clip_stream
 from actparse.training.samples.augmentation import STRONG_JITTER, random_zoom, recolor, warp
@@ -45,14 +50,14 @@ SEGMENT_SECONDS = 3.0  # length of segments of a video that have one label
 class TinyClips(OneCycle):
     """Hyperparameters of a tiny clip network, for the action with auxiliary heads for the states, or for states."""
 
-    batch_size: int = 16
-    learning_rate: float = 2.5e-3
-    label_smoothing: float = 0.05
-    groups_weight: float = 2.4  # weight of the auxiliary heads' loss
+    batch_size: Count = 16
+    learning_rate: Positive = 2.5e-3
+    label_smoothing: Share = 0.05
+    groups_weight: NotNegative = 2.4  # weight of the auxiliary heads' loss
     mirror: Mirror = "sides"
-    zoom: tuple[float, float] = (0.85, 1.3)
-    max_shift: float = 0.095  # share of the frame's sides
-    speed: tuple[float, float] = (0.8, 1.25)  # range of the factor of the motion's speed
+    zoom: Factors = (0.85, 1.3)
+    max_shift: NotNegative = 0.095  # share of the frame's sides
+    speed: Factors = (0.8, 1.25)  # range of the factor of the motion's speed
     # Unit with one label; None: segments of about 3 s, and in addition rendered clips, with one label for two seconds.
     level: Level | None = None
     segment_seconds: float | None = None

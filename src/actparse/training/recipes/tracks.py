@@ -25,7 +25,7 @@ from actparse.synth.actions.registry import OTHER_MOTIONS
 from actparse.synth.dataset import is_synthetic
 from actparse.training.options import TrainOptions
 from actparse.training.recipes import tiny
-from actparse.training.recipes.hyperparameters import Inputs, OneCycle
+from actparse.training.recipes.hyperparameters import Count, Factors, Inputs, NotNegative, OneCycle, Positive, Share
 from actparse.training.recipes.parts import with_keypoints
 from actparse.training.rendered.track_errors import TrackErrors, shortened, spreads, with_track_errors
 from actparse.training.rendered.track_stream import TrackStream, TrackStreamConfig, open_track_stream
@@ -44,16 +44,16 @@ FOUND_JITTER = 0.08  # highest standard deviation of the noise on predicted keyp
 class TinyTracks(OneCycle):
     """Hyperparameters of the network on keypoints."""
 
-    batch_size: int = 256
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.02
-    stream_share: float = 0.5  # share of a batch from the stream, if there is one
-    label_smoothing: float = 0.05
-    other_weight: float = 0.5  # weight of the loss of a person who does none of the actions
-    states_weight: float = 1.0  # weight of the states' loss relative to the action's
-    unconditioned_share: float = 0.25  # share of the samples for which the network does not get the action
-    tempo: tuple[float, float] = (0.7, 1.6)  # speed factor of the stream's tracks, log-uniform; above 1 is faster
-    short_share: float = 0.5  # share of the stream's windows that are cut as in a short video
+    batch_size: Count = 256
+    learning_rate: Positive = 2e-3
+    weight_decay: NotNegative = 0.02
+    stream_share: Share = 0.5  # share of a batch from the stream, if there is one
+    label_smoothing: Share = 0.05
+    other_weight: NotNegative = 0.5  # weight of the loss of a person who does none of the actions
+    states_weight: NotNegative = 1.0  # weight of the states' loss relative to the action's
+    unconditioned_share: Share = 0.25  # share of the samples for which the network does not get the action
+    tempo: Factors = (0.7, 1.6)  # speed factor of the stream's tracks, log-uniform; above 1 is faster
+    short_share: Share = 0.5  # share of the stream's windows that are cut as in a short video
     net_config: TrackConfig = tiny.TRACKS_NET
     stage_config: TracksConfig = tiny.TRACKS_STAGE
 
