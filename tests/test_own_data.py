@@ -22,7 +22,7 @@ from actparse.training import TrainOptions, run_recipe
 from actparse.training.options import say_nothing
 from actparse.training.recipes.own_data import keep_networks
 from actparse.training.recipes.registry import BUNDLE_RECIPES
-from actparse.training.runs.bundle_run import assemble_tiny
+from actparse.training.runs.start import assemble_tiny
 from actparse.weights.bundle import file_sha256
 from examples import find_blocks
 

@@ -17,7 +17,7 @@ from actparse.nets.clips.csn import Csn, CsnConfig
 from actparse.nets.clips.tsn import Tsn, TsnConfig
 from actparse.stages.actions.classifier import ClipClassifier, ClipConfig
 from actparse.stages.actions.clip_inputs import FlowInput
-from actparse.training.loop.schedule import rule_factor
+from actparse.training.loop.optimisation import rule_factor
 from actparse.training.recipes.clips import ActionTask, ClipTask, stacked_flow
 from actparse.training.recipes.hyperparameters import Mirror
 from actparse.training.recipes.paper_clips import PaperCsn, PaperTsnFlow, PaperTsnRgb

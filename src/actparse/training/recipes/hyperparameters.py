@@ -158,7 +158,7 @@ def changed(hyperparameters: Changed, changes: Mapping[str, str]) -> Changed:
     return dataclasses.replace(hyperparameters, **values)  # type: ignore[type-var]
 
 
-def changeable(hyperparameters: Any) -> dict[str, Any]:
+def changeable(hyperparameters: Hyperparameters) -> dict[str, Any]:
     """Return the type of each field that a text can change, by name: all but nested configs."""
     hints = _hints(type(hyperparameters))
     names = (name for name in hints if not dataclasses.is_dataclass(getattr(hyperparameters, name)))
@@ -201,7 +201,7 @@ def _expect_choice(text: str, allowed: tuple[str, ...], name: str) -> str:
     return text
 
 
-def described(hyperparameters: Any) -> list[str]:
+def described(hyperparameters: Hyperparameters) -> list[str]:
     """Return one line for each hyperparameter: field, value, and the other interpretations if they have names."""
     lines = []
     for name, hint in changeable(hyperparameters).items():

@@ -1,18 +1,33 @@
-"""Training by a recipe's name: one network or a bundle, at either size, on one device or several."""
+"""Training by a recipe's name: one network, or every network of the tiny bundle, one or two at a time."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from actparse.core.errors import ConfigError
+from actparse.core.errors import ConfigError, TrainingError
+from actparse.core.files import write_text
+from actparse.data.shares import SHARES_FILE, dataset_shares
 from actparse.training.loop import ranks
 from actparse.training.options import TrainOptions
-from actparse.training.recipes.registry import recipe_of
-from actparse.training.run_folder import RunFolder, read_json
-from actparse.training.runs.bundle_run import train_bundle
+from actparse.training.recipes.own_data import keep_networks
+from actparse.training.recipes.poses import open_pose_streams
+from actparse.training.recipes.registry import BUNDLE_RECIPES, recipe_of
+from actparse.training.recipes.tiny_clips import open_clips
+from actparse.training.recipes.tracks import open_tracks
+from actparse.training.run_folder import RunFolder, read_json, write_json
+from actparse.training.runs.bundles import BUNDLE_FOLDER, assemble
+from actparse.training.runs.jobs import Job, run_jobs, without_report
 from actparse.training.runs.network_run import run_network
+from actparse.training.samples.splits import open_stores
+
+STATE_FILE = "tiny.json"  # how the run divides its time, and which networks are finished
+MAX_JOBS = 2  # that run at a time; each has one thread
+ORDER = {  # recipe -> recipes to finish first
+    name: ("action",) if recipe.group else recipe.needs for name, recipe in BUNDLE_RECIPES.items()
+}
 
 
 def run_recipe(name: str, data: Path, out: Path, options: TrainOptions) -> dict[str, Any]:
@@ -48,3 +63,100 @@ def run_recipe(name: str, data: Path, out: Path, options: TrainOptions) -> dict[
 def _run_network(name: str, data: Path, out: Path, options: TrainOptions) -> None:
     """Train a network in one of several processes, without a result."""
     run_network(name, data, out, options)
+
+
+def train_bundle(data: Path, out: Path, options: TrainOptions) -> dict[str, Any]:
+    """Train all networks and assemble their files into a bundle.
+
+    Args:
+        data: a dataset's root.
+        out: the run's folder; `out`/bundle is what the parser loads.
+        options: `minutes` is for the whole run, `steps` and `epochs` for each network; `init` is a folder, for example
+            a bundle, and the networks that it contains start from there. With `resume`, an interrupted run continues.
+
+    Returns:
+        The held-out metrics of every network, by recipe; empty if only an estimate was requested.
+
+    Raises:
+        TrainingError: a network failed, `init` is not a folder, or `out` holds a run and `resume` was not requested.
+    """
+    if options.init is not None and not options.init.is_dir():
+        raise TrainingError(f"train: tiny starts from a folder with a file for each network, got --init {options.init}")
+    if (out / STATE_FILE).exists() and not options.resume:
+        raise TrainingError(f"{out} holds a run of tiny already: resume it, or choose another folder")
+    slots = min(MAX_JOBS, os.cpu_count() or 1)
+    minutes = _divide_time(out, options, slots)
+    options.report(estimate(minutes, slots))
+    if options.only_estimate:
+        return {}
+    keep_networks(data, out, options)
+    _prepare(data, out, options)
+    jobs = {name: Job(name, data, out, _options_for(name, options, minutes), ORDER[name]) for name in BUNDLE_RECIPES}
+
+    def save_state(running: list[str]) -> None:
+        finished = [name for name in BUNDLE_RECIPES if jobs[name].is_finished]
+        write_json(out / STATE_FILE, {"minutes": minutes, "finished": finished, "running": running})
+
+    save_state([])
+    run_jobs(jobs, slots=slots, report=options.report, changed=save_state)
+    metrics = {name: read_json(RunFolder(out, name).metrics) for name in BUNDLE_RECIPES}
+    bundle = assemble_tiny(out, metrics)
+    write_text(bundle / SHARES_FILE, dataset_shares(data).to_json())
+    options.report(f"tiny: the bundle is in {out / BUNDLE_FOLDER}")
+    return metrics
+
+
+def _divide_time(out: Path, options: TrainOptions, slots: int) -> dict[str, float]:
+    """Return the minutes for each recipe: as recorded when the run began, else in proportion to the default minutes."""
+    if (out / STATE_FILE).exists():
+        raw = read_json(out / STATE_FILE).get("minutes")
+        if isinstance(raw, dict) and set(raw) == set(BUNDLE_RECIPES):
+            return {name: float(raw[name]) for name in BUNDLE_RECIPES}
+        raise TrainingError(f"{out / STATE_FILE}: a run can be resumed only with its state file, got {raw!r}")
+    default_minutes = {name: recipe.minutes for name, recipe in BUNDLE_RECIPES.items()}
+    if options.minutes is not None:
+        factor = options.minutes * slots / sum(default_minutes.values())
+        return {name: minutes * factor for name, minutes in default_minutes.items()}
+    if options.steps is not None:
+        return {
+            name: minutes * options.steps / (BUNDLE_RECIPES[name].steps or 1)
+            for name, minutes in default_minutes.items()
+        }
+    return default_minutes
+
+
+def estimate(minutes: dict[str, float], slots: int) -> str:
+    """Return one line: how long the run will take, and which recipes take longest."""
+    longest = sorted(minutes, key=lambda name: -minutes[name])[:4]
+    recipes = ", ".join(f"{name} {minutes[name]:.0f}" for name in longest)
+    total = sum(minutes.values()) / slots
+    return f"tiny: about {total:.0f} minutes with {slots} networks at a time, after the data are decoded ({recipes})"
+
+
+def _prepare(data: Path, out: Path, options: TrainOptions) -> None:
+    """Create the caches that several jobs read, with all cores, before the jobs start."""
+    out.mkdir(parents=True, exist_ok=True)
+    open_stores(data, out, options.report)
+    if not RunFolder(out, "poses").is_finished:
+        open_pose_streams(data, out, options)
+    open_clips(data, out, options)
+    open_tracks(data, out, options)
+
+
+def _options_for(name: str, options: TrainOptions, minutes: dict[str, float]) -> TrainOptions:
+    start = None if options.init is None else options.init / f"{name}.safetensors"
+    init = start if start is not None and start.is_file() else None
+    job_options = replace(without_report(options), init=init)
+    return job_options if options.minutes is None else replace(job_options, minutes=minutes[name])
+
+
+def assemble_tiny(out: Path, metrics: dict[str, Any]) -> Path:
+    """Copy the networks of a finished run into `out`/bundle; return the bundle's folder.
+
+    It includes the part detector without dots: `diagnose` compares with it.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    files = {name: RunFolder(out, name).weights for name in BUNDLE_RECIPES}
+    return assemble(out / BUNDLE_FOLDER, files, name="tiny", metrics=metrics)
