@@ -47,9 +47,9 @@ from actparse.reproduce.writing import Row, Table, write_table
 from actparse.stages.actions.classifier import StateRecognizer
 from actparse.stages.loading import bundle_folder, load_parts, load_persons, load_poses
 from actparse.training import RECIPES, TrainOptions, run_recipe
+from actparse.training.recipes.clips import open_clips
 from actparse.training.recipes.poses import PaperPoses
 from actparse.training.recipes.registry import WITHOUT_DOTS, recipe_of
-from actparse.training.recipes.tiny_clips import open_clips
 from actparse.training.run_folder import (
     HINT,
     RunFolder,

@@ -18,10 +18,9 @@ from actparse.nets.clips.tsn import Tsn, TsnConfig
 from actparse.stages.actions.classifier import ClipClassifier, ClipConfig
 from actparse.stages.actions.clip_inputs import FlowInput
 from actparse.training.loop.optimisation import rule_factor
-from actparse.training.recipes.clips import ActionTask, ClipTask, stacked_flow
+from actparse.training.recipes.clips import ActionTask, ClipTask, TinyClips, stacked_flow
 from actparse.training.recipes.hyperparameters import Mirror
 from actparse.training.recipes.paper_clips import PaperCsn, PaperTsnFlow, PaperTsnRgb
-from actparse.training.recipes.tiny_clips import TinyClips
 from actparse.training.samples.flow import FlowFiles, read_flow
 from actparse.training.samples.index import open_index
 from actparse.training.samples.intervals import (

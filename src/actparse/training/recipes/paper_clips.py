@@ -6,7 +6,6 @@ is the public recipe of TSN-R50 (mmaction2, 1x1x3 on RGB and 5x1x3 on flow).
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +22,7 @@ from actparse.stages.actions.classifier import ClipConfig
 from actparse.stages.actions.clip_inputs import FlowInput
 from actparse.stages.inputs import InputNorm
 from actparse.training.options import TrainOptions
-from actparse.training.recipes.clips import ClipTask, Frames
+from actparse.training.recipes.clips import ClipHyperparameters, ClipTask, Frames
 from actparse.training.recipes.hyperparameters import (
     AT_LEAST_0,
     AT_LEAST_1,
@@ -32,7 +31,6 @@ from actparse.training.recipes.hyperparameters import (
     Count,
     Counts,
     Crop,
-    Hyperparameters,
     Inputs,
     Level,
     Mirror,
@@ -46,14 +44,7 @@ from actparse.training.recipes.hyperparameters import (
 )
 from actparse.training.samples.flow import FlowFiles
 from actparse.training.samples.index import VideoIndex
-from actparse.training.samples.intervals import (
-    Interval,
-    around_frames,
-    index_videos,
-    segments,
-    whole_videos,
-    with_states,
-)
+from actparse.training.samples.intervals import Interval, index_videos, whole_videos, with_states
 from actparse.training.samples.splits import open_indices
 from actparse.training.task import StepRule, Task, TaskSettings
 from actparse.video.sampling import clip_indices, train_clip_offsets
@@ -77,7 +68,7 @@ IR_WEIGHTS = {  # ensemble weights of a group's two networks, ip first. Source: 
 
 
 @dataclass(frozen=True, kw_only=True)
-class PaperClips(Hyperparameters):
+class PaperClips(ClipHyperparameters):
     """Hyperparameters of a full-size clip network's training and input; the defaults are those of ip-CSN-152.
 
     Values without a named source are from PCF, the paper that this package implements, section III-A.
@@ -138,10 +129,6 @@ class PaperClips(Hyperparameters):
         batch_size = samples_of_step(self.batch, self.batch_size, self.num_gpus)
         return step_settings(self, rule, batch_size=batch_size, undecayed="nothing")
 
-    @abstractmethod
-    def net(self, num_classes: int) -> CsnConfig | TsnConfig:
-        """Return the network's config."""
-
     def stage(self) -> ClipConfig:
         """Return the settings of the trained network; the probabilities of the clips are averaged."""
         return ClipConfig(
@@ -178,18 +165,13 @@ class PaperClips(Hyperparameters):
             raise ConfigError(f"train: {inputs.run.name} sees whole videos, got level {self.level}")
         splits = open_indices(inputs.data, inputs.run.out, inputs.options.report, seed=self.split_seed)
         train, held_out = (self._label(split, inputs) for split in splits)
-        clips_per_interval = 1 if self.level == "frame" else None
-        return ClipTask(inputs.kind, train, held_out, self, clips_per_interval=clips_per_interval)
+        return ClipTask(inputs.kind, train, held_out, self)
 
     def _label(self, split: VideoIndex, inputs: Inputs) -> tuple[Interval, ...]:
+        videos = index_videos(split)
         if inputs.group is None:
-            return whole_videos(index_videos(split))
-        groups, length = (inputs.group,), self.stage().num_frames * self.frame_stride
-        if self.level == "frame":
-            intervals = around_frames(index_videos(split), length, stride=self.frame_stride_evaluated, groups=groups)
-        else:
-            intervals = segments(index_videos(split), self.segment_seconds, groups)
-        return with_states(intervals, inputs.group)
+            return whole_videos(videos)
+        return with_states(self.labelled(videos, (inputs.group,)), inputs.group)
 
 
 @dataclass(frozen=True, kw_only=True)

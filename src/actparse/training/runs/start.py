@@ -12,10 +12,10 @@ from actparse.core.files import write_text
 from actparse.data.shares import SHARES_FILE, dataset_shares
 from actparse.training.loop import ranks
 from actparse.training.options import TrainOptions
+from actparse.training.recipes.clips import open_clips
 from actparse.training.recipes.own_data import keep_networks
 from actparse.training.recipes.poses import open_pose_streams
 from actparse.training.recipes.registry import BUNDLE_RECIPES, recipe_of
-from actparse.training.recipes.tiny_clips import open_clips
 from actparse.training.recipes.tracks import open_tracks
 from actparse.training.run_folder import RunFolder, read_json, write_json
 from actparse.training.runs.bundles import BUNDLE_FOLDER, assemble
