@@ -32,8 +32,7 @@ from actparse.training.samples.intervals import (
     whole_videos,
     with_states,
 )
-from actparse.training.samples.reading import StoreConfig
-from actparse.training.samples.store import Store, open_store
+from actparse.training.samples.store import Store, StoreConfig, open_store
 from actparse.video.flow import FAST_TVL1
 from training.miniature import NUM_FRAMES, SIZE, write_miniature
 

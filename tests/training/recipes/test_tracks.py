@@ -30,8 +30,7 @@ from actparse.training.rendered.track_stream import (
     TrackStreamConfig,
     open_track_stream,
 )
-from actparse.training.samples.reading import StoreConfig
-from actparse.training.samples.store import Store, open_store
+from actparse.training.samples.store import Store, StoreConfig, open_store
 from actparse.training.task import NAMES
 from training.miniature import SIZE, write_miniature
 

@@ -25,7 +25,8 @@ from actparse.stages.people.person_crops import PersonCrops, square_crops
 from actparse.stages.people.persons import PersonsConfig
 from actparse.stages.people.refine import grow_boxes
 from actparse.training.recipes import tiny
-from actparse.training.recipes.detection import (
+from actparse.training.recipes.hyperparameters import Count, Factors, Inputs, NotNegative, OneCycle, Positive, Share
+from actparse.training.recipes.persons import (
     BoxedImage,
     DetectorTask,
     PaperDetector,
@@ -34,7 +35,6 @@ from actparse.training.recipes.detection import (
     box_metrics,
     in_mirror,
 )
-from actparse.training.recipes.hyperparameters import Count, Factors, Inputs, NotNegative, OneCycle, Positive, Share
 from actparse.training.rendered.part_stream import PartStreamConfig, open_part_stream
 from actparse.training.samples.annotations import Annotations
 from actparse.training.samples.augmentation import ColorJitter, recolor
