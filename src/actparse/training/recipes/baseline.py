@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from actparse.core.errors import ConfigError, DataError
-from actparse.core.structures import FrameParse, PartParse, PersonParse
-from actparse.core.vocabulary import NUM_KEYPOINTS, PART_FLIP, PART_INDEX, PARTS
-from actparse.metrics.states import StateAccuracy
+from actparse.core.structures import FrameParse
+from actparse.core.vocabulary import PART_FLIP, PARTS
 from actparse.nets.baseline import Baseline, BaselineConfig, FrameBoxes, Pooling
 from actparse.nets.resnet import resnet_config
 from actparse.stages.actions.baseline import BaselineRecognizer, BaselineSettings
@@ -38,6 +37,14 @@ from actparse.training.recipes.hyperparameters import (
     Positive,
     Share,
     step_settings,
+)
+from actparse.training.recipes.states import (
+    UNKNOWN,
+    StatesTask,
+    VideoMetrics,
+    state_indices,
+    states_loss,
+    true_person,
 )
 from actparse.training.samples.annotations import Annotations
 from actparse.training.samples.augmentation import (
@@ -58,9 +65,7 @@ from actparse.weights.bundle import config_to_dict
 
 REFERENCE_BATCH = 256  # TSN: 32 on each of 8 GPUs
 CHECK_VIDEOS = 100  # held-out videos for a check during training
-UNKNOWN = -1  # a state that is not annotated, or that the training split does not have for this part
 MIN_VISIBLE = 0.4  # share of a person's or a part's box that must stay visible in an augmented frame
-NOBODY = ((0.0, 0.0, 0.0),) * NUM_KEYPOINTS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,11 +256,10 @@ class VideoSample:
     action: int
 
 
-class BaselineTask(SampledTask):
+class BaselineTask(SampledTask, StatesTask):
     """The baseline on one frame from each equal segment of a video, all with the same motion, mirror and colours."""
 
     kind = "baseline"
-    metric = "accuracy"
 
     def __init__(
         self, train: Annotations, held_out: Annotations, hyperparameters: TinyBaseline | PaperBaseline
@@ -331,15 +335,11 @@ class BaselineTask(SampledTask):
         boxes = FrameBoxes.without_objects(persons, parts, torch.cat(frame_numbers)).to(device)
         logits = net(frames.view(*images.shape[:2], *frames.shape[1:]), boxes)
         states = torch.cat(batch["states"]).to(device)  # (P, 10)
-        by_part = [
-            F.cross_entropy(part_logits.float(), states[:, part], ignore_index=UNKNOWN, reduction="sum")
-            for part, part_logits in enumerate(logits.states)
-        ]
         smoothing, weight = self.hyperparameters.label_smoothing, self.hyperparameters.states_weight
         actions = batch["actions"].to(device)
         return {
             "action": F.cross_entropy(logits.actions.float(), actions, label_smoothing=smoothing),
-            "states": weight * torch.stack(by_part).sum() / (states != UNKNOWN).sum().clamp(min=1),
+            "states": weight * states_loss(logits.states, states),
         }
 
     def evaluate(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
@@ -353,49 +353,21 @@ class BaselineTask(SampledTask):
     def _measure(self, net: nn.Module, device: torch.device, videos: Sequence[range]) -> dict[str, Any]:
         assert isinstance(net, Baseline)
         recognizer = BaselineRecognizer(net.to(device).eval(), self.actions, self.states, self.stage)
-        data, right, accuracy = self.held_out, 0, StateAccuracy()
+        data, metrics = self.held_out, VideoMetrics()
         for frames in videos:
             scores, parses = recognizer.recognize(data.images(frames), [true_frame(data, frame) for frame in frames])
-            right += max(scores, key=lambda name: scores[name]) == action_of(data, frames)
-            for frame, parse in zip(frames, parses, strict=True):
-                for person, states in zip(parse.persons, data.state_names(data.persons_of(frame)), strict=True):
-                    for part in person.parts:
-                        true = states[PART_INDEX[part.name]]
-                        if true is not None:
-                            accuracy.add(part.name, true, part.state)
-        return {"accuracy": right / max(len(videos), 1), "videos": len(videos), "states": accuracy.by_group()}
+            is_right = max(scores, key=lambda name: scores[name]) == action_of(data, frames)
+            metrics.add(is_right, parses, [data.state_names(data.persons_of(frame)) for frame in frames])
+        return metrics.as_json()
 
     def stage_settings(self) -> Mapping[str, Any]:
         """Return the settings of the baseline stage."""
         return config_to_dict(self.stage)
 
-    def labels(self) -> Mapping[str, Any]:
-        """Return the names of the actions, and for each part those of its states."""
-        return {"actions": list(self.actions), "states": list(map(list, self.states))}
-
 
 def action_of(data: Annotations, frames: range) -> str:
     """Return the action of the video that frames belong to."""
     return data.actions[int(data.frame_videos[frames[0]])]
-
-
-def state_indices(
-    persons: Sequence[Sequence[str | None]], state_names: Sequence[Sequence[str]], *, mirror: bool
-) -> NDArray[np.int64]:
-    """Convert the states of persons to indices (P, 10) of the network's labels, UNKNOWN for states it does not have.
-
-    Args:
-        persons: for each person the states of its ten parts.
-        state_names: for each part the states in the order of the network's outputs.
-        mirror: whether left and right parts swap their states.
-    """
-    order = PART_FLIP if mirror else range(len(PARTS))
-    by_part: list[dict[str | None, int]] = [{name: index for index, name in enumerate(names)} for names in state_names]
-    indices = [
-        [index_of.get(states[part], UNKNOWN) for index_of, part in zip(by_part, order, strict=True)]
-        for states in persons
-    ]
-    return np.array(indices, np.int64).reshape(-1, len(PARTS))
 
 
 def drawn_frames(frames: NDArray[np.int64], num_segments: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -408,14 +380,5 @@ def true_frame(data: Annotations, frame: int) -> FrameParse:
     """Convert an annotated frame to a parse result: true boxes of persons and parts, no keypoints, no states yet."""
     persons = data.persons_of(frame)
     pairs = zip(data.person_boxes[persons].tolist(), data.part_boxes[persons], strict=True)
-    people = tuple(_person(track, box, parts) for track, (box, parts) in enumerate(pairs, start=1))
+    people = tuple(true_person(track, box, parts) for track, (box, parts) in enumerate(pairs, start=1))
     return FrameParse(int(data.frame_indices[frame]), float(data.frame_times[frame]), people)
-
-
-def _person(track: int, box: list[float], parts: NDArray[np.float32]) -> PersonParse:
-    x1, y1, x2, y2 = box
-    annotated = []
-    for name, (left, top, right, bottom) in zip(PARTS, parts.tolist(), strict=True):
-        if any((left, top, right, bottom)):
-            annotated.append(PartParse(name, (left, top, right, bottom), 1.0))
-    return PersonParse(track, (x1, y1, x2, y2), 1.0, NOBODY, tuple(annotated))

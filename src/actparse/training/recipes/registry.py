@@ -174,13 +174,16 @@ TINY = BUNDLE_RECIPES | _by_name(
 def _paper_clips(network: str, hyperparameters: PaperClips, initial: str, variant: str = "") -> list[Recipe]:
     """Return the recipes of a clip network, for the action and for each part group."""
     infix = f"-{variant}" if variant else ""
-    labels = {"variant": variant, "initial": initial}
-    recipes = [Recipe(f"action{infix}", f"{network} for the action of a video", hyperparameters, **labels)]
+    action = Recipe(
+        f"action{infix}", f"{network} for the action of a video", hyperparameters, variant=variant, initial=initial
+    )
+    recipes = [action]
     for group in GROUPS:
         if isinstance(hyperparameters, PaperIrCsn):
             hyperparameters = replace(hyperparameters, ensemble=IR_WEIGHTS[group])
         description = f"{network} for the states of the group {group}"
-        recipes.append(Recipe(f"states{infix}-{group}", description, hyperparameters, **labels))
+        name = f"states{infix}-{group}"
+        recipes.append(replace(action, name=name, description=description, hyperparameters=hyperparameters))
     return recipes
 
 

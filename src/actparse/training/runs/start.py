@@ -8,20 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from actparse.core.errors import ConfigError, TrainingError
-from actparse.core.files import write_text
+from actparse.core.files import copy_file, write_text
+from actparse.data.own.tree import TRAINED_PARTS, read_manifest
 from actparse.data.shares import SHARES_FILE, dataset_shares
 from actparse.training.loop import ranks
 from actparse.training.options import TrainOptions
 from actparse.training.recipes.clips import open_clips
-from actparse.training.recipes.own_data import keep_networks
 from actparse.training.recipes.poses import open_pose_streams
-from actparse.training.recipes.registry import BUNDLE_RECIPES, recipe_of
+from actparse.training.recipes.registry import BUNDLE_RECIPES, PARTS, POSES, WITHOUT_DOTS, recipe_of
 from actparse.training.recipes.tracks import open_tracks
 from actparse.training.run_folder import RunFolder, read_json, write_json
 from actparse.training.runs.bundles import BUNDLE_FOLDER, assemble
 from actparse.training.runs.jobs import Job, run_jobs, without_report
 from actparse.training.runs.network_run import run_network
 from actparse.training.samples.splits import open_stores
+from actparse.weights.bundle import load_network
 
 STATE_FILE = "tiny.json"  # how the run divides its time, and which networks are finished
 MAX_JOBS = 2  # that run at a time; each has one thread
@@ -55,14 +56,9 @@ def run_recipe(name: str, data: Path, out: Path, options: TrainOptions) -> dict[
             raise ConfigError(f"train: {name} {needs}, got {options.num_devices}")
         return train_bundle(data, out, options)
     if several and ranks.world_size() == 1:
-        ranks.run_together(options.num_devices, _run_network, name, data, out, replace(options, num_devices=1))
+        ranks.run_together(options.num_devices, run_network, name, data, out, replace(options, num_devices=1))
         return {} if options.only_estimate else read_json(RunFolder(out, name).metrics)
     return run_network(name, data, out, options)
-
-
-def _run_network(name: str, data: Path, out: Path, options: TrainOptions) -> None:
-    """Train a network in one of several processes, without a result."""
-    run_network(name, data, out, options)
 
 
 def train_bundle(data: Path, out: Path, options: TrainOptions) -> dict[str, Any]:
@@ -90,7 +86,12 @@ def train_bundle(data: Path, out: Path, options: TrainOptions) -> dict[str, Any]
     if options.only_estimate:
         return {}
     keep_networks(data, out, options)
-    _prepare(data, out, options)
+    out.mkdir(parents=True, exist_ok=True)
+    open_stores(data, out, options.report)  # the caches that several jobs read are made first, with all cores
+    if not RunFolder(out, "poses").is_finished:
+        open_pose_streams(data, out, options)
+    open_clips(data, out, options)
+    open_tracks(data, out, options)
     jobs = {name: Job(name, data, out, _options_for(name, options, minutes), ORDER[name]) for name in BUNDLE_RECIPES}
 
     def save_state(running: list[str]) -> None:
@@ -133,16 +134,6 @@ def estimate(minutes: dict[str, float], slots: int) -> str:
     return f"tiny: about {total:.0f} minutes with {slots} networks at a time, after the data are decoded ({recipes})"
 
 
-def _prepare(data: Path, out: Path, options: TrainOptions) -> None:
-    """Create the caches that several jobs read, with all cores, before the jobs start."""
-    out.mkdir(parents=True, exist_ok=True)
-    open_stores(data, out, options.report)
-    if not RunFolder(out, "poses").is_finished:
-        open_pose_streams(data, out, options)
-    open_clips(data, out, options)
-    open_tracks(data, out, options)
-
-
 def _options_for(name: str, options: TrainOptions, minutes: dict[str, float]) -> TrainOptions:
     start = None if options.init is None else options.init / f"{name}.safetensors"
     init = start if start is not None and start.is_file() else None
@@ -160,3 +151,36 @@ def assemble_tiny(out: Path, metrics: dict[str, Any]) -> Path:
     """
     files = {name: RunFolder(out, name).weights for name in BUNDLE_RECIPES}
     return assemble(out / BUNDLE_FOLDER, files, name="tiny", metrics=metrics)
+
+
+def keep_networks(data: Path, out: Path, options: TrainOptions) -> None:
+    """Copy the networks that a custom dataset cannot train from --init unchanged, and report each of them.
+
+    These are the pose network, which learns from rendered people, and the part detectors if no part is labelled.
+
+    Raises:
+        TrainingError: a network can neither be copied nor trained.
+        WeightsError: a network is damaged.
+    """
+    manifest = read_manifest(data)
+    if manifest is None:
+        return
+    reasons = {POSES: "cannot be trained on own data"}
+    if manifest.get(TRAINED_PARTS) == 0:
+        reasons |= dict.fromkeys((PARTS, WITHOUT_DOTS), "the training videos label no body part")
+    for name, reason in reasons.items():
+        run = RunFolder(out, name)
+        weights = None if options.init is None else options.init / f"{name}.safetensors"
+        if run.is_finished:
+            continue
+        if weights is not None and weights.is_file():
+            metrics = dict(load_network(weights).metrics)
+            copy_file(weights, run.weights)
+            write_json(run.metrics, metrics)
+            options.report(f"{name}: {reason}, so the network of {options.init} is used unchanged")
+        elif name == POSES:
+            options.report(f"{name}: {reason}, so rendered people are used; --init tiny uses the bundle's network")
+        else:
+            raise TrainingError(
+                f"{name}: {reason}; needs --init tiny, or another folder with {name}.safetensors, got none"
+            )

@@ -82,20 +82,16 @@ class Store(Annotations):
 
     def reader(self, frames: Sequence[int]) -> Callable[[], list[Image]]:
         """Return a function that copies frames from the memory map, which each process opens once."""
-        return partial(_stored_frames, self.folder, tuple(frames))
+        return partial(stored_images, self.folder, tuple(frames))
 
     def images(self, frames: Sequence[int]) -> list[Image]:
         """Return frames (H, W, 3) RGB."""
         return [self.frames[frame] for frame in frames]
 
 
-def _stored_frames(folder: Path, frames: Sequence[int]) -> list[Image]:
-    return [_frames(folder)[frame] for frame in frames]
-
-
-@cache
-def _frames(folder: Path) -> NDArray[np.uint8]:
-    return load_store(folder).frames
+def stored_images(folder: Path, frames: Sequence[int]) -> list[Image]:
+    """Return frames (H, W, 3) of a store, which each process opens once."""
+    return cached_store(folder).images(frames)
 
 
 def open_store(
@@ -232,6 +228,9 @@ def load_store(folder: Path) -> Store:
         raise DataError(f"{folder}: a damaged store of decoded videos, remove it to create it again: {error}") from None
 
 
+cached_store = cache(load_store)
+
+
 def _map(path: Path, num_images: int, size: Sequence[int]) -> NDArray[np.uint8]:
     shape = (num_images, size[0], size[1], 3)
     return np.memmap(path, np.uint8, "r", shape=shape) if num_images else np.zeros(shape, np.uint8)
@@ -261,7 +260,10 @@ def read_video(record: VideoRecord, config: StoreConfig) -> DecodedVideo:
     with read_frames(record.path) as reader:
         for frame in reader:
             times.append(frame.time_seconds)
-            small.append(_clip_frame(frame.image, config.clip_size))
+            # the whole frame to exactly this size, as `stages.actions.clip_image` if the aspect ratios are equal
+            shrinks = config.clip_size[0] < 0.5 * frame.image.shape[0]
+            rule = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+            small.append(np.asarray(cv2.resize(frame.image, config.clip_size[::-1], interpolation=rule), np.uint8))
             if frame.index >= next_index and frame.index in annotations:
                 frames[frame.index], scale = fit_frame(frame.image, config.frame_size)
                 next_index = frame.index + config.frame_stride
@@ -287,10 +289,3 @@ def fit_frame(image: Image, size: tuple[int, int]) -> tuple[Image, float]:
     canvas = np.zeros((*size, 3), np.uint8)
     canvas[: fitted[1], : fitted[0]] = small
     return canvas, scale
-
-
-def _clip_frame(image: Image, size: tuple[int, int]) -> Image:
-    """Resize the whole frame to exactly `size`, as `stages.actions.clip_image` does if the aspect ratios are equal."""
-    shrinks = size[0] < 0.5 * image.shape[0]
-    rule = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(image, size[::-1], interpolation=rule), dtype=np.uint8)
