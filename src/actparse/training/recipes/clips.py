@@ -126,14 +126,9 @@ class ClipTask(SampledTask):
         *,
         report: Report = say_nothing,
     ) -> None:
-        """Build the network, and compute the flow of the frames if the stage needs it and there are no flow files.
+        """Build the network for the labels of `train`; compute the flow if the stage needs it and there are no files.
 
-        Args:
-            kind: "action" or "states-" and a part group.
-            train: labelled intervals of the training split.
-            held_out: labelled intervals to evaluate on.
-            hyperparameters: of the network.
-            report: receives lines of progress.
+        `kind` is "action", or "states-" and a part group.
 
         Raises:
             DataError: the training split has no labelled interval.
@@ -440,11 +435,7 @@ class RenderedClips(TinyClips):
     """Hyperparameters of a clip network that learns only from rendered clips, as the paper starts from IG-65M."""
 
     def build(self, inputs: Inputs) -> Task:
-        """Build the task on rendered clips.
-
-        Raises:
-            DataError: the dataset is not a SynthTPS dataset, or no rendered clips were requested.
-        """
+        """Build the task on rendered clips, which need a SynthTPS dataset."""
         num_clips = self.num_rendered_clips(inputs.data, inputs.options)
         if not num_clips:
             raise DataError(
