@@ -335,14 +335,10 @@ def _with_flow(intervals: Sequence[Interval], flow: FlowInput, report: Report) -
     """Replace frames by the flow to the next ones, except in intervals of flow files; computed flow is cached."""
     digest = hashlib.sha256(json.dumps(config_to_dict(flow), sort_keys=True).encode()).hexdigest()[:12]
     sources: dict[Any, Any] = {}
-    for source in {interval.source for interval in intervals}:
-        sources[source] = source
-        if isinstance(source, ClipSource):
-            path = source.folder / f"flow-{digest}.npy"
-            sources[source] = replace(
-                source, frames=cached_flow(source.frames, source.offsets, path, flow, report=report)
-            )
-    return tuple(replace(interval, source=sources[interval.source]) for interval in intervals)
+    for source in {interval.source for interval in intervals if isinstance(interval.source, ClipSource)}:
+        fields = cached_flow(source.frames, source.offsets, source.folder / f"flow-{digest}.npy", flow, report=report)
+        sources[source] = replace(source, frames=fields)
+    return tuple(replace(interval, source=sources.get(interval.source, interval.source)) for interval in intervals)
 
 
 def _index_by_label(labels: Iterable[GroupLabel | None]) -> dict[GroupLabel, int]:
@@ -436,8 +432,7 @@ class RenderedClips(TinyClips):
 
     def build(self, inputs: Inputs) -> Task:
         """Build the task on rendered clips, which need a SynthTPS dataset."""
-        num_clips = self.num_rendered_clips(inputs.data, inputs.options)
-        if not num_clips:
+        if not self.num_rendered_clips(inputs.data, inputs.options):
             raise DataError(
                 f"{inputs.run.name}: needs a SynthTPS dataset and rendered clips, "
                 f"got {inputs.options.stream_clips} clips for {inputs.data}"
