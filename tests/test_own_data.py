@@ -20,9 +20,8 @@ from actparse.data.own.importing import dataset_root
 from actparse.stages.loading import bundle_folder, load_bundle
 from actparse.training import TrainOptions, run_recipe
 from actparse.training.options import say_nothing
-from actparse.training.recipes.own_data import keep_networks
 from actparse.training.recipes.registry import BUNDLE_RECIPES
-from actparse.training.runs.bundle_run import assemble_tiny
+from actparse.training.runs.start import assemble_tiny, keep_networks
 from actparse.weights.bundle import file_sha256
 from examples import find_blocks
 

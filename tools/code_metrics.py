@@ -40,9 +40,9 @@ VAGUE_NAMES = frozenset(
     ]
 )
 LIMITS = {
-    "lines": 47_850,
-    "lines of training": 7_850,
-    "lines of the largest file": 460,
+    "lines": 60_000,
+    "lines of training": 7_600,
+    "lines of the largest file": 455,
     "modules in no folder": 6,
     "modules in the largest folder": 16,
     "private functions that are used once, %": 19.0,

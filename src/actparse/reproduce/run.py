@@ -20,7 +20,7 @@ from actparse.data.division import held_out_names
 from actparse.data.kinetics_tps import KineticsTps
 from actparse.data.prior import prior_states
 from actparse.inspection.compute import VideoShape, states_macs
-from actparse.parser import Parser, ParserConfig
+from actparse.parser import Parser
 from actparse.reproduce.evaluation import (
     BOXES,
     Figures,
@@ -36,7 +36,6 @@ from actparse.reproduce.methods import (
     RULES,
     Method,
     Size,
-    Start,
     Training,
     boxes_of_table_2,
     table_1,
@@ -44,12 +43,11 @@ from actparse.reproduce.methods import (
     variants_of_table_1,
 )
 from actparse.reproduce.writing import Row, Table, write_table
-from actparse.stages.actions.classifier import StateRecognizer
 from actparse.stages.loading import bundle_folder, load_parts, load_persons, load_poses
 from actparse.training import RECIPES, TrainOptions, run_recipe
+from actparse.training.recipes.clips import open_clips
 from actparse.training.recipes.poses import PaperPoses
 from actparse.training.recipes.registry import WITHOUT_DOTS, recipe_of
-from actparse.training.recipes.tiny_clips import open_clips
 from actparse.training.run_folder import (
     HINT,
     RunFolder,
@@ -208,8 +206,8 @@ class _Bench:
         """Return the jobs of a training and of unfinished ones it starts from; finished ones may have any length."""
         earlier: dict[str, Job] = {}
         init = None
-        if training.start is not None and self._is_available(training.start):
-            start = training.start
+        start = training.start
+        if start is not None and (start != PRETRAINED or self.num_rendered_clips > 0):  # it needs rendered clips
             folder = self.out / start.folder if start.is_shared else self.folder(seed, start.folder)
             start_run = RunFolder(folder, start.training.recipe)
             init = start_run.weights
@@ -223,10 +221,6 @@ class _Bench:
         start_job = tuple(earlier)[-1:]  # empty if it is finished
         job = self._job(training, run, seed, start_job, init=init)
         return {**earlier, f"{run.relative_to(self.out)}: {training.recipe}": job}
-
-    def _is_available(self, start: Start) -> bool:
-        """Tell whether a start exists: pre-training needs rendered clips."""
-        return start != PRETRAINED or self.num_rendered_clips > 0
 
     @property
     def num_rendered_clips(self) -> int:
@@ -254,16 +248,15 @@ class _Bench:
                 metrics = score_methods(parsers, self.videos, variants=variants, progress=progress)
             for name, parser in parsers.items():
                 if parser.bundle.states is not None:
-                    metrics[name]["giga_macs"] = self._giga_macs(parser.bundle.states, parser.config)
+                    config = parser.config
+                    shape = replace(TEN_SECONDS, segment_seconds=config.segment_seconds, level=config.level)
+                    crop = RULES[self.options.size].crop
+                    metrics[name]["giga_macs"] = states_macs(parser.bundle.states, shape, crop=crop) / GIGA
             return metrics
 
         inputs: dict[str, Any] = {name: parser.model for name, parser in parsers.items()}
         inputs |= {name: variant.rests_on for name, variant in variants.items()}
         return _measure_once(self.folder(seed, f"{table}.json"), self._videos_digest, inputs, measure)
-
-    def _giga_macs(self, states: StateRecognizer, config: ParserConfig) -> float:
-        shape = replace(TEN_SECONDS, segment_seconds=config.segment_seconds, level=config.level)
-        return states_macs(states, shape, crop=RULES[self.options.size].crop) / GIGA
 
     @property
     def _videos_digest(self) -> str:

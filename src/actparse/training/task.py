@@ -88,6 +88,10 @@ class Task(ABC):
     def batch(self, rng: np.random.Generator) -> Batch:
         """Draw one augmented batch."""
 
+    def rows_of_step(self, seed: int, step: int, positions: range) -> Batch:
+        """Return the samples at `positions` (from 0 to batch_size - 1) of an optimiser step."""
+        return rows_of(self.batch(np.random.default_rng((seed, step))), positions)
+
     @abstractmethod
     def losses(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Return the scalar terms of the loss; their sum is minimised."""
@@ -132,12 +136,12 @@ class SampledTask(Task):
         """Combine samples into one batch."""
 
     def batch(self, rng: np.random.Generator) -> Batch:
-        """Draw samples at random; the loop uses `rows_of_step` instead, which visits all samples in each epoch."""
+        """Draw samples at random; `rows_of_step`, in contrast, visits all samples in each epoch."""
         indices = rng.integers(0, self.num_samples, self.settings.batch_size)
         return self.collate([self.sample(int(index), rng) for index in indices])
 
     def rows_of_step(self, seed: int, step: int, positions: range) -> Batch:
-        """Return the samples at `positions` (from 0 to batch_size - 1) of an optimiser step, as a batch.
+        """Return the samples at `positions` (from 0 to batch_size - 1) of an optimiser step.
 
         Every epoch shuffles all samples again; its last batch is filled up from the beginning of the epoch.
         """

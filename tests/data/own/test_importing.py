@@ -19,7 +19,7 @@ from actparse.data.own import importing, tree
 from actparse.data.own.config import SplitConfig, read_config
 from actparse.data.own.importing import dataset_root, divide, import_dataset, video_name
 from actparse.training.samples.annotations import NO_STATE
-from actparse.training.samples.reading import StoreConfig, read_video
+from actparse.training.samples.store import StoreConfig, read_video
 from actparse.video.encode import VideoWriter
 
 SIZE, NUM_FRAMES = (48, 64), 12

@@ -20,7 +20,7 @@ from actparse.training.loop import ranks
 from actparse.training.loop.batches import load_batches
 from actparse.training.loop.hardware import Hardware, choose_hardware
 from actparse.training.loop.learner import Learner
-from actparse.training.loop.optimizers import build_optimizer, set_rate
+from actparse.training.loop.optimisation import build_optimizer, set_rate
 from actparse.training.loop.trainer import train
 from actparse.training.options import TrainOptions, say_nothing
 from actparse.training.run_folder import Plan, RunFolder, read_plan

@@ -24,8 +24,7 @@ from actparse.training.recipes.baseline import (
     drawn_frames,
     true_frame,
 )
-from actparse.training.samples.reading import StoreConfig
-from actparse.training.samples.store import Store, open_store
+from actparse.training.samples.store import Store, StoreConfig, open_store
 from actparse.training.task import rows_of
 from actparse.weights.bundle import load_network
 from training.miniature import SIZE, write_miniature

@@ -17,11 +17,10 @@ from actparse.nets.clips.csn import Csn, CsnConfig
 from actparse.nets.clips.tsn import Tsn, TsnConfig
 from actparse.stages.actions.classifier import ClipClassifier, ClipConfig
 from actparse.stages.actions.clip_inputs import FlowInput
-from actparse.training.loop.schedule import rule_factor
-from actparse.training.recipes.clips import ActionTask, ClipTask, stacked_flow
+from actparse.training.loop.optimisation import rule_factor
+from actparse.training.recipes.clips import ActionTask, ClipTask, TinyClips, stacked_flow
 from actparse.training.recipes.hyperparameters import Mirror
 from actparse.training.recipes.paper_clips import PaperCsn, PaperTsnFlow, PaperTsnRgb
-from actparse.training.recipes.tiny_clips import TinyClips
 from actparse.training.samples.flow import FlowFiles, read_flow
 from actparse.training.samples.index import open_index
 from actparse.training.samples.intervals import (
@@ -33,8 +32,7 @@ from actparse.training.samples.intervals import (
     whole_videos,
     with_states,
 )
-from actparse.training.samples.reading import StoreConfig
-from actparse.training.samples.store import Store, open_store
+from actparse.training.samples.store import Store, StoreConfig, open_store
 from actparse.video.flow import FAST_TVL1
 from training.miniature import NUM_FRAMES, SIZE, write_miniature
 

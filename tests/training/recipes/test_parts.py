@@ -18,8 +18,7 @@ from actparse.stages.people.poses import PosesConfig
 from actparse.stages.people.refine import grow_boxes
 from actparse.training.recipes.parts import PaperParts, PartsTask, TinyParts, swapped_pairs
 from actparse.training.samples.keypoints import jittered_boxes, predicted_keypoints
-from actparse.training.samples.reading import StoreConfig
-from actparse.training.samples.store import Store, open_store
+from actparse.training.samples.store import Store, StoreConfig, open_store
 from actparse.training.task import NAMES, TaskSettings
 from actparse.weights.bundle import config_to_dict, save_network
 from training.miniature import SIZE, write_miniature

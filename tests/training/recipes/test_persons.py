@@ -13,8 +13,15 @@ from actparse.core.vocabulary import KEYPOINTS, PART_FLIP, PARTS
 from actparse.stages.inputs import InputNorm
 from actparse.stages.people.persons import YolofPersons
 from actparse.training.loop import ranks
-from actparse.training.recipes.detection import BoxedImage, collated, in_mirror, padded, shifted, zoomed
-from actparse.training.recipes.persons import PaperPersons, PersonsTask
+from actparse.training.recipes.persons import (
+    BoxedImage,
+    PaperPersons,
+    PersonsTask,
+    in_mirror,
+    padded,
+    shifted,
+    zoomed,
+)
 from actparse.training.samples.index import VideoIndex, open_index
 from training.miniature import write_miniature
 
@@ -72,7 +79,9 @@ def test_shares_of_mirrors_and_shifts() -> None:
 
 def test_batch_is_padded_after_it_is_normalised() -> None:
     samples = [boxed((0, 0, 5, 5)), replace(boxed((0, 0, 5, 5)), image=np.zeros((20, 70, 3), np.uint8))]
-    images = padded(collated(samples)["images"], InputNorm(mean=(10, 10, 10), std=(1, 1, 1)), 32)
+    images = padded(
+        [torch.from_numpy(s.image).permute(2, 0, 1) for s in samples], InputNorm(mean=(10, 10, 10), std=(1, 1, 1)), 32
+    )
     assert images.shape == (2, 3, 64, 96)
     assert images[1, 0, 19, 69] == -10
     assert images[1, 0, 20, 0] == images[0, 0, 0, 60] == 0

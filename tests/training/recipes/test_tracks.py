@@ -30,8 +30,7 @@ from actparse.training.rendered.track_stream import (
     TrackStreamConfig,
     open_track_stream,
 )
-from actparse.training.samples.reading import StoreConfig
-from actparse.training.samples.store import Store, open_store
+from actparse.training.samples.store import Store, StoreConfig, open_store
 from actparse.training.task import NAMES
 from training.miniature import SIZE, write_miniature
 
@@ -111,7 +110,8 @@ def test_persons_of_a_store_are_tracked_where_nobody_numbered_them(store: Store)
     unnumbered = Store(**{**store.__dict__, "person_identities": np.full(len(store.person_boxes), -1)})
     tracked = store_tracks(unnumbered, store.person_keypoints)
     assert {p.track_id for video in tracked for frame in video.frames for p in frame.persons} == {1}
-    assert [rows for video in tracked for rows in video.rows] == [[n] for n in range(len(store.person_boxes))]
+    persons = [persons for video in tracked for persons in video.persons]
+    assert persons == [slice(n, n + 1) for n in range(len(store.person_boxes))]
 
 
 def test_a_batch_joins_both_sources(task: TracksTask) -> None:

@@ -19,8 +19,8 @@ from actparse.training import run_recipe
 from actparse.training.options import say_nothing
 from actparse.training.recipes.registry import BUNDLE_RECIPES
 from actparse.training.run_folder import Plan, RunFolder, write_json
-from actparse.training.runs.bundle_run import _options_for, estimate
 from actparse.training.runs.bundles import assemble_complete
+from actparse.training.runs.start import _options_for, estimate
 from actparse.weights.bundle import load_network, save_network
 from training.miniature import write_miniature
 from training.small import (

@@ -23,8 +23,7 @@ from actparse.training.samples.intervals import (
     whole_videos,
     with_states,
 )
-from actparse.training.samples.reading import StoreConfig
-from actparse.training.samples.store import Store, open_store
+from actparse.training.samples.store import Store, StoreConfig, open_store
 from training.miniature import ACTIONS, NUM_FRAMES, SIZE, write_miniature
 
 STAGE = ClipConfig(num_frames=4, frame_stride=2, num_clips=7, frame_rate=10.0, short_side=48)

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import cv2
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
@@ -18,7 +17,7 @@ from actparse.training.loop import ranks
 from actparse.training.loop.hardware import Hardware
 from actparse.training.options import TrainOptions
 from actparse.training.run_folder import Plan
-from actparse.training.task import Batch, SampledTask, Task, rows_of
+from actparse.training.task import Batch, Task
 
 
 class StepBatches(IterableDataset[list[Batch]]):
@@ -43,12 +42,7 @@ class StepBatches(IterableDataset[list[Batch]]):
         worker = get_worker_info()
         start, stride = (0, 1) if worker is None else (worker.id, worker.num_workers)
         for step in range(self.first + start, self.plan.num_steps, stride):
-            if isinstance(self.task, SampledTask):
-                yield [self.task.rows_of_step(self.plan.seed, step, piece) for piece in self.pieces]
-            else:
-                whole = self.task.batch(np.random.default_rng((self.plan.seed, step)))
-                is_whole = self.pieces == [range(self.plan.batch_size)]
-                yield [whole] if is_whole else [rows_of(whole, piece) for piece in self.pieces]
+            yield [self.task.rows_of_step(self.plan.seed, step, piece) for piece in self.pieces]
 
 
 def load_batches(

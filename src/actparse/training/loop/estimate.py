@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -18,7 +17,7 @@ from actparse.training.loop import ranks
 from actparse.training.loop.batches import to_device
 from actparse.training.loop.hardware import Hardware
 from actparse.training.run_folder import Plan
-from actparse.training.task import SampledTask, Task, rows_of
+from actparse.training.task import Task
 
 GIGA = 1e9
 STATES = {"adamw": 2, "sgd": 1}  # values that an optimiser stores for each weight
@@ -62,11 +61,7 @@ def _giga(num_bytes: float) -> str:
 
 def sample_cost(task: Task, seed: int, hardware: Hardware) -> SampleCost:
     """Measure the second of two passes over the first sample; the network stays unchanged."""
-    if isinstance(task, SampledTask):
-        batch = task.rows_of_step(seed, 0, range(1))
-    else:
-        batch = rows_of(task.batch(np.random.default_rng((seed, 0))), range(1))
-    batch = to_device(batch, hardware.device)
+    batch = to_device(task.rows_of_step(seed, 0, range(1)), hardware.device)
     net = task.net.train()
     buffers = {name: value.clone() for name, value in net.named_buffers()}
     sizes: dict[int, int] = {}

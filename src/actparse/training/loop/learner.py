@@ -18,8 +18,7 @@ from actparse.core.files import written_beside
 from actparse.training.loop import ranks
 from actparse.training.loop.batches import to_device
 from actparse.training.loop.hardware import Hardware
-from actparse.training.loop.optimizers import build_optimizer, set_rate
-from actparse.training.loop.schedule import learning_rate
+from actparse.training.loop.optimisation import build_optimizer, learning_rate, set_rate
 from actparse.training.run_folder import Plan
 from actparse.training.task import NAMES, Batch, Task
 

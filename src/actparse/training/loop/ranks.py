@@ -90,7 +90,7 @@ def any_process(value: bool) -> bool:
     return bool(mean_over_processes(torch.tensor(float(value), device=device)) > 0)
 
 
-def run_together(count: int, work: Callable[..., None], *arguments: Any) -> None:
+def run_together(count: int, work: Callable[..., object], *arguments: Any) -> None:
     """Run `work(*arguments)`, a module's function, in `count` new processes that form one group.
 
     An interrupt of this process ends the others after their step, with a checkpoint.
@@ -129,7 +129,7 @@ def run_together(count: int, work: Callable[..., None], *arguments: Any) -> None
 
 
 def _run_one(
-    index: int, count: int, port: int, errors: Any, work: Callable[..., None], arguments: tuple[Any, ...]
+    index: int, count: int, port: int, errors: Any, work: Callable[..., object], arguments: tuple[Any, ...]
 ) -> None:
     end_with_parent()
     numbers = {"RANK": index, "LOCAL_RANK": index, "WORLD_SIZE": count, "MASTER_PORT": port}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
@@ -18,14 +18,34 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from actparse.core.errors import ConfigError, DataError
-from actparse.core.structures import FrameParse, PartParse, PersonParse
-from actparse.core.vocabulary import NUM_KEYPOINTS, PART_FLIP, PART_INDEX, PARTS
-from actparse.metrics.states import StateAccuracy
+from actparse.core.structures import FrameParse
+from actparse.core.vocabulary import PART_FLIP, PARTS
 from actparse.nets.baseline import Baseline, BaselineConfig, FrameBoxes, Pooling
 from actparse.nets.resnet import resnet_config
 from actparse.stages.actions.baseline import BaselineRecognizer, BaselineSettings
 from actparse.training.recipes import tiny
-from actparse.training.recipes.hyperparameters import Hyperparameters, Inputs, OneCycle, expect_ranges, step_settings
+from actparse.training.recipes.hyperparameters import (
+    AT_LEAST_1,
+    Below1,
+    Count,
+    Counts,
+    Factors,
+    Hyperparameters,
+    Inputs,
+    NotNegative,
+    OneCycle,
+    Positive,
+    Share,
+    step_settings,
+)
+from actparse.training.recipes.states import (
+    UNKNOWN,
+    StatesTask,
+    VideoMetrics,
+    state_indices,
+    states_loss,
+    true_person,
+)
 from actparse.training.samples.annotations import Annotations
 from actparse.training.samples.augmentation import (
     STRONG_JITTER,
@@ -45,9 +65,7 @@ from actparse.weights.bundle import config_to_dict
 
 REFERENCE_BATCH = 256  # TSN: 32 on each of 8 GPUs
 CHECK_VIDEOS = 100  # held-out videos for a check during training
-UNKNOWN = -1  # a state that is not annotated, or that the training split does not have for this part
 MIN_VISIBLE = 0.4  # share of a person's or a part's box that must stay visible in an augmented frame
-NOBODY = ((0.0, 0.0, 0.0),) * NUM_KEYPOINTS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,14 +74,14 @@ class TinyBaseline(OneCycle):
 
     jitter: ClassVar[ColorJitter | None] = STRONG_JITTER
 
-    batch_size: int = 8
-    learning_rate: float = 2e-3
-    label_smoothing: float = 0.05  # of the action
-    states_weight: float = 1.0  # weight of the states' loss relative to the action's
+    batch_size: Count = 8
+    learning_rate: Positive = 2e-3
+    label_smoothing: Share = 0.05  # of the action
+    states_weight: NotNegative = 1.0  # weight of the states' loss relative to the action's
     num_segments: int = 3  # frames of a video in one training sample
-    zoom: tuple[float, float] = (0.85, 1.2)
-    max_shift: float = 0.08  # share of the frame's sides
-    mirror_share: float = 0.5
+    zoom: Factors = (0.85, 1.2)
+    max_shift: NotNegative = 0.08  # share of the frame's sides
+    mirror_share: Share = 0.5
     net_config: BaselineConfig = tiny.BASELINE_NET
     stage_config: BaselineSettings = tiny.BASELINE_STAGE
 
@@ -102,44 +120,31 @@ class PaperBaseline(Hyperparameters):
     num_layers: int = 2  # ours; layers of the MLP
     pooling: Pooling = "mean"  # ours; "pooled over parts and persons" does not name the operation
     dropout: float = 0.4  # TSN
-    states_weight: float = 1.0  # ours; weight of the states' loss; the action's loss has weight 1
-    batch_size: int = REFERENCE_BATCH  # TSN; videos
-    learning_rate: float = 0.01  # TSN, at 256; scaled to the batch
-    epochs: int = 100  # TSN; an epoch sees each video once
-    milestones: tuple[int, ...] = (40, 80)  # TSN
-    gamma: float = 0.1  # TSN
-    momentum: float = 0.9  # TSN
+    states_weight: NotNegative = 1.0  # ours; weight of the states' loss; the action's loss has weight 1
+    batch_size: Count = REFERENCE_BATCH  # TSN; videos
+    learning_rate: Positive = 0.01  # TSN, at 256; scaled to the batch
+    epochs: Count = 100  # TSN; an epoch sees each video once
+    milestones: Counts = (40, 80)  # TSN
+    gamma: Positive = 0.1  # TSN
+    momentum: Below1 = 0.9  # TSN
     nesterov: bool = False  # TSN; the paper's "for all models" does not include the baseline
-    weight_decay: float = 1e-4  # TSN
-    max_gradient_norm: float = 40.0  # TSN
-    num_segments: int = 3  # TSN: frames of a video in one training sample
-    train_size: tuple[int, int] = (256, 340)  # (height, width); TSN stored the frames of Kinetics in this size
-    zoom: tuple[float, float] = (1.0, 1.5)  # TSN crops 1 to 0.66 of a frame's side; boxes move with the pixels
-    max_shift: float = 0.08  # ours; fraction of the frame's sides
-    mirror_share: float = 0.5  # TSN; left and right are exchanged in parts and states
-    frame_stride: int = 5  # the evaluator scores every fifth frame
-    test_short_side: int = 256  # TSN
-    test_frames: int = 8  # ours; frames of one forward pass
+    weight_decay: NotNegative = 1e-4  # TSN
+    max_gradient_norm: Positive = 40.0  # TSN
+    num_segments: Count = 3  # TSN: frames of a video in one training sample
+    train_size: Annotated[tuple[int, int], AT_LEAST_1] = (
+        256,
+        340,
+    )  # (height, width); TSN stored the frames of Kinetics in this size
+    zoom: Factors = (1.0, 1.5)  # TSN crops 1 to 0.66 of a frame's side; boxes move with the pixels
+    max_shift: Share = 0.08  # ours; fraction of the frame's sides
+    mirror_share: Share = 0.5  # TSN; left and right are exchanged in parts and states
+    frame_stride: Count = 5  # the evaluator scores every fifth frame
+    test_short_side: Count = 256  # TSN
+    test_frames: Count = 8  # ours; frames of one forward pass
     split_seed: int = 0  # division into 3,000 training and 809 held-out videos if the dataset has no split val; ours
 
     def __post_init__(self) -> None:
-        counts = (
-            "batch_size",
-            "epochs",
-            "milestones",
-            "num_segments",
-            "frame_stride",
-            "test_short_side",
-            "test_frames",
-        )
-        expect_ranges(
-            self,
-            at_least_1=(*counts, "train_size"),
-            at_least_0=("states_weight", "weight_decay"),
-            above_0=("learning_rate", "gamma", "max_gradient_norm", "zoom"),
-            below_1=("momentum",),
-            shares=("max_shift", "mirror_share"),
-        )
+        super().__post_init__()
         if self.zoom[0] > self.zoom[1]:
             raise ConfigError(f"train: zoom must be two numbers, the smaller first, got {self.zoom}")
         self.settings(), self.net(1, (1,) * len(PARTS))  # check the remaining fields
@@ -251,11 +256,10 @@ class VideoSample:
     action: int
 
 
-class BaselineTask(SampledTask):
+class BaselineTask(SampledTask, StatesTask):
     """The baseline on one frame from each equal segment of a video, all with the same motion, mirror and colours."""
 
     kind = "baseline"
-    metric = "accuracy"
 
     def __init__(
         self, train: Annotations, held_out: Annotations, hyperparameters: TinyBaseline | PaperBaseline
@@ -331,15 +335,11 @@ class BaselineTask(SampledTask):
         boxes = FrameBoxes.without_objects(persons, parts, torch.cat(frame_numbers)).to(device)
         logits = net(frames.view(*images.shape[:2], *frames.shape[1:]), boxes)
         states = torch.cat(batch["states"]).to(device)  # (P, 10)
-        by_part = [
-            F.cross_entropy(part_logits.float(), states[:, part], ignore_index=UNKNOWN, reduction="sum")
-            for part, part_logits in enumerate(logits.states)
-        ]
         smoothing, weight = self.hyperparameters.label_smoothing, self.hyperparameters.states_weight
         actions = batch["actions"].to(device)
         return {
             "action": F.cross_entropy(logits.actions.float(), actions, label_smoothing=smoothing),
-            "states": weight * torch.stack(by_part).sum() / (states != UNKNOWN).sum().clamp(min=1),
+            "states": weight * states_loss(logits.states, states),
         }
 
     def evaluate(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
@@ -353,49 +353,21 @@ class BaselineTask(SampledTask):
     def _measure(self, net: nn.Module, device: torch.device, videos: Sequence[range]) -> dict[str, Any]:
         assert isinstance(net, Baseline)
         recognizer = BaselineRecognizer(net.to(device).eval(), self.actions, self.states, self.stage)
-        data, right, accuracy = self.held_out, 0, StateAccuracy()
+        data, metrics = self.held_out, VideoMetrics()
         for frames in videos:
             scores, parses = recognizer.recognize(data.images(frames), [true_frame(data, frame) for frame in frames])
-            right += max(scores, key=lambda name: scores[name]) == action_of(data, frames)
-            for frame, parse in zip(frames, parses, strict=True):
-                for person, states in zip(parse.persons, data.state_names(data.persons_of(frame)), strict=True):
-                    for part in person.parts:
-                        true = states[PART_INDEX[part.name]]
-                        if true is not None:
-                            accuracy.add(part.name, true, part.state)
-        return {"accuracy": right / max(len(videos), 1), "videos": len(videos), "states": accuracy.by_group()}
+            is_right = max(scores, key=lambda name: scores[name]) == action_of(data, frames)
+            metrics.add(is_right, parses, [data.state_names(data.persons_of(frame)) for frame in frames])
+        return metrics.as_json()
 
     def stage_settings(self) -> Mapping[str, Any]:
         """Return the settings of the baseline stage."""
         return config_to_dict(self.stage)
 
-    def labels(self) -> Mapping[str, Any]:
-        """Return the names of the actions, and for each part those of its states."""
-        return {"actions": list(self.actions), "states": list(map(list, self.states))}
-
 
 def action_of(data: Annotations, frames: range) -> str:
     """Return the action of the video that frames belong to."""
     return data.actions[int(data.frame_videos[frames[0]])]
-
-
-def state_indices(
-    persons: Sequence[Sequence[str | None]], state_names: Sequence[Sequence[str]], *, mirror: bool
-) -> NDArray[np.int64]:
-    """Convert the states of persons to indices (P, 10) of the network's labels, UNKNOWN for states it does not have.
-
-    Args:
-        persons: for each person the states of its ten parts.
-        state_names: for each part the states in the order of the network's outputs.
-        mirror: whether left and right parts swap their states.
-    """
-    order = PART_FLIP if mirror else range(len(PARTS))
-    by_part: list[dict[str | None, int]] = [{name: index for index, name in enumerate(names)} for names in state_names]
-    indices = [
-        [index_of.get(states[part], UNKNOWN) for index_of, part in zip(by_part, order, strict=True)]
-        for states in persons
-    ]
-    return np.array(indices, np.int64).reshape(-1, len(PARTS))
 
 
 def drawn_frames(frames: NDArray[np.int64], num_segments: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -408,14 +380,5 @@ def true_frame(data: Annotations, frame: int) -> FrameParse:
     """Convert an annotated frame to a parse result: true boxes of persons and parts, no keypoints, no states yet."""
     persons = data.persons_of(frame)
     pairs = zip(data.person_boxes[persons].tolist(), data.part_boxes[persons], strict=True)
-    people = tuple(_person(track, box, parts) for track, (box, parts) in enumerate(pairs, start=1))
+    people = tuple(true_person(track, box, parts) for track, (box, parts) in enumerate(pairs, start=1))
     return FrameParse(int(data.frame_indices[frame]), float(data.frame_times[frame]), people)
-
-
-def _person(track: int, box: list[float], parts: NDArray[np.float32]) -> PersonParse:
-    x1, y1, x2, y2 = box
-    annotated = []
-    for name, (left, top, right, bottom) in zip(PARTS, parts.tolist(), strict=True):
-        if any((left, top, right, bottom)):
-            annotated.append(PartParse(name, (left, top, right, bottom), 1.0))
-    return PersonParse(track, (x1, y1, x2, y2), 1.0, NOBODY, tuple(annotated))

@@ -1,12 +1,14 @@
-"""Tasks of the clip networks: the action of videos, or the states of a part group in intervals of videos."""
+"""Tasks of the clip networks, the action of videos or the states of a part group, and the tiny networks' recipes."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Protocol
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,59 +22,84 @@ from actparse.nets.clips.csn import Csn, CsnConfig
 from actparse.nets.clips.tsn import Tsn, TsnConfig
 from actparse.stages.actions.classifier import ClipClassifier, ClipConfig, clip_frame_indices, clip_image
 from actparse.stages.actions.clip_inputs import FlowInput, normalised_flow
-from actparse.training.options import Report, say_nothing
-from actparse.training.recipes.hyperparameters import Mirror
+from actparse.synth.dataset import is_synthetic
+from actparse.training.options import Report, TrainOptions, say_nothing
+from actparse.training.recipes import tiny
+from actparse.training.recipes.hyperparameters import (
+    Count,
+    Factors,
+    Hyperparameters,
+    Inputs,
+    Level,
+    Mirror,
+    NotNegative,
+    OneCycle,
+    Positive,
+    Share,
+)
+from actparse.training.rendered.clip_stream import ClipStreamConfig, open_clip_stream
+from actparse.training.samples.augmentation import STRONG_JITTER, random_zoom, recolor, warp
 from actparse.training.samples.flow import cached_flow
-from actparse.training.samples.intervals import ClipSource, Interval
-from actparse.training.task import NAMES, Batch, SampledTask, Start, TaskSettings
+from actparse.training.samples.intervals import (
+    ClipSource,
+    Interval,
+    LabelledVideo,
+    around_frames,
+    segments,
+    store_videos,
+    whole_videos,
+    with_states,
+)
+from actparse.training.samples.splits import cache_folder, open_stores
+from actparse.training.task import NAMES, Batch, SampledTask, Start, Task, TaskSettings
 from actparse.video.flow import mirror_flow_bytes
+from actparse.video.segments import expect_segment_seconds
 from actparse.video.transforms import mirror
 from actparse.weights.bundle import config_to_dict
 
 Frames = NDArray[np.uint8]  # (T, H, W, C): RGB frames, or flow fields with two channels
 
+SEGMENT_SECONDS = 3.0  # length of segments of a video that have one label
 CHECK_INTERVALS = 200  # held-out intervals for a check during training
 
 
-class ClipHyperparameters(Protocol):
-    """What a task needs to know from the hyperparameters of a clip network."""
+class ClipHyperparameters(Hyperparameters):
+    """What the tasks need to know from the hyperparameters of a clip network."""
 
-    stored_as: ClassVar[torch.dtype]
+    label_smoothing: float  # share of each label that is spread over all labels
+    groups_weight: float  # weight of the auxiliary heads' loss
+    mirror: Mirror  # how half of the clips are mirrored
+    level: Level | None  # unit with one label; None: segments
+    segment_seconds: float | None  # length of a segment, about; None: SEGMENT_SECONDS
+    frame_stride_evaluated: int = 1  # annotated frames from one labelled single frame to the next
 
-    @property
-    def label_smoothing(self) -> float:
-        """The share of each label that is spread over all labels."""
-        ...
-
-    @property
-    def groups_weight(self) -> float:
-        """The weight of the auxiliary heads' loss."""
-        ...
-
-    @property
-    def mirror(self) -> Mirror:
-        """How half of the clips are mirrored."""
-        ...
-
+    @abstractmethod
     def settings(self) -> TaskSettings:
         """Return the settings for the training loop."""
-        ...
 
+    @abstractmethod
     def net(self, num_classes: int) -> CsnConfig | TsnConfig:
         """Return the network's config."""
-        ...
 
+    @abstractmethod
     def stage(self) -> ClipConfig:
         """Return the settings of the trained network."""
-        ...
 
+    @abstractmethod
     def draw(self, num_frames: int, rng: np.random.Generator) -> NDArray[np.int64]:
         """Draw the positions (T,) of a sample's frames in an interval of `num_frames`."""
-        ...
 
+    @abstractmethod
     def cut(self, frames: Frames, rng: np.random.Generator) -> Frames:
         """Apply a random crop or motion, and a random change of colour, to all frames of a sample."""
-        ...
+
+    def labelled(self, videos: Iterable[LabelledVideo], groups: Sequence[str] = GROUPS) -> tuple[Interval, ...]:
+        """Return the units with one label: segments, or clips around single frames, with the states of `groups`."""
+        if self.level == "frame":
+            stage = self.stage()
+            length, stride = stage.num_frames * stage.frame_stride, self.frame_stride_evaluated
+            return around_frames(videos, length, stride=stride, groups=groups)
+        return segments(videos, self.segment_seconds or SEGMENT_SECONDS, groups)
 
 
 @dataclass(frozen=True)
@@ -97,18 +124,11 @@ class ClipTask(SampledTask):
         held_out: Sequence[Interval],
         hyperparameters: ClipHyperparameters,
         *,
-        clips_per_interval: int | None = None,
         report: Report = say_nothing,
     ) -> None:
-        """Build the network, and compute the flow of the frames if the stage needs it and there are no flow files.
+        """Build the network for the labels of `train`; compute the flow if the stage needs it and there are no files.
 
-        Args:
-            kind: "action" or "states-" and a part group.
-            train: labelled intervals of the training split.
-            held_out: labelled intervals to evaluate on.
-            hyperparameters: of the network.
-            clips_per_interval: of the stage; None is the default of the hyperparameters.
-            report: receives lines of progress.
+        `kind` is "action", or "states-" and a part group.
 
         Raises:
             DataError: the training split has no labelled interval.
@@ -118,7 +138,8 @@ class ClipTask(SampledTask):
         self.kind, self.hyperparameters = kind, hyperparameters
         self.settings, self.stored_as = hyperparameters.settings(), hyperparameters.stored_as
         stage = hyperparameters.stage()
-        self.stage = stage if clips_per_interval is None else replace(stage, num_clips=clips_per_interval)
+        is_of_frames = hyperparameters.level == "frame" and kind != "action"
+        self.stage = replace(stage, num_clips=1) if is_of_frames else stage
         self.metric = "accuracy" if kind == "action" else "state_accuracy"
         self.label_list = tuple(sorted({interval.label for interval in train}))
         self.index = _index_by_label(self.label_list)
@@ -314,14 +335,10 @@ def _with_flow(intervals: Sequence[Interval], flow: FlowInput, report: Report) -
     """Replace frames by the flow to the next ones, except in intervals of flow files; computed flow is cached."""
     digest = hashlib.sha256(json.dumps(config_to_dict(flow), sort_keys=True).encode()).hexdigest()[:12]
     sources: dict[Any, Any] = {}
-    for source in {interval.source for interval in intervals}:
-        sources[source] = source
-        if isinstance(source, ClipSource):
-            path = source.folder / f"flow-{digest}.npy"
-            sources[source] = replace(
-                source, frames=cached_flow(source.frames, source.offsets, path, flow, report=report)
-            )
-    return tuple(replace(interval, source=sources[interval.source]) for interval in intervals)
+    for source in {interval.source for interval in intervals if isinstance(interval.source, ClipSource)}:
+        fields = cached_flow(source.frames, source.offsets, source.folder / f"flow-{digest}.npy", flow, report=report)
+        sources[source] = replace(source, frames=fields)
+    return tuple(replace(interval, source=sources.get(interval.source, interval.source)) for interval in intervals)
 
 
 def _index_by_label(labels: Iterable[GroupLabel | None]) -> dict[GroupLabel, int]:
@@ -333,3 +350,101 @@ def stacked_flow(fields: Tensor, num_fields: int) -> Tensor:
     """Stack fields (N, S * num_fields, h, w, 2) into (N, S, 2 * num_fields, h, w), normalised."""
     runs = fields.view(len(fields), -1, num_fields, *fields.shape[2:])  # (N, S, F, h, w, 2)
     return normalised_flow(runs.permute(0, 1, 2, 5, 3, 4).flatten(2, 3))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TinyClips(OneCycle, ClipHyperparameters):
+    """Hyperparameters of a tiny clip network, for the action with auxiliary heads for the states, or for states."""
+
+    batch_size: Count = 16
+    learning_rate: Positive = 2.5e-3
+    label_smoothing: Share = 0.05
+    groups_weight: NotNegative = 2.4  # weight of the auxiliary heads' loss
+    mirror: Mirror = "sides"
+    zoom: Factors = (0.85, 1.3)
+    max_shift: NotNegative = 0.095  # share of the frame's sides
+    speed: Factors = (0.8, 1.25)  # range of the factor of the motion's speed
+    # Unit with one label; None: segments of about 3 s, and in addition rendered clips, with one label for two seconds.
+    level: Level | None = None
+    segment_seconds: float | None = None
+    net_config: CsnConfig | TsnConfig = tiny.CLIPS_NET
+    stage_config: ClipConfig = tiny.CLIPS_STAGE
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.segment_seconds is not None:
+            expect_segment_seconds(self.segment_seconds, "train: segment_seconds")
+
+    @property
+    def has_level(self) -> bool:
+        """Whether a unit with one label was requested."""
+        return self.level is not None or self.segment_seconds is not None
+
+    def net(self, num_classes: int) -> CsnConfig | TsnConfig:
+        """Return the network's config."""
+        return replace(self.net_config, num_classes=num_classes)
+
+    def stage(self) -> ClipConfig:
+        """Return the settings of the trained network."""
+        return self.stage_config
+
+    def draw(self, num_frames: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Draw a clip's positions (T,) in an interval of `num_frames`, with a random speed except for flow."""
+        speed = 1.0 if self.stage_config.flow else rng.uniform(*self.speed)
+        steps = np.arange(self.stage_config.num_frames) * self.stage_config.frame_stride * speed
+        first = rng.integers(0, max(1, num_frames - int(steps[-1])))
+        return np.asarray(first + steps.astype(np.int64))
+
+    def cut(self, frames: Frames, rng: np.random.Generator) -> Frames:
+        """Apply one random zoom and shift, and one colour change, to all frames; flow is only moved."""
+        height, width = frames.shape[1:3]
+        is_flow = self.stage_config.flow is not None
+        matrix = random_zoom((height, width), rng, zoom=self.zoom, max_shift=self.max_shift)
+        fill = 128 if is_flow else int(rng.integers(0, 256))
+        moved = np.stack([warp(frame, matrix, (height, width), fill=fill) for frame in frames])
+        return moved if is_flow else recolor(moved.reshape(-1, width, 3), rng, STRONG_JITTER).reshape(moved.shape)
+
+    def num_rendered_clips(self, data: Path, options: TrainOptions) -> int:
+        """Return the number of rendered clips in addition to a SynthTPS dataset."""
+        return options.stream_clips if is_synthetic(data) and not self.has_level else 0
+
+    def build(self, inputs: Inputs) -> Task:
+        """Build the task on decoded clips, and on rendered ones for a SynthTPS dataset."""
+        report, rate = inputs.options.report, self.stage_config.frame_rate or 1.0
+        train, held_out = open_stores(inputs.data, inputs.run.out, report)
+        intervals = self.labelled(store_videos(train, rate))
+        if self.has_level:
+            segment_name = f"segments of about {self.segment_seconds or SEGMENT_SECONDS:g} s"
+            unit = "single frames" if self.level == "frame" else segment_name
+            report(f"{inputs.run.name}: labels of {unit}; rendered clips are left out")
+        elif self.num_rendered_clips(inputs.data, inputs.options):
+            clips = open_clips(inputs.data, inputs.run.out, inputs.options)
+            intervals += tuple(clip for clip in clips if clip.label[0] in train.actions)
+        if inputs.group is None:
+            return ActionTask(intervals, whole_videos(store_videos(held_out, rate)), self, report=report)
+        held_out_intervals = with_states(self.labelled(store_videos(held_out, rate)), inputs.group)
+        return ClipTask(inputs.kind, with_states(intervals, inputs.group), held_out_intervals, self, report=report)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderedClips(TinyClips):
+    """Hyperparameters of a clip network that learns only from rendered clips, as the paper starts from IG-65M."""
+
+    def build(self, inputs: Inputs) -> Task:
+        """Build the task on rendered clips, which need a SynthTPS dataset."""
+        if not self.num_rendered_clips(inputs.data, inputs.options):
+            raise DataError(
+                f"{inputs.run.name}: needs a SynthTPS dataset and rendered clips, "
+                f"got {inputs.options.stream_clips} clips for {inputs.data}"
+            )
+        clips = open_clips(inputs.data, inputs.run.out, inputs.options)
+        _, held_out = open_stores(inputs.data, inputs.run.out, inputs.options.report)
+        videos = store_videos(held_out, self.stage_config.frame_rate or 1.0)
+        return ActionTask(clips, whole_videos(videos), self, report=inputs.options.report)
+
+
+def open_clips(data: Path, out: Path, options: TrainOptions) -> tuple[Interval, ...]:
+    """Open the rendered clips that complement a SynthTPS dataset; return none for other datasets."""
+    if not is_synthetic(data):
+        return ()
+    return open_clip_stream(cache_folder(data, out), options.stream_clips, ClipStreamConfig(), report=options.report)

@@ -7,10 +7,11 @@ import math
 import types
 import typing
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 import torch
 
@@ -28,6 +29,27 @@ Pretraining = Literal["ig65m", "sports1m"]
 
 MAX_COUNT = 2**31 - 1  # limit of any whole number
 _YES, _NO = ("yes", "true", "1"), ("no", "false", "0")
+
+
+@dataclass(frozen=True)
+class Range:
+    """The range of a field, or of every number in a field that is a tuple; it is a part of the field's type."""
+
+    needs: str
+    contains: Callable[[float], bool]
+
+
+AT_LEAST_1 = Range("at least 1", lambda value: value >= 1)
+AT_LEAST_0 = Range("at least 0", lambda value: value >= 0)
+ABOVE_0 = Range("greater than 0", lambda value: value > 0)
+BELOW_1 = Range("at least 0 and less than 1", lambda value: 0 <= value < 1)
+Count = Annotated[int, AT_LEAST_1]
+Counts = Annotated[tuple[int, ...], AT_LEAST_1]
+NotNegative = Annotated[float, AT_LEAST_0]
+Positive = Annotated[float, ABOVE_0]
+Factors = Annotated[tuple[float, float], ABOVE_0]  # lowest and highest
+Below1 = Annotated[float, BELOW_1]
+Share = Annotated[float, Range("0 to 1", lambda value: 0 <= value <= 1)]
 
 
 @dataclass(frozen=True)
@@ -51,6 +73,24 @@ class Hyperparameters(ABC):
     initial_settings: ClassVar[Mapping[str, str]] = {}  # settings of an initial file -> field that has to agree
     stored_as: ClassVar[torch.dtype] = torch.float32  # type of the weights in the network's file; as public checkpoints
 
+    def __post_init__(self) -> None:
+        """Check that all numbers are finite and within their fields' ranges.
+
+        Raises:
+            ConfigError: a number is outside its range.
+        """
+        for name, hint in _hints(type(self)).items():
+            value = getattr(self, name)
+            numbers = [n for n in (value if isinstance(value, tuple) else (value,)) if isinstance(n, int | float)]
+            for number in numbers:
+                if isinstance(number, int) and abs(number) > MAX_COUNT:
+                    raise ConfigError(f"train: {name} must be at most {MAX_COUNT}, got {number}")
+                if not math.isfinite(number):
+                    raise ConfigError(f"train: {name} must be finite, got {number}")
+            for limits in getattr(hint, "__metadata__", ()):
+                if not all(map(limits.contains, numbers)):
+                    raise ConfigError(f"train: {name} must be {limits.needs}, got {value}")
+
     @abstractmethod
     def build(self, inputs: Inputs) -> Task:
         """Build the task with new random weights."""
@@ -67,25 +107,22 @@ class Hyperparameters(ABC):
 Changed = TypeVar("Changed", bound=Hyperparameters)
 
 
+@cache
+def _hints(hyperparameters: Any) -> dict[str, Any]:
+    """Return the type of each field of a class, with its range."""
+    hints = typing.get_type_hints(hyperparameters, include_extras=True)
+    return {field.name: hints[field.name] for field in dataclasses.fields(hyperparameters)}
+
+
 @dataclass(frozen=True, kw_only=True)
 class OneCycle(Hyperparameters):
     """Training of a tiny network by AdamW in one cycle of the learning rate."""
 
     stored_as: ClassVar[torch.dtype] = torch.float16
 
-    batch_size: int
-    learning_rate: float  # at the top of the cycle
-    weight_decay: float = 0.01
-
-    def __post_init__(self) -> None:
-        names = [field.name for field in dataclasses.fields(self)]
-        expect_ranges(
-            self,
-            at_least_1=("batch_size",),
-            above_0=("learning_rate", *(name for name in names if name in ("zoom", "speed", "tempo"))),
-            at_least_0=[name for name in names if name.endswith(("_decay", "_weight", "_jitter", "shift"))],
-            shares=[name for name in names if name.endswith(("_share", "_smoothing", "_visible", "_dots"))],
-        )
+    batch_size: Count
+    learning_rate: Positive  # at the top of the cycle
+    weight_decay: NotNegative = 0.01
 
     def settings(self) -> TaskSettings:
         """Return the settings for the training loop."""
@@ -121,11 +158,11 @@ def changed(hyperparameters: Changed, changes: Mapping[str, str]) -> Changed:
     return dataclasses.replace(hyperparameters, **values)  # type: ignore[type-var]
 
 
-def changeable(hyperparameters: Any) -> dict[str, Any]:
+def changeable(hyperparameters: Hyperparameters) -> dict[str, Any]:
     """Return the type of each field that a text can change, by name: all but nested configs."""
-    hints = typing.get_type_hints(type(hyperparameters))
-    names = (field.name for field in dataclasses.fields(hyperparameters))
-    return {name: hints[name] for name in names if not dataclasses.is_dataclass(getattr(hyperparameters, name))}
+    hints = _hints(type(hyperparameters))
+    names = (name for name in hints if not dataclasses.is_dataclass(getattr(hyperparameters, name)))
+    return {name: hints[name].__origin__ if hasattr(hints[name], "__metadata__") else hints[name] for name in names}
 
 
 def _value(hint: Any, text: str, name: str) -> Any:
@@ -164,56 +201,7 @@ def _expect_choice(text: str, allowed: tuple[str, ...], name: str) -> str:
     return text
 
 
-def expect_ranges(
-    hyperparameters: Any,
-    *,
-    at_least_1: Sequence[str] = (),
-    at_least_0: Sequence[str] = (),
-    above_0: Sequence[str] = (),
-    below_1: Sequence[str] = (),
-    shares: Sequence[str] = (),
-) -> None:
-    """Check a recipe's hyperparameters: all numbers are finite, and those in the named fields are within a range.
-
-    In a field that is a tuple, every number has to be within the range.
-
-    Args:
-        hyperparameters: a dataclass; a field that is None passes.
-        at_least_1: fields that must be at least 1.
-        at_least_0: fields that must be at least 0.
-        above_0: fields that must be greater than 0.
-        below_1: fields that must be at least 0 and less than 1.
-        shares: fields that must be in 0 to 1.
-
-    Raises:
-        ConfigError: a number is outside its range.
-    """
-    for field in dataclasses.fields(hyperparameters):
-        for value in _numbers_in(getattr(hyperparameters, field.name)):
-            if isinstance(value, int) and abs(value) > MAX_COUNT:
-                raise ConfigError(f"train: {field.name} must be at most {MAX_COUNT}, got {value}")
-            if not math.isfinite(value):
-                raise ConfigError(f"train: {field.name} must be finite, got {value}")
-    ranges: tuple[tuple[Sequence[str], str, Callable[[float], bool]], ...] = (
-        (at_least_1, "at least 1", lambda value: value >= 1),
-        (at_least_0, "at least 0", lambda value: value >= 0),
-        (above_0, "greater than 0", lambda value: value > 0),
-        (below_1, "at least 0 and less than 1", lambda value: 0 <= value < 1),
-        (shares, "0 to 1", lambda value: 0 <= value <= 1),
-    )
-    for names, needs, fits in ranges:
-        for name in names:
-            value = getattr(hyperparameters, name)
-            if not all(map(fits, _numbers_in(value))):
-                raise ConfigError(f"train: {name} must be {needs}, got {value}")
-
-
-def _numbers_in(value: Any) -> tuple[float, ...]:
-    values = value if isinstance(value, tuple) else (value,)
-    return tuple(item for item in values if isinstance(item, int | float))
-
-
-def described(hyperparameters: Any) -> list[str]:
+def described(hyperparameters: Hyperparameters) -> list[str]:
     """Return one line for each hyperparameter: field, value, and the other interpretations if they have names."""
     lines = []
     for name, hint in changeable(hyperparameters).items():

@@ -6,11 +6,10 @@ is the public recipe of TSN-R50 (mmaction2, 1x1x3 on RGB and 5x1x3 on flow).
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,30 +22,29 @@ from actparse.stages.actions.classifier import ClipConfig
 from actparse.stages.actions.clip_inputs import FlowInput
 from actparse.stages.inputs import InputNorm
 from actparse.training.options import TrainOptions
-from actparse.training.recipes.clips import ClipTask, Frames
+from actparse.training.recipes.clips import ClipHyperparameters, ClipTask, Frames
 from actparse.training.recipes.hyperparameters import (
+    AT_LEAST_0,
+    AT_LEAST_1,
     BatchReading,
+    Below1,
+    Count,
+    Counts,
     Crop,
-    Hyperparameters,
     Inputs,
     Level,
     Mirror,
+    NotNegative,
+    Positive,
     Pretraining,
+    Share,
     WarmUp,
-    expect_ranges,
     samples_of_step,
     step_settings,
 )
 from actparse.training.samples.flow import FlowFiles
 from actparse.training.samples.index import VideoIndex
-from actparse.training.samples.intervals import (
-    Interval,
-    around_frames,
-    index_videos,
-    segments,
-    whole_videos,
-    with_states,
-)
+from actparse.training.samples.intervals import Interval, index_videos, whole_videos, with_states
 from actparse.training.samples.splits import open_indices
 from actparse.training.task import StepRule, Task, TaskSettings
 from actparse.video.sampling import clip_indices, train_clip_offsets
@@ -70,7 +68,7 @@ IR_WEIGHTS = {  # ensemble weights of a group's two networks, ip first. Source: 
 
 
 @dataclass(frozen=True, kw_only=True)
-class PaperClips(Hyperparameters):
+class PaperClips(ClipHyperparameters):
     """Hyperparameters of a full-size clip network's training and input; the defaults are those of ip-CSN-152.
 
     Values without a named source are from PCF, the paper that this package implements, section III-A.
@@ -79,52 +77,41 @@ class PaperClips(Hyperparameters):
     num_train_clips = 1  # clips of an interval in one training sample
     label_smoothing = groups_weight = 0.0
 
-    batch_size: int = 4  # "a mini-batch of four on four V100 GPUs"
-    num_gpus: int = 4
+    batch_size: Count = 4  # "a mini-batch of four on four V100 GPUs"
+    num_gpus: Count = 4
     # 4 on each GPU: linear scaling of CSN's 1.25e-4 at 24 gives 8.3e-5 at 16, the paper's rate, but 2.1e-5 at 4.
     batch: BatchReading = "per-gpu"
-    epochs: int = 58
-    learning_rate: float = 8e-5
-    milestones: tuple[int, ...] = (32, 48)
-    gamma: float = 0.1  # "decreased by a factor of 10"
+    epochs: Count = 58
+    learning_rate: Positive = 8e-5
+    milestones: Counts = (32, 48)
+    gamma: Positive = 0.1  # "decreased by a factor of 10"
     # "The first 16 iterations": CSN's setting is called warmup_iters=16 but counts epochs (warmup_by_epoch), and the
     # rate changes at every iteration; programs of 2022 and later change it once an epoch.
     warmup: WarmUp = "16-epochs-by-iteration"
-    warmup_start: float = 0.1  # CSN; not in the paper
-    momentum: float = 0.9
+    warmup_start: Share = 0.1  # CSN; not in the paper
+    momentum: Below1 = 0.9
     nesterov: bool = True  # "by default ... for all models"; CSN has none
-    weight_decay: float = 1e-4  # CSN: on every parameter that is trained
-    max_gradient_norm: float = 40.0  # CSN; not in the paper
-    dropout: float = 0.5  # CSN; not in the paper
-    num_frames: int = 32  # "32 x 2"
-    frame_stride: int = 2
-    train_short_side: int = 256  # CSN: before the crop
+    weight_decay: NotNegative = 1e-4  # CSN: on every parameter that is trained
+    max_gradient_norm: Positive = 40.0  # CSN; not in the paper
+    dropout: Below1 = 0.5  # CSN; not in the paper
+    num_frames: Count = 32  # "32 x 2"
+    frame_stride: Count = 2
+    train_short_side: Count = 256  # CSN: before the crop
     crop: Crop = "random-resized"  # CSN
-    crop_size: int = 224  # CSN
+    crop_size: Count = 224  # CSN
     # Half of the clips are mirrored. "sides" exchanges the sides in a paired group's label too, if the result is one of
     # the training labels; "plain" does not, as in CSN's pipeline, so that left and right are taught at random; "off"
     # never mirrors. The paper does not discuss it.
     mirror: Mirror = "sides"
-    num_clips: int = 7  # "the number of sampling clips as seven"
-    test_short_side: int = 256  # "the shorter side ... to 256"; crops are not mentioned: the whole frame
+    num_clips: Count = 7  # "the number of sampling clips as seven"
+    test_short_side: Count = 256  # "the shorter side ... to 256"; crops are not mentioned: the whole frame
     level: Level = "segment"  # "frame": a clip around each evaluated frame, with the label of that frame
     segment_seconds: float = 3.0  # "three seconds or so"; Table III also has 10
-    frame_stride_evaluated: int = 5  # the evaluator scores every fifth frame
+    frame_stride_evaluated: Count = 5  # the evaluator scores every fifth frame
     split_seed: int = 0  # division into 3,000 training and 809 held-out videos if the dataset has no split val; ours
 
     def __post_init__(self) -> None:
-        clip_fields = ("num_frames", "frame_stride", "num_clips", "train_short_side", "crop_size", "test_short_side")
-        expect_ranges(
-            self,
-            at_least_1=(
-                *("batch_size", "num_gpus", "epochs", "milestones", "frame_stride_evaluated"),
-                *clip_fields,
-            ),
-            at_least_0=("weight_decay",),
-            above_0=("learning_rate", "gamma", "max_gradient_norm"),
-            below_1=("momentum", "dropout"),
-            shares=("warmup_start",),
-        )
+        super().__post_init__()
         expect_segment_seconds(self.segment_seconds, "train: segment_seconds")
         self.settings(), self.stage()  # check the remaining fields
 
@@ -142,10 +129,6 @@ class PaperClips(Hyperparameters):
         )
         batch_size = samples_of_step(self.batch, self.batch_size, self.num_gpus)
         return step_settings(self, rule, batch_size=batch_size, undecayed="nothing")
-
-    @abstractmethod
-    def net(self, num_classes: int) -> CsnConfig | TsnConfig:
-        """Return the network's config."""
 
     def stage(self) -> ClipConfig:
         """Return the settings of the trained network; the probabilities of the clips are averaged."""
@@ -183,18 +166,13 @@ class PaperClips(Hyperparameters):
             raise ConfigError(f"train: {inputs.run.name} sees whole videos, got level {self.level}")
         splits = open_indices(inputs.data, inputs.run.out, inputs.options.report, seed=self.split_seed)
         train, held_out = (self._label(split, inputs) for split in splits)
-        clips_per_interval = 1 if self.level == "frame" else None
-        return ClipTask(inputs.kind, train, held_out, self, clips_per_interval=clips_per_interval)
+        return ClipTask(inputs.kind, train, held_out, self)
 
     def _label(self, split: VideoIndex, inputs: Inputs) -> tuple[Interval, ...]:
+        videos = index_videos(split)
         if inputs.group is None:
-            return whole_videos(index_videos(split))
-        groups, length = (inputs.group,), self.stage().num_frames * self.frame_stride
-        if self.level == "frame":
-            intervals = around_frames(index_videos(split), length, stride=self.frame_stride_evaluated, groups=groups)
-        else:
-            intervals = segments(index_videos(split), self.segment_seconds, groups)
-        return with_states(intervals, inputs.group)
+            return whole_videos(videos)
+        return with_states(self.labelled(videos, (inputs.group,)), inputs.group)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,14 +185,10 @@ class PaperCsn(PaperClips):
 
     initial_settings: ClassVar[Mapping[str, str]] = {"norm": "pretraining"}
 
-    depth_blocks: tuple[int, int, int, int] = (3, 8, 36, 3)  # "ip-CSN-152"
+    depth_blocks: Annotated[tuple[int, int, int, int], AT_LEAST_1] = (3, 8, 36, 3)  # "ip-CSN-152"
     bottleneck: Bottleneck = "ip"
     pretraining: Pretraining = "ig65m"  # data of the initial file, which determines mean and deviation
     freeze_batch_norm: bool = True  # "we freeze the Batch Normalization (BN) layers in the backbone"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        expect_ranges(self, at_least_1=("depth_blocks",))
 
     def net(self, num_classes: int) -> CsnConfig:
         """Return the network's config."""
@@ -239,11 +213,7 @@ class PaperIrCsn(PaperCsn):
     pretraining: Pretraining = "sports1m"
     # Weights of the two networks, ip first; None leaves the network out of the ensemble. Source: the authors' challenge
     # report, which does not specify whether logits are summed, or probabilities, as for clips.
-    ensemble: tuple[float, float] | None = (7.0, 1.0)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        expect_ranges(self, at_least_0=("ensemble",))
+    ensemble: Annotated[tuple[float, float] | None, AT_LEAST_0] = (7.0, 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -255,19 +225,14 @@ class PaperTsnRgb(PaperClips):
     """
 
     training: Literal["reference", "paper"] = "reference"
-    dropout: float = 0.4  # TSN
-    num_segments: int = 3  # TSN: segments of a video in one training sample
-    num_frames: int = 1  # TSN: frames of a segment
-    frame_stride: int = 1
+    dropout: Below1 = 0.4  # TSN
+    num_segments: Count = 3  # TSN: segments of a video in one training sample
+    num_frames: Count = 1  # TSN: frames of a segment
+    frame_stride: Count = 1
     crop: Crop = "multi-scale"  # TSN
-    reference_rate: float = 0.01  # TSN, at 256
-    reference_epochs: int = 100  # TSN
-    reference_milestones: tuple[int, ...] = (40, 80)  # TSN
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        counts = ("num_segments", "reference_epochs", "reference_milestones")
-        expect_ranges(self, at_least_1=counts, above_0=("reference_rate",))
+    reference_rate: Positive = 0.01  # TSN, at 256
+    reference_epochs: Count = 100  # TSN
+    reference_milestones: Counts = (40, 80)  # TSN
 
     def settings(self) -> TaskSettings:
         """Return the settings for the training loop."""
@@ -295,14 +260,14 @@ class PaperTsnRgb(PaperClips):
 class PaperTsnFlow(PaperTsnRgb):
     """Hyperparameters of TSN-R50 on optical flow (TV-L1) read from 8-bit files."""
 
-    num_frames: int = 5  # TSN: flow fields of a segment, ten channels
+    num_frames: Count = 5  # TSN: flow fields of a segment, ten channels
     crop: Crop = "random-resized"  # TSN
     # The file's first convolution has three input channels. TSN's public programs initialise the new one randomly; the
     # TSN paper (Wang et al. 2016, section 4.1) initialises it with the mean over the channels.
     first_convolution: Literal["fresh", "mean"] = "fresh"
-    reference_rate: float = 0.005  # TSN, at 256
-    reference_epochs: int = 110  # TSN
-    reference_milestones: tuple[int, ...] = (70, 100)  # TSN
+    reference_rate: Positive = 0.005  # TSN, at 256
+    reference_epochs: Count = 110  # TSN
+    reference_milestones: Counts = (70, 100)  # TSN
 
     def net(self, num_classes: int) -> TsnConfig:
         """Return the network's config."""

@@ -20,7 +20,7 @@ from actparse.nets.part_regression import PartRegression, PartRegressionConfig, 
 from actparse.stages.people.part_fusion import PartFusionConfig, to_poses
 from actparse.stages.people.part_geometry import torso_lengths
 from actparse.training.recipes import tiny
-from actparse.training.recipes.hyperparameters import Inputs, OneCycle
+from actparse.training.recipes.hyperparameters import Count, Inputs, NotNegative, OneCycle, Positive, Share
 from actparse.training.recipes.parts import open_part_streams
 from actparse.training.samples.store import Store
 from actparse.training.task import Batch, Task
@@ -38,10 +38,10 @@ FOUND_JITTER = 0.01  # standard deviation of the noise on predicted keypoints, i
 class TinyPartRegression(OneCycle):
     """Hyperparameters of the network from keypoints to part boxes."""
 
-    batch_size: int = 256
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.02
-    predicted_share: float = 0.5  # share of a batch with predicted keypoints
+    batch_size: Count = 256
+    learning_rate: Positive = 2e-3
+    weight_decay: NotNegative = 0.02
+    predicted_share: Share = 0.5  # share of a batch with predicted keypoints
     net_config: PartRegressionConfig = tiny.PART_REGRESSION_NET
     stage_config: PartFusionConfig = tiny.PART_FUSION_STAGE
 

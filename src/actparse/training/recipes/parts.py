@@ -25,7 +25,8 @@ from actparse.stages.people.person_crops import PersonCrops, square_crops
 from actparse.stages.people.persons import PersonsConfig
 from actparse.stages.people.refine import grow_boxes
 from actparse.training.recipes import tiny
-from actparse.training.recipes.detection import (
+from actparse.training.recipes.hyperparameters import Count, Factors, Inputs, NotNegative, OneCycle, Positive, Share
+from actparse.training.recipes.persons import (
     BoxedImage,
     DetectorTask,
     PaperDetector,
@@ -34,7 +35,6 @@ from actparse.training.recipes.detection import (
     box_metrics,
     in_mirror,
 )
-from actparse.training.recipes.hyperparameters import Inputs, OneCycle, expect_ranges
 from actparse.training.rendered.part_stream import PartStreamConfig, open_part_stream
 from actparse.training.samples.annotations import Annotations
 from actparse.training.samples.augmentation import ColorJitter, recolor
@@ -57,20 +57,20 @@ NUM_HELD_OUT_CROPS = 1000  # of the part stream
 class TinyParts(OneCycle):
     """Hyperparameters of the tiny part detector, with the errors of a person detector and of a pose network."""
 
-    batch_size: int = 16
-    learning_rate: float = 2e-3
+    batch_size: Count = 16
+    learning_rate: Positive = 2e-3
     dots: bool = True  # the pose on the crop, X' = X + G(K)
     size: int = 192  # pixels, side of the crop
     padding: float = 1.12  # side of the crop divided by the longer side of the person's box
     grow: bool = True  # the box first grows until it contains the keypoints
     min_confidence: float = GROWING_CONFIDENCE
-    box_jitter: float = 0.05  # standard deviation of a box's centre and sides as a share of its sides
-    zoom: tuple[float, float] = (0.85, 1.12)
-    shift: float = 0.03  # standard deviation, as a share of the crop's side
-    mirror_share: float = 0.5
-    dot_jitter: float = 1.2  # pixels of the crop, standard deviation
-    dropped_dots: float = 0.06  # share of the keypoints that are not drawn
-    min_visible: float = 0.4  # share of a part's box that must stay visible in an augmented crop
+    box_jitter: NotNegative = 0.05  # standard deviation of a box's centre and sides as a share of its sides
+    zoom: Factors = (0.85, 1.12)
+    shift: NotNegative = 0.03  # standard deviation, as a share of the crop's side
+    mirror_share: Share = 0.5
+    dot_jitter: NotNegative = 1.2  # pixels of the crop, standard deviation
+    dropped_dots: Share = 0.06  # share of the keypoints that are not drawn
+    min_visible: Share = 0.4  # share of a part's box that must stay visible in an augmented crop
     net_config: YolofConfig = tiny.PARTS_NET
 
     def net(self) -> YolofConfig:
@@ -121,13 +121,12 @@ class PaperParts(PaperDetector):
     size: int = 800  # pixels; YOLOF's short side; our crops are square
     padding: float = 1.0  # the crop is the person's box; section II-B
     grow: bool = True  # the box first grows until it contains the keypoints; section II-B
-    min_confidence: float = 0.25  # a keypoint needs this confidence to be drawn as a dot or to grow the box; ours
-    box_jitter: float = 0.0  # of true boxes; ours
-    min_visible: float = 0.0  # share of a part's box that must stay visible; ours
+    min_confidence: Share = 0.25  # a keypoint needs this confidence to be drawn as a dot or to grow the box; ours
+    box_jitter: NotNegative = 0.0  # of true boxes; ours
+    min_visible: Share = 0.0  # share of a part's box that must stay visible; ours
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        expect_ranges(self, at_least_0=("box_jitter",), shares=("min_confidence", "min_visible"))
         self.net(), self.stage()  # check the remaining fields
 
     def net(self) -> YolofConfig:

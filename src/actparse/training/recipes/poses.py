@@ -23,7 +23,16 @@ from actparse.nets.poses.hrnet import STRIDE, Hrnet, HrnetConfig
 from actparse.stages.people.poses import HrnetPoses, PosesConfig
 from actparse.training.options import TrainOptions
 from actparse.training.recipes import tiny
-from actparse.training.recipes.hyperparameters import Hyperparameters, Inputs, OneCycle, expect_ranges
+from actparse.training.recipes.hyperparameters import (
+    Count,
+    Factors,
+    Hyperparameters,
+    Inputs,
+    NotNegative,
+    OneCycle,
+    Positive,
+    Share,
+)
 from actparse.training.rendered.pose_stream import CropStream, StreamConfig, open_stream
 from actparse.training.samples.augmentation import (
     ColorJitter,
@@ -54,14 +63,14 @@ COORDINATE_WEIGHT = 0.06  # weight of the side branch's error in the loss
 class TinyPoses(OneCycle):
     """Hyperparameters of the tiny pose network, which learns from rendered crops."""
 
-    batch_size: int = 32
-    learning_rate: float = 2.5e-3
-    zoom: tuple[float, float] = (0.75, 1.25)
+    batch_size: Count = 32
+    learning_rate: Positive = 2.5e-3
+    zoom: Factors = (0.75, 1.25)
     turn_degrees: float = 12.0  # standard deviation
-    turned_share: float = 0.1  # share of the samples that are rotated by up to `max_turn_degrees`
+    turned_share: Share = 0.1  # share of the samples that are rotated by up to `max_turn_degrees`
     max_turn_degrees: float = 45.0
-    shift: float = 0.04  # standard deviation, as a share of the crop's side
-    covered_share: float = 0.3  # share of the samples that are partly covered
+    shift: NotNegative = 0.04  # standard deviation, as a share of the crop's side
+    covered_share: Share = 0.3  # share of the samples that are partly covered
     net_config: HrnetConfig = tiny.POSES_NET
     stage_config: PosesConfig = tiny.POSES_STAGE
 
@@ -76,12 +85,12 @@ class PaperPoses(Hyperparameters):
 
     initial_settings: ClassVar[Mapping[str, str]] = {"size": "size", "decoding": "decoding"}
 
-    width: int = 48  # "HRNet-w48"
+    width: Count = 48  # "HRNet-w48"
     size: tuple[int, int] = (384, 288)  # HRNet's larger crop; the paper does not name one, and the file must match it
     decoding: DecodeCodec = "standard"  # HRNet; files trained with "dark" or "udp" need the same value here
 
     def __post_init__(self) -> None:
-        expect_ranges(self, at_least_1=("width",))
+        super().__post_init__()
         self.stage()  # checks the remaining fields
 
     def stage(self) -> PosesConfig:

@@ -10,6 +10,7 @@ from actparse.core.errors import ConfigError
 from actparse.core.vocabulary import GROUPS
 from actparse.training.recipes import tiny
 from actparse.training.recipes.baseline import PaperBaseline, TinyBaseline
+from actparse.training.recipes.clips import RenderedClips, TinyClips
 from actparse.training.recipes.hyperparameters import Hyperparameters, OneCycle, changed
 from actparse.training.recipes.paper_clips import (
     IR_WEIGHTS,
@@ -23,7 +24,6 @@ from actparse.training.recipes.part_regression import TinyPartRegression
 from actparse.training.recipes.parts import PaperParts, PeopleParts, TinyParts
 from actparse.training.recipes.persons import PaperPersons, TinyPersons
 from actparse.training.recipes.poses import PaperPoses, TinyPoses
-from actparse.training.recipes.tiny_clips import RenderedClips, TinyClips
 from actparse.training.recipes.tracks import TinyTracks
 
 PERSONS, POSES, PARTS, WITHOUT_DOTS = STAGE_1 = "persons", "poses", "parts", "parts-without-dots"
@@ -34,16 +34,25 @@ ACTION, TRACKS, BASELINE = "action", "tracks", "baseline"
 class Recipe:
     """One recipe: the training of a network or, without hyperparameters, of a whole bundle."""
 
+    name: str  # the network's kind and variant: "persons", "action-tsn-rgb", "states-ir-arm", ...
     description: str
     hyperparameters: Hyperparameters | None
-    kind: str  # of the network, the name of its file in a bundle: "persons", "action", "states-arm", ...
     _: KW_ONLY
-    group: str | None = None  # part group of a state network
     variant: str = ""  # of several networks of one kind: "tsn-rgb", "ir", "people", ...
     needs: tuple[str, ...] = ()  # recipes whose weights must exist in the run's folder
     initial: str = ""  # name of the file, in a folder given as --init, that the network starts from; "": the recipe's
     steps: int | None = None  # default number of optimiser steps; None: as many as the hyperparameters' epochs
     samples_per_second: float = 0.0  # measured on one processor core, to estimate the time of a tiny run
+
+    @property
+    def kind(self) -> str:
+        """The name of the network's file in a bundle: "persons", "action", "states-arm", ..."""
+        return self.name.replace(f"-{self.variant}", "") if self.variant else self.name
+
+    @property
+    def group(self) -> str | None:
+        """The part group of a state network; None for other networks."""
+        return self.kind.removeprefix("states-") if self.kind.startswith("states-") else None
 
     @property
     def minutes(self) -> float:
@@ -52,157 +61,145 @@ class Recipe:
         return (self.steps or 0) * self.hyperparameters.batch_size / self.samples_per_second / 60
 
 
-def _tiny(description: str, hyperparameters: OneCycle, kind: str, *, steps: int, speed: float, **more: Any) -> Recipe:
+def _by_name(*recipes: Recipe) -> dict[str, Recipe]:
+    return {recipe.name: recipe for recipe in recipes}
+
+
+def _tiny(name: str, description: str, hyperparameters: OneCycle, steps: int, speed: float, **more: Any) -> Recipe:
     """Return a recipe of size tiny; `speed` is in samples per second."""
-    return Recipe(
-        description=description,
-        hyperparameters=hyperparameters,
-        kind=kind,
-        steps=steps,
-        samples_per_second=speed,
-        **more,
-    )
+    return Recipe(name, description, hyperparameters, steps=steps, samples_per_second=speed, **more)
 
 
-BUNDLE_RECIPES: dict[str, Recipe] = {  # the networks of the bundle that the recipe "tiny" trains
-    PERSONS: _tiny("person detector: tiny YOLOF on frames", TinyPersons(), PERSONS, steps=10_000, speed=43),
-    POSES: _tiny("pose network: tiny HRNet on rendered person crops", TinyPoses(), POSES, steps=25_000, speed=88),
-    PARTS: _tiny(
+TSN_RGB = TinyClips(net_config=tiny.TSN_NET, stage_config=tiny.TSN_RGB_STAGE)
+TSN_FLOW = TinyClips(net_config=tiny.TSN_FLOW_NET, stage_config=tiny.TSN_FLOW_STAGE)
+BUNDLE_RECIPES = _by_name(  # the networks of the bundle that the recipe "tiny" trains
+    _tiny(PERSONS, "person detector: tiny YOLOF on frames", TinyPersons(), 10_000, 43),
+    _tiny(POSES, "pose network: tiny HRNet on rendered person crops", TinyPoses(), 25_000, 88),
+    _tiny(
+        PARTS,
         "part detector: tiny YOLOF on person crops with the pose drawn on them",
         TinyParts(),
-        PARTS,
-        steps=12_500,
-        speed=40,
+        12_500,
+        40,
         needs=(POSES,),
     ),
-    WITHOUT_DOTS: _tiny(
+    _tiny(
+        WITHOUT_DOTS,
         "part detector without the pose, for comparison",
         TinyParts(dots=False),
-        WITHOUT_DOTS,
-        steps=12_500,
-        speed=40,
+        12_500,
+        40,
         needs=(POSES,),
     ),
-    TRACKS: _tiny(
+    _tiny(
+        TRACKS,
         "network on keypoints: the action, and the states of each person",
         TinyTracks(),
-        TRACKS,
-        steps=4_000,
-        speed=1_500,
+        4_000,
+        1_500,
         needs=(POSES,),
     ),
-    ACTION: _tiny("action network: tiny ip-CSN on clips", TinyClips(), ACTION, steps=12_500, speed=68),
-    **{
-        f"states-{group}": _tiny(
+    _tiny(ACTION, "action network: tiny ip-CSN on clips", TinyClips(), 12_500, 68),
+    *(
+        _tiny(
+            f"states-{group}",
             f"state network of the part group {group}, from the action network's weights",
             TinyClips(),
-            f"states-{group}",
-            steps=2_500,
-            speed=68,
-            group=group,
+            2_500,
+            68,
         )
         for group in GROUPS
-    },
-}
-TINY: dict[str, Recipe] = {
-    **BUNDLE_RECIPES,
-    # for Table I; the runs of networks for the action also save initial state networks
-    "action-tsn-rgb": _tiny(
-        "action network for comparison: tiny TSN on frames",
-        TinyClips(net_config=tiny.TSN_NET, stage_config=tiny.TSN_RGB_STAGE),
-        ACTION,
-        steps=12_500,
-        speed=68,
-        variant="tsn-rgb",
     ),
-    "action-tsn-flow": _tiny(
+)
+TINY = BUNDLE_RECIPES | _by_name(
+    # for Table I; the runs of networks for the action also save initial state networks
+    _tiny(
+        "action-tsn-rgb", "action network for comparison: tiny TSN on frames", TSN_RGB, 12_500, 68, variant="tsn-rgb"
+    ),
+    _tiny(
+        "action-tsn-flow",
         "action network for comparison: tiny TSN on TV-L1 flow",
-        TinyClips(net_config=tiny.TSN_FLOW_NET, stage_config=tiny.TSN_FLOW_STAGE),
-        ACTION,
-        steps=12_500,
-        speed=42,
+        TSN_FLOW,
+        12_500,
+        42,
         variant="tsn-flow",
     ),
-    "action-pretrained": _tiny(
+    _tiny(
+        "action-pretrained",
         "tiny ip-CSN on rendered clips only, for `--init` of action, as the paper uses IG-65M's weights",
         RenderedClips(),
-        ACTION,
-        steps=120_000,
-        speed=68,
+        120_000,
+        68,
         variant="pretrained",
     ),
-    BASELINE: _tiny(
+    _tiny(  # its samples have three frames each, and it computes with float32
+        BASELINE,
         "official baseline: tiny ResNet, RoIAlign on persons and parts, fused with TSN on frames",
         TinyBaseline(),
-        BASELINE,
-        steps=2_500,
-        speed=7,  # of three frames each, with float32
+        2_500,
+        7,
     ),
     # for the bundle for real people; there, a run's poses.safetensors is MoveNet
-    "parts-people": _tiny(
+    _tiny(
+        "parts-people",
         "part detector for real people: rendered person crops of the varied look, dots of the run's poses",
         PeopleParts(),
-        PARTS,
-        steps=6_000,
-        speed=40,
+        6_000,
+        40,
         variant="people",
         needs=(POSES,),
     ),
-    "part-regression": _tiny(
+    _tiny(
+        "part-regression",
         "network from keypoints to part boxes, on the same persons, half of them with true keypoints",
         TinyPartRegression(),
-        "part-regression",
-        steps=6_000,
-        speed=20_000,
+        6_000,
+        20_000,
         variant="people",
         needs=(POSES,),
     ),
-    "tracks-people": _tiny(
+    _tiny(
+        "tracks-people",
         "network on keypoints for real people: as tracks, with a lower limit of the keypoints' confidence",
         TinyTracks(stage_config=tiny.PEOPLE_TRACKS_STAGE),
-        TRACKS,
-        steps=8_000,
-        speed=1_500,
+        8_000,
+        1_500,
         variant="people",
         needs=(POSES,),
     ),
-    "tiny": Recipe("the whole tiny bundle: all of its networks, two at a time", None, kind="bundle"),
-}
+    Recipe("tiny", "the whole tiny bundle: all of its networks, two at a time", None),
+)
 
 
-def _paper_clips(network: str, hyperparameters: PaperClips, initial: str, variant: str = "") -> dict[str, Recipe]:
+def _paper_clips(network: str, hyperparameters: PaperClips, initial: str, variant: str = "") -> list[Recipe]:
     """Return the recipes of a clip network, for the action and for each part group."""
-    infix = f"{variant}-" if variant else ""
-    action = Recipe(f"{network} for the action of a video", hyperparameters, ACTION, variant=variant, initial=initial)
-    recipes = {f"action-{infix}".removesuffix("-"): action}
+    infix = f"-{variant}" if variant else ""
+    action = Recipe(
+        f"action{infix}", f"{network} for the action of a video", hyperparameters, variant=variant, initial=initial
+    )
+    recipes = [action]
     for group in GROUPS:
         if isinstance(hyperparameters, PaperIrCsn):
             hyperparameters = replace(hyperparameters, ensemble=IR_WEIGHTS[group])
-        recipes[f"states-{infix}{group}"] = replace(
-            action,
-            description=f"{network} for the states of the group {group}",
-            hyperparameters=hyperparameters,
-            kind=f"states-{group}",
-            group=group,
-        )
+        description = f"{network} for the states of the group {group}"
+        name = f"states{infix}-{group}"
+        recipes.append(replace(action, name=name, description=description, hyperparameters=hyperparameters))
     return recipes
 
 
-PAPER: dict[str, Recipe] = {
-    PERSONS: Recipe("person detector: YOLOF-R101 on frames, from COCO", PaperPersons(), PERSONS, initial="yolof"),
-    POSES: Recipe("pose network: HRNet-w48 from COCO, nothing is trained", PaperPoses(), POSES, initial="hrnet"),
-    PARTS: Recipe(
-        "part detector: YOLOF-R101 on person crops with the pose", PaperParts(), PARTS, needs=(POSES,), initial="yolof"
+PAPER = _by_name(
+    Recipe(PERSONS, "person detector: YOLOF-R101 on frames, from COCO", PaperPersons(), initial="yolof"),
+    Recipe(POSES, "pose network: HRNet-w48 from COCO, nothing is trained", PaperPoses(), initial="hrnet"),
+    Recipe(
+        PARTS, "part detector: YOLOF-R101 on person crops with the pose", PaperParts(), needs=(POSES,), initial="yolof"
     ),
-    WITHOUT_DOTS: Recipe(
-        "part detector without the pose", PaperParts(dots=False), WITHOUT_DOTS, needs=(POSES,), initial="yolof"
-    ),
-    **_paper_clips("ip-CSN-152 from IG-65M", PaperCsn(), "csn"),
-    BASELINE: Recipe("official baseline: ResNet-50 with RoIAlign, and TSN", PaperBaseline(), BASELINE, initial="tsn"),
-    **_paper_clips("ir-CSN-152 from Sports-1M, to go with ip-CSN-152,", PaperIrCsn(), "csn-ir", "ir"),
-    **_paper_clips("TSN-R50 on frames", PaperTsnRgb(), "tsn", "tsn-rgb"),
-    **_paper_clips("TSN-R50 on flow", PaperTsnFlow(), "tsn", "tsn-flow"),
-}
+    Recipe(WITHOUT_DOTS, "part detector without the pose", PaperParts(dots=False), needs=(POSES,), initial="yolof"),
+    *_paper_clips("ip-CSN-152 from IG-65M", PaperCsn(), "csn"),
+    Recipe(BASELINE, "official baseline: ResNet-50 with RoIAlign, and TSN", PaperBaseline(), initial="tsn"),
+    *_paper_clips("ir-CSN-152 from Sports-1M, to go with ip-CSN-152,", PaperIrCsn(), "csn-ir", "ir"),
+    *_paper_clips("TSN-R50 on frames", PaperTsnRgb(), "tsn", "tsn-rgb"),
+    *_paper_clips("TSN-R50 on flow", PaperTsnFlow(), "tsn", "tsn-flow"),
+)
 RECIPES: dict[str, dict[str, Recipe]] = {"tiny": TINY, "paper": PAPER}
 
 

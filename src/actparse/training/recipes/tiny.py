@@ -48,25 +48,12 @@ PERSONS_NET = YolofConfig(
 )
 PERSONS_STAGE = PersonsConfig(short_side=240, long_side=432, min_score=0.15, max_iou=0.5, norm=NORM)
 
-PARTS_NET = YolofConfig(
-    backbone=ResNetConfig(
-        block="basic",
-        num_blocks=(1, 2, 2),
-        widths=(32, 64, 96),
-        stem_width=16,
-        stem_kernel=3,
-        stem_pool=False,
-        strides=(2, 2, 1),
-        dilations=(1, 1, 2),
-    ),  # stride 8
+PARTS_NET = replace(
+    PERSONS_NET,
+    backbone=replace(PERSONS_NET.backbone, strides=(2, 2, 1), dilations=(1, 1, 2)),  # stride 8
     num_classes=len(PARTS),
     anchor_sizes=(10, 20, 40, 80),
-    anchor_offset=0.5,
-    encoder_channels=96,
-    encoder_mid=48,
     dilations=(1, 2, 4, 6),
-    num_cls_convs=1,
-    num_reg_convs=2,
     max_center_shift=12.0,
 )
 PART_REGRESSION_NET = PartRegressionConfig(width=256, num_layers=3, dropout=0.0)
@@ -120,13 +107,10 @@ TRACKS_STAGE = TracksConfig(
 PEOPLE_TRACKS_STAGE = TracksConfig(action_share=1.0, confidence_floor=0.15, min_part_score=0.1)
 
 BASELINE_NET = BaselineConfig(
-    backbone=ResNetConfig(
-        block="basic",
+    backbone=replace(
+        PERSONS_NET.backbone,
         num_blocks=(1, 1, 2, 2),
         widths=(32, 64, 96, 128),
-        stem_width=16,
-        stem_kernel=3,
-        stem_pool=False,
         strides=(2, 2, 2, 1),
         dilations=(1, 1, 1, 2),
     ),  # stride 16

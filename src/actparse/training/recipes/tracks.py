@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from actparse.core.errors import DataError
-from actparse.core.structures import FrameParse, PartParse, PersonParse
+from actparse.core.structures import FrameParse
 from actparse.core.vocabulary import KEYPOINT_FLIP, PART_FLIP, PARTS
-from actparse.metrics.states import StateAccuracy
 from actparse.nets.tracks import TrackConfig, TrackNet
 from actparse.stages.actions.tracks import TrackRecognizer, TracksConfig
 from actparse.stages.actions.windows import Keypoints, person_windows, with_floor
@@ -25,8 +24,16 @@ from actparse.synth.actions.registry import OTHER_MOTIONS
 from actparse.synth.dataset import is_synthetic
 from actparse.training.options import TrainOptions
 from actparse.training.recipes import tiny
-from actparse.training.recipes.hyperparameters import Inputs, OneCycle
+from actparse.training.recipes.hyperparameters import Count, Factors, Inputs, NotNegative, OneCycle, Positive, Share
 from actparse.training.recipes.parts import with_keypoints
+from actparse.training.recipes.states import (
+    UNKNOWN,
+    StatesTask,
+    VideoMetrics,
+    state_indices,
+    states_loss,
+    true_person,
+)
 from actparse.training.rendered.track_errors import TrackErrors, shortened, spreads, with_track_errors
 from actparse.training.rendered.track_stream import TrackStream, TrackStreamConfig, open_track_stream
 from actparse.training.samples.splits import cache_folder, open_stores
@@ -34,7 +41,6 @@ from actparse.training.samples.store import Store
 from actparse.training.task import NAMES, Batch, Task
 from actparse.weights.bundle import config_to_dict
 
-UNKNOWN = -1  # a state that is not annotated, or that is not one of the network's labels
 TURN_DEGREES = 6.0  # standard deviation
 LOST_SHARE = 0.15  # highest share of predicted keypoints, and of instants, that are removed
 FOUND_JITTER = 0.08  # highest standard deviation of the noise on predicted keypoints, in spreads of the person
@@ -44,16 +50,16 @@ FOUND_JITTER = 0.08  # highest standard deviation of the noise on predicted keyp
 class TinyTracks(OneCycle):
     """Hyperparameters of the network on keypoints."""
 
-    batch_size: int = 256
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.02
-    stream_share: float = 0.5  # share of a batch from the stream, if there is one
-    label_smoothing: float = 0.05
-    other_weight: float = 0.5  # weight of the loss of a person who does none of the actions
-    states_weight: float = 1.0  # weight of the states' loss relative to the action's
-    unconditioned_share: float = 0.25  # share of the samples for which the network does not get the action
-    tempo: tuple[float, float] = (0.7, 1.6)  # speed factor of the stream's tracks, log-uniform; above 1 is faster
-    short_share: float = 0.5  # share of the stream's windows that are cut as in a short video
+    batch_size: Count = 256
+    learning_rate: Positive = 2e-3
+    weight_decay: NotNegative = 0.02
+    stream_share: Share = 0.5  # share of a batch from the stream, if there is one
+    label_smoothing: Share = 0.05
+    other_weight: NotNegative = 0.5  # weight of the loss of a person who does none of the actions
+    states_weight: NotNegative = 1.0  # weight of the states' loss relative to the action's
+    unconditioned_share: Share = 0.25  # share of the samples for which the network does not get the action
+    tempo: Factors = (0.7, 1.6)  # speed factor of the stream's tracks, log-uniform; above 1 is faster
+    short_share: Share = 0.5  # share of the stream's windows that are cut as in a short video
     net_config: TrackConfig = tiny.TRACKS_NET
     stage_config: TracksConfig = tiny.TRACKS_STAGE
 
@@ -85,16 +91,11 @@ class Windows:
         """Return the windows at `indices`."""
         return Windows(*(array[indices] for array in astuple(self)))
 
-    def with_windows(self, windows: Keypoints) -> Windows:
-        """Return a copy with other keypoints of the same people."""
-        return replace(self, windows=windows)
 
-
-class TracksTask(Task):
+class TracksTask(StatesTask):
     """The network on keypoints, on windows of a store's persons and on windows of a stream with artificial errors."""
 
     kind = "tracks"
-    metric = "accuracy"
 
     def __init__(
         self,
@@ -132,7 +133,7 @@ class TracksTask(Task):
     def _windows_of_store(self, store: Store, keypoints: Keypoints) -> Windows:
         """Return the windows around all persons of a store."""
         windows: list[Keypoints] = []
-        states: list[list[int]] = []
+        states: list[NDArray[np.int64]] = []
         actions: list[int] = []
         names: list[str] = []
         person_frames = store.person_frames  # (P,)
@@ -140,18 +141,13 @@ class TracksTask(Task):
             positions, video_windows = person_windows(
                 video.frames, num_instants=self.config.num_instants, step_seconds=self.stage.step_seconds
             )
-            persons = [video.rows[frame][position] for frame, position in positions]
+            persons = [video.persons[frame].start + position for frame, position in positions]
             windows.append(video_windows)
-            states += [self._state_indices(store.state_names(slice(p, p + 1))[0]) for p in persons]
+            names_of_states = [store.state_names(slice(person, person + 1))[0] for person in persons]
+            states.append(state_indices(names_of_states, self.states, mirror=False))
             actions += [self.actions.index(video.action)] * len(persons)
             names += [store.frame_name(int(frame)) for frame in person_frames[persons]]
-        return Windows(
-            np.concatenate(windows), np.array(states, np.int64), np.array(actions, np.int64), np.array(names)
-        )
-
-    def _state_indices(self, states: Sequence[str | None]) -> list[int]:
-        pairs = zip(states, self.states, strict=True)
-        return [names.index(state) if state in names else UNKNOWN for state, names in pairs]
+        return Windows(np.concatenate(windows), np.concatenate(states), np.array(actions, np.int64), np.array(names))
 
     def _index_stream(self, stream: TrackStream) -> None:
         """Convert the stream's states and actions to indices of the network's labels."""
@@ -173,7 +169,8 @@ class TracksTask(Task):
             else 0
         )
         indices = rng.integers(0, len(self.store_windows.windows), size - num_stream)
-        sources = [self.store_windows.at(indices).with_windows(lost_more(self.store_windows.windows[indices], rng))]
+        chosen = self.store_windows.at(indices)
+        sources = [replace(chosen, windows=lost_more(chosen.windows, rng))]
         if num_stream:
             sources.append(self._from_stream(num_stream, rng))
         drawn = Windows(*(np.concatenate(arrays) for arrays in zip(*map(astuple, sources), strict=True)))
@@ -217,10 +214,7 @@ class TracksTask(Task):
         device = next(net.parameters()).device
         features = net.features(batch["windows"].to(device))  # (N, C)
         states = batch["states"].to(device)  # (N, 10)
-        by_part = [
-            F.cross_entropy(logits.float(), states[:, part], ignore_index=UNKNOWN, reduction="sum")
-            for part, logits in enumerate(net.state_logits(features, batch["given_actions"].to(device)))
-        ]
+        part_logits = net.state_logits(features, batch["given_actions"].to(device))
         logits = net.action_logits(features).float()  # (N, A)
         actions = batch["actions"].to(device)
         has_action = actions != UNKNOWN  # (N,)
@@ -231,9 +225,7 @@ class TracksTask(Task):
         )  # (N,)
         return {
             "action": torch.where(has_action, losses, self.hyperparameters.other_weight * losses).mean(),
-            "states": self.hyperparameters.states_weight
-            * torch.stack(by_part).sum()
-            / (states != UNKNOWN).sum().clamp(min=1),
+            "states": self.hyperparameters.states_weight * states_loss(part_logits, states),
         }
 
     def evaluate(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
@@ -241,24 +233,17 @@ class TracksTask(Task):
         assert isinstance(net, TrackNet)
         recognizer = TrackRecognizer(net.to(device).eval(), self.actions, self.states, self.stage)
         store, keypoints = self.held_out
-        right, accuracy, videos = 0, StateAccuracy(), store_tracks(store, keypoints)
-        for video in videos:
+        metrics = VideoMetrics()
+        for video in store_tracks(store, keypoints):
             scores = recognizer.evidence(video.frames).scores()
-            right += recognizer.actions[int(scores.argmax())] == video.action
-            for frame, indices in zip(recognizer.with_states(video.frames, scores), video.rows, strict=True):
-                for person, index in zip(frame.persons, indices, strict=True):
-                    for part, true in zip(person.parts, store.state_names(slice(index, index + 1))[0], strict=True):
-                        if true is not None:
-                            accuracy.add(part.name, true, part.state)
-        return {"accuracy": right / max(len(videos), 1), "videos": len(videos), "states": accuracy.by_group()}
+            is_right = recognizer.actions[int(scores.argmax())] == video.action
+            parses = recognizer.with_states(video.frames, scores)
+            metrics.add(is_right, parses, [store.state_names(persons) for persons in video.persons])
+        return metrics.as_json()
 
     def stage_settings(self) -> Mapping[str, Any]:
         """Return the settings of the track stage."""
         return config_to_dict(self.stage)
-
-    def labels(self) -> Mapping[str, Any]:
-        """Return the names of the actions, and for each part those of its states."""
-        return {"actions": list(self.actions), "states": list(map(list, self.states))}
 
 
 @dataclass(frozen=True)
@@ -267,7 +252,7 @@ class TrackedVideo:
 
     action: str
     frames: list[FrameParse]
-    rows: list[list[int]]  # indices of the store's persons, by frame
+    persons: list[slice]  # of the store, by frame
 
 
 def store_tracks(store: Store, keypoints: Keypoints) -> list[TrackedVideo]:
@@ -275,7 +260,7 @@ def store_tracks(store: Store, keypoints: Keypoints) -> list[TrackedVideo]:
     videos = []
     for video, action in enumerate(store.actions):
         tracker = Tracker(TrackerConfig())
-        frames, person_indices = [], []
+        frames, person_slices = [], []
         video_frames = store.frames_of(video)
         has_identities = all((store.person_identities[store.persons_of(f)] >= 0).all() for f in video_frames)
         for frame in video_frames:
@@ -284,19 +269,13 @@ def store_tracks(store: Store, keypoints: Keypoints) -> list[TrackedVideo]:
             time = float(store.frame_times[frame])
             if not has_identities:
                 ids = tracker.update(time, boxes, np.ones(len(boxes), np.float32), keypoints[persons])
-            columns = zip(ids.tolist(), boxes.tolist(), keypoints[persons].tolist(), strict=True)
-            people = tuple(_person(*values) for values in columns)
+            parts = np.repeat(boxes[:, None], len(PARTS), axis=1)  # only their states are used
+            columns = zip(ids.tolist(), boxes.tolist(), parts, keypoints[persons].tolist(), strict=True)
+            people = tuple(true_person(*values) for values in columns)
             frames.append(FrameParse(int(store.frame_indices[frame]), time, people))
-            person_indices.append(list(range(persons.start, persons.stop)))
-        videos.append(TrackedVideo(action, frames, person_indices))
+            person_slices.append(persons)
+        videos.append(TrackedVideo(action, frames, person_slices))
     return videos
-
-
-def _person(track: int, box: list[float], keypoints: list[list[float]]) -> PersonParse:
-    x1, y1, x2, y2 = box
-    points = tuple((x, y, confidence) for x, y, confidence in keypoints)
-    parts = tuple(PartParse(name, (x1, y1, x2, y2), 1.0) for name in PARTS)  # only their states are used
-    return PersonParse(track, (x1, y1, x2, y2), 1.0, points, parts)
 
 
 def lost_more(windows: Keypoints, rng: np.random.Generator) -> Keypoints:

@@ -61,8 +61,9 @@ def assemble_complete(size: str, out: Path, report: Report) -> list[Path]:
         return []  # the recipe "tiny" assembles the tiny bundle
     stage_1 = {name: name for name in SHARED}
     bundles = {"bundle-baseline": {**stage_1, BASELINE: BASELINE}}
+    clip_networks = [r for r in recipes.values() if r.kind not in (*SHARED, WITHOUT_DOTS, BASELINE)]
     for variant, folder in VARIANTS.items():
-        bundles[folder] = stage_1 | {r.kind: name for name, r in recipes.items() if _is_clip_network(r, variant)}
+        bundles[folder] = stage_1 | {r.kind: r.name for r in clip_networks if r.variant == variant}
     folders = []
     for folder, files in bundles.items():
         if not all(RunFolder(out, name).is_finished for name in files.values()):
@@ -77,10 +78,6 @@ def assemble_complete(size: str, out: Path, report: Report) -> list[Path]:
     for path in folders:
         report(f"{size}: the bundle is in {path}")
     return folders
-
-
-def _is_clip_network(recipe: Recipe, variant: str) -> bool:
-    return recipe.variant == variant and recipe.kind not in (*SHARED, WITHOUT_DOTS, BASELINE)
 
 
 def _ensembles(out: Path, recipes: Mapping[str, Recipe]) -> dict[str, list[tuple[str, float]]]:

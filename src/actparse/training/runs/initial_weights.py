@@ -15,8 +15,7 @@ from actparse.nets.baseline import Baseline
 from actparse.nets.clips.tsn import Tsn
 from actparse.training.recipes.paper_clips import PaperTsnFlow
 from actparse.training.run_folder import RunFolder
-from actparse.training.runs.network_files import load_starts
-from actparse.training.task import Task
+from actparse.training.task import Start, Task
 from actparse.weights.bundle import NetworkFile, load_network
 
 FIRST_CONVOLUTION = "backbone.conv1.conv.weight"  # parameter name in a Tsn
@@ -133,3 +132,13 @@ def _resnet_name(name: str) -> str:
     """Convert a parameter name of Tsn to that of ResNet: layer1.0.conv2.bn.weight -> layer1.0.bn2.weight."""
     name = name.replace("downsample.conv.", "downsample.0.").replace("downsample.bn.", "downsample.1.")
     return re.sub(r"conv(\d)\.bn\.", r"bn\1.", re.sub(r"conv(\d)\.conv\.", r"conv\1.", name))
+
+
+def load_starts(run: RunFolder) -> dict[str, Start]:
+    """Load the networks that a run has saved for other recipes, by recipe.
+
+    Raises:
+        WeightsError: a file is damaged.
+    """
+    files = {path.stem: load_network(path) for path in sorted(run.folder.glob("*.safetensors"))}
+    return {name: Start(file.net, file.labels) for name, file in files.items()}

@@ -71,7 +71,8 @@ def run_jobs(
     try:
         while not all(job.is_finished for job in jobs.values()):
             for name in by_dependents:
-                if len(running) < slots and name not in running and _is_ready(jobs[name], jobs):
+                is_ready = not jobs[name].is_finished and all(jobs[need].is_finished for need in jobs[name].needs)
+                if len(running) < slots and name not in running and is_ready:
                     running[name] = context.Process(target=_run_job, args=(jobs[name], lines), daemon=False)
                     with _environment(JOB_ENVIRONMENT):
                         running[name].start()
@@ -85,10 +86,6 @@ def run_jobs(
             process.terminate()
             process.join()
         _forward(lines, report, wait_seconds=0.0)
-
-
-def _is_ready(job: Job, jobs: Mapping[str, Job]) -> bool:
-    return not job.is_finished and all(jobs[name].is_finished for name in job.needs)
 
 
 def _run_job(job: Job, lines: Any) -> None:

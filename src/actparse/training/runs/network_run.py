@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from actparse.core.errors import TrainingError, WeightsError
+from actparse.core.files import without_nan
 from actparse.nets.poses.hrnet import Hrnet
 from actparse.training.loop import ranks
 from actparse.training.loop.hardware import choose_hardware
@@ -21,7 +22,6 @@ from actparse.training.recipes.registry import Recipe, recipe_of
 from actparse.training.run_folder import HINT, Plan, RunFolder, expect_same_hyperparameters, read_json, write_json
 from actparse.training.runs.bundles import assemble_complete
 from actparse.training.runs.initial_weights import start_from
-from actparse.training.runs.network_files import load_best, save_trained
 from actparse.training.task import Task, steps_per_epoch
 from actparse.weights.bundle import config_to_dict, load_network, save_network
 
@@ -36,7 +36,7 @@ def run_network(name: str, data: Path, out: Path, options: TrainOptions) -> dict
     """
     recipe, run = recipe_of(name, options.size, options.changes), RunFolder(out, name)
     hyperparameters = recipe.hyperparameters
-    assert hyperparameters is not None, "a bundle is trained by bundle_run"
+    assert hyperparameters is not None, "a bundle is trained by start"
     expect_same_hyperparameters(run, config_to_dict(hyperparameters))
     if options.resume and run.is_finished:
         return _finished_metrics(run, options)
@@ -180,3 +180,36 @@ def _with_default_length(recipe: Recipe, task: Task, options: TrainOptions) -> T
     if options.minutes is None and options.epochs is None and options.steps is None:
         return replace(options, steps=recipe.steps)
     return options
+
+
+def load_best(task: Task, run: RunFolder) -> None:
+    """Load the network of a run's best checkpoint, and its auxiliary heads, into `task`.
+
+    Raises:
+        WeightsError: there is no best checkpoint.
+    """
+    if not run.best.is_file():
+        raise WeightsError(f"{run.best}: no such checkpoint; only runs with --check-every write it")
+    state = torch.load(run.best, map_location="cpu", weights_only=True)["state_dict"]
+    for prefix, module in (("net.", task.net), ("helper.", task.helper)):
+        if module is not None:
+            weights = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+            module.load_state_dict(weights)
+
+
+def save_trained(task: Task, run: RunFolder, metrics: dict[str, Any]) -> dict[str, Any]:
+    """Write the networks, then the metrics, which mark the recipe as finished; return the metrics as written."""
+    metrics = without_nan(metrics)
+    save_network(
+        run.weights,
+        task.net,
+        kind=task.kind,
+        settings=task.stage_settings(),
+        labels=task.labels(),
+        metrics=metrics,
+        dtype=task.stored_as,
+    )
+    for name, start in task.starts().items():
+        save_network(run.start_of(name), start.net, kind=name, settings=task.stage_settings(), labels=start.labels)
+    write_json(run.metrics, metrics)
+    return metrics

@@ -94,21 +94,15 @@ class Annotations(ABC):
 
     def truth(self, frame: int) -> FrameTruth:
         """Return a frame's persons and their states, in the form that data.pseudo_labels reads."""
-        persons = self.persons_of(frame)
-        return FrameTruth(tuple(self._person(index) for index in range(persons.start, persons.stop)))
-
-    def _person(self, index: int) -> PersonTruth:
-        parts = {
-            PARTS[part]: PartTruth(_box(self.part_boxes[index, part]), self.states[state])
-            for part, state in enumerate(self.part_states[index].tolist())
-            if state != NO_STATE
-        }
-        return PersonTruth(number=index, box=_box(self.person_boxes[index]), parts=parts)
-
-
-def _box(values: NDArray[np.float32]) -> tuple[float, float, float, float]:
-    x1, y1, x2, y2 = values.tolist()
-    return x1, y1, x2, y2
+        persons = []
+        for index in range(self.persons_of(frame).start, self.persons_of(frame).stop):
+            parts = {
+                PARTS[part]: PartTruth(tuple(self.part_boxes[index, part].tolist()), self.states[state])
+                for part, state in enumerate(self.part_states[index].tolist())
+                if state != NO_STATE
+            }
+            persons.append(PersonTruth(number=index, box=tuple(self.person_boxes[index].tolist()), parts=parts))
+        return FrameTruth(tuple(persons))
 
 
 def video_arrays(

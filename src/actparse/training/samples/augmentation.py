@@ -39,17 +39,13 @@ def recolor(image: Image, rng: np.random.Generator, jitter: ColorJitter) -> Imag
     """Return an image with one random change of brightness, contrast and tint."""
     if jitter.swapped_share and rng.random() < jitter.swapped_share:
         image = np.ascontiguousarray(image[..., rng.permutation(3)])
-    return np.asarray(cv2.LUT(image, _color_table(rng, jitter)), dtype=np.uint8)
-
-
-def _color_table(rng: np.random.Generator, jitter: ColorJitter) -> NDArray[np.uint8]:
-    """Return a random look-up table (256, 1, 3) from old to new pixel values."""
     gain = rng.uniform(1 - jitter.gain, 1 + jitter.gain)
     gains = gain * rng.uniform(1 - jitter.channel_gain, 1 + jitter.channel_gain, 3)  # (3,)
     offset = rng.uniform(-jitter.offset, jitter.offset)
     exponent = rng.uniform(1 - jitter.gamma, 1 + jitter.gamma)
     values = 255 * np.linspace(0, 1, 256) ** exponent  # (256,)
-    return np.clip(values[:, None] * gains + offset, 0, 255).astype(np.uint8)[:, None]
+    table = np.clip(values[:, None] * gains + offset, 0, 255).astype(np.uint8)[:, None]  # (256, 1, 3)
+    return np.asarray(cv2.LUT(image, table), dtype=np.uint8)
 
 
 def about(center: tuple[float, float], *, zoom: float, degrees: float, to: tuple[float, float]) -> Matrix:

@@ -123,7 +123,8 @@ def _estimator(weights: Path, device: torch.device) -> PoseEstimator:
     if device.type == "cpu":
         torch.set_num_threads(1)
         cv2.setNumThreads(1)
-    file = load_network(weights, device=device)
+    with torch.random.fork_rng(devices=()):  # else the first training on these keypoints would start from other weights
+        file = load_network(weights, device=device)
     if not isinstance(file.net, Hrnet | Movenet):
         raise WeightsError(f"{weights}: needs a pose network, got one of kind {file.kind}")
     return build_poses(file)

@@ -14,8 +14,7 @@ from actparse.data.kinetics_tps import KineticsTps
 from actparse.training.loop import ranks
 from actparse.training.options import Report
 from actparse.training.samples.index import VideoIndex, open_index
-from actparse.training.samples.reading import StoreConfig
-from actparse.training.samples.store import Store, open_store
+from actparse.training.samples.store import Store, StoreConfig, open_store
 
 HELD_OUT_SPLITS = ("val", "test")  # the first annotated one is used
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from actparse.training.loop.schedule import one_cycle, rule_factor
+from actparse.training.loop.optimisation import one_cycle, rule_factor
 from actparse.training.task import StepRule
 from golden_rule_video import load
 

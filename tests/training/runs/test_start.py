@@ -12,8 +12,8 @@ from actparse.core.errors import TrainingError
 from actparse.data.own.tree import GENERATOR, MANIFEST
 from actparse.stages.loading import bundle_folder
 from actparse.training import TrainOptions
-from actparse.training.recipes.own_data import keep_networks
 from actparse.training.run_folder import RunFolder
+from actparse.training.runs.start import keep_networks
 
 
 def kept(folder: Path, manifest: dict[str, Any], init: Path | None) -> tuple[set[str], list[str]]:
