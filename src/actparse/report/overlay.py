@@ -192,11 +192,7 @@ class Easel:
         """Draw on the region (x1, y1, x2, y2), even numbers, in full colour resolution, and write it back."""
         x1, y1, x2, y2 = region
         luma, chroma = np.s_[y1:y2, x1:x2], np.s_[y1 // 2 : y2 // 2, x1 // 2 : x2 // 2]
-        full = [
-            cv2.resize(plane[chroma], (x2 - x1, y2 - y1), interpolation=cv2.INTER_NEAREST)
-            for plane in picture.planes[1:]
-        ]
-        self._canvas[luma] = cv2.merge([picture.y[luma], *full])
+        cv2.merge([picture.y[luma], _doubled(picture.u[chroma]), _doubled(picture.v[chroma])], self._canvas[luma])
         inside = self._canvas[: self._size[0], : self._size[1]]
         _draw_all(inside, persons, labels, self._pen)
         picture.y[luma], picture.u[chroma], picture.v[chroma] = _coded_planes(self._canvas[luma])
@@ -410,6 +406,13 @@ def _even_region(boxes: Sequence[NDArray[np.float64]], size: tuple[int, int]) ->
     if (end <= start).any():
         return None
     return int(start[0]), int(start[1]), int(end[0]), int(end[1])
+
+
+def _doubled(plane: Image) -> Image:
+    """Repeat each pixel (H, W) to 2 by 2; a tenth of the time of OpenCV's nearest neighbours."""
+    rows = plane.astype(np.uint16)
+    rows *= 257  # both bytes
+    return rows.repeat(2, axis=0).view(np.uint8)
 
 
 def _coded_planes(picture: Image) -> tuple[Image, Image, Image]:
