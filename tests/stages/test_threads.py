@@ -12,10 +12,10 @@ from actparse.stages.threads import in_threads
 
 
 @pytest.fixture(autouse=True)
-def two_cores() -> Iterator[None]:
+def cores() -> Iterator[int]:
     before = torch.get_num_threads()
     torch.set_num_threads(2)
-    yield
+    yield 2
     torch.set_num_threads(before)
 
 
@@ -39,12 +39,12 @@ def test_one_worker_is_the_calling_thread() -> None:
     assert list(in_threads(lambda _: current_thread() is main_thread(), "ab", workers=1)) == [("a", True), ("b", True)]
 
 
-def test_each_thread_has_its_share_of_the_cores_and_the_caller_keeps_its_own() -> None:
+def test_each_thread_has_its_share_of_the_cores_and_the_caller_keeps_its_own(cores: int) -> None:
     assert [count for _, count in in_threads(lambda _: torch.get_num_threads(), range(3))] == [1, 1, 1]
-    assert torch.get_num_threads() == 2
+    assert torch.get_num_threads() == cores
 
 
-def test_an_error_reaches_the_caller() -> None:
+def test_an_error_reaches_the_caller(cores: int) -> None:
     def fail(number: int) -> float:
         return 1 / number
 
@@ -52,4 +52,4 @@ def test_an_error_reaches_the_caller() -> None:
     assert next(results) == (1, 1.0)
     with pytest.raises(ZeroDivisionError):
         next(results)
-    assert torch.get_num_threads() == 2
+    assert torch.get_num_threads() == cores
