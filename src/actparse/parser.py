@@ -129,11 +129,11 @@ class Parser:
         )
         frames: list[FrameParse] = []
         segments: list[SegmentScores] = []
-        for batch in reader:
-            if stage_1 is None:
-                people = self.people.parse(batch.sampled, tracker, given)  # stage 1
-            else:
-                people = [stage_1_by_index[frame.index] for frame in batch.sampled]
+        if stage_1 is None:
+            parsed = self.people.parse_batches(reader, tracker, given)  # stage 1
+        else:
+            parsed = ((batch, [stage_1_by_index[frame.index] for frame in batch.sampled]) for batch in reader)
+        for batch, people in parsed:
             frames += observer.observe(batch.sampled, people)  # stage 2
             segments += map(observer.score, batch.ended)
             del batch  # its images, before the next ones are decoded
@@ -190,8 +190,9 @@ class Parser:
         follow = self.states.follow(condition_on_action=self.config.condition_on_action)
         clips, path = observer.segment_clips, Path(video)
         waiting: deque[FrameParse] = deque()  # frames of segments that have not ended
-        for batch in read_segments(path, self.config, segment_clips=clips, timer=self.timer, time_range=time_range):
-            waiting += observer.observe(batch.sampled, self.people.parse(batch.sampled, tracker))
+        reader = read_segments(path, self.config, segment_clips=clips, timer=self.timer, time_range=time_range)
+        for batch, people in self.people.parse_batches(reader, tracker):
+            waiting += observer.observe(batch.sampled, people)
             for segment in map(observer.score, batch.ended):
                 count = sum(frame.index < segment.segment.end_frame for frame in waiting)
                 yield from follow([waiting.popleft() for _ in range(count)], segment)

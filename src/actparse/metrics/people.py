@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from actparse.core.structures import PersonParse
 from actparse.core.vocabulary import PART_INDEX, PARTS
+from actparse.metrics.assignment import best_pairs
 from actparse.metrics.boxes import box_areas, box_iou, intersections
 from actparse.metrics.keypoints import annotated_torsos, near_keypoints
 
@@ -135,7 +135,7 @@ def match_boxes(truth: NDArray[np.floating], predictions: NDArray[np.floating], 
         {index in `truth`: index in `predictions`} of the pairs whose IoU is at least `min_iou`.
     """
     overlaps = box_iou(truth, predictions)  # (N, P)
-    true_indices, indices = linear_sum_assignment(np.where(overlaps >= min_iou, overlaps, 0.0), maximize=True)
+    true_indices, indices = best_pairs(np.where(overlaps >= min_iou, overlaps, 0.0))
     return {int(n): int(p) for n, p in zip(true_indices, indices, strict=True) if overlaps[n, p] >= min_iou}
 
 

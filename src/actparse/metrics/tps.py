@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from actparse.core.errors import ConfigError, DataError
 
@@ -163,6 +162,8 @@ def match_persons(true: Sequence[Any], predicted: Sequence[Any], human_iou: floa
     """
     if not len(true) or not len(predicted):
         return {}
+    from scipy.optimize import linear_sum_assignment  # takes half a second, and every command imports this module
+
     overlaps = inclusive_iou(_boxes(true), _boxes(predicted))
     true_indices, indices = linear_sum_assignment(overlaps, maximize=True)
     return {int(t): int(p) for t, p in zip(true_indices, indices, strict=True) if overlaps[t, p] > human_iou}

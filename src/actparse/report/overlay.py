@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import chain
@@ -38,6 +40,7 @@ QUIET_STATES = ("none",)  # states without a label
 FONT, WEIGHT = cv2.FONT_HERSHEY_SIMPLEX, 1  # labels are measured with this weight; the size of text depends on scale
 SHADE = 0.25  # share of the picture's brightness under a label
 BAR = 0.075  # height of the caption's bar as a share of the picture's short side
+MAX_WAITING = 4  # pictures that are drawn and not yet encoded
 QUALITY = 25  # x264's constant rate factor; fast coding is a little better at 25 than the usual one at 22
 
 
@@ -110,7 +113,7 @@ def write_overlay(
             raise VideoError(f"{video}: needs at least one frame in the asked time, got none")
         audio_range = (first.time_seconds, time_range[1] if time_range else None)
         easel = Easel(caption(parse), size, factor=factor, matrix=first.yuv().matrix)
-        with VideoWriter(
+        writer = VideoWriter(
             out,
             size=picture_size(size, factor),
             quality=QUALITY,
@@ -119,10 +122,17 @@ def write_overlay(
             audio_from=video if parse.video.has_audio else None,
             time_range=audio_range,
             duration_seconds=parse.video.duration_seconds,
-        ) as writer:
+        )
+        with writer, ThreadPoolExecutor(1) as encoder:  # the next pictures are drawn while one is encoded
+            waiting: deque[Future[None]] = deque()
             for frame in chain([first], frames):
                 time = frame.time_seconds
-                writer.write_yuv(easel.draw(frame.yuv(), lines.at(time), time), time - first.time_seconds)
+                picture = easel.draw(frame.yuv(), lines.at(time), time)
+                waiting.append(encoder.submit(writer.write_yuv, picture, time - first.time_seconds))
+                if len(waiting) > MAX_WAITING:
+                    waiting.popleft().result()
+            for written in waiting:
+                written.result()
 
 
 class Easel:
@@ -182,11 +192,7 @@ class Easel:
         """Draw on the region (x1, y1, x2, y2), even numbers, in full colour resolution, and write it back."""
         x1, y1, x2, y2 = region
         luma, chroma = np.s_[y1:y2, x1:x2], np.s_[y1 // 2 : y2 // 2, x1 // 2 : x2 // 2]
-        full = [
-            cv2.resize(plane[chroma], (x2 - x1, y2 - y1), interpolation=cv2.INTER_NEAREST)
-            for plane in picture.planes[1:]
-        ]
-        self._canvas[luma] = cv2.merge([picture.y[luma], *full])
+        cv2.merge([picture.y[luma], _doubled(picture.u[chroma]), _doubled(picture.v[chroma])], self._canvas[luma])
         inside = self._canvas[: self._size[0], : self._size[1]]
         _draw_all(inside, persons, labels, self._pen)
         picture.y[luma], picture.u[chroma], picture.v[chroma] = _coded_planes(self._canvas[luma])
@@ -388,6 +394,13 @@ def _drawn_region(
     if (end <= start).any():
         return None
     return int(start[0]), int(start[1]), int(end[0]), int(end[1])
+
+
+def _doubled(plane: Image) -> Image:
+    """Repeat each pixel (H, W) to 2 by 2; a tenth of the time of OpenCV's nearest neighbours."""
+    rows = plane.astype(np.uint16)
+    rows *= 257  # both bytes
+    return rows.repeat(2, axis=0).view(np.uint8)
 
 
 def _coded_planes(picture: Image) -> tuple[Image, Image, Image]:

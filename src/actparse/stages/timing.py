@@ -1,30 +1,48 @@
-"""Wall-clock time of each stage."""
+"""Wall-clock time of each stage, also of stages that run at the same time."""
 
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from threading import Lock
 from typing import TypeVar
 
 Item = TypeVar("Item")
 
 
 class StageTimer:
-    """A sum of wall-clock seconds for each name: `with timer("persons"): ...`."""
+    """A sum of wall-clock seconds for each name: `with timer("persons"): ...`.
+
+    While several stages run in different threads, each of them gets an equal share of the time, so that the sum over
+    all stages is the time during which any of them ran.
+    """
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
+        self._running: Counter[str] = Counter()  # stage -> number of threads in it
+        self._last = 0.0  # when the running stages last changed
+        self._lock = Lock()
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
         """Measure the time of the body and add it to `stage`."""
-        start = time.perf_counter()
+        self._change(stage, 1)
         try:
             yield
         finally:
-            self.seconds[stage] += time.perf_counter() - start
+            self._change(stage, -1)
+
+    def _change(self, stage: str, change: int) -> None:
+        """Add the time since the last change to the running stages, then count a thread in or out of `stage`."""
+        with self._lock:
+            now = time.perf_counter()
+            for running, count in self._running.items():
+                self.seconds[running] += (now - self._last) * count / self._running.total()
+            self._last = now
+            self._running[stage] += change
+            self._running += Counter()  # without those that have ended
 
     def timed(self, stage: str, items: Iterable[Item]) -> Iterator[Item]:
         """Yield the items; the time until each of them arrives is added to `stage`."""

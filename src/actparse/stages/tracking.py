@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from actparse.core.errors import ConfigError, expect_shape
+from actparse.metrics.assignment import best_pairs
 from actparse.metrics.boxes import box_iou
 from actparse.stages.people.colors import NUM_COLORS, color_distances
 
@@ -191,7 +191,7 @@ class Tracker:
         pairs: list[tuple[_Track, int]] = []
         for candidates in (np.flatnonzero(~is_covered), np.flatnonzero(is_covered)):
             submatrix = odds[np.ix_(free, candidates)]
-            indices, columns = linear_sum_assignment(np.maximum(submatrix, self.config.min_log_odds), maximize=True)
+            indices, columns = best_pairs(np.maximum(submatrix, self.config.min_log_odds))
             is_same = submatrix[indices, columns] > self.config.min_log_odds
             indices, columns = indices[is_same], columns[is_same]
             pairs += [(self._tracks[free[m]], int(candidates[n])) for m, n in zip(indices, columns, strict=True)]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +19,36 @@ from actparse.stages.people.parts import PartDetector
 from actparse.stages.people.persons import PersonDetector
 from actparse.stages.people.poses import PoseEstimator
 from actparse.stages.people.refine import grow_persons
+from actparse.stages.threads import CPU_WORKERS, in_threads
 from actparse.stages.timing import StageTimer
 from actparse.stages.tracking import Tracker
 from actparse.video.decode import DecodedFrame
 
 Floats = NDArray[np.float32]
 Image = NDArray[np.uint8]
+
+
+class SampledBatch(Protocol):
+    """Frames that are parsed together."""
+
+    @property
+    def sampled(self) -> Sequence[DecodedFrame]:
+        """The frames, in the order of time."""
+        ...
+
+
+Batch = TypeVar("Batch", bound=SampledBatch)
+
+
+@dataclass(frozen=True)
+class DetectedFrame:
+    """A frame with its n persons, still without identities."""
+
+    frame: DecodedFrame
+    persons: Detections
+    keypoints: Floats  # (n, 17, 3)
+    part_boxes: Floats  # (n, 10, 4)
+    part_scores: Floats  # (n, 10)
 
 
 @dataclass(frozen=True)
@@ -45,6 +71,28 @@ class PeopleParser:
             tracker: numbers the persons.
             given: boxes, and perhaps keypoints and track ids, that replace those of the networks and of the tracker.
         """
+        return self.identify(self.detect(frames, given), tracker, given)
+
+    def parse_batches(
+        self,
+        batches: Iterable[Batch],
+        tracker: Tracker,
+        given: PersonsFile | None = None,
+    ) -> Iterator[tuple[Batch, list[FrameParse]]]:
+        """Yield each batch with its parsed frames, as `parse` does; on a CPU, threads detect persons ahead.
+
+        Args:
+            batches: objects with the frames as `sampled`.
+            tracker: numbers the persons.
+            given: see `parse`.
+        """
+        detect = partial(_detect_batch, self, given)
+        workers = CPU_WORKERS if next(self.poses.net.parameters()).device.type == "cpu" else 1
+        for batch, detected in in_threads(detect, self._with_images(batches), workers=workers):
+            yield batch, self.identify(detected, tracker, given)
+
+    def detect(self, frames: Sequence[DecodedFrame], given: PersonsFile | None = None) -> list[DetectedFrame]:
+        """Detect the persons of some frames with keypoints and parts, without identities; see `parse`."""
         if not frames:
             return []
         with self.timer("decode"):
@@ -54,11 +102,23 @@ class PeopleParser:
         people = [(grow_persons(persons, poses, min_confidence=limit, size=size), poses) for persons, poses in people]
         with self.timer("parts"):
             parts = self.parts.detect(images, [persons.boxes for persons, _ in people], [poses for _, poses in people])
+        rows = zip(frames, people, parts, strict=True)
+        return [DetectedFrame(frame, persons, poses, *found) for frame, (persons, poses), found in rows]
+
+    def identify(
+        self, detected: Sequence[DetectedFrame], tracker: Tracker, given: PersonsFile | None = None
+    ) -> list[FrameParse]:
+        """Give the persons of detected frames their identities; see `parse`."""
         with self.timer("identities"):
-            return [
-                _frame_parse(frame, persons, poses, *frame_parts, tracker, given)
-                for frame, (persons, poses), frame_parts in zip(frames, people, parts, strict=True)
-            ]
+            return [_frame_parse(frame, tracker, given) for frame in detected]
+
+    def _with_images(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """Yield the batches with their frames converted to RGB here: frames of a video share one converter."""
+        for batch in batches:
+            with self.timer("decode"):
+                for frame in batch.sampled:
+                    frame.image  # noqa: B018 (converted on first use)
+            yield batch
 
     def _detect(self, images: Sequence[Image]) -> list[tuple[Detections, Floats]]:
         """Return the persons of each image with their keypoints (n, 17, 3)."""
@@ -80,16 +140,13 @@ class PeopleParser:
             return list(zip(boxes, self.poses.estimate(images, [b.boxes for b in boxes]), strict=True))
 
 
-def _frame_parse(
-    frame: DecodedFrame,
-    persons: Detections,
-    keypoints: Floats,
-    part_boxes: Floats,
-    part_scores: Floats,
-    tracker: Tracker,
-    given: PersonsFile | None,
-) -> FrameParse:
-    """Identify n persons and convert their arrays: keypoints (n, 17, 3), part boxes (n, 10, 4), part scores (n, 10)."""
+def _detect_batch(people: PeopleParser, given: PersonsFile | None, batch: Batch) -> list[DetectedFrame]:
+    return people.detect(batch.sampled, given)
+
+
+def _frame_parse(detected: DetectedFrame, tracker: Tracker, given: PersonsFile | None) -> FrameParse:
+    """Identify the persons of a frame and convert their arrays."""
+    frame, persons, keypoints = detected.frame, detected.persons, detected.keypoints
     ids = None if given is None else given.frame(frame.index).track_ids
     if ids is None:
         colors = person_colors(frame.image, keypoints)
@@ -104,7 +161,8 @@ def _frame_parse(
                 score=float(persons.scores[n]),
                 keypoints=tuple((float(x), float(y), float(c)) for x, y, c in keypoints[n]),
                 parts=tuple(
-                    PartParse(name, _as_box(part_boxes[n, k]), float(part_scores[n, k])) for k, name in enumerate(PARTS)
+                    PartParse(name, _as_box(detected.part_boxes[n, k]), float(detected.part_scores[n, k]))
+                    for k, name in enumerate(PARTS)
                 ),
             )
             for n in range(len(persons))
