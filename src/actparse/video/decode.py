@@ -22,6 +22,7 @@ from actparse.core.structures import VideoInfo
 from actparse.video.clock import FrameClock, PacketStamps
 from actparse.video.container import (
     UNSTAMPED,
+    cropping_of,
     error_text,
     may_jump,
     nominal_step,
@@ -190,7 +191,7 @@ class VideoReader:
         self.stream.thread_type = "AUTO"
         stamped = self._container.format.name not in UNSTAMPED
         self._clock = FrameClock(nominal_step(self.stream), may_jump=may_jump(self._container))
-        self._images = UprightImages(pixel_aspect(self.stream))
+        self._images = UprightImages(pixel_aspect(self.stream), cropping_of(self._container, self.stream))
         self._packets = PacketStamps(self._clock.step, stamped=stamped)
         self._is_interlaced = False  # by a mark
         self._woven = WovenFrames()  # without a mark
