@@ -21,7 +21,7 @@ from actparse.core.errors import ConfigError, DataError
 from actparse.core.structures import FrameParse, PersonParse, VideoParse
 from actparse.core.vocabulary import KEYPOINTS
 from actparse.core.words import suggestion
-from actparse.export.angles import ANGLES, JOINT_POINTS, MIN_CONFIDENCE, person_angles
+from actparse.export.angles import ANGLES, JOINT_POINTS, person_angles
 
 Floats = NDArray[np.float64]
 SIDES = ("left", "right")
@@ -41,6 +41,7 @@ class Exercise:
     measure: Measure = "angle"  # what is counted: that angle; the wrists above the shoulders; the trunk in the frame
     opens: bool = False  # the turning point is the largest value, not the smallest
     by_side: bool = False  # either side may do a repetition, as in lunges
+    shortest_seconds: float = 1.0  # of a repetition
 
 
 EXERCISES: dict[str, Exercise] = {
@@ -51,7 +52,7 @@ EXERCISES: dict[str, Exercise] = {
     "deadlift": Exercise("hip"),
     "curl": Exercise("elbow", by_side=True),
     "raise": Exercise("shoulder", "hand_height", opens=True),
-    "jump": Exercise("knee", "height", opens=True),
+    "jump": Exercise("knee", "height", opens=True, shortest_seconds=0.35),
 }
 EXERCISE_OF_ACTION = {  # of the actions that repeat one movement
     "deadlifting": "deadlift",
@@ -69,12 +70,13 @@ EXERCISE_OF_ACTION = {  # of the actions that repeat one movement
 class RepetitionConfig:
     """Settings for counting. The defaults were chosen on SynthTPS by `benchmarks/repetitions.py`."""
 
-    min_confidence: float = MIN_CONFIDENCE  # of the keypoints of an angle
-    smoothing_seconds: float = 0.5  # window of a Savitzky-Golay filter of degree 2
-    max_gap_seconds: float = 1.0  # without the angle, that is bridged
-    min_seconds: float = 0.35  # between two turning points
+    min_confidence: float = 0.15  # of the keypoints of an angle
+    median_seconds: float = 0.5  # window of a median filter, which removes keypoints that jump; not for fast exercises
+    smoothing_seconds: float = 0.5  # least window of a Savitzky-Golay filter of degree 2, and `shortest_seconds`
+    trend_seconds: float = 4.0  # window of the mean that heights are compared with
+    max_gap_seconds: float = 2.0  # without the angle, that is bridged
     min_degrees: float = 20.0  # between rest and turning point
-    min_height: float = 0.1  # the same for heights, in lengths of the trunk
+    min_height: float = 0.15  # the same for heights, in lengths of the trunk
     min_share: float = 0.45  # the same, as a share of the range that the movement has in the video
     rest_share: float = 0.15  # of a repetition's range: within it of the rest position, it has not begun or has ended
 
@@ -82,7 +84,8 @@ class RepetitionConfig:
         for name in ("min_confidence", "min_share", "rest_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"repetitions.{name} must be 0..1, got {getattr(self, name)}")
-        for name in ("smoothing_seconds", "max_gap_seconds", "min_seconds", "min_degrees", "min_height"):
+        seconds = ("median_seconds", "smoothing_seconds", "trend_seconds", "max_gap_seconds")
+        for name in (*seconds, "min_degrees", "min_height"):
             if not getattr(self, name) >= 0:
                 raise ConfigError(f"repetitions.{name} must be at least 0, got {getattr(self, name)}")
 
@@ -160,7 +163,7 @@ def find_exercise(parse: VideoParse, name: str | None = None) -> tuple[str, Exer
     if name in EXERCISES:
         return name, EXERCISES[name]
     if name in joints:
-        return name, Exercise(name)
+        return name, Exercise(name, shortest_seconds=0.5)
     choices = sorted({*EXERCISES, *joints})
     raise ConfigError(f"exercise must be one of {', '.join(choices)}, got {name!r}{suggestion(name, choices)}")
 
@@ -208,8 +211,8 @@ def count_repetitions(
     spread = float(np.subtract(*np.percentile(values, (95, 5)))) if len(values) else 0.0
     least = config.min_degrees if movement.measure == "angle" else config.min_height
     prominence = max(least, config.min_share * spread)
-    items = [item for signal in signals for item in _count(signal, prominence, config)]
-    return Repetitions(name, movement.joint, track, tuple(items), _warnings(parse.frames, signals, config))
+    items = [item for signal in signals for item in _count(signal, prominence, movement, config)]
+    return Repetitions(name, movement.joint, track, tuple(items), _warnings(parse.frames, signals, movement))
 
 
 def joint_signals(
@@ -243,27 +246,34 @@ def _signal(
     times: Floats, values: Floats, angles: Floats, confidence: Floats, movement: Exercise, config: RepetitionConfig
 ) -> Signal:
     """Resample and smooth what a person does over an interval: times and confidence (T,), values and angles (2, T)."""
+    from scipy.ndimage import median_filter, uniform_filter1d  # these imports take a third of a second,
+    from scipy.signal import savgol_filter  # and pages import this module
+
     step = max(float(np.median(np.diff(times))), MIN_STEP_SECONDS)
     grid = np.linspace(times[0], times[-1], max(2, round((times[-1] - times[0]) / step) + 1))  # (T',)
-    raw, smooth = _smoothed(times, values, grid, config)  # (n, T') of n visible sides
+
+    def window_of(seconds: float) -> int:
+        """Return an odd number of samples."""
+        return round(seconds / (grid[1] - grid[0])) // 2 * 2 + 1
+
+    raw = _resampled(times, values, grid)
+    raw = raw[~np.isnan(raw).any(axis=1)]  # (n, T') of n visible sides
+    has_jumps = movement.shortest_seconds >= 2 * config.median_seconds
+    clean = median_filter(raw, (1, window_of(config.median_seconds)), mode="nearest") if has_jumps else raw
+    window = window_of(max(config.smoothing_seconds, movement.shortest_seconds))
+    smooth = np.asarray(savgol_filter(clean, window, 2, axis=1) if 3 < window <= len(grid) else clean)
+    # The mean of both sides, in which the noisier one counts less; the weights stay finite without any noise.
+    variances = (raw - smooth).var(axis=1) + (0.1 * np.ptp(smooth)) ** 2 + 1e-9  # (n,)
+    counted = smooth.max(axis=0) if movement.by_side else np.average(smooth, axis=0, weights=1 / variances)
+    if movement.measure == "height":  # less the slow change by the way to the camera, or by a camera that moves
+        counted = counted - uniform_filter1d(counted, window_of(config.trend_seconds), mode="nearest")
     return Signal(
         times=grid,
         angles=_resampled(times, angles, grid),
-        counted=smooth.max(axis=0) if movement.by_side else smooth.mean(axis=0),
+        counted=counted,
         noise=float((raw - smooth).std()),
         confidence=np.interp(grid, times, confidence),
     )
-
-
-def _smoothed(times: Floats, sides: Floats, grid: Floats, config: RepetitionConfig) -> tuple[Floats, Floats]:
-    """Return the visible sides' values at the times of a grid, as they are and smoothed."""
-    from scipy.signal import savgol_filter  # takes a third of a second, and pages import this module
-
-    raw = _resampled(times, sides, grid)
-    raw = raw[~np.isnan(raw).any(axis=1)]
-    window = round(config.smoothing_seconds / (grid[1] - grid[0])) // 2 * 2 + 1  # samples, odd
-    smooth = savgol_filter(raw, window, 2, axis=1) if 3 < window <= len(grid) else raw
-    return raw, np.asarray(smooth)
 
 
 def _resampled(times: Floats, sides: Floats, grid: Floats) -> Floats:
@@ -307,13 +317,15 @@ def _joint_confidence(persons: Sequence[PersonParse], joint: str) -> Floats:
     return np.asarray(np.max(sides, axis=0))
 
 
-def _count(signal: Signal, prominence: float, config: RepetitionConfig) -> list[Repetition]:
+def _count(
+    signal: Signal, prominence: float, movement: Exercise, config: RepetitionConfig
+) -> list[Repetition]:
     """Return the repetitions in one interval."""
     from scipy.signal import find_peaks  # as above
 
     values, times = signal.counted, signal.times
     step = times[1] - times[0]
-    distance = max(1, round(config.min_seconds / step))
+    distance = max(1, round(movement.shortest_seconds / step))
     turns, _ = find_peaks(values, prominence=prominence, distance=distance)
     limits = [
         0,
@@ -344,14 +356,14 @@ def _count(signal: Signal, prominence: float, config: RepetitionConfig) -> list[
     return items
 
 
-def _warnings(frames: Sequence[FrameParse], signals: Sequence[Signal], config: RepetitionConfig) -> tuple[str, ...]:
+def _warnings(frames: Sequence[FrameParse], signals: Sequence[Signal], movement: Exercise) -> tuple[str, ...]:
     """Return what a reader of the repetitions should know."""
     warnings = []
     if not signals:
         warnings.append("the joint is not visible for long enough to count repetitions")
     times = [frame.time_seconds for frame in frames]
     rate = (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 and times[-1] > times[0] else 0.0
-    if 0 < rate < 1 / config.min_seconds * 3:
+    if 0 < rate < 3 / movement.shortest_seconds:
         warnings.append(f"{rate:.1f} sampled frames a second may miss fast repetitions: parse with a smaller --stride")
     return tuple(warnings)
 
