@@ -254,7 +254,7 @@ def _signal(
 
     def window_of(seconds: float) -> int:
         """Return an odd number of samples."""
-        return round(seconds / (grid[1] - grid[0])) // 2 * 2 + 1
+        return int(round(seconds / float(grid[1] - grid[0])) // 2 * 2 + 1)
 
     raw = _resampled(times, values, grid)
     raw = raw[~np.isnan(raw).any(axis=1)]  # (n, T') of n visible sides
@@ -317,9 +317,7 @@ def _joint_confidence(persons: Sequence[PersonParse], joint: str) -> Floats:
     return np.asarray(np.max(sides, axis=0))
 
 
-def _count(
-    signal: Signal, prominence: float, movement: Exercise, config: RepetitionConfig
-) -> list[Repetition]:
+def _count(signal: Signal, prominence: float, movement: Exercise, config: RepetitionConfig) -> list[Repetition]:
     """Return the repetitions in one interval."""
     from scipy.signal import find_peaks  # as above
 

@@ -127,7 +127,7 @@ def cropping_of(container: InputContainer, stream: VideoStream) -> tuple[int, in
     level = av.logging.get_level()
     av.logging.set_level(av.logging.INFO)
     try:
-        description = container.dumps_format()
+        description: str = container.dumps_format()  # type: ignore[attr-defined]  # PyAV's stubs lack it
     finally:
         av.logging.set_level(level)
     of_streams = re.split(r"^ *Stream #\d+:", description, flags=re.MULTILINE)[1:]

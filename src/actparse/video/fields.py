@@ -15,7 +15,9 @@ from av.filter import Graph
 from numpy.typing import NDArray
 
 Tag = TypeVar("Tag")
-Order = Literal["tff", "bff"]  # the field that was taken first: the top one, with the lines 0, 2, ..., or the bottom one
+Order = Literal[
+    "tff", "bff"
+]  # the field that was taken first: the top one, with the lines 0, 2, ..., or the bottom one
 Luma = NDArray[np.int16]
 MIN_SIDE = 3  # pixels; the filter needs as many
 CHECKED_COLUMNS = 240  # of a frame, at most

@@ -93,9 +93,7 @@ def square_size(size: tuple[int, int], aspect: Fraction) -> tuple[int, int]:
 class UprightImages:
     """Converts decoded frames to pictures as they are shown, all of the first frame's size."""
 
-    def __init__(
-        self, aspect: Fraction = Fraction(1), cropping: tuple[int, int, int, int] = (0, 0, 0, 0)
-    ) -> None:
+    def __init__(self, aspect: Fraction = Fraction(1), cropping: tuple[int, int, int, int] = (0, 0, 0, 0)) -> None:
         """Prepare for frames whose pixels have this width over height, less `cropping_of` their container."""
         self.orientation = Orientation()
         self.size: tuple[int, int] | None = None  # (height, width) of the images; None before the first frame
