@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.core.errors import ActparseError, DataError
+from actparse.core.errors import ActparseError
 from actparse.core.structures import VideoParse
 from actparse.core.vocabulary import KEYPOINTS
 from actparse.data.kinetics_tps import KineticsTps
@@ -81,15 +81,13 @@ def measure_dataset(args: argparse.Namespace) -> list[tuple[str, str, int, int]]
         if exercise is None:
             continue
         parse = parser.parse(video.path) if parser is not None else load_parse(files[video.name])
-        try:
-            counted = count_repetitions(parse, exercise)
-        except DataError:
-            rows.append((exercise, video.name, 0, 0))
-            continue
         cast = build_cast(seeds[video.name], video.action)
-        actor = nearest_actor(cast, parse, counted.track_id)
+        actor, num_counted = cast.actors[0], 0  # the first one performs; that nobody is detected is an error, too
+        if any(frame.persons for frame in parse.frames):
+            counted = count_repetitions(parse, exercise)
+            actor, num_counted = nearest_actor(cast, parse, counted.track_id), len(counted.items)
         true = true_count(actor, exercise, parse.frames[-1].time_seconds)
-        rows.append((exercise, video.name, true, len(counted.items)))
+        rows.append((exercise, video.name, true, num_counted))
         print(*rows[-1], file=sys.stderr)
     return rows
 

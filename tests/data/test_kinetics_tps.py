@@ -132,3 +132,17 @@ def test_a_side_that_is_not_seen_takes_the_other_ones_state() -> None:
     (person,) = frames_with(("bend", ""))[0].persons
     assert person_states(person, "leg") == ("bend", "bend")
     assert person_states(person, "arm") is None
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_the_list_of_states_is_read_in_other_encodings(tmp_path: Path, encoding: str) -> None:
+    root = make_dataset(tmp_path, nested=True)
+    (root / "list" / "part_stat.txt").write_text("none\nbend\n", encoding=encoding)
+    assert KineticsTps(root).states == ("none", "bend")
+
+
+def test_a_list_of_states_in_an_unknown_encoding_is_an_error(tmp_path: Path) -> None:
+    root = make_dataset(tmp_path, nested=True)
+    (root / "list" / "part_stat.txt").write_bytes(b"n\xe9\n")
+    with pytest.raises(DataError, match=r"part_stat\.txt: needs text in UTF-8 or UTF-16"):
+        _ = KineticsTps(root).states

@@ -14,7 +14,7 @@ import pytest
 from av.video.stream import VideoStream
 
 from actparse.video.decode import DecodedFrame, frame_times, probe, read_frames
-from drawn_videos import Image, difference, filtered, indices_of, numbered, read_all, write_video
+from drawn_videos import SIZE, Image, difference, filtered, indices_of, numbered, read_all, write_video
 
 MATRICES = {  # the eight right-angled ones, (a, b, c, d), with FFmpeg's filters for them
     "upright": ((1, 0, 0, 1), []),
@@ -279,3 +279,58 @@ def test_lost_packets_of_a_transport_stream_are_reported(tmp_path: Path) -> None
 def test_a_last_frame_that_is_shown_for_long_is_no_missing_end(tmp_path: Path) -> None:
     for name, times in (("v.gif", [0, 0.1, 0.2, 3.0]), ("one.gif", [0])):
         read_all(write_video(tmp_path / name, moving(len(times)), codec="gif", pixels="rgb8", times=times))
+
+
+CROPPING = (6, 10, 4, 8)  # left, right, top, bottom
+
+
+def crop_mp4(data: bytes) -> bytes:
+    """Insert a clean aperture ("clap") behind the header of a file's H.264 track."""
+    left, right, top, bottom = CROPPING
+    width, height = SIZE[1] - left - right, SIZE[0] - top - bottom
+    box = struct.pack(">I4s8i", 40, b"clap", width, 1, height, 1, left - right, 2, top - bottom, 2)
+    at = data.index(b"moov") - 4
+    for name in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"avc1"):
+        at = data.index(name, at) - 4
+        size = int.from_bytes(data[at : at + 4], "big")
+        data = data[:at] + (size + len(box)).to_bytes(4, "big") + data[at + 4 :]
+    return data[: at + size] + box + data[at + size :]
+
+
+def crop_matroska(data: bytes) -> bytes:
+    """Insert PixelCrop elements into the settings of a file's only track."""
+    left, right, top, bottom = CROPPING
+    pixels = {0x54CC: left, 0x54DD: right, 0x54BB: top, 0x54AA: bottom}
+    elements = b"".join(name.to_bytes(2, "big") + b"\x81" + bytes([count]) for name, count in pixels.items())
+    video = data.index(b"\xe0", data.index(b"V_MPEG4/ISO/AVC"))
+    tracks = data.rindex(b"\x16\x54\xae\x6b")  # the first one is in the table of contents
+    entry = tracks + 12  # behind the size and a checksum
+    for at in (tracks + 4, entry + 1, video + 1):
+        num_bytes = 9 - data[at].bit_length()
+        size = int.from_bytes(data[at : at + num_bytes], "big") + len(elements)
+        data = data[:at] + size.to_bytes(num_bytes, "big") + data[at + num_bytes :]
+    return data[: at + num_bytes] + elements + data[at + num_bytes :]
+
+
+@pytest.mark.parametrize("name", ["upright", "turned 90 clockwise", "mirrored left to right"])
+@pytest.mark.parametrize("aspect", [Fraction(1), Fraction(2)], ids="aspect {}".format)
+@pytest.mark.parametrize(
+    ("suffix", "crop", "options"), [("mp4", crop_mp4, {}), ("mkv", crop_matroska, {"live": "1"})], ids=["mp4", "mkv"]
+)
+def test_what_a_container_crops_is_cut_off(
+    tmp_path: Path, name: str, aspect: Fraction, suffix: str, crop: Callable[[bytes], bytes], options: dict[str, str]
+) -> None:
+    path = tmp_path / f"v.{suffix}"
+    write_video(path, map(numbered, range(3)), prepare=oriented(name, aspect), container_options=options)
+    path.write_bytes(crop(path.read_bytes()))
+    with read_frames(path) as reader:
+        frames = list(reader)
+    left, right, top, bottom = CROPPING
+    stretch = [f"scale=round(iw*{aspect}):ih:flags=bilinear"] if aspect != 1 else []
+    cut = f"crop=iw-{left + right}:ih-{top + bottom}:{left}:{top}"
+    expected = filtered(path, [cut, *stretch, *MATRICES[name][1]])
+    assert max(difference(frame.image, image) for frame, image in zip(frames, expected, strict=True)) < 1.5
+    assert (probe(path).height, probe(path).width) == frames[0].image.shape[:2]
+    assert not reader.is_as_coded
+    luma = cv2.cvtColor(frames[0].image, cv2.COLOR_RGB2YUV)[..., 0]
+    assert np.abs(frames[0].yuv().y * (255 / 219) - 16 * 255 / 219 - luma).mean() < 2

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from actparse.core.errors import DataError
 from actparse.core.vocabulary import NUM_KEYPOINTS, PARTS
+from actparse.data.annotation.csv_table import decoded
 from actparse.data.annotation.scan import MAX_PIXEL, shown
 
 Box = tuple[float, float, float, float]
@@ -108,12 +109,16 @@ class KineticsTps:
         """Part states of list/part_stat.txt, in its order.
 
         Raises:
-            DataError: the list is missing.
+            DataError: the list is missing, or neither in UTF-8 nor in UTF-16.
         """
         path = self.root / "list" / "part_stat.txt"
         if not path.is_file():
             raise DataError(f"{path}: needs the list of part states, got no file")
-        return tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
+        try:
+            text = decoded(path.read_bytes())
+        except UnicodeDecodeError as error:
+            raise DataError(f"{path}: needs text in UTF-8 or UTF-16, got: {error.reason} at {error.start}") from None
+        return tuple(line.strip() for line in text.splitlines() if line.strip())
 
     def videos(self, split: str) -> tuple[VideoRecord, ...]:
         """Return the videos of a split, sorted by name.

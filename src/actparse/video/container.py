@@ -115,6 +115,26 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     raise VideoError(f"{path}: needs a video stream, got {' and '.join(sorted(kinds)) or 'nothing'} alone")
 
 
+def cropping_of(container: InputContainer, stream: VideoStream) -> tuple[int, int, int, int]:
+    """Return the pixels that players cut off: left, right, top, bottom; four zeros if the container states none.
+
+    They come from "clap" in MP4 and PixelCrop in Matroska; FFmpeg's decoders do not apply them. PyAV shows them only in
+    FFmpeg's description of the file. Source: FFmpeg's dump.c.
+    """
+    level = av.logging.get_level()
+    av.logging.set_level(av.logging.INFO)
+    try:
+        description: str = container.dumps_format()  # type: ignore[attr-defined]  # PyAV's stubs lack it
+    finally:
+        av.logging.set_level(level)
+    of_streams = re.split(r"^ *Stream #\d+:", description, flags=re.MULTILINE)[1:]
+    own = next((text for text in of_streams if re.match(rf"{stream.index}\b", text)), "")
+    match = re.search(r"^ *Frame Cropping: (\d+)/(\d+)/(\d+)/(\d+)", own, flags=re.MULTILINE)
+    left, right, top, bottom = map(int, match.groups()) if match else (0, 0, 0, 0)
+    is_possible = left + right < stream.width and top + bottom < stream.height
+    return (left, right, top, bottom) if is_possible else (0, 0, 0, 0)
+
+
 def nominal_step(stream: VideoStream) -> float:
     """Return the seconds between frames at the declared rate, for frames without a time stamp; 1/25 without a rate."""
     rate = stream.guessed_rate or stream.average_rate

@@ -22,6 +22,7 @@ from actparse.core.structures import VideoInfo
 from actparse.video.clock import FrameClock, PacketStamps
 from actparse.video.container import (
     UNSTAMPED,
+    cropping_of,
     error_text,
     may_jump,
     nominal_step,
@@ -29,7 +30,7 @@ from actparse.video.container import (
     source_warnings,
     video_stream,
 )
-from actparse.video.pictures.deinterlacing import deinterlace
+from actparse.video.pictures.deinterlacing import WovenFrames, deinterlace
 from actparse.video.pictures.upright import UprightImages, UprightPicture, pixel_aspect
 from actparse.video.pictures.yuv import Yuv420
 
@@ -187,9 +188,10 @@ class VideoReader:
         self.stream.thread_type = "AUTO"
         stamped = self._container.format.name not in UNSTAMPED
         self._clock = FrameClock(nominal_step(self.stream), may_jump=may_jump(self._container))
-        self._images = UprightImages(pixel_aspect(self.stream))
+        self._images = UprightImages(pixel_aspect(self.stream), cropping_of(self._container, self.stream))
         self._packets = PacketStamps(self._clock.step, stamped=stamped)
-        self._is_interlaced = False
+        self._is_interlaced = False  # by a mark
+        self._woven = WovenFrames()  # without a mark
         self._last_seconds = 0.0  # duration of the last frame as the file states it
         self._times: list[float] = []
         self._has_audio = bool(self._container.streams.audio)
@@ -216,10 +218,10 @@ class VideoReader:
     @property
     def is_as_coded(self) -> bool:
         """Whether the file's pictures are shown without any change, as far as the frames so far tell."""
-        return self._images.is_as_coded and not self._is_interlaced
+        return self._images.is_as_coded and not self._is_interlaced and self._woven.order is None
 
     def __iter__(self) -> Iterator[DecodedFrame]:
-        for (index, time_seconds), frame in deinterlace(self.decode()):
+        for (index, time_seconds), frame in deinterlace(self.decode(), self._woven):
             if self._end is not None and time_seconds >= self._end:
                 break
             if time_seconds < (self._start or 0.0):
@@ -232,6 +234,8 @@ class VideoReader:
             self.warnings.append(
                 f"{self.path}: the frame size changes; all frames are resized to the first frame's size"
             )
+        if self._woven.order is not None:
+            self.warnings.append(f"{self.path}: the frames are interlaced without a mark; they are deinterlaced")
         self.close()
 
     def decode(self) -> Iterator[tuple[tuple[int, float], av.VideoFrame]]:

@@ -208,6 +208,20 @@ def test_a_clean_tree_has_no_fault(clean_tree: Path) -> None:
     assert "nothing is wrong" in report.to_text(max_shown=5)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "utf-16-le"])
+def test_lists_as_spreadsheets_save_them(tree: Path, encoding: str) -> None:
+    for path in (tree / "list").iterdir():
+        path.write_text(path.read_text(), encoding=encoding)
+    assert report_of(tree).faults == ()
+
+
+def test_a_list_in_another_encoding_says_which_it_needs(tree: Path) -> None:
+    (tree / "list/video_train_flist.csv").write_bytes("vid\xe9o,5\n".encode("latin-1"))
+    fault = next(f for f in report_of(tree, decode=False).faults if f.kind == "list")
+    assert "in UTF-8 or UTF-16" in fault.needs
+    assert fault.got == "byte 233 at 3"
+
+
 @pytest.mark.parametrize(("plant", "kind", "where", "needs", "got"), PLANTED)
 def test_a_planted_fault_is_named(
     tree: Path, plant: Callable[[Path], object], kind: str, where: str, needs: str, got: str

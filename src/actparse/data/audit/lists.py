@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from actparse.data.annotation.csv_table import decoded
 from actparse.data.annotation.faults import Fault
 from actparse.data.kinetics_tps import VIDEO_SUFFIXES
 
@@ -89,10 +90,12 @@ def _read(root: Path, where: str, needs: str) -> tuple[str | None, list[Fault]]:
             content = file.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
             return None, [Fault("list", where, needs, f"more than {MAX_BYTES >> 20} MB")]
-        return content.decode("utf-8-sig"), []
+        return decoded(content), []
     except FileNotFoundError:
         return None, [Fault("list", where, needs, "no file")]
     except OSError as error:
         return None, [Fault("list", where, needs, error.strerror or "an error of reading")]
     except UnicodeDecodeError as error:
-        return None, [Fault("list", where, f"{needs}, in UTF-8", f"byte {error.object[error.start]} at {error.start}")]
+        return None, [
+            Fault("list", where, f"{needs}, in UTF-8 or UTF-16", f"byte {error.object[error.start]} at {error.start}")
+        ]

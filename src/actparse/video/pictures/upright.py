@@ -9,12 +9,13 @@ from typing import cast
 
 import av
 import numpy as np
+from av.filter import Graph
 from av.sidedata.sidedata import SideDataContainer
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from actparse.video.pictures.filters import build_graph
+from actparse.video.pictures.filters import build_graph, frame_layout
 from actparse.video.pictures.hdr import SdrConverter, needs_conversion
 from actparse.video.pictures.yuv import Matrix, Yuv420, frame_to_yuv, matrix_of
 
@@ -90,12 +91,13 @@ def square_size(size: tuple[int, int], aspect: Fraction) -> tuple[int, int]:
 class UprightImages:
     """Converts decoded frames to pictures as they are shown, all of the first frame's size."""
 
-    def __init__(self, aspect: Fraction = Fraction(1)) -> None:
-        """Prepare for frames whose pixels have this width over height."""
+    def __init__(self, aspect: Fraction = Fraction(1), cropping: tuple[int, int, int, int] = (0, 0, 0, 0)) -> None:
+        """Prepare for frames whose pixels have this width over height, less `cropping_of` their container."""
         self.orientation = Orientation()
         self.size: tuple[int, int] | None = None  # (height, width) of the images; None before the first frame
         self.size_changed = False  # whether a later frame had another size
-        self._aspect = aspect
+        self._aspect, self._cropping = aspect, cropping
+        self._cropper: tuple[tuple[int, int, str], Graph] | None = None  # with the layout of the frames it is for
         self._coded_size: tuple[int, int] | None = None  # (height, width) of the first frame in the file
         self._square_size = (0, 0)  # of the first frame with square pixels, before its orientation
         self._matrix: Matrix = "bt601"  # of the first frame
@@ -105,10 +107,12 @@ class UprightImages:
     @property
     def is_as_coded(self) -> bool:
         """Whether the pictures of the file are shown without a change, as far as the frames so far tell."""
-        return self.orientation == Orientation() and self._square_size == self._coded_size and self._to_sdr is None
+        is_whole = not any(self._cropping) and self._square_size == self._coded_size
+        return is_whole and self.orientation == Orientation() and self._to_sdr is None
 
     def picture(self, frame: av.VideoFrame) -> UprightPicture:
         """Return the frame as a picture that is converted later."""
+        frame = self._cropped(frame) if any(self._cropping) else frame
         coded_size = (frame.height, frame.width)
         if self._coded_size is None:
             self._coded_size = coded_size
@@ -119,6 +123,17 @@ class UprightImages:
             self.size = self._square_size[::-1] if self.orientation.is_transposed else self._square_size
         self.size_changed |= self._coded_size != coded_size
         return UprightPicture(self, frame)
+
+    def _cropped(self, frame: av.VideoFrame) -> av.VideoFrame:
+        """Return the frame without the pixels that players cut off; odd numbers of pixels may be rounded down."""
+        layout = frame_layout(frame)
+        if self._cropper is None or self._cropper[0] != layout:
+            left, right, top, bottom = self._cropping
+            corner = {"x": str(left), "y": str(top)}
+            crop = ("crop", {"w": f"iw-{left + right}", "h": f"ih-{top + bottom}", **corner})
+            self._cropper = layout, build_graph(frame, crop)
+        self._cropper[1].push(frame)
+        return cast(av.VideoFrame, self._cropper[1].pull())
 
     def image(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
         """Convert the frame to (H, W, 3) uint8 RGB."""
