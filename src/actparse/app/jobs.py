@@ -146,7 +146,7 @@ def _parse_into_folder(
             parse = replace(parse, model=key, video=info, warnings=tuple(map(printable, parse.warnings)))
             with parser.timer("files"):
                 write_parse(parse, video, folder)
-        outcome = _outcome(video, folder, parse, is_reused, warnings)
+        outcome = describe_parse(video, folder, parse, is_reused, warnings)
         notify(outcome)
         warnings = write_drawings(
             parse,
@@ -204,7 +204,10 @@ def _existing_parse(folder: Path, content: str) -> tuple[VideoParse | None, tupl
     return parse, ()
 
 
-def _outcome(video: Path, folder: Path, parse: VideoParse, is_reused: bool, warnings: tuple[str, ...]) -> VideoOutcome:
+def describe_parse(
+    video: Path | str, folder: Path | None, parse: VideoParse, is_reused: bool, warnings: tuple[str, ...] = ()
+) -> VideoOutcome:
+    """Return the outcome of a video with this parse."""
     track_ids = confident_tracks(parse.frames, MIN_PERSON_SCORE)
     persons = (sum(person.track_id in track_ids for person in frame.persons) for frame in parse.frames)
     return VideoOutcome(
