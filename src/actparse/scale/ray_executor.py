@@ -15,6 +15,7 @@ from actparse.scale.manifest import Entry
 from actparse.scale.worker import Outcome, Worker, WorkSettings
 
 RESIZE_SECONDS = 2.0  # between two looks at the resources of the cluster
+OBJECT_STORE_BYTES = 128 << 20  # of a cluster of this machine; only outcomes go through it
 LOCAL = "local"  # address of a cluster of this machine that ends with the driver
 
 
@@ -60,12 +61,10 @@ class RayExecutor:
         import ray
 
         self._ray = ray
+        where = address or os.environ.get("RAY_ADDRESS") or LOCAL
+        memory = {"object_store_memory": OBJECT_STORE_BYTES} if where == LOCAL else {}
         try:
-            context = ray.init(
-                address=address or os.environ.get("RAY_ADDRESS") or LOCAL,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-            )
+            context = ray.init(address=where, log_to_driver=False, logging_level=logging.ERROR, **memory)
         except (ConnectionError, RuntimeError, ValueError) as error:
             line = str(error).strip().splitlines()[0]
             raise ConfigError(f"address must be that of a Ray cluster, got {address!r}: {line}") from None
