@@ -3,9 +3,9 @@
 python benchmarks/batch.py                       # 40 rendered clips of 2 s, three pairs of runs in turn
 python benchmarks/batch.py --videos 200 --seconds 1
 
-Both parse the same videos with one process and one thread, without drawings. The loop is `actparse parse` of the folder,
-which loads the weights once. Times are of whole commands; the ratio is that of the medians of this run. Memory is the
-largest of driver and child over each tenth of the results. The seconds and bytes for each video are what the arithmetic
+Both parse the same videos with one process and one thread, without drawings. The loop is `actparse parse` of the
+folder, which loads the weights once. Times are of whole commands; the ratio is that of the medians of this run. Memory
+is the largest of driver and child over each tenth of the results. The seconds and bytes for each video are what the arithmetic
 of docs/scale.md needs.
 """
 
@@ -45,12 +45,12 @@ def main() -> None:
         times: dict[str, list[float]] = {"parse": [], "batch": []}
         memory: list[float] = []
         for repeat in range(args.repeats):
-            for command in times:
+            for command, values in times.items():
                 out = root / f"{command}-{repeat}"
                 call = [sys.executable, "-m", "actparse", command, str(root / "videos"), "--out", str(out), *OPTIONS]
                 call += ["--no-ray", "--workers", "1"] if command == "batch" else []
                 seconds, peaks = run(call, out, args.videos)
-                times[command].append(seconds)
+                values.append(seconds)
                 memory = peaks if command == "batch" else memory
         parse, batch = (statistics.median(times[command]) for command in ("parse", "batch"))
         out = root / "batch-0"

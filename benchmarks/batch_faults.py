@@ -49,7 +49,7 @@ def main() -> None:
         root = Path(name)
         make_videos(root / "videos", args.videos, args.bad, args.seed)
         os.environ["PYTHONPATH"] = os.pathsep.join([str(register_flaky(root)), os.environ.get("PYTHONPATH", "")])
-        os.environ["RAY_gcs_rpc_server_reconnect_timeout_s"] = HEAD_SECONDS
+        os.environ.update(RAY_gcs_rpc_server_reconnect_timeout_s=HEAD_SECONDS)
         command = [sys.executable, "-m", "actparse", "batch", str(root / "videos"), "--weights", "tiny"]
         command += ["--stride", "12", "--no-overlay", "--no-report", "--time-limit", str(args.time_limit), "--json"]
         start = time.monotonic()

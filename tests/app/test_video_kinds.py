@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from actparse.app.batch import parse_videos
+from actparse.app.parsing import parse_videos
 from actparse.app.jobs import JobOptions
 from actparse.cli import main
 from actparse.commands.options import EXIT_SOME_FAILED

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from actparse.app.batch import parse_videos
+from actparse.app.parsing import parse_videos
 from actparse.app.conversion import find_sources
 from actparse.app.jobs import JobOptions, VideoOutcome
 from actparse.core.errors import DataError

@@ -39,7 +39,7 @@ def parse_in_processes(
 
     Args:
         load: returns the parser; it is pickled and called in each process.
-        videos: as for `batch.parse_videos`.
+        videos: as for `parsing.parse_videos`.
         options: what to write, and where.
         jobs: number of processes; each gets an equal share of the threads.
         time_limit: seconds for one try of one video, with its drawings; None is unlimited.

@@ -83,7 +83,7 @@ def parse(
       actparse parse videos --jobs 4 --time-limit 600 --summary parse.jsonl
     """
     start = perf_counter()
-    from actparse.app.batch import run_batch
+    from actparse.app.parsing import parse_sources
     from actparse.app.jobs import JobOptions
     from actparse.parser import Parser, ParserConfig
     from actparse.video.decode import parse_time_range
@@ -109,7 +109,7 @@ def parse(
         page=not no_report,
         force=force,
     )
-    batch = run_batch(
+    batch = parse_sources(
         partial(_load_timed, start, partial(Parser.load, weights, device=device, config=config)),
         videos,
         options,
