@@ -5,8 +5,8 @@ python benchmarks/batch.py --videos 200 --seconds 1
 
 Both parse the same videos with one process and one thread, without drawings. The loop is `actparse parse` of the
 folder, which loads the weights once. Times are of whole commands; the ratio is that of the medians of this run. Memory
-is the largest of driver and child over each tenth of the results. The seconds and bytes for each video are what the arithmetic
-of docs/scale.md needs.
+is the largest of driver and child over each tenth of the results. The seconds and bytes for each video are what the
+arithmetic of docs/scale.md needs.
 """
 
 from __future__ import annotations

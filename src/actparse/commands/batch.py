@@ -121,6 +121,8 @@ def _print_summary(summary: BatchSummary) -> None:
         ("parsed by this run", str(run.parsed)),
         ("tried again", str(run.retries)),
         ("workers that died", str(run.lost_workers)),
+        ("tries ended by machine or store", str(run.stopped)),
+        ("seconds of work", f"{run.work_seconds:.1f}"),
         ("videos per second", f"{rate:.2f}"),
         ("seconds of video per second", f"{run.video_seconds / run.elapsed_seconds if run.elapsed_seconds else 0:.2f}"),
         ("seconds", f"{run.elapsed_seconds:.1f}"),

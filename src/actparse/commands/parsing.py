@@ -83,8 +83,8 @@ def parse(
       actparse parse videos --jobs 4 --time-limit 600 --summary parse.jsonl
     """
     start = perf_counter()
-    from actparse.app.parsing import parse_sources
     from actparse.app.jobs import JobOptions
+    from actparse.app.parsing import parse_sources
     from actparse.parser import Parser, ParserConfig
     from actparse.video.decode import parse_time_range
 

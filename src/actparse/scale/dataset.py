@@ -30,7 +30,7 @@ VIDEOS_PER_FILE = 500
 READERS = 8  # threads that read results
 
 
-def write_dataset(store: Store, entries: Iterable[Entry]) -> int:
+def write_dataset(store: Store, entries: Iterable[Entry]) -> None:
     """Write dataset/<table>/action=<action>/part-<n>.parquet for all results; one that is up to date stays.
 
     Each row has the key of its result; the other columns are those of `export.tables`, without the action, which is in
@@ -40,18 +40,14 @@ def write_dataset(store: Store, entries: Iterable[Entry]) -> int:
         store: of the results.
         entries: videos that are done; of those with one key the first counts.
 
-    Returns:
-        The number of files; 0 if the dataset was up to date.
-
     Raises:
         DataError: a result is missing or damaged.
     """
     by_key = {entry.key: entry.action for entry in entries}
     digest = hashlib.sha256("\n".join(sorted(by_key)).encode()).hexdigest()
     if (store.read(COMPLETE_FILE) or b"{}") == _completion(digest):
-        return 0
+        return
     store.remove_folder(FOLDER)
-    num_files = 0
     keys = sorted(by_key, key=lambda key: (by_key[key], key))
     with ThreadPoolExecutor(READERS) as pool:
         for action, members in groupby(keys, key=by_key.__getitem__):
@@ -62,9 +58,7 @@ def write_dataset(store: Store, entries: Iterable[Entry]) -> int:
                 for name, to_table in TABLES.items():
                     path = f"{FOLDER}/{name}/action={action}/part-{part:05}.parquet"
                     store.write(path, _to_parquet(chunk, [to_table(parse) for parse in parses]))
-                    num_files += 1
     store.write(COMPLETE_FILE, _completion(digest))
-    return num_files
 
 
 def _completion(digest: str) -> bytes:

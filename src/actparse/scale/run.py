@@ -72,7 +72,6 @@ class BatchSummary:
     states: dict[str, int]  # number of videos that are done, failed, waiting
     metrics: BatchMetrics  # of this run
     failed: tuple[Entry, ...]
-    num_dataset_files: int
 
 
 def run_batch(inputs: Sequence[str | Path], options: BatchOptions, *, notify: Callable[[str], None]) -> BatchSummary:
@@ -106,11 +105,11 @@ def run_batch(inputs: Sequence[str | Path], options: BatchOptions, *, notify: Ca
             finally:
                 executor.close()
                 driver.save()
-        num_files = write_dataset(store, manifest.with_state("done"))
+        write_dataset(store, manifest.with_state("done"))
         _write_pages(store, manifest)
     except OSError as error:
         raise OutputError(f"{options.out}: cannot be read or written: {error.strerror or error}") from None
-    return BatchSummary(dict(manifest.counts()), driver.metrics, tuple(manifest.with_state("failed")), num_files)
+    return BatchSummary(dict(manifest.counts()), driver.metrics, tuple(manifest.with_state("failed")))
 
 
 def build_settings(options: BatchOptions) -> WorkSettings:
