@@ -21,6 +21,7 @@ ROWS: tuple[tuple[str, ...], ...] = (  # from the top; rooms of one row do not k
     ("training",),
     ("inspection",),
     ("reproduce", "app"),
+    ("scale",),
     ("commands",),
     ("cli",),
     ("__main__",),

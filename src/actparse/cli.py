@@ -14,6 +14,7 @@ from cyclopts import App, CycloptsError, Group, MissingArgumentError, Parameter
 
 import actparse
 from actparse.commands import (
+    batch,
     converting,
     datasets,
     inspecting,
@@ -54,6 +55,7 @@ def completion(shell: Literal["bash", "zsh", "fish"]) -> int:
 
 COMMANDS: dict[str, Callable[..., int]] = {
     "parse": parsing.parse,
+    "batch": batch.batch,
     "demo": parsing.demo,
     "watch": watching.watch,
     "why": reporting.why,

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
-from actparse.app.batch import parse_videos
 from actparse.app.jobs import JobOptions
+from actparse.app.parsing import parse_videos
 from actparse.cli import main
 from actparse.commands.options import EXIT_SOME_FAILED
 from actparse.core.errors import ConfigError

@@ -18,7 +18,7 @@ from actparse.core.errors import ActparseError, DataError, OutputError, failure_
 from actparse.core.files import printable
 from actparse.core.structures import Verdict, VideoParse, verdict_text
 from actparse.data.parses import CONTENT, PARSE_FILE, load_parse
-from actparse.parser import Parser, Progress, TimeRange
+from actparse.parser import Parser, ParserConfig, Progress, TimeRange
 from actparse.report.overlay import MIN_PERSON_SCORE
 from actparse.report.tracks import confident_tracks
 from actparse.video.container import open_container, sequence_files
@@ -81,6 +81,7 @@ def run_job(
     video: Path,
     options: JobOptions,
     *,
+    recorded_path: str | None = None,
     progress: Progress | None = None,
     notify: Callable[[Path | VideoOutcome], None] | None = None,
 ) -> VideoOutcome:
@@ -91,6 +92,7 @@ def run_job(
             range are the same.
         video: the file.
         options: what to write, and where.
+        recorded_path: the path of the video in its parse, as for a file that was downloaded; default: `video`.
         progress: called with the number of frames read so far and the number expected.
         notify: called with the folder when work in it begins, and with the outcome when the parse is saved.
 
@@ -102,7 +104,7 @@ def run_job(
     """
     start = time.perf_counter()
     try:
-        outcome = _parse_into_folder(parser, video, options, progress, notify or (lambda _: None))
+        outcome = _parse_into_folder(parser, video, options, recorded_path, progress, notify or (lambda _: None))
     except FolderBusyError:
         raise
     except Exception as error:
@@ -116,6 +118,7 @@ def _parse_into_folder(
     parser: Parser,
     video: Path,
     options: JobOptions,
+    recorded_path: str | None,
     progress: Progress | None,
     notify: Callable[[Path | VideoOutcome], None],
 ) -> VideoOutcome:
@@ -124,12 +127,8 @@ def _parse_into_folder(
     _expect_space(options.out)
     with parser.timer("files"):
         content = content_sha256(video)
-    config = {**asdict(parser.config), "time": options.time_range or (None, None)}
-    if options.frame_rate is not None:
-        config["frame_rate"] = options.frame_rate
-    if options.persons is not None:
-        config["persons_sha256"] = file_sha256(options.persons)
-    key = {**parser.model, "config": json.dumps(config), CONTENT: content}
+    config = job_config(parser.config, options)
+    key = {**parser.model, "config": config, CONTENT: content}
     with result_folder(options.out, video, content) as folder:
         notify(folder)
         parse, warnings = _existing_parse(folder, content)
@@ -142,11 +141,12 @@ def _parse_into_folder(
                 persons=options.persons,
                 progress=progress,
             )
-            info = replace(parse.video, path=printable(parse.video.path))  # text, whatever bytes the name has
+            path = printable(recorded_path or parse.video.path)  # text, whatever bytes the name has
+            info = replace(parse.video, path=path)
             parse = replace(parse, model=key, video=info, warnings=tuple(map(printable, parse.warnings)))
             with parser.timer("files"):
                 write_parse(parse, video, folder)
-        outcome = _outcome(video, folder, parse, is_reused, warnings)
+        outcome = describe_parse(video, folder, parse, is_reused, warnings)
         notify(outcome)
         warnings = write_drawings(
             parse,
@@ -159,6 +159,16 @@ def _parse_into_folder(
             timer=parser.timer,
         )
     return replace(outcome, warnings=outcome.warnings + warnings)
+
+
+def job_config(config: ParserConfig, options: JobOptions) -> str:
+    """Return, as JSON text, all settings that change a parse, for the field "config" of its `model`."""
+    values = {**asdict(config), "time": options.time_range or (None, None)}
+    if options.frame_rate is not None:
+        values["frame_rate"] = options.frame_rate
+    if options.persons is not None:
+        values["persons_sha256"] = file_sha256(options.persons)
+    return json.dumps(values)
 
 
 def content_sha256(video: Path) -> str:
@@ -194,7 +204,10 @@ def _existing_parse(folder: Path, content: str) -> tuple[VideoParse | None, tupl
     return parse, ()
 
 
-def _outcome(video: Path, folder: Path, parse: VideoParse, is_reused: bool, warnings: tuple[str, ...]) -> VideoOutcome:
+def describe_parse(
+    video: Path | str, folder: Path | None, parse: VideoParse, is_reused: bool, warnings: tuple[str, ...] = ()
+) -> VideoOutcome:
+    """Return the outcome of a video with this parse."""
     track_ids = confident_tracks(parse.frames, MIN_PERSON_SCORE)
     persons = (sum(person.track_id in track_ids for person in frame.persons) for frame in parse.frames)
     return VideoOutcome(

@@ -9,9 +9,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from actparse.app.batch import parse_videos
 from actparse.app.conversion import find_sources
 from actparse.app.jobs import JobOptions, VideoOutcome
+from actparse.app.parsing import parse_videos
 from actparse.core.errors import DataError
 from actparse.core.files import written_beside
 from actparse.core.structures import VideoParse

@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from pathlib import Path
-from typing import Literal
 
-import cv2
 import torch
 
-from actparse.app.folders import BUSY_SECONDS, FolderBusyError, discard_unfinished, folder_name
-from actparse.app.jobs import JobOptions, VideoOutcome, run_job
-from actparse.core.errors import ActparseError, ConfigError, DataError, failure_line
+from actparse.app.folders import BUSY_SECONDS, discard_unfinished, folder_name
+from actparse.app.jobs import JobOptions, VideoOutcome
+from actparse.app.worker_process import Message, WorkerProcess
+from actparse.core.errors import ActparseError, ConfigError
 from actparse.core.files import printable
-from actparse.core.pools import end_with_parent
-from actparse.core.signals import end_on_signals
 from actparse.parser import Parser
 
 TRIES = 2  # of a video that exceeds the time limit or kills its process
 MAX_FAILED_STARTS = 3  # processes in a row that end while they load the weights; more would not help
 END_SECONDS = 5.0  # that an interrupted worker gets to remove its unfinished files
 POLL_SECONDS = 1.0  # longest wait for a message
-
-# What a worker sends, with its content: it waits for a video; it cannot load the weights; the folder of its video; the
-# outcome so far, when the parse is saved; the final outcome; another process works on the video.
-Kind = Literal["ready", "unfit", "folder", "saved", "done", "busy"]
-Message = tuple[Kind, Path | VideoOutcome | ActparseError | None]
 
 
 def parse_in_processes(
@@ -49,7 +39,7 @@ def parse_in_processes(
 
     Args:
         load: returns the parser; it is pickled and called in each process.
-        videos: as for `batch.parse_videos`.
+        videos: as for `parsing.parse_videos`.
         options: what to write, and where.
         jobs: number of processes; each gets an equal share of the threads.
         time_limit: seconds for one try of one video, with its drawings; None is unlimited.
@@ -92,54 +82,10 @@ class _Task:
         return folder_name(self.video).casefold()
 
 
-class _Worker:
-    """A process that parses one video after the other."""
+class _Worker(WorkerProcess):
+    """A process of the batch, with the video that it works on."""
 
-    def __init__(self, load: Callable[[], Parser], options: JobOptions, share: int) -> None:
-        context = get_context("spawn")
-        self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs, load, options, share), daemon=True)
-        self.process.start()
-        theirs.close()  # only the worker holds it, so that its end ends the connection
-        self.is_ready = False
-        self.task: _Task | None = None
-
-    def end(self, seconds: float = 0.0) -> None:
-        """End the process, after it had some seconds to end by itself."""
-        self.process.join(seconds)
-        self.process.kill()
-        self.process.join()
-        self.connection.close()
-
-
-def _serve(connection: Connection, load: Callable[[], Parser], options: JobOptions, share: int) -> None:
-    """Parse the videos that come over the connection, until it is closed; `share`: one of this many processes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the parent ends this one
-    end_on_signals()
-    end_with_parent()
-
-    def notify(item: Path | VideoOutcome) -> None:
-        connection.send(("folder" if isinstance(item, Path) else "saved", item))
-
-    try:
-        parser = load()
-    except Exception as error:
-        is_expected = isinstance(error, ActparseError)
-        connection.send(("unfit", error if is_expected else DataError(failure_line("loading of the weights", error))))
-        return
-    threads = max(1, torch.get_num_threads() // share)
-    torch.set_num_threads(threads)
-    cv2.setNumThreads(threads)
-    connection.send(("ready", None))
-    while True:
-        try:
-            video: Path = connection.recv()
-        except EOFError:
-            return
-        try:
-            connection.send(("done", run_job(parser, video, options, notify=notify)))
-        except FolderBusyError:
-            connection.send(("busy", None))
+    task: _Task | None = None
 
 
 class _Pool:
@@ -168,7 +114,7 @@ class _Pool:
         while len(self._outcomes) < self._num_videos:
             running = sum(worker.task is not None for worker in self._workers)
             while len(self._workers) < min(self._size, running + len(self._waiting)):
-                self._workers.append(_Worker(self._load, self._options, self._size))
+                self._workers.append(_Worker(self._load, self._options, max(1, torch.get_num_threads() // self._size)))
             for worker in self._workers:
                 if worker.is_ready and worker.task is None:
                     self._assign(worker)
@@ -197,7 +143,7 @@ class _Pool:
                 task.tries, task.start = task.tries + 1, moment
                 worker.task = task
                 with suppress(OSError):  # if it has ended, its connection reports that next
-                    worker.connection.send(task.video)
+                    worker.send(task.video)
                 return
             names.add(task.name)  # one that waits comes before the later ones of its name
 
@@ -214,10 +160,7 @@ class _Pool:
             message: Message = worker.connection.recv()
         except (EOFError, OSError):
             self._workers.remove(worker)
-            worker.process.join()
-            code = worker.process.exitcode or 0
-            end = f"was killed by signal {-code}; it may have lacked memory" if code < 0 else f"ended with code {code}"
-            self._replace(worker, f"its process {end}")
+            self._replace(worker, worker.describe_end())
             return
         match message, worker.task:
             case ("ready", _), _:

@@ -85,8 +85,8 @@ def parse(
     """
     start = perf_counter()
     gc.disable()  # imports leave no garbage, and looking for it takes a tenth of their time
-    from actparse.app.batch import run_batch
     from actparse.app.jobs import JobOptions
+    from actparse.app.parsing import parse_sources
     from actparse.parser import Parser, ParserConfig
     from actparse.video.decode import parse_time_range
 
@@ -112,7 +112,7 @@ def parse(
         page=not no_report,
         force=force,
     )
-    batch = run_batch(
+    batch = parse_sources(
         partial(_load_timed, start, partial(Parser.load, weights, device=device, config=config)),
         videos,
         options,

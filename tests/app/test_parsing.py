@@ -10,8 +10,8 @@ import av
 import pytest
 
 from actparse.app import jobs, outputs
-from actparse.app.batch import parse_videos
 from actparse.app.jobs import JobOptions
+from actparse.app.parsing import parse_videos
 from actparse.cli import main
 from actparse.commands.options import EXIT_SOME_FAILED, EXIT_USER_ERROR
 from actparse.core.errors import WeightsError

@@ -22,7 +22,7 @@ from actparse.video.sources import find_videos
 
 
 @dataclass(frozen=True)
-class BatchResult:
+class ParsingResult:
     """The outcomes of a batch: first the sources without a video, then the videos in their order."""
 
     outcomes: tuple[VideoOutcome, ...]
@@ -30,7 +30,7 @@ class BatchResult:
     timer: StageTimer  # seconds of the stages; empty with worker processes
 
 
-def run_batch(
+def parse_sources(
     load: Callable[[], Parser],
     sources: Iterable[str | Path],
     options: JobOptions,
@@ -40,7 +40,7 @@ def run_batch(
     log: Path | None = None,
     summary: Path | None = None,
     report: Callable[[VideoOutcome], None],
-) -> BatchResult:
+) -> ParsingResult:
     """Parse the videos of all sources, in this process or, with several jobs or a time limit, in worker processes.
 
     Args:
@@ -77,7 +77,7 @@ def run_batch(
             timer = parser.timer
             with VideoProgress(len(videos)) as progress:
                 outcomes += parse_videos(parser, videos, options, progress=progress.start, report=record)
-    return BatchResult(tuple(outcomes), tuple(records.failures.values()), timer)
+    return ParsingResult(tuple(outcomes), tuple(records.failures.values()), timer)
 
 
 def find_inputs(

@@ -1,0 +1,239 @@
+"""A worker of a batch: it fetches a video, lets a child process parse it within limits, and commits the result."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from actparse.app.jobs import JobOptions, VideoOutcome, content_sha256, describe_parse
+from actparse.app.outputs import OUTPUT_FILES
+from actparse.app.worker_process import WorkerProcess
+from actparse.core.errors import ConfigError, OutputError, VideoError, failure_line
+from actparse.core.files import printable
+from actparse.core.structures import VideoParse
+from actparse.data.parses import PARSE_FILE
+from actparse.parser import Parser, ParserConfig
+from actparse.report.page import PAGE_FILE
+from actparse.scale.manifest import Entry, result_folder, result_key, write_record
+from actparse.scale.store import Store, open_file_system, with_attempts
+from actparse.video.container import ADDRESS
+
+START_SECONDS = 600.0  # that a child process gets to load the weights
+POLL_SECONDS = 0.25  # between two looks at the limits
+MIN_SCRATCH_BYTES = 64 << 20  # free on a worker's disk; with less, a failure is the machine's
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkSettings:
+    """What every worker of a batch needs to know."""
+
+    out: str  # URI of the results
+    weights: str
+    config: ParserConfig
+    bundle_sha256: str
+    settings_sha256: str
+    overlay: bool = True
+    page: bool = True
+    time_limit: float = 600.0  # seconds for one try of one video
+    memory_limit: float | None = None  # gigabytes of one child process; None is unlimited
+    threads: int = 1  # of one child process
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        if not self.time_limit > 0:
+            raise ConfigError(f"time_limit must be greater than 0 seconds, got {self.time_limit}")
+        if self.memory_limit is not None and not self.memory_limit > 0:
+            raise ConfigError(f"memory_limit must be greater than 0 gigabytes, got {self.memory_limit}")
+        if self.memory_limit is not None and not Path("/proc/self/statm").exists():
+            raise ConfigError("memory_limit needs Linux, got another system; leave it out")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The result of one try.
+
+    "done": the result is committed. "failed": the video is at fault. "stopped": the machine or the store is at fault,
+    which does not count against the video.
+    """
+
+    kind: Literal["done", "failed", "stopped"]
+    entry: Entry
+    was_there: bool = False  # another try, or another video of the same content, had committed it before
+
+
+class Worker:
+    """A warm parser in a child process, which is replaced after a video that hangs or kills it."""
+
+    def __init__(self, settings: WorkSettings, name: str) -> None:
+        self.settings = settings
+        self.name = name
+        self._store = Store(settings.out)
+        self._scratch = Path(tempfile.mkdtemp(prefix="actparse-batch-"))
+        self._process: WorkerProcess | None = None
+        self._is_closed = False
+
+    def parse(self, entry: Entry) -> Outcome:
+        """Parse a video and commit the result, unless its key has one; whatever fails becomes the outcome's reason."""
+        start = time.perf_counter()
+        entry = replace(entry, worker=self.name)
+        try:
+            outcome = self._parse(entry, start)
+        except VideoError as error:
+            outcome = Outcome("failed", replace(entry, reason=printable(error)))
+        except Exception as error:  # of the store, whose library has errors of its own, or of this machine
+            reason = printable(failure_line(self.settings.out, error))
+            outcome = Outcome("stopped", replace(entry, reason=reason))
+        finally:
+            self._clear_scratch()
+        if outcome.kind == "failed" and shutil.disk_usage(self._scratch).free < MIN_SCRATCH_BYTES:
+            outcome = replace(outcome, kind="stopped")
+        return outcome
+
+    def close(self) -> None:
+        """End the child process, whatever it does, and remove the scratch folder."""
+        self._is_closed = True
+        if self._process is not None:
+            self._process.process.kill()
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _parse(self, entry: Entry, start: float) -> Outcome:
+        video = self._fetch(entry.uri)
+        content = self._hash(video, entry.uri)
+        key = result_key(content, self.settings.bundle_sha256, self.settings.settings_sha256)
+        entry = replace(entry, content_sha256=content, key=key)
+        parse_name = f"{result_folder(key)}/{PARSE_FILE}"
+        committed = self._store.read(parse_name)
+        if committed is not None:
+            outcome = describe_parse(entry.uri, None, VideoParse.from_json(committed.decode()), is_reused=True)
+            has_page = self._store.exists(f"{result_folder(key)}/{PAGE_FILE}")
+        else:
+            outcome = self._parse_in_child(video, entry.uri)
+            if outcome.error is not None or outcome.folder is None:
+                seconds = entry.seconds + time.perf_counter() - start
+                return Outcome("failed", replace(entry, reason=str(outcome.error), seconds=seconds))
+            has_page = self._commit(outcome.folder, key)
+        entry = replace(
+            entry,
+            state="done",
+            reason="",
+            tries=entry.tries + 1,
+            seconds=entry.seconds + time.perf_counter() - start,
+            action=outcome.action or "",
+            verdict=outcome.verdict_text,
+            persons=outcome.num_persons or 0,
+            video_seconds=outcome.video_seconds or 0.0,
+            has_page=has_page,
+            warnings="\n".join(outcome.warnings),
+        )
+        write_record(self._store, entry)
+        return Outcome("done", entry, was_there=committed is not None)
+
+    def _commit(self, local: Path, key: str) -> bool:
+        """Copy the files of a result into the store, the parse last; return whether it has a report page."""
+        files = [name for name in OUTPUT_FILES if name != PARSE_FILE and (local / name).is_file()]
+        for name in files:
+            self._store.upload(local / name, f"{result_folder(key)}/{name}")
+        self._store.create(f"{result_folder(key)}/{PARSE_FILE}", (local / PARSE_FILE).read_bytes())
+        return PAGE_FILE in files
+
+    def _fetch(self, uri: str) -> Path:
+        """Return the local file of a video, downloaded if it is elsewhere.
+
+        Raises:
+            VideoError: it cannot be read.
+        """
+        if not ADDRESS.match(uri):
+            return Path(uri)
+        path = self._scratch / "video" / PurePosixPath(uri).name
+        path.parent.mkdir(exist_ok=True)
+        try:
+            fs, remote = open_file_system(uri)
+            with_attempts(lambda: fs.get_file(remote, str(path)))
+        except Exception as error:  # libraries of stores have errors of their own
+            if isinstance(error, OSError) and error.filename is not None and str(self._scratch) in str(error.filename):
+                raise
+            raise VideoError(f"{uri}: cannot be fetched: {type(error).__name__}: {error}") from None
+        return path
+
+    def _hash(self, video: Path, uri: str) -> str:
+        if not video.is_file():
+            raise VideoError(f"{uri}: no such file")
+        try:
+            return content_sha256(video)
+        except OSError as error:
+            raise VideoError(f"{uri}: cannot be read: {error.strerror or error}") from None
+
+    def _parse_in_child(self, video: Path, uri: str) -> VideoOutcome:
+        """Let the child process parse a video; it is ended if it exceeds a limit."""
+        process = self._start_child()
+        process.send(video, recorded_path=uri)
+        deadline = time.monotonic() + self.settings.time_limit
+        while True:
+            reason = ""
+            if process.connection.poll(POLL_SECONDS):
+                try:
+                    kind, content = process.connection.recv()
+                except (EOFError, OSError):
+                    reason = process.describe_end()
+                else:
+                    if kind == "done" and isinstance(content, VideoOutcome):
+                        return content
+            elif time.monotonic() >= deadline:
+                reason = f"it exceeded the time limit of {self.settings.time_limit:g} s"
+            elif self._exceeds_memory(process):
+                reason = f"it exceeded the memory limit of {self.settings.memory_limit:g} GB"
+            if self._is_closed:
+                raise OutputError(f"{self.name}: the batch has been stopped")
+            if reason:
+                process.end()
+                self._process = None
+                return VideoOutcome(uri, error=printable(f"{uri}: cannot be parsed: {reason}"))
+
+    def _start_child(self) -> WorkerProcess:
+        """Return the child process, with its weights loaded.
+
+        Raises:
+            OutputError: it cannot load them: this machine is not fit.
+        """
+        if self._process is not None:
+            return self._process
+        settings = self.settings
+        load = partial(Parser.load, settings.weights, device=settings.device, config=settings.config)
+        options = JobOptions(out=self._scratch / "out", overlay=settings.overlay, page=settings.page)
+        process = WorkerProcess(load, options, settings.threads)
+        self._process = process
+        reason = f"the weights were not loaded within {START_SECONDS:g} s"
+        try:
+            if process.connection.poll(START_SECONDS):
+                kind, content = process.connection.recv()
+                if kind == "ready":
+                    return process
+                reason = str(content)
+        except (EOFError, OSError):
+            reason = process.describe_end()
+        process.end()
+        self._process = None
+        raise OutputError(f"{self.name}: cannot start: {reason}")
+
+    def _exceeds_memory(self, process: WorkerProcess) -> bool:
+        limit = self.settings.memory_limit
+        return limit is not None and resident_bytes(process.process.pid or 0) > limit * 1e9
+
+    def _clear_scratch(self) -> None:
+        for name in ("out", "video"):
+            shutil.rmtree(self._scratch / name, ignore_errors=True)
+
+
+def resident_bytes(process: int) -> int:
+    """Return the memory that a process has in use; 0 if it has ended. Only Linux tells it."""
+    try:
+        pages = Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1]
+    except (OSError, IndexError):
+        return 0
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
