@@ -201,8 +201,9 @@ def _draw_camera_path(
     rng: np.random.Generator, hints: SceneHints, actors: list[Actor], config: SceneConfig
 ) -> CameraPath:
     height, width = config.size
+    shown = actors[:1] if hints.close else actors
     # less than the full spread: the border may cut some people
-    spread = max(abs(float(actor.place[0])) for actor in actors) * rng.uniform(0.2, 1.0)
+    spread = max(abs(float(actor.place[0])) for actor in shown) * rng.uniform(0.2, 1.0)
     body = min(hints.height_metres, BODY_HEIGHT)
     framing = draw_framing(
         rng,
@@ -217,7 +218,7 @@ def _draw_camera_path(
     distance = rng.uniform(3.4, 6.5)
     elevation = rng.uniform(-0.02, 0.36)
     fill = rng.uniform(0.72, 1.1)  # share of the frame's height for the space of the performer
-    middle = float(np.mean([actor.place[0] for actor in actors])) * 0.7
+    middle = float(np.mean([actor.place[0] for actor in shown])) * 0.7
     target = np.array(
         [middle + rng.normal(0, 0.1) * extent, 0.5 * min(extent, hints.height_metres) + rng.normal(0, 0.06), 0]
     )

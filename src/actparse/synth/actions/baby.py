@@ -7,11 +7,9 @@ its pelvis over its knees is at 0.52 and its hands are 0.47 ahead of it.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from actparse.synth.motion.figure import HeldTube, Pose, Tube
 from actparse.synth.motion.keys import NOTHING, Key, bump, wave
-from actparse.synth.motion.phases import Beat, Phase, PropMaker, Routine, loop_phases, states
+from actparse.synth.motion.phases import Phase, PropMaker, Routine, loop_phases, states
 from actparse.synth.motion.props import ball
 from actparse.synth.motion.style import Style, sided
 

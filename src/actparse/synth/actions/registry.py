@@ -70,6 +70,7 @@ class SceneHints:
     height_metres: float  # height above the floor of everything that must be visible
     width_metres: float  # width of the floor for one performer
     hides_performer: bool = False  # whether a prop hides the performer from a camera in front
+    close: bool = False  # whether the camera shows the main performer and may cut the others
     slope: float = 0.0  # radians by which the ground falls in the direction that the performer faces at first
     helpers: tuple[Helper, ...] = ()
     bystanders: tuple[str, ...] = ()  # among `BYSTANDERS` and `OTHER_MOTIONS`; empty: all of `BYSTANDERS`
@@ -118,7 +119,9 @@ _REGISTRY: dict[str, Action] = {
     "throwing_discus": Action(throwing_discus, SceneHints(("field",), 1, 0.0, 2.2, 2.2)),
     "hammer_throw": Action(hammer_throw, SceneHints(("field",), 1, 0.0, 2.6, 3.0)),
     "crawling_baby": Action(
-        crawling_baby, SceneHints(("room", "park"), 2, 0.12, 0.9, 1.5, bystanders=_NEAR_A_BABY), draw_baby_sizes
+        crawling_baby,
+        SceneHints(("room", "park"), 1, 0.0, 0.8, 1.3, close=True, bystanders=_NEAR_A_BABY),
+        draw_baby_sizes,
     ),
     "skateboarding": Action(skateboarding, SceneHints(("street", "park"), 2, 0.15, 2.2, 2.8, bystanders=_OUTDOORS)),
     "tobogganing": Action(tobogganing, SceneHints(("snow",), 2, 0.2, 1.8, 2.8, slope=0.17, bystanders=_OUTDOORS)),

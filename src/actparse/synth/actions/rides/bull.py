@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actparse.synth.motion.figure import HeldTube, Pose, Tube
-from actparse.synth.motion.keys import ANKLE, NOTHING, STAND, Key, wave
+from actparse.synth.motion.keys import ANKLE, NOTHING, Key, wave
 from actparse.synth.motion.phases import Beat, Phase, PropMaker, Rhythm, Routine, loop_phases, states
 from actparse.synth.motion.props import DARK, WHITE, disc, line, rod
 from actparse.synth.motion.reach import unit

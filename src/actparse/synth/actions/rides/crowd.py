@@ -77,7 +77,8 @@ class CrowdSurfer:
 
     def lie(self) -> Phase:
         spread = self.style.chance(0.6)
-        words = states(arm="unbend" if spread else "lift", leg="unbend", foot="none")
+        hand = "hold" if self.style.chance(0.5) else "none"  # of somebody below
+        words = states(arm="unbend" if spread else "lift", hand=hand, leg="unbend", foot="none")
         return self.phase(
             "lie, arms spread", self.poses.arms(*((SPREAD, SPREAD) if spread else (REACHED, REACHED))), words
         )
@@ -117,7 +118,7 @@ class CrowdSurfer:
         )
 
     def fold(self) -> Phase:
-        words = states(arm="bend", leg="unbend", foot="none", hand="none")
+        words = states(arm="bend", leg="unbend", foot="none", hand="hold")
         place = (0.36, -0.02, -0.62) if self.poses.on_stomach else FOLDED
         return self.phase("arms bent", self.poses.arms(place, place), words)
 

@@ -149,7 +149,7 @@ class Skateboarder:
             ]
         if name == "tuck":
             goal = poses.crouched().put("left_hand", -0.26, 0.62, 0.3).put("right_hand", -0.26, 0.62, -0.12)
-            return [self.ride("tuck", goal, share, style.seconds(2.0, 3.0), arm="bend", hip="bend")]
+            return [self.ride("tuck", goal, share, style.seconds(2.0, 3.0), arm="bend", hand="hold", hip="bend")]
         return [
             self.ride("ride with loose arms", poses.low_arms(), share, style.seconds(2.0, 3.0), arm="bend", leg="stand")
         ]

@@ -268,7 +268,7 @@ def _sled_props(style: Style) -> PropMaker:
         near = {
             side: hand
             for side, hand in hands.items()
-            if 0.1 < float((hand - position) @ ahead) and pose.hand_grip[side] > 0.6
+            if float((hand - position) @ ahead) > 0.1 and pose.hand_grip[side] > 0.6
         }
         for hand in near.values():
             parts.append(line(np.linspace(hand, point(0.0, 0.0, 0.6), 4), 0.008, DARK))
