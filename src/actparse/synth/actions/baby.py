@@ -23,7 +23,6 @@ class BabyPoses:
     def __init__(self, style: Style) -> None:
         self.style = style
         self.look = style.uniform(-1.1, -0.75)  # of the head, upwards
-        self.bears = style.chance(0.2)  # whether it crawls on hands and feet at times
         self.high = style.uniform(0.5, 0.54)
         base = style.stand.put("pelvis", 0.0, self.high, 0.0).put("pelvis_rotation", 1.42, 0.0, 0.0)
         base = base.put("spine_rotation", 0.04, 0.0, 0.0).put("head_rotation", self.look, 0.0, 0.0)
