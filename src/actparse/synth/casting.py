@@ -7,7 +7,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from actparse.synth.actions.registry import SceneHints, build_bystander, build_performer, scene_hints
+from actparse.synth.actions.registry import (
+    SceneHints,
+    build_bystander,
+    build_helper,
+    build_performer,
+    draw_body,
+    scene_hints,
+)
 from actparse.synth.config import SCENE_LAYERS, USUAL_HEIGHT, SceneConfig
 from actparse.synth.drawing.backdrop import PLACES, Place
 from actparse.synth.drawing.camera import Camera, CameraPath, draw_framing
@@ -145,6 +152,12 @@ def _draw_actors(
         yaw += np.pi / 2
     positions = [np.zeros(3)]
     actors = [_draw_performer(rng, action, positions[0], yaw, config, extra)]
+    for helper in hints.helpers:
+        sizes = draw_sizes(rng)
+        look = _draw_look(rng, {}, 0.9 * config.detail, extra)
+        position = rotation(0.0, yaw, 0.0) @ np.array([helper.x, 0.0, helper.z])
+        positions.append(position)
+        actors.append(Actor(build_helper(helper, rng, sizes), sizes, look, position, yaw + helper.yaw))
     for index in range(min(num_group - 1 + num_others, MAX_PERSONS - 1)):
         is_performer = index < num_group - 1
         position = _draw_free_position(rng, positions, hints.width_metres if is_performer else PERSON_SPACE)
@@ -156,7 +169,8 @@ def _draw_actors(
         else:
             sizes = draw_sizes(rng)
             look = _draw_look(rng, {}, 0.9 * config.detail, extra)
-            actors.append(Actor(build_bystander(rng, sizes), sizes, look, position, rng.uniform(-np.pi, np.pi)))
+            performer = build_bystander(rng, sizes, hints.bystanders)
+            actors.append(Actor(performer, sizes, look, position, rng.uniform(-np.pi, np.pi)))
     return actors
 
 
@@ -168,7 +182,7 @@ def _draw_performer(
     config: SceneConfig,
     extra: np.random.Generator | None,
 ) -> Actor:
-    sizes = draw_sizes(rng)
+    sizes = draw_body(action, rng)
     performer = build_performer(action, rng, sizes)
     return Actor(performer, sizes, _draw_look(rng, performer.look, 1.15 * config.detail, extra), position, yaw)
 
@@ -187,8 +201,9 @@ def _draw_camera_path(
     rng: np.random.Generator, hints: SceneHints, actors: list[Actor], config: SceneConfig
 ) -> CameraPath:
     height, width = config.size
+    shown = actors[:1] if hints.close else actors
     # less than the full spread: the border may cut some people
-    spread = max(abs(float(actor.place[0])) for actor in actors) * rng.uniform(0.2, 1.0)
+    spread = max(abs(float(actor.place[0])) for actor in shown) * rng.uniform(0.2, 1.0)
     body = min(hints.height_metres, BODY_HEIGHT)
     framing = draw_framing(
         rng,
@@ -203,7 +218,7 @@ def _draw_camera_path(
     distance = rng.uniform(3.4, 6.5)
     elevation = rng.uniform(-0.02, 0.36)
     fill = rng.uniform(0.72, 1.1)  # share of the frame's height for the space of the performer
-    middle = float(np.mean([actor.place[0] for actor in actors])) * 0.7
+    middle = float(np.mean([actor.place[0] for actor in shown])) * 0.7
     target = np.array(
         [middle + rng.normal(0, 0.1) * extent, 0.5 * min(extent, hints.height_metres) + rng.normal(0, 0.06), 0]
     )
@@ -220,7 +235,8 @@ def _draw_camera_path(
     eye = target + distance * np.array([0.0, np.sin(elevation), np.cos(elevation)])
     eye[1] = max(eye[1], 0.35)
     center = np.array([width, height]) / 2
-    start = Camera(eye, target, fill * height * distance / extent, rng.normal(0, 0.02), center)
+    roll = rng.normal(0, 0.02) + hints.slope * float(actors[0].turn[0, 2])  # the slope as the camera sees it
+    start = Camera(eye, target, fill * height * distance / extent, roll, center)
     moving = rng.random() < config.moving_camera_share
     speed = 1.0 if moving else 0.0
     return CameraPath(

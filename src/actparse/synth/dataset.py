@@ -26,7 +26,7 @@ from actparse.core.pools import in_order
 from actparse.core.vocabulary import PARTS
 from actparse.data.kinetics_tps import frame_name
 from actparse.data.submission import EVALUATED_STRIDE
-from actparse.synth.actions.registry import ACTIONS
+from actparse.synth.actions.registry import DATASET_ACTIONS
 from actparse.synth.annotate import PersonTruth
 from actparse.synth.config import SceneConfig
 from actparse.synth.scene import build_scene
@@ -89,7 +89,7 @@ def plan_videos(plan: SplitPlan) -> list[VideoPlan]:
         seed, draw = (int(value) for value in sequence.generate_state(2, np.uint64))
         name = f"s{plan.seed}_{plan.name}_{index:05d}"
         num_frames = MIN_FRAMES + draw % (MAX_FRAMES - MIN_FRAMES + 1)
-        videos.append(VideoPlan(plan.name, name, ACTIONS[index % len(ACTIONS)], seed, num_frames))
+        videos.append(VideoPlan(plan.name, name, DATASET_ACTIONS[index % len(DATASET_ACTIONS)], seed, num_frames))
     return videos
 
 

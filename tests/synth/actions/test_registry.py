@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from actparse.core.errors import ConfigError
 from actparse.core.vocabulary import GROUP_PARTS, GROUPS, KEYPOINTS, PARTS
 from actparse.synth.actions import registry as motion
+from actparse.synth.actions.bystander import BYSTANDERS
+from actparse.synth.drawing.backdrop import PLACES
 from actparse.synth.motion.figure import SIDE_SIGN, SIDES, BodySizes, Moment
 from actparse.synth.motion.keys import ANKLE, standing
 from actparse.synth.motion.phases import ScriptedPerformer
@@ -38,7 +40,7 @@ def draw_sizes(rng: np.random.Generator) -> BodySizes:
 
 def build(action: str, seed: int) -> ScriptedPerformer:
     rng = np.random.default_rng([seed, len(action)])
-    sizes = draw_sizes(rng)
+    sizes = motion.draw_body(action, rng) if action == "crawling_baby" else draw_sizes(rng)
     performer = (
         motion.build_bystander(rng, sizes) if action == "bystander" else motion.build_performer(action, rng, sizes)
     )
@@ -89,11 +91,16 @@ def as_text(table: NDArray[np.float64], names: tuple[str, ...]) -> str:
     return "\n".join(lines) + "\n"
 
 
+IN_THE_AIR = {"pull_ups", "cycling", "riding_mechanical_bull", "surfing_crowd"}
 EVERYONE = [*motion.ACTIONS, *motion.OTHER_MOTIONS, "bystander"]
 
 
-def test_the_eighteen_actions() -> None:
-    assert set(motion.ACTIONS) == {
+def test_the_actions_are_those_of_kinetics_tps() -> None:
+    assert len(motion.ACTIONS) == 24
+    assert set(motion.ACTIONS) - set(motion.ACTIONS_1_1) == {
+        *("crawling_baby", "skateboarding", "tobogganing", "riding_mechanical_bull", "surfing_crowd", "hurling_(sport)")
+    }
+    assert set(motion.ACTIONS_1_1) == {
         *("deadlifting", "clean_and_jerk", "snatch_weight_lifting", "front_raises", "lunge", "push_up", "pull_ups"),
         *("punching_bag", "hitting_baseball", "belly_dancing", "salsa_dancing", "country_line_dancing", "capoeira"),
         *("skipping_rope", "hopscotch", "juggling_balls", "throwing_discus", "hammer_throw"),
@@ -142,7 +149,7 @@ def test_targets_are_within_reach(action: str) -> None:
                 assert np.isfinite(pose.hand_directions[side]).all()
 
 
-@pytest.mark.parametrize("action", [name for name in EVERYONE if name not in ("pull_ups", "cycling")])
+@pytest.mark.parametrize("action", [name for name in EVERYONE if name not in IN_THE_AIR])
 def test_feet_stay_over_the_floor_and_mostly_on_it(action: str) -> None:
     lowest = []
     for seed in range(4):
@@ -196,7 +203,8 @@ def test_other_motions_are_no_actions() -> None:
 @pytest.mark.parametrize("action", [*motion.ACTIONS, *motion.OTHER_MOTIONS])
 def test_scene_hints(action: str) -> None:
     hints = motion.scene_hints(action)
-    assert set(hints.places) <= {"gym", "field", "street", "stage", "room", "park"}
+    assert set(hints.places) <= set(PLACES)
+    assert set(hints.bystanders) <= {*BYSTANDERS, *motion.OTHER_MOTIONS}
     assert hints.max_group >= 1
     assert 0 <= hints.group_probability < 1
 
@@ -304,12 +312,12 @@ def test_how_much_states_can_be_guessed(capsys: pytest.CaptureFixture[str]) -> N
         sys.stdout.write(as_text(table, names))
     common, short, long = (dict(zip(GROUPS, table[..., i].mean(axis=0), strict=True)) for i in range(3))
     assert 0.40 <= common["arm"] <= 0.60
-    assert 0.50 <= common["hand"] <= 0.72
+    assert 0.50 <= common["hand"] <= 0.73
     assert 0.42 <= common["leg"] <= 0.65
     assert 0.55 <= common["foot"] <= 0.80
     assert 0.85 <= common["head"] <= 0.98
     assert 0.72 <= common["hip"] <= 0.92
-    assert short["arm"] >= 0.83
+    assert short["arm"] >= 0.81
     assert short["arm"] - long["arm"] >= 0.10
 
 

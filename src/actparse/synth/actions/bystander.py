@@ -258,6 +258,75 @@ def watching_a_phone(style: Style) -> Routine:
     return Routine(loop_phases(turn), _phone_props(side))
 
 
+def drinking(style: Style) -> Routine:
+    """Build a routine of standing with a bottle that goes to the mouth now and then."""
+    side = style.side
+    hands = sided(side, "hold", "none")
+    low = style.stand.on(side, "hand", 0.2, 1.08, 0.26).on(side, "elbow_pole", 0.5, -0.8, -0.4).put(f"{side}_grip", 0.8)
+    low = low.on(side, "hand_direction", -0.2, 0.1, 0.9)
+    high = low.on(side, "hand", 0.09, 1.5, 0.2).on(side, "elbow_pole", 0.9, -0.5, 0.2).put("head_rotation", -0.4, 0, 0)
+    high = high.on(side, "hand_direction", -0.6, 0.3, 0.4)
+    down_states = states(arm=sided(side, "bend", "unbend"), hand=hands)
+    up_states = states(arm=sided(side, "lift", "unbend"), hand=hands, head="raise")
+
+    def turn(index: int) -> list[Phase]:
+        return [
+            Phase(
+                name="hold the bottle",
+                seconds=style.seconds(1.6, 3.2),
+                goal=low,
+                states=down_states,
+                rhythm=style.sway(),
+            ),
+            Phase(name="drink", seconds=style.seconds(1.4, 2.4), goal=high, states=up_states, rhythm=style.sway(0.01)),
+        ]
+
+    bottle = rod(np.array([0.0, -0.07, 0.03]), np.array([0.0, 0.13, 0.03]), 0.032, style.color)
+    held: list[Tube | HeldTube] = [HeldTube(side, bottle.path, bottle.radii, bottle.color, bottle.sides)]
+    return Routine(loop_phases(turn), lambda pose, position, beat: held)
+
+
+def lying_down(style: Style) -> Routine:
+    """Build a routine of lying down on the back, bending a knee or an arm, and getting up again."""
+    seat = style.stand.put("pelvis", 0.0, 0.12, -0.1).put("pelvis_rotation", -0.25, 0.0, 0.0)
+    seat = seat.put("spine_rotation", 0.2, 0.0, 0.0).pair("foot", 0.13, ANKLE, 0.45).pair("knee_pole", 0.25, 1.0, 0.2)
+    seat = (
+        seat.pair("hand", 0.3, 0.08, -0.42).pair("hand_direction", 0.2, -0.3, -0.9).pair("elbow_pole", 0.4, 0.2, -1.0)
+    )
+    seat = seat.grip(0.0, 0.0)
+    flat = seat.put("pelvis", 0.0, 0.12, -0.1).put("pelvis_rotation", -1.52, 0.0, 0.0).put("spine_rotation", 0.0, 0, 0)
+    flat = flat.pair("foot", 0.12, 0.09, 0.73).pair("foot_direction", 0.3, 0.9, 0.3).put("head_rotation", 0.2, 0.0, 0.0)
+    flat = flat.pair("hand", 0.34, 0.08, -0.05).pair("elbow_pole", 0.7, -0.1, -0.4).pair("hand_direction", 0, 0, 0)
+    lying = {"leg": "unbend", "foot": "none"}
+
+    def turn(index: int) -> list[Phase]:
+        side = style.any_side()
+        knee = flat.on(side, "foot", 0.14, ANKLE, 0.32)
+        behind = flat.on(side, "hand", 0.12, 0.13, -0.84).on(side, "elbow_pole", 1.0, 0.3, 0.4)
+        middle = (
+            (knee, states(**lying) | {f"{side}_leg": "bend", f"{side}_foot": "step_on"}, "a knee bent"),
+            (behind, states(arm=sided(side, "lift", "unbend"), **lying), "a hand under the head"),
+        )[int(style.rng.integers(2))]
+        sit_states = states(arm="unbend", hand="push", hip="sit", leg="bend")
+        return [
+            Phase(name="sit down", seconds=style.seconds(1.2, 2.0), goal=seat, states=sit_states, move=1.3),
+            Phase(name="lie", seconds=style.seconds(2.0, 3.4), goal=flat, states=states(**lying), move=1.2),
+            Phase(name=f"lie, {middle[2]}", seconds=style.seconds(2.0, 3.4), goal=middle[0], states=middle[1]),
+            Phase(name="sit up", seconds=style.seconds(1.4, 2.0), goal=seat, states=sit_states, move=1.2),
+            Phase(
+                name="stand up",
+                seconds=style.seconds(1.8, 3.0),
+                goal=style.stand,
+                states=states(),
+                move=1.4,
+                arc=NOTHING.put("spine_rotation", 0.4, 0.0, 0.0).nudge_pair("hand", 0.0, 0.1, 0.25),
+                rhythm=style.sway(),
+            ),
+        ]
+
+    return Routine(loop_phases(turn))
+
+
 def _phone_props(side: Side) -> PropMaker:
     phone = rod(np.array([0.0, -0.05, 0.03]), np.array([0.0, 0.09, 0.03]), 0.03, DARK, 4)
     return lambda pose, position, beat: [HeldTube(side, phone.path, phone.radii, phone.color, phone.sides)]

@@ -68,8 +68,10 @@ def tube_mesh(tube: Tube) -> Mesh:
     is_degenerate = (tangents**2).sum(axis=1) < 0.5  # two rings at one point: use the direction of the path
     tangents[is_degenerate] = normalised(path[-1] - path[0])
     reference = np.where(np.abs(tangents[:, 1:2]) > 0.9, [[1.0, 0.0, 0.0]], [[0.0, 1.0, 0.0]])
+    if tube.flat != 1:
+        reference = np.broadcast_to(np.array(tube.up), tangents.shape)
     u = normalised(cross(reference, tangents))
-    v = cross(tangents, u)
+    v = tube.flat * cross(tangents, u)
     cos, sin = circle(tube.sides)
     rings = cos[None, :, None] * u[:, None] + sin[None, :, None] * v[:, None]  # (K, S, 3)
     vertices = path[:, None] + np.asarray(tube.radii, np.float64)[:, None, None] * rings

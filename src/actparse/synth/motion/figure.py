@@ -28,6 +28,7 @@ class BodySizes:
     forearm: float
     shoulder_half_width: float
     hip_half_width: float
+    head: float = 1.0  # factor on the size of the head, above 1 for a child
 
     @property
     def standing_pelvis_height(self) -> float:
@@ -58,12 +59,17 @@ class Pose:
 
 @dataclass(frozen=True)
 class Tube:
-    """A prop with a round cross-section along a path: bar, rope, bat, ball (short path), plate (thick, short)."""
+    """A prop with a round cross-section along a path: bar, rope, bat, ball (short path), plate (thick, short).
+
+    With `flat` below 1 the cross-section is an ellipse, `flat` times as thick as it is wide: boards, blades, sleds.
+    """
 
     path: NDArray[np.float64]  # (K, 3) metres, in the person's frame
     radii: NDArray[np.float64]  # (K,) metres
     color: tuple[float, float, float]  # RGB 0..255
     sides: int = 8
+    flat: float = 1.0  # thickness / width
+    up: tuple[float, float, float] = (0.0, 1.0, 0.0)  # direction of the thickness of a flat tube
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,7 @@ class Phase:
     goal: Key
     states: dict[str, str]  # of the goal; those of the previous phase last until `onset_seconds`
     move: float = 0.7  # seconds until the goal is reached, limited to `seconds`
+    rolls: bool = False  # whether travel and heading change evenly during the whole phase: on wheels, on a sled
     arc: Key = NOTHING  # offset that is largest halfway to the goal: it lifts a stepping foot, for example
     rhythm: Rhythm | None = None
     prop: str = ""  # what the prop does: a word that the motion passes to its prop maker
@@ -103,6 +104,7 @@ class Beat:
     elapsed: float  # seconds since the start of the phase
     progress: float  # 0..1, eased: from the previous goal to the goal of this phase
     fade: float  # 0..1, eased: from the previous rhythm to the rhythm of this phase
+    heading: float = 0.0  # radians, of the pose at this time
 
 
 def onset_seconds(phase: Phase, previous: Phase, part: str) -> float:
@@ -175,7 +177,9 @@ class ScriptedPerformer:
         beat, previous_goal = self._beat(time_seconds)
         key = _blend(beat, previous_goal)
         pose, prop = key_to_pose(key, self.sizes)
-        props = [] if self._props is None else self._props(pose, prop, beat)
+        props = (
+            [] if self._props is None else self._props(pose, prop, replace(beat, heading=float(key.read("heading")[0])))
+        )
         return Moment(pose, _states_at(beat), props)
 
     def _beat(self, time_seconds: float) -> tuple[Beat, Key]:
@@ -208,6 +212,9 @@ def _remove_turns(last: Key, first: Key) -> Key:
 
 def _blend(beat: Beat, previous_goal: Key) -> Key:
     key = mix(previous_goal, beat.phase.goal, beat.progress)
+    if beat.phase.rolls:
+        even = mix(previous_goal, beat.phase.goal, beat.elapsed / beat.phase.seconds)
+        key = key.put("travel", *even.read("travel")).put("heading", *even.read("heading"))
     if beat.phase.arc is not NOTHING and beat.progress < 1:
         key = key.plus(beat.phase.arc, float(np.sin(np.pi * beat.progress)) ** 2)
     if beat.phase.rhythm is not None:

@@ -35,6 +35,22 @@ def draw_sizes(rng: np.random.Generator) -> BodySizes:
     )
 
 
+def draw_baby_sizes(rng: np.random.Generator) -> BodySizes:
+    """Draw the lengths of a body of 8 to 14 months, 0.68 to 0.8 m long: large head, short limbs."""
+    scale = float(np.clip(rng.normal(0.48, 0.02), 0.44, 0.52))
+    limb = rng.uniform(0.96, 1.04, 4) * scale
+    return BodySizes(
+        scale=scale,
+        thigh=0.31 * limb[0],
+        shin=0.28 * limb[1],
+        upper_arm=0.255 * limb[2],
+        forearm=0.225 * limb[3],
+        shoulder_half_width=0.175 * scale,
+        hip_half_width=0.1 * scale,
+        head=float(rng.uniform(1.4, 1.55)),
+    )
+
+
 @dataclass(frozen=True)
 class Joints:
     """A solved pose in the frame of the person, metres."""
@@ -57,12 +73,13 @@ class Joints:
     ankles: dict[Side, Vector]
     feet: dict[Side, Vector]  # directions of the toes
     grips: dict[Side, float]
+    head_size: float = 1.0  # factor on the size of the head
 
     def keypoints(self, scale: float) -> Floats:
         """Return the 17 COCO keypoints (17, 3), metres."""
 
         def face(x: float, y: float, z: float) -> Vector:
-            point: Vector = self.head + self.head_turn @ np.array([x, y, z]) * scale
+            point: Vector = self.head + self.head_turn @ np.array([x, y, z]) * (scale * self.head_size)
             return point
 
         pairs = (self.shoulders, self.elbows, self.wrists, self.hips, self.knees, self.ankles)
@@ -101,7 +118,7 @@ def solve(pose: Pose, sizes: BodySizes) -> Joints:
         waist=pose.pelvis + pelvis_turn[:, 1] * 0.13 * k,
         waist_turn=waist_turn,
         neck=neck,
-        head=neck + head_turn @ np.array([0.0, 0.165, 0.025]) * k,
+        head=neck + head_turn @ np.array([0.0, 0.04 + 0.125 * sizes.head, 0.025]) * k,
         head_turn=head_turn,
         shoulders=shoulders,
         elbows=elbows,
@@ -112,6 +129,7 @@ def solve(pose: Pose, sizes: BodySizes) -> Joints:
         ankles=dict(pose.feet),
         feet=feet,
         grips={side: pose.hand_grip.get(side, 0.3) for side in SIDES},
+        head_size=sizes.head,
     )
 
 
@@ -145,6 +163,9 @@ class Skin:
         self._steps = np.concatenate([loft.steps for loft in lofts])
         self._across = np.concatenate([loft.across for loft in lofts]) * sizes.scale
         self._deep = np.concatenate([loft.deep for loft in lofts]) * sizes.scale
+        if sizes.head != 1:
+            is_head = np.array([loft.part == "head" and loft.name != "neck" for loft in lofts])[self._loft_of_ring]
+            self._across, self._deep = (np.where(is_head, x * sizes.head, x) for x in (self._across, self._deep))
         sides = [loft.sides for loft in lofts]
         self._ring_of_vertex = np.repeat(np.arange(len(rings)), [sides[index] for index, _ in rings])
         self._cos, self._sin = (np.concatenate([circle(sides[index])[axis] for index, _ in rings]) for axis in (0, 1))
@@ -254,7 +275,7 @@ class Skin:
         return frames
 
     def _head_frames(self, joints: Joints) -> dict[str, Frame]:
-        k, turn, head = self.sizes.scale, joints.head_turn, joints.head
+        k, turn, head = self.sizes.scale * self.sizes.head, joints.head_turn, joints.head
         right, up, front = turn[:, 0], turn[:, 1], turn[:, 2]
 
         def face(x: float, y: float, z: float) -> Vector:

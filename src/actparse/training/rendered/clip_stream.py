@@ -19,7 +19,7 @@ from actparse.core.errors import ConfigError, expect_shape
 from actparse.core.vocabulary import GROUPS, GroupLabel
 from actparse.data.kinetics_tps import FrameTruth, frame_truth_from_dict
 from actparse.data.pseudo_labels import group_label
-from actparse.synth.actions.registry import ACTIONS
+from actparse.synth.actions.registry import DATASET_ACTIONS
 from actparse.synth.config import SceneConfig
 from actparse.synth.dataset import frame_annotation
 from actparse.synth.scene import build_scene
@@ -124,7 +124,7 @@ def _group_labels(raw: Any) -> tuple[GroupLabel, ...]:
 def render_clips(rng: np.random.Generator, index: int, config: ClipStreamConfig) -> Arrays:
     """Render one shard; the actions alternate."""
     first = index * config.clips_per_shard
-    actions = [ACTIONS[(first + clip) % len(ACTIONS)] for clip in range(config.clips_per_shard)]
+    actions = [DATASET_ACTIONS[(first + clip) % len(DATASET_ACTIONS)] for clip in range(config.clips_per_shard)]
     clips = [scene_clip(rng, action, config) for action in actions]
     labels = [(action, groups) for action, (_, groups) in zip(actions, clips, strict=True)]
     return {"frames": np.concatenate([frames for frames, _ in clips]), "labels": np.array(json.dumps(labels))}

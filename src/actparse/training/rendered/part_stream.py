@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from actparse.core.errors import ConfigError
 from actparse.core.vocabulary import PARTS
-from actparse.synth.actions.registry import ACTIONS, OTHER_MOTIONS
+from actparse.synth.actions.registry import DATASET_ACTIONS, OTHER_MOTIONS
 from actparse.synth.config import SceneConfig
 from actparse.training.options import Report, say_nothing
 from actparse.training.rendered.pose_stream import StreamConfig, cut_person, rendered_persons
@@ -105,7 +105,7 @@ def render_crops(rng: np.random.Generator, index: int, config: PartStreamConfig)
     """Render one shard, of persons with the varied look who are large enough and show enough parts."""
     scene = SceneConfig(size=config.frame_size, look="varied", supersampling=1)
     rows: list[PartRow] = []
-    for image, person in rendered_persons(rng, (*ACTIONS, *OTHER_MOTIONS), scene, config.times_per_scene):
+    for image, person in rendered_persons(rng, (*DATASET_ACTIONS, *OTHER_MOTIONS), scene, config.times_per_scene):
         x1, y1, x2, y2 = person.box
         clear = [name for name, pixels in person.part_pixels.items() if pixels >= MIN_PART_PIXELS]
         if max(x2 - x1, y2 - y1) >= MIN_PERSON_PIXELS and len(clear) >= MIN_PARTS:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.synth.actions.registry import ACTIONS
+from actparse.synth.actions.registry import DATASET_ACTIONS
 from actparse.synth.annotate import PersonTruth
 from actparse.synth.config import SceneConfig
 from actparse.synth.scene import build_scene
@@ -103,7 +103,7 @@ def read_crops(shard: Path, config: StreamConfig) -> PoseRow:
 def render_crops(rng: np.random.Generator, index: int, config: StreamConfig) -> Arrays:
     """Render one shard, of the persons who are large enough and show enough keypoints."""
     rows: list[PoseRow] = []
-    for image, person in rendered_persons(rng, ACTIONS, SceneConfig(), config.times_per_scene):
+    for image, person in rendered_persons(rng, DATASET_ACTIONS, SceneConfig(), config.times_per_scene):
         box = np.asarray(person.box, np.float64)  # (4,)
         sides = box[2:] - box[:2]  # (2,)
         num_visible = (np.asarray(person.keypoints)[:, 2] > 1).sum()

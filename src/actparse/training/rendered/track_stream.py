@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from actparse.core.errors import ConfigError
 from actparse.core.vocabulary import NUM_KEYPOINTS, PARTS
-from actparse.synth.actions.registry import ACTIONS, OTHER_MOTIONS
+from actparse.synth.actions.registry import DATASET_ACTIONS, OTHER_MOTIONS
 from actparse.synth.casting import build_cast
 from actparse.synth.config import SceneConfig
 from actparse.training.options import Report, say_nothing
@@ -119,7 +119,7 @@ def render_tracks(rng: np.random.Generator, index: int, config: TrackStreamConfi
     states: list[list[list[str]]] = []
     actions: list[str] = []
     for scene in range(index * config.scenes_per_shard, (index + 1) * config.scenes_per_shard):
-        action = ACTIONS[scene % len(ACTIONS)]
+        action = DATASET_ACTIONS[scene % len(DATASET_ACTIONS)]
         if rng.random() < config.other_share:
             action = LEARNT_MOTIONS[rng.integers(len(LEARNT_MOTIONS))]
         for track_keypoints, track_states in scene_tracks(rng, action, config):

@@ -1,0 +1,1 @@
+"""Actions in which something carries the person: boards, sleds, bulls, crowds."""
