@@ -209,7 +209,7 @@ def write_video(root: Path, video: VideoPlan, *, config: SceneConfig | None = No
     temporary_folder = folder.with_name(folder.name + ".part")
     shutil.rmtree(temporary_folder, ignore_errors=True)
     temporary_folder.mkdir(parents=True)
-    with VideoWriter(path, size=config.size, quality=20) as writer:
+    with VideoWriter(path, size=scene.size, quality=20) as writer:
         for index in range(video.num_frames):
             rendered = scene.render(index / config.fps)
             writer.write(rendered.image, index / config.fps)

@@ -42,7 +42,9 @@ def _overlap_slices(shift: int) -> tuple[slice, slice]:
     return slice(-shift, None), slice(None, shift)
 
 
-def draw_overlays(rng: np.random.Generator, size: Size, people: Floats, *, occluder_share: float) -> list[Overlay]:
+def draw_overlays(
+    rng: np.random.Generator, size: Size, people: Floats, *, occluder_share: float, with_graphics: bool = True
+) -> list[Overlay]:
     """Draw the occluders in front of people and the text or bars over the picture.
 
     Args:
@@ -50,6 +52,7 @@ def draw_overlays(rng: np.random.Generator, size: Size, people: Floats, *, occlu
         size: (height, width), pixels.
         people: (K, 2) keypoints of the people, pixels; each occluder is placed near one of them.
         occluder_share: probability of an occluder.
+        with_graphics: whether there may be text or bars.
     """
     overlays = []
     inside = people[(people >= 0).all(axis=1) & (people < np.array(size[::-1])).all(axis=1)]
@@ -58,7 +61,7 @@ def draw_overlays(rng: np.random.Generator, size: Size, people: Floats, *, occlu
             build = OCCLUDERS[rng.integers(len(OCCLUDERS))]
             slide = rng.normal(0, 0.08 * min(size), 2) if rng.random() < 0.5 else np.zeros(2)
             overlays.append(_overlay(rng, size, build, inside[rng.integers(len(inside))], slide))
-    for build, share in ((_caption, 0.15), (_letterbox, 0.08)):
+    for build, share in ((_caption, 0.15), (_letterbox, 0.08)) if with_graphics else ():
         if rng.random() < share:
             overlays.append(_overlay(rng, size, build, np.zeros(2), np.zeros(2)))
     return [overlay for overlay in overlays if 0 < overlay.opaque.mean() < MAX_COVERED]
