@@ -260,7 +260,7 @@ def _build_video_scene(
         actor.skin.shift_layers(len(layers))
         layers += actor.skin.look.textures
     people = cast.keypoints(float(rng.uniform(0, 11)))[0].reshape(-1, 2) - frame_lens.corner
-    occluders = draw_overlays(rng, frame_lens.size, people, occluder_share=config.covered_share, with_graphics=False)
+    occluders = draw_overlays(rng, frame_lens.size, people, occluder_share=config.covered_share, is_video=True)
     footage = Footage(
         surroundings=surroundings,
         shots=shots,

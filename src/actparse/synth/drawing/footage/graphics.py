@@ -194,7 +194,8 @@ def _recording(rng: np.random.Generator, canvas: _Canvas) -> None:
     height, width = canvas.opacity.shape
     scale = min(height, width) / 520
     ink = [255.0] * 3 if rng.random() < 0.7 else [250.0, 180.0, 40.0]
-    stamp = f"{rng.integers(1, 29):02d}.{rng.integers(1, 13):02d}.{rng.integers(1996, 2024)} {rng.integers(24)}:{rng.integers(10, 60)}"
+    day, month, year = rng.integers(1, 29), rng.integers(1, 13), rng.integers(1996, 2024)
+    stamp = f"{day:02d}.{month:02d}.{year} {rng.integers(24)}:{rng.integers(10, 60)}"
     canvas.text(stamp, (int(width * 0.55), int(height * 0.95)), scale, ink, font=FONTS[0], outline=False)
     if rng.random() < 0.5:
         canvas.disc((int(width * 0.06), int(height * 0.07)), max(3, height // 50), [225.0, 20.0, 20.0])

@@ -16,6 +16,7 @@ Image = NDArray[np.uint8]
 Singles = NDArray[np.float32]
 Size = tuple[int, int]
 ITERATIONS = 12  # to invert the lens; each one makes the error several times smaller
+LIMIT = 1.3  # points farther from the middle than this multiple of the half sides keep their distance to that rim
 MIN_PICTURE = 32  # sides of the picture between the bars, pixels
 
 
@@ -69,7 +70,7 @@ class FrameLens:
         if not (self.curvature or self.wobble):
             return points + self.corner
         half = np.array(self.size[::-1]) / 2
-        limit = 3 * half  # farther away the lens is not invertible; such points are outside the frame in any case
+        limit = LIMIT * half  # farther away a lens may not be invertible; such points are outside the frame
         near = half + np.clip(points - half, -limit, limit)
         bent = near.copy()
         for _ in range(ITERATIONS):
@@ -91,7 +92,7 @@ class FrameLens:
             return image, ids
         columns, lines = self._grid
         if self.wobble:
-            shift = self._row_shift(np.arange(self.size[0]) + 0.5, time_seconds)
+            shift = self._row_shift(np.linspace(0.5, self.size[0] - 0.5, self.size[0]), time_seconds)
             columns = columns + shift.astype(np.float32)[:, None]
         bent = cv2.remap(image, columns, lines, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         bent_ids = cv2.remap(ids, columns, lines, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=0.0)
@@ -118,7 +119,6 @@ class FrameLens:
 
 def draw_lens(rng: np.random.Generator, frame: Size, *, bars_share: float) -> FrameLens:
     """Draw the lens and the bars of a video whose frames have this (height, width); `bars_share` have bars."""
-    height, width = frame
     corner, size = (0, 0), frame
     bars: tuple[int, int, int] | None = (0, 0, 0)
     if rng.random() < bars_share:
@@ -128,12 +128,12 @@ def draw_lens(rng: np.random.Generator, frame: Size, *, bars_share: float) -> Fr
         kinds.append((int(color[0]), int(color[1]), int(color[2])))
         bars = kinds[int(rng.integers(len(kinds)))]
     curvature = float(np.clip(rng.normal(0.02, 0.04), -0.08, 0.16)) if rng.random() < 0.5 else 0.0
-    wobble = float(rng.uniform(0.3, 1.6) * height / 240) if rng.random() < 0.15 else 0.0
+    wobble = float(rng.uniform(0.3, 1.6) * frame[0] / 240) if rng.random() < 0.15 else 0.0
     return FrameLens(frame, corner, size, curvature, wobble, float(rng.uniform(2, 7)), bars)
 
 
 def _draw_bars(rng: np.random.Generator, frame: Size) -> tuple[tuple[int, int], Size]:
-    """Draw the (x, y) and the (height, width) of the picture between bars above and below, at the sides, or all round."""
+    """Draw the (x, y) and the (height, width) of the picture: bars above and below, at the sides, or all round."""
     height, width = frame
     kind = rng.random()
     across = rng.uniform(0.4, 0.9) if kind >= 0.5 else 1.0

@@ -1,4 +1,4 @@
-"""Photo-like surfaces of the look "video": wood, brick, grass, asphalt, cloth and others, which repeat without a seam."""
+"""Photo-like surfaces of the look "video" that repeat without a seam: wood, brick, grass, cloth and others."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ def tiled_noise(
     return np.asarray((total - total.mean()) / max(float(total.std()), 1e-6), np.float32)
 
 
-def tinted(color: Floats, shade: Singles) -> Singles:
+def tinted(color: Floats, shade: Singles | Floats) -> Singles:
     """Return a colour (3,) times 1 + `shade` (H, W), as (H, W, 3)."""
-    return np.asarray(color, np.float32) * (1 + shade)[..., None]
+    return np.asarray(np.asarray(color, np.float32) * (1 + shade)[..., None], np.float32)
 
 
 def to_image(values: Singles | Floats) -> Image:

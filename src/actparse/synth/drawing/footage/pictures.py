@@ -1,4 +1,4 @@
-"""Things on walls and far away, drawn flat: windows, posters, doors, skies, hills, trees, spectators, fences, shelves."""
+"""Things on walls and far away, drawn flat: windows, posters, shelves, skies, hills, trees, spectators, fences."""
 
 from __future__ import annotations
 
@@ -418,7 +418,7 @@ def _car(rng: np.random.Generator, size: tuple[int, int]) -> tuple[Singles, Sing
             center = (int(width * x), int(height * 0.81))
             cv2.circle(image, center, int(height * radius), (tone, tone, tone), -1, cv2.LINE_AA)
             cv2.circle(mask, center, int(height * 0.19), 255, -1, cv2.LINE_AA)
-    return image.astype(np.float32), mask.astype(np.float32) / 255
+    return image.astype(np.float32), np.asarray(mask / 255, np.float32)
 
 
 def _sofa(rng: np.random.Generator, size: tuple[int, int]) -> tuple[Singles, Singles]:

@@ -1,4 +1,4 @@
-"""The places of the look "video": what their ground, walls and surroundings are made of, and how light falls in them."""
+"""The places of the look "video": their ground, walls and surroundings, and how light falls in them."""
 
 from __future__ import annotations
 
@@ -91,12 +91,12 @@ SETTINGS: dict[str, Setting] = {
     ),
     "stage": Setting(
         ("planks", "rubber", "planks"), ("curtain", "curtain", "boards"), indoor=True, things=("sign", ""),
-        marks=("", "rug"), cutouts=(("banner", 6.0, 1.6),), distance=(2.5, 5.0), height=(4.0, 6.0),
+        marks=("", "rug"), distance=(2.5, 5.0), height=(4.0, 6.0),
         moods=("spot", "spot", "colored", "lamps"), furniture=("speaker", "post", "lamp", "box"), fog_metres=60.0,
     ),
     "concert": Setting(
         ("rubber", "concrete"), ("curtain",), indoor=True, rows=(("stand", 6.0, 1.7),),
-        cutouts=(("banner", 8.0, 2.0),), distance=(5.0, 9.0), height=(6.0, 9.0), moods=("colored", "spot"),
+        distance=(5.0, 9.0), height=(6.0, 9.0), moods=("colored", "spot"),
         furniture=("speaker", "post", "fence"), fog_metres=28.0,
     ),
     "arena": Setting(
@@ -231,7 +231,7 @@ def _light(rng: np.random.Generator, mood: Mood) -> Light:
 
 
 def _lit(texture: Image, level: Floats) -> Image:
-    return to_image(texture * level.astype(np.float32))
+    return to_image(texture.astype(np.float64) * level)
 
 
 def _pools(rng: np.random.Generator, strength: float, size: Size) -> Singles:
@@ -254,7 +254,7 @@ def _room(
     floor = Panel(ground, corner, width * _x(), depth * _z(), (width / METRES, depth / METRES), lamps)
     name, variant = setting.walls[rng.integers(len(setting.walls))], int(rng.integers(VARIANTS))
     tint = (
-        np.clip(any_color(rng) / 200, 0.12, 1.1)
+        np.clip(any_color(rng) / 200, 0.3, 1.1)
         if rng.random() < 0.4
         else rng.uniform(0.75, 1.1) * rng.uniform(0.94, 1.06, 3)
     )

@@ -83,7 +83,7 @@ class Scenery:
         return np.asarray(bent, np.uint8)
 
     def _places_in_plate(self, camera: Camera, plate_camera: Camera) -> tuple[Singles, Singles]:
-        """Return where the pixels of a frame are in a plate (H, W) each: exact every `GRID` pixels, between them linear."""
+        """Return columns and rows (H, W) in a plate of the pixels of a frame, interpolated from a grid."""
         height, width = self.size
         grid_height, grid_width = height // GRID + 2, width // GRID + 2
         x, y = np.meshgrid((np.arange(grid_width) + 0.5) * GRID, (np.arange(grid_height) + 0.5) * GRID)
@@ -186,7 +186,7 @@ def _paint_panel(image: Image, panel: Panel, camera: Camera, fog: Singles, fog_m
     target[:] = np.clip(target + (colors - target) * opacity[..., None], 0, 255).astype(np.uint8)
 
 
-def _per_pixel(numerator: Singles, denominator: Singles, value: Singles, inverse: Singles) -> Singles:
+def _per_pixel(numerator: Singles, denominator: Singles, value: Singles | Floats, inverse: Singles | Floats) -> Singles:
     """Return by how much a coordinate of a panel changes from a pixel to the next (h, w), in the steeper direction."""
     along_x = np.abs((numerator[0] - value * denominator[0]) * inverse)
     along_y = np.abs((numerator[1] - value * denominator[1]) * inverse)

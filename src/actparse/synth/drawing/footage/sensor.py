@@ -47,11 +47,12 @@ class Sensor:
 def draw_sensor(rng: np.random.Generator, size: Size, *, strength: float) -> Sensor:
     """Draw the sensor of a video with pictures of (height, width); `strength` 0..1 is how bad cameras are."""
     effects = draw_effects(rng, size)
+    effects = replace(effects, level=0.85 * effects.level, saturation=1.15 * effects.saturation)
     poor = rng.random() < strength
     quality = int(rng.integers(20, 60)) if poor else int(rng.integers(60, 96)) if rng.random() < 0.5 else 0
     if not poor:
         effects = replace(effects, noise=min(effects.noise, 4.0), shrink=min(effects.shrink, 1.3))
-        if rng.random() < 0.7:
+        if rng.random() < 0.8:
             effects = replace(effects, kernel=None)
     return Sensor(
         effects=replace(effects, quality=0),
