@@ -34,7 +34,7 @@ def synth(
     benchmark: Literal["SynthTPS-v1"] | None = None,
     sheet: bool = False,
     seed: Annotated[int, Parameter(metavar="S")] = 0,
-    look: Literal["plain", "varied"] = "plain",
+    look: Literal["plain", "varied", "video"] = "plain",
     test_share: Annotated[float, Parameter(metavar="SHARE")] = 0.2,
     processes: Processes = None,
 ) -> int:
@@ -49,7 +49,8 @@ def synth(
         benchmark: the benchmark of that name, with fixed seeds and counts
         sheet: write only a contact sheet, DIR/synth-sheet.jpg
         seed: seed of people, motions and backgrounds
-        look: plain: as in the benchmark; varied: textures, occluders, any orientation, image effects
+        look: plain: as in the benchmark; varied: textures, occluders, any orientation, image effects; video: photo-like
+            places, filmed as videos are
         test_share: share of test videos, 0..1
 
     Examples:

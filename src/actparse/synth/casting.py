@@ -16,8 +16,9 @@ from actparse.synth.actions.registry import (
     scene_hints,
 )
 from actparse.synth.config import SCENE_LAYERS, USUAL_HEIGHT, SceneConfig
-from actparse.synth.drawing.backdrop import PLACES, Place
 from actparse.synth.drawing.camera import Camera, CameraPath, draw_framing
+from actparse.synth.drawing.footage.lens import FrameLens, draw_lens
+from actparse.synth.drawing.footage.shots import Shots, ShotShares, draw_shots
 from actparse.synth.drawing.mesh import Floats, Mesh, joined, moved, textured, tube_mesh
 from actparse.synth.motion.figure import BodySizes, HeldTube, Moment
 from actparse.synth.motion.phases import Performer
@@ -80,7 +81,8 @@ class Cast:
     """The people of a scene and its camera; keypoints and states need no rendering."""
 
     actors: list[Actor]
-    camera: CameraPath
+    camera: CameraPath | Shots
+    lens: FrameLens | None = None  # of the look "video"
 
     def keypoints(self, time_seconds: float) -> tuple[Floats, list[dict[str, str]]]:
         """Return the keypoints in the image and the states of all people at a time, as a perfect detector would.
@@ -91,7 +93,10 @@ class Cast:
         camera = self.camera.at(time_seconds)
         actor_states = [(actor, *actor.joints_at(time_seconds)) for actor in self.actors]
         points = np.stack([actor.keypoints(joints) for actor, joints, _ in actor_states])  # (N, 17, 3)
-        return camera.project(points)[0], [moment.states for _, _, moment in actor_states]
+        pixels = camera.project(points)[0]
+        if self.lens:
+            pixels = self.lens.to_frame(pixels, time_seconds)
+        return pixels, [moment.states for _, _, moment in actor_states]
 
 
 def build_cast(seed: int, action: str, *, config: SceneConfig | None = None) -> Cast:
@@ -105,16 +110,32 @@ def build_cast(seed: int, action: str, *, config: SceneConfig | None = None) -> 
 
 
 def extra_rng(seed: int, config: SceneConfig) -> np.random.Generator | None:
-    """Return the generator of the additions of the look "varied"; None in the look "plain"."""
-    return np.random.default_rng([seed, VARIED_CODE]) if config.look == "varied" else None
+    """Return the generator of the additions of the looks "varied" and "video"; None in the look "plain"."""
+    return None if config.look == "plain" else np.random.default_rng([seed, VARIED_CODE])
 
 
 def draw_place_and_cast(
     rng: np.random.Generator, action: str, config: SceneConfig, extra: np.random.Generator | None
-) -> tuple[Place, Cast]:
+) -> tuple[str, Cast]:
+    """Return the name of the place, and the cast."""
     hints = scene_hints(action)
-    place = PLACES[hints.places[rng.integers(len(hints.places))]]
+    place = hints.places[rng.integers(len(hints.places))]
     actors = _draw_actors(rng, action, hints, config, extra)
+    if extra is not None and config.look == "video":
+        frame = config.sizes[extra.integers(len(config.sizes))] if config.sizes else config.size
+        lens = draw_lens(extra, frame, bars_share=config.bars_share)
+        positions = np.array([actor.place for actor in actors])
+        shares = ShotShares(
+            cut=config.cut_share,
+            close=config.close_share,
+            turned=config.turned_share,
+            moving=config.moving_camera_share,
+            bottom=config.bottom_crop_share,
+            side=config.side_crop_share,
+            top=config.top_crop_share,
+        )
+        shots = draw_shots(extra, positions, (hints.height_metres, hints.width_metres), lens.size, shares)
+        return place, Cast(actors, shots, lens)
     camera = _draw_camera_path(rng, hints, actors, config)
     if extra is not None:
         camera = _vary_camera(extra, camera, actors, config)

@@ -28,7 +28,7 @@ from actparse.data.kinetics_tps import frame_name
 from actparse.data.submission import EVALUATED_STRIDE
 from actparse.synth.actions.registry import DATASET_ACTIONS
 from actparse.synth.annotate import PersonTruth
-from actparse.synth.config import SceneConfig
+from actparse.synth.config import VIDEO_PRESETS, SceneConfig
 from actparse.synth.scene import build_scene
 from actparse.video.encode import VideoWriter
 
@@ -36,14 +36,14 @@ GENERATOR = "SynthTPS-1.1"  # changes if the same seed gives a different video
 PLAN_FILE = "plan.json"
 MIN_FRAMES, MAX_FRAMES = 100, 120  # length of a video, 10 to 12 s
 OBJECTS = ("barbell", "dumbbell", "bat", "ball", "rope", "discus", "hammer", "bar", "punching_bag", "bench")
-SPLIT_CODES = {"train": 0, "val": 1, "test": 2}
+SPLIT_CODES = {"train": 0, "val": 1, "test": 2, "hard": 3}
 
 
 @dataclass(frozen=True)
 class SplitPlan:
     """The videos of one split: `count` videos, numbered from 0, from one `seed`."""
 
-    name: str  # "train", "val" or "test"
+    name: str  # "train", "val", "test", or "hard", which the look "video" films in a way that is hard to parse
     count: int
     seed: int
 
@@ -115,7 +115,7 @@ def write_dataset(
     Args:
         root: folder of the dataset, created if it is missing.
         plans: the videos of each split.
-        look: look of the scenes, "plain" or "varied"; see `SceneConfig`.
+        look: look of the scenes, "plain", "varied" or "video"; see `SceneConfig`.
         processes: number of videos made in parallel.
         progress: called with the number of finished videos and the number of all videos.
 
@@ -127,12 +127,11 @@ def write_dataset(
         DataError: the folder contains a dataset with other seeds, another look or another generator.
         OutputError: a file cannot be written.
     """
-    config = SceneConfig(look=look)
     videos = [video for plan in plans for video in plan_videos(plan)]
     record = _plan_record(plans, look)
     _expect_same_plan(root, record)
     hashes = {}
-    for name, sha256 in _write_videos(root, videos, config, processes):
+    for name, sha256 in _write_videos(root, videos, look, processes):
         hashes[name] = sha256
         if progress:
             progress(len(hashes), len(videos))
@@ -144,16 +143,27 @@ def write_dataset(
     return root / "manifest.json"
 
 
-def _write_videos(
-    root: Path, videos: Sequence[VideoPlan], config: SceneConfig, processes: int
-) -> Iterator[tuple[str, str]]:
+def _write_videos(root: Path, videos: Sequence[VideoPlan], look: str, processes: int) -> Iterator[tuple[str, str]]:
     """Make the videos; yield the name of each finished video and the hash of its annotation."""
+    configs = [split_config(look, video.split) for video in videos]
     if processes <= 1:
-        yield from ((video.name, write_video(root, video, config=config)) for video in videos)
+        pairs = zip(videos, configs, strict=True)
+        yield from ((video.name, write_video(root, video, config=config)) for video, config in pairs)
         return
-    jobs = [(root, video, config) for video in videos]
+    jobs = [(root, video, config) for video, config in zip(videos, configs, strict=True)]
     hashes = in_order(_write_on_one_core, jobs, processes=processes)
     yield from zip((video.name for video in videos), hashes, strict=True)
+
+
+def split_config(look: str, split: str) -> SceneConfig:
+    """Return the configuration of the scenes of a split; that of the look "video" depends on it.
+
+    Raises:
+        ConfigError: there is no such look.
+    """
+    if look != "video":
+        return SceneConfig(look=look)
+    return VIDEO_PRESETS["hard" if split == "hard" else "train"]
 
 
 def _write_on_one_core(root: Path, video: VideoPlan, config: SceneConfig) -> str:
@@ -209,7 +219,7 @@ def write_video(root: Path, video: VideoPlan, *, config: SceneConfig | None = No
     temporary_folder = folder.with_name(folder.name + ".part")
     shutil.rmtree(temporary_folder, ignore_errors=True)
     temporary_folder.mkdir(parents=True)
-    with VideoWriter(path, size=config.size, quality=20) as writer:
+    with VideoWriter(path, size=scene.size, quality=20) as writer:
         for index in range(video.num_frames):
             rendered = scene.render(index / config.fps)
             writer.write(rendered.image, index / config.fps)

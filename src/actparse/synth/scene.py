@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -11,9 +12,16 @@ from numpy.typing import NDArray
 from actparse.synth.annotate import PersonTruth, annotate
 from actparse.synth.casting import Actor, Cast, draw_place_and_cast, extra_rng
 from actparse.synth.config import SCENE_LAYERS, USUAL_HEIGHT, SceneConfig
-from actparse.synth.drawing.backdrop import Backdrop, VariedBackdrop, furniture
+from actparse.synth.drawing.backdrop import PLACES, Backdrop, VariedBackdrop, furniture
 from actparse.synth.drawing.camera import Camera, CameraPath
 from actparse.synth.drawing.effects import Effects, draw_effects
+from actparse.synth.drawing.footage.clutter import clutter, surface_textures
+from actparse.synth.drawing.footage.graphics import Graphic, draw_graphics
+from actparse.synth.drawing.footage.lens import FrameLens
+from actparse.synth.drawing.footage.places import Surroundings, build_surroundings
+from actparse.synth.drawing.footage.sensor import Sensor, draw_sensor
+from actparse.synth.drawing.footage.shadows import shade_ground
+from actparse.synth.drawing.footage.shots import Shots
 from actparse.synth.drawing.mesh import Floats, Mesh, joined, normalised, textured
 from actparse.synth.drawing.occlusion import Overlay, draw_overlays
 from actparse.synth.drawing.render import Light, cast_shadow, paint, paint_textured
@@ -22,6 +30,7 @@ from actparse.synth.motion.figure import Moment
 from actparse.synth.people.body import Joints, shadow_bones
 
 Image = NDArray[np.uint8]
+COMB_SECONDS = 0.02  # by which odd rows of interlaced video are earlier
 
 
 @dataclass(frozen=True)
@@ -57,24 +66,44 @@ class Varied:
     effects: Effects
 
 
+@dataclass(frozen=True)
+class Footage:
+    """The additional parts of a scene of the look "video"."""
+
+    surroundings: Surroundings
+    shots: Shots
+    lens: FrameLens
+    sensor: Sensor
+    graphics: list[Graphic]
+    overlays: list[Overlay]
+    textures: Image  # (L, CLOTH_SIDE, CLOTH_SIDE, 3): `SCENE_LAYERS`, then the textures of each actor
+    is_combed: bool  # whether odd rows show an earlier moment
+
+
 class Scene:
     """All parts of one video; `render` depends only on time."""
 
     def __init__(
         self,
         config: SceneConfig,
-        backdrop: Backdrop,
+        backdrop: Backdrop | None,
         actors: list[Actor],
         furniture_meshes: list[Mesh],
-        camera: CameraPath,
+        camera: CameraPath | Shots,
         light: Light,
         lens: Lens,
         *,
         varied: Varied | None = None,
+        footage: Footage | None = None,
     ) -> None:
         self.config, self.backdrop, self.actors = config, backdrop, actors
         self._furniture_meshes, self._camera, self.light, self.lens = furniture_meshes, camera, light, lens
-        self._varied = varied
+        self._varied, self._footage = varied, footage
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """The (height, width) of the frames, pixels."""
+        return self._footage.lens.frame if self._footage else self.config.size
 
     def render(self, time_seconds: float, *, with_truth: bool = True) -> Rendered:
         """Render the frame at a time, in seconds, and with `with_truth` the ground truth of everyone visible in it."""
@@ -82,14 +111,32 @@ class Scene:
         sharp, ids, solved_actors = self._draw(camera, time_seconds)
         if self.lens.shutter_seconds > 0:
             sharp = self._blur_motion(sharp, time_seconds)
-        for overlay in self._varied.overlays if self._varied else ():
-            overlay.put(sharp, ids, time_seconds)
+        if self._footage:
+            image, ids = self._film(self._footage, sharp, ids, time_seconds)
+        else:
+            for overlay in self._varied.overlays if self._varied else ():
+                overlay.put(sharp, ids, time_seconds)
+            image = self._expose(sharp, time_seconds)
         actors_with_truth = solved_actors if with_truth else []
         persons = [
-            self._person_truth(ids, index, camera, *solved_actor)
+            self._person_truth(ids, index, camera, *solved_actor, time_seconds)
             for index, solved_actor in enumerate(actors_with_truth, start=1)
         ]
-        return Rendered(self._expose(sharp, time_seconds), tuple(p for p in persons if p is not None), ids)
+        return Rendered(image, tuple(p for p in persons if p is not None), ids)
+
+    def _film(self, footage: Footage, sharp: Image, ids: Image, time_seconds: float) -> tuple[Image, Image]:
+        """Return the frame and its id plane: what lens, sensor, editor and codec make of a sharp picture."""
+        if footage.is_combed:
+            earlier = time_seconds - COMB_SECONDS
+            sharp[1::2] = self._draw(self._camera.at(time_seconds), earlier)[0][1::2]
+        image, ids = footage.lens.bend(sharp, ids, time_seconds)
+        for overlay in footage.overlays:
+            overlay.put(image, ids, time_seconds)
+        image = footage.sensor.expose(image, time_seconds, footage.shots.seconds_in_shot(time_seconds))
+        image, ids = footage.lens.put_in_frame(image, ids)
+        for graphic in footage.graphics:
+            graphic.put(image, ids, time_seconds)
+        return footage.sensor.encode(image), ids
 
     def _blur_motion(self, sharp: Image, time_seconds: float) -> Image:
         """Return the picture of an open shutter: the mean of this moment and of a moment before and after it."""
@@ -99,25 +146,37 @@ class Scene:
 
     def _draw(self, camera: Camera, time_seconds: float) -> tuple[Image, Image, list[tuple[Joints, Moment]]]:
         actor_meshes = [actor.at(time_seconds, index) for index, actor in enumerate(self.actors, start=1)]
-        ground = self.backdrop.draw(camera)
-        bones, radii = self._shadow_lines([joints for _, joints, _ in actor_meshes])
-        cast_shadow(ground, bones, radii, camera, self.light, strength=0.5)
-        factor, (height, width) = self.config.supersampling, self.config.size
+        ground = self._draw_ground(camera, time_seconds, [joints for _, joints, _ in actor_meshes])
+        factor, (height, width) = self.config.supersampling, ground.shape[:2]
         mesh = joined([*self._furniture_meshes, *(mesh for mesh, _, _ in actor_meshes)])
-        base = ground if self._varied else cv2.cvtColor(ground, cv2.COLOR_RGB2RGBA)
-        if not self._varied:
+        extras = self._footage or self._varied
+        base = ground if extras else cv2.cvtColor(ground, cv2.COLOR_RGB2RGBA)
+        if not extras:
             base[..., 3] = 0  # the id plane, empty at first
         enlarged = cv2.resize(base, (width * factor, height * factor), interpolation=cv2.INTER_NEAREST)
         canvas: Image = np.asarray(enlarged, np.uint8)
-        if self._varied:
-            planes = paint_textured(canvas, mesh, camera.scaled(factor), self.light, self._varied.textures)
+        if extras:
+            planes = paint_textured(canvas, mesh, camera.scaled(factor), self.light, extras.textures)
         else:
             paint(canvas, mesh, camera.scaled(factor), self.light)
             planes = canvas[..., 3]
         small = cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA)
-        image = small if self._varied else cv2.cvtColor(small, cv2.COLOR_RGBA2RGB)
+        image = small if extras else cv2.cvtColor(small, cv2.COLOR_RGBA2RGB)
         ids = planes[factor // 2 :: factor, factor // 2 :: factor]
         return np.asarray(image, np.uint8), ids, [(joints, moment) for _, joints, moment in actor_meshes]
+
+    def _draw_ground(self, camera: Camera, time_seconds: float, joints: list[Joints]) -> Image:
+        """Draw the scenery with the shadows of the people."""
+        bones, radii = self._shadow_lines(joints)
+        if self._footage:
+            surroundings = self._footage.surroundings
+            ground = surroundings.scenery.draw(camera, self._footage.shots.anchor(time_seconds))
+            shade_ground(ground, bones, radii, camera, self.light, strength=surroundings.shadow)
+            return ground
+        assert self.backdrop is not None
+        ground = self.backdrop.draw(camera)
+        cast_shadow(ground, bones, radii, camera, self.light, strength=0.5)
+        return ground
 
     def _shadow_lines(self, joints: list[Joints]) -> tuple[Floats, Floats]:
         lines, radii = [], []
@@ -128,13 +187,15 @@ class Scene:
         return np.concatenate(lines), np.array(radii)
 
     def _person_truth(
-        self, ids: Image, person: int, camera: Camera, joints: Joints, moment: Moment
+        self, ids: Image, person: int, camera: Camera, joints: Joints, moment: Moment, time_seconds: float
     ) -> PersonTruth | None:
         actor = self.actors[person - 1]
         points = actor.keypoints(joints)
         pixels, depths = camera.project(points)
         if depths.min() < 0.3:
             return None
+        if self._footage:
+            pixels = self._footage.lens.to_frame(pixels, time_seconds)
         facing = np.ones(len(points), bool)
         head = actor.to_world(joints.head)
         facing[:5] = ((points[:5] - head) * (camera.eye - points[:5])).sum(axis=1) > 0  # face keypoints
@@ -165,8 +226,13 @@ def build_scene(seed: int, action: str, *, config: SceneConfig | None = None) ->
     """
     config = config or SceneConfig()
     rng, extra = np.random.default_rng(seed), extra_rng(seed, config)
-    place, cast = draw_place_and_cast(rng, action, config, extra)
+    name, cast = draw_place_and_cast(rng, action, config, extra)
     actors, camera = cast.actors, cast.camera
+    if isinstance(camera, Shots):
+        assert extra is not None
+        assert cast.lens is not None
+        return _build_video_scene(extra, name, cast, cast.lens, camera, config)
+    place = PLACES[name]
     light = _draw_light(rng, sky=place.sky)
     furniture_meshes = _draw_furniture(rng, place.furniture, actors, camera.start, config)
     if extra is None:
@@ -178,6 +244,35 @@ def build_scene(seed: int, action: str, *, config: SceneConfig | None = None) ->
     return Scene(
         config, backdrop, actors, furniture_meshes, camera, light, lens, varied=_draw_varied(extra, cast, config)
     )
+
+
+def _build_video_scene(
+    rng: np.random.Generator, place: str, cast: Cast, frame_lens: FrameLens, shots: Shots, config: SceneConfig
+) -> Scene:
+    surroundings = build_surroundings(rng, place, frame_lens.size, shots.eyes)
+    meshes = _draw_furniture(rng, surroundings.furniture, cast.actors, shots.start, config, build=clutter)
+    furniture_meshes = [
+        textured(mesh, int(layer))
+        for mesh, layer in zip(meshes, rng.integers(SCENE_LAYERS, size=len(meshes)), strict=True)
+    ]
+    layers = surface_textures(rng, SCENE_LAYERS)
+    for actor in cast.actors:
+        actor.skin.shift_layers(len(layers))
+        layers += actor.skin.look.textures
+    people = cast.keypoints(float(rng.uniform(0, 11)))[0].reshape(-1, 2) - frame_lens.corner
+    occluders = draw_overlays(rng, frame_lens.size, people, occluder_share=config.covered_share, is_video=True)
+    footage = Footage(
+        surroundings=surroundings,
+        shots=shots,
+        lens=frame_lens,
+        sensor=draw_sensor(rng, frame_lens.size, strength=config.poor_share),
+        graphics=draw_graphics(rng, frame_lens.frame, share=config.graphics_share),
+        overlays=occluders,
+        textures=np.stack(layers),
+        is_combed=bool(rng.random() < config.combing_share),
+    )
+    lens = _draw_lens(rng, config)
+    return Scene(config, None, cast.actors, furniture_meshes, shots, surroundings.light, lens, footage=footage)
 
 
 def _draw_varied(rng: np.random.Generator, cast: Cast, config: SceneConfig) -> Varied:
@@ -202,17 +297,23 @@ def _draw_light(rng: np.random.Generator, *, sky: bool) -> Light:
 
 
 def _draw_furniture(
-    rng: np.random.Generator, kinds: tuple[str, ...], actors: list[Actor], camera: Camera, config: SceneConfig
+    rng: np.random.Generator,
+    kinds: tuple[str, ...],
+    actors: list[Actor],
+    camera: Camera,
+    config: SceneConfig,
+    *,
+    build: Callable[[np.random.Generator, str, Floats], list[Mesh]] = furniture,
 ) -> list[Mesh]:
     meshes: list[Mesh] = []
     for _ in range(int(rng.integers(0, 4))):
         position = np.array([rng.uniform(-4.5, 4.5), 0.0, rng.uniform(-5.5, -1.4)])
         if min(float(np.hypot(*(position - actor.place)[[0, 2]])) for actor in actors) > 1.2:
-            meshes += furniture(rng, str(rng.choice(kinds)), position)
+            meshes += build(rng, str(rng.choice(kinds)), position)
     if rng.random() < config.occluder_share:
         ahead = rng.uniform(1.0, max(1.2, camera.eye[2] - 1.4))
         position = np.array([camera.target[0] + rng.normal(0, 0.9), 0.0, ahead])
-        meshes += furniture(rng, str(rng.choice(["post", "bench", "plant", "fence", "box"])), position)
+        meshes += build(rng, str(rng.choice(["post", "bench", "plant", "fence", "box"])), position)
     return meshes
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from actparse.core.errors import OutputError
 from actparse.core.files import written_beside
 from actparse.synth.actions.registry import ACTIONS
-from actparse.synth.config import SceneConfig
+from actparse.synth.config import VIDEO_PRESETS, SceneConfig
 from actparse.synth.scene import Rendered, build_scene
 
 Image = NDArray[np.uint8]
@@ -29,7 +30,7 @@ def write_sheet(path: Path, *, seed: int = 0, look: str = "plain") -> None:
         ConfigError: there is no such look.
         OutputError: the file cannot be written.
     """
-    config = SceneConfig(look=look)
+    config = replace(VIDEO_PRESETS["train"], sizes=()) if look == "video" else SceneConfig(look=look)
     strips = [action_strip(action, seed + index, config) for index, action in enumerate(ACTIONS)]
     strips += [np.zeros_like(strips[0])] * (-len(strips) % ACTIONS_PER_ROW)
     sheet_rows = [

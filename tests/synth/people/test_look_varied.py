@@ -162,7 +162,7 @@ def test_textured_painting_covers_what_plain_painting_covers() -> None:
 def test_wrong_settings_are_named(name: str) -> None:
     with pytest.raises(ConfigError, match=rf"scene\.{name} must be 0\.\.1, got 1\.5"):
         SceneConfig(**{name: 1.5})  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match=r"scene\.look must be one of plain, varied, got 'odd'"):
+    with pytest.raises(ConfigError, match=r"scene\.look must be one of plain, varied, video, got 'odd'"):
         SceneConfig(look="odd")
 
 

@@ -105,6 +105,11 @@ class CameraPath:
     shake: float  # pixels
     tempo: float  # radians per second
 
+    @property
+    def is_still(self) -> bool:
+        """Whether the camera stays at its position; it may shake, but it does not pan or zoom either."""
+        return not (self.drift.any() or self.pan.any() or self.zoom or self.sway)
+
     def at(self, time_seconds: float) -> Camera:
         """Return the camera at a time; sway and drift are bounded for all times."""
         t, phase = time_seconds, self.sway_phase

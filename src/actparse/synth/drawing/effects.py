@@ -52,13 +52,14 @@ class Effects:
             colored = cv2.merge([grain, np.roll(grain, 7, axis=0), np.roll(grain, 5, axis=1)])
             image = np.asarray(cv2.add(image, colored, dtype=cv2.CV_8U), np.uint8)
         if self.quality:
-            image = _compress(image, self.quality)
+            image = compress(image, self.quality)
         if self.shrink > 1:
             image = np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
         return image
 
 
-def _compress(image: Image, quality: int) -> Image:
+def compress(image: Image, quality: int) -> Image:
+    """Return the image (H, W, 3) after JPEG compression of this quality, 1 to 100."""
     success, data = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, quality))
     assert success, "an image in memory can always be encoded"
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actparse.synth.drawing.mesh import NO_PERSON, Floats
-from actparse.synth.drawing.texture import any_color, draw_limb, surface
+from actparse.synth.drawing.texture import any_color, draw_limb, skin_color, surface
 
 Image = NDArray[np.uint8]
 Size = tuple[int, int]
@@ -42,7 +42,9 @@ def _overlap_slices(shift: int) -> tuple[slice, slice]:
     return slice(-shift, None), slice(None, shift)
 
 
-def draw_overlays(rng: np.random.Generator, size: Size, people: Floats, *, occluder_share: float) -> list[Overlay]:
+def draw_overlays(
+    rng: np.random.Generator, size: Size, people: Floats, *, occluder_share: float, is_video: bool = False
+) -> list[Overlay]:
     """Draw the occluders in front of people and the text or bars over the picture.
 
     Args:
@@ -50,15 +52,17 @@ def draw_overlays(rng: np.random.Generator, size: Size, people: Floats, *, occlu
         size: (height, width), pixels.
         people: (K, 2) keypoints of the people, pixels; each occluder is placed near one of them.
         occluder_share: probability of an occluder.
+        is_video: whether the occluders are those of the look "video", without text or bars.
     """
     overlays = []
+    kinds = VIDEO_OCCLUDERS if is_video else OCCLUDERS
     inside = people[(people >= 0).all(axis=1) & (people < np.array(size[::-1])).all(axis=1)]
     if len(inside) and rng.random() < occluder_share:
         for _ in range(int(rng.integers(1, 3))):
-            build = OCCLUDERS[rng.integers(len(OCCLUDERS))]
+            build = kinds[rng.integers(len(kinds))]
             slide = rng.normal(0, 0.08 * min(size), 2) if rng.random() < 0.5 else np.zeros(2)
             overlays.append(_overlay(rng, size, build, inside[rng.integers(len(inside))], slide))
-    for build, share in ((_caption, 0.15), (_letterbox, 0.08)):
+    for build, share in () if is_video else ((_caption, 0.15), (_letterbox, 0.08)):
         if rng.random() < share:
             overlays.append(_overlay(rng, size, build, np.zeros(2), np.zeros(2)))
     return [overlay for overlay in overlays if 0 < overlay.opaque.mean() < MAX_COVERED]
@@ -133,6 +137,32 @@ def _blob(rng: np.random.Generator, image: Image, mask: Image, position: Floats)
     image[:] = surface(rng, mask.shape)
 
 
+def _onlooker(rng: np.random.Generator, image: Image, mask: Image, position: Floats) -> None:
+    """Draw the head and the shoulders of somebody in front of the camera, out of focus, at the lower border."""
+    height, width = mask.shape
+    radius = round(min(height, width) * rng.uniform(0.09, 0.2))
+    x, y = round(float(position[0])), height - round(radius * rng.uniform(0.0, 1.6))
+    cloth, hair = any_color(rng) * rng.uniform(0.3, 1.0), skin_color(rng) * rng.uniform(0.1, 0.9)
+    shapes = (((x, y + round(2.6 * radius)), (round(2.3 * radius), round(1.7 * radius)), cloth),
+              ((x, y), (round(0.8 * radius), radius), hair))  # fmt: skip
+    for center, axes, color in shapes:
+        for plane, ink in ((mask, 255), (image, color.tolist())):
+            cv2.ellipse(plane, center, axes, 0.0, 0.0, 360.0, ink, -1)
+    image[:] = cv2.GaussianBlur(image, (0, 0), radius * 0.12)
+
+
+def _doorway(rng: np.random.Generator, image: Image, mask: Image, position: Floats) -> None:
+    """Draw the edge of a wall, a door or a machine close to the camera: it covers one side of the frame."""
+    height, width = mask.shape
+    reach, lean = round(width * rng.uniform(0.05, 0.3)), round(rng.normal(0, 0.03) * width)
+    left = bool(position[0] < width / 2)
+    rim = (reach, reach + lean) if left else (width - reach, width - reach + lean)
+    side = 0 if left else width
+    corners = np.array([[side, 0], [rim[0], 0], [rim[1], height], [side, height]])
+    cv2.fillConvexPoly(mask, corners.astype(np.int32), 255)
+    image[:] = cv2.GaussianBlur(surface(rng, mask.shape), (0, 0), min(height, width) / 80)
+
+
 def _words(rng: np.random.Generator) -> str:
     letters = [chr(int(code)) for code in rng.integers(65, 91, int(rng.integers(4, 22)))]
     return "".join(" " if rng.random() < 0.15 else letter for letter in letters)
@@ -171,3 +201,4 @@ def _letterbox(rng: np.random.Generator, image: Image, mask: Image, position: Fl
 
 
 OCCLUDERS: tuple[Draw, ...] = (_box, _box, _bars, _bars, _foliage, _limb, _limb, _blob)
+VIDEO_OCCLUDERS: tuple[Draw, ...] = (_bars, _doorway, _limb, _onlooker, _onlooker)

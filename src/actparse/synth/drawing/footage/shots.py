@@ -1,0 +1,154 @@
+"""The cameras of a video: where they are, how they move, and when the picture changes from one to the next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from actparse.synth.drawing.camera import Camera, CameraPath, draw_framing
+from actparse.synth.drawing.mesh import Floats
+
+ANCHOR_SECONDS = 3.0  # for which the scenery of a moving camera is painted once
+VIDEO_SECONDS = 12.0  # a cut is earlier than this
+MIN_EYE_METRES = 0.12  # lowest camera
+MIN_DISTANCE = 1.9  # metres from the camera to what it looks at
+BODY_HEIGHT, BODY_WIDTH = 1.75, 0.7  # metres, of an average person with the arms at the sides
+LYING_METRES = 1.4  # performers who need less height are near the ground
+
+
+@dataclass(frozen=True)
+class ShotShares:
+    """How often cameras do what: probabilities, 0..1."""
+
+    cut: float  # of videos with one to three cuts
+    close: float  # of shots that show a part of a body
+    turned: float  # of videos with a camera at any roll
+    moving: float  # of shots with a moving camera
+    bottom: float  # of shots whose lower border cuts the main performer
+    side: float
+    top: float
+
+
+@dataclass(frozen=True)
+class Shots:
+    """The shots of a video: `starts` in seconds, the first is 0, and the path of the camera in each."""
+
+    starts: tuple[float, ...]
+    paths: tuple[CameraPath, ...]
+
+    @property
+    def start(self) -> Camera:
+        """The camera at the beginning."""
+        return self.paths[0].start
+
+    @property
+    def eyes(self) -> Floats:
+        """Where the cameras are (N, 3), at the beginning, the middle and the end of each shot."""
+        times = np.linspace(0, VIDEO_SECONDS, 7)
+        return np.array([path.at(float(time)).eye for path in self.paths for time in times])
+
+    def index_at(self, time_seconds: float) -> int:
+        """Return the index of the shot at a time."""
+        return max(0, int(np.searchsorted(self.starts, time_seconds, side="right")) - 1)
+
+    def at(self, time_seconds: float) -> Camera:
+        """Return the camera at a time."""
+        return self.paths[self.index_at(time_seconds)].at(time_seconds)
+
+    def anchor(self, time_seconds: float) -> Camera:
+        """Return a camera that is close to the one at this time, and the same for some seconds."""
+        path = self.paths[self.index_at(time_seconds)]
+        if path.is_still:
+            return path.start
+        return path.at((np.floor(time_seconds / ANCHOR_SECONDS) + 0.5) * ANCHOR_SECONDS)
+
+    def seconds_in_shot(self, time_seconds: float) -> float:
+        """Return the time since the last cut, or since the beginning."""
+        return time_seconds - self.starts[self.index_at(time_seconds)]
+
+
+def draw_shots(
+    rng: np.random.Generator, places: Floats, metres: tuple[float, float], size: tuple[int, int], shares: ShotShares
+) -> Shots:
+    """Draw the cameras of a video.
+
+    Args:
+        rng: random generator.
+        places: (N, 3) where the people are, the main performer first.
+        metres: (height, width) of the space for one performer.
+        size: (height, width) of the picture, pixels.
+        shares: how often cameras do what.
+    """
+    starts = [0.0]
+    if rng.random() < shares.cut:
+        for _ in range(int(rng.integers(1, 4))):
+            starts.append(starts[-1] + float(rng.uniform(1.5, 5.0)))
+    starts = [start for start in starts if start < VIDEO_SECONDS]
+    turn = 0.0
+    if rng.random() < shares.turned:
+        turn = float(rng.choice([np.pi / 2, -np.pi / 2, np.pi, 0.0])) + rng.uniform(-0.6, 0.6)
+    return Shots(tuple(starts), tuple(_draw_path(rng, places, metres, size, shares, turn) for _ in starts))
+
+
+def _draw_path(
+    rng: np.random.Generator,
+    places: Floats,
+    metres: tuple[float, float],
+    size: tuple[int, int],
+    shares: ShotShares,
+    turn: float,
+) -> CameraPath:
+    height, width = size
+    body = min(metres[0], BODY_HEIGHT)
+    lying = metres[0] < LYING_METRES
+    framing = draw_framing(rng, bottom=shares.bottom, side=shares.side, top=shares.top, lying=lying)
+    spread = float(np.abs(places[:, 0]).max()) * rng.uniform(0, 1.0)
+    tall = metres[0] - framing.bottom * body if not framing.top else (1 - framing.top) * body
+    extent = max(tall, (0.75 * metres[1] + spread) * (1 - framing.bottom) * height / width)
+    picture_height = extent / rng.uniform(0.62, 1.0)
+    middle = places.mean(axis=0) * 0.7
+    target = np.array([middle[0], 0.5 * min(extent, metres[0]), 0.5 * middle[2]])
+    target[:2] += rng.normal(0, (0.12, 0.05)) * picture_height
+    if framing.bottom:
+        target[1] = framing.bottom * body + 0.5 * picture_height
+    if framing.top:
+        target[1] = (1 - framing.top) * body - 0.5 * picture_height
+    shift = 0.5 * picture_height * width / height
+    if framing.left:
+        target[0] = (framing.left - 0.5) * BODY_WIDTH + shift
+    if framing.right:
+        target[0] = (0.5 - framing.right) * BODY_WIDTH - shift
+    if rng.random() < shares.close:
+        target = places[rng.integers(len(places))] + [rng.normal(0, 0.2), rng.uniform(0.1, 0.9) * body, 0]
+        picture_height = rng.uniform(0.6, 1.3) * max(1.0, height / width)
+    distance = max(MIN_DISTANCE, float(np.clip(np.exp(rng.normal(1.45, 0.35)), 2.2, 9.0)))
+    azimuth = float(np.clip(rng.normal(0, 0.35), -1.0, 1.0))
+    eye = target + distance * np.array([np.sin(azimuth), 0, np.cos(azimuth)])
+    eye[1] = _eye_height(rng)
+    focal = height * float(np.linalg.norm(eye - target)) / picture_height
+    moving = float(rng.random() < shares.moving)
+    shake = float(rng.choice([0.0, 0.0, 0.3, 0.8, 2.0])) * height / 240
+    start = Camera(eye, target, focal, turn + rng.normal(0, 0.022), np.array([width, height]) / 2)
+    return CameraPath(
+        start=start,
+        drift=moving * rng.normal(0, [0.16, 0.03, 0.08]),
+        pan=moving * rng.normal(0, [0.05, 0.015, 0.0]) * picture_height / 2,
+        zoom=moving * float(rng.choice([0.0, rng.normal(0, 0.012), rng.normal(0, 0.03)])),
+        sway=float(rng.choice([0.0, 0.005, 0.015])) if shake else 0.0,
+        sway_phase=rng.uniform(0, 2 * np.pi, 6),
+        shake=shake,
+        tempo=rng.uniform(0.5, 1.4),
+    )
+
+
+def _eye_height(rng: np.random.Generator) -> float:
+    """Draw the height of a camera, metres: mostly in somebody's hands, sometimes on the ground or above the heads."""
+    kind = rng.random()
+    if kind < 0.15:
+        return float(rng.uniform(MIN_EYE_METRES, 0.6))
+    if kind < 0.4:
+        return float(rng.uniform(0.6, 1.3))
+    if kind < 0.82:
+        return float(rng.uniform(1.3, 1.8))
+    return float(rng.uniform(1.8, 3.6))
