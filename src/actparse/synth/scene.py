@@ -18,8 +18,9 @@ from actparse.synth.drawing.mesh import Floats, Mesh, joined, normalised, textur
 from actparse.synth.drawing.occlusion import Overlay, draw_overlays
 from actparse.synth.drawing.render import Light, cast_shadow, paint, paint_textured
 from actparse.synth.drawing.texture import CLOTH_SIDE, grained, surface
+from actparse.synth.drawing.triangles import TEXTURE_SIDE, Triangles, joined_triangles, paint_triangles, triangulated
 from actparse.synth.motion.figure import Moment
-from actparse.synth.people.body import Joints, shadow_bones
+from actparse.synth.people.body import Joints, shadow_bones, shadow_radii
 
 Image = NDArray[np.uint8]
 
@@ -75,6 +76,7 @@ class Scene:
         self.config, self.backdrop, self.actors = config, backdrop, actors
         self._furniture_meshes, self._camera, self.light, self.lens = furniture_meshes, camera, light, lens
         self._varied = varied
+        self._textures = _mesh_textures(actors, varied) if config.body == "mesh" else None
 
     def render(self, time_seconds: float, *, with_truth: bool = True) -> Rendered:
         """Render the frame at a time, in seconds, and with `with_truth` the ground truth of everyone visible in it."""
@@ -98,33 +100,41 @@ class Scene:
         return ((earlier.astype(np.uint16) + sharp + sharp + later) // 4).astype(np.uint8)
 
     def _draw(self, camera: Camera, time_seconds: float) -> tuple[Image, Image, list[tuple[Joints, Moment]]]:
-        actor_meshes = [actor.at(time_seconds, index) for index, actor in enumerate(self.actors, start=1)]
+        solved_actors = [actor.at(time_seconds, index, camera) for index, actor in enumerate(self.actors, start=1)]
         ground = self.backdrop.draw(camera)
-        bones, radii = self._shadow_lines([joints for _, joints, _ in actor_meshes])
+        bones, radii = self._shadow_lines([joints for _, joints, _ in solved_actors])
         cast_shadow(ground, bones, radii, camera, self.light, strength=0.5)
         factor, (height, width) = self.config.supersampling, self.config.size
-        mesh = joined([*self._furniture_meshes, *(mesh for mesh, _, _ in actor_meshes)])
-        base = ground if self._varied else cv2.cvtColor(ground, cv2.COLOR_RGB2RGBA)
-        if not self._varied:
-            base[..., 3] = 0  # the id plane, empty at first
-        enlarged = cv2.resize(base, (width * factor, height * factor), interpolation=cv2.INTER_NEAREST)
+        meshes = [*self._furniture_meshes, *(mesh for mesh, _, _ in solved_actors)]
+        has_ids = self._varied is None and self._textures is None  # whether the canvas has a plane of ids, empty at first
+        if has_ids:
+            ground = np.concatenate((ground, np.zeros((height, width, 1), np.uint8)), axis=2)
+        enlarged = cv2.resize(ground, (width * factor, height * factor), interpolation=cv2.INTER_NEAREST)
         canvas: Image = np.asarray(enlarged, np.uint8)
-        if self._varied:
-            planes = paint_textured(canvas, mesh, camera.scaled(factor), self.light, self._varied.textures)
-        else:
-            paint(canvas, mesh, camera.scaled(factor), self.light)
-            planes = canvas[..., 3]
+        planes = self._paint(canvas, meshes, camera.scaled(factor))
         small = cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA)
-        image = small if self._varied else cv2.cvtColor(small, cv2.COLOR_RGBA2RGB)
+        image = cv2.cvtColor(small, cv2.COLOR_RGBA2RGB) if has_ids else small
         ids = planes[factor // 2 :: factor, factor // 2 :: factor]
-        return np.asarray(image, np.uint8), ids, [(joints, moment) for _, joints, moment in actor_meshes]
+        return np.asarray(image, np.uint8), ids, [(joints, moment) for _, joints, moment in solved_actors]
+
+    def _paint(self, canvas: Image, meshes: list[Mesh | Triangles], camera: Camera) -> Image:
+        """Paint the meshes on the canvas and return the id plane (H, W)."""
+        if self._textures is not None:
+            surfaces = [triangulated(mesh) if isinstance(mesh, Mesh) else mesh for mesh in meshes]
+            return paint_triangles(canvas, joined_triangles(surfaces), camera, self.light, self._textures)
+        quads = joined([mesh for mesh in meshes if isinstance(mesh, Mesh)])
+        if self._varied:
+            return paint_textured(canvas, quads, camera, self.light, self._varied.textures)
+        paint(canvas, quads, camera, self.light)
+        return canvas[..., 3]
 
     def _shadow_lines(self, joints: list[Joints]) -> tuple[Floats, Floats]:
         lines, radii = [], []
         for actor, actor_joints in zip(self.actors, joints, strict=True):
             bones, kinds = shadow_bones(actor_joints)
             lines.append(actor.to_world(bones))
-            radii += [actor.skin.shadow_radii[kind] for kind in kinds]
+            widths = shadow_radii(actor.sizes.scale)
+            radii += [widths[kind] for kind in kinds]
         return np.concatenate(lines), np.array(radii)
 
     def _person_truth(
@@ -186,13 +196,27 @@ def _draw_varied(rng: np.random.Generator, cast: Cast, config: SceneConfig) -> V
     for _ in range(SCENE_LAYERS - len(layers)):
         pattern = surface(rng, (CLOTH_SIDE, CLOTH_SIDE)).astype(np.float32)
         layers.append(np.clip(pattern * (200 / max(float(pattern.mean()), 20)), 0, 255).astype(np.uint8))
+    if config.body == "mesh":
+        repeats = TEXTURE_SIDE // CLOTH_SIDE
+        layers = [np.tile(layer, (repeats, repeats, 1)) for layer in layers]
     for actor in cast.actors:
         actor.skin.shift_layers(len(layers))
-        layers += actor.skin.look.textures
+        layers += actor.skin.textures
     points, _ = cast.keypoints(float(rng.uniform(0, 11)))
     people = points.reshape(-1, 2)
     overlays = draw_overlays(rng, config.size, people, occluder_share=config.covered_share)
     return Varied(np.stack(layers), overlays, draw_effects(rng, config.size))
+
+
+def _mesh_textures(actors: list[Actor], varied: Varied | None) -> Image:
+    """Return the textures (L, TEXTURE_SIDE, TEXTURE_SIDE, 3) of a scene with shaped bodies."""
+    if varied:
+        return varied.textures
+    layers = [np.full((TEXTURE_SIDE, TEXTURE_SIDE, 3), 255, np.uint8)]  # of furniture and props
+    for actor in actors:
+        actor.skin.shift_layers(len(layers))
+        layers += actor.skin.textures
+    return np.stack(layers)
 
 
 def _draw_light(rng: np.random.Generator, *, sky: bool) -> Light:
