@@ -14,6 +14,7 @@ from actparse.synth.drawing.render import SHIFT, Light
 
 Image = NDArray[np.uint8]
 Ints = NDArray[np.int64]
+MIN_HEIGHT = 1.5  # pixels; a thinner triangle has one colour
 TEXTURE_SIDE = 128  # texels of each texture, which repeats in both directions; a power of two
 
 
@@ -105,41 +106,49 @@ def paint_triangles(canvas: Image, surface: Triangles, camera: Camera, light: Li
     pixel = np.flatnonzero(nearest)  # (N,)
     position = nearest.ravel()[pixel] - 1
     row, column = np.divmod(pixel.astype(np.int32), np.int32(canvas.shape[1]))
-    normals = vertex_normals(surface.vertices, surface.faces)
-    lambert = np.clip(normals @ light.direction, 0, 1)
-    bright = light.diffuse * lambert + light.ambient * (0.82 + 0.22 * normals[:, 1])  # (V,)
-    texels = surface.texels[order]
-    values = np.concatenate((bright[surface.faces[order]][..., None], texels), axis=2)  # (P, 3, 3)
-    along, across = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-    area = along[:, 0] * across[:, 1] - along[:, 1] * across[:, 0]
-    area = np.where(np.abs(area) < 1e-3, 1e-3, area)
-    table = np.concatenate(
-        (
-            corners[:, 0] - 0.5,
-            np.stack((across[:, 1], -across[:, 0], -along[:, 1], along[:, 0]), axis=1) / area[:, None],
-            values[:, 0],
-            values[:, 1] - values[:, 0],
-            values[:, 2] - values[:, 0],
-        ),
-        axis=1,
-    ).astype(np.float32)
-    rows = table[position]  # (N, 15)
-    x, y, a, b, c, d, level, u, v, level1, u1, v1, level2, u2, v2 = rows.T
-    x, y = column - x, row - y
-    s = np.clip(a * x + b * y, 0, 1)
-    t = np.minimum(np.clip(c * x + d * y, 0, 1), 1 - s)
-    side = TEXTURE_SIDE
-    texel_column = (u + s * u1 + t * u2).astype(np.int32) & (side - 1)
-    texel_row = (v + s * v1 + t * v2).astype(np.int32) & (side - 1)
-    layer = surface.layers[order].astype(np.int32)[position]
-    texel = (layer * side + texel_row) * side + texel_column
-    brightness = level + s * level1 + t * level2
+    values = np.concatenate(
+        (_brightness(surface, light)[surface.faces[order]][..., None], surface.texels[order]), axis=2
+    )  # (P, 3, 3): brightness, column and row at each corner
+    slopes = _slopes(corners, values).T.astype(np.float32)  # (9, P)
+    planes = [np.take(plane, position) for plane in slopes]
+    bright, across, down = (planes[i] * column + planes[i + 1] * row + planes[i + 2] for i in (0, 3, 6))
+    mask = TEXTURE_SIDE - 1
+    layer = np.take(surface.layers[order].astype(np.int32), position)
+    texel = (layer * TEXTURE_SIDE + (down.astype(np.int32) & mask)) * TEXTURE_SIDE + (across.astype(np.int32) & mask)
     tints = (surface.tints[order] * light.tint / 255).astype(np.float32)  # (P, 3)
-    colors = np.take(textures.reshape(-1, 3), texel, axis=0) * tints[position]
-    colors *= brightness[:, None]
-    np.minimum(colors, 255, out=colors)  # no value is below 0
+    colors = np.take(textures.reshape(-1, 3), texel, axis=0) * np.take(tints, position, axis=0)
+    colors *= bright[:, None]
+    np.clip(colors, 0, 255, out=colors)
     canvas.reshape(-1, 3)[pixel] = colors.astype(np.uint8)
     return np.concatenate((np.zeros(1, np.uint8), surface.ids[order]))[nearest]
+
+
+def _brightness(surface: Triangles, light: Light) -> Floats:
+    """Return the light (V,) on each vertex."""
+    normals = vertex_normals(surface.vertices, surface.faces)
+    lambert = np.clip(normals @ light.direction, 0, 1)
+    brightness: Floats = light.diffuse * lambert + light.ambient * (0.82 + 0.22 * normals[:, 1])
+    return brightness
+
+
+def _slopes(corners: Floats, values: Floats) -> Floats:
+    """Return for each value of a triangle its change per column and per row and its value at pixel (0, 0), (P, 9).
+
+    Args:
+        corners: (P, 3, 2) pixels, with the corner of the image at 0.
+        values: (P, 3, 3) three values at each corner.
+    """
+    first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    area = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
+    longest = np.sqrt(np.maximum((first**2).sum(axis=1), (second**2).sum(axis=1)))
+    is_thin = np.abs(area) < MIN_HEIGHT * longest  # its values would change too fast from pixel to pixel
+    scale = np.where(is_thin, 0.0, 1 / np.where(is_thin, 1.0, area))[:, None]
+    rise, rise2 = values[:, 1] - values[:, 0], values[:, 2] - values[:, 0]  # (P, 3)
+    per_column = (rise * second[:, 1:] - rise2 * first[:, 1:]) * scale
+    per_row = (rise2 * first[:, :1] - rise * second[:, :1]) * scale
+    middle = corners.mean(axis=1) - 0.5
+    start = values.mean(axis=1) - per_column * middle[:, :1] - per_row * middle[:, 1:]
+    return np.stack((per_column, per_row, start), axis=2).reshape(-1, 9)
 
 
 def _visible_by_depth(pixels: Floats, depths: Floats, faces: Ints, size: tuple[int, ...]) -> Ints:

@@ -58,8 +58,7 @@ class MeshSkin:
     def keypoints(self, joints: Joints) -> Floats:
         """Return the 17 COCO keypoints (17, 3) at a solved pose: those of the face lie on the surface."""
         points = joints.keypoints(self.shape.sizes.scale)
-        self._rig.transforms(joints)
-        points[:5] = self._rig.move("head", self._face)
+        points[:5] = self._rig.move_head(joints, self._face)
         return points
 
     def shift_layers(self, first: int) -> None:

@@ -17,7 +17,9 @@ SHOULDER_SHARE = 0.3  # of the arm's rotation that the flesh of the shoulder fol
 HAND_TWIST = 1.7  # radians; largest rotation of the hand about the forearm, from the middle position
 FINGER_BENDS = (1.25, 1.5, 0.95)  # radians of the joints of a fist
 THUMB_BENDS = (0.45, 0.55, 0.7)
+OPEN_GRIP = 0.12  # grip at which the fingers are as at rest
 FLOOR_FOOT = 0.12  # downward share of the direction of a foot that is flat on the floor
+SPINE = ("spine05", "spine04", "spine03", "spine02", "spine01")  # from the pelvis up
 NECK_SHARES = (0.25, 0.55, 0.8)  # of the head's rotation, for the three bones of the neck
 
 
@@ -77,6 +79,15 @@ def frame(along: Vector, side: Vector) -> Turn:
     return np.stack((first, second, cross(first, second)), axis=1)
 
 
+def hand_axes(points: dict[str, Vector], side: Side) -> tuple[Vector, Vector, Vector]:
+    """Return the directions of the fingers, of the thumb's side and out of the palm of a body at rest."""
+    end = SUFFIX[side]
+    along = unit(points["finger3-1" + end] - points["wrist" + end])
+    across = points["finger2-1" + end] - points["finger5-1" + end]
+    across = unit(across - along * float(across @ along))
+    return along, across, cross(along, across) * SIDE_SIGN[side]
+
+
 class Rig:
     """The bones of one body; `transforms` poses them."""
 
@@ -84,6 +95,7 @@ class Rig:
         self.shape = shape
         self._index = {name: index for index, name in enumerate(body_model().bone_names)}
         self._rest = shape.points
+        self._hand_axes = {side: hand_axes(shape.points, side) for side in SIDES}
         self._turns = np.zeros((len(self._index), 3, 3))
         self._shifts = np.zeros((len(self._index), 3))
 
@@ -94,6 +106,11 @@ class Rig:
             self._pose_arm(joints, side)
             self._pose_leg(joints, side)
         return np.concatenate((self._turns, self._shifts[:, :, None]), axis=2)
+
+    def move_head(self, joints: Joints, points: Floats) -> Floats:
+        """Move points (..., 3) at rest with the head."""
+        self._pose_trunk(joints)
+        return self.move("head", points)
 
     def move(self, bone: str, points: Floats) -> Floats:
         """Move points (..., 3) at rest with a bone, as in the last pose."""
@@ -112,7 +129,7 @@ class Rig:
         shoulders = (rest["upperarm01.L"] + rest["upperarm01.R"]) / 2
         pelvis_turn, waist_turn, chest_turn = joints.pelvis_turn, joints.waist_turn, joints.chest_turn
         self._set("root", pelvis_turn, hips, joints.pelvis - 0.02 * k * pelvis_turn[:, 1])
-        for name, share in zip(("spine05", "spine04", "spine03", "spine02", "spine01"), (0, 0.25, 0.5, 0.75, 1)):
+        for name, share in zip(SPINE, (0, 0.25, 0.5, 0.75, 1), strict=True):
             turn = part_way(pelvis_turn, waist_turn, 2 * share) if share < 0.5 else waist_turn
             if share > 0.5:
                 turn = part_way(waist_turn, chest_turn, 2 * share - 1)
@@ -156,17 +173,9 @@ class Rig:
         self._set("wrist" + end, hand_turn, wrist, posed_wrist)
         self._pose_fingers(side, hand_turn, joints.grips[side])
 
-    def _hand_axes(self, side: Side) -> tuple[Vector, Vector, Vector]:
-        """Return the directions of the fingers, of the thumb's side and out of the palm, at rest."""
-        rest, end = self._rest, SUFFIX[side]
-        along = unit(rest["finger3-1" + end] - rest["wrist" + end])
-        across = rest["finger2-1" + end] - rest["finger5-1" + end]
-        across = unit(across - along * float(across @ along))
-        return along, across, cross(along, across) * SIDE_SIGN[side]
-
     def _hand_turn(self, joints: Joints, side: Side, lower_turn: Turn) -> tuple[Turn, float]:
         """Return the rotation of a hand and its twist against the forearm: a fist turns to the bar that it holds."""
-        along, across, _ = self._hand_axes(side)
+        along, across, _ = self._hand_axes[side]
         direction = joints.hands[side]
         bent = swing(lower_turn @ along, direction) @ lower_turn  # no twist
         thumb = bent @ across
@@ -184,18 +193,18 @@ class Rig:
 
     def _pose_fingers(self, side: Side, hand_turn: Turn, grip: float) -> None:
         rest, end = self._rest, SUFFIX[side]
-        along, across, palm = self._hand_axes(side)
-        bend_axis = cross(along, palm)
-        thumb_axis = unit(cross(unit(rest["finger1-3" + end] - rest["finger1-1" + end]), palm) + 0.6 * along * SIDE_SIGN[side] * -1)
-        closing = min(max(grip, 0.0), 1.0) - 0.12
-        for finger in range(1, 6):
-            parent, angle = "wrist" + end, 0.0
-            for bone, bend in enumerate(THUMB_BENDS if finger == 1 else FINGER_BENDS, start=1):
-                name = f"finger{finger}-{bone}{end}"
-                angle += closing * bend
-                turn = hand_turn @ about(thumb_axis if finger == 1 else bend_axis, angle)
-                self._set(name, turn, rest[name], self.move(parent, rest[name]))
-                parent = name
+        along, _, palm = self._hand_axes[side]
+        thumb_axis = cross(unit(rest["finger1-3" + end] - rest["finger1-1" + end]), palm)
+        thumb_axis = unit(thumb_axis - 0.6 * SIDE_SIGN[side] * along)
+        closing = min(max(grip, 0.0), 1.0) - OPEN_GRIP
+        for axis, bends, fingers in ((thumb_axis, THUMB_BENDS, (1,)), (cross(along, palm), FINGER_BENDS, (2, 3, 4, 5))):
+            turns = [hand_turn @ about(axis, float(angle)) for angle in closing * np.cumsum(bends)]
+            for finger in fingers:
+                parent = "wrist" + end
+                for bone, turn in enumerate(turns, start=1):
+                    name = f"finger{finger}-{bone}{end}"
+                    self._set(name, turn, rest[name], self.move(parent, rest[name]))
+                    parent = name
 
     def _pose_leg(self, joints: Joints, side: Side) -> None:
         rest, end, pelvis_turn = self._rest, SUFFIX[side], joints.pelvis_turn
