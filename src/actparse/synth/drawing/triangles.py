@@ -76,9 +76,7 @@ def vertex_normals(vertices: Floats, faces: Ints) -> Floats:
     """Return the mean directions (V, 3) of the triangles around each vertex, weighted by area."""
     corners = vertices[faces.T]  # (3, T, 3)
     outward = cross(corners[1] - corners[0], corners[2] - corners[0])
-    sums = [
-        np.bincount(faces.ravel(), np.repeat(outward[:, axis], 3), len(vertices)) for axis in range(3)
-    ]
+    sums = [np.bincount(faces.ravel(), np.repeat(outward[:, axis], 3), len(vertices)) for axis in range(3)]
     return normalised(np.stack(sums, axis=1))
 
 

@@ -16,7 +16,7 @@ from actparse.synth.people.rig import Rig
 from actparse.synth.people.shape import Shape, body_model
 
 FACE_POINTS = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
-SHOE_STEPS = 12  # of smoothing, which turns toes into the tip of a shoe
+SHOE_STEPS = 24  # of smoothing, which turns toes into the tip of a shoe
 LEVEL_PIXELS = (360.0, 190.0)  # pixels a person is tall, above which the finest and the middle level are drawn
 
 
@@ -79,6 +79,8 @@ class MeshSkin:
             offsets[is_covered] = metres
             if name == "shoe" and metres > 0:
                 vertices = _smoothed(vertices, is_covered, SHOE_STEPS)
+        for _ in range(2):  # without steps at hems and shoes
+            offsets = _neighbour_means() @ offsets
         return vertices + vertex_normals(vertices, finest.faces) * offsets[:, None] * self.shape.sizes.scale
 
 

@@ -46,8 +46,8 @@ class _Painter:
         side = np.arange(TEXTURE_SIDE)
         self._column = ((side + 0.5) / TEXTURE_SIDE).astype(np.float32)[None]  # (1, S)
         self._skin_grain = (clouds(rng, (TEXTURE_SIDE, TEXTURE_SIDE), octaves=4, start=6) * 0.035).astype(np.float32)
-        self._is_male, self._age = gender < 0.5, age
-        self._is_adult = age > 0.52
+        self._is_male, self._is_adult = gender < 0.5, age > 0.52
+        self._trouser_length = min(look.trouser_length, 0.5) if look.skirt else look.trouser_length
         self._long_hair = rng.random() < (0.06 if self._is_male else 0.75)
         self._bald = bool(self._is_male and self._is_adult and rng.random() < 0.12)
         self._beard = self._is_male and self._is_adult and rng.random() < 0.35
@@ -61,12 +61,12 @@ class _Painter:
         """Paint all charts."""
         textures = [self._face(), self._head(), self._torso(), self._arm(), self._leg()]
         look = self._look
-        sleeve, legs = self._sleeve(), self._trousers()
+        sleeve, legs = look.sleeve, self._trouser_length
         thickness = {
             "torso": (NECK, -0.2, 0.005),
             "arm": (-0.4, sleeve, 0.006) if sleeve > 0 else (0.0, 0.0, 0.0),
             "leg": (-0.3, legs, 0.007),
-            "shoe": (ANKLE_ROW, 3.2, 0.0 if look.barefoot else 0.006),
+            "shoe": (ANKLE_ROW, 3.2, 0.0 if look.barefoot else 0.01),
             "hair": (0.2, 0.07, 0.0 if self._bald else 0.014),
         }
         return Outfit(np.stack(textures), thickness)
@@ -85,19 +85,10 @@ class _Painter:
             lines = ((np.arange(TEXTURE_SIDE) + 0.5) / TEXTURE_SIDE * HEIGHTS[chart] * 100).astype(int) % side
             return texture[lines[:, None], columns].astype(np.float32)
         folds = clouds(self._rng, (TEXTURE_SIDE, TEXTURE_SIDE), octaves=3, start=4) * 0.05
-        return (np.asarray(color, np.float32) * (1 + folds[..., None])).astype(np.float32)
+        return np.asarray(np.asarray(color, np.float32) * (1 + folds[..., None]), np.float32)
 
     def _skin(self) -> Singles:
-        return np.asarray(self._look.skin, np.float32) * (1 + self._skin_grain[..., None])
-
-    def _sleeve(self) -> float:
-        sleeves = getattr(self._look, "_sleeves", None)
-        return float(sleeves["left"] if sleeves else self._look.sleeve)
-
-    def _trousers(self) -> float:
-        legs = getattr(self._look, "_legs", None)
-        length = float(legs["left"] if legs else self._look.trouser_length)
-        return min(length, 0.5) if self._look.skirt else length
+        return np.asarray(np.asarray(self._look.skin) * (1 + self._skin_grain[..., None]), np.float32)
 
     def _put(self, image: Singles, mask: NDArray[np.bool_], paint: Singles) -> None:
         np.copyto(image, paint, where=mask[..., None])
@@ -108,10 +99,10 @@ class _Painter:
     def _arm(self) -> Image:
         image, row = self._skin(), self._row("arm")
         full = np.broadcast_to(row, (TEXTURE_SIDE, TEXTURE_SIDE))
-        if self._sleeve() > 0:
+        if self._look.sleeve > 0:
             cloth = self._fabric(varied.SHIRT, self._look.shirt, "arm")
-            hem = np.abs(row - min(self._sleeve(), WRIST) + 0.06) < 0.02
-            self._put(image, full < min(self._sleeve(), WRIST), cloth * np.where(hem, 0.85, 1.0)[..., None])
+            hem = np.abs(row - min(self._look.sleeve, WRIST) + 0.06) < 0.02
+            self._put(image, full < min(self._look.sleeve, WRIST), cloth * np.where(hem, 0.85, 1.0)[..., None])
         if self._look.gloves:
             self._put(image, full > WRIST, self._fabric(varied.GLOVES, self._look.glove_color, "arm"))
         return self._finish(image)
@@ -123,7 +114,7 @@ class _Painter:
             shoes = self._fabric(varied.SHOES, look.shoes, "leg")
             self._put(image, full > ANKLE_ROW, shoes)
             self._put(image, full > SOLE, self._fabric(varied.SOLE, look.shoes * 0.6 + 60, "leg"))
-        length = min(self._trousers(), 1.97)
+        length = min(self._trouser_length, 1.97)
         hem = np.abs(row - length + 0.04) < 0.015
         cloth = self._fabric(varied.TROUSERS, look.trousers, "leg")
         self._put(image, full < length, cloth * np.where(hem, 0.85, 1.0)[..., None])
@@ -138,7 +129,7 @@ class _Painter:
             shirt = np.where(((row * 16).astype(int) % 2 == 1)[..., None], second, shirt)
         front = np.clip(1.2 - np.abs(self._column - 0.5) / 0.13, 0, 1)  # (1, S) 1 in the middle of the front
         neckline = NECK - self._dip * front
-        if not getattr(look, "_topless", False):
+        if not look.topless:
             bottom = BELLY if look.midriff else -1.0
             self._put(image, (full < neckline) & (full > bottom), shirt)
             self._put(image, np.abs(full - neckline + 0.008) < 0.007, shirt * 0.85)
@@ -150,14 +141,18 @@ class _Painter:
     def _head(self) -> Image:
         image, row = self._skin(), self._row("head")
         angle = np.abs(self._column - 0.5) * 360  # (1, S) degrees from the front
-        cap = self._look.cap or getattr(self._look, "_hat", "none") in ("beanie", "brim")
+        cap = self._look.cap or self._look.hat in ("beanie", "brim")
         nape = -0.2 if self._long_hair else -0.06
         line = np.interp(angle, [0, 45, 62, 75, 98, 112, 180], [self._fringe] * 2 + [0.045, 0.01, 0.03, nape, nape])
         hair = self._fabric(varied.HAIR, self._hair, "head") * (1 + 0.12 * np.sin(self._column * 180))[..., None]
         if not self._bald:
             self._put(image, row > line, hair.astype(np.float32))
         if cap:
-            self._put(image, np.broadcast_to(row > 0.06, image.shape[:2]), self._fabric(varied.HAT, self._look.cap_color, "head"))
+            self._put(
+                image,
+                np.broadcast_to(row > 0.06, image.shape[:2]),
+                self._fabric(varied.HAT, self._look.cap_color, "head"),
+            )
         return self._finish(image)
 
     def _face(self) -> Image:
@@ -168,7 +163,8 @@ class _Painter:
 
         def ellipse(center: Sequence[float], size: Sequence[float]) -> Singles:
             """Return the squared distances from the middle, 1 at the border; both sides at once."""
-            return ((np.abs(x) - center[0]) / size[0]) ** 2 + ((y - center[1]) / size[1]) ** 2
+            squares = ((np.abs(x) - center[0]) / size[0]) ** 2 + ((y - center[1]) / size[1]) ** 2
+            return np.asarray(squares, np.float32)
 
         def shade(weight: Floats | Singles, color: Floats | Singles) -> None:
             image[:] = image + weight[..., None].astype(np.float32) * (np.asarray(color, np.float32) - image)
@@ -179,7 +175,9 @@ class _Painter:
             jaw = 1 / (1 + np.exp((y + 0.052 + 0.45 * np.abs(x) * (np.abs(x) < 0.05)) * 300))
             shade(self._beard_strength * jaw, hair)
             shade(self._beard_strength * np.clip(1.6 - ellipse((0.0, -0.043), (0.026, 0.007)), 0, 1), hair)
-        lips = np.clip(skin * [0.82, 0.56, 0.56] + [18, 0, 0], 0, 255) if not self._is_male else skin * [0.84, 0.66, 0.64]
+        lips = (
+            np.clip(skin * [0.82, 0.56, 0.56] + [18, 0, 0], 0, 255) if not self._is_male else skin * [0.84, 0.66, 0.64]
+        )
         shade(np.clip(2 - 1.5 * ellipse(MOUTH, (0.024, 0.0085)), 0, 1), lips)
         shade(np.clip(2 - 2 * ellipse(MOUTH, (0.022, 0.0018)), 0, 0.8), skin * 0.35)
         shade(0.35 * np.exp(-ellipse(EYE, (0.021, 0.015))), skin * 0.6)
@@ -196,6 +194,6 @@ class _Painter:
         if not self._bald:
             line = self._fringe - 0.15 * np.clip(np.abs(x) - 0.05, 0, 1)
             shade(np.clip((y - line) * 250, 0, 1), hair)
-        if self._look.cap or getattr(self._look, "_hat", "none") in ("beanie", "brim"):
+        if self._look.cap or self._look.hat in ("beanie", "brim"):
             shade(np.broadcast_to(y > 0.06, image.shape[:2]).astype(np.float32), self._look.cap_color)
-        return self._finish(cv2.GaussianBlur(image, (0, 0), 0.6))
+        return self._finish(np.asarray(cv2.GaussianBlur(image, (0, 0), 0.6), np.float32))

@@ -13,6 +13,7 @@ from actparse.synth.people.shape import Shape, body_model
 
 Turn = NDArray[np.float64]  # (3, 3)
 SUFFIX: dict[Side, str] = {"left": ".L", "right": ".R"}
+STRAIGHT = 1e-3  # sine of the angle below which a limb has no hinge
 SHOULDER_SHARE = 0.3  # of the arm's rotation that the flesh of the shoulder follows
 HAND_TWIST = 1.7  # radians; largest rotation of the hand about the forearm, from the middle position
 FINGER_BENDS = (1.25, 1.5, 0.95)  # radians of the joints of a fist
@@ -72,6 +73,12 @@ def twist(first: Turn, second: Turn, axis: Vector) -> float:
     return (value + np.pi) % (2 * np.pi) - np.pi
 
 
+def hinge_axis(upper: Vector, lower: Vector, straight: Vector) -> Vector:
+    """Return the axis about which two bones of a limb bend, or `straight` if the limb does not bend."""
+    axis = cross(upper, lower)
+    return axis if float(axis @ axis) > STRAIGHT**2 * float(upper @ upper) * float(lower @ lower) else straight
+
+
 def frame(along: Vector, side: Vector) -> Turn:
     """Return the axes, as columns, of a direction and of a second direction made perpendicular to it."""
     first = unit(along)
@@ -115,7 +122,8 @@ class Rig:
     def move(self, bone: str, points: Floats) -> Floats:
         """Move points (..., 3) at rest with a bone, as in the last pose."""
         index = self._index[bone]
-        return points @ self._turns[index].T + self._shifts[index]
+        moved: Floats = points @ self._turns[index].T + self._shifts[index]
+        return moved
 
     def _set(self, bone: str, turn: Turn, rest: Vector, target: Vector) -> None:
         """Rotate a bone so that the point `rest` moves to `target`."""
@@ -156,11 +164,12 @@ class Rig:
         shoulder, elbow, wrist = (rest[name + end] for name in ("upperarm01", "lowerarm01", "wrist"))
         posed_shoulder, posed_elbow, posed_wrist = joints.shoulders[side], joints.elbows[side], joints.wrists[side]
         upper, lower = posed_elbow - posed_shoulder, posed_wrist - posed_elbow
-        hinge, rest_hinge = cross(upper, lower), cross(elbow - shoulder, wrist - elbow)
-        upper_turn = frame(upper, hinge) @ frame(elbow - shoulder, rest_hinge).T
-        lower_turn = frame(lower, hinge) @ frame(wrist - elbow, rest_hinge).T
+        rest_hinge = cross(elbow - shoulder, wrist - elbow)
         direction = unit(upper)
         swung = swing(chest_turn @ unit(elbow - shoulder), direction) @ chest_turn
+        hinge = hinge_axis(upper, lower, swung @ rest_hinge)
+        upper_turn = frame(upper, hinge) @ frame(elbow - shoulder, rest_hinge).T
+        lower_turn = frame(lower, hinge) @ frame(wrist - elbow, rest_hinge).T
         angle = twist(swung, upper_turn, direction)
         self._set("clavicle" + end, chest_turn, shoulder, posed_shoulder)
         self._set("shoulder01" + end, part_way(chest_turn, swung, SHOULDER_SHARE), shoulder, posed_shoulder)
@@ -212,14 +221,14 @@ class Rig:
         toes = rest["toe3-1" + end]
         posed_hip, posed_knee, posed_ankle = joints.hips[side], joints.knees[side], joints.ankles[side]
         upper, lower = posed_knee - posed_hip, posed_ankle - posed_knee
-        hinge = cross(upper, lower)
         heading = toes - ankle
         heading = unit(np.array([heading[0], 0.0, heading[2]]))
         rest_hinge = cross(heading, ankle - hip)
-        upper_turn = frame(upper, hinge) @ frame(knee - hip, rest_hinge).T
-        lower_turn = frame(lower, hinge) @ frame(ankle - knee, rest_hinge).T
         direction = unit(upper)
         swung = swing(pelvis_turn @ unit(knee - hip), direction) @ pelvis_turn
+        hinge = hinge_axis(upper, lower, swung @ rest_hinge)
+        upper_turn = frame(upper, hinge) @ frame(knee - hip, rest_hinge).T
+        lower_turn = frame(lower, hinge) @ frame(ankle - knee, rest_hinge).T
         angle = twist(swung, upper_turn, direction)
         self._set("upperleg01" + end, about(direction, 0.5 * angle) @ swung, hip, posed_hip)
         self._set("upperleg02" + end, about(direction, 0.95 * angle) @ swung, hip, posed_hip)

@@ -161,6 +161,8 @@ def draw_phenotypes(rng: np.random.Generator) -> tuple[float, ...]:
         age = rng.uniform(0.28, 0.5)  # a child
     elif kind > 0.86:
         age = rng.uniform(0.8, 1.0)
-    build = np.clip(rng.normal((0.5, 0.5, 0.3, 0.45), (0.2, 0.2, 0.17, 0.2)), 0.02, 0.98)  # muscle, weight, height, proportions
+    build = np.clip(
+        rng.normal((0.5, 0.5, 0.3, 0.45), (0.2, 0.2, 0.17, 0.2)), 0.02, 0.98
+    )  # muscle, weight, height, proportions
     gender = float(np.clip(rng.choice([0.0, 1.0]) + rng.normal(0, 0.12), 0, 1))
     return (gender, float(age), *build.tolist())
