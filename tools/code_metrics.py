@@ -40,7 +40,7 @@ VAGUE_NAMES = frozenset(
     ]
 )
 LIMITS = {
-    "lines": 48_300,
+    "lines": 49_300,
     "lines of training": 7_850,
     "lines of the largest file": 460,
     "modules in no folder": 6,

@@ -180,6 +180,8 @@ def test_every_action_renders_with_shaped_bodies(look: str) -> None:
 
 
 def test_an_unknown_body_is_an_error() -> None:
+    with pytest.raises(ConfigError, match=r"phenotypes must be 6 values: gender, age, .*; got \(0\.5,\)"):
+        build_shape((0.5,))
     with pytest.raises(ConfigError, match=r"scene\.body must be one of tubes, mesh, got 'clay'"):
         SceneConfig(body="clay")
 

@@ -83,7 +83,7 @@ class _Painter:
             side = texture.shape[0]
             columns = (self._column[0] * WIDTHS[chart] * 100).astype(int) % side
             lines = ((np.arange(TEXTURE_SIDE) + 0.5) / TEXTURE_SIDE * HEIGHTS[chart] * 100).astype(int) % side
-            return texture[lines[:, None], columns].astype(np.float32)
+            return np.asarray(texture[lines[:, None], columns], np.float32)
         folds = clouds(self._rng, (TEXTURE_SIDE, TEXTURE_SIDE), octaves=3, start=4) * 0.05
         return np.asarray(np.asarray(color, np.float32) * (1 + folds[..., None]), np.float32)
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from scipy.sparse import csr_matrix
 
+from actparse.core.errors import ConfigError
 from actparse.synth.drawing.mesh import Floats
 from actparse.synth.motion.figure import BodySizes
 
@@ -55,6 +56,8 @@ class BodyModel:
 
     def shaped(self, phenotypes: tuple[float, ...]) -> tuple[Floats, dict[str, Floats]]:
         """Return the vertices (V, 3) and the named points of a body with these values of PHENOTYPES, 0..1."""
+        if len(phenotypes) != len(PHENOTYPES):
+            raise ConfigError(f"phenotypes must be {len(PHENOTYPES)} values: {', '.join(PHENOTYPES)}; got {phenotypes}")
         factors = [np.full(3, 1 / 3)]  # of the three origins
         for value, anchors in zip((*phenotypes, 0.5, 0.5), ANCHORS, strict=True):
             factors.append(np.array([np.interp(value, anchors, row) for row in np.eye(len(anchors))]))
