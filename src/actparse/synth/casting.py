@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from actparse.synth.actions.registry import (
+    BABY_ACTIONS,
     SceneHints,
     build_bystander,
     build_helper,
@@ -20,12 +21,16 @@ from actparse.synth.drawing.camera import Camera, CameraPath, draw_framing
 from actparse.synth.drawing.footage.lens import FrameLens, draw_lens
 from actparse.synth.drawing.footage.shots import Shots, ShotShares, draw_shots
 from actparse.synth.drawing.mesh import Floats, Mesh, joined, moved, textured, tube_mesh
+from actparse.synth.drawing.triangles import Triangles, joined_triangles, triangulated
 from actparse.synth.motion.figure import BodySizes, HeldTube, Moment
 from actparse.synth.motion.phases import Performer
 from actparse.synth.motion.reach import rotation
 from actparse.synth.people.body import Joints, Skin, draw_sizes, held_to_tube, solve
 from actparse.synth.people.look import Look
 from actparse.synth.people.look_varied import VariedLook
+from actparse.synth.people.mesh_skin import MeshSkin, level_of
+from actparse.synth.people.outfit import dress
+from actparse.synth.people.shape import Shape, build_shape, draw_phenotypes
 
 MAX_PERSONS = 7
 PERSON_SPACE = 0.95  # smallest distance between two people, metres
@@ -37,9 +42,9 @@ LYING_HEIGHT = 1.4  # metres; performers who need less height are near the floor
 class Actor:
     """One person of a scene: body, clothes, position on the floor, and motion."""
 
-    def __init__(self, performer: Performer, sizes: BodySizes, look: Look, place: Floats, yaw: float) -> None:
-        self.performer, self.sizes, self.place = performer, sizes, place
-        self.skin = Skin(sizes, look)
+    def __init__(self, performer: Performer, look: Look, skin: Skin | MeshSkin, place: Floats, yaw: float) -> None:
+        self.performer, self.look, self.skin, self.place = performer, look, skin, place
+        self.sizes = skin.sizes
         self.turn = rotation(0.0, yaw, 0.0)
 
     def joints_at(self, time_seconds: float) -> tuple[Joints, Moment]:
@@ -49,24 +54,35 @@ class Actor:
 
     def keypoints(self, joints: Joints) -> Floats:
         """Return the 17 keypoints (17, 3) in the world."""
-        return self.to_world(joints.keypoints(self.sizes.scale))
+        return self.to_world(self.skin.keypoints(joints))
 
-    def at(self, time_seconds: float, person: int) -> tuple[Mesh, Joints, Moment]:
-        """Return body and props as one mesh in the world, the joints and the moment; `person` is an index from 1."""
+    def at(self, time_seconds: float, person: int, camera: Camera) -> tuple[Mesh | Triangles, Joints, Moment]:
+        """Return body and props in the world, the joints and the moment.
+
+        Args:
+            time_seconds: time in the video.
+            person: index from 1.
+            camera: its distance decides how finely a shaped body is drawn.
+        """
         joints, moment = self.joints_at(time_seconds)
         props = [*moment.props, *self._extra_props(moment, joints)]
         tubes = [held_to_tube(prop, joints, self.sizes.scale) if isinstance(prop, HeldTube) else prop for prop in props]
         prop_meshes = [tube_mesh(tube) for tube in tubes]
-        if self.skin.look.textures:
+        if self.look.textures:
             prop_meshes = [textured(prop_mesh, index % SCENE_LAYERS) for index, prop_mesh in enumerate(prop_meshes)]
-        meshes = [self.skin.mesh(joints, person), *prop_meshes]
-        return moved(joined(meshes), self.turn, self.place), joints, moment
+        if isinstance(self.skin, Skin):
+            return moved(joined([self.skin.mesh(joints, person), *prop_meshes]), self.turn, self.place), joints, moment
+        distance = float(np.linalg.norm(camera.eye - self.place))
+        level = level_of(self.skin.height * camera.focal / max(distance, 0.5))
+        body = self.skin.surface(joints, person, level=level)
+        surface = joined_triangles([body, *(triangulated(prop_mesh) for prop_mesh in prop_meshes)])
+        return replace(surface, vertices=self.to_world(surface.vertices)), joints, moment
 
     def _extra_props(self, moment: Moment, joints: Joints) -> list[HeldTube]:
         """Return the props that the look puts into empty hands, and close these hands."""
         extra = []
         if not any(isinstance(prop, HeldTube) for prop in moment.props):
-            for side, props in self.skin.look.props.items():
+            for side, props in self.look.props.items():
                 joints.grips[side] = max(joints.grips[side], 0.7)
                 extra += props
         return extra
@@ -174,11 +190,12 @@ def _draw_actors(
     positions = [np.zeros(3)]
     actors = [_draw_performer(rng, action, positions[0], yaw, config, extra)]
     for helper in hints.helpers:
-        sizes = draw_sizes(rng)
+        body = _draw_body(rng, config)
         look = _draw_look(rng, {}, 0.9 * config.detail, extra)
         position = rotation(0.0, yaw, 0.0) @ np.array([helper.x, 0.0, helper.z])
         positions.append(position)
-        actors.append(Actor(build_helper(helper, rng, sizes), sizes, look, position, yaw + helper.yaw))
+        performer = build_helper(helper, rng, _sizes(body))
+        actors.append(Actor(performer, look, _skin(body, look, rng), position, yaw + helper.yaw))
     for index in range(min(num_group - 1 + num_others, MAX_PERSONS - 1)):
         is_performer = index < num_group - 1
         position = _draw_free_position(rng, positions, hints.width_metres if is_performer else PERSON_SPACE)
@@ -188,10 +205,10 @@ def _draw_actors(
         if is_performer:
             actors.append(_draw_performer(rng, action, position, yaw + rng.normal(0, 0.35), config, extra))
         else:
-            sizes = draw_sizes(rng)
+            body = _draw_body(rng, config)
             look = _draw_look(rng, {}, 0.9 * config.detail, extra)
-            performer = build_bystander(rng, sizes, hints.bystanders)
-            actors.append(Actor(performer, sizes, look, position, rng.uniform(-np.pi, np.pi)))
+            performer = build_bystander(rng, _sizes(body), hints.bystanders)
+            actors.append(Actor(performer, look, _skin(body, look, rng), position, rng.uniform(-np.pi, np.pi)))
     return actors
 
 
@@ -203,9 +220,27 @@ def _draw_performer(
     config: SceneConfig,
     extra: np.random.Generator | None,
 ) -> Actor:
-    sizes = draw_body(action, rng)
-    performer = build_performer(action, rng, sizes)
-    return Actor(performer, sizes, _draw_look(rng, performer.look, 1.15 * config.detail, extra), position, yaw)
+    body = _draw_body(rng, config, action)
+    performer = build_performer(action, rng, _sizes(body))
+    look = _draw_look(rng, performer.look, 1.15 * config.detail, extra)
+    return Actor(performer, look, _skin(body, look, rng), position, yaw)
+
+
+def _draw_body(rng: np.random.Generator, config: SceneConfig, action: str | None = None) -> BodySizes | Shape:
+    """Draw the body of a performer of `action`, or of anyone else."""
+    if config.body == "mesh":
+        return build_shape(draw_phenotypes(rng, is_baby=action in BABY_ACTIONS))
+    return draw_sizes(rng) if action is None else draw_body(action, rng)
+
+
+def _sizes(body: BodySizes | Shape) -> BodySizes:
+    return body if isinstance(body, BodySizes) else body.sizes
+
+
+def _skin(body: BodySizes | Shape, look: Look, rng: np.random.Generator) -> Skin | MeshSkin:
+    if isinstance(body, BodySizes):
+        return Skin(body, look)
+    return MeshSkin(body, dress(rng, look, gender=body.gender, age=body.age))
 
 
 def _draw_free_position(rng: np.random.Generator, positions: list[Floats], space: float) -> Floats | None:

@@ -10,6 +10,7 @@ from actparse.core.errors import ConfigError
 USUAL_HEIGHT = 240  # frame height, pixels, for which shake and blur are specified
 SCENE_LAYERS = 6  # number of textures for furniture and props; the people's textures follow
 LOOKS = ("plain", "varied", "video")
+BODIES = ("tubes", "mesh")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,7 @@ class SceneConfig:
     top_crop_share: float = 0.03  # of scenes whose upper border cuts the main performer
     detail: float = 1.0  # factor on the number of sides of the bodies' round surfaces
     look: str = "plain"  # or "varied" or "video"; the shares below are not those of plain scenes
+    body: str = "tubes"  # or "mesh": shaped bodies of all ages with faces, hands and feet
     turned_share: float = 0.3  # of scenes with a camera rolled by any angle: people seem to lie or hang
     close_share: float = 0.3  # of scenes, or shots of a video, with a camera that shows a part of the body
     covered_share: float = 0.4  # of scenes with an occluder close to the camera
@@ -60,6 +62,8 @@ class SceneConfig:
             raise ConfigError(f"scene.detail must be greater than 0 and finite, got {self.detail}")
         if self.look not in LOOKS:
             raise ConfigError(f"scene.look must be one of {', '.join(LOOKS)}, got {self.look!r}")
+        if self.body not in BODIES:
+            raise ConfigError(f"scene.body must be one of {', '.join(BODIES)}, got {self.body!r}")
         for name in (
             "turned_share", "close_share", "covered_share", "cut_share", "bars_share", "graphics_share", "poor_share",
             "combing_share",

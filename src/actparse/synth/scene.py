@@ -26,8 +26,9 @@ from actparse.synth.drawing.mesh import Floats, Mesh, joined, normalised, textur
 from actparse.synth.drawing.occlusion import Overlay, draw_overlays
 from actparse.synth.drawing.render import Light, cast_shadow, paint, paint_textured
 from actparse.synth.drawing.texture import CLOTH_SIDE, grained, surface
+from actparse.synth.drawing.triangles import TEXTURE_SIDE, Triangles, joined_triangles, paint_triangles, triangulated
 from actparse.synth.motion.figure import Moment
-from actparse.synth.people.body import Joints, shadow_bones
+from actparse.synth.people.body import Joints, shadow_bones, shadow_radii
 
 Image = NDArray[np.uint8]
 COMB_SECONDS = 0.02  # by which odd rows of interlaced video are earlier
@@ -99,6 +100,8 @@ class Scene:
         self.config, self.backdrop, self.actors = config, backdrop, actors
         self._furniture_meshes, self._camera, self.light, self.lens = furniture_meshes, camera, light, lens
         self._varied, self._footage = varied, footage
+        extras = footage or varied
+        self._textures = _mesh_textures(actors, extras.textures if extras else None) if config.body == "mesh" else None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -145,25 +148,31 @@ class Scene:
         return ((earlier.astype(np.uint16) + sharp + sharp + later) // 4).astype(np.uint8)
 
     def _draw(self, camera: Camera, time_seconds: float) -> tuple[Image, Image, list[tuple[Joints, Moment]]]:
-        actor_meshes = [actor.at(time_seconds, index) for index, actor in enumerate(self.actors, start=1)]
-        ground = self._draw_ground(camera, time_seconds, [joints for _, joints, _ in actor_meshes])
+        solved_actors = [actor.at(time_seconds, index, camera) for index, actor in enumerate(self.actors, start=1)]
+        ground = self._draw_ground(camera, time_seconds, [joints for _, joints, _ in solved_actors])
         factor, (height, width) = self.config.supersampling, ground.shape[:2]
-        mesh = joined([*self._furniture_meshes, *(mesh for mesh, _, _ in actor_meshes)])
-        extras = self._footage or self._varied
-        base = ground if extras else cv2.cvtColor(ground, cv2.COLOR_RGB2RGBA)
-        if not extras:
-            base[..., 3] = 0  # the id plane, empty at first
-        enlarged = cv2.resize(base, (width * factor, height * factor), interpolation=cv2.INTER_NEAREST)
+        meshes = [*self._furniture_meshes, *(mesh for mesh, _, _ in solved_actors)]
+        has_ids = not (self._footage or self._varied or self._textures is not None)  # a plane of the canvas, empty
+        if has_ids:
+            ground = np.concatenate((ground, np.zeros((height, width, 1), np.uint8)), axis=2)
+        enlarged = cv2.resize(ground, (width * factor, height * factor), interpolation=cv2.INTER_NEAREST)
         canvas: Image = np.asarray(enlarged, np.uint8)
-        if extras:
-            planes = paint_textured(canvas, mesh, camera.scaled(factor), self.light, extras.textures)
-        else:
-            paint(canvas, mesh, camera.scaled(factor), self.light)
-            planes = canvas[..., 3]
+        planes = self._paint(canvas, meshes, camera.scaled(factor))
         small = cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA)
-        image = small if extras else cv2.cvtColor(small, cv2.COLOR_RGBA2RGB)
+        image = cv2.cvtColor(small, cv2.COLOR_RGBA2RGB) if has_ids else small
         ids = planes[factor // 2 :: factor, factor // 2 :: factor]
-        return np.asarray(image, np.uint8), ids, [(joints, moment) for _, joints, moment in actor_meshes]
+        return np.asarray(image, np.uint8), ids, [(joints, moment) for _, joints, moment in solved_actors]
+
+    def _paint(self, canvas: Image, meshes: list[Mesh | Triangles], camera: Camera) -> Image:
+        """Paint the meshes on the canvas and return the id plane (H, W)."""
+        if self._textures is not None:
+            surfaces = [triangulated(mesh) if isinstance(mesh, Mesh) else mesh for mesh in meshes]
+            return paint_triangles(canvas, joined_triangles(surfaces), camera, self.light, self._textures)
+        quads = joined([mesh for mesh in meshes if isinstance(mesh, Mesh)])
+        if extras := self._footage or self._varied:
+            return paint_textured(canvas, quads, camera, self.light, extras.textures)
+        paint(canvas, quads, camera, self.light)
+        return canvas[..., 3]
 
     def _draw_ground(self, camera: Camera, time_seconds: float, joints: list[Joints]) -> Image:
         """Draw the scenery with the shadows of the people."""
@@ -183,7 +192,8 @@ class Scene:
         for actor, actor_joints in zip(self.actors, joints, strict=True):
             bones, kinds = shadow_bones(actor_joints)
             lines.append(actor.to_world(bones))
-            radii += [actor.skin.shadow_radii[kind] for kind in kinds]
+            widths = shadow_radii(actor.sizes.scale)
+            radii += [widths[kind] for kind in kinds]
         return np.concatenate(lines), np.array(radii)
 
     def _person_truth(
@@ -255,10 +265,7 @@ def _build_video_scene(
         textured(mesh, int(layer))
         for mesh, layer in zip(meshes, rng.integers(SCENE_LAYERS, size=len(meshes)), strict=True)
     ]
-    layers = surface_textures(rng, SCENE_LAYERS)
-    for actor in cast.actors:
-        actor.skin.shift_layers(len(layers))
-        layers += actor.skin.look.textures
+    layers = _with_layers_of(cast.actors, _scene_layers(surface_textures(rng, SCENE_LAYERS), config))
     people = cast.keypoints(float(rng.uniform(0, 11)))[0].reshape(-1, 2) - frame_lens.corner
     occluders = draw_overlays(rng, frame_lens.size, people, occluder_share=config.covered_share, is_video=True)
     footage = Footage(
@@ -281,13 +288,33 @@ def _draw_varied(rng: np.random.Generator, cast: Cast, config: SceneConfig) -> V
     for _ in range(SCENE_LAYERS - len(layers)):
         pattern = surface(rng, (CLOTH_SIDE, CLOTH_SIDE)).astype(np.float32)
         layers.append(np.clip(pattern * (200 / max(float(pattern.mean()), 20)), 0, 255).astype(np.uint8))
-    for actor in cast.actors:
-        actor.skin.shift_layers(len(layers))
-        layers += actor.skin.look.textures
+    layers = _with_layers_of(cast.actors, _scene_layers(layers, config))
     points, _ = cast.keypoints(float(rng.uniform(0, 11)))
     people = points.reshape(-1, 2)
     overlays = draw_overlays(rng, config.size, people, occluder_share=config.covered_share)
     return Varied(np.stack(layers), overlays, draw_effects(rng, config.size))
+
+
+def _mesh_textures(actors: list[Actor], textures: Image | None) -> Image:
+    """Return the textures (L, TEXTURE_SIDE, TEXTURE_SIDE, 3) of a scene with shaped bodies, which may have its own."""
+    if textures is not None:
+        return textures
+    layers = [np.full((TEXTURE_SIDE, TEXTURE_SIDE, 3), 255, np.uint8)]  # of furniture and props
+    return np.stack(_with_layers_of(actors, layers))
+
+
+def _with_layers_of(actors: list[Actor], layers: list[Image]) -> list[Image]:
+    """Append the textures of the actors to those of the scene, and shift their indices to match."""
+    for actor in actors:
+        actor.skin.shift_layers(len(layers))
+        layers += actor.skin.textures
+    return layers
+
+
+def _scene_layers(layers: list[Image], config: SceneConfig) -> list[Image]:
+    """Return textures of the scene's things in the size that goes with the people's."""
+    repeats = TEXTURE_SIDE // CLOTH_SIDE if config.body == "mesh" else 1
+    return [np.tile(layer, (repeats, repeats, 1)) for layer in layers]
 
 
 def _draw_light(rng: np.random.Generator, *, sky: bool) -> Light:

@@ -47,6 +47,7 @@ from actparse.synth.motion.phases import Performer, Routine, ScriptedPerformer
 from actparse.synth.motion.style import Style
 from actparse.synth.people.body import draw_baby_sizes, draw_sizes
 
+BABY_ACTIONS = frozenset({"crawling_baby"})  # actions whose performers are babies
 LOOKS: tuple[str, ...] = ("gloves", "cap", "midriff", "barefoot", "skirt", "tank")
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -200,6 +200,15 @@ class Skin:
         ids = (person * IDS_PER_PERSON + self.parts).astype(np.uint8)
         return Mesh(vertices, self.quads, self.colors, ids, self._texels)
 
+    @property
+    def textures(self) -> Sequence[NDArray[np.uint8]]:
+        """Return the textures of this body; empty for plain colours."""
+        return self.look.textures
+
+    def keypoints(self, joints: Joints) -> Floats:
+        """Return the 17 COCO keypoints (17, 3) at a solved pose, in the frame of the person."""
+        return joints.keypoints(self.sizes.scale)
+
     def shift_layers(self, first: int) -> None:
         """Add `first` to the texture indices of this body, its position among the textures of the scene."""
         if self._texels is not None:
@@ -314,11 +323,10 @@ class Skin:
             frames[f"{side}_ear"] = (face(sign * 0.086, 0.025, -0.005), -up * 0.055 * k, front, right)
         return frames
 
-    @cached_property
-    def shadow_radii(self) -> dict[str, float]:
-        """Return the half widths, metres, of the shadows of trunk, limbs and head."""
-        k = self.sizes.scale
-        return {"trunk": 0.16 * k, "limb": 0.06 * k, "head": 0.1 * k}
+
+def shadow_radii(scale: float) -> dict[str, float]:
+    """Return the half widths, metres, of the shadows of trunk, limbs and head of a body of this scale."""
+    return {"trunk": 0.16 * scale, "limb": 0.06 * scale, "head": 0.1 * scale}
 
 
 def shadow_bones(joints: Joints) -> tuple[NDArray[np.float64], list[str]]:

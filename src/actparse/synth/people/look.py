@@ -70,6 +70,9 @@ class Look:
     textures: Sequence[NDArray[np.uint8]] = ()  # textures of the lofts' layers; empty: plain colours
     props: Mapping[Side, list[HeldTube]] = MappingProxyType({})  # props for hands that would be empty
 
+    topless = False
+    hat = "none"  # "beanie", "brim", "bulky" or "bald" in the look "varied"
+
     def __init__(self, rng: np.random.Generator, hints: Mapping[str, float], *, detail: float = 1.0) -> None:
         self._detail = detail
         self.skin = np.array(SKINS[rng.integers(len(SKINS))]) * rng.uniform(0.9, 1.08) + rng.normal(0, 4, 3)

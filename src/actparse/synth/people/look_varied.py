@@ -47,17 +47,18 @@ class VariedLook(Look):
         self._hand_size = float(varied.uniform(0.95, 1.25))
         self._foot_length, self._foot_width = varied.uniform(0.95, 1.12), varied.uniform(0.88, 1.25)
         self._loose = varied.uniform(1.0, 1.16, 2)  # shirt, trousers
-        self._topless = bool(varied.random() < (0.05 if self.feminine else 0.14))
+        self.topless = bool(varied.random() < (0.05 if self.feminine else 0.14))
         self._over_hips = bool(varied.random() < 0.5)  # whether the shirt hangs over the trousers
         self._high_collar = bool(varied.random() < 0.15)
-        self._hat = str(varied.choice(["none", "none", "none", "none", "cap", "beanie", "brim", "bald", "bulky"]))
-        self.cap = self._hat == "cap"
+        self.hat = str(varied.choice(["none", "none", "none", "none", "cap", "beanie", "brim", "bald", "bulky"]))
+        self.cap = self.hat == "cap"
         sleeve = self._sleeve(varied)
         trousers = self._trousers(varied)
         differs = varied.random(4) < ODD_SHARE
         self._sleeves = {"left": sleeve, "right": self._sleeve(varied) if differs[0] else sleeve}
         self._legs = {"left": trousers, "right": self._trousers(varied) if differs[1] else trousers}
         gloves = bool(self.gloves or varied.random() < 0.12)
+        self.sleeve, self.trouser_length = self._sleeves["left"], self._legs["left"]
         self._has_glove = {"left": gloves, "right": gloves != bool(differs[2] and varied.random() < 0.5)}
         self._has_pad: dict[str, bool] = {  # on knee and elbow
             side: bool(varied.random() < (0.5 if differs[3] else 0.06)) for side in SIDES
@@ -69,7 +70,7 @@ class VariedLook(Look):
 
     def _sleeve(self, rng: np.random.Generator) -> float:
         """Draw the end of the sleeve: 0..1 on the upper arm, 1..2 on the forearm."""
-        if self._topless or self.midriff or rng.random() < 0.2:
+        if self.topless or self.midriff or rng.random() < 0.2:
             return NOTHING
         return float(rng.choice([rng.uniform(0.15, 0.8), rng.uniform(0.3, 0.9), rng.uniform(1.1, 1.8), 2.1, 2.1]))
 
@@ -118,8 +119,8 @@ class VariedLook(Look):
 
     def _trunk(self) -> list[Loft]:
         lofts = super()._trunk()
-        shirt = SKIN if self._topless else SHIRT
-        hips = [TROUSERS, TROUSERS, *([shirt if self._over_hips and not self._topless else TROUSERS] * 2)]
+        shirt = SKIN if self.topless else SHIRT
+        hips = [TROUSERS, TROUSERS, *([shirt if self._over_hips and not self.topless else TROUSERS] * 2)]
         belly = SKIN if self.midriff else shirt
         collar = SHIRT if self._high_collar else SKIN
         bands = [*hips, belly, belly, shirt, shirt, shirt, shirt, SKIN if self.tank else shirt, collar, collar]
@@ -137,10 +138,10 @@ class VariedLook(Look):
             kind = loft.name.split("_", 1)[-1] if loft.name.startswith(SIDES) else loft.name
             bands = len(loft.steps) - 1
             if kind == "hair":
-                if self._hat == "bald":
+                if self.hat == "bald":
                     continue
-                layers = [HAIR, HAIR] + [HAIR if self._hat in ("none", "bulky") else HAT] * (bands - 2)
-                width = {"bulky": 1.3, "beanie": 1.08, "brim": 1.06}.get(self._hat, 1.0)
+                layers = [HAIR, HAIR] + [HAIR if self.hat in ("none", "bulky") else HAT] * (bands - 2)
+                width = {"bulky": 1.3, "beanie": 1.08, "brim": 1.06}.get(self.hat, 1.0)
                 hair = replace(loft, across=loft.across * width, deep=loft.deep * width)
                 lofts.append(_set_layers(hair, layers, 0.125))
             elif kind in ("eye", "pupil", "mouth"):
@@ -148,7 +149,7 @@ class VariedLook(Look):
             else:
                 layer = {"hair_back": HAIR, "brow": HAIR, "brim": HAT}.get(kind, SKIN)
                 lofts.append(_set_layers(loft, [layer] * bands, 0.125))
-        if self._hat == "brim":
+        if self.hat == "brim":
             brim = np.array([0.09, 0.17, 0.17, 0.09])
             lofts.append(
                 self._build_loft(

@@ -1,0 +1,199 @@
+"""The textures of a body: skin, face, hair and clothes, painted on its charts, equal on the left and the right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from actparse.synth.drawing.mesh import Floats
+from actparse.synth.drawing.texture import clouds
+from actparse.synth.drawing.triangles import TEXTURE_SIDE
+from actparse.synth.people import look_varied as varied
+from actparse.synth.people.look import Look
+
+Image = NDArray[np.uint8]
+Singles = NDArray[np.float32]
+CHARTS = ("face", "head", "torso", "arm", "leg")
+WIDTHS = {"face": 0.22, "head": 0.5, "torso": 0.95, "arm": 0.27, "leg": 0.45}  # metres of all columns
+# first and last row: metres about the middle of the head, metres above the hips, lengths of arm and leg
+ROWS = {"face": (0.14, -0.14), "head": (0.2, -0.28), "torso": (0.62, -0.12), "arm": (-0.4, 3.0), "leg": (-0.3, 3.1)}
+HEIGHTS = {"face": 0.28, "head": 0.48, "torso": 0.74, "arm": 0.95, "leg": 1.4}  # metres of all rows
+WAIST, NECK, BELLY = 0.13, 0.575, 0.3  # metres above the hips: of trousers, of the neckline, of a short shirt's hem
+EYE, BROW, MOUTH = (0.0315, 0.02), (0.032, 0.041), (0.0, -0.061)  # metres from the middle of the head
+WRIST, ANKLE_ROW, SOLE = 1.93, 1.9, 2.78  # on the rows of arms and legs
+
+
+@dataclass(frozen=True)
+class Outfit:
+    """The textures (5, TEXTURE_SIDE, TEXTURE_SIDE, 3) of the charts, and how far clothes stand off the body."""
+
+    textures: Image
+    thickness: dict[str, tuple[float, float, float]]  # chart -> first and last row, and metres
+
+
+def dress(rng: np.random.Generator, look: Look, *, gender: float, age: float) -> Outfit:
+    """Paint the clothes and colours of a look; `gender` and `age` are those of the body's shape."""
+    return _Painter(rng, look, gender, age).outfit()
+
+
+class _Painter:
+    def __init__(self, rng: np.random.Generator, look: Look, gender: float, age: float) -> None:
+        self._rng, self._look = rng, look
+        side = np.arange(TEXTURE_SIDE)
+        self._column = ((side + 0.5) / TEXTURE_SIDE).astype(np.float32)[None]  # (1, S)
+        self._skin_grain = (clouds(rng, (TEXTURE_SIDE, TEXTURE_SIDE), octaves=4, start=6) * 0.035).astype(np.float32)
+        self._is_male, self._is_adult = gender < 0.5, age > 0.52
+        self._trouser_length = min(look.trouser_length, 0.5) if look.skirt else look.trouser_length
+        self._long_hair = rng.random() < (0.06 if self._is_male else 0.75)
+        self._bald = bool(self._is_male and self._is_adult and rng.random() < 0.12)
+        self._beard = self._is_male and self._is_adult and rng.random() < 0.35
+        self._beard_strength = float(rng.uniform(0.25, 0.9))
+        self._fringe = float(rng.uniform(0.055, 0.085))
+        gray = np.clip((age - 0.8) / 0.2, 0, 1) * rng.uniform(0.3, 1.0)
+        self._hair = np.asarray(look.hair) * (1 - gray) + np.array([190, 188, 184]) * gray
+        self._dip = float(rng.choice([0.03, 0.05, 0.09]))  # of the neckline in front, metres
+
+    def outfit(self) -> Outfit:
+        """Paint all charts."""
+        textures = [self._face(), self._head(), self._torso(), self._arm(), self._leg()]
+        look = self._look
+        sleeve, legs = look.sleeve, self._trouser_length
+        thickness = {
+            "torso": (NECK, -0.2, 0.005),
+            "arm": (-0.4, sleeve, 0.006) if sleeve > 0 else (0.0, 0.0, 0.0),
+            "leg": (-0.3, legs, 0.007),
+            "shoe": (ANKLE_ROW, 3.2, 0.0 if look.barefoot else 0.01),
+            "hair": (0.2, 0.07, 0.0 if self._bald else 0.014),
+        }
+        return Outfit(np.stack(textures), thickness)
+
+    def _row(self, chart: str) -> Singles:
+        first, last = ROWS[chart]
+        share = (np.arange(TEXTURE_SIDE, dtype=np.float32) + 0.5) / TEXTURE_SIDE
+        return (first + share * (last - first)).astype(np.float32)[:, None]
+
+    def _fabric(self, layer: int, color: Floats, chart: str) -> Singles:
+        """Return cloth for a whole chart (S, S, 3): the texture of the look, or its colour with a weave."""
+        if self._look.textures:
+            texture = self._look.textures[layer]
+            side = texture.shape[0]
+            columns = (self._column[0] * WIDTHS[chart] * 100).astype(int) % side
+            lines = ((np.arange(TEXTURE_SIDE) + 0.5) / TEXTURE_SIDE * HEIGHTS[chart] * 100).astype(int) % side
+            return np.asarray(texture[lines[:, None], columns], np.float32)
+        folds = clouds(self._rng, (TEXTURE_SIDE, TEXTURE_SIDE), octaves=3, start=4) * 0.05
+        return np.asarray(np.asarray(color, np.float32) * (1 + folds[..., None]), np.float32)
+
+    def _skin(self) -> Singles:
+        return np.asarray(np.asarray(self._look.skin) * (1 + self._skin_grain[..., None]), np.float32)
+
+    def _put(self, image: Singles, mask: NDArray[np.bool_], paint: Singles) -> None:
+        np.copyto(image, paint, where=mask[..., None])
+
+    def _finish(self, image: Singles) -> Image:
+        return np.asarray(np.clip(image, 0, 255), np.uint8)
+
+    def _arm(self) -> Image:
+        image, row = self._skin(), self._row("arm")
+        full = np.broadcast_to(row, (TEXTURE_SIDE, TEXTURE_SIDE))
+        if self._look.sleeve > 0:
+            cloth = self._fabric(varied.SHIRT, self._look.shirt, "arm")
+            hem = np.abs(row - min(self._look.sleeve, WRIST) + 0.06) < 0.02
+            self._put(image, full < min(self._look.sleeve, WRIST), cloth * np.where(hem, 0.85, 1.0)[..., None])
+        if self._look.gloves:
+            self._put(image, full > WRIST, self._fabric(varied.GLOVES, self._look.glove_color, "arm"))
+        return self._finish(image)
+
+    def _leg(self) -> Image:
+        image, row, look = self._skin(), self._row("leg"), self._look
+        full = np.broadcast_to(row, (TEXTURE_SIDE, TEXTURE_SIDE))
+        if not look.barefoot:
+            shoes = self._fabric(varied.SHOES, look.shoes, "leg")
+            self._put(image, full > ANKLE_ROW, shoes)
+            self._put(image, full > SOLE, self._fabric(varied.SOLE, look.shoes * 0.6 + 60, "leg"))
+        length = min(self._trouser_length, 1.97)
+        hem = np.abs(row - length + 0.04) < 0.015
+        cloth = self._fabric(varied.TROUSERS, look.trousers, "leg")
+        self._put(image, full < length, cloth * np.where(hem, 0.85, 1.0)[..., None])
+        return self._finish(image)
+
+    def _torso(self) -> Image:
+        image, row, look = self._skin(), self._row("torso"), self._look
+        full = np.broadcast_to(row, (TEXTURE_SIDE, TEXTURE_SIDE))
+        shirt = self._fabric(varied.SHIRT, look.shirt, "torso")
+        if not look.textures and look.stripes in (1, 2):
+            second = np.asarray(look.second * 0.6 + look.shirt * 0.4, np.float32)
+            shirt = np.where(((row * 16).astype(int) % 2 == 1)[..., None], second, shirt)
+        front = np.clip(1.2 - np.abs(self._column - 0.5) / 0.13, 0, 1)  # (1, S) 1 in the middle of the front
+        neckline = NECK - self._dip * front
+        if not look.topless:
+            bottom = BELLY if look.midriff else -1.0
+            self._put(image, (full < neckline) & (full > bottom), shirt)
+            self._put(image, np.abs(full - neckline + 0.008) < 0.007, shirt * 0.85)
+        trousers = self._fabric(varied.TROUSERS, look.trousers, "torso")
+        self._put(image, full < WAIST, trousers)
+        self._put(image, np.abs(full - WAIST) < 0.008, trousers * 0.8)
+        return self._finish(image)
+
+    def _head(self) -> Image:
+        image, row = self._skin(), self._row("head")
+        angle = np.abs(self._column - 0.5) * 360  # (1, S) degrees from the front
+        cap = self._look.cap or self._look.hat in ("beanie", "brim")
+        nape = -0.2 if self._long_hair else -0.06
+        line = np.interp(angle, [0, 45, 62, 75, 98, 112, 180], [self._fringe] * 2 + [0.045, 0.01, 0.03, nape, nape])
+        hair = self._fabric(varied.HAIR, self._hair, "head") * (1 + 0.12 * np.sin(self._column * 180))[..., None]
+        if not self._bald:
+            self._put(image, row > line, hair.astype(np.float32))
+        if cap:
+            self._put(
+                image,
+                np.broadcast_to(row > 0.06, image.shape[:2]),
+                self._fabric(varied.HAT, self._look.cap_color, "head"),
+            )
+        return self._finish(image)
+
+    def _face(self) -> Image:
+        image, y = self._skin(), self._row("face")
+        x = (0.5 - self._column) * WIDTHS["face"]
+        skin = np.asarray(self._look.skin, np.float32)
+        hair = np.asarray(self._hair, np.float32)
+
+        def ellipse(center: Sequence[float], size: Sequence[float]) -> Singles:
+            """Return the squared distances from the middle, 1 at the border; both sides at once."""
+            squares = ((np.abs(x) - center[0]) / size[0]) ** 2 + ((y - center[1]) / size[1]) ** 2
+            return np.asarray(squares, np.float32)
+
+        def shade(weight: Floats | Singles, color: Floats | Singles) -> None:
+            image[:] = image + weight[..., None].astype(np.float32) * (np.asarray(color, np.float32) - image)
+
+        reddish = np.clip(skin * [1.04, 0.86, 0.84], 0, 255)
+        shade(0.5 * np.exp(-ellipse((0.045, -0.03), (0.028, 0.025))), reddish)
+        if self._beard:
+            jaw = 1 / (1 + np.exp((y + 0.052 + 0.45 * np.abs(x) * (np.abs(x) < 0.05)) * 300))
+            shade(self._beard_strength * jaw, hair)
+            shade(self._beard_strength * np.clip(1.6 - ellipse((0.0, -0.043), (0.026, 0.007)), 0, 1), hair)
+        lips = (
+            np.clip(skin * [0.82, 0.56, 0.56] + [18, 0, 0], 0, 255) if not self._is_male else skin * [0.84, 0.66, 0.64]
+        )
+        shade(np.clip(2 - 1.5 * ellipse(MOUTH, (0.024, 0.0085)), 0, 1), lips)
+        shade(np.clip(2 - 2 * ellipse(MOUTH, (0.022, 0.0018)), 0, 0.8), skin * 0.35)
+        shade(0.35 * np.exp(-ellipse(EYE, (0.021, 0.015))), skin * 0.6)
+        brow_y = BROW[1] + 0.004 * np.clip((np.abs(x) - 0.015) / 0.03, 0, 1)
+        brow = ((np.abs(x) - BROW[0]) / 0.019) ** 2 + ((y - brow_y) / (0.005 if self._is_male else 0.0036)) ** 2
+        shade(np.clip(1.6 - brow, 0, 0.85), hair * 0.8)
+        shade(np.clip(2.2 - 1.6 * ellipse(EYE, (0.0155, 0.0068)), 0, 1), skin * 0.3)
+        shade(np.clip(2.5 - 2.5 * ellipse(EYE, (0.0138, 0.0055)), 0, 1), np.array([238, 236, 232]))
+        iris = np.array([(70, 45, 25), (70, 45, 25), (80, 100, 120), (85, 95, 60)][self._rng.integers(4)])
+        shade(np.clip(3 - 3 * ellipse(EYE, (0.0062, 0.0062)), 0, 1), iris)
+        shade(np.clip(3 - 3 * ellipse(EYE, (0.0032, 0.0032)), 0, 1), np.array([12, 12, 14]))
+        nostril = ((np.abs(x) - 0.009) / 0.005) ** 2 + ((y + 0.026) / 0.003) ** 2
+        shade(np.clip(1.4 - nostril, 0, 0.6), skin * 0.45)
+        if not self._bald:
+            line = self._fringe - 0.15 * np.clip(np.abs(x) - 0.05, 0, 1)
+            shade(np.clip((y - line) * 250, 0, 1), hair)
+        if self._look.cap or self._look.hat in ("beanie", "brim"):
+            shade(np.broadcast_to(y > 0.06, image.shape[:2]).astype(np.float32), self._look.cap_color)
+        return self._finish(np.asarray(cv2.GaussianBlur(image, (0, 0), 0.6), np.float32))
