@@ -2,7 +2,7 @@
 
 python benchmarks/synth_speed.py [--scenes 6] [--frames 20]
 
-All looks are rendered in one process, in turns, at 320x240 with two people who lunge or dance; the times are those of the
+All looks are rendered in one process, in turns, at 320x240 with two people who lunge or dance; times are those of the
 processor.
 """
 

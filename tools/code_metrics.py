@@ -40,13 +40,13 @@ VAGUE_NAMES = frozenset(
     ]
 )
 LIMITS = {
-    "lines": 60_000,
+    "lines": 54_700,
     "lines of training": 7_600,
-    "lines of the largest file": 455,
+    "lines of the largest file": 450,
     "modules in no folder": 6,
     "modules in the largest folder": 16,
-    "private functions that are used once, %": 19.0,
-    "vague names per 1,000 lines": 1.6,
+    "private functions that are used once, %": 20.0,
+    "vague names per 1,000 lines": 1.7,
 }
 
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from actparse.core.assignment import best_pairs
 from actparse.core.structures import PersonParse
 from actparse.core.vocabulary import PART_INDEX, PARTS
-from actparse.metrics.assignment import best_pairs
 from actparse.metrics.boxes import box_areas, box_iou, intersections
 from actparse.metrics.keypoints import annotated_torsos, near_keypoints
 

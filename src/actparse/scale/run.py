@@ -17,10 +17,10 @@ from actparse.core.errors import ConfigError, OutputError
 from actparse.core.files import printable
 from actparse.core.progress import counted
 from actparse.parser import Parser, ParserConfig
-from actparse.report.batch_page import BatchRow, batch_pages
 from actparse.report.page import PAGE_FILE
 from actparse.scale.dataset import write_dataset
 from actparse.scale.executors import Answer, Executor, LocalExecutor
+from actparse.scale.index_pages import BatchRow, batch_pages
 from actparse.scale.manifest import Entry, Manifest, result_folder
 from actparse.scale.metrics import METRICS_FILE, BatchMetrics, format_metrics
 from actparse.scale.quarantine import put_into_quarantine, release

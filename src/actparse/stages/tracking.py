@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from actparse.core.assignment import best_pairs
 from actparse.core.errors import ConfigError, expect_shape
-from actparse.metrics.assignment import best_pairs
 from actparse.metrics.boxes import box_iou
 from actparse.stages.people.colors import NUM_COLORS, color_distances
 

@@ -13,12 +13,13 @@ import numpy as np
 from actparse.core.errors import ConfigError
 from actparse.synth.actions.baby import crawling_baby
 from actparse.synth.actions.barbell import clean_and_jerk, deadlifting, snatch_weight_lifting
-from actparse.synth.actions.baseball import hitting_baseball
 from actparse.synth.actions.bodyweight import pull_ups, push_up
 from actparse.synth.actions.bystander import BYSTANDERS, drinking, lying_down, talking
 from actparse.synth.actions.capoeira import capoeira
 from actparse.synth.actions.dance import belly_dancing, country_line_dancing, salsa_dancing
-from actparse.synth.actions.hurling import hurling
+from actparse.synth.actions.field.baseball import hitting_baseball
+from actparse.synth.actions.field.hurling import hurling
+from actparse.synth.actions.field.throw import hammer_throw, throwing_discus
 from actparse.synth.actions.jump import hopscotch, skipping_rope
 from actparse.synth.actions.lunge import lunge
 from actparse.synth.actions.other import (
@@ -41,7 +42,6 @@ from actparse.synth.actions.rides.bull import riding_mechanical_bull
 from actparse.synth.actions.rides.crowd import carrying_overhead, surfing_crowd
 from actparse.synth.actions.rides.skateboard import skateboarding
 from actparse.synth.actions.rides.sled import tobogganing
-from actparse.synth.actions.throw import hammer_throw, throwing_discus
 from actparse.synth.motion.figure import BodySizes
 from actparse.synth.motion.phases import Performer, Routine, ScriptedPerformer
 from actparse.synth.motion.style import Style

@@ -11,7 +11,6 @@ from actparse.synth.drawing.texture import CLOTH_SIDE, any_color, skin_color
 from actparse.synth.motion.figure import Tube
 
 SURFACES = ("plaster", "planks", "carpet", "sheet_metal", "rubber", "foliage")  # a texture of each for furniture
-SURFACE_OF = {"plant": 5, "tree": 5, "branch": 1, "bench": 1, "cabinet": 1, "bag": 4, "post": 3, "fence": 3, "rack": 3}
 
 
 def clutter(rng: np.random.Generator, kind: str, position: Floats) -> list[Mesh]:

@@ -23,7 +23,7 @@ def material(name: str, variant: int) -> Image:
     """Return the texture (SIDE, SIDE, 3) of a material of `MATERIALS`, do not change it; `variant` is 0..VARIANTS-1."""
     rng = np.random.default_rng([zlib.crc32(name.encode()), variant])
     texture = to_image(MATERIALS[name](rng))
-    texture.flags.writeable = False
+    texture.setflags(write=False)
     return texture
 
 

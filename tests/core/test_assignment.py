@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
 
-from actparse.metrics.assignment import best_pairs
+from actparse.core.assignment import best_pairs
 
 
 def test_a_small_case_by_hand() -> None:
