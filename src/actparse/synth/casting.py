@@ -17,7 +17,7 @@ from actparse.synth.actions.registry import (
     scene_hints,
 )
 from actparse.synth.config import SCENE_LAYERS, USUAL_HEIGHT, SceneConfig
-from actparse.synth.drawing.camera import Camera, CameraPath, draw_framing
+from actparse.synth.drawing.camera import BODY_HEIGHT, BODY_WIDTH, LYING_HEIGHT, Camera, CameraPath, draw_framing
 from actparse.synth.drawing.footage.lens import FrameLens, draw_lens
 from actparse.synth.drawing.footage.shots import Shots, ShotShares, draw_shots
 from actparse.synth.drawing.mesh import Floats, Mesh, joined, moved, textured, tube_mesh
@@ -35,8 +35,6 @@ from actparse.synth.people.shape import Shape, build_shape, draw_phenotypes
 MAX_PERSONS = 7
 PERSON_SPACE = 0.95  # smallest distance between two people, metres
 VARIED_CODE = 7_301  # seeds, with the scene's seed, a separate generator for the additions of the look "varied"
-BODY_HEIGHT, BODY_WIDTH = 1.75, 0.7  # size in metres of an average performer, arms at the sides, for cuts by the border
-LYING_HEIGHT = 1.4  # metres; performers who need less height are near the floor
 
 
 class Actor:
@@ -119,7 +117,7 @@ def build_cast(seed: int, action: str, *, config: SceneConfig | None = None) -> 
     """Build the people and the camera of `build_scene` with the same seed, at a fraction of its cost.
 
     Raises:
-        ConfigError: the action is not one of `motion.ACTIONS` or `motion.OTHER_MOTIONS`.
+        ConfigError: the action is not one of `actions.registry.ACTIONS` or `OTHER_MOTIONS`.
     """
     config = config or SceneConfig()
     return draw_place_and_cast(np.random.default_rng(seed), action, config, extra_rng(seed, config))[1]
@@ -196,7 +194,7 @@ def _draw_actors(
         positions.append(position)
         performer = build_helper(helper, rng, _sizes(body))
         actors.append(Actor(performer, look, _skin(body, look, rng), position, yaw + helper.yaw))
-    for index in range(min(num_group - 1 + num_others, MAX_PERSONS - 1)):
+    for index in range(min(num_group - 1 + num_others, MAX_PERSONS - len(actors))):
         is_performer = index < num_group - 1
         position = _draw_free_position(rng, positions, hints.width_metres if is_performer else PERSON_SPACE)
         if position is None:

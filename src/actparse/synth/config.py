@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from actparse.core.errors import ConfigError
 
@@ -53,21 +53,15 @@ class SceneConfig:
                 raise ConfigError(f"scene.{name} must be at least 32 x 32, got {size}")
         if self.supersampling < 1:
             raise ConfigError(f"scene.supersampling must be at least 1, got {self.supersampling}")
-        if self.fps <= 0:
-            raise ConfigError(f"scene.fps must be greater than 0, got {self.fps}")
-        for name in ("bottom_crop_share", "side_crop_share", "top_crop_share"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(f"scene.{name} must be 0..1, got {getattr(self, name)}")
+        if not 0 < self.fps < math.inf:
+            raise ConfigError(f"scene.fps must be greater than 0 and finite, got {self.fps}")
         if not 0 < self.detail < math.inf:
             raise ConfigError(f"scene.detail must be greater than 0 and finite, got {self.detail}")
         if self.look not in LOOKS:
             raise ConfigError(f"scene.look must be one of {', '.join(LOOKS)}, got {self.look!r}")
         if self.body not in BODIES:
             raise ConfigError(f"scene.body must be one of {', '.join(BODIES)}, got {self.body!r}")
-        for name in (
-            "turned_share", "close_share", "covered_share", "cut_share", "bars_share", "graphics_share", "poor_share",
-            "combing_share",
-        ):  # fmt: skip
+        for name in (field.name for field in fields(self) if field.name.endswith("_share")):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"scene.{name} must be 0..1, got {getattr(self, name)}")
 

@@ -144,7 +144,12 @@ class Scene:
     def _blur_motion(self, sharp: Image, time_seconds: float) -> Image:
         """Return the picture of an open shutter: the mean of this moment and of a moment before and after it."""
         half = self.lens.shutter_seconds / 2
-        earlier, later = (self._draw(self._camera.at(t), t)[0] for t in (time_seconds - half, time_seconds + half))
+        times: tuple[float, ...] = (time_seconds - half, time_seconds + half)
+        if self._footage:  # no shutter is open across a cut
+            shots = self._footage.shots
+            shot = shots.index_at(time_seconds)
+            times = tuple(t if shots.index_at(t) == shot else time_seconds for t in times)
+        earlier, later = (self._draw(self._camera.at(t), t)[0] for t in times)
         return ((earlier.astype(np.uint16) + sharp + sharp + later) // 4).astype(np.uint8)
 
     def _draw(self, camera: Camera, time_seconds: float) -> tuple[Image, Image, list[tuple[Joints, Moment]]]:
@@ -232,7 +237,7 @@ def build_scene(seed: int, action: str, *, config: SceneConfig | None = None) ->
     """Build a scene in which people do `action`; the seed determines everything.
 
     Raises:
-        ConfigError: the action is not one of `motion.ACTIONS` or `motion.OTHER_MOTIONS`.
+        ConfigError: the action is not one of `actions.registry.ACTIONS` or `OTHER_MOTIONS`.
     """
     config = config or SceneConfig()
     rng, extra = np.random.default_rng(seed), extra_rng(seed, config)

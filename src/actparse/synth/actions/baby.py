@@ -62,7 +62,7 @@ class BabyPoses:
 
 
 class Baby:
-    """Crawls to and fro, stops, looks around, reaches for a toy, lies on the stomach and sits."""
+    """A routine: crawl to and fro, stop, look around, reach for a toy, lie on the stomach, sit."""
 
     def __init__(self, style: Style) -> None:
         self.style = style
@@ -132,7 +132,7 @@ class Baby:
             goal, words = poses.bear(), states(arm="unbend", hand="push", hip="raise", leg="unbend")
         elif name == "toy":
             goal = goal.on(side, "hand", 0.1, 0.2, 0.78).put(f"{side}_grip", 0.6).shift("pelvis", 0.0, -0.02, 0.05)
-            words = states(arm="unbend", hand=sided(side, "grab", "push"), leg="bend", foot="none") | {
+            words = states(arm="unbend", hand=sided(side, "none", "push"), leg="bend", foot="none") | {
                 f"{side}_arm": "lift"
             }
         elif name == "sit":
@@ -143,16 +143,15 @@ class Baby:
 
     def sit(self, side: str) -> list[Phase]:
         style, poses = self.style, self.poses
-        raised = "left" if side == "left" else "right"
         rate = style.rate(1.2, 1.8)
         sitting = {"hip": "sit", "leg": "bend", "foot": "none"}
         pat = poses.sitting()
-        high = pat.put(f"{raised}_hand", (0.3 if raised == "left" else -0.3), 1.15, 0.18)
+        high = pat.put(f"{side}_hand", (0.3 if side == "left" else -0.3), 1.15, 0.18)
 
         def shake(seconds: float) -> Key:
-            return NOTHING.put(f"{raised}_hand", 0.0, 0.07 * wave(rate * seconds), 0.0)
+            return NOTHING.put(f"{side}_hand", 0.0, 0.07 * wave(rate * seconds), 0.0)
 
-        arms = sided("left" if raised == "left" else "right", "lift", "bend")
+        arms = sided(side, "lift", "bend")
         return [
             Phase(
                 name="sit",

@@ -11,6 +11,8 @@ from actparse.synth.drawing.mesh import Floats, cross, normalised
 
 UP = np.array([0.0, 1.0, 0.0])
 NEAR = 0.25  # metres; nearer quads are not drawn
+BODY_HEIGHT, BODY_WIDTH = 1.75, 0.7  # size in metres of an average person, arms at the sides, for cuts by the border
+LYING_HEIGHT = 1.4  # metres; performers who need less height are near the floor
 
 
 @dataclass(frozen=True)

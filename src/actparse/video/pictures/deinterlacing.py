@@ -119,6 +119,7 @@ def deinterlace(
         wanted = (*frame_layout(frame), order)
         if graph is not None and setup != wanted:
             yield from _pull(graph, waiting, ended=True)
+            waiting.clear()  # the next graph must not return a frame that this one kept
             graph = None
         is_interlaced = frame.interlaced_frame or order is not None
         if graph is None and not (is_interlaced and min(frame.width, frame.height) >= MIN_SIDE):

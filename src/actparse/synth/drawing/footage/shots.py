@@ -6,20 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from actparse.synth.drawing.camera import Camera, CameraPath, draw_framing
+from actparse.synth.drawing.camera import BODY_HEIGHT, BODY_WIDTH, LYING_HEIGHT, Camera, CameraPath, draw_framing
 from actparse.synth.drawing.mesh import Floats
 
 ANCHOR_SECONDS = 3.0  # for which the scenery of a moving camera is painted once
 VIDEO_SECONDS = 12.0  # a cut is earlier than this
 MIN_EYE_METRES = 0.12  # lowest camera
 MIN_DISTANCE = 1.9  # metres from the camera to what it looks at
-BODY_HEIGHT, BODY_WIDTH = 1.75, 0.7  # metres, of an average person with the arms at the sides
-LYING_METRES = 1.4  # performers who need less height are near the ground
 
 
 @dataclass(frozen=True)
 class ShotShares:
-    """How often cameras do what: probabilities, 0..1."""
+    """Probabilities, 0..1, of cuts, close views and motions of the camera."""
 
     cut: float  # of videos with one to three cuts
     close: float  # of shots that show a part of a body
@@ -101,7 +99,7 @@ def _draw_path(
 ) -> CameraPath:
     height, width = size
     body = min(metres[0], BODY_HEIGHT)
-    lying = metres[0] < LYING_METRES
+    lying = metres[0] < LYING_HEIGHT
     framing = draw_framing(rng, bottom=shares.bottom, side=shares.side, top=shares.top, lying=lying)
     spread = float(np.abs(places[:, 0]).max()) * rng.uniform(0, 1.0)
     tall = metres[0] - framing.bottom * body if not framing.top else (1 - framing.top) * body
