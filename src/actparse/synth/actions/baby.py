@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from actparse.synth.motion.figure import Side
 from actparse.synth.motion.keys import NOTHING, Key, bump, wave
 from actparse.synth.motion.phases import Phase, PropMaker, Routine, loop_phases, states
 from actparse.synth.motion.props import ball
@@ -141,7 +142,7 @@ class Baby:
             Phase(name=name, seconds=style.seconds(1.6, 2.8), goal=self.at(goal), states=words, move=move, rhythm=beat)
         ]
 
-    def sit(self, side: str) -> list[Phase]:
+    def sit(self, side: Side) -> list[Phase]:
         style, poses = self.style, self.poses
         rate = style.rate(1.2, 1.8)
         sitting = {"hip": "sit", "leg": "bend", "foot": "none"}
