@@ -66,7 +66,7 @@ def batch(
 
     Examples:
       actparse batch videos --out parses
-      actparse batch "s3://gym/2026/**/*.mp4" --out s3://gym-parses --address auto --no-overlay
+      actparse batch "s3://gym/2026/**/*.mp4" --out s3://gym-parses --address auto
       actparse batch kinetics.csv --out /data/parses --gpus 0.5 --cpus 4
     """
     from actparse.parser import ParserConfig

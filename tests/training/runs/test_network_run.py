@@ -306,7 +306,7 @@ def test_tsn_on_flow_files(data: Path, tmp_path: Path) -> None:
     write_flow(data, tmp_path / "flow")
     start = Tsn(TsnConfig(num_classes=1000))
     save_network(tmp_path / "tsn.safetensors", start, kind="tsn", settings={}, dtype=torch.float32)
-    changes = {**SMALL_CLIPS, "first_convolution": "mean", "learning_rate": "1e-9"}
+    changes = {**SMALL_CLIPS, "first_convolution": "mean", "training": "paper", "learning_rate": "1e-9"}
     run_recipe(
         "action-tsn-flow", data, tmp_path, paper_options(changes, steps=1, flow=tmp_path / "flow", init=tmp_path)
     )

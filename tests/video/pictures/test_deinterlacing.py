@@ -8,7 +8,7 @@ import pytest
 from av.filter import Graph
 
 from actparse.video.decode import read_frames
-from actparse.video.fields import WovenFrames, deinterlace
+from actparse.video.pictures.deinterlacing import WovenFrames, deinterlace
 from drawn_videos import Image, difference, filtered, read_all, write_video
 
 MOVING = 6  # pixels that the bars move from field to field
