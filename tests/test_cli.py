@@ -107,7 +107,10 @@ def test_an_output_that_cannot_be_written_is_one_line(
         (["diagnose", "--data", "nowhere"], "needs a folder train_videos"),
         (["synth", "d", "--videos", "0"], "videos must be at least 1"),
         (["synth", "d"], "needs one of --videos, --benchmark and --sheet"),
-        (["synth", "d", "--benchmark", "SynthTPS-v1", "--look", "varied"], "--look must be plain with --benchmark"),
+        (
+            ["synth", "d", "--benchmark", "SynthTPS-v1", "--look", "varied"],
+            "--benchmark needs --look plain --body tubes",
+        ),
         (["train", "tiny"], "needs a RECIPE and --data"),
         (["train", "tiny", "--numbers"], "--numbers needs the recipe of one network, got tiny"),
         (["train", "nothing", "--data", "d"], "RECIPE at size tiny must be one of"),

@@ -81,3 +81,11 @@ def test_another_look_is_another_plan(tmp_path: Path, monkeypatch: pytest.Monkey
         write_dataset(tmp_path, [PLANS[0]])
     with pytest.raises(ConfigError, match=r"scene\.look must be one of plain, varied"):
         write_dataset(tmp_path / "other", PLANS, look="odd")
+
+
+def test_shaped_people_are_part_of_the_plan(tmp_path: Path) -> None:
+    manifest = write_dataset(tmp_path, [PLANS[0]], look="video", body="mesh")
+    plan = json.loads(manifest.read_text())["plan"]
+    assert (plan["look"], plan["body"]) == ("video", "mesh")
+    with pytest.raises(DataError, match="choose another folder"):
+        write_dataset(tmp_path, [PLANS[0]], look="video")

@@ -35,6 +35,7 @@ def synth(
     sheet: bool = False,
     seed: Annotated[int, Parameter(metavar="S")] = 0,
     look: Literal["plain", "varied", "video"] = "plain",
+    body: Literal["tubes", "mesh"] = "tubes",
     test_share: Annotated[float, Parameter(metavar="SHARE")] = 0.2,
     processes: Processes = None,
 ) -> int:
@@ -51,6 +52,7 @@ def synth(
         seed: seed of people, motions and backgrounds
         look: plain: as in the benchmark; varied: textures, occluders, any orientation, image effects; video: photo-like
             places, filmed as videos are
+        body: tubes: round limbs, as in the benchmark; mesh: shaped people of all ages
         test_share: share of test videos, 0..1
 
     Examples:
@@ -62,16 +64,17 @@ def synth(
 
     if [videos is not None, benchmark is not None, sheet].count(True) != 1:
         raise ConfigError("synth: needs one of --videos, --benchmark and --sheet")
-    if benchmark and look != "plain":
-        raise ConfigError(f"--look must be plain with --benchmark, got {look}: the benchmark's look is fixed")
+    if benchmark and (look, body) != ("plain", "tubes"):
+        got = f"--look {look} --body {body}"
+        raise ConfigError(f"--benchmark needs --look plain --body tubes, which are fixed, got {got}")
     if sheet:
-        write_sheet(folder / SHEET_FILE, seed=seed, look=look)
+        write_sheet(folder / SHEET_FILE, seed=seed, look=look, body=body)
         print(folder / SHEET_FILE)
         return 0
     plans = SPLITS_V1 if videos is None else plan_splits(videos, seed=seed, test_share=test_share)
     with counted("videos") as progress:
         count = processes if processes is not None else os.cpu_count() or 1
-        manifest = write_dataset(folder, plans, look=look, processes=count, progress=progress)
+        manifest = write_dataset(folder, plans, look=look, body=body, processes=count, progress=progress)
     print(manifest)
     return 0
 

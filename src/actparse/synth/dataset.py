@@ -12,8 +12,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +107,7 @@ def write_dataset(
     plans: Sequence[SplitPlan],
     *,
     look: str = "plain",
+    body: str = "tubes",
     processes: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
@@ -116,6 +117,7 @@ def write_dataset(
         root: folder of the dataset, created if it is missing.
         plans: the videos of each split.
         look: look of the scenes, "plain", "varied" or "video"; see `SceneConfig`.
+        body: "tubes", or "mesh" for shaped people.
         processes: number of videos made in parallel.
         progress: called with the number of finished videos and the number of all videos.
 
@@ -123,15 +125,17 @@ def write_dataset(
         The path of manifest.json, which is written last.
 
     Raises:
-        ConfigError: there is no such look.
-        DataError: the folder contains a dataset with other seeds, another look or another generator.
+        ConfigError: there is no such look or body.
+        DataError: the folder contains a dataset with other seeds, another look, other bodies or another generator.
         OutputError: a file cannot be written.
     """
     videos = [video for plan in plans for video in plan_videos(plan)]
-    record = _plan_record(plans, look)
+    record = _plan_record(plans, look, body)
     _expect_same_plan(root, record)
-    hashes = {}
-    for name, sha256 in _write_videos(root, videos, look, processes):
+    hashes, splits = {}, {plan.name for plan in plans}
+    for name, sha256 in _write_videos(
+        root, videos, {split: split_config(look, split, body) for split in splits}, processes
+    ):
         hashes[name] = sha256
         if progress:
             progress(len(hashes), len(videos))
@@ -143,9 +147,11 @@ def write_dataset(
     return root / "manifest.json"
 
 
-def _write_videos(root: Path, videos: Sequence[VideoPlan], look: str, processes: int) -> Iterator[tuple[str, str]]:
+def _write_videos(
+    root: Path, videos: Sequence[VideoPlan], of_split: Mapping[str, SceneConfig], processes: int
+) -> Iterator[tuple[str, str]]:
     """Make the videos; yield the name of each finished video and the hash of its annotation."""
-    configs = [split_config(look, video.split) for video in videos]
+    configs = [of_split[video.split] for video in videos]
     if processes <= 1:
         pairs = zip(videos, configs, strict=True)
         yield from ((video.name, write_video(root, video, config=config)) for video, config in pairs)
@@ -155,15 +161,15 @@ def _write_videos(root: Path, videos: Sequence[VideoPlan], look: str, processes:
     yield from zip((video.name for video in videos), hashes, strict=True)
 
 
-def split_config(look: str, split: str) -> SceneConfig:
+def split_config(look: str, split: str, body: str = "tubes") -> SceneConfig:
     """Return the configuration of the scenes of a split; that of the look "video" depends on it.
 
     Raises:
-        ConfigError: there is no such look.
+        ConfigError: there is no such look or body.
     """
     if look != "video":
-        return SceneConfig(look=look)
-    return VIDEO_PRESETS["hard" if split == "hard" else "train"]
+        return SceneConfig(look=look, body=body)
+    return replace(VIDEO_PRESETS["hard" if split == "hard" else "train"], body=body)
 
 
 def _write_on_one_core(root: Path, video: VideoPlan, config: SceneConfig) -> str:
@@ -172,11 +178,12 @@ def _write_on_one_core(root: Path, video: VideoPlan, config: SceneConfig) -> str
     return write_video(root, video, config=config)
 
 
-def _plan_record(plans: Sequence[SplitPlan], look: str) -> dict[str, Any]:
+def _plan_record(plans: Sequence[SplitPlan], look: str, body: str) -> dict[str, Any]:
     splits = {plan.name: {"count": plan.count, "seed": plan.seed} for plan in plans}
-    is_plain = look == "plain"
+    is_plain = (look, body) == ("plain", "tubes")
     record = {"generator": GENERATOR, "splits": splits, "v1": is_plain and tuple(plans) == SPLITS_V1}
-    return record if is_plain else {**record, "look": look}
+    changes = {"look": look, "body": body}
+    return record | {name: value for name, value in changes.items() if value not in ("plain", "tubes")}
 
 
 def _video_record(video: VideoPlan, sha256: str) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from actparse.core.errors import OutputError
 from actparse.core.files import written_beside
 from actparse.synth.actions.registry import ACTIONS
-from actparse.synth.config import VIDEO_PRESETS, SceneConfig
+from actparse.synth.config import SceneConfig
+from actparse.synth.dataset import split_config
 from actparse.synth.scene import Rendered, build_scene
 
 Image = NDArray[np.uint8]
@@ -23,14 +24,14 @@ CAPTION = 16  # height of the caption, pixels
 WARM, COLD, MIDDLE = (255, 150, 40), (60, 160, 255), (150, 225, 110)  # RGB
 
 
-def write_sheet(path: Path, *, seed: int = 0, look: str = "plain") -> None:
+def write_sheet(path: Path, *, seed: int = 0, look: str = "plain", body: str = "tubes") -> None:
     """Render the sheet as a JPEG file.
 
     Raises:
-        ConfigError: there is no such look.
+        ConfigError: there is no such look or body.
         OutputError: the file cannot be written.
     """
-    config = replace(VIDEO_PRESETS["train"], sizes=()) if look == "video" else SceneConfig(look=look)
+    config = replace(split_config(look, "train", body), sizes=())  # all frames of one size
     strips = [action_strip(action, seed + index, config) for index, action in enumerate(ACTIONS)]
     strips += [np.zeros_like(strips[0])] * (-len(strips) % ACTIONS_PER_ROW)
     sheet_rows = [
