@@ -159,7 +159,7 @@ def test_from_one_bucket_to_another_folder(
         (["--workers", "0"], "workers must be at least 1, got 0"),
         (["--time-limit", "0"], "time_limit must be greater than 0 seconds, got 0.0"),
         (["--gpus", "99"], "gpus of a worker must be on this machine, got 99 of"),
-        (["--cpus", "0"], "cpus must be greater than 0, got 0.0"),
+        (["--cpus", "0"], "cpus must be greater than 0 and finite, got 0.0"),
     ],
 )
 def test_a_wrong_option_is_one_line(

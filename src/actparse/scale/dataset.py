@@ -12,7 +12,7 @@ from itertools import groupby
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from actparse.core.errors import DataError
+from actparse.core.errors import DataError, OutputError
 from actparse.core.structures import VideoParse
 from actparse.data.parses import PARSE_FILE
 from actparse.export.tables import frames_table, parts_table, segments_table
@@ -42,12 +42,18 @@ def write_dataset(store: Store, entries: Iterable[Entry]) -> None:
 
     Raises:
         DataError: a result is missing or damaged.
+        OutputError: the folder has files, but no marker of a batch.
     """
     by_key = {entry.key: entry.action for entry in entries}
     digest = hashlib.sha256("\n".join(sorted(by_key)).encode()).hexdigest()
-    if (store.read(COMPLETE_FILE) or b"{}") == _completion(digest):
+    marker = store.read(COMPLETE_FILE)
+    if marker == _completion(digest):
         return
-    store.remove_folder(FOLDER)
+    if marker is None and store.list(FOLDER):
+        raise OutputError(f"{store.uri}/{FOLDER}: is not the dataset of a batch; use a different --out")
+    store.write(COMPLETE_FILE, b"{}")  # not complete, should the driver die before the end
+    for name in TABLES:
+        store.remove_folder(f"{FOLDER}/{name}")
     keys = sorted(by_key, key=lambda key: (by_key[key], key))
     with ThreadPoolExecutor(READERS) as pool:
         for action, members in groupby(keys, key=by_key.__getitem__):

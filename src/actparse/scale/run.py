@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shlex
 import time
@@ -59,10 +60,10 @@ class BatchOptions:
     def __post_init__(self) -> None:
         if self.workers is not None and self.workers < 1:
             raise ConfigError(f"workers must be at least 1, got {self.workers}")
-        if not self.cpus > 0:
-            raise ConfigError(f"cpus must be greater than 0, got {self.cpus}")
-        if not self.gpus >= 0:
-            raise ConfigError(f"gpus must be at least 0, got {self.gpus}")
+        if not 0 < self.cpus < math.inf:
+            raise ConfigError(f"cpus must be greater than 0 and finite, got {self.cpus}")
+        if not (0 <= self.gpus <= 1 or (self.gpus < math.inf and self.gpus % 1 == 0)):
+            raise ConfigError(f"gpus must be 0..1 or a whole number, got {self.gpus}")
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,10 @@ def run_batch(inputs: Sequence[str | Path], options: BatchOptions, *, notify: Ca
             try:
                 driver.run(executor)
             finally:
-                executor.close()
-                driver.save()
+                try:
+                    executor.close()
+                finally:
+                    driver.save()
         write_dataset(store, manifest.with_state("done"))
         _write_pages(store, manifest)
     except OSError as error:

@@ -23,6 +23,7 @@ from actparse.report.page import PAGE_FILE
 from actparse.scale.manifest import Entry, result_folder, result_key, write_record
 from actparse.scale.store import Store, open_file_system, with_attempts
 from actparse.video.container import ADDRESS
+from actparse.video.sources import VIDEO_SUFFIXES
 
 START_SECONDS = 600.0  # that a child process gets to load the weights
 POLL_SECONDS = 0.25  # between two looks at the limits
@@ -89,11 +90,12 @@ class Worker:
         except Exception as error:  # of the store, whose library has errors of its own, or of this machine
             reason = printable(failure_line(self.settings.out, error))
             outcome = Outcome("stopped", replace(entry, reason=reason))
-        finally:
-            self._clear_scratch()
-        if outcome.kind == "failed" and shutil.disk_usage(self._scratch).free < MIN_SCRATCH_BYTES:
-            outcome = replace(outcome, kind="stopped")
-        return outcome
+        try:
+            has_space = shutil.disk_usage(self._scratch).free >= MIN_SCRATCH_BYTES  # before what is there is removed
+        except OSError:  # the folder is gone
+            has_space = False
+        self._clear_scratch()
+        return outcome if has_space or outcome.kind != "failed" else replace(outcome, kind="stopped")
 
     def close(self) -> None:
         """End the child process, whatever it does, and remove the scratch folder."""
@@ -116,7 +118,8 @@ class Worker:
             outcome = self._parse_in_child(video, entry.uri)
             if outcome.error is not None or outcome.folder is None:
                 seconds = entry.seconds + time.perf_counter() - start
-                return Outcome("failed", replace(entry, reason=str(outcome.error), seconds=seconds))
+                reason = str(outcome.error).replace(str(video), printable(entry.uri))  # not the temporary file
+                return Outcome("failed", replace(entry, reason=reason, seconds=seconds))
             has_page = self._commit(outcome.folder, key)
         entry = replace(
             entry,
@@ -150,7 +153,8 @@ class Worker:
         """
         if not ADDRESS.match(uri):
             return Path(uri)
-        path = self._scratch / "video" / PurePosixPath(uri).name
+        suffix = PurePosixPath(uri.partition("?")[0]).suffix.lower()
+        path = self._scratch / "video" / f"video{suffix if suffix in VIDEO_SUFFIXES else ''}"
         path.parent.mkdir(exist_ok=True)
         try:
             fs, remote = open_file_system(uri)
@@ -172,7 +176,13 @@ class Worker:
     def _parse_in_child(self, video: Path, uri: str) -> VideoOutcome:
         """Let the child process parse a video; it is ended if it exceeds a limit."""
         process = self._start_child()
-        process.send(video, recorded_path=uri)
+        try:
+            process.send(video, recorded_path=uri)
+        except OSError:
+            reason = process.describe_end()
+            process.end()
+            self._process = None
+            raise OutputError(f"{self.name}: the child process has ended: {reason}") from None
         deadline = time.monotonic() + self.settings.time_limit
         while True:
             reason = ""
@@ -202,7 +212,10 @@ class Worker:
             OutputError: it cannot load them: this machine is not fit.
         """
         if self._process is not None:
-            return self._process
+            if self._process.process.is_alive():
+                return self._process
+            self._process.end()
+            self._process = None
         settings = self.settings
         load = partial(Parser.load, settings.weights, device=settings.device, config=settings.config)
         options = JobOptions(out=self._scratch / "out", overlay=settings.overlay, page=settings.page)
@@ -231,7 +244,7 @@ class Worker:
 
 
 def resident_bytes(process: int) -> int:
-    """Return the memory that a process has in use; 0 if it has ended. Only Linux tells it."""
+    """Return the memory that a process has in use; 0 if it has ended. Only Linux reports it."""
     try:
         pages = Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1]
     except (OSError, IndexError):

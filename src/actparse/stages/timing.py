@@ -59,4 +59,4 @@ class StageTimer:
         """Return the seconds of each stage, then "other" (outside all stages) and "total", rounded to milliseconds."""
         stages = {stage: round(seconds, 3) for stage, seconds in self.seconds.items()}
         total = round(total_seconds, 3)
-        return {**stages, "other": round(total - sum(stages.values()), 3), "total": total}
+        return {**stages, "other": max(0.0, round(total - sum(stages.values()), 3)), "total": total}
