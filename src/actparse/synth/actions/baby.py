@@ -15,7 +15,6 @@ from actparse.synth.motion.props import ball
 from actparse.synth.motion.style import Style, sided
 
 FLOOR = 0.06  # height of a wrist or an ankle of a baby on the floor
-TOY = 0.13  # height of the middle of the toy
 
 
 class BabyPoses:
@@ -29,8 +28,7 @@ class BabyPoses:
         base = base.put("spine_rotation", 0.04, 0.0, 0.0).put("head_rotation", self.look, 0.0, 0.0)
         base = base.pair("hand", 0.19, FLOOR, 0.45).pair("hand_direction", 0.1, -0.15, 1.0).grip(0.0, 0.0)
         base = base.pair("foot", 0.13, FLOOR, -0.26).pair("foot_direction", 0.0, 0.05, -1.0)
-        base = base.pair("knee_pole", 0.15, -1.0, 0.5).pair("elbow_pole", 0.6, -0.2, 0.3)
-        self.base = base.put("prop", 0.0, TOY, 1.1)
+        self.base = base.pair("knee_pole", 0.15, -1.0, 0.5).pair("elbow_pole", 0.6, -0.2, 0.3)
 
     def on_all_fours(self) -> Key:
         """Return the pose on hands and knees."""
