@@ -5,13 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from actparse.core.errors import ConfigError
+from actparse.core.ranges import ABOVE_0, AT_LEAST_1, expect_ranges
 
 Batch = dict[str, Any]  # tensors, or lists of tensors of different lengths, with one entry for each sample
 NAMES = "names"  # optional key of a batch: names of its samples (file and frame), for the message about a bad loss
@@ -40,8 +41,8 @@ class StepRule:
 class TaskSettings:
     """Hyperparameters of a training run that do not depend on the data."""
 
-    batch_size: int  # samples of one optimiser step, over all devices
-    learning_rate: float  # at the top of the cycle
+    batch_size: Annotated[int, AT_LEAST_1]  # samples of one optimiser step, over all devices
+    learning_rate: Annotated[float, ABOVE_0]  # at the top of the cycle
     weight_decay: float = 0.01
     max_gradient_norm: float | None = 5.0  # L2 norm of all gradients; None does not limit it
     optimizer: OptimizerName = "adamw"
@@ -52,10 +53,7 @@ class TaskSettings:
     step_rule: StepRule | None = None  # None: one cycle over the whole run
 
     def __post_init__(self) -> None:
-        if self.batch_size < 1:
-            raise ConfigError(f"settings.batch_size must be at least 1, got {self.batch_size}")
-        if not self.learning_rate > 0:
-            raise ConfigError(f"settings.learning_rate must be greater than 0, got {self.learning_rate}")
+        expect_ranges(self, "settings.")
         if self.nesterov and not self.momentum > 0:
             raise ConfigError(f"settings.nesterov needs a momentum greater than 0, got {self.momentum}")
 

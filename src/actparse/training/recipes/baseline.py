@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from actparse.core.errors import ConfigError, DataError
+from actparse.core.ranges import AT_LEAST_1
 from actparse.core.structures import FrameParse
 from actparse.core.vocabulary import PART_FLIP, PARTS
 from actparse.nets.baseline import Baseline, BaselineConfig, FrameBoxes, Pooling
@@ -25,7 +26,6 @@ from actparse.nets.resnet import resnet_config
 from actparse.stages.actions.baseline import BaselineRecognizer, BaselineSettings
 from actparse.training.recipes import tiny
 from actparse.training.recipes.hyperparameters import (
-    AT_LEAST_1,
     Below1,
     Count,
     Counts,

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actparse.core.errors import ConfigError, DataError
+from actparse.core.ranges import AT_LEAST_0, AT_LEAST_1
 from actparse.data.flow_files import FLOW_FOLDER
 from actparse.nets.clips.csn import Bottleneck, CsnConfig
 from actparse.nets.clips.tsn import TsnConfig
@@ -24,8 +25,6 @@ from actparse.stages.inputs import InputNorm
 from actparse.training.options import TrainOptions
 from actparse.training.recipes.clips import ClipHyperparameters, ClipTask, Frames
 from actparse.training.recipes.hyperparameters import (
-    AT_LEAST_0,
-    AT_LEAST_1,
     BatchReading,
     Below1,
     Count,

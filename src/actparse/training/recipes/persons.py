@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from actparse.core.errors import DataError
+from actparse.core.ranges import AT_LEAST_0
 from actparse.core.structures import Detections
 from actparse.core.vocabulary import KEYPOINT_FLIP
 from actparse.metrics.coco import average_precision
@@ -28,7 +29,6 @@ from actparse.stages.people.persons import PersonsConfig, YolofPersons
 from actparse.training.loop import ranks
 from actparse.training.recipes import tiny
 from actparse.training.recipes.hyperparameters import (
-    AT_LEAST_0,
     BatchReading,
     Below1,
     Count,

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from actparse.core.errors import ConfigError, expect_shape
+from actparse.core.ranges import AT_LEAST_1_FINITE, expect_ranges
 from actparse.core.vocabulary import GROUPS, GroupLabel
 from actparse.data.kinetics_tps import FrameTruth, frame_truth_from_dict
 from actparse.data.pseudo_labels import group_label
@@ -24,7 +25,7 @@ from actparse.synth.config import SceneConfig
 from actparse.synth.dataset import frame_annotation
 from actparse.synth.scene import build_scene
 from actparse.training.options import Report, say_nothing
-from actparse.training.rendered.stream import SEED, Arrays, ShardedStream, expect_at_least_1, load_array
+from actparse.training.rendered.stream import SEED, Arrays, ShardedStream, load_array
 from actparse.training.samples.intervals import ClipSource, Interval
 
 GENERATION = 4  # of the stream; another value renders it again
@@ -39,17 +40,19 @@ class ClipStreamConfig:
 
     size: tuple[int, int] = (48, 64)  # (height, width) of the clips' frames
     rendered_size: tuple[int, int] = (144, 192)  # (height, width) of the frames before they are shrunk
-    num_frames: int = 20  # in a clip; a few more than the network reads, for changes of speed
-    frame_rate: float = 10.0  # of a clip, frames per second
-    annotated_stride: int = 4  # frames from one annotated frame to the next
-    clips_per_shard: int = 120
+    num_frames: Annotated[int, AT_LEAST_1_FINITE] = (
+        20  # in a clip; a few more than the network reads, for changes of speed
+    )
+    frame_rate: Annotated[float, AT_LEAST_1_FINITE] = 10.0  # of a clip, frames per second
+    annotated_stride: Annotated[int, AT_LEAST_1_FINITE] = 4  # frames from one annotated frame to the next
+    clips_per_shard: Annotated[int, AT_LEAST_1_FINITE] = 120
 
     def __post_init__(self) -> None:
         for name in ("size", "rendered_size"):
             sides = getattr(self, name)
             if len(sides) != 2 or any(type(side) is not int or side < 1 for side in sides):
                 raise ConfigError(f"stream.{name} must be two whole numbers of at least 1, got {sides}")
-        expect_at_least_1(self, "num_frames", "frame_rate", "annotated_stride", "clips_per_shard")
+        expect_ranges(self, "stream.")
 
     @property
     def folder_name(self) -> str:

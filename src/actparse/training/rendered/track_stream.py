@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.core.errors import ConfigError
+from actparse.core.ranges import ABOVE_0, SHARE, expect_ranges
 from actparse.core.vocabulary import NUM_KEYPOINTS, PARTS
 from actparse.synth.actions.registry import DATASET_ACTIONS, OTHER_MOTIONS
 from actparse.synth.casting import build_cast
@@ -32,17 +32,13 @@ MIN_INSIDE = 6  # keypoints of a person inside the frame, in at least one instan
 class TrackStreamConfig:
     """Settings for simulating a stream of tracks."""
 
-    seconds: float = 11.0  # length of a track
-    step_seconds: float = 0.125  # from one instant to the next
-    other_share: float = 0.15  # share of the scenes whose main person does none of the actions
-    scenes_per_shard: int = 90
+    seconds: Annotated[float, ABOVE_0] = 11.0  # length of a track
+    step_seconds: Annotated[float, ABOVE_0] = 0.125  # from one instant to the next
+    other_share: Annotated[float, SHARE] = 0.15  # share of the scenes whose main person does none of the actions
+    scenes_per_shard: Annotated[int, ABOVE_0] = 90
 
     def __post_init__(self) -> None:
-        for name in ("seconds", "step_seconds", "scenes_per_shard"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"stream.{name} must be greater than 0, got {getattr(self, name)}")
-        if not 0 <= self.other_share <= 1:
-            raise ConfigError(f"stream.other_share must be 0..1, got {self.other_share}")
+        expect_ranges(self, "stream.")
 
     @property
     def num_instants(self) -> int:

@@ -12,14 +12,15 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.core.errors import ConfigError, DataError
+from actparse.core.errors import DataError
 from actparse.core.pools import in_order
+from actparse.core.ranges import ABOVE_0, AT_LEAST_1, expect_ranges
 from actparse.core.vocabulary import PARTS
 from actparse.data.fingerprint import fingerprint
 from actparse.data.kinetics_tps import KineticsTps, VideoRecord, read_frame_truth
@@ -49,18 +50,16 @@ ARRAYS_FILE = "arrays.npz"
 class StoreConfig:
     """Settings for storing the frames of every video."""
 
-    frame_size: tuple[int, int] = (240, 320)  # (height, width); a frame of another size is fitted into the upper left
-    frame_stride: int = 5  # source frames from one stored annotated frame to the next, at least
-    clip_size: tuple[int, int] = (48, 64)  # (height, width) of the frames of clips
-    frame_rate: float = 10.0  # of clips, frames per second
+    frame_size: Annotated[tuple[int, int], AT_LEAST_1] = (
+        240,
+        320,
+    )  # (height, width); a frame of another size is fitted into the upper left
+    frame_stride: Annotated[int, ABOVE_0] = 5  # source frames from one stored annotated frame to the next, at least
+    clip_size: Annotated[tuple[int, int], AT_LEAST_1] = (48, 64)  # (height, width) of the frames of clips
+    frame_rate: Annotated[float, ABOVE_0] = 10.0  # of clips, frames per second
 
     def __post_init__(self) -> None:
-        for name in ("frame_size", "clip_size"):
-            if min(getattr(self, name)) < 1:
-                raise ConfigError(f"store.{name} must be at least 1 by 1, got {getattr(self, name)}")
-        for name in ("frame_stride", "frame_rate"):
-            if getattr(self, name) <= 0:
-                raise ConfigError(f"store.{name} must be greater than 0, got {getattr(self, name)}")
+        expect_ranges(self, "store.")
 
 
 @dataclass(frozen=True, kw_only=True)
