@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -39,6 +40,7 @@ def test_clips_have_the_actions_in_turn_and_labels_of_all_groups(stream: tuple[S
         frames = clip.source.frames[clip.first : clip.end]
         assert frames.shape == (3, 48, 64, 3)
         assert frames.std() > 5
+    assert re.fullmatch("rendered clip 1 of .*/00000 from frame 0", stream[1].name)
 
 
 def test_frames_of_a_clip_move(stream: tuple[Stretch, ...]) -> None:

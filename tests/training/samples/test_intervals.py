@@ -100,5 +100,3 @@ def test_an_interval_has_a_name_for_messages() -> None:
     source = ClipSource(np.zeros((8, 2, 2, 3), np.uint8), (0, 4, 8), Path("nowhere"), ("a", "b"))
     assert Interval(source=source, first=5, end=8, label=("lunge",)).name == "b from frame 1"
     assert Interval(source=source, first=3, end=8, label=("lunge",), video=(4, 8)).name == "b from frame 0"
-    rendered = ClipSource(source.frames, source.offsets, source.folder)
-    assert Interval(source=rendered, first=0, end=4, label=("lunge",)).name == "rendered clip 0 of nowhere from frame 0"

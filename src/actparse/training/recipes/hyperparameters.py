@@ -67,6 +67,7 @@ class Inputs:
 class Hyperparameters(ABC):
     """The hyperparameters of one recipe, a frozen dataclass; `--set` changes fields that are numbers or words."""
 
+    needs: ClassVar[tuple[str, ...]] = ()  # recipes whose weights must exist in the run's folder
     initial_settings: ClassVar[Mapping[str, str]] = {}  # settings of an initial file -> field that has to agree
     stored_as: ClassVar[torch.dtype] = torch.float32  # type of the weights in the network's file; as public checkpoints
 

@@ -293,6 +293,5 @@ class PaperTsnFlow(PaperTsnRgb):
             raise DataError(f"{folder}: no such folder; TSN on flow needs the flow that `actparse data flow` makes")
 
     def _label(self, split: VideoIndex, inputs: Inputs) -> tuple[Interval, ...]:
-        offsets = tuple(split.time_offsets.tolist())
-        flow = FlowFiles(inputs.options.flow or inputs.data / FLOW_FOLDER, split.names, offsets)
+        flow = FlowFiles(inputs.options.flow or inputs.data / FLOW_FOLDER, split.names, split.offsets)
         return tuple(replace(interval, source=flow) for interval in super()._label(split, inputs))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -37,6 +37,8 @@ FOUND_JITTER = 0.01  # standard deviation of the noise on predicted keypoints, i
 @dataclass(frozen=True, kw_only=True)
 class TinyPartRegression(OneCycle):
     """Hyperparameters of the network from keypoints to part boxes."""
+
+    needs: ClassVar[tuple[str, ...]] = ("poses",)
 
     batch_size: Count = 256
     learning_rate: Positive = 2e-3

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
@@ -56,6 +56,8 @@ NUM_HELD_OUT_CROPS = 1000  # of the part stream
 @dataclass(frozen=True, kw_only=True)
 class TinyParts(OneCycle):
     """Hyperparameters of the tiny part detector, with the errors of a person detector and of a pose network."""
+
+    needs: ClassVar[tuple[str, ...]] = ("poses",)
 
     batch_size: Count = 16
     learning_rate: Positive = 2e-3
@@ -116,6 +118,8 @@ class PeopleParts(TinyParts):
 @dataclass(frozen=True, kw_only=True)
 class PaperParts(PaperDetector):
     """Hyperparameters of the part detector."""
+
+    needs: ClassVar[tuple[str, ...]] = ("poses",)
 
     dots: bool = True  # the pose on the crop, X' = X + G(K); Table II compares with the plain crop
     size: int = 800  # pixels; YOLOF's short side; our crops are square

@@ -28,6 +28,7 @@ from actparse.training.recipes.tracks import TinyTracks
 
 PERSONS, POSES, PARTS, WITHOUT_DOTS = STAGE_1 = "persons", "poses", "parts", "parts-without-dots"
 ACTION, TRACKS, BASELINE = "action", "tracks", "baseline"
+VARIANTS = ("tsn-rgb", "tsn-flow", "ir", "pretrained", "people")
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,14 @@ class Recipe:
     description: str
     hyperparameters: Hyperparameters | None
     _: KW_ONLY
-    variant: str = ""  # of several networks of one kind: "tsn-rgb", "ir", "people", ...
-    needs: tuple[str, ...] = ()  # recipes whose weights must exist in the run's folder
     initial: str = ""  # name of the file, in a folder given as --init, that the network starts from; "": the recipe's
     steps: int | None = None  # default number of optimiser steps; None: as many as the hyperparameters' epochs
     samples_per_second: float = 0.0  # measured on one processor core, to estimate the time of a tiny run
+
+    @property
+    def variant(self) -> str:
+        """The part of the name that distinguishes several networks of one kind; "" if there is none."""
+        return next((variant for variant in VARIANTS if f"-{variant}" in self.name), "")
 
     @property
     def kind(self) -> str:
@@ -53,6 +57,11 @@ class Recipe:
     def group(self) -> str | None:
         """The part group of a state network; None for other networks."""
         return self.kind.removeprefix("states-") if self.kind.startswith("states-") else None
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The recipes whose weights must exist in the run's folder."""
+        return () if self.hyperparameters is None else self.hyperparameters.needs
 
     @property
     def minutes(self) -> float:
@@ -70,67 +79,31 @@ def _tiny(name: str, description: str, hyperparameters: OneCycle, steps: int, sp
     return Recipe(name, description, hyperparameters, steps=steps, samples_per_second=speed, **more)
 
 
+FROM_ACTION = "from the action network's weights"
 TSN_RGB = TinyClips(net_config=tiny.TSN_NET, stage_config=tiny.TSN_RGB_STAGE)
 TSN_FLOW = TinyClips(net_config=tiny.TSN_FLOW_NET, stage_config=tiny.TSN_FLOW_STAGE)
 BUNDLE_RECIPES = _by_name(  # the networks of the bundle that the recipe "tiny" trains
     _tiny(PERSONS, "person detector: tiny YOLOF on frames", TinyPersons(), 10_000, 43),
     _tiny(POSES, "pose network: tiny HRNet on rendered person crops", TinyPoses(), 25_000, 88),
-    _tiny(
-        PARTS,
-        "part detector: tiny YOLOF on person crops with the pose drawn on them",
-        TinyParts(),
-        12_500,
-        40,
-        needs=(POSES,),
-    ),
-    _tiny(
-        WITHOUT_DOTS,
-        "part detector without the pose, for comparison",
-        TinyParts(dots=False),
-        12_500,
-        40,
-        needs=(POSES,),
-    ),
-    _tiny(
-        TRACKS,
-        "network on keypoints: the action, and the states of each person",
-        TinyTracks(),
-        4_000,
-        1_500,
-        needs=(POSES,),
-    ),
+    _tiny(PARTS, "part detector: tiny YOLOF on person crops with the pose drawn on them", TinyParts(), 12_500, 40),
+    _tiny(WITHOUT_DOTS, "part detector without the pose, for comparison", TinyParts(dots=False), 12_500, 40),
+    _tiny(TRACKS, "network on keypoints: the action, and the states of each person", TinyTracks(), 4_000, 1_500),
     _tiny(ACTION, "action network: tiny ip-CSN on clips", TinyClips(), 12_500, 68),
     *(
-        _tiny(
-            f"states-{group}",
-            f"state network of the part group {group}, from the action network's weights",
-            TinyClips(),
-            2_500,
-            68,
-        )
+        _tiny(f"states-{group}", f"state network of the part group {group}, {FROM_ACTION}", TinyClips(), 2_500, 68)
         for group in GROUPS
     ),
 )
 TINY = BUNDLE_RECIPES | _by_name(
     # for Table I; the runs of networks for the action also save initial state networks
-    _tiny(
-        "action-tsn-rgb", "action network for comparison: tiny TSN on frames", TSN_RGB, 12_500, 68, variant="tsn-rgb"
-    ),
-    _tiny(
-        "action-tsn-flow",
-        "action network for comparison: tiny TSN on TV-L1 flow",
-        TSN_FLOW,
-        12_500,
-        42,
-        variant="tsn-flow",
-    ),
+    _tiny("action-tsn-rgb", "action network for comparison: tiny TSN on frames", TSN_RGB, 12_500, 68),
+    _tiny("action-tsn-flow", "action network for comparison: tiny TSN on TV-L1 flow", TSN_FLOW, 12_500, 42),
     _tiny(
         "action-pretrained",
         "tiny ip-CSN on rendered clips only, for `--init` of action, as the paper uses IG-65M's weights",
         RenderedClips(),
         120_000,
         68,
-        variant="pretrained",
     ),
     _tiny(  # its samples have three frames each, and it computes with float32
         BASELINE,
@@ -146,8 +119,6 @@ TINY = BUNDLE_RECIPES | _by_name(
         PeopleParts(),
         6_000,
         40,
-        variant="people",
-        needs=(POSES,),
     ),
     _tiny(
         "part-regression",
@@ -155,8 +126,6 @@ TINY = BUNDLE_RECIPES | _by_name(
         TinyPartRegression(),
         6_000,
         20_000,
-        variant="people",
-        needs=(POSES,),
     ),
     _tiny(
         "tracks-people",
@@ -164,8 +133,6 @@ TINY = BUNDLE_RECIPES | _by_name(
         TinyTracks(stage_config=tiny.PEOPLE_TRACKS_STAGE),
         8_000,
         1_500,
-        variant="people",
-        needs=(POSES,),
     ),
     Recipe("tiny", "the whole tiny bundle: all of its networks, two at a time", None),
 )
@@ -174,9 +141,7 @@ TINY = BUNDLE_RECIPES | _by_name(
 def _paper_clips(network: str, hyperparameters: PaperClips, initial: str, variant: str = "") -> list[Recipe]:
     """Return the recipes of a clip network, for the action and for each part group."""
     infix = f"-{variant}" if variant else ""
-    action = Recipe(
-        f"action{infix}", f"{network} for the action of a video", hyperparameters, variant=variant, initial=initial
-    )
+    action = Recipe(f"action{infix}", f"{network} for the action of a video", hyperparameters, initial=initial)
     recipes = [action]
     for group in GROUPS:
         if isinstance(hyperparameters, PaperIrCsn):
@@ -190,10 +155,8 @@ def _paper_clips(network: str, hyperparameters: PaperClips, initial: str, varian
 PAPER = _by_name(
     Recipe(PERSONS, "person detector: YOLOF-R101 on frames, from COCO", PaperPersons(), initial="yolof"),
     Recipe(POSES, "pose network: HRNet-w48 from COCO, nothing is trained", PaperPoses(), initial="hrnet"),
-    Recipe(
-        PARTS, "part detector: YOLOF-R101 on person crops with the pose", PaperParts(), needs=(POSES,), initial="yolof"
-    ),
-    Recipe(WITHOUT_DOTS, "part detector without the pose", PaperParts(dots=False), needs=(POSES,), initial="yolof"),
+    Recipe(PARTS, "part detector: YOLOF-R101 on person crops with the pose", PaperParts(), initial="yolof"),
+    Recipe(WITHOUT_DOTS, "part detector without the pose", PaperParts(dots=False), initial="yolof"),
     *_paper_clips("ip-CSN-152 from IG-65M", PaperCsn(), "csn"),
     Recipe(BASELINE, "official baseline: ResNet-50 with RoIAlign, and TSN", PaperBaseline(), initial="tsn"),
     *_paper_clips("ir-CSN-152 from Sports-1M, to go with ip-CSN-152,", PaperIrCsn(), "csn-ir", "ir"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -49,6 +49,8 @@ FOUND_JITTER = 0.08  # highest standard deviation of the noise on predicted keyp
 @dataclass(frozen=True, kw_only=True)
 class TinyTracks(OneCycle):
     """Hyperparameters of the network on keypoints."""
+
+    needs: ClassVar[tuple[str, ...]] = ("poses",)
 
     batch_size: Count = 256
     learning_rate: Positive = 2e-3

@@ -105,7 +105,8 @@ def read_clips(shard: Path, config: ClipStreamConfig) -> list[Interval]:
         raise TypeError(f"frames of {frames.dtype}")
     if not isinstance(labels, list) or len(labels) != config.clips_per_shard:
         raise ValueError(f"labels.npy without a list of {config.clips_per_shard} clips")
-    source = ClipSource(frames, tuple(range(0, len(frames) + 1, num_frames)), shard)
+    names = tuple(f"rendered clip {index} of {shard}" for index in range(len(labels)))
+    source = ClipSource(frames, tuple(range(0, len(frames) + 1, num_frames)), shard, names)
     return [
         Interval(
             source=source,

@@ -33,7 +33,7 @@ from actparse.training.samples.annotations import (
     annotation_fields,
     join,
     load_arrays,
-    offsets,
+    offsets_of,
     save_arrays,
     video_arrays,
 )
@@ -217,7 +217,7 @@ def load_store(folder: Path) -> Store:
             folder=folder,
             frames=_map(folder / FRAMES_FILE, num_frames, arrays["frame_size"].tolist()),
             clips=_map(folder / CLIPS_FILE, num_clip_frames, arrays["clip_size"].tolist()),
-            clip_offsets=offsets(arrays["num_clip_frames"]),
+            clip_offsets=offsets_of(arrays["num_clip_frames"]),
             person_keypoints=arrays["person_keypoints"],
             person_identities=arrays["person_identities"],
             start_times=arrays["start_times"],
