@@ -8,7 +8,7 @@ import typing
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
 from actparse.core.errors import ConfigError
 
@@ -28,6 +28,17 @@ ABOVE_0_FINITE = Range("greater than 0 and finite", lambda value: 0 < value < ma
 AT_LEAST_1_FINITE = Range("at least 1 and finite", lambda value: 1 <= value < math.inf)
 BELOW_1 = Range("at least 0 and less than 1", lambda value: 0 <= value < 1)
 SHARE = Range("0 to 1", lambda value: 0 <= value <= 1)
+
+Count = Annotated[int, AT_LEAST_1]
+CountOrZero = Annotated[int, AT_LEAST_0]
+CountOrNone = Annotated[int | None, AT_LEAST_1]
+Size = Annotated[tuple[int, int], AT_LEAST_1]  # (height, width)
+Counts = Annotated[tuple[int, ...], AT_LEAST_1]
+NotNegative = Annotated[float, AT_LEAST_0]
+Positive = Annotated[float, ABOVE_0]
+Factors = Annotated[tuple[float, float], ABOVE_0]  # lowest and highest
+Below1 = Annotated[float, BELOW_1]
+Share = Annotated[float, SHARE]
 
 
 @cache

@@ -5,14 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from actparse.core.errors import ConfigError
-from actparse.core.ranges import ABOVE_0, AT_LEAST_1, expect_ranges
+from actparse.core.ranges import Count, Positive, expect_ranges
 
 Batch = dict[str, Any]  # tensors, or lists of tensors of different lengths, with one entry for each sample
 NAMES = "names"  # optional key of a batch: names of its samples (file and frame), for the message about a bad loss
@@ -41,8 +41,8 @@ class StepRule:
 class TaskSettings:
     """Hyperparameters of a training run that do not depend on the data."""
 
-    batch_size: Annotated[int, AT_LEAST_1]  # samples of one optimiser step, over all devices
-    learning_rate: Annotated[float, ABOVE_0]  # at the top of the cycle
+    batch_size: Count  # samples of one optimiser step, over all devices
+    learning_rate: Positive  # at the top of the cycle
     weight_decay: float = 0.01
     max_gradient_norm: float | None = 5.0  # L2 norm of all gradients; None does not limit it
     optimizer: OptimizerName = "adamw"

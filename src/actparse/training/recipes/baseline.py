@@ -18,26 +18,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from actparse.core.errors import ConfigError, DataError
-from actparse.core.ranges import AT_LEAST_1
+from actparse.core.ranges import AT_LEAST_1, Below1, Count, Counts, Factors, NotNegative, Positive, Share
 from actparse.core.structures import FrameParse
 from actparse.core.vocabulary import PART_FLIP, PARTS
 from actparse.nets.baseline import Baseline, BaselineConfig, FrameBoxes, Pooling
 from actparse.nets.resnet import resnet_config
 from actparse.stages.actions.baseline import BaselineRecognizer, BaselineSettings
 from actparse.training.recipes import tiny
-from actparse.training.recipes.hyperparameters import (
-    Below1,
-    Count,
-    Counts,
-    Factors,
-    Hyperparameters,
-    Inputs,
-    NotNegative,
-    OneCycle,
-    Positive,
-    Share,
-    step_settings,
-)
+from actparse.training.recipes.hyperparameters import Hyperparameters, Inputs, OneCycle, step_settings
 from actparse.training.recipes.states import (
     UNKNOWN,
     StatesTask,

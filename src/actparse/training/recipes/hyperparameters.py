@@ -10,21 +10,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import torch
 
 from actparse.core.errors import ConfigError
-from actparse.core.ranges import (
-    ABOVE_0,
-    AT_LEAST_0,
-    AT_LEAST_1,
-    BELOW_1,
-    SHARE,
-    expect_ranges,
-    field_types,
-    numbers_in,
-)
+from actparse.core.ranges import Count, NotNegative, Positive, expect_ranges, field_types, numbers_in
 from actparse.training.options import TrainOptions
 from actparse.training.run_folder import RunFolder
 from actparse.training.task import StepRule, Task, TaskSettings
@@ -38,15 +29,6 @@ Pretraining = Literal["ig65m", "sports1m"]
 
 MAX_COUNT = 2**31 - 1  # limit of any whole number
 _YES, _NO = ("yes", "true", "1"), ("no", "false", "0")
-
-
-Count = Annotated[int, AT_LEAST_1]
-Counts = Annotated[tuple[int, ...], AT_LEAST_1]
-NotNegative = Annotated[float, AT_LEAST_0]
-Positive = Annotated[float, ABOVE_0]
-Factors = Annotated[tuple[float, float], ABOVE_0]  # lowest and highest
-Below1 = Annotated[float, BELOW_1]
-Share = Annotated[float, SHARE]
 
 
 @dataclass(frozen=True)

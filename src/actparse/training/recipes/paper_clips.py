@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actparse.core.errors import ConfigError, DataError
-from actparse.core.ranges import AT_LEAST_0, AT_LEAST_1
+from actparse.core.ranges import AT_LEAST_0, AT_LEAST_1, Below1, Count, Counts, NotNegative, Positive, Share
 from actparse.data.flow_files import FLOW_FOLDER
 from actparse.nets.clips.csn import Bottleneck, CsnConfig
 from actparse.nets.clips.tsn import TsnConfig
@@ -26,17 +26,11 @@ from actparse.training.options import TrainOptions
 from actparse.training.recipes.clips import ClipHyperparameters, ClipTask, Frames
 from actparse.training.recipes.hyperparameters import (
     BatchReading,
-    Below1,
-    Count,
-    Counts,
     Crop,
     Inputs,
     Level,
     Mirror,
-    NotNegative,
-    Positive,
     Pretraining,
-    Share,
     WarmUp,
     samples_of_step,
     step_settings,

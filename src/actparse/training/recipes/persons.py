@@ -8,7 +8,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from actparse.core.errors import DataError
-from actparse.core.ranges import AT_LEAST_0
+from actparse.core.ranges import Below1, Count, CountOrZero, Counts, Factors, NotNegative, Positive, Share
 from actparse.core.structures import Detections
 from actparse.core.vocabulary import KEYPOINT_FLIP
 from actparse.metrics.coco import average_precision
@@ -26,32 +27,30 @@ from actparse.nets.detectors.yolof_losses import yolof_loss
 from actparse.nets.resnet import resnet_config
 from actparse.stages.inputs import InputNorm
 from actparse.stages.people.persons import PersonsConfig, YolofPersons
+from actparse.synth.dataset import is_synthetic
 from actparse.training.loop import ranks
+from actparse.training.options import TrainOptions
 from actparse.training.recipes import tiny
 from actparse.training.recipes.hyperparameters import (
     BatchReading,
-    Below1,
-    Count,
-    Counts,
-    Factors,
     Hyperparameters,
     Inputs,
-    NotNegative,
     OneCycle,
-    Positive,
-    Share,
     samples_of_step,
     step_settings,
 )
+from actparse.training.rendered.frame_stream import FrameStreamConfig, open_frame_stream
 from actparse.training.samples.annotations import Annotations, Image
 from actparse.training.samples.augmentation import ColorJitter, clip_boxes, move_boxes, random_zoom, recolor, warp
-from actparse.training.samples.splits import open_indices, open_stores
+from actparse.training.samples.splits import cache_folder, open_indices, open_stores
+from actparse.training.samples.store import Store
 from actparse.training.task import NAMES, Batch, SampledTask, StepRule, Task, TaskSettings
 from actparse.video.resizing import fit_size, resize
 from actparse.weights.bundle import config_to_dict
 
 CHECK_VIDEOS = 60  # held-out videos for a check during training
 EVALUATION_BATCH = 4  # frames
+NUM_HELD_OUT_FRAMES = 800  # rendered
 NO_KEYPOINTS = np.zeros((0, 3), np.float32)
 MIN_SIDE = 1.0  # pixels; a box that is thinner after a shift is dropped. Source: YOLOF in mmdet
 
@@ -99,7 +98,7 @@ class PaperDetector(Hyperparameters):
     learning_rate: Positive = 0.01
     milestones: Counts = (16, 22)
     gamma: Positive = 0.1  # "decreased by a factor of 10"
-    warmup_iterations: Annotated[int, AT_LEAST_0] = 1800
+    warmup_iterations: CountOrZero = 1800
     warmup_start: Share = 1 / 1800  # YOLOF: one over the number of iterations, 1/1500 and 1/3000; not in the paper
     momentum: Below1 = 0.9
     nesterov: bool = True  # "by default ... for all models"; YOLOF has none
@@ -108,9 +107,7 @@ class PaperDetector(Hyperparameters):
     frozen: bool = True  # YOLOF: stem, first stage and the backbone's batch norms; not in the paper
     mirror_share: Share = 0.5  # YOLOF: share of the images that are mirrored
     shift_share: Share = 0.5  # YOLOF: share of the images that are shifted
-    max_shift: Annotated[int, AT_LEAST_0] = (
-        32  # YOLOF: pixels of the resized image, on both axes; uncovered areas are black
-    )
+    max_shift: CountOrZero = 32  # YOLOF: pixels of the resized image, on both axes; uncovered areas are black
     frame_stride: Count = 5  # "on keyframes": those that the evaluator scores, every fifth
     split_seed: int = 0  # division into 3,000 training and 809 held-out videos if the dataset has no split val; ours
 
@@ -152,6 +149,20 @@ class PaperDetector(Hyperparameters):
         return open_indices(
             inputs.data, inputs.run.out, inputs.options.report, seed=self.split_seed, stride=self.frame_stride
         )
+
+
+def open_frames(data: Path, out: Path, options: TrainOptions, split: str = "train") -> Store:
+    """Open the rendered frames of a split, "train" or "val", rendering them if necessary."""
+    count = options.stream_frames if split == "train" else min(NUM_HELD_OUT_FRAMES, options.stream_frames)
+    return open_frame_stream(cache_folder(data, out), split, count, FrameStreamConfig(), report=options.report)
+
+
+def open_training_frames(inputs: Inputs) -> tuple[Store, Store]:
+    """Open decoded frames to train on, for a SynthTPS dataset rendered ones of many scenes, and the held-out videos."""
+    train, held_out = open_stores(inputs.data, inputs.run.out, inputs.options.report)
+    if is_synthetic(inputs.data):
+        train = open_frames(inputs.data, inputs.run.out, inputs.options)
+    return train, held_out
 
 
 class DetectorTask(SampledTask):
@@ -346,8 +357,8 @@ class TinyPersons(OneCycle):
         return replace(sample, image=recolor(sample.image, rng, ColorJitter()))
 
     def build(self, inputs: Inputs) -> Task:
-        """Build the task on decoded frames."""
-        return PersonsTask(*open_stores(inputs.data, inputs.run.out, inputs.options.report), self)
+        """Build the task on decoded or rendered frames."""
+        return PersonsTask(*open_training_frames(inputs), self)
 
 
 @dataclass(frozen=True, kw_only=True)

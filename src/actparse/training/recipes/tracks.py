@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from actparse.core.errors import DataError
+from actparse.core.ranges import Count, Factors, NotNegative, Positive, Share
 from actparse.core.structures import FrameParse
 from actparse.core.vocabulary import KEYPOINT_FLIP, PART_FLIP, PARTS
 from actparse.nets.tracks import TrackConfig, TrackNet
@@ -24,7 +25,7 @@ from actparse.synth.actions.registry import OTHER_MOTIONS
 from actparse.synth.dataset import is_synthetic
 from actparse.training.options import TrainOptions
 from actparse.training.recipes import tiny
-from actparse.training.recipes.hyperparameters import Count, Factors, Inputs, NotNegative, OneCycle, Positive, Share
+from actparse.training.recipes.hyperparameters import Inputs, OneCycle
 from actparse.training.recipes.parts import with_keypoints
 from actparse.training.recipes.states import (
     UNKNOWN,

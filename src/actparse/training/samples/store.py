@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from actparse.core.errors import DataError
 from actparse.core.pools import in_order
-from actparse.core.ranges import ABOVE_0, AT_LEAST_1, expect_ranges
+from actparse.core.ranges import Count, Positive, Size, expect_ranges
 from actparse.core.vocabulary import PARTS
 from actparse.data.fingerprint import fingerprint
 from actparse.data.kinetics_tps import KineticsTps, VideoRecord, read_frame_truth
@@ -50,13 +50,10 @@ ARRAYS_FILE = "arrays.npz"
 class StoreConfig:
     """Settings for storing the frames of every video."""
 
-    frame_size: Annotated[tuple[int, int], AT_LEAST_1] = (
-        240,
-        320,
-    )  # (height, width); a frame of another size is fitted into the upper left
-    frame_stride: Annotated[int, ABOVE_0] = 5  # source frames from one stored annotated frame to the next, at least
-    clip_size: Annotated[tuple[int, int], AT_LEAST_1] = (48, 64)  # (height, width) of the frames of clips
-    frame_rate: Annotated[float, ABOVE_0] = 10.0  # of clips, frames per second
+    frame_size: Size = (240, 320)  # (height, width); frames of other sizes are fitted into the upper left
+    frame_stride: Count = 5  # source frames from one stored annotated frame to the next, at least
+    clip_size: Size = (48, 64)  # (height, width) of the frames of clips
+    frame_rate: Positive = 10.0  # of clips, frames per second
 
     def __post_init__(self) -> None:
         expect_ranges(self, "store.")
@@ -162,22 +159,24 @@ def write_frame_store(
     names: Sequence[str],
     frames: Sequence[NDArray[np.uint8]],
     *,
+    num_persons: NDArray[np.int64],
     person_boxes: NDArray[np.float32],
     person_keypoints: NDArray[np.float32],
     part_boxes: NDArray[np.float32],
 ) -> None:
-    """Write a store of single frames with one person each, without actions, states or clips.
+    """Write a store of single frames, without actions, states or clips.
 
     Args:
         folder: of the new store.
         names: of V groups of frames, which are stored as videos.
-        frames: (n, H, W, 3) uint8 RGB for each group, all of one size; P frames in total.
+        frames: (n, H, W, 3) uint8 RGB for each group, all of one size; F frames in total.
+        num_persons: (F,) of each frame; P in total.
         person_boxes: (P, 4) xyxy, pixels of the frame.
         person_keypoints: (P, 17, 3) x, y, visibility 0, 1 or 2.
         part_boxes: (P, 10, 4); zeros where a part is not visible.
     """
     counts = [len(group) for group in frames]
-    num_frames, num_videos = sum(counts), len(counts)
+    num_videos, num_frames, num_persons_in_all = len(counts), sum(counts), len(person_boxes)
     arrays: dict[str, Any] = {
         "names": list(names),
         "actions": [""] * num_videos,
@@ -185,12 +184,12 @@ def write_frame_store(
         "num_annotated": counts,
         "frame_indices": np.concatenate([np.arange(count, dtype=np.int32) for count in counts]),
         "frame_times": np.zeros(num_frames),
-        "num_persons": np.ones(num_frames, np.int64),
+        "num_persons": num_persons,
         "person_boxes": person_boxes,
         "person_keypoints": person_keypoints,
-        "person_identities": np.full(num_frames, -1, np.int64),
+        "person_identities": np.full(num_persons_in_all, -1, np.int64),
         "part_boxes": part_boxes,
-        "part_states": np.full((num_frames, len(PARTS)), NO_STATE, np.int16),
+        "part_states": np.full((num_persons_in_all, len(PARTS)), NO_STATE, np.int16),
         "num_clip_frames": np.zeros(num_videos, np.int64),
         "start_times": np.zeros(num_videos),
         "frame_size": frames[0].shape[1:3],
