@@ -41,7 +41,7 @@ from actparse.training.samples.intervals import (
     with_states,
 )
 from actparse.training.samples.splits import cache_folder, open_stores
-from actparse.training.task import NAMES, Batch, SampledTask, Start, Task, TaskSettings
+from actparse.training.task import NAMES, Batch, SampledTask, Start, Task, TaskSettings, with_shared_rows
 from actparse.video.flow import mirror_flow_bytes
 from actparse.video.segments import expect_segment_seconds
 from actparse.video.transforms import mirror
@@ -233,10 +233,6 @@ class ClipTask(SampledTask):
         clips = images.reshape(len(positions), -1, *images.shape[1:])
         return classifier.inputs(clips) if flow is None else self.inputs(torch.from_numpy(clips).to(classifier.device))
 
-    def stage_settings(self) -> Mapping[str, Any]:
-        """Return the settings of the clip stage."""
-        return config_to_dict(self.stage)
-
     def labels(self) -> Mapping[str, Any]:
         """Return one list for each output of the network: the action, then the states."""
         return {"labels": list(map(list, self.label_list))}
@@ -308,12 +304,11 @@ class ActionTask(ClipTask):
             if start is None:
                 continue
             adopted.append(f"states-{group}")
-            start_rows = {tuple(label): row for row, label in enumerate(start.labels.get("labels", ()))}
-            copied_rows = {row: start_rows[label] for label, row in index.items() if label in start_rows}
-            trained = start.net.get_submodule("cls_head.fc_cls")
-            with torch.no_grad():
-                for name, parameter in layer.named_parameters():
-                    parameter[list(copied_rows)] = trained.get_parameter(name)[list(copied_rows.values())]
+            start_labels = list(map(tuple, start.labels.get("labels", ())))
+            trained = start.net.get_submodule("cls_head.fc_cls").state_dict()
+            for name, value in layer.state_dict().items():
+                rows = with_shared_rows(value, trained[name], list(index), start_labels)
+                value.copy_(value if rows is None else rows)
         return tuple(adopted)
 
 

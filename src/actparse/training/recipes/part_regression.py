@@ -5,7 +5,6 @@ Half of a batch has keypoints predicted by a pose network, the other half true k
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -25,7 +24,6 @@ from actparse.training.recipes.hyperparameters import Inputs, OneCycle
 from actparse.training.recipes.parts import open_part_streams
 from actparse.training.samples.store import Store
 from actparse.training.task import Batch, Task
-from actparse.weights.bundle import config_to_dict
 
 Floats = NDArray[np.float32]
 JOINT_ERRORS = np.array([0.5] * 5 + [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.3, 1.3, 1.0, 1.0, 1.0, 1.0], np.float32)
@@ -129,10 +127,6 @@ class PartRegressionTask(Task):
             "iou_by_group": by_group,
             "persons": len(self.held_out_keypoints),
         }
-
-    def stage_settings(self) -> Mapping[str, Any]:
-        """Return the settings of the part fusion stage."""
-        return config_to_dict(self.stage)
 
 
 def _as_samples(keypoints: Floats, boxes: Floats) -> tuple[Floats, Floats]:

@@ -6,7 +6,7 @@ each body part"), so it has no threshold.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, TypeVar
 
@@ -44,7 +44,6 @@ from actparse.training.samples.keypoints import BOX_JITTER, jittered_boxes, pred
 from actparse.training.samples.splits import cache_folder
 from actparse.training.samples.store import Store
 from actparse.training.task import Batch, Task
-from actparse.weights.bundle import config_to_dict
 
 Split = TypeVar("Split", bound=Annotations)
 Keypoints = NDArray[np.float32]  # (P, 17, 3) of the persons of a split
@@ -272,10 +271,6 @@ class PartsTask(DetectorTask):
         by_person = [as_truth(t[e], labels[e]) for t, e in zip(annotated, exists, strict=True)]
         metrics = box_metrics(by_person, detections, names=PARTS)
         return {**metrics, "swapped": swapped_pairs(annotated, predicted_boxes), "persons": len(annotated)}
-
-    def stage_settings(self) -> Mapping[str, Any]:
-        """Return the settings of the part stage."""
-        return config_to_dict(self.stage)
 
 
 def swapped_pairs(truth: NDArray[np.float32], boxes: NDArray[np.float32]) -> float:

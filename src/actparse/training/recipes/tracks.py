@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -40,7 +40,6 @@ from actparse.training.rendered.track_stream import TrackStream, TrackStreamConf
 from actparse.training.samples.splits import cache_folder, open_stores
 from actparse.training.samples.store import Store
 from actparse.training.task import NAMES, Batch, Task
-from actparse.weights.bundle import config_to_dict
 
 TURN_DEGREES = 6.0  # standard deviation
 LOST_SHARE = 0.15  # highest share of predicted keypoints, and of instants, that are removed
@@ -243,10 +242,6 @@ class TracksTask(StatesTask):
             parses = recognizer.with_states(video.frames, scores)
             metrics.add(is_right, parses, [store.state_names(persons) for persons in video.persons])
         return metrics.as_json()
-
-    def stage_settings(self) -> Mapping[str, Any]:
-        """Return the settings of the track stage."""
-        return config_to_dict(self.stage)
 
 
 @dataclass(frozen=True)
