@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
 from actparse.core.errors import ConfigError
+from actparse.core.progress import Report
 from actparse.core.ranges import ABOVE_0_FINITE, Count, CountOrNone, CountOrZero, Range, expect_ranges
 
-Report = Callable[[str], None]  # takes one line of progress
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "bfloat16", "float16", "float32")
 SIZES = ("tiny", "paper")
 MAX_SEED = 2**32 - 1  # the loop's seeds, computed from it, fit PyTorch's 64 bits
 Length = Annotated[float | None, ABOVE_0_FINITE]
 Seed = Annotated[int, Range(f"at least 0 and at most {MAX_SEED}", lambda value: 0 <= value <= MAX_SEED)]
-
-
-def say_nothing(line: str) -> None:
-    """Discard a line of progress."""
 
 
 def say_on_stderr(line: str) -> None:

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from actparse.core.errors import DataError
 from actparse.core.vocabulary import GROUPS, GroupLabel, mirror_label
 from actparse.data.flow_files import read_flow
+from actparse.data.frames.index import open_index
+from actparse.data.frames.store import Store, StoreConfig, open_store
 from actparse.nets.clips.csn import Csn, CsnConfig
 from actparse.nets.clips.tsn import Tsn, TsnConfig
 from actparse.stages.actions.classifier import ClipClassifier, ClipConfig
@@ -23,7 +25,6 @@ from actparse.training.recipes.clips import ActionTask, ClipTask, TinyClips, sta
 from actparse.training.recipes.hyperparameters import Mirror
 from actparse.training.recipes.paper_clips import PaperCsn, PaperTsnFlow, PaperTsnRgb
 from actparse.training.samples.flow import FlowFiles
-from actparse.training.samples.index import open_index
 from actparse.training.samples.intervals import (
     ClipSource,
     Interval,
@@ -33,7 +34,6 @@ from actparse.training.samples.intervals import (
     whole_videos,
     with_states,
 )
-from actparse.training.samples.store import Store, StoreConfig, open_store
 from actparse.video.flow import FAST_TVL1
 from training.miniature import NUM_FRAMES, SIZE, write_miniature
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from actparse.core.vocabulary import PART_INDEX
+from actparse.data.frames.store import Store
 from actparse.metrics.boxes import row_iou
 from actparse.nets.part_regression import PartRegressionConfig
 from actparse.stages.loading import load_part_fusion
@@ -21,7 +22,6 @@ from actparse.training.recipes.part_regression import (
     with_errors,
 )
 from actparse.training.rendered.part_stream import PartStreamConfig, open_part_stream
-from actparse.training.samples.store import Store
 from actparse.weights.bundle import save_network
 
 CONFIG = PartStreamConfig(frame_size=(120, 160), size=96, crops_per_shard=6, times_per_scene=2)

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from actparse.core.errors import WeightsError
 from actparse.core.vocabulary import KEYPOINT_FLIP, PART_FLIP, PART_INDEX
+from actparse.data.frames.store import Store, StoreConfig, open_store
 from actparse.nets.poses.hrnet import Hrnet, HrnetConfig
 from actparse.stages.people.person_crops import square_crops
 from actparse.stages.people.poses import PosesConfig
 from actparse.stages.people.refine import grow_boxes
 from actparse.training.recipes.parts import PaperParts, PartsTask, TinyParts, swapped_pairs
 from actparse.training.samples.keypoints import jittered_boxes, predicted_keypoints
-from actparse.training.samples.store import Store, StoreConfig, open_store
 from actparse.training.task import NAMES, TaskSettings
 from actparse.weights.bundle import config_to_dict, save_network
 from training.miniature import SIZE, write_miniature

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from actparse.core.errors import DataError
+from actparse.data.frames.store import Store, StoreConfig, open_store
 from actparse.nets.tracks import TrackConfig
 from actparse.stages.actions.tracks import TracksConfig
 from actparse.synth.actions.registry import ACTIONS
@@ -30,7 +31,6 @@ from actparse.training.rendered.track_stream import (
     TrackStreamConfig,
     open_track_stream,
 )
-from actparse.training.samples.store import Store, StoreConfig, open_store
 from actparse.training.task import NAMES
 from training.miniature import SIZE, write_miniature
 

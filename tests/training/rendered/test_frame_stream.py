@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from actparse.data.frames.store import Store
 from actparse.nets.poses.hrnet import HrnetConfig, SideBranchConfig
 from actparse.stages.people.poses import PosesConfig
 from actparse.training.recipes.poses import PosesTask, TinyPoses, clear_persons, tellable_pairs
 from actparse.training.rendered.frame_stream import FrameStreamConfig, open_frame_stream
-from actparse.training.samples.store import Store
 from actparse.training.task import NAMES
 
 CONFIG = FrameStreamConfig(size=(96, 128), frames_per_shard=6, times_per_scene=2)

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from actparse.core.vocabulary import GROUPS
+from actparse.data.frames.index import open_index
+from actparse.data.frames.store import Store, StoreConfig, open_store
 from actparse.stages.actions.classifier import ClipConfig
 from actparse.stages.actions.clips import FrameClips
-from actparse.training.samples.index import open_index
 from actparse.training.samples.intervals import (
     ClipSource,
     Interval,
@@ -23,7 +24,6 @@ from actparse.training.samples.intervals import (
     whole_videos,
     with_states,
 )
-from actparse.training.samples.store import Store, StoreConfig, open_store
 from training.miniature import ACTIONS, NUM_FRAMES, SIZE, write_miniature
 
 STAGE = ClipConfig(num_frames=4, frame_stride=2, num_clips=7, frame_rate=10.0, short_side=48)

@@ -21,6 +21,7 @@ from actparse.core.errors import ConfigError, DataError
 from actparse.core.ranges import AT_LEAST_1, Below1, Count, Counts, Factors, NotNegative, Positive, Share
 from actparse.core.structures import FrameParse
 from actparse.core.vocabulary import PART_FLIP, PARTS
+from actparse.data.frames.annotations import Annotations
 from actparse.nets.baseline import Baseline, BaselineConfig, FrameBoxes, Pooling
 from actparse.nets.resnet import resnet_config
 from actparse.stages.actions.baseline import BaselineRecognizer, BaselineSettings
@@ -34,7 +35,6 @@ from actparse.training.recipes.states import (
     states_loss,
     true_person,
 )
-from actparse.training.samples.annotations import Annotations
 from actparse.training.samples.augmentation import (
     STRONG_JITTER,
     ColorJitter,

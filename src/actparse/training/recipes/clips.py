@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from actparse.core.errors import DataError
+from actparse.core.progress import Report, say_nothing
 from actparse.core.ranges import Count, Factors, NotNegative, Positive, Share
 from actparse.core.vocabulary import GROUPS, GroupLabel, mirror_label
 from actparse.nets.clips.csn import Csn, CsnConfig
@@ -24,7 +25,7 @@ from actparse.nets.clips.tsn import Tsn, TsnConfig
 from actparse.stages.actions.classifier import ClipClassifier, ClipConfig, clip_frame_indices, clip_image
 from actparse.stages.actions.clip_inputs import FlowInput, normalised_flow
 from actparse.synth.dataset import is_synthetic
-from actparse.training.options import Report, TrainOptions, say_nothing
+from actparse.training.options import TrainOptions
 from actparse.training.recipes import tiny
 from actparse.training.recipes.hyperparameters import Hyperparameters, Inputs, Level, Mirror, OneCycle
 from actparse.training.rendered.clip_stream import ClipStreamConfig, open_clip_stream

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from actparse.core.ranges import Count, NotNegative, Positive, Share
 from actparse.core.vocabulary import GROUP_PARTS, KEYPOINT_FLIP, PART_FLIP, PARTS
+from actparse.data.frames.store import Store
 from actparse.metrics.boxes import row_iou
 from actparse.nets.part_regression import PartRegression, PartRegressionConfig, part_losses
 from actparse.stages.people.part_fusion import PartFusionConfig, to_poses
@@ -22,7 +23,6 @@ from actparse.stages.people.part_geometry import torso_lengths
 from actparse.training.recipes import tiny
 from actparse.training.recipes.hyperparameters import Inputs, OneCycle
 from actparse.training.recipes.parts import open_part_streams
-from actparse.training.samples.store import Store
 from actparse.training.task import Batch, Task
 
 Floats = NDArray[np.float32]

@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from actparse.core.ranges import Count, Factors, NotNegative, Positive, Share
 from actparse.core.structures import Detections
 from actparse.core.vocabulary import NUM_KEYPOINTS, PART_FLIP, PARTS
+from actparse.data.frames.annotations import Annotations
+from actparse.data.frames.store import Store
 from actparse.metrics.boxes import row_iou
 from actparse.nets.detectors.yolof import Yolof, YolofConfig
 from actparse.stages.people.dots import DotsConfig, draw_dots
@@ -38,11 +40,9 @@ from actparse.training.recipes.persons import (
     open_training_frames,
 )
 from actparse.training.rendered.part_stream import PartStreamConfig, open_part_stream
-from actparse.training.samples.annotations import Annotations
 from actparse.training.samples.augmentation import ColorJitter, recolor
 from actparse.training.samples.keypoints import BOX_JITTER, jittered_boxes, predicted_keypoints
 from actparse.training.samples.splits import cache_folder
-from actparse.training.samples.store import Store
 from actparse.training.task import Batch, Task
 
 Split = TypeVar("Split", bound=Annotations)

@@ -21,6 +21,8 @@ from actparse.core.errors import DataError
 from actparse.core.ranges import Below1, Count, CountOrZero, Counts, Factors, NotNegative, Positive, Share
 from actparse.core.structures import Detections
 from actparse.core.vocabulary import KEYPOINT_FLIP
+from actparse.data.frames.annotations import Annotations, Image
+from actparse.data.frames.store import Store
 from actparse.metrics.coco import average_precision
 from actparse.nets.detectors.yolof import Yolof, YolofConfig
 from actparse.nets.detectors.yolof_losses import yolof_loss
@@ -40,10 +42,8 @@ from actparse.training.recipes.hyperparameters import (
     step_settings,
 )
 from actparse.training.rendered.frame_stream import FrameStreamConfig, open_frame_stream
-from actparse.training.samples.annotations import Annotations, Image
 from actparse.training.samples.augmentation import ColorJitter, clip_boxes, move_boxes, random_zoom, recolor, warp
 from actparse.training.samples.splits import cache_folder, open_indices, open_stores
-from actparse.training.samples.store import Store
 from actparse.training.task import NAMES, Batch, SampledTask, StepRule, Task, TaskSettings
 from actparse.video.resizing import fit_size, resize
 from actparse.weights.bundle import config_to_dict

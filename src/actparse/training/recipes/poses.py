@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from actparse.core.errors import TrainingError
 from actparse.core.ranges import Count, Factors, NotNegative, Positive, Share
 from actparse.core.vocabulary import KEYPOINT_PAIRS
+from actparse.data.frames.store import Store
 from actparse.metrics.keypoints import oks, pck, swap_rate
 from actparse.nets.poses.heatmaps import DecodeCodec, encode, heatmap_loss
 from actparse.nets.poses.hrnet import STRIDE, Hrnet, HrnetConfig
@@ -33,7 +34,6 @@ from actparse.training.samples.augmentation import (
     recolor,
     warp,
 )
-from actparse.training.samples.store import Store
 from actparse.training.task import NAMES, Batch, SampledTask, Task
 from actparse.weights.bundle import config_to_dict
 

@@ -17,6 +17,7 @@ from actparse.core.errors import DataError
 from actparse.core.ranges import Count, Factors, NotNegative, Positive, Share
 from actparse.core.structures import FrameParse
 from actparse.core.vocabulary import KEYPOINT_FLIP, PART_FLIP, PARTS
+from actparse.data.frames.store import Store
 from actparse.nets.tracks import TrackConfig, TrackNet
 from actparse.stages.actions.tracks import TrackRecognizer, TracksConfig
 from actparse.stages.actions.windows import Keypoints, person_windows, with_floor
@@ -38,7 +39,6 @@ from actparse.training.recipes.states import (
 from actparse.training.rendered.track_errors import TrackErrors, shortened, spreads, with_track_errors
 from actparse.training.rendered.track_stream import TrackStream, TrackStreamConfig, open_track_stream
 from actparse.training.samples.splits import cache_folder, open_stores
-from actparse.training.samples.store import Store
 from actparse.training.task import NAMES, Batch, Task
 
 TURN_DEGREES = 6.0  # standard deviation

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actparse.core.errors import ConfigError, expect_shape
+from actparse.core.progress import Report, say_nothing
 from actparse.core.ranges import AT_LEAST_1_FINITE, Count, expect_ranges
 from actparse.core.vocabulary import GROUPS, GroupLabel
 from actparse.data.kinetics_tps import FrameTruth, frame_truth_from_dict
@@ -24,7 +25,6 @@ from actparse.synth.actions.registry import ACTIONS
 from actparse.synth.config import VIDEO_PRESETS
 from actparse.synth.dataset import frame_annotation
 from actparse.synth.scene import build_scene
-from actparse.training.options import Report, say_nothing
 from actparse.training.rendered.stream import SEED, Arrays, ShardedStream, load_array
 from actparse.training.samples.intervals import ClipSource, Interval
 

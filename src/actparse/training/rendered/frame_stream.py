@@ -15,14 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actparse.core.errors import ConfigError
+from actparse.core.progress import Report, say_nothing
 from actparse.core.vocabulary import PARTS
+from actparse.data.frames.store import Store, load_store, write_frame_store
 from actparse.synth.actions.registry import ACTIONS, OTHER_MOTIONS
 from actparse.synth.annotate import PersonTruth
 from actparse.synth.config import VIDEO_PRESETS, SceneConfig
 from actparse.synth.scene import build_scene
-from actparse.training.options import Report, say_nothing
 from actparse.training.rendered.stream import SEED, Arrays, ShardedStream, expect_at_least_1, load_array
-from actparse.training.samples.store import Store, load_store, write_frame_store
 
 GENERATION = 4  # of the stream; another value renders it again
 SPLIT_CODES = {"train": 7_001, "val": 7_002}  # different from the codes of a dataset's splits and of the other streams

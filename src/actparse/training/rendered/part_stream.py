@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actparse.core.errors import ConfigError
+from actparse.core.progress import Report, say_nothing
 from actparse.core.vocabulary import PARTS
+from actparse.data.frames.store import Store, load_store, write_frame_store
 from actparse.synth.annotate import PersonTruth
-from actparse.training.options import Report, say_nothing
 from actparse.training.rendered.frame_stream import rendered_frames
 from actparse.training.rendered.stream import SEED, Arrays, ShardedStream, expect_at_least_1, load_array, stacked
 from actparse.training.samples.augmentation import move_boxes, warp
-from actparse.training.samples.store import Store, load_store, write_frame_store
 
 GENERATION = 2  # of the stream; another value renders it again
 SPLIT_CODES = {"train": 7_101, "val": 7_102}  # different from the codes of a dataset's splits and of the other streams

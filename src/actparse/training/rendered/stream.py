@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from actparse.core.errors import ConfigError, DataError
 from actparse.core.pools import in_order
-from actparse.training.options import Report, say_nothing
+from actparse.core.progress import Report, say_nothing
 
 SEED = 0  # of every stream, part of its folder's name
 Arrays = dict[str, NDArray[Any]]  # of a shard, by file name

@@ -13,12 +13,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from actparse.core.progress import Report, say_nothing
 from actparse.core.ranges import Count, Positive, Share, expect_ranges
 from actparse.core.vocabulary import NUM_KEYPOINTS, PARTS
 from actparse.synth.actions.registry import ACTIONS, OTHER_MOTIONS
 from actparse.synth.casting import build_cast
 from actparse.synth.config import VIDEO_PRESETS, SceneConfig
-from actparse.training.options import Report, say_nothing
 from actparse.training.rendered.stream import SEED, Arrays, ShardedStream, load_array
 
 GENERATION = 4  # of the stream; another value creates it again

@@ -16,7 +16,8 @@ from typing import Any
 
 from actparse.core.errors import ActparseError, TrainingError
 from actparse.core.pools import end_with_parent
-from actparse.training.options import Report, TrainOptions, say_nothing
+from actparse.core.progress import Report, say_nothing
+from actparse.training.options import TrainOptions
 from actparse.training.run_folder import RunFolder
 from actparse.training.runs.network_run import run_network
 

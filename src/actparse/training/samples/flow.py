@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from actparse.core.files import written_beside
 from actparse.core.pools import in_order
+from actparse.core.progress import Report, say_nothing
 from actparse.data.flow_files import read_flow
+from actparse.data.frames.annotations import FrameSource
 from actparse.stages.actions.clip_inputs import FlowInput, fields_of
-from actparse.training.options import Report, say_nothing
-from actparse.training.samples.annotations import FrameSource
 from actparse.video.flow import FlowBytes, TvL1, to_small_grey
 
 RUNS_PER_JOB = 8

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actparse.core.vocabulary import GROUPS, GroupLabel
+from actparse.data.frames.annotations import FrameSource, Image
+from actparse.data.frames.index import VideoIndex
+from actparse.data.frames.store import Store
 from actparse.data.kinetics_tps import FrameTruth
 from actparse.data.pseudo_labels import group_label
-from actparse.training.samples.annotations import FrameSource, Image
-from actparse.training.samples.index import VideoIndex
-from actparse.training.samples.store import Store
 from actparse.video.segments import equal_segments
 from actparse.video.time_line import step_at
 

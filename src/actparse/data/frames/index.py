@@ -18,10 +18,9 @@ from numpy.typing import NDArray
 
 from actparse.core.errors import DataError, OutputError
 from actparse.core.pools import FEW_JOBS, in_order
+from actparse.core.progress import Report, say_nothing
 from actparse.data.fingerprint import fingerprint
-from actparse.data.kinetics_tps import KineticsTps, VideoRecord, read_frame_truth
-from actparse.training.options import Report, say_nothing
-from actparse.training.samples.annotations import (
+from actparse.data.frames.annotations import (
     Annotations,
     Arrays,
     FrameSource,
@@ -33,6 +32,7 @@ from actparse.training.samples.annotations import (
     save_arrays,
     video_arrays,
 )
+from actparse.data.kinetics_tps import KineticsTps, VideoRecord, read_frame_truth
 from actparse.video.decode import read_frames
 
 FORMAT = 2  # version of the file's format; a new version leads to new files

@@ -20,12 +20,11 @@ from numpy.typing import NDArray
 
 from actparse.core.errors import DataError
 from actparse.core.pools import in_order
+from actparse.core.progress import Report, say_nothing
 from actparse.core.ranges import Count, Positive, Size, expect_ranges
 from actparse.core.vocabulary import PARTS
 from actparse.data.fingerprint import fingerprint
-from actparse.data.kinetics_tps import KineticsTps, VideoRecord, read_frame_truth
-from actparse.training.options import Report, say_nothing
-from actparse.training.samples.annotations import (
+from actparse.data.frames.annotations import (
     NO_STATE,
     Annotations,
     Arrays,
@@ -37,6 +36,7 @@ from actparse.training.samples.annotations import (
     save_arrays,
     video_arrays,
 )
+from actparse.data.kinetics_tps import KineticsTps, VideoRecord, read_frame_truth
 from actparse.video.decode import read_frames
 from actparse.video.time_line import visible_frames
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from actparse.core.errors import DataError
+from actparse.core.progress import say_nothing
 from actparse.data.division import held_out_names
-from actparse.training.options import say_nothing
-from actparse.training.samples import index as index_module
-from actparse.training.samples.index import VideoIndex, open_index
+from actparse.data.frames import index as index_module
+from actparse.data.frames.index import VideoIndex, open_index
 from actparse.training.samples.splits import open_indices, open_stores
 from training.miniature import NUM_FRAMES, person_box, write_miniature
 
