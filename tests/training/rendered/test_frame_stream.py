@@ -11,7 +11,7 @@ import torch
 from actparse.data.frames.store import Store
 from actparse.nets.poses.hrnet import HrnetConfig, SideBranchConfig
 from actparse.stages.people.poses import PosesConfig
-from actparse.training.recipes.poses import PosesTask, TinyPoses, clear_persons, tellable_pairs
+from actparse.training.recipes.poses import PosesTask, TinyPoses, clear_persons
 from actparse.training.rendered.frame_stream import FrameStreamConfig, open_frame_stream
 from actparse.training.task import NAMES
 
@@ -80,11 +80,3 @@ def test_task_trains_and_is_judged(stream: Store) -> None:
     figures = task.evaluate(task.net, torch.device("cpu"))
     assert 0 <= figures["pck"] <= 1
     assert figures["persons"] == len(persons)
-
-
-def test_near_pairs_do_not_count() -> None:
-    keypoints = np.full((1, 17, 3), 2, np.float32)
-    keypoints[0, 5, 0] = 40  # the left shoulder lies apart from the right one
-    kept = tellable_pairs(keypoints, np.array([10], np.float32))
-    assert kept[0, [5, 6], 2].tolist() == [2, 2]
-    assert kept[0, [7, 8], 2].tolist() == [0, 0]

@@ -20,7 +20,7 @@ from actparse.core.structures import Detections
 from actparse.core.vocabulary import NUM_KEYPOINTS, PART_FLIP, PARTS
 from actparse.data.frames.annotations import Annotations
 from actparse.data.frames.store import Store
-from actparse.metrics.boxes import row_iou
+from actparse.metrics.boxes import swapped_pairs
 from actparse.nets.detectors.yolof import Yolof, YolofConfig
 from actparse.stages.people.dots import DotsConfig, draw_dots
 from actparse.stages.people.parts import PartDetector, PartsConfig
@@ -49,8 +49,6 @@ Split = TypeVar("Split", bound=Annotations)
 Keypoints = NDArray[np.float32]  # (P, 17, 3) of the persons of a split
 
 GROWING_CONFIDENCE = 0.25  # of keypoints that extend a person's box; the same as in the parser
-PAIRS = ((1, 2), (3, 4), (6, 7), (8, 9))  # left and right parts
-MAX_PAIR_IOU = 0.2  # of the true boxes of a left-right pair; pairs that overlap more do not count
 NUM_HELD_OUT_CROPS = 1000  # of the part stream
 
 
@@ -271,29 +269,3 @@ class PartsTask(DetectorTask):
         by_person = [as_truth(t[e], labels[e]) for t, e in zip(annotated, exists, strict=True)]
         metrics = box_metrics(by_person, detections, names=PARTS)
         return {**metrics, "swapped": swapped_pairs(annotated, predicted_boxes), "persons": len(annotated)}
-
-
-def swapped_pairs(truth: NDArray[np.float32], boxes: NDArray[np.float32]) -> float:
-    """Return the share of left-right pairs whose boxes fit the other side's truth better, without overlapping pairs.
-
-    Args:
-        truth: (P, 10, 4) xyxy; zeros where a part is not annotated.
-        boxes: (P, 10, 4) the predicted boxes.
-
-    Returns:
-        0..1; 0 if there is no pair.
-    """
-    exists = (truth != 0).any(axis=2)  # (P, 10)
-    num_swapped, num_pairs = 0, 0
-    for left, right in PAIRS:
-        is_valid = exists[:, left] & exists[:, right]  # (P,)
-        is_valid[is_valid] = row_iou(truth[is_valid, left], truth[is_valid, right]) < MAX_PAIR_IOU
-        same_side = row_iou(boxes[is_valid, left], truth[is_valid, left]) + row_iou(
-            boxes[is_valid, right], truth[is_valid, right]
-        )
-        other_side = row_iou(boxes[is_valid, left], truth[is_valid, right]) + row_iou(
-            boxes[is_valid, right], truth[is_valid, left]
-        )
-        num_swapped += int((other_side > same_side).sum())
-        num_pairs += int(is_valid.sum())
-    return num_swapped / max(num_pairs, 1)

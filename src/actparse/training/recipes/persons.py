@@ -6,7 +6,7 @@ YOLOF below is the public recipe of YOLOF C5 on COCO (Chen et al. 2021, section 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,6 @@ from actparse.training.samples.augmentation import ColorJitter, clip_boxes, move
 from actparse.training.samples.splits import cache_folder, open_indices, open_stores
 from actparse.training.task import NAMES, Batch, SampledTask, StepRule, Task, TaskSettings
 from actparse.video.resizing import fit_size, resize
-from actparse.weights.bundle import config_to_dict
 
 CHECK_VIDEOS = 60  # held-out videos for a check during training
 EVALUATION_BATCH = 4  # frames
@@ -437,7 +436,3 @@ class PersonsTask(DetectorTask):
             truth += [as_truth(data.person_boxes[data.persons_of(frame)]) for frame in frames]
         metrics = box_metrics(truth, detections, names=("person",))
         return {**metrics, "frames": len(truth), "persons": sum(map(len, truth))}
-
-    def stage_settings(self) -> Mapping[str, Any]:
-        """Return the settings of the person stage."""
-        return config_to_dict(self.stage)

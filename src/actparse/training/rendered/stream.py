@@ -15,7 +15,7 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
-from actparse.core.errors import ConfigError, DataError
+from actparse.core.errors import DataError
 from actparse.core.pools import in_order
 from actparse.core.progress import Report, say_nothing
 
@@ -86,14 +86,3 @@ def load_array(shard: Path, name: str) -> NDArray[Any]:
 def stacked(rows: Sequence[NamedTuple]) -> Arrays:
     """Stack samples, at least one, whose fields are named as the arrays of a shard."""
     return {name: np.stack(values) for name, values in zip(rows[0]._fields, zip(*rows, strict=True), strict=True)}
-
-
-def expect_at_least_1(config: object, *names: str) -> None:
-    """Check fields of a stream's config.
-
-    Raises:
-        ConfigError: a field is not a number from 1 on.
-    """
-    for name in names:
-        if not 1 <= getattr(config, name) < float("inf"):
-            raise ConfigError(f"stream.{name} must be at least 1 and finite, got {getattr(config, name)}")
