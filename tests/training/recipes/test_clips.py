@@ -15,6 +15,15 @@ from actparse.core.errors import DataError
 from actparse.core.vocabulary import GROUPS, GroupLabel, mirror_label
 from actparse.data.flow_files import read_flow
 from actparse.data.frames.index import open_index
+from actparse.data.frames.intervals import (
+    ClipSource,
+    Interval,
+    index_videos,
+    segments,
+    store_videos,
+    whole_videos,
+    with_states,
+)
 from actparse.data.frames.store import Store, StoreConfig, open_store
 from actparse.nets.clips.csn import Csn, CsnConfig
 from actparse.nets.clips.tsn import Tsn, TsnConfig
@@ -25,15 +34,6 @@ from actparse.training.recipes.clips import ActionTask, ClipTask, TinyClips, sta
 from actparse.training.recipes.hyperparameters import Mirror
 from actparse.training.recipes.paper_clips import PaperCsn, PaperTsnFlow, PaperTsnRgb
 from actparse.training.samples.flow import FlowFiles
-from actparse.training.samples.intervals import (
-    ClipSource,
-    Interval,
-    index_videos,
-    segments,
-    store_videos,
-    whole_videos,
-    with_states,
-)
 from actparse.video.flow import FAST_TVL1
 from training.miniature import NUM_FRAMES, SIZE, write_miniature
 

@@ -14,10 +14,10 @@ import pytest
 
 from actparse.core.errors import ConfigError, DataError
 from actparse.core.vocabulary import GROUPS
+from actparse.data.frames.intervals import Interval as Stretch
+from actparse.data.frames.intervals import with_states as state_stretches
 from actparse.synth.actions.registry import ACTIONS
 from actparse.training.rendered.clip_stream import ClipStreamConfig, open_clip_stream
-from actparse.training.samples.intervals import Interval as Stretch
-from actparse.training.samples.intervals import with_states as state_stretches
 
 CONFIG = ClipStreamConfig(size=(48, 64), rendered_size=(72, 96), num_frames=3, clips_per_shard=4)
 

@@ -20,7 +20,7 @@ import torch.distributed as dist
 
 from actparse.core.errors import ActparseError, TrainingError
 from actparse.core.pools import end_with_parent
-from actparse.training.loop.interrupts import postponed_interrupts
+from actparse.core.signals import postponed_interrupts
 
 PATIENCE = timedelta(hours=12)  # for a process that waits while the first one reads a dataset or evaluates the network
 POLL_SECONDS = 0.2

@@ -35,7 +35,9 @@ from actparse.training.recipes.states import (
     states_loss,
     true_person,
 )
-from actparse.training.samples.augmentation import (
+from actparse.training.samples.splits import open_indices, open_stores
+from actparse.training.task import NAMES, Batch, SampledTask, StepRule, Task, TaskSettings
+from actparse.video.augmentation import (
     STRONG_JITTER,
     ColorJitter,
     Matrix,
@@ -47,8 +49,6 @@ from actparse.training.samples.augmentation import (
     then,
     warp,
 )
-from actparse.training.samples.splits import open_indices, open_stores
-from actparse.training.task import NAMES, Batch, SampledTask, StepRule, Task, TaskSettings
 from actparse.weights.bundle import config_to_dict
 
 REFERENCE_BATCH = 256  # TSN: 32 on each of 8 GPUs

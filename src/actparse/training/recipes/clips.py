@@ -20,18 +20,7 @@ from actparse.core.errors import DataError
 from actparse.core.progress import Report, say_nothing
 from actparse.core.ranges import Count, Factors, NotNegative, Positive, Share
 from actparse.core.vocabulary import GROUPS, GroupLabel, mirror_label
-from actparse.nets.clips.csn import Csn, CsnConfig
-from actparse.nets.clips.tsn import Tsn, TsnConfig
-from actparse.stages.actions.classifier import ClipClassifier, ClipConfig, clip_frame_indices, clip_image
-from actparse.stages.actions.clip_inputs import FlowInput, normalised_flow
-from actparse.synth.dataset import is_synthetic
-from actparse.training.options import TrainOptions
-from actparse.training.recipes import tiny
-from actparse.training.recipes.hyperparameters import Hyperparameters, Inputs, Level, Mirror, OneCycle
-from actparse.training.rendered.clip_stream import ClipStreamConfig, open_clip_stream
-from actparse.training.samples.augmentation import STRONG_JITTER, random_zoom, recolor, warp
-from actparse.training.samples.flow import cached_flow
-from actparse.training.samples.intervals import (
+from actparse.data.frames.intervals import (
     ClipSource,
     Interval,
     LabelledVideo,
@@ -41,8 +30,19 @@ from actparse.training.samples.intervals import (
     whole_videos,
     with_states,
 )
+from actparse.nets.clips.csn import Csn, CsnConfig
+from actparse.nets.clips.tsn import Tsn, TsnConfig
+from actparse.stages.actions.classifier import ClipClassifier, ClipConfig, clip_frame_indices, clip_image
+from actparse.stages.actions.clip_inputs import FlowInput, normalised_flow
+from actparse.synth.dataset import is_synthetic
+from actparse.training.options import TrainOptions
+from actparse.training.recipes import tiny
+from actparse.training.recipes.hyperparameters import Hyperparameters, Inputs, Level, Mirror, OneCycle
+from actparse.training.rendered.clip_stream import ClipStreamConfig, open_clip_stream
+from actparse.training.samples.flow import cached_flow
 from actparse.training.samples.splits import cache_folder, open_stores
 from actparse.training.task import NAMES, Batch, SampledTask, Start, Task, TaskSettings, with_shared_rows
+from actparse.video.augmentation import STRONG_JITTER, random_zoom, recolor, warp
 from actparse.video.flow import mirror_flow_bytes
 from actparse.video.segments import expect_segment_seconds
 from actparse.video.transforms import mirror

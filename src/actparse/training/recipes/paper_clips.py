@@ -18,6 +18,7 @@ from actparse.core.errors import ConfigError, DataError
 from actparse.core.ranges import AT_LEAST_0, AT_LEAST_1, Below1, Count, Counts, NotNegative, Positive, Share
 from actparse.data.flow_files import FLOW_FOLDER
 from actparse.data.frames.index import VideoIndex
+from actparse.data.frames.intervals import Interval, index_videos, whole_videos, with_states
 from actparse.nets.clips.csn import Bottleneck, CsnConfig
 from actparse.nets.clips.tsn import TsnConfig
 from actparse.stages.actions.classifier import ClipConfig
@@ -37,7 +38,6 @@ from actparse.training.recipes.hyperparameters import (
     step_settings,
 )
 from actparse.training.samples.flow import FlowFiles
-from actparse.training.samples.intervals import Interval, index_videos, whole_videos, with_states
 from actparse.training.samples.splits import open_indices
 from actparse.training.task import StepRule, Task, TaskSettings
 from actparse.video.sampling import clip_indices, train_clip_offsets

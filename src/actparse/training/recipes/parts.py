@@ -33,17 +33,16 @@ from actparse.training.recipes.persons import (
     BoxedImage,
     DetectorTask,
     PaperDetector,
-    as_truth,
     batches,
     box_metrics,
     in_mirror,
     open_training_frames,
 )
 from actparse.training.rendered.part_stream import PartStreamConfig, open_part_stream
-from actparse.training.samples.augmentation import ColorJitter, recolor
 from actparse.training.samples.keypoints import BOX_JITTER, jittered_boxes, predicted_keypoints
 from actparse.training.samples.splits import cache_folder
 from actparse.training.task import Batch, Task
+from actparse.video.augmentation import ColorJitter, recolor
 
 Split = TypeVar("Split", bound=Annotations)
 Keypoints = NDArray[np.float32]  # (P, 17, 3) of the persons of a split
@@ -266,6 +265,6 @@ class PartsTask(DetectorTask):
                 detections += [Detections(b, s, labels) for b, s in zip(part_boxes, scores, strict=True)]
         annotated, predicted_boxes = np.concatenate(truth), np.concatenate(predicted)  # (P, 10, 4)
         exists = (annotated != 0).any(axis=2)  # (P, 10)
-        by_person = [as_truth(t[e], labels[e]) for t, e in zip(annotated, exists, strict=True)]
+        by_person = [Detections.of_truth(t[e], labels[e]) for t, e in zip(annotated, exists, strict=True)]
         metrics = box_metrics(by_person, detections, names=PARTS)
         return {**metrics, "swapped": swapped_pairs(annotated, predicted_boxes), "persons": len(annotated)}

@@ -42,9 +42,9 @@ from actparse.training.recipes.hyperparameters import (
     step_settings,
 )
 from actparse.training.rendered.frame_stream import FrameStreamConfig, open_frame_stream
-from actparse.training.samples.augmentation import ColorJitter, clip_boxes, move_boxes, random_zoom, recolor, warp
 from actparse.training.samples.splits import cache_folder, open_indices, open_stores
 from actparse.training.task import NAMES, Batch, SampledTask, StepRule, Task, TaskSettings
+from actparse.video.augmentation import ColorJitter, clip_boxes, move_boxes, random_zoom, recolor, warp
 from actparse.video.resizing import fit_size, resize
 
 CHECK_VIDEOS = 60  # held-out videos for a check during training
@@ -308,12 +308,6 @@ def batches(data: Annotations, videos: Sequence[range]) -> Iterator[tuple[range,
             yield frames[batch], images[batch]
 
 
-def as_truth(boxes: NDArray[np.float32], labels: NDArray[np.int64] | None = None) -> Detections:
-    """Convert annotated boxes (N, 4) to detections with score 1; without labels they are all 0."""
-    labels = np.zeros(len(boxes), np.int64) if labels is None else labels
-    return Detections(boxes, np.ones(len(boxes), np.float32), labels)
-
-
 def box_metrics(truth: Sequence[Detections], detections: Sequence[Detections], names: Sequence[str]) -> dict[str, Any]:
     """Compute the AP of boxes in percent: over IoU .5 to .95, at .5 and at .75, and for several classes AP50 of each.
 
@@ -433,6 +427,6 @@ class PersonsTask(DetectorTask):
         data, truth, detections = self.held_out, [], []
         for frames, images in batches(data, videos):
             detections += detector.detect(images)
-            truth += [as_truth(data.person_boxes[data.persons_of(frame)]) for frame in frames]
+            truth += [Detections.of_truth(data.person_boxes[data.persons_of(frame)]) for frame in frames]
         metrics = box_metrics(truth, detections, names=("person",))
         return {**metrics, "frames": len(truth), "persons": sum(map(len, truth))}

@@ -25,7 +25,8 @@ from actparse.stages.people.poses import HrnetPoses, PosesConfig
 from actparse.training.recipes import tiny
 from actparse.training.recipes.hyperparameters import Hyperparameters, Inputs, OneCycle
 from actparse.training.recipes.persons import open_frames
-from actparse.training.samples.augmentation import (
+from actparse.training.task import NAMES, Batch, SampledTask, Task
+from actparse.video.augmentation import (
     ColorJitter,
     about,
     cover_patches,
@@ -34,7 +35,6 @@ from actparse.training.samples.augmentation import (
     recolor,
     warp,
 )
-from actparse.training.task import NAMES, Batch, SampledTask, Task
 
 Sample = tuple[str, NDArray[np.uint8], NDArray[np.float32]]  # name, crop (H, W, 3), keypoints (17, 3)
 

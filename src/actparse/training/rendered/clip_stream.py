@@ -19,6 +19,7 @@ from actparse.core.errors import ConfigError, expect_shape
 from actparse.core.progress import Report, say_nothing
 from actparse.core.ranges import AT_LEAST_1_FINITE, Count, expect_ranges
 from actparse.core.vocabulary import GROUPS, GroupLabel
+from actparse.data.frames.intervals import ClipSource, Interval
 from actparse.data.kinetics_tps import FrameTruth, frame_truth_from_dict
 from actparse.data.pseudo_labels import group_label
 from actparse.synth.actions.registry import ACTIONS
@@ -26,7 +27,6 @@ from actparse.synth.config import VIDEO_PRESETS
 from actparse.synth.dataset import frame_annotation
 from actparse.synth.scene import build_scene
 from actparse.training.rendered.stream import SEED, Arrays, ShardedStream, load_array
-from actparse.training.samples.intervals import ClipSource, Interval
 
 GENERATION = 5  # of the stream; another value renders it again
 SPLIT_CODE = 8_001  # different from the codes of a dataset's splits and of the other streams

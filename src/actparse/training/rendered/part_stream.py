@@ -22,7 +22,7 @@ from actparse.data.frames.store import Store
 from actparse.synth.annotate import PersonTruth
 from actparse.training.rendered.frame_stream import FrameRows, open_as_store, rendered_frames
 from actparse.training.rendered.stream import SEED, Arrays, ShardedStream, load_array, stacked
-from actparse.training.samples.augmentation import move_boxes, warp
+from actparse.video.augmentation import move_boxes, warp
 
 GENERATION = 2  # of the stream; another value renders it again
 SPLIT_CODES = {"train": 7_101, "val": 7_102}  # different from the codes of a dataset's splits and of the other streams

@@ -10,10 +10,7 @@ import pytest
 
 from actparse.core.vocabulary import GROUPS
 from actparse.data.frames.index import open_index
-from actparse.data.frames.store import Store, StoreConfig, open_store
-from actparse.stages.actions.classifier import ClipConfig
-from actparse.stages.actions.clips import FrameClips
-from actparse.training.samples.intervals import (
+from actparse.data.frames.intervals import (
     ClipSource,
     Interval,
     LabelledVideo,
@@ -24,6 +21,9 @@ from actparse.training.samples.intervals import (
     whole_videos,
     with_states,
 )
+from actparse.data.frames.store import Store, StoreConfig, open_store
+from actparse.stages.actions.classifier import ClipConfig
+from actparse.stages.actions.clips import FrameClips
 from training.miniature import ACTIONS, NUM_FRAMES, SIZE, write_miniature
 
 STAGE = ClipConfig(num_frames=4, frame_stride=2, num_clips=7, frame_rate=10.0, short_side=48)
