@@ -5,10 +5,7 @@ A store is a folder beside the dataset. Its name contains a hash of its videos a
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -19,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actparse.core.errors import DataError
+from actparse.core.files import folder_beside
 from actparse.core.pools import in_order
 from actparse.core.progress import Report, say_nothing
 from actparse.core.ranges import Count, Positive, Size, expect_ranges
@@ -116,28 +114,10 @@ def open_store(
     if not records:
         raise DataError(f"{root}: the split {split} has no videos")
     folder = (cache or root / ".cache") / f"{split}-{fingerprint(records, FORMAT, asdict(config))}"
-    if not (folder / ARRAYS_FILE).is_file():
-        with _new_folder(folder) as temporary:
+    if not folder.is_dir():
+        with folder_beside(folder) as temporary:
             _write(temporary, records, config, report)
     return load_store(folder)
-
-
-@contextmanager
-def _new_folder(folder: Path) -> Iterator[Path]:
-    """Yield a temporary folder that becomes `folder` if the body succeeds and no other job was faster."""
-    temporary = folder.with_name(f"{folder.name}.{os.getpid()}.part")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    try:
-        yield temporary
-        if not (folder / ARRAYS_FILE).is_file():
-            shutil.rmtree(folder, ignore_errors=True)
-            temporary.rename(folder)
-    except OSError:
-        if not (folder / ARRAYS_FILE).is_file():
-            raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _write(folder: Path, records: Sequence[VideoRecord], config: StoreConfig, report: Report) -> None:
@@ -195,7 +175,7 @@ def write_frame_store(
         "frame_size": frames[0].shape[1:3],
         "clip_size": frames[0].shape[1:3],
     }
-    with _new_folder(folder) as temporary:
+    with folder_beside(folder) as temporary:
         with (temporary / FRAMES_FILE).open("wb") as file:
             for group in frames:
                 group.tofile(file)

@@ -79,7 +79,8 @@ class TinyParts(OneCycle):
 
     def stage(self) -> PartsConfig:
         """Return the settings of the trained network."""
-        return PartsConfig(size=self.size, padding=self.padding, dots=_dots(self), norm=tiny.NORM)
+        dots = DotsConfig(min_confidence=self.min_confidence) if self.dots else None
+        return PartsConfig(size=self.size, padding=self.padding, dots=dots, norm=tiny.NORM)
 
     def window(self, window: PersonCrops, rng: np.random.Generator) -> PersonCrops:
         """Zoom and shift a window at random."""
@@ -136,7 +137,8 @@ class PaperParts(PaperDetector):
 
     def stage(self) -> PartsConfig:
         """Return the settings of the trained network; images are normalised as for the person detector."""
-        return PartsConfig(size=self.size, padding=self.padding, dots=_dots(self), norm=PersonsConfig().norm)
+        dots = DotsConfig(min_confidence=self.min_confidence) if self.dots else None
+        return PartsConfig(size=self.size, padding=self.padding, dots=dots, norm=PersonsConfig().norm)
 
     def window(self, window: PersonCrops, rng: np.random.Generator) -> PersonCrops:
         """Return the window unchanged."""
@@ -145,10 +147,6 @@ class PaperParts(PaperDetector):
     def build(self, inputs: Inputs) -> Task:
         """Build the task on key frames that are decoded on demand, with keypoints of the run's pose network."""
         return PartsTask(inputs.kind, *with_keypoints(self.open_splits(inputs), inputs, jitter=0.0), self)
-
-
-def _dots(hyperparameters: TinyParts | PaperParts) -> DotsConfig | None:
-    return DotsConfig(min_confidence=hyperparameters.min_confidence) if hyperparameters.dots else None
 
 
 def with_keypoints(

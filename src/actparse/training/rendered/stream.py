@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from actparse.core.errors import DataError
+from actparse.core.files import folder_beside
 from actparse.core.pools import in_order
 from actparse.core.progress import Report, say_nothing
 
@@ -69,13 +68,9 @@ def render_shard(stream: ShardedStream[Any, Any], index: int, shard: Path) -> No
     """Render one shard, and write it completely or not at all: a folder with a file NAME.npy for each array."""
     cv2.setNumThreads(1)
     arrays = stream.render(np.random.default_rng((stream.code, SEED, index)), index, stream.config)
-    temporary = shard.with_name(f"{shard.name}.{os.getpid()}.part")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    for name, array in arrays.items():
-        np.save(temporary / f"{name}.npy", array)
-    shutil.rmtree(shard, ignore_errors=True)
-    temporary.replace(shard)
+    with folder_beside(shard) as temporary:
+        for name, array in arrays.items():
+            np.save(temporary / f"{name}.npy", array)
 
 
 def load_array(shard: Path, name: str) -> NDArray[Any]:
