@@ -194,16 +194,10 @@ class PartsTask(DetectorTask):
         Raises:
             DataError: no part is annotated.
         """
-        self.kind, self.hyperparameters = kind, hyperparameters
-        self.train, self.train_keypoints = train
-        self.held_out, self.held_out_keypoints = held_out
-        self.settings, self.stored_as = hyperparameters.settings(), hyperparameters.stored_as
-        self.stage = hyperparameters.stage()
-        self.norm = self.stage.norm
+        persons = np.flatnonzero((train[0].part_boxes != 0).any(axis=(1, 2))).tolist()
+        super().__init__(kind, train[0], held_out[0], hyperparameters, persons)
+        self.train_keypoints, self.held_out_keypoints = train[1], held_out[1]
         self.frames = self.train.person_frames
-        self.samples = np.flatnonzero((self.train.part_boxes != 0).any(axis=(1, 2))).tolist()
-        self.expect_samples()
-        self.net = Yolof(hyperparameters.net())
 
     def sample(self, row: int, rng: np.random.Generator) -> BoxedImage:
         """Cut out a person's crop and augment it together with the boxes of the parts."""

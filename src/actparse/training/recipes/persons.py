@@ -168,19 +168,21 @@ class DetectorTask(SampledTask):
     """The common part of both detectors' tasks."""
 
     metric = "ap50"
-    held_out: Annotations
-    net: Yolof
-    norm: InputNorm
-    samples: Sequence[int]  # the frames, or the persons, of the training videos
 
-    def expect_samples(self) -> None:
-        """Check that there is something to train on.
+    def __init__(
+        self, kind: str, train: Annotations, held_out: Annotations, hyperparameters: Any, samples: Sequence[int]
+    ) -> None:
+        """Build the network; `samples` are the frames, or the persons, of the training videos.
 
         Raises:
             DataError: no frame is annotated.
         """
-        if not len(self.samples):
-            raise DataError(f"{self.kind}: the training split has no annotated frame")
+        if not samples:
+            raise DataError(f"{kind}: the training split has no annotated frame")
+        self.kind, self.train, self.held_out, self.samples = kind, train, held_out, samples
+        self.hyperparameters, self.settings = hyperparameters, hyperparameters.settings()
+        self.stage, self.stored_as = hyperparameters.stage(), hyperparameters.stored_as
+        self.net: Yolof = Yolof(hyperparameters.net())
 
     @property
     def num_samples(self) -> int:
@@ -200,7 +202,7 @@ class DetectorTask(SampledTask):
     def losses(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Return focal and GIoU loss."""
         config = self.net.config
-        return detection_losses(net, padded(batch["images"], self.norm, config.stride), batch, config)
+        return detection_losses(net, padded(batch["images"], self.stage.norm, config.stride), batch, config)
 
     def evaluate(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
         """Measure AP on the held-out videos."""
@@ -390,7 +392,6 @@ class PaperPersons(PaperDetector):
 class PersonsTask(DetectorTask):
     """The person detector on annotated frames, resized as in the stage, with augmentation; evaluated by AP."""
 
-    kind = "persons"
     hyperparameters: TinyPersons | PaperPersons
 
     def __init__(self, train: Annotations, held_out: Annotations, hyperparameters: TinyPersons | PaperPersons) -> None:
@@ -399,13 +400,7 @@ class PersonsTask(DetectorTask):
         Raises:
             DataError: no frame is annotated.
         """
-        self.train, self.held_out, self.hyperparameters = train, held_out, hyperparameters
-        self.settings, self.stored_as = hyperparameters.settings(), hyperparameters.stored_as
-        self.stage = hyperparameters.stage()
-        self.norm = self.stage.norm
-        self.samples = range(len(train.frame_indices))
-        self.expect_samples()
-        self.net = Yolof(hyperparameters.net())
+        super().__init__("persons", train, held_out, hyperparameters, range(len(train.frame_indices)))
 
     def sample(self, row: int, rng: np.random.Generator) -> BoxedImage:
         """Read a frame, resize it, and augment it together with the boxes of its persons."""
