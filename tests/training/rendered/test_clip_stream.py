@@ -29,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def stream(folder: Path) -> tuple[Stretch, ...]:
-    return open_clip_stream(folder, 7, CONFIG, processes=1)
+    return open_clip_stream(folder, 7, CONFIG)
 
 
 def test_clips_have_the_actions_in_turn_and_labels_of_all_groups(stream: tuple[Stretch, ...]) -> None:
@@ -50,7 +50,7 @@ def test_frames_of_a_clip_move(stream: tuple[Stretch, ...]) -> None:
 
 def test_only_missing_shards_are_rendered(folder: Path, stream: tuple[Stretch, ...]) -> None:
     lines: list[str] = []
-    more = open_clip_stream(folder, 12, CONFIG, processes=1, report=lines.append)
+    more = open_clip_stream(folder, 12, CONFIG, report=lines.append)
     assert lines == ["rendered 12/12 clips"]
     assert np.array_equal(more[3].source.frames, stream[3].source.frames)
 

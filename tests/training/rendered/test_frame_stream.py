@@ -34,7 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def stream(folder: Path) -> Store:
-    return open_frame_stream(folder, "train", 10, CONFIG, processes=1, report=lambda line: None)
+    return open_frame_stream(folder, "train", 10, CONFIG, report=lambda line: None)
 
 
 def test_shards_are_full_and_boxes_hold_their_persons(stream: Store) -> None:
@@ -52,13 +52,13 @@ def test_shards_are_full_and_boxes_hold_their_persons(stream: Store) -> None:
 
 def test_only_missing_shards_are_rendered(folder: Path, stream: Store) -> None:
     lines: list[str] = []
-    more = open_frame_stream(folder, "train", 18, CONFIG, processes=1, report=lines.append)
+    more = open_frame_stream(folder, "train", 18, CONFIG, report=lines.append)
     assert lines == ["rendered 18/18 frames"]
     assert np.array_equal(more.frames[:12], stream.frames)
 
 
 def test_frames_of_train_and_val_differ(folder: Path, stream: Store) -> None:
-    held_out = open_frame_stream(folder, "val", 6, CONFIG, processes=1)
+    held_out = open_frame_stream(folder, "val", 6, CONFIG)
     assert not np.array_equal(held_out.frames[0], stream.frames[0])
 
 

@@ -72,12 +72,7 @@ class ClipStreamConfig:
 
 
 def open_clip_stream(
-    folder: Path,
-    num_clips: int,
-    config: ClipStreamConfig,
-    *,
-    processes: int | None = None,
-    report: Report = say_nothing,
+    folder: Path, num_clips: int, config: ClipStreamConfig, *, report: Report = say_nothing
 ) -> tuple[Interval, ...]:
     """Open the first `num_clips` clips, with their action and each group's main state, as `ShardedStream.open` does."""
     stream = ShardedStream(
@@ -89,7 +84,7 @@ def open_clip_stream(
         render=render_clips,
         read=read_clips,
     )
-    shards = stream.open(num_clips, processes=processes, report=report)
+    shards = stream.open(num_clips, report=report)
     return tuple(clip for shard in shards for clip in shard)
 
 

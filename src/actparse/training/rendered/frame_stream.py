@@ -57,13 +57,7 @@ class FrameRows(NamedTuple):
 
 
 def open_frame_stream(
-    folder: Path,
-    split: str,
-    num_frames: int,
-    config: FrameStreamConfig,
-    *,
-    processes: int | None = None,
-    report: Report = say_nothing,
+    folder: Path, split: str, num_frames: int, config: FrameStreamConfig, *, report: Report = say_nothing
 ) -> Store:
     """Open the first `num_frames` frames of a split, "train" or "val", as one store, in which each shard is a video.
 
@@ -83,16 +77,14 @@ def open_frame_stream(
         render=render_frames,
         read=read_frames,
     )
-    return open_as_store(stream, split, num_frames, processes=processes, report=report)
+    return open_as_store(stream, split, num_frames, report=report)
 
 
-def open_as_store(
-    stream: ShardedStream[Any, FrameRows], split: str, num_frames: int, *, processes: int | None, report: Report
-) -> Store:
+def open_as_store(stream: ShardedStream[Any, FrameRows], split: str, num_frames: int, *, report: Report) -> Store:
     """Open the first frames of a stream as one store, in which each shard is a video."""
     folder = Path(f"{stream.folder}-{-(-num_frames // stream.shard_size)}")
     if not folder.is_dir():
-        shards = stream.open(num_frames, processes=processes, report=report)
+        shards = stream.open(num_frames, report=report)
         frames, *persons = zip(*shards, strict=True)
         counts, boxes, keypoints, parts = map(np.concatenate, persons)
         names = [f"{split} stream {index:05d}" for index in range(len(shards))]

@@ -21,7 +21,7 @@ from actparse.core.vocabulary import PARTS
 from actparse.data.frames.store import Store
 from actparse.synth.annotate import PersonTruth
 from actparse.training.rendered.frame_stream import FrameRows, open_as_store, rendered_frames
-from actparse.training.rendered.stream import SEED, Arrays, ShardedStream, load_array, stacked
+from actparse.training.rendered.stream import SEED, Arrays, ShardedStream, load_array
 from actparse.video.augmentation import move_boxes, warp
 
 GENERATION = 2  # of the stream; another value renders it again
@@ -57,13 +57,7 @@ class PartRow(NamedTuple):
 
 
 def open_part_stream(
-    folder: Path,
-    split: str,
-    num_crops: int,
-    config: PartStreamConfig,
-    *,
-    processes: int | None = None,
-    report: Report = say_nothing,
+    folder: Path, split: str, num_crops: int, config: PartStreamConfig, *, report: Report = say_nothing
 ) -> Store:
     """Open the first `num_crops` crops of a split, "train" or "val", as one store, in which each shard is a video.
 
@@ -83,7 +77,7 @@ def open_part_stream(
         render=render_crops,
         read=read_crops,
     )
-    return open_as_store(stream, split, num_crops, processes=processes, report=report)
+    return open_as_store(stream, split, num_crops, report=report)
 
 
 def read_crops(shard: Path, config: PartStreamConfig) -> FrameRows:
@@ -103,7 +97,7 @@ def render_crops(rng: np.random.Generator, index: int, config: PartStreamConfig)
             rows.append(_cut_person(image, person, clear, config))
         if len(rows) == config.crops_per_shard:
             break
-    return stacked(rows)
+    return {name: np.stack(values) for name, values in zip(PartRow._fields, zip(*rows, strict=True), strict=True)}
 
 
 def _cut_person(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 import cv2
 import numpy as np
@@ -36,14 +36,11 @@ class ShardedStream(Generic[Config, Content]):
     render: Callable[[np.random.Generator, int, Config], Arrays]  # makes the shard with an index
     read: Callable[[Path, Config], Content]  # reads a shard's folder, or raises any error if it is damaged
 
-    def open(
-        self, num_samples: int, *, processes: int | None = None, report: Report = say_nothing
-    ) -> tuple[Content, ...]:
+    def open(self, num_samples: int, *, report: Report = say_nothing) -> tuple[Content, ...]:
         """Read the first shards of the stream, rendering those that are missing.
 
         Args:
             num_samples: rounded up to full shards; 0 means none.
-            processes: that render; None means one for each core.
             report: receives a line for every new shard.
 
         Raises:
@@ -52,7 +49,7 @@ class ShardedStream(Generic[Config, Content]):
         shards = [self.folder / f"{index:05d}" for index in range(-(-num_samples // self.shard_size))]
         missing = [(self, index, shard) for index, shard in enumerate(shards) if not shard.is_dir()]
         total = len(shards) * self.shard_size
-        for done, _ in enumerate(in_order(render_shard, missing, processes=processes), len(shards) - len(missing) + 1):
+        for done, _ in enumerate(in_order(render_shard, missing), len(shards) - len(missing) + 1):
             report(f"rendered {done * self.shard_size}/{total} {self.unit}")
         contents = []
         for shard in shards:
@@ -76,8 +73,3 @@ def render_shard(stream: ShardedStream[Any, Any], index: int, shard: Path) -> No
 def load_array(shard: Path, name: str) -> NDArray[Any]:
     """Return an array of a shard as a memory map."""
     return open_memmap(shard / f"{name}.npy", mode="r")
-
-
-def stacked(rows: Sequence[NamedTuple]) -> Arrays:
-    """Stack samples, at least one, whose fields are named as the arrays of a shard."""
-    return {name: np.stack(values) for name, values in zip(rows[0]._fields, zip(*rows, strict=True), strict=True)}

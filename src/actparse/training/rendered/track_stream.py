@@ -69,12 +69,7 @@ class ShardTracks(NamedTuple):
 
 
 def open_track_stream(
-    folder: Path,
-    num_scenes: int,
-    config: TrackStreamConfig,
-    *,
-    processes: int | None = None,
-    report: Report = say_nothing,
+    folder: Path, num_scenes: int, config: TrackStreamConfig, *, report: Report = say_nothing
 ) -> TrackStream:
     """Open the tracks of the first `num_scenes` scenes, as `ShardedStream.open` does."""
     settings = f"{config.seconds:g}-{config.step_seconds:g}-{config.other_share:g}-{config.scenes_per_shard}"
@@ -87,7 +82,7 @@ def open_track_stream(
         render=render_tracks,
         read=read_tracks,
     )
-    shards = stream.open(num_scenes, processes=processes, report=report)
+    shards = stream.open(num_scenes, report=report)
     names = tuple(sorted({name for shard in shards for name in shard.state_names}))
     states = [np.array([names.index(name) for name in shard.state_names], np.int16)[shard.states] for shard in shards]
     return TrackStream(

@@ -28,7 +28,6 @@ def cached_flow(
     path: Path,
     flow: FlowInput,
     *,
-    processes: int | None = None,
     report: Report = say_nothing,
 ) -> FlowBytes:
     """Return the flow from every frame to the next frame of its run; the flow of a run's last frame is zero.
@@ -38,7 +37,6 @@ def cached_flow(
         offsets: (R + 1,) first frame of each run, and L.
         path: the .npy file of the fields; it is created if it does not exist.
         flow: how the fields are computed and coded.
-        processes: None means one for each core.
         report: receives lines of progress.
 
     Returns:
@@ -53,7 +51,7 @@ def cached_flow(
             shape = (len(frames), height, width, 2)
             fields = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
             done = 0
-            for num_jobs, flow_of_job in enumerate(in_order(flow_of_runs, jobs, processes=processes), start=1):
+            for num_jobs, flow_of_job in enumerate(in_order(flow_of_runs, jobs), start=1):
                 fields[done : done + len(flow_of_job)] = flow_of_job
                 done += len(flow_of_job)
                 report(f"flow of {min(num_jobs * RUNS_PER_JOB, len(runs))}/{len(runs)} runs of frames")
