@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from actparse.core.errors import OutputError
-from actparse.core.files import TEMPORARY, copy_file, printable, remove_temporaries, write_text, written_beside
+from actparse.core.files import (
+    TEMPORARY,
+    copy_file,
+    folder_beside,
+    printable,
+    remove_temporaries,
+    write_text,
+    written_beside,
+)
 
 
 def test_a_file_is_written_whole(tmp_path: Path) -> None:
@@ -57,7 +65,7 @@ def test_a_copy_is_whole_or_not_there(tmp_path: Path) -> None:
 
 def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
     code = (
-        "import os, sys, pathlib; from actparse.core.files import written_beside\n"
+        "import os, sys, pathlib; from actparse.core.files import folder_beside, written_beside\n"
         "with written_beside(pathlib.Path(sys.argv[1])) as path: path.write_text('half'); os.kill(os.getpid(), 9)"
     )
     subprocess.run([sys.executable, "-c", code, tmp_path / "a.txt"], check=False)
@@ -88,3 +96,16 @@ def test_any_name_is_one_line_and_can_be_written(tmp_path: Path, text: str, line
     assert printable(text) == line
     write_text(tmp_path / "a.json", json.dumps({"name": text}, ensure_ascii=False))
     assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {"name": text}
+
+
+def test_a_folder_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="half way"), folder_beside(tmp_path / "new") as temporary:
+        (temporary / "file").write_text("half")
+        raise ValueError("half way")
+    assert list(tmp_path.iterdir()) == []
+    with folder_beside(tmp_path / "new") as temporary:
+        (temporary / "file").write_text("whole")
+    with folder_beside(tmp_path / "new") as temporary:  # another process was faster
+        (temporary / "file").write_text("later")
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
+    assert (tmp_path / "new" / "file").read_text() == "whole"
