@@ -65,7 +65,7 @@ def test_a_copy_is_whole_or_not_there(tmp_path: Path) -> None:
 
 def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
     code = (
-        "import os, sys, pathlib; from actparse.core.files import folder_beside, written_beside\n"
+        "import os, sys, pathlib; from actparse.core.files import written_beside\n"
         "with written_beside(pathlib.Path(sys.argv[1])) as path: path.write_text('half'); os.kill(os.getpid(), 9)"
     )
     subprocess.run([sys.executable, "-c", code, tmp_path / "a.txt"], check=False)
