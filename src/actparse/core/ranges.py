@@ -36,6 +36,7 @@ Size = Annotated[tuple[int, int], AT_LEAST_1]  # (height, width)
 Counts = Annotated[tuple[int, ...], AT_LEAST_1]
 NotNegative = Annotated[float, AT_LEAST_0]
 Positive = Annotated[float, ABOVE_0]
+AtLeast1 = Annotated[float, AT_LEAST_1_FINITE]
 Factors = Annotated[tuple[float, float], ABOVE_0]  # lowest and highest
 Below1 = Annotated[float, BELOW_1]
 Share = Annotated[float, SHARE]

@@ -309,7 +309,8 @@ class ActionTask(ClipTask):
             trained = start.net.get_submodule("cls_head.fc_cls").state_dict()
             for name, value in layer.state_dict().items():
                 rows = with_shared_rows(value, trained[name], list(index), start_labels)
-                value.copy_(value if rows is None else rows)
+                if rows is not None:
+                    value.copy_(rows)
         return tuple(adopted)
 
 

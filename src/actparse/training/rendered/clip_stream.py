@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from actparse.core.errors import ConfigError, expect_shape
 from actparse.core.progress import Report, say_nothing
-from actparse.core.ranges import AT_LEAST_1_FINITE, Count, expect_ranges
+from actparse.core.ranges import AtLeast1, Count, expect_ranges
 from actparse.core.vocabulary import GROUPS, GroupLabel
 from actparse.data.frames.intervals import ClipSource, Interval
 from actparse.data.kinetics_tps import FrameTruth, frame_truth_from_dict
@@ -41,7 +41,7 @@ class ClipStreamConfig:
     size: tuple[int, int] = (48, 64)  # (height, width) of the clips' frames
     rendered_size: tuple[int, int] = (144, 192)  # (height, width) of the frames before they are shrunk
     num_frames: Count = 20  # in a clip; a few more than the network reads, for changes of speed
-    frame_rate: Annotated[float, AT_LEAST_1_FINITE] = 10.0  # of a clip, frames per second
+    frame_rate: AtLeast1 = 10.0  # of a clip, frames per second
     annotated_stride: Count = 4  # frames from one annotated frame to the next
     clips_per_shard: Count = 120
 

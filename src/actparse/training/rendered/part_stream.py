@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from actparse.core.errors import ConfigError
 from actparse.core.progress import Report, say_nothing
-from actparse.core.ranges import Count, Positive, expect_ranges
+from actparse.core.ranges import AtLeast1, Count, expect_ranges
 from actparse.core.vocabulary import PARTS
 from actparse.data.frames.store import Store
 from actparse.synth.annotate import PersonTruth
@@ -37,7 +37,7 @@ class PartStreamConfig:
 
     frame_size: tuple[int, int] = (400, 520)  # (height, width) of the rendered frames, pixels
     size: Count = 256  # pixels, side of the square crops
-    padding: Positive = 1.5  # side of the crop divided by the longer side of the person's box
+    padding: AtLeast1 = 1.5  # side of the crop divided by the longer side of the person's box
     crops_per_shard: Count = 250
     times_per_scene: Count = 4
 

@@ -74,8 +74,8 @@ def _shared_track_rows(
         return {}
     actions = labels["actions"], stored_labels["actions"]
     states = [
-        [(part, state) for part, states in enumerate(of_parts["states"]) for state in states]
-        for of_parts in (labels, stored_labels)
+        [(part, name) for part, names in enumerate(of_network["states"]) for name in names]
+        for of_network in (labels, stored_labels)
     ]
     shared = {}
     for name, value in current.items():
