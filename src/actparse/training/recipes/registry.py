@@ -79,7 +79,6 @@ def _tiny(name: str, description: str, hyperparameters: OneCycle, steps: int, sp
     return Recipe(name, description, hyperparameters, steps=steps, samples_per_second=speed, **more)
 
 
-FROM_ACTION = "from the action network's weights"
 TSN_RGB = TinyClips(net_config=tiny.TSN_NET, stage_config=tiny.TSN_RGB_STAGE)
 TSN_FLOW = TinyClips(net_config=tiny.TSN_FLOW_NET, stage_config=tiny.TSN_FLOW_STAGE)
 BUNDLE_RECIPES = _by_name(  # the networks of the bundle that the recipe "tiny" trains
@@ -90,7 +89,13 @@ BUNDLE_RECIPES = _by_name(  # the networks of the bundle that the recipe "tiny" 
     _tiny(TRACKS, "network on keypoints: the action, and the states of each person", TinyTracks(), 4_000, 1_500),
     _tiny(ACTION, "action network: tiny ip-CSN on clips", TinyClips(), 12_500, 68),
     *(
-        _tiny(f"states-{group}", f"state network of the part group {group}, {FROM_ACTION}", TinyClips(), 2_500, 68)
+        _tiny(
+            f"states-{group}",
+            f"state network of the part group {group}, from the action network's weights",
+            TinyClips(),
+            2_500,
+            68,
+        )
         for group in GROUPS
     ),
 )
