@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import Any
 
 from actparse.core.errors import ConfigError
 from actparse.core.vocabulary import GROUPS
@@ -38,10 +37,10 @@ class Recipe:
     name: str  # the network's kind and variant: "persons", "action-tsn-rgb", "states-ir-arm", ...
     description: str
     hyperparameters: Hyperparameters | None
-    _: KW_ONLY
-    initial: str = ""  # name of the file, in a folder given as --init, that the network starts from; "": the recipe's
     steps: int | None = None  # default number of optimiser steps; None: as many as the hyperparameters' epochs
     samples_per_second: float = 0.0  # measured on one processor core, to estimate the time of a tiny run
+    _: KW_ONLY
+    initial: str = ""  # name of the file, in a folder given as --init, that the network starts from; "": the recipe's
 
     @property
     def variant(self) -> str:
@@ -74,22 +73,17 @@ def _by_name(*recipes: Recipe) -> dict[str, Recipe]:
     return {recipe.name: recipe for recipe in recipes}
 
 
-def _tiny(name: str, description: str, hyperparameters: OneCycle, steps: int, speed: float, **more: Any) -> Recipe:
-    """Return a recipe of size tiny; `speed` is in samples per second."""
-    return Recipe(name, description, hyperparameters, steps=steps, samples_per_second=speed, **more)
-
-
 TSN_RGB = TinyClips(net_config=tiny.TSN_NET, stage_config=tiny.TSN_RGB_STAGE)
 TSN_FLOW = TinyClips(net_config=tiny.TSN_FLOW_NET, stage_config=tiny.TSN_FLOW_STAGE)
 BUNDLE_RECIPES = _by_name(  # the networks of the bundle that the recipe "tiny" trains
-    _tiny(PERSONS, "person detector: tiny YOLOF on frames", TinyPersons(), 10_000, 43),
-    _tiny(POSES, "pose network: tiny HRNet on rendered person crops", TinyPoses(), 25_000, 88),
-    _tiny(PARTS, "part detector: tiny YOLOF on person crops with the pose drawn on them", TinyParts(), 12_500, 40),
-    _tiny(WITHOUT_DOTS, "part detector without the pose, for comparison", TinyParts(dots=False), 12_500, 40),
-    _tiny(TRACKS, "network on keypoints: the action, and the states of each person", TinyTracks(), 4_000, 1_500),
-    _tiny(ACTION, "action network: tiny ip-CSN on clips", TinyClips(), 12_500, 68),
+    Recipe(PERSONS, "person detector: tiny YOLOF on frames", TinyPersons(), 10_000, 43),
+    Recipe(POSES, "pose network: tiny HRNet on rendered person crops", TinyPoses(), 25_000, 88),
+    Recipe(PARTS, "part detector: tiny YOLOF on person crops with the pose drawn on them", TinyParts(), 12_500, 40),
+    Recipe(WITHOUT_DOTS, "part detector without the pose, for comparison", TinyParts(dots=False), 12_500, 40),
+    Recipe(TRACKS, "network on keypoints: the action, and the states of each person", TinyTracks(), 4_000, 1_500),
+    Recipe(ACTION, "action network: tiny ip-CSN on clips", TinyClips(), 12_500, 68),
     *(
-        _tiny(
+        Recipe(
             f"states-{group}",
             f"state network of the part group {group}, from the action network's weights",
             TinyClips(),
@@ -101,16 +95,16 @@ BUNDLE_RECIPES = _by_name(  # the networks of the bundle that the recipe "tiny" 
 )
 TINY = BUNDLE_RECIPES | _by_name(
     # for Table I; the runs of networks for the action also save initial state networks
-    _tiny("action-tsn-rgb", "action network for comparison: tiny TSN on frames", TSN_RGB, 12_500, 68),
-    _tiny("action-tsn-flow", "action network for comparison: tiny TSN on TV-L1 flow", TSN_FLOW, 12_500, 42),
-    _tiny(
+    Recipe("action-tsn-rgb", "action network for comparison: tiny TSN on frames", TSN_RGB, 12_500, 68),
+    Recipe("action-tsn-flow", "action network for comparison: tiny TSN on TV-L1 flow", TSN_FLOW, 12_500, 42),
+    Recipe(
         "action-pretrained",
         "tiny ip-CSN on rendered clips only, for `--init` of action, as the paper uses IG-65M's weights",
         RenderedClips(),
         120_000,
         68,
     ),
-    _tiny(  # its samples have three frames each, and it computes with float32
+    Recipe(  # its samples have three frames each, and it computes with float32
         BASELINE,
         "official baseline: tiny ResNet, RoIAlign on persons and parts, fused with TSN on frames",
         TinyBaseline(),
@@ -118,21 +112,21 @@ TINY = BUNDLE_RECIPES | _by_name(
         7,
     ),
     # for the bundle for real people; there, a run's poses.safetensors is MoveNet
-    _tiny(
+    Recipe(
         "parts-people",
         "part detector for real people: rendered person crops of the varied look, dots of the run's poses",
         PeopleParts(),
         6_000,
         40,
     ),
-    _tiny(
+    Recipe(
         "part-regression",
         "network from keypoints to part boxes, on the same persons, half of them with true keypoints",
         TinyPartRegression(),
         6_000,
         20_000,
     ),
-    _tiny(
+    Recipe(
         "tracks-people",
         "network on keypoints for real people: as tracks, with a lower limit of the keypoints' confidence",
         TinyTracks(stage_config=tiny.PEOPLE_TRACKS_STAGE),
