@@ -106,6 +106,7 @@ def test_images_are_those_of_their_indices(index: VideoIndex) -> None:
         assert image[y1 + 20, x1 - 4].max() < 140  # the block is not further left
     frames = index.frames_of(video)[3:5]
     assert np.array_equal(index.images(frames)[1], index.video_reader(video, [4])()[0])
+    assert np.array_equal(index.read(index.offsets[video] + np.array([4]))[0], index.images(frames)[1])
 
 
 def test_both_kinds_of_frames_hold_out_the_same_videos(data: Path, tmp_path: Path) -> None:
