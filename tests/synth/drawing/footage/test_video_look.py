@@ -133,10 +133,10 @@ def test_cameras_are_at_all_heights_and_show_the_person() -> None:
     assert 0.4 < np.median(shares) < 0.85
 
 
-@pytest.mark.parametrize("action", ["hopscotch", "throwing_discus", "surfing_crowd", "juggling_balls"])
+@pytest.mark.parametrize("action", ["hopscotch", "surfing_crowd"])
 def test_every_shot_shows_the_main_performer(action: str) -> None:
     config = replace(SMALL, cut_share=1.0, close_share=0.5, covered_share=1.0, occluder_share=1.0, graphics_share=1.0)
-    for seed in range(3):
+    for seed in range(2):
         scene = build_scene(seed, action, config=config)
         for time in (0.7, 5.0, 9.5):
             (first, *_) = [person for person in scene.render(time).persons if person.identity == 1]
