@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 
 import cv2
 import numpy as np
@@ -18,7 +18,7 @@ METRES = 4.0  # side of a material on the ground or on a wall
 VARIANTS = 6  # different textures of each material
 
 
-@lru_cache(maxsize=48)
+@cache
 def material(name: str, variant: int) -> Image:
     """Return the texture (SIDE, SIDE, 3) of a material of `MATERIALS`, do not change it; `variant` is 0..VARIANTS-1."""
     rng = np.random.default_rng([zlib.crc32(name.encode()), variant])
