@@ -73,7 +73,7 @@ class _Painter:
             "arm": (-0.4, sleeve, 0.006) if sleeve > 0 else (0.0, 0.0, 0.0),
             "leg": (-0.3, legs, 0.007),
             "shoe": (self._shaft, 3.2, 0.0 if self._barefoot else 0.01),
-            "sole": (SOLE, 3.2, 0.0 if self._barefoot else 0.013),
+            "sole": (SOLE, 3.2, 0.0 if self._barefoot else 0.011),
             "hair": (0.2, 0.07, 0.0 if self._bald else 0.014),
         }
         return Outfit(np.stack(textures), thickness)
