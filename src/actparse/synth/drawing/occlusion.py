@@ -28,7 +28,8 @@ class Overlay:
 
     def shift_at(self, time_seconds: float) -> NDArray[np.int64]:
         """Return by how many pixels (x, y) it has moved at a time."""
-        return np.round(self.slide * np.sin(time_seconds / self.seconds * 2 * np.pi)).astype(np.int64)
+        shift = np.round(self.slide * np.sin(time_seconds / self.seconds * 2 * np.pi))
+        return np.asarray(shift, np.int64)
 
     def put(self, image: Image, ids: Image, time_seconds: float) -> None:
         """Draw the overlay on an image (H, W, 3) and mark its pixels in the id plane (H, W), both in place."""

@@ -50,6 +50,17 @@ def tiled_noise(
     return np.asarray((total - total.mean()) / max(float(total.std()), 1e-6), np.float32)
 
 
+def line_noise(rng: np.random.Generator, octaves: int, *, cells: int, length: int) -> Singles:
+    """Return noise along a line (length,) that repeats without a seam, standard deviation 1; see `tiled_noise`."""
+    total = np.zeros(length)
+    for octave in range(octaves):
+        count = min(cells * 2**octave, length)
+        knots = rng.standard_normal(count)
+        places = np.arange(length) * (count / length)
+        total += np.interp(places, np.arange(count + 1), np.append(knots, knots[0])) / 1.8**octave
+    return np.asarray(total / total.std(), np.float32)
+
+
 def tinted(color: Floats, shade: Singles | Floats) -> Singles:
     """Return a colour (3,) times 1 + `shade` (H, W), as (H, W, 3)."""
     return np.asarray(np.asarray(color, np.float32) * (1 + shade)[..., None], np.float32)

@@ -91,14 +91,22 @@ class Sight:
 
 def _covered(meshes: list[Mesh], camera: Camera, points: Floats) -> Flags:
     """Return which points (K, 3) are behind a mesh."""
-    pixels, depths = camera.project(points)
     covered = np.zeros(len(points), bool)
-    for mesh in meshes:
-        corners, corner_depths = camera.project(mesh.vertices)
+    if not meshes:
+        return covered
+    pixels, depths = camera.project(points)
+    ends = np.cumsum([len(mesh.vertices) for mesh in meshes])[:-1]
+    all_corners, all_depths = camera.project(np.concatenate([mesh.vertices for mesh in meshes]))
+    for corners, corner_depths in zip(np.split(all_corners, ends), np.split(all_depths, ends), strict=True):
         is_behind = depths > corner_depths.mean()
         if corner_depths.min() < NEAR:
             covered |= is_behind & (corner_depths.max() > NEAR)
             continue
-        hull = cv2.convexHull(corners.astype(np.float32))
-        covered |= is_behind & [cv2.pointPolygonTest(hull, (float(x), float(y)), False) >= 0 for x, y in pixels]
+        is_over = (pixels >= corners.min(axis=0)).all(axis=1) & (pixels <= corners.max(axis=0)).all(axis=1)
+        candidates = np.flatnonzero(is_behind & is_over & ~covered)
+        if len(candidates):
+            hull = cv2.convexHull(corners.astype(np.float32))
+            for index in candidates:
+                x, y = pixels[index].tolist()
+                covered[index] = cv2.pointPolygonTest(hull, (x, y), False) >= 0
     return covered
