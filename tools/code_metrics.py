@@ -40,7 +40,7 @@ VAGUE_NAMES = frozenset(
     ]
 )
 LIMITS = {
-    "lines": 54_600,
+    "lines": 54_900,
     "lines of training": 6_270,
     "lines of the largest file": 450,
     "modules in no folder": 6,
