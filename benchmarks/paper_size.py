@@ -23,6 +23,7 @@ from typing import Any
 
 import torch
 
+from actparse.core.progress import say_nothing
 from actparse.core.vocabulary import GROUP_PARTS
 from actparse.inspection.compute import VideoShape, costs_as_text, paper_costs
 from actparse.nets.clips.csn import Csn
@@ -34,7 +35,6 @@ from actparse.synth.dataset import DatasetPlan, SplitPlan, write_dataset
 from actparse.training import TrainOptions
 from actparse.training.loop.hardware import choose_hardware
 from actparse.training.loop.trainer import train
-from actparse.training.options import say_nothing
 from actparse.training.recipes.hyperparameters import Inputs
 from actparse.training.recipes.paper_clips import PaperCsn
 from actparse.training.recipes.parts import PaperParts

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from actparse.core.errors import ConfigError, DataError, TrainingError, WeightsError
+from actparse.core.progress import say_nothing
 from actparse.core.vocabulary import GROUPS
 from actparse.parser import Parser, ParserConfig
 from actparse.reproduce import ReproduceOptions, reproduce
@@ -23,7 +24,6 @@ from actparse.reproduce.writing import Row, Table
 from actparse.stages.together.integrate import with_prior_states
 from actparse.synth.dataset import PLAN_FILE, DatasetPlan
 from actparse.training import RECIPES, TrainOptions
-from actparse.training.options import say_nothing
 from actparse.training.recipes.registry import recipe_of
 from actparse.training.run_folder import Plan, RunFolder, write_json
 from actparse.training.runs.jobs import Job

@@ -13,17 +13,9 @@ from numpy.typing import NDArray
 
 from actparse.core.errors import DataError
 from actparse.core.vocabulary import GROUPS, GroupLabel, mirror_label
-from actparse.nets.clips.csn import Csn, CsnConfig
-from actparse.nets.clips.tsn import Tsn, TsnConfig
-from actparse.stages.actions.classifier import ClipClassifier, ClipConfig
-from actparse.stages.actions.clip_inputs import FlowInput
-from actparse.training.loop.optimisation import rule_factor
-from actparse.training.recipes.clips import ActionTask, ClipTask, TinyClips, stacked_flow
-from actparse.training.recipes.hyperparameters import Mirror
-from actparse.training.recipes.paper_clips import PaperCsn, PaperTsnFlow, PaperTsnRgb
-from actparse.training.samples.flow import FlowFiles, read_flow
-from actparse.training.samples.index import open_index
-from actparse.training.samples.intervals import (
+from actparse.data.flow_files import read_flow
+from actparse.data.frames.index import open_index
+from actparse.data.frames.intervals import (
     ClipSource,
     Interval,
     index_videos,
@@ -32,7 +24,16 @@ from actparse.training.samples.intervals import (
     whole_videos,
     with_states,
 )
-from actparse.training.samples.store import Store, StoreConfig, open_store
+from actparse.data.frames.store import Store, StoreConfig, open_store
+from actparse.nets.clips.csn import Csn, CsnConfig
+from actparse.nets.clips.tsn import Tsn, TsnConfig
+from actparse.stages.actions.classifier import ClipClassifier, ClipConfig
+from actparse.stages.actions.clip_inputs import FlowInput
+from actparse.training.loop.optimisation import rule_factor
+from actparse.training.recipes.clips import ActionTask, ClipTask, TinyClips, stacked_flow
+from actparse.training.recipes.hyperparameters import Mirror
+from actparse.training.recipes.paper_clips import PaperCsn, PaperTsnFlow, PaperTsnRgb
+from actparse.training.samples.flow import FlowFiles
 from actparse.video.flow import FAST_TVL1
 from training.miniature import NUM_FRAMES, SIZE, write_miniature
 
@@ -51,7 +52,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 def interval(
     frames: NDArray[np.uint8], *label: str, end: int = 32, groups: tuple[GroupLabel | None, ...] = ()
 ) -> Interval:
-    source = ClipSource(frames, (0, len(frames)), Path("nowhere"))
+    source = ClipSource(frames, (0, len(frames)), Path("nowhere"), ("clip",))
     return Interval(source=source, first=0, end=end, label=label, group_labels=groups)
 
 
@@ -187,7 +188,7 @@ TSN = TsnConfig(
 
 
 def test_a_network_on_flow_trains_on_what_it_will_read(store: Store, tmp_path: Path) -> None:
-    source = ClipSource(store.clips[:12], (0, 12), tmp_path)
+    source = ClipSource(store.clips[:12], (0, 12), tmp_path, ("clip",))
     drawn = Interval(source=source, first=3, end=9, label=("lunge",), group_labels=(None,) * len(GROUPS))
     flow = TinyClips(net_config=dataclasses.replace(TSN, in_channels=4), stage_config=FLOW_STAGE)
     task = ActionTask([drawn], [drawn], flow)
@@ -246,7 +247,7 @@ def test_flow_is_mirrored_with_its_sign(video: Interval, tmp_path: Path) -> None
             path = tmp_path / "train_lunge_0" / f"flow_{axis}_{number:05d}.jpg"
             cv2.imwrite(str(path), np.full((30, 40), value, np.uint8))
     assert read_flow(tmp_path, "train_lunge_0", [4])[4][0, 0].tolist() == [228, 100]
-    files = FlowFiles(tmp_path, ("train_lunge_0",), (0, NUM_FRAMES))
+    files = FlowFiles(tmp_path, ("train_lunge_0",), np.array([0, NUM_FRAMES]))
     assert len(files.read(np.array([30, NUM_FRAMES - 1]))) == 2  # the last frame has no field
     interval = dataclasses.replace(video, source=files)
     hyperparameters = PaperTsnFlow(crop_size=16, train_short_side=24, test_short_side=24)

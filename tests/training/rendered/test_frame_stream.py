@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from actparse.data.frames.store import Store
 from actparse.nets.poses.hrnet import HrnetConfig, SideBranchConfig
 from actparse.stages.people.poses import PosesConfig
-from actparse.training.recipes.poses import PosesTask, TinyPoses, clear_persons, tellable_pairs
+from actparse.training.recipes.poses import PosesTask, TinyPoses, clear_persons
 from actparse.training.rendered.frame_stream import FrameStreamConfig, open_frame_stream
-from actparse.training.samples.store import Store
 from actparse.training.task import NAMES
 
 CONFIG = FrameStreamConfig(size=(96, 128), frames_per_shard=6, times_per_scene=2)
@@ -34,7 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def stream(folder: Path) -> Store:
-    return open_frame_stream(folder, "train", 10, CONFIG, processes=1, report=lambda line: None)
+    return open_frame_stream(folder, "train", 10, CONFIG, report=lambda line: None)
 
 
 def test_shards_are_full_and_boxes_hold_their_persons(stream: Store) -> None:
@@ -52,13 +52,13 @@ def test_shards_are_full_and_boxes_hold_their_persons(stream: Store) -> None:
 
 def test_only_missing_shards_are_rendered(folder: Path, stream: Store) -> None:
     lines: list[str] = []
-    more = open_frame_stream(folder, "train", 18, CONFIG, processes=1, report=lines.append)
+    more = open_frame_stream(folder, "train", 18, CONFIG, report=lines.append)
     assert lines == ["rendered 18/18 frames"]
     assert np.array_equal(more.frames[:12], stream.frames)
 
 
 def test_frames_of_train_and_val_differ(folder: Path, stream: Store) -> None:
-    held_out = open_frame_stream(folder, "val", 6, CONFIG, processes=1)
+    held_out = open_frame_stream(folder, "val", 6, CONFIG)
     assert not np.array_equal(held_out.frames[0], stream.frames[0])
 
 
@@ -80,11 +80,3 @@ def test_task_trains_and_is_judged(stream: Store) -> None:
     figures = task.evaluate(task.net, torch.device("cpu"))
     assert 0 <= figures["pck"] <= 1
     assert figures["persons"] == len(persons)
-
-
-def test_near_pairs_do_not_count() -> None:
-    keypoints = np.full((1, 17, 3), 2, np.float32)
-    keypoints[0, 5, 0] = 40  # the left shoulder lies apart from the right one
-    kept = tellable_pairs(keypoints, np.array([10], np.float32))
-    assert kept[0, [5, 6], 2].tolist() == [2, 2]
-    assert kept[0, [7, 8], 2].tolist() == [0, 0]

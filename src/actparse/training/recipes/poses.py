@@ -15,24 +15,18 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from actparse.core.errors import TrainingError
-from actparse.core.vocabulary import KEYPOINT_PAIRS
-from actparse.metrics.keypoints import oks, pck, swap_rate
+from actparse.core.ranges import Count, Factors, NotNegative, Positive, Share
+from actparse.data.frames.store import Store
+from actparse.metrics.coco import AREA_SHARE
+from actparse.metrics.keypoints import distinct_pairs, oks, pck, swap_rate
 from actparse.nets.poses.heatmaps import DecodeCodec, encode, heatmap_loss
 from actparse.nets.poses.hrnet import STRIDE, Hrnet, HrnetConfig
 from actparse.stages.people.poses import HrnetPoses, PosesConfig
 from actparse.training.recipes import tiny
-from actparse.training.recipes.hyperparameters import (
-    Count,
-    Factors,
-    Hyperparameters,
-    Inputs,
-    NotNegative,
-    OneCycle,
-    Positive,
-    Share,
-)
+from actparse.training.recipes.hyperparameters import Hyperparameters, Inputs, OneCycle
 from actparse.training.recipes.persons import open_frames
-from actparse.training.samples.augmentation import (
+from actparse.training.task import NAMES, Batch, SampledTask, Task
+from actparse.video.augmentation import (
     ColorJitter,
     about,
     cover_patches,
@@ -41,17 +35,12 @@ from actparse.training.samples.augmentation import (
     recolor,
     warp,
 )
-from actparse.training.samples.store import Store
-from actparse.training.task import NAMES, Batch, SampledTask, Task
-from actparse.weights.bundle import config_to_dict
 
 Sample = tuple[str, NDArray[np.uint8], NDArray[np.float32]]  # name, crop (H, W, 3), keypoints (17, 3)
 
 MIN_PERSON_PIXELS = 24.0  # longer side of a person's box
 MIN_VISIBLE_KEYPOINTS = 4  # of a person
 PCK_SHARE = 0.05  # threshold of PCK, as a share of the longer side of the person's box
-AREA_SHARE = 0.53  # share of the box that the person covers, for OKS
-MIN_PAIR_SHARE = 0.06  # distance of a left-right pair that counts, as a share of the box's longer side
 HEATMAP_SIGMA = 1.5  # cells
 VISIBILITY_WEIGHTS = (0.0, 0.6, 1.0)  # weight of an absent, a hidden and a visible keypoint
 ABSENT_WEIGHT = 0.3  # weight of an absent keypoint's empty heat map, so that a peak's height is a calibrated confidence
@@ -197,13 +186,9 @@ class PosesTask(SampledTask):
             "oks_above_0.5": float(np.nanmean(similarities > 0.5)),
             "oks_above_0.75": float(np.nanmean(similarities > 0.75)),
             "pck": pck(predicted, truth, sizes, PCK_SHARE),
-            "swapped": swap_rate(predicted, tellable_pairs(truth, MIN_PAIR_SHARE * sizes)),
+            "swapped": swap_rate(predicted, distinct_pairs(truth, sizes)),
             "persons": len(predicted),
         }
-
-    def stage_settings(self) -> Mapping[str, Any]:
-        """Return the settings of the pose stage."""
-        return config_to_dict(self.stage)
 
 
 def clear_persons(store: Store) -> NDArray[np.int64]:
@@ -211,13 +196,3 @@ def clear_persons(store: Store) -> NDArray[np.int64]:
     sides = store.person_boxes[:, 2:] - store.person_boxes[:, :2]  # (P, 2)
     num_visible = (store.person_keypoints[..., 2] > 1).sum(axis=1)  # (P,)
     return np.flatnonzero((sides.max(axis=1) >= MIN_PERSON_PIXELS) & (num_visible >= MIN_VISIBLE_KEYPOINTS))
-
-
-def tellable_pairs(keypoints: NDArray[np.float32], distances: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Set the visibility of left-right pairs in keypoints (N, 17, 3) to 0 if they are closer than `distances` (N,)."""
-    changed = keypoints.copy()
-    for left, right in KEYPOINT_PAIRS:
-        near = np.hypot(*(keypoints[:, left, :2] - keypoints[:, right, :2]).T) < distances  # (N,)
-        changed[near, left, 2] = 0
-        changed[near, right, 2] = 0
-    return changed

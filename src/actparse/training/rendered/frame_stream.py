@@ -9,20 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from actparse.core.errors import ConfigError
+from actparse.core.progress import Report, say_nothing
+from actparse.core.ranges import Count, expect_ranges
 from actparse.core.vocabulary import PARTS
+from actparse.data.frames.store import Store, load_store, write_frame_store
 from actparse.synth.actions.registry import ACTIONS, OTHER_MOTIONS
 from actparse.synth.annotate import PersonTruth
 from actparse.synth.config import VIDEO_PRESETS, SceneConfig
 from actparse.synth.scene import build_scene
-from actparse.training.options import Report, say_nothing
-from actparse.training.rendered.stream import SEED, Arrays, ShardedStream, expect_at_least_1, load_array
-from actparse.training.samples.store import Store, load_store, write_frame_store
+from actparse.training.rendered.stream import SEED, Arrays, ShardedStream, load_array
 
 GENERATION = 4  # of the stream; another value renders it again
 SPLIT_CODES = {"train": 7_001, "val": 7_002}  # different from the codes of a dataset's splits and of the other streams
@@ -36,13 +37,13 @@ class FrameStreamConfig:
     """Settings for rendering the frames of a stream."""
 
     size: tuple[int, int] = (240, 320)  # (height, width), pixels
-    frames_per_shard: int = 200
-    times_per_scene: int = 4
+    frames_per_shard: Count = 200
+    times_per_scene: Count = 4
 
     def __post_init__(self) -> None:
         if min(self.size) < MIN_SIDE:
             raise ConfigError(f"stream.size must be at least {MIN_SIDE} x {MIN_SIDE}, got {self.size}")
-        expect_at_least_1(self, "frames_per_shard", "times_per_scene")
+        expect_ranges(self, "stream.")
 
 
 class FrameRows(NamedTuple):
@@ -56,13 +57,7 @@ class FrameRows(NamedTuple):
 
 
 def open_frame_stream(
-    folder: Path,
-    split: str,
-    num_frames: int,
-    config: FrameStreamConfig,
-    *,
-    processes: int | None = None,
-    report: Report = say_nothing,
+    folder: Path, split: str, num_frames: int, config: FrameStreamConfig, *, report: Report = say_nothing
 ) -> Store:
     """Open the first `num_frames` frames of a split, "train" or "val", as one store, in which each shard is a video.
 
@@ -82,16 +77,21 @@ def open_frame_stream(
         render=render_frames,
         read=read_frames,
     )
-    store = Path(f"{stream.folder}-{-(-num_frames // config.frames_per_shard)}")
-    if not store.is_dir():
-        shards = stream.open(num_frames, processes=processes, report=report)
+    return open_as_store(stream, split, num_frames, report=report)
+
+
+def open_as_store(stream: ShardedStream[Any, FrameRows], split: str, num_frames: int, *, report: Report) -> Store:
+    """Open the first frames of a stream as one store, in which each shard is a video."""
+    folder = Path(f"{stream.folder}-{-(-num_frames // stream.shard_size)}")
+    if not folder.is_dir():
+        shards = stream.open(num_frames, report=report)
         frames, *persons = zip(*shards, strict=True)
         counts, boxes, keypoints, parts = map(np.concatenate, persons)
         names = [f"{split} stream {index:05d}" for index in range(len(shards))]
         write_frame_store(
-            store, names, frames, num_persons=counts, person_boxes=boxes, person_keypoints=keypoints, part_boxes=parts
+            folder, names, frames, num_persons=counts, person_boxes=boxes, person_keypoints=keypoints, part_boxes=parts
         )
-    return load_store(store)
+    return load_store(folder)
 
 
 def read_frames(shard: Path, config: FrameStreamConfig) -> FrameRows:

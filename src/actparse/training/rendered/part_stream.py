@@ -15,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actparse.core.errors import ConfigError
+from actparse.core.progress import Report, say_nothing
+from actparse.core.ranges import AtLeast1, Count, expect_ranges
 from actparse.core.vocabulary import PARTS
+from actparse.data.frames.store import Store
 from actparse.synth.annotate import PersonTruth
-from actparse.training.options import Report, say_nothing
-from actparse.training.rendered.frame_stream import rendered_frames
-from actparse.training.rendered.stream import SEED, Arrays, ShardedStream, expect_at_least_1, load_array, stacked
-from actparse.training.samples.augmentation import move_boxes, warp
-from actparse.training.samples.store import Store, load_store, write_frame_store
+from actparse.training.rendered.frame_stream import FrameRows, open_as_store, rendered_frames
+from actparse.training.rendered.stream import SEED, Arrays, ShardedStream, load_array
+from actparse.video.augmentation import move_boxes, warp
 
 GENERATION = 2  # of the stream; another value renders it again
 SPLIT_CODES = {"train": 7_101, "val": 7_102}  # different from the codes of a dataset's splits and of the other streams
@@ -35,19 +36,19 @@ class PartStreamConfig:
     """Settings for rendering the stream and cutting its crops."""
 
     frame_size: tuple[int, int] = (400, 520)  # (height, width) of the rendered frames, pixels
-    size: int = 256  # pixels, side of the square crops
-    padding: float = 1.5  # side of the crop divided by the longer side of the person's box
-    crops_per_shard: int = 250
-    times_per_scene: int = 4
+    size: Count = 256  # pixels, side of the square crops
+    padding: AtLeast1 = 1.5  # side of the crop divided by the longer side of the person's box
+    crops_per_shard: Count = 250
+    times_per_scene: Count = 4
 
     def __post_init__(self) -> None:
-        expect_at_least_1(self, "size", "padding", "crops_per_shard", "times_per_scene")
+        expect_ranges(self, "stream.")
         if min(self.frame_size) < MIN_PERSON_PIXELS:
             raise ConfigError(f"stream.frame_size must be at least {MIN_PERSON_PIXELS:g}, got {self.frame_size}")
 
 
 class PartRow(NamedTuple):
-    """A person of a shard, or the arrays of all its persons; in pixels of the crop."""
+    """A person of a shard, in pixels of the crop."""
 
     crops: NDArray[np.uint8]  # (size, size, 3)
     person_boxes: NDArray[np.float32]  # (4,)
@@ -56,13 +57,7 @@ class PartRow(NamedTuple):
 
 
 def open_part_stream(
-    folder: Path,
-    split: str,
-    num_crops: int,
-    config: PartStreamConfig,
-    *,
-    processes: int | None = None,
-    report: Report = say_nothing,
+    folder: Path, split: str, num_crops: int, config: PartStreamConfig, *, report: Report = say_nothing
 ) -> Store:
     """Open the first `num_crops` crops of a split, "train" or "val", as one store, in which each shard is a video.
 
@@ -82,25 +77,13 @@ def open_part_stream(
         render=render_crops,
         read=read_crops,
     )
-    store = Path(f"{stream.folder}-{-(-num_crops // config.crops_per_shard)}")
-    if not store.is_dir():
-        shards = stream.open(num_crops, processes=processes, report=report)
-        crops, boxes, keypoints, parts = zip(*shards, strict=True)
-        write_frame_store(
-            store,
-            [f"{split} stream {index:05d}" for index in range(len(shards))],
-            crops,
-            num_persons=np.ones(sum(map(len, boxes)), np.int64),
-            person_boxes=np.concatenate(boxes),
-            person_keypoints=np.concatenate(keypoints),
-            part_boxes=np.concatenate(parts),
-        )
-    return load_store(store)
+    return open_as_store(stream, split, num_crops, report=report)
 
 
-def read_crops(shard: Path, config: PartStreamConfig) -> PartRow:
-    """Read the arrays of a shard."""
-    return PartRow(*(load_array(shard, name) for name in PartRow._fields))
+def read_crops(shard: Path, config: PartStreamConfig) -> FrameRows:
+    """Read the arrays of a shard, whose frames are the crops, with one person each."""
+    crops, boxes, keypoints, parts = (load_array(shard, name) for name in PartRow._fields)
+    return FrameRows(crops, np.ones(len(crops), np.int64), boxes, keypoints, parts)
 
 
 def render_crops(rng: np.random.Generator, index: int, config: PartStreamConfig) -> Arrays:
@@ -114,7 +97,7 @@ def render_crops(rng: np.random.Generator, index: int, config: PartStreamConfig)
             rows.append(_cut_person(image, person, clear, config))
         if len(rows) == config.crops_per_shard:
             break
-    return stacked(rows)
+    return {name: np.stack(values) for name, values in zip(PartRow._fields, zip(*rows, strict=True), strict=True)}
 
 
 def _cut_person(

@@ -3,51 +3,16 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from actparse.core.errors import DataError
-from actparse.data.division import held_out_names
+from actparse.core.progress import Report
+from actparse.data.division import choose_held_out
+from actparse.data.frames.index import VideoIndex, open_index
+from actparse.data.frames.store import Store, StoreConfig, open_store
 from actparse.data.kinetics_tps import KineticsTps
 from actparse.training.loop import ranks
-from actparse.training.options import Report
-from actparse.training.samples.index import VideoIndex, open_index
-from actparse.training.samples.store import Store, StoreConfig, open_store
-
-HELD_OUT_SPLITS = ("val", "test")  # the first annotated one is used
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """The videos to evaluate on: a whole split, or some videos of train."""
-
-    split: str
-    names: frozenset[str] | None = None  # None: all videos of the split
-
-
-def choose_held_out(data: Path, *, seed: int = 0) -> HeldOut:
-    """Choose val or test if it is annotated, else a part of train, which is then excluded from training.
-
-    Args:
-        data: the dataset's root.
-        seed: of the part of train.
-
-    Raises:
-        DataError: the dataset has no split train, or nothing that can be held out.
-    """
-    dataset = KineticsTps(data)
-    if "train" not in dataset.splits:
-        raise DataError(f"{data}: training needs the split train, got {', '.join(dataset.splits)}")
-    for split in HELD_OUT_SPLITS:
-        if split in dataset.splits and any(record.annotations() for record in dataset.videos(split)):
-            return HeldOut(split)
-    all_names = [record.name for record in dataset.videos("train")]
-    names = held_out_names(all_names, seed=seed)
-    if not names:
-        raise DataError(f"{data}: training needs an annotated val or test, or 3 videos in train, got {len(all_names)}")
-    return HeldOut("train", names)
 
 
 def cache_folder(data: Path, out: Path) -> Path:

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from actparse.core.errors import DataError
+from actparse.core.progress import say_nothing
 from actparse.data.division import held_out_names
+from actparse.data.frames.store import Store, StoreConfig, fit_frame, open_store
 from actparse.data.kinetics_tps import KineticsTps
-from actparse.training.options import say_nothing
 from actparse.training.samples.splits import open_stores
-from actparse.training.samples.store import Store, StoreConfig, fit_frame, open_store
 from training.miniature import NUM_FRAMES, SIZE, person_box, write_miniature
 
 CONFIG = StoreConfig(frame_size=SIZE, clip_size=(48, 64))
