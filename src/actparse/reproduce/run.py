@@ -355,7 +355,7 @@ class _Bench:
                 run_recipe(job.recipe, job.data, job.out, job.options)
             return
         if unfinished:
-            open_stores(self.data, self.out, report)
+            open_stores(self.data, self.out, self.options.training)
             for job in unfinished.values():
                 if job.options.stream_clips:
                     open_clips(self.data, self.out, job.options)

@@ -15,6 +15,7 @@ Report = Callable[[str], None]  # takes one line of progress
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "bfloat16", "float16", "float32")
 SIZES = ("tiny", "paper")
+TrainOn = Literal["train", "all"]
 MAX_SEED = 2**32 - 1  # the loop's seeds, computed from it, fit PyTorch's 64 bits
 
 
@@ -45,6 +46,7 @@ class TrainOptions:
     stream_tracks: int = 4_500  # simulated scenes that the recipe "tracks" adds to a SynthTPS dataset
     size: str = "tiny"  # "tiny" or "paper": which networks and hyperparameters a recipe's name stands for
     changes: Mapping[str, str] = field(default_factory=dict)  # hyperparameters to change; tiny: rate and level
+    train_on: TrainOn = "train"  # "all": also val, and the part of train that is held out otherwise; never test
     flow: Path | None = None  # folder of flow files, for recipes that read them; None is the folder in the dataset
     num_devices: int = 1  # processes that share each batch, one for each GPU; torchrun's count takes precedence
     accumulate: int = 1  # consecutive pieces of a batch whose gradients are summed before a step
@@ -87,6 +89,7 @@ class TrainOptions:
             if count < 0:
                 raise ConfigError(f"train.{name} must be at least 0, got {count}")
         choices = {"device": DEVICES, "precision": PRECISIONS, "size": SIZES, "keep": ("last", "best")}
+        choices["train_on"] = ("train", "all")
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise ConfigError(f"train.{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")

@@ -132,6 +132,7 @@ def new_plan(task: Task, run: RunFolder, options: TrainOptions, hardware: Hardwa
         start=file_sha256(options.init) if options.init is not None and options.init.is_file() else None,
         hyperparameters={} if task.hyperparameters is None else config_to_dict(task.hyperparameters),
         num_samples=task.num_samples,
+        train_on=options.train_on,
     )
 
 

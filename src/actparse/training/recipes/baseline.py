@@ -99,7 +99,7 @@ class TinyBaseline(OneCycle):
 
     def build(self, inputs: Inputs) -> Task:
         """Build the task on decoded frames."""
-        return BaselineTask(*open_stores(inputs.data, inputs.run.out, inputs.options.report), self)
+        return BaselineTask(*open_stores(inputs.data, inputs.run.out, inputs.options), self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,10 +131,7 @@ class PaperBaseline(Hyperparameters):
     weight_decay: NotNegative = 1e-4  # TSN
     max_gradient_norm: Positive = 40.0  # TSN
     num_segments: Count = 3  # TSN: frames of a video in one training sample
-    train_size: Annotated[tuple[int, int], AT_LEAST_1] = (
-        256,
-        340,
-    )  # (height, width); TSN stored the frames of Kinetics in this size
+    train_size: Annotated[tuple[int, int], AT_LEAST_1] = (256, 340)  # (height, width); TSN's stored frames of Kinetics
     zoom: Factors = (1.0, 1.5)  # TSN crops 1 to 0.66 of a frame's side; boxes move with the pixels
     max_shift: Share = 0.08  # ours; fraction of the frame's sides
     mirror_share: Share = 0.5  # TSN; left and right are exchanged in parts and states
@@ -181,9 +178,8 @@ class PaperBaseline(Hyperparameters):
 
     def build(self, inputs: Inputs) -> Task:
         """Build the task on videos that are decoded on demand."""
-        report = inputs.options.report
-        splits = open_indices(inputs.data, inputs.run.out, report, seed=self.split_seed, stride=self.frame_stride)
-        return BaselineTask(*splits, self)
+        opened = {"seed": self.split_seed, "stride": self.frame_stride}
+        return BaselineTask(*open_indices(inputs.data, inputs.run.out, inputs.options, **opened), self)
 
 
 @dataclass(frozen=True)

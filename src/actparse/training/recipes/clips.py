@@ -411,7 +411,7 @@ class TinyClips(OneCycle, ClipHyperparameters):
     def build(self, inputs: Inputs) -> Task:
         """Build the task on decoded clips, and on rendered ones for a SynthTPS dataset."""
         report, rate = inputs.options.report, self.stage_config.frame_rate or 1.0
-        train, held_out = open_stores(inputs.data, inputs.run.out, report)
+        train, held_out = open_stores(inputs.data, inputs.run.out, inputs.options)
         intervals = self.labelled(store_videos(train, rate))
         if self.has_level:
             segment_name = f"segments of about {self.segment_seconds or SEGMENT_SECONDS:g} s"
@@ -430,17 +430,17 @@ class TinyClips(OneCycle, ClipHyperparameters):
 class RenderedClips(TinyClips):
     """Hyperparameters of a clip network that learns only from rendered clips, as the paper starts from IG-65M."""
 
+    trains_on_videos = False
+
     def build(self, inputs: Inputs) -> Task:
         """Build the task on rendered clips, which need a SynthTPS dataset."""
         if not self.num_rendered_clips(inputs.data, inputs.options):
-            raise DataError(
-                f"{inputs.run.name}: needs a SynthTPS dataset and rendered clips, "
-                f"got {inputs.options.stream_clips} clips for {inputs.data}"
-            )
+            got = f"{inputs.options.stream_clips} clips for {inputs.data}"
+            raise DataError(f"{inputs.run.name}: needs a SynthTPS dataset and rendered clips, got {got}")
         clips = open_clips(inputs.data, inputs.run.out, inputs.options)
-        _, held_out = open_stores(inputs.data, inputs.run.out, inputs.options.report)
-        videos = store_videos(held_out, self.stage_config.frame_rate or 1.0)
-        return ActionTask(clips, whole_videos(videos), self, report=inputs.options.report)
+        _, held_out = open_stores(inputs.data, inputs.run.out, inputs.options)
+        videos = whole_videos(store_videos(held_out, self.stage_config.frame_rate or 1.0))
+        return ActionTask(clips, videos, self, report=inputs.options.report)
 
 
 def open_clips(data: Path, out: Path, options: TrainOptions) -> tuple[Interval, ...]:

@@ -164,7 +164,7 @@ class PaperClips(ClipHyperparameters):
         """
         if inputs.group is None and self.level == "frame":
             raise ConfigError(f"train: {inputs.run.name} sees whole videos, got level {self.level}")
-        splits = open_indices(inputs.data, inputs.run.out, inputs.options.report, seed=self.split_seed)
+        splits = open_indices(inputs.data, inputs.run.out, inputs.options, seed=self.split_seed)
         train, held_out = (self._label(split, inputs) for split in splits)
         return ClipTask(inputs.kind, train, held_out, self)
 

@@ -38,6 +38,8 @@ FOUND_JITTER = 0.01  # standard deviation of the noise on predicted keypoints, i
 class TinyPartRegression(OneCycle):
     """Hyperparameters of the network from keypoints to part boxes."""
 
+    trains_on_videos = False
+
     batch_size: Count = 256
     learning_rate: Positive = 2e-3
     weight_decay: NotNegative = 0.02

@@ -100,13 +100,15 @@ class TinyParts(OneCycle):
 
     def build(self, inputs: Inputs) -> Task:
         """Build the task on decoded frames, with keypoints of the run's pose network."""
-        splits = open_stores(inputs.data, inputs.run.out, inputs.options.report)
+        splits = open_stores(inputs.data, inputs.run.out, inputs.options)
         return PartsTask(inputs.kind, *with_keypoints(splits, inputs), self)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PeopleParts(TinyParts):
     """Hyperparameters of the part detector for real people, which learns from rendered crops of the varied look."""
+
+    trains_on_videos = False
 
     def build(self, inputs: Inputs) -> Task:
         """Build the task on rendered crops, with keypoints of the run's pose network."""

@@ -149,9 +149,7 @@ class PaperDetector(Hyperparameters):
 
     def open_splits(self, inputs: Inputs) -> tuple[Annotations, Annotations]:
         """Open the dataset's key frames; frames are decoded on demand."""
-        return open_indices(
-            inputs.data, inputs.run.out, inputs.options.report, seed=self.split_seed, stride=self.frame_stride
-        )
+        return open_indices(inputs.data, inputs.run.out, inputs.options, seed=self.split_seed, stride=self.frame_stride)
 
 
 class DetectorTask(SampledTask):
@@ -347,7 +345,7 @@ class TinyPersons(OneCycle):
 
     def build(self, inputs: Inputs) -> Task:
         """Build the task on decoded frames."""
-        return PersonsTask(*open_stores(inputs.data, inputs.run.out, inputs.options.report), self)
+        return PersonsTask(*open_stores(inputs.data, inputs.run.out, inputs.options), self)
 
 
 @dataclass(frozen=True, kw_only=True)
