@@ -13,6 +13,8 @@ import pytest
 
 from actparse.core.errors import ConfigError, DataError, TrainingError, WeightsError
 from actparse.core.vocabulary import GROUPS
+from actparse.data.kinetics_tps import frame_name
+from actparse.data.submission import true_humans
 from actparse.parser import Parser, ParserConfig
 from actparse.reproduce import ReproduceOptions, reproduce
 from actparse.reproduce import run as run_module
@@ -51,6 +53,29 @@ def test_without_another_split_a_part_of_train_is_held_out(data: Path, tmp_path:
     assert len(held_out_videos(tmp_path)) == 1
     with pytest.raises(DataError, match="needs annotated videos of test to measure on, got none"):
         held_out_videos(tmp_path, split="test")
+
+
+def test_a_table_can_be_measured_by_the_files_of_the_evaluator(data: Path, random_bundle: Path, tmp_path: Path) -> None:
+    root, truth = shutil.copytree(data, tmp_path / "data"), tmp_path / "truth"
+    expected = held_out_videos(data, limit=2)
+    frames = {v.record.name: {frame_name(n): true_humans(f) for n, f in v.truth.items()} for v in expected}
+    actions = {video.record.name: video.record.action for video in expected}
+    write_json(truth / "gt_vid_result.json", actions)
+    write_json(truth / "gt_part_result.json", frames)
+    (root / "val_videos").rename(root / "test_videos")  # as Kinetics-TPS: test has no annotation of frames
+    shutil.rmtree(root / "val_annotations")
+    write_finished_parts(tmp_path / "out", random_bundle, steps=3)
+    training = TrainOptions(steps=3, device="cpu", report=say_nothing)
+    options = ReproduceOptions(stage_1=random_bundle, training=training, truth=truth)
+    table = reproduce("table2", root, tmp_path / "out", options)
+    assert table.num_videos == 2
+    assert [row.name for row in table.rows] == ["persons", "persons, pose", "parts", "parts, pose"]  # no true keypoints
+    (video, _) = held_out_videos(root, truth=truth)
+    assert video.truth.keys() == expected[0].truth.keys()
+    assert [p.parts for p in video.truth[5].persons] == [p.parts for p in expected[0].truth[5].persons]
+    write_json(truth / "gt_vid_result.json", actions | {"nobody": "lunge"})
+    with pytest.raises(DataError, match="needs the dataset's video nobody of 'lunge', got no such video"):
+        reproduce("table2", root, tmp_path / "out", options)
 
 
 @pytest.mark.parametrize("size", ["tiny", "paper"])

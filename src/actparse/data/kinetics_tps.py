@@ -165,6 +165,15 @@ def annotated_persons(records: Iterable[VideoRecord], *, stride: int) -> Iterato
                 next_read = frame + stride
 
 
+def read_truths(record: VideoRecord, *, stride: int) -> dict[int, FrameTruth]:
+    """Read the annotations of every `stride`th frame of a video that has one, by frame index, from 0.
+
+    Raises:
+        DataError: an annotation cannot be read.
+    """
+    return {frame: read_frame_truth(path) for frame, path in record.annotations().items() if frame % stride == 0}
+
+
 def read_frame_truth(path: Path) -> FrameTruth:
     """Read one frame's annotation.
 

@@ -87,6 +87,7 @@ class ReproduceOptions:
     share: float | None = None  # share of every tiny recipe's default steps, instead of a length in `training`
     split: str | None = None  # the split to measure on; None takes the held-out videos
     limit: int | None = None  # videos to measure on, at most
+    truth: Path | None = None  # folder with gt_*.json of the split, instead of the dataset's annotation of each frame
     training: TrainOptions = field(default_factory=TrainOptions)  # length, device and streams of every training
     progress: Callable[[str], AbstractContextManager[Progress]] = _ignore_progress  # shows the progress of a named task
 
@@ -121,7 +122,7 @@ def reproduce(table: str, data: Path, out: Path, options: ReproduceOptions) -> T
     """
     if table not in TABLES:
         raise ConfigError(f"reproduce: needs one of {', '.join(TABLES)}, got {table!r}")
-    videos = held_out_videos(data, split=options.split, limit=options.limit)
+    videos = held_out_videos(data, split=options.split, limit=options.limit, truth=options.truth)
     bench = _Bench(data, out, options, videos)
     methods = METHODS[table](options.size) if table in METHODS else ()
     bench.expect_inputs(methods)
