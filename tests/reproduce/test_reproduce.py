@@ -10,22 +10,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from actparse.core.errors import ConfigError, DataError, TrainingError, WeightsError
 from actparse.core.vocabulary import GROUPS
 from actparse.data.kinetics_tps import frame_name
 from actparse.data.submission import true_humans
+from actparse.nets import csn
 from actparse.parser import Parser, ParserConfig
 from actparse.reproduce import ReproduceOptions, reproduce
 from actparse.reproduce import run as run_module
+from actparse.reproduce.computing import GIGA_MACS_IN_CROPS, compute_figures, with_compute_shares
 from actparse.reproduce.evaluation import Variant, held_out_videos, score_methods
-from actparse.reproduce.methods import PRETRAINED, table_1, table_3
-from actparse.reproduce.run import with_compute_shares
+from actparse.reproduce.methods import PRETRAINED, RULES, table_1, table_3
 from actparse.reproduce.writing import Row, Table
+from actparse.stages.actions.classifier import ClipClassifier, StateRecognizer
 from actparse.stages.together.integrate import with_prior_states
 from actparse.synth.dataset import GENERATOR, PLAN_FILE
 from actparse.training import RECIPES, TrainOptions
 from actparse.training.options import say_nothing
+from actparse.training.recipes.paper_clips import PaperCsn
 from actparse.training.recipes.registry import recipe_of
 from actparse.training.run_folder import Plan, RunFolder, write_json
 from actparse.training.runs.jobs import Job
@@ -244,6 +248,22 @@ def test_computing_is_held_against_that_of_frames() -> None:
     printed = [method.paper["compute_share"] for method in table_3("paper")]
     assert printed == pytest.approx([100, 31.84, 9.64], abs=0.005)  # the text claims a saving of 68.16 %
     assert with_compute_shares({"baseline": {"roc_score": 1.0}}) == {"baseline": {"roc_score": 1.0}}
+
+
+def test_full_size_rows_have_the_computing_of_both_inputs() -> None:
+    with torch.device("meta"):
+        head = ClipClassifier(csn(152, num_classes=24), [("lunge", "none")], PaperCsn().stage())
+    states, config = StateRecognizer({"head": head}), ParserConfig(segment_seconds=10.0)
+    figures = compute_figures(states, config, RULES["paper"].crop)
+    assert figures[GIGA_MACS_IN_CROPS] == pytest.approx(3498 / 6, abs=0.2)  # "Segment, 10.0 s" has 3.482 T for six
+    assert figures["giga_macs"] / figures[GIGA_MACS_IN_CROPS] == pytest.approx(1.77, abs=0.01)
+    assert set(compute_figures(states, config, RULES["tiny"].crop)) == {"giga_macs"}
+
+    def text(metrics: dict[str, float]) -> str:
+        return Table("table3", "paper", "data", "", 8, (0,), (Row("segment", {}, (metrics,)),)).to_markdown()
+
+    assert "| G MAC | G MAC in crops of 224 | computing, % of frames |" in text(figures)
+    assert "| G MAC | computing, % of frames |" in text({"giga_macs": 1.0})
 
 
 def test_rendered_clips_are_said_in_the_table() -> None:

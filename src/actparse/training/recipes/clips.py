@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from actparse.core.errors import DataError
 from actparse.core.vocabulary import GROUPS, GroupLabel, mirror_label
+from actparse.data.pseudo_labels import Pairs
 from actparse.nets.clips.csn import Csn, CsnConfig
 from actparse.nets.clips.tsn import Tsn, TsnConfig
 from actparse.stages.actions.classifier import ClipClassifier, ClipConfig, clip_frame_indices, clip_image
@@ -71,6 +72,7 @@ class ClipHyperparameters(Hyperparameters):
     mirror: Mirror  # how half of the clips are mirrored
     level: Level | None  # unit with one label; None: segments
     segment_seconds: float | None  # length of a segment, about; None: SEGMENT_SECONDS
+    pairs: Pairs = "joint"  # labels of paired groups
     frame_stride_evaluated: int = 1  # annotated frames from one labelled single frame to the next
 
     @abstractmethod
@@ -95,10 +97,10 @@ class ClipHyperparameters(Hyperparameters):
 
     def labelled(self, videos: Iterable[LabelledVideo], groups: Sequence[str] = GROUPS) -> tuple[Interval, ...]:
         """Return the units with one label: segments, or clips around single frames, with the states of `groups`."""
+        videos = (replace(video, pairs=self.pairs) for video in videos)
         if self.level == "frame":
-            stage = self.stage()
-            length, stride = stage.num_frames * stage.frame_stride, self.frame_stride_evaluated
-            return around_frames(videos, length, stride=stride, groups=groups)
+            length = self.stage().num_frames * self.stage().frame_stride
+            return around_frames(videos, length, stride=self.frame_stride_evaluated, groups=groups)
         return segments(videos, self.segment_seconds or SEGMENT_SECONDS, groups)
 
 
@@ -226,10 +228,9 @@ class ClipTask(SampledTask):
         classifier = ClipClassifier(net.to(device).eval(), self.label_list, self.stage)
         predicted = [self.label_list[int(classifier.scores(self._clips(classifier, i)).argmax())] for i in intervals]
         pairs = [(interval.label, label) for interval, label in zip(intervals, predicted, strict=True)]
-        total = max(len(pairs), 1)
-        metrics: dict[str, Any] = {"accuracy": sum(t == p for t, p in pairs) / total}
+        metrics: dict[str, Any] = {"accuracy": sum(t == p for t, p in pairs) / max(len(pairs), 1)}
         if self.metric == "state_accuracy":
-            metrics["state_accuracy"] = sum(t[1:] == p[1:] for t, p in pairs) / total
+            metrics["state_accuracy"] = sum(t[1:] == p[1:] for t, p in pairs) / max(len(pairs), 1)
         return {**metrics, "intervals": len(pairs), "labels": len(self.label_list)}
 
     def _clips(self, classifier: ClipClassifier, interval: Interval) -> Tensor:
@@ -414,8 +415,8 @@ class TinyClips(OneCycle, ClipHyperparameters):
         train, held_out = open_stores(inputs.data, inputs.run.out, inputs.options)
         intervals = self.labelled(store_videos(train, rate))
         if self.has_level:
-            segment_name = f"segments of about {self.segment_seconds or SEGMENT_SECONDS:g} s"
-            unit = "single frames" if self.level == "frame" else segment_name
+            seconds = self.segment_seconds or SEGMENT_SECONDS
+            unit = "single frames" if self.level == "frame" else f"segments of about {seconds:g} s"
             report(f"{inputs.run.name}: labels of {unit}; rendered clips are left out")
         elif self.num_rendered_clips(inputs.data, inputs.options):
             clips = open_clips(inputs.data, inputs.run.out, inputs.options)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from actparse.core.errors import ConfigError, DataError
 from actparse.data.flow_files import FLOW_FOLDER
+from actparse.data.pseudo_labels import Pairs
 from actparse.nets.clips.csn import Bottleneck, CsnConfig
 from actparse.nets.clips.tsn import TsnConfig
 from actparse.stages.actions.classifier import ClipConfig
@@ -107,6 +108,10 @@ class PaperClips(ClipHyperparameters):
     test_short_side: Count = 256  # "the shorter side ... to 256"; crops are not mentioned: the whole frame
     level: Level = "segment"  # "frame": a clip around each evaluated frame, with the label of that frame
     segment_seconds: float = 3.0  # "three seconds or so"; Table III also has 10
+    # Label of a paired group. "joint": the states of both sides, as in the authors' challenge report ("belly_dancing,
+    # right hand none, left hand none"). "merged": one state for both, the most frequent over both sides, which the
+    # paper's "six labels", each with "the most frequently frame-level action" of a body part, can also mean.
+    pairs: Pairs = "joint"
     frame_stride_evaluated: Count = 5  # the evaluator scores every fifth frame
     split_seed: int = 0  # division into 3,000 training and 809 held-out videos if the dataset has no split val; ours
 
@@ -180,7 +185,7 @@ class PaperCsn(PaperClips):
     """Hyperparameters of ip-CSN-152; the network for the action sees whole videos.
 
     There is one network for each part group, "without sharing parameters". A label is (action, state), for a paired
-    group (action, left state, right state): "(hurling sport) head: none".
+    group (action, left state, right state), see `pairs`: "(hurling sport) head: none".
     """
 
     initial_settings: ClassVar[Mapping[str, str]] = {"norm": "pretraining"}
