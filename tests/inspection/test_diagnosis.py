@@ -78,15 +78,17 @@ def test_everything_is_measured(data: Path, random_bundle: Path) -> None:
 def test_the_truth_of_the_evaluator_gives_the_same_figures(data: Path, random_bundle: Path, tmp_path: Path) -> None:
     root = shutil.copytree(data, tmp_path / "data")
     shutil.rmtree(root / "test_annotations")
-    shutil.copytree(data / "test_annotations", root / "train_annotations")  # for the commonest states
+    shutil.copytree(data / "test_annotations", root / "train_annotations")
     shutil.copytree(data / "test_videos", root / "train_videos")
     parser = Parser.load(random_bundle, device="cpu")
-    expected = diagnose(parser, data, weights=random_bundle)
-    figures = diagnose(parser, root, truth=root / "test_truth", weights=random_bundle)
+    expected = diagnose(parser, data, weights=random_bundle, limit=1)
+    figures = diagnose(parser, root, truth=root / "test_truth", weights=random_bundle, limit=1)
     assert figures.num_persons == expected.num_persons > 0
-    assert figures.states == pytest.approx(expected.states, nan_ok=True)
-    common = {name: row for name, row in expected.scores.items() if name != Variant.TRUE_DOTS.value}
-    assert figures.scores == common  # the files have no keypoints
+    for name, row in expected.states.items():
+        if name != "commonest of the predicted action":  # counted in another split
+            assert figures.states[name] == pytest.approx(row, nan_ok=True)
+    without_keypoints = {name: row for name, row in expected.scores.items() if name != Variant.TRUE_DOTS.value}
+    assert figures.scores == without_keypoints
     for name in ("persons AP50", "parts AP50, dots (true person boxes)", "video accuracy"):
         assert figures.stages[name] == expected.stages[name]
 

@@ -1,8 +1,7 @@
 """Segment pseudo labels: the video's action and the most common states of each part group in a segment.
 
-Source: PCF, section II-C; the pair of both sides' states follows its authors' challenge report. The paper's own text has
-six labels, each with "the most frequent frame-level action of the body part", which can also mean one state for both
-sides; `Pairs` has both interpretations.
+Source: PCF, section II-C; the pair of both sides' states follows its authors' challenge report. The text of the paper
+itself, six labels with "the most frequently frame-level action", can also mean one state for both sides; see `Pairs`.
 """
 
 from __future__ import annotations

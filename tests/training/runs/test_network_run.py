@@ -238,6 +238,7 @@ def test_persons_on_two_devices(data: Path, tmp_path: Path) -> None:
     """Their loss is averaged over the devices, in the estimate before the start too."""
     figures = run_recipe("persons", data, tmp_path, paper_options(SMALL_PERSONS, steps=1, num_devices=2, log_every=1))
     assert figures["steps"] == 1
+    assert figures["frames"] == 4 * len(range(0, NUM_FRAMES, 5))  # of both devices
     rows = list(csv.DictReader((tmp_path / "persons" / "log.csv").open()))
     assert all(0 < float(row[term]) < 10 for row in rows for term in ("classification", "boxes"))
 

@@ -23,7 +23,9 @@ from actparse.nets.clips.csn import Csn, CsnConfig
 from actparse.nets.clips.tsn import Tsn, TsnConfig
 from actparse.stages.actions.classifier import ClipClassifier, ClipConfig, clip_frame_indices, clip_image
 from actparse.stages.actions.clip_inputs import FlowInput, normalised_flow
+from actparse.stages.threads import in_threads
 from actparse.synth.dataset import is_synthetic
+from actparse.training.loop import ranks
 from actparse.training.options import Report, TrainOptions, say_nothing
 from actparse.training.recipes import tiny
 from actparse.training.recipes.hyperparameters import (
@@ -61,7 +63,8 @@ from actparse.weights.bundle import config_to_dict
 Frames = NDArray[np.uint8]  # (T, H, W, C): RGB frames, or flow fields with two channels
 
 SEGMENT_SECONDS = 3.0  # length of segments of a video that have one label
-CHECK_INTERVALS = 200  # held-out intervals for a check during training
+CHECK_INTERVALS = 200  # held-out intervals for a check during training, at most
+SAMPLES_PER_CHECKED = 20  # training samples for each: whole frames without gradients cost 3 to 4 % of an epoch
 
 
 class ClipHyperparameters(Hyperparameters):
@@ -72,6 +75,7 @@ class ClipHyperparameters(Hyperparameters):
     mirror: Mirror  # how half of the clips are mirrored
     level: Level | None  # unit with one label; None: segments
     segment_seconds: float | None  # length of a segment, about; None: SEGMENT_SECONDS
+    num_train_clips: int = 1  # clips of an interval in one training sample
     pairs: Pairs = "joint"  # labels of paired groups
     frame_stride_evaluated: int = 1  # annotated frames from one labelled single frame to the next
 
@@ -216,18 +220,21 @@ class ClipTask(SampledTask):
 
     def evaluate(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
         """Measure the share of held-out intervals with the right label, and of those with the right states."""
-        return self._measure(net, device, self.held_out)
+        return self._measure(net, device, self.held_out, self.stage)
 
     def check(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
-        """Measure the same on a few held-out intervals."""
-        count = len(self.held_out)
-        chosen = np.linspace(0, count - 1, min(count, CHECK_INTERVALS)).round().astype(int)
-        return self._measure(net, device, [self.held_out[index] for index in chosen])
+        """Measure the same on a few held-out intervals with as many clips as in training, so that it takes little."""
+        count = min(len(self.held_out), CHECK_INTERVALS, -(-self.num_samples // SAMPLES_PER_CHECKED))
+        chosen = np.linspace(0, len(self.held_out) - 1, count).round().astype(int)
+        stage = replace(self.stage, num_clips=self.hyperparameters.num_train_clips)
+        return self._measure(net, device, [self.held_out[index] for index in chosen], stage)
 
-    def _measure(self, net: nn.Module, device: torch.device, intervals: Sequence[Interval]) -> dict[str, Any]:
-        classifier = ClipClassifier(net.to(device).eval(), self.label_list, self.stage)
-        predicted = [self.label_list[int(classifier.scores(self._clips(classifier, i)).argmax())] for i in intervals]
-        pairs = [(interval.label, label) for interval, label in zip(intervals, predicted, strict=True)]
+    def _measure(
+        self, net: nn.Module, device: torch.device, intervals: Sequence[Interval], stage: ClipConfig
+    ) -> dict[str, Any]:
+        classifier = ClipClassifier(net.to(device).eval(), self.label_list, stage)
+        scored = in_threads(lambda i: classifier.scores(self._clips(classifier, i)), ranks.own_share(intervals))
+        pairs = ranks.gathered([(interval.label, self.label_list[int(scores.argmax())]) for interval, scores in scored])
         metrics: dict[str, Any] = {"accuracy": sum(t == p for t, p in pairs) / max(len(pairs), 1)}
         if self.metric == "state_accuracy":
             metrics["state_accuracy"] = sum(t[1:] == p[1:] for t, p in pairs) / max(len(pairs), 1)
@@ -236,7 +243,7 @@ class ClipTask(SampledTask):
     def _clips(self, classifier: ClipClassifier, interval: Interval) -> Tensor:
         """Return the network's input for the clips of an interval that the stage would use."""
         times = np.arange(interval.end - interval.first) / (self.stage.frame_rate or 1.0)
-        positions = clip_frame_indices(times, self.stage)  # (num_clips, T)
+        positions = clip_frame_indices(times, classifier.config)  # (num_clips, T)
         images = self._read(interval, positions)
         flow = self.stage.flow
         if flow is None or flow.tvl1.short_side is None:  # else the flow has a size of its own

@@ -75,7 +75,6 @@ class PaperClips(ClipHyperparameters):
     Values without a named source are from PCF, the paper that this package implements, section III-A.
     """
 
-    num_train_clips = 1  # clips of an interval in one training sample
     label_smoothing = groups_weight = 0.0
 
     batch_size: Count = 4  # "a mini-batch of four on four V100 GPUs"

@@ -24,6 +24,7 @@ from actparse.stages.people.parts import PartDetector, PartsConfig
 from actparse.stages.people.person_crops import PersonCrops, square_crops
 from actparse.stages.people.persons import PersonsConfig
 from actparse.stages.people.refine import grow_boxes
+from actparse.training.loop import ranks
 from actparse.training.recipes import tiny
 from actparse.training.recipes.hyperparameters import Count, Factors, Inputs, NotNegative, OneCycle, Positive, Share
 from actparse.training.recipes.persons import (
@@ -253,7 +254,7 @@ class PartsTask(DetectorTask):
         truth = [np.zeros((0, len(PARTS), 4), np.float32)]
         predicted = [np.zeros((0, len(PARTS), 4), np.float32)]
         detections: list[Detections] = []
-        for frames, images in batches(data, videos):
+        for frames, images in batches(data, ranks.own_share(videos)):
             persons = [data.persons_of(frame) for frame in frames]
             keypoints = [self.held_out_keypoints[p] for p in persons]
             boxes = [
@@ -264,6 +265,7 @@ class PartsTask(DetectorTask):
             for part_boxes, scores in detector.detect(images, boxes, keypoints):
                 predicted.append(part_boxes)
                 detections += [Detections(b, s, labels) for b, s in zip(part_boxes, scores, strict=True)]
+        truth, predicted, detections = ranks.gathered(truth), ranks.gathered(predicted), ranks.gathered(detections)
         annotated, predicted_boxes = np.concatenate(truth), np.concatenate(predicted)  # (P, 10, 4)
         exists = (annotated != 0).any(axis=2)  # (P, 10)
         by_person = [as_truth(t[e], labels[e]) for t, e in zip(annotated, exists, strict=True)]

@@ -419,9 +419,10 @@ class PersonsTask(DetectorTask):
         assert isinstance(net, Yolof)
         detector = YolofPersons(net.to(device).eval(), self.stage)
         data, truth, detections = self.held_out, [], []
-        for frames, images in batches(data, videos):
+        for frames, images in batches(data, ranks.own_share(videos)):
             detections += detector.detect(images)
             truth += [as_truth(data.person_boxes[data.persons_of(frame)]) for frame in frames]
+        truth, detections = ranks.gathered(truth), ranks.gathered(detections)
         metrics = box_metrics(truth, detections, names=("person",))
         return {**metrics, "frames": len(truth), "persons": sum(map(len, truth))}
 

@@ -140,7 +140,7 @@ def _train(
     initial: Path | None,
     options: TrainOptions,
 ) -> dict[str, Any]:
-    """Train a network, evaluate it and write its files; the first of several processes evaluates and writes."""
+    """Train a network, evaluate it and write its files; all processes measure, the first one writes."""
     hardware = choose_hardware(options.device, options.precision)
     ranks.join_group(hardware.device.type)
     if ranks.rank() == 0:
@@ -158,13 +158,16 @@ def _train(
     options = replace(_with_default_length(recipe, task, options, checks=is_measured), init=initial)
     plan = train(task, run, options, hardware)
     metrics: dict[str, Any] = {}
-    if ranks.rank() == 0 and not options.only_estimate:
-        if options.keep == "best":
-            load_best(task, run)
+    if options.only_estimate:
+        return metrics
+    if options.keep == "best" and ranks.rank() == 0:
+        load_best(task, run)
+    if is_measured:
+        options.report(f"{run.name}: measuring on held-out data")
+        ranks.copy_from_first(task.net)
         task.net.to(task.stored_as).float()  # as the weights are stored
-        if is_measured:
-            options.report(f"{run.name}: measuring on held-out data")
-            metrics = task.evaluate(task.net, hardware.device)
+        metrics = task.evaluate(task.net, hardware.device)
+    if ranks.rank() == 0:
         metrics = {**metrics, "steps": plan.num_steps, "seed": plan.seed}
         if plan.train_on != "train":
             metrics["train_on"] = plan.train_on
