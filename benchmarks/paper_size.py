@@ -23,6 +23,7 @@ from typing import Any
 
 import torch
 
+from actparse.core.progress import say_nothing
 from actparse.core.vocabulary import GROUP_PARTS
 from actparse.inspection.compute import VideoShape, costs_as_text, paper_costs
 from actparse.nets.clips.csn import Csn
@@ -30,11 +31,10 @@ from actparse.nets.detectors.yolof import Yolof
 from actparse.nets.poses.hrnet import hrnet
 from actparse.parser import Parser
 from actparse.stages.loading import BUNDLE_FILE
-from actparse.synth.dataset import SplitPlan, write_dataset
+from actparse.synth.dataset import DatasetPlan, SplitPlan, write_dataset
 from actparse.training import TrainOptions
 from actparse.training.loop.hardware import choose_hardware
 from actparse.training.loop.trainer import train
-from actparse.training.options import say_nothing
 from actparse.training.recipes.hyperparameters import Inputs
 from actparse.training.recipes.paper_clips import PaperCsn
 from actparse.training.recipes.parts import PaperParts
@@ -64,7 +64,10 @@ def main() -> None:
         print(json.dumps({"what": name, **figures, "peak_gb": round(peak, 2)}))
         return
     with tempfile.TemporaryDirectory() as folder:
-        write_dataset(Path(folder) / "data", [SplitPlan("train", 4, 1), SplitPlan("val", 1, 1)])
+        write_dataset(
+            Path(folder) / "data",
+            DatasetPlan((SplitPlan("train", 4, 1), SplitPlan("val", 1, 1)), look="plain", body="tubes"),
+        )
         for name in args.only:
             subprocess.run([sys.executable, __file__, "--only", name, "--here", folder], check=True)
 

@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from actparse.cli import main
+from actparse.core.progress import say_nothing
 from actparse.core.structures import VideoParse
 from actparse.data.own.config import read_config
 from actparse.data.own.importing import dataset_root
 from actparse.stages.loading import bundle_folder, load_bundle
 from actparse.training import TrainOptions, run_recipe
-from actparse.training.options import say_nothing
 from actparse.training.recipes.registry import BUNDLE_RECIPES
 from actparse.training.runs.start import assemble_tiny, keep_networks
 from actparse.weights.bundle import file_sha256

@@ -40,8 +40,8 @@ VAGUE_NAMES = frozenset(
     ]
 )
 LIMITS = {
-    "lines": 54_700,
-    "lines of training": 7_600,
+    "lines": 54_850,
+    "lines of training": 6_350,
     "lines of the largest file": 450,
     "modules in no folder": 6,
     "modules in the largest folder": 16,

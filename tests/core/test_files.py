@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from actparse.core.errors import OutputError
-from actparse.core.files import TEMPORARY, copy_file, printable, remove_temporaries, write_text, written_beside
+from actparse.core.files import (
+    TEMPORARY,
+    copy_file,
+    folder_beside,
+    printable,
+    remove_temporaries,
+    write_text,
+    written_beside,
+)
 
 
 def test_a_file_is_written_whole(tmp_path: Path) -> None:
@@ -88,3 +96,16 @@ def test_any_name_is_one_line_and_can_be_written(tmp_path: Path, text: str, line
     assert printable(text) == line
     write_text(tmp_path / "a.json", json.dumps({"name": text}, ensure_ascii=False))
     assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {"name": text}
+
+
+def test_a_folder_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="half way"), folder_beside(tmp_path / "new") as temporary:
+        (temporary / "file").write_text("half")
+        raise ValueError("half way")
+    assert list(tmp_path.iterdir()) == []
+    with folder_beside(tmp_path / "new") as temporary:
+        (temporary / "file").write_text("whole")
+    with folder_beside(tmp_path / "new") as temporary:  # another process was faster
+        (temporary / "file").write_text("later")
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
+    assert (tmp_path / "new" / "file").read_text() == "whole"

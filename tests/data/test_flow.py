@@ -22,8 +22,7 @@ from actparse.commands.options import EXIT_INTERRUPTED
 from actparse.core.errors import ConfigError, DataError, OutputError
 from actparse.data import flow as data_flow
 from actparse.data.flow import FlowJob, FlowPlan, plan_flow, write_flow
-from actparse.data.flow_files import SOURCE_FILE, FlowFormat, field_stem, has_flow
-from actparse.training.samples.flow import read_flow
+from actparse.data.flow_files import SOURCE_FILE, FlowFormat, field_stem, has_flow, read_flow
 from actparse.video.decode import read_frames
 from actparse.video.encode import VideoWriter
 from actparse.video.flow import FAST_TVL1, TvL1, flow_to_bytes

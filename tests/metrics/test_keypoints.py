@@ -5,7 +5,16 @@ import pytest
 
 from actparse.core.errors import ShapeError
 from actparse.core.vocabulary import KEYPOINT_FLIP, KEYPOINTS, OKS_SIGMAS
-from actparse.metrics.keypoints import annotated_torsos, oks, oks_nms, pairwise_oks, pck, swap_rate
+from actparse.metrics.keypoints import (
+    MIN_PAIR_SHARE,
+    annotated_torsos,
+    distinct_pairs,
+    oks,
+    oks_nms,
+    pairwise_oks,
+    pck,
+    swap_rate,
+)
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -105,3 +114,11 @@ def test_torso_by_hand(points: np.ndarray, length: float) -> None:
 
 def test_torsos_of_nobody() -> None:
     assert annotated_torsos(np.zeros((0, 17, 3))).shape == (0,)
+
+
+def test_near_pairs_do_not_count() -> None:
+    keypoints = np.full((1, 17, 3), 2, np.float32)
+    keypoints[0, 5, 0] = 40  # the left shoulder is apart from the right one
+    changed = distinct_pairs(keypoints, np.array([10 / MIN_PAIR_SHARE], np.float32))
+    assert changed[0, [5, 6], 2].tolist() == [2, 2]
+    assert changed[0, [7, 8], 2].tolist() == [0, 0]

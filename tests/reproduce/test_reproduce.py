@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from actparse.core.errors import ConfigError, DataError, TrainingError, WeightsError
+from actparse.core.progress import say_nothing
 from actparse.core.vocabulary import GROUPS
 from actparse.data.kinetics_tps import frame_name
 from actparse.data.submission import true_humans
@@ -26,9 +27,8 @@ from actparse.reproduce.methods import PRETRAINED, RULES, table_1, table_3
 from actparse.reproduce.writing import Row, Table
 from actparse.stages.actions.classifier import ClipClassifier, StateRecognizer
 from actparse.stages.together.integrate import with_prior_states
-from actparse.synth.dataset import GENERATOR, PLAN_FILE
+from actparse.synth.dataset import PLAN_FILE, DatasetPlan
 from actparse.training import RECIPES, TrainOptions
-from actparse.training.options import say_nothing
 from actparse.training.recipes.paper_clips import PaperCsn
 from actparse.training.recipes.registry import recipe_of
 from actparse.training.run_folder import Plan, RunFolder, write_json
@@ -292,7 +292,7 @@ def hyperparameters(run: Path) -> dict[str, Any]:
 def test_ip_csn_starts_from_rendered_clips_that_all_seeds_share(data: Path, tmp_path: Path) -> None:
     synthetic = tmp_path / "data"
     shutil.copytree(data, synthetic)
-    (synthetic / PLAN_FILE).write_text(json.dumps({"generator": GENERATOR}))
+    (synthetic / PLAN_FILE).write_text(json.dumps(DatasetPlan(()).record()))
     training = TrainOptions(steps=1, device="cpu", stream_clips=1, report=say_nothing)
     options = ReproduceOptions(seeds=(1, 2), stage_1="tiny", limit=1, training=training)
     reproduce("table3", synthetic, tmp_path / "out", options)

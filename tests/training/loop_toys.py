@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from actparse.core.progress import say_nothing
 from actparse.training.loop import ranks
 from actparse.training.loop.hardware import choose_hardware
 from actparse.training.loop.trainer import train
-from actparse.training.options import TrainOptions, say_nothing
+from actparse.training.options import TrainOptions
 from actparse.training.run_folder import RunFolder, write_json
 from actparse.training.task import Batch, SampledTask, StepRule, TaskSettings
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from actparse.core.progress import say_nothing
 from actparse.nets.poses.hrnet import HrnetConfig
 from actparse.training import TrainOptions
-from actparse.training.options import say_nothing
 
 SMALL_DETECTOR = {"depth": "18", "batch_size": "2", "num_gpus": "1", "warmup_iterations": "1", "epochs": "1"}
 SMALL_PERSONS = {**SMALL_DETECTOR, "short_side": "96", "long_side": "160", "milestones": "1"}
@@ -26,7 +26,14 @@ SMALL_BASELINE = {
 
 def tiny_options(**changes: Any) -> TrainOptions:
     """Options of a short run at size tiny."""
-    fixed = {"steps": 2, "device": "cpu", "report": say_nothing, "stream_crops": 1000, "stream_clips": 0}
+    fixed = {
+        "steps": 2,
+        "device": "cpu",
+        "report": say_nothing,
+        "stream_frames": 8,
+        "stream_crops": 1000,
+        "stream_clips": 0,
+    }
     return TrainOptions(**{**fixed, **changes})
 
 

@@ -59,6 +59,23 @@ def written_beside(path: Path) -> Iterator[Path]:
                     folder.rmdir()
 
 
+@contextmanager
+def folder_beside(path: Path) -> Iterator[Path]:
+    """Yield a new folder beside `path` that gets its name if the body succeeds, unless another process was faster."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        try:
+            temporary.rename(path)
+        except OSError:
+            if not path.is_dir():
+                raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
 def remove_temporaries(folder: Path) -> None:
     """Remove all temporary files in a folder that no other process writes to."""
     for path in folder.glob(f"{TEMPORARY}*"):

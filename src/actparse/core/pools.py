@@ -12,7 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.synchronize import Event
 from typing import Any, TypeVar
 
-from actparse.core.errors import DataError
+from actparse.core.errors import ActparseError, DataError
 
 Result = TypeVar("Result")
 FEW_JOBS = 8  # up to this many jobs run in this process: starting others takes longer
@@ -74,6 +74,22 @@ def _follow_parent(stop: Event) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
     threading.Thread(target=_end_on_request, args=(stop,), daemon=True).start()
+
+
+def run_as_child(work: Callable[..., object], arguments: tuple[Any, ...], report_error: Callable[[str], None]) -> None:
+    """Run `work(*arguments)` in this child process, which ends with its parent.
+
+    After an error of use, which is reported as one line, the exit code is 2; after Ctrl-C, which reaches every process
+    of a terminal, it is 130.
+    """
+    end_with_parent()
+    try:
+        work(*arguments)
+    except ActparseError as error:
+        report_error(str(error))
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
 
 
 def end_with_parent() -> None:

@@ -18,8 +18,13 @@ if TYPE_CHECKING:
 LINE_SECONDS = 10.0  # between two lines, if there is no terminal
 TERMINAL_HZ = 5.0  # updates of a bar
 Update = Callable[[int, int], None]  # units done, units in total
+Report = Callable[[str], None]  # takes one line of progress
 
 _is_silent = False  # for the whole process, like standard error
+
+
+def say_nothing(line: str) -> None:
+    """Discard a line of progress."""
 
 
 @contextmanager

@@ -30,6 +30,12 @@ class Detections:
     def __len__(self) -> int:
         return len(self.boxes)
 
+    @classmethod
+    def of_truth(cls, boxes: NDArray[np.float32], labels: NDArray[np.int64] | None = None) -> Detections:
+        """Convert annotated boxes (N, 4) to detections with score 1; without labels they are all 0."""
+        labels = np.zeros(len(boxes), np.int64) if labels is None else labels
+        return cls(boxes, np.ones(len(boxes), np.float32), labels)
+
     def above(self, min_score: float) -> Detections:
         """Return the boxes whose score is at least `min_score`."""
         keep = self.scores >= min_score  # (N,) bool

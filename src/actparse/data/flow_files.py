@@ -1,4 +1,4 @@
-"""Optical flow of a dataset in 8-bit image files: names, content, and writing the flow of one video.
+"""Optical flow of a dataset in 8-bit image files: names, content, writing and reading the flow of one video.
 
     <folder>/flow.json                   how all fields are computed and coded
     <folder>/<video>/flow_x_00001.jpg    the first field, from the first frame to the second; flow_y_00001.jpg beside it
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -18,11 +19,12 @@ from typing import Any, Literal
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from actparse.core.errors import ConfigError, DataError, OutputError, VideoError
 from actparse.core.files import write_text
 from actparse.video.decode import read_frames
-from actparse.video.flow import BOUND, Coding, Flow, TvL1, TvL1Config, flow_to_bytes, to_small_grey
+from actparse.video.flow import BOUND, Coding, Flow, FlowBytes, TvL1, TvL1Config, flow_to_bytes, to_small_grey
 
 FORMAT = 1  # of the folder
 FLOW_FOLDER = "flow"  # below the dataset, unless another folder is given
@@ -137,6 +139,31 @@ def write_video_flow(video: Path, folder: Path, work: Path, flow_format: FlowFor
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written: {error.strerror or error}") from None
     return written
+
+
+def read_flow(folder: Path, name: str, indices: Iterable[int]) -> dict[int, FlowBytes]:
+    """Read some flow fields (H, W, 2) of a video, x and y, and return them by index from 0.
+
+    Raises:
+        DataError: a file is missing or not an image, or x and y differ in size.
+    """
+    fields = {}
+    for index in sorted(set(indices)):
+        x, y = (_read_image(folder / name, field_stem(index, axis)) for axis in "xy")
+        if x.shape != y.shape:
+            raise DataError(f"{folder / name}: flow {index + 1} x and y differ in size: {x.shape} and {y.shape}")
+        fields[index] = np.stack((x, y), axis=2)
+    return fields
+
+
+def _read_image(folder: Path, stem: str) -> NDArray[np.uint8]:
+    for path in (folder / f"{stem}{suffix}" for suffix in SUFFIXES):
+        if path.is_file():
+            image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+            if image is None:
+                raise DataError(f"{path}: needs an image, got a file that does not decode")
+            return np.asarray(image, np.uint8)
+    raise DataError(f"{folder / stem}.jpg: no such file; `actparse data flow` makes the flow of a dataset")
 
 
 def _write_fields(video: Path, folder: Path, flow_format: FlowFormat) -> WrittenFlow:

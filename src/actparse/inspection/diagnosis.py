@@ -13,7 +13,7 @@ from actparse.core.errors import ConfigError, DataError
 from actparse.core.files import without_nan
 from actparse.core.structures import VideoParse
 from actparse.core.text_tables import format_table
-from actparse.core.vocabulary import GROUPS, KEYPOINT_PAIRS, PARTS
+from actparse.core.vocabulary import GROUPS, PARTS
 from actparse.data.evaluation import read_truth_files
 from actparse.data.kinetics_tps import KineticsTps
 from actparse.data.prior import prior_states
@@ -21,9 +21,9 @@ from actparse.data.submission import EVALUATED_STRIDE, TpsFiles
 from actparse.inspection.diagnosis_video import Variant, VideoFindings, examine_video
 from actparse.metrics import tps_score
 from actparse.metrics.actions import Hits
-from actparse.metrics.coco import average_precision, keypoint_average_precision
+from actparse.metrics.coco import AREA_SHARE, average_precision, keypoint_average_precision
 from actparse.metrics.identity import identity_switches
-from actparse.metrics.keypoints import oks, pck, swap_rate
+from actparse.metrics.keypoints import distinct_pairs, oks, pck, swap_rate
 from actparse.metrics.states import StateAccuracy, shared_states
 from actparse.parser import Parser
 from actparse.stages.loading import load_parts_without_dots
@@ -32,8 +32,6 @@ from actparse.synth.causes import PERFORMER, rank_causes, usual_causes
 from actparse.synth.dataset import is_synthetic
 
 Progress = Callable[[int, int], None]
-MIN_PAIR_SHARE = 0.06  # distance, in sides of the box (the longer one), from which left and right joints are distinct
-AREA_SHARE = 0.53  # share of its box that a person covers, for OKS
 
 
 @dataclass(frozen=True)
@@ -176,11 +174,6 @@ def _pose_metrics(findings: Sequence[VideoFindings]) -> dict[str, float]:
     boxes = np.concatenate([box for _, box in poses])  # (N, 4)
     predicted = np.concatenate([keypoints for video in findings for keypoints in video.poses_on_truth])
     sides = boxes[:, 2:] - boxes[:, :2]
-    distinct = true.copy()
-    for left, right in KEYPOINT_PAIRS:
-        apart = np.hypot(*(true[:, left, :2] - true[:, right, :2]).T) >= MIN_PAIR_SHARE * sides.max(axis=1)
-        distinct[~apart, left, 2] = 0
-        distinct[~apart, right, 2] = 0
     return {
         "keypoints OKS AP": end_to_end.ap,
         "keypoints OKS AP50": end_to_end.ap50,
@@ -188,7 +181,7 @@ def _pose_metrics(findings: Sequence[VideoFindings]) -> dict[str, float]:
             np.nanmean(oks(predicted, true, AREA_SHARE * sides.prod(axis=1)))
         ),
         "keypoints PCK .05 (true person boxes)": 100 * pck(predicted, true, sides.max(axis=1)),
-        "left/right swap rate (true person boxes)": 100 * swap_rate(predicted, distinct),
+        "left/right swap rate (true person boxes)": 100 * swap_rate(predicted, distinct_pairs(true, sides.max(axis=1))),
     }
 
 

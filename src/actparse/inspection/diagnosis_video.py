@@ -255,8 +255,7 @@ def _scores(frame: FrameParse) -> Boxes:
 
 def annotated_persons(frame: FrameTruth) -> Detections:
     """Return the annotated person boxes of a frame."""
-    boxes = _boxes([person.box for person in frame.persons])
-    return Detections(boxes, np.ones(len(boxes), np.float32), np.zeros(len(boxes), np.int64))
+    return Detections.of_truth(_boxes([person.box for person in frame.persons]))
 
 
 def _persons(frame: FrameParse) -> Detections:
@@ -268,8 +267,7 @@ def _persons(frame: FrameParse) -> Detections:
 def annotated_parts(frame: FrameTruth) -> Detections:
     """Return the annotated part boxes of a frame, with or without a state, labelled by the part."""
     pairs = [(box, PART_INDEX[name]) for person in frame.persons for name, box in person.part_boxes().items()]
-    boxes = _boxes([box for box, _ in pairs])
-    return Detections(boxes, np.ones(len(pairs), np.float32), np.array([label for _, label in pairs], np.int64))
+    return Detections.of_truth(_boxes([box for box, _ in pairs]), np.array([label for _, label in pairs], np.int64))
 
 
 def part_detections(boxes: Boxes, scores: NDArray[np.float32]) -> Detections:

@@ -113,10 +113,10 @@ def measure_poses(labelled: Sequence[LabelledImage], parsed: Sequence[Sequence[P
     counts = sum(map(count_people, truths, parsed), PeopleCounts())
     detections = [_detections(persons) for persons in parsed]
     boxes = average_precision(
-        [_unscored(image.boxes) for image in labelled],
+        [Detections.of_truth(image.boxes) for image in labelled],
         detections,
         ("person",),
-        [_unscored(image.crowds) for image in labelled],
+        [Detections.of_truth(image.crowds) for image in labelled],
     )
     poses = keypoint_average_precision(
         [(image.keypoints, image.boxes) for image in labelled],
@@ -138,10 +138,6 @@ def measure_poses(labelled: Sequence[LabelledImage], parsed: Sequence[Sequence[P
         keypoint_ap50=poses.ap50,
         pck=counts.pck(),
     )
-
-
-def _unscored(boxes: NDArray[np.float32]) -> Detections:
-    return Detections(boxes, np.ones(len(boxes), np.float32), np.zeros(len(boxes), np.int64))
 
 
 def _detections(persons: Sequence[PersonParse]) -> Detections:

@@ -16,6 +16,7 @@ from actparse.core.vocabulary import KEYPOINT_PAIRS, NUM_KEYPOINTS, OKS_SIGMAS
 
 Array = NDArray[np.floating[Any]]
 SHOULDERS, HIPS = [5, 6], [11, 12]
+MIN_PAIR_SHARE = 0.06  # distance of a left-right pair that counts, as a share of the box's longer side
 TORSO_OF_LIMBS = (  # start and end keypoint of a limb, and the ratio of the torso's length to the limb's
     *((11, 13, 0.85), (12, 14, 0.85), (13, 15, 0.85), (14, 16, 0.85)),  # thighs and shins
     *((5, 7, 1.3), (6, 8, 1.3)),  # upper arms
@@ -166,6 +167,24 @@ def swap_rate(predictions: Array, truth: Array) -> float:
     swapped = crossed[:, left] + crossed[:, right] < straight[:, left] + straight[:, right]  # (N, pairs)
     counts = truth[..., 2] > 0  # (N, 17)
     return _share(swapped[counts[:, left] & counts[:, right]])
+
+
+def distinct_pairs(truth: Array, sizes: Array) -> Array:
+    """Set the visibility of left-right pairs to 0 if they are too near to be told apart.
+
+    Args:
+        truth: (N, 17, 3).
+        sizes: (N,) longer side of each person's box, pixels.
+
+    Returns:
+        (N, 17, 3) a changed copy.
+    """
+    changed = truth.copy()
+    for left, right in KEYPOINT_PAIRS:
+        near = np.hypot(*(truth[:, left, :2] - truth[:, right, :2]).T) < MIN_PAIR_SHARE * sizes  # (N,)
+        changed[near, left, 2] = 0
+        changed[near, right, 2] = 0
+    return changed
 
 
 def _expect_poses(name: str, poses: Array) -> None:

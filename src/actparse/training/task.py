@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from actparse.core.errors import ConfigError
+from actparse.core.ranges import Count, Positive, expect_ranges
+from actparse.weights.bundle import config_to_dict
 
 Batch = dict[str, Any]  # tensors, or lists of tensors of different lengths, with one entry for each sample
 NAMES = "names"  # optional key of a batch: names of its samples (file and frame), for the message about a bad loss
@@ -40,8 +42,8 @@ class StepRule:
 class TaskSettings:
     """Hyperparameters of a training run that do not depend on the data."""
 
-    batch_size: int  # samples of one optimiser step, over all devices
-    learning_rate: float  # at the top of the cycle
+    batch_size: Count  # samples of one optimiser step, over all devices
+    learning_rate: Positive  # at the top of the cycle
     weight_decay: float = 0.01
     max_gradient_norm: float | None = 5.0  # L2 norm of all gradients; None does not limit it
     optimizer: OptimizerName = "adamw"
@@ -52,10 +54,7 @@ class TaskSettings:
     step_rule: StepRule | None = None  # None: one cycle over the whole run
 
     def __post_init__(self) -> None:
-        if self.batch_size < 1:
-            raise ConfigError(f"settings.batch_size must be at least 1, got {self.batch_size}")
-        if not self.learning_rate > 0:
-            raise ConfigError(f"settings.learning_rate must be greater than 0, got {self.learning_rate}")
+        expect_ranges(self, "settings.")
         if self.nesterov and not self.momentum > 0:
             raise ConfigError(f"settings.nesterov needs a momentum greater than 0, got {self.momentum}")
 
@@ -68,12 +67,32 @@ class Start:
     labels: Mapping[str, Any]
 
 
+def with_shared_rows(
+    current: Tensor, stored: Tensor, labels: Sequence[Any], stored_labels: Sequence[Any], *, axis: int = 0
+) -> Tensor | None:
+    """Return a classifying layer's tensor with the stored rows of the labels that both have; None if they share none.
+
+    Args:
+        current: has one row for each of `labels`.
+        stored: has one row for each of `stored_labels`.
+        labels: of the network.
+        stored_labels: of the network that it starts from.
+        axis: of the rows.
+    """
+    pairs = [(row, stored_labels.index(label)) for row, label in enumerate(labels) if label in stored_labels]
+    if not pairs:
+        return None
+    rows, stored_rows = torch.tensor(pairs, dtype=torch.int64, device=current.device).T
+    return current.index_copy(axis, rows, stored.index_select(axis, stored_rows))
+
+
 class Task(ABC):
     """A network with its training data. `batch` must depend only on its generator, so that a run can resume."""
 
     kind: str  # "persons", "poses", "parts", "action", "states-head", ...
     settings: TaskSettings
     hyperparameters: Any = None  # of the recipe, a dataclass for the run's record
+    stage: Any  # settings of the stage that will use the network, a dataclass
     net: nn.Module
     helper: nn.Module | None = None  # auxiliary heads, trained with the network for their loss; not saved
     stored_as: torch.dtype = torch.float16  # type of the weights in the network's file
@@ -104,9 +123,9 @@ class Task(ABC):
         """Return held-out metrics during training: those of `evaluate`, or of a part of the data if that takes long."""
         return self.evaluate(net, device)
 
-    @abstractmethod
     def stage_settings(self) -> Mapping[str, Any]:
         """Return the settings of the stage that will use the network, as JSON values."""
+        return config_to_dict(self.stage)
 
     def labels(self) -> Mapping[str, Any]:
         """Return the labels of the network's outputs, as JSON values; empty if its kind has fixed labels."""

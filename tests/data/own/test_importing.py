@@ -14,12 +14,12 @@ from actparse.core.errors import DataError
 from actparse.data.audit.check import check_dataset
 from actparse.data.audit.decoding import decode_videos
 from actparse.data.audit.index import open_annotations
+from actparse.data.frames.annotations import NO_STATE
+from actparse.data.frames.store import StoreConfig, read_video
 from actparse.data.kinetics_tps import KineticsTps, read_frame_truth
 from actparse.data.own import importing, tree
 from actparse.data.own.config import SplitConfig, read_config
 from actparse.data.own.importing import dataset_root, divide, import_dataset, video_name
-from actparse.training.samples.annotations import NO_STATE
-from actparse.training.samples.store import StoreConfig, read_video
 from actparse.video.encode import VideoWriter
 
 SIZE, NUM_FRAMES = (48, 64), 12

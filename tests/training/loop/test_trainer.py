@@ -16,13 +16,14 @@ import torch
 from torch import Tensor, nn
 
 from actparse.core.errors import TrainingError
+from actparse.core.progress import say_nothing
 from actparse.training.loop import ranks
 from actparse.training.loop.batches import load_batches
 from actparse.training.loop.hardware import Hardware, choose_hardware
 from actparse.training.loop.learner import Learner
 from actparse.training.loop.optimisation import build_optimizer, set_rate
 from actparse.training.loop.trainer import train
-from actparse.training.options import TrainOptions, say_nothing
+from actparse.training.options import TrainOptions
 from actparse.training.run_folder import Plan, RunFolder, read_json, read_plan
 from actparse.training.task import Batch, Task, TaskSettings
 from training.loop_toys import Line, log_rows, losses_of, run_fresh_line, run_line, write_shares

@@ -10,12 +10,13 @@ import pytest
 import torch
 
 from actparse.core.errors import DataError
+from actparse.core.progress import say_nothing
 from actparse.core.vocabulary import PART_FLIP, PARTS
+from actparse.data.frames.store import Store, StoreConfig, open_store
 from actparse.nets.baseline import BaselineConfig
 from actparse.nets.resnet import ResNetConfig
 from actparse.stages.actions.baseline import BaselineSettings, build_recognizer
 from actparse.training import TrainOptions, run_recipe
-from actparse.training.options import say_nothing
 from actparse.training.recipes.baseline import (
     UNKNOWN,
     BaselineTask,
@@ -24,7 +25,6 @@ from actparse.training.recipes.baseline import (
     drawn_frames,
     true_frame,
 )
-from actparse.training.samples.store import Store, StoreConfig, open_store
 from actparse.training.task import rows_of
 from actparse.weights.bundle import load_network
 from training.miniature import SIZE, write_miniature

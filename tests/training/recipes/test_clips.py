@@ -13,6 +13,18 @@ from numpy.typing import NDArray
 
 from actparse.core.errors import ConfigError, DataError
 from actparse.core.vocabulary import GROUPS, GroupLabel, mirror_label
+from actparse.data.flow_files import read_flow
+from actparse.data.frames.index import VideoIndex, open_index
+from actparse.data.frames.intervals import (
+    ClipSource,
+    Interval,
+    index_videos,
+    segments,
+    store_videos,
+    whole_videos,
+    with_states,
+)
+from actparse.data.frames.store import Store, StoreConfig, open_store
 from actparse.nets.clips.csn import Csn, CsnConfig
 from actparse.nets.clips.tsn import Tsn, TsnConfig
 from actparse.stages.actions.classifier import ClipClassifier, ClipConfig
@@ -21,19 +33,7 @@ from actparse.training.loop.optimisation import rule_factor
 from actparse.training.recipes.clips import ActionTask, ClipTask, TinyClips, stacked_flow
 from actparse.training.recipes.hyperparameters import Mirror, changed
 from actparse.training.recipes.paper_clips import PaperCsn, PaperTsnFlow, PaperTsnRgb
-from actparse.training.samples.flow import FlowFiles, read_flow
-from actparse.training.samples.index import open_index
-from actparse.training.samples.intervals import (
-    ClipSource,
-    Interval,
-    VideoSource,
-    index_videos,
-    segments,
-    store_videos,
-    whole_videos,
-    with_states,
-)
-from actparse.training.samples.store import Store, StoreConfig, open_store
+from actparse.training.samples.flow import FlowFiles
 from actparse.video.flow import FAST_TVL1
 from training.miniature import NUM_FRAMES, SIZE, write_miniature
 
@@ -52,7 +52,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 def interval(
     frames: NDArray[np.uint8], *label: str, end: int = 32, groups: tuple[GroupLabel | None, ...] = ()
 ) -> Interval:
-    source = ClipSource(frames, (0, len(frames)), Path("nowhere"))
+    source = ClipSource(frames, (0, len(frames)), Path("nowhere"), ("clip",))
     return Interval(source=source, first=0, end=end, label=label, group_labels=groups)
 
 
@@ -188,7 +188,7 @@ TSN = TsnConfig(
 
 
 def test_a_network_on_flow_trains_on_what_it_will_read(store: Store, tmp_path: Path) -> None:
-    source = ClipSource(store.clips[:12], (0, 12), tmp_path)
+    source = ClipSource(store.clips[:12], (0, 12), tmp_path, ("clip",))
     drawn = Interval(source=source, first=3, end=9, label=("lunge",), group_labels=(None,) * len(GROUPS))
     flow = TinyClips(net_config=dataclasses.replace(TSN, in_channels=4), stage_config=FLOW_STAGE)
     task = ActionTask([drawn], [drawn], flow)
@@ -247,7 +247,7 @@ def test_flow_is_mirrored_with_its_sign(video: Interval, tmp_path: Path) -> None
             path = tmp_path / "train_lunge_0" / f"flow_{axis}_{number:05d}.jpg"
             cv2.imwrite(str(path), np.full((30, 40), value, np.uint8))
     assert read_flow(tmp_path, "train_lunge_0", [4])[4][0, 0].tolist() == [228, 100]
-    files = FlowFiles(tmp_path, ("train_lunge_0",), (0, NUM_FRAMES))
+    files = FlowFiles(tmp_path, ("train_lunge_0",), np.array([0, NUM_FRAMES]))
     assert len(files.read(np.array([30, NUM_FRAMES - 1]))) == 2  # the last frame has no field
     interval = dataclasses.replace(video, source=files)
     hyperparameters = PaperTsnFlow(crop_size=16, train_short_side=24, test_short_side=24)
@@ -301,9 +301,8 @@ def test_tsn_trains_as_its_public_recipe_or_as_csn() -> None:
 
 
 def test_merged_labels_have_one_state_for_both_sides(video: Interval) -> None:
-    assert isinstance(video.source, VideoSource)
-    root, folder = video.source.index.root, video.source.index.folder
-    videos = tuple(index_videos(open_index(root, "train", cache=folder)))
+    assert isinstance(video.source, VideoIndex)
+    videos = tuple(index_videos(open_index(video.source.root, "train", cache=video.source.folder)))
     labels = {
         pairs: {interval.group_labels[GROUPS.index("arm")] for interval in recipe.labelled(videos, ("arm",))}
         for pairs, recipe in (("joint", PaperCsn()), ("merged", changed(PaperCsn(), {"pairs": "merged"})))

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from actparse.core.vocabulary import PART_INDEX
+from actparse.data.frames.store import Store
 from actparse.metrics.boxes import row_iou
 from actparse.nets.part_regression import PartRegressionConfig
 from actparse.stages.loading import load_part_fusion
@@ -21,7 +22,6 @@ from actparse.training.recipes.part_regression import (
     with_errors,
 )
 from actparse.training.rendered.part_stream import PartStreamConfig, open_part_stream
-from actparse.training.samples.store import Store
 from actparse.weights.bundle import save_network
 
 CONFIG = PartStreamConfig(frame_size=(120, 160), size=96, crops_per_shard=6, times_per_scene=2)
@@ -34,7 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def stream(folder: Path) -> Store:
-    return open_part_stream(folder, "train", 10, CONFIG, processes=1)
+    return open_part_stream(folder, "train", 10, CONFIG)
 
 
 def found_in(stream: Store) -> np.ndarray:
@@ -62,10 +62,10 @@ def test_shards_are_full_and_joints_are_in_their_parts(stream: Store) -> None:
 
 
 def test_a_stream_is_kept_and_the_same_again(stream: Store, folder: Path, tmp_path: Path) -> None:
-    again = open_part_stream(tmp_path, "train", 10, CONFIG, processes=1)
+    again = open_part_stream(tmp_path, "train", 10, CONFIG)
     assert np.array_equal(again.frames, stream.frames)
     assert np.array_equal(again.part_boxes, stream.part_boxes)
-    kept = open_part_stream(folder, "train", 10, CONFIG, processes=1)
+    kept = open_part_stream(folder, "train", 10, CONFIG)
     assert kept.folder == stream.folder
 
 

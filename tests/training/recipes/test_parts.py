@@ -11,14 +11,14 @@ import torch
 from numpy.typing import NDArray
 
 from actparse.core.errors import WeightsError
-from actparse.core.vocabulary import KEYPOINT_FLIP, PART_FLIP, PART_INDEX
+from actparse.core.vocabulary import KEYPOINT_FLIP, PART_FLIP
+from actparse.data.frames.store import Store, StoreConfig, open_store
 from actparse.nets.poses.hrnet import Hrnet, HrnetConfig
 from actparse.stages.people.person_crops import square_crops
 from actparse.stages.people.poses import PosesConfig
 from actparse.stages.people.refine import grow_boxes
-from actparse.training.recipes.parts import PaperParts, PartsTask, TinyParts, swapped_pairs
+from actparse.training.recipes.parts import PaperParts, PartsTask, TinyParts
 from actparse.training.samples.keypoints import jittered_boxes, predicted_keypoints
-from actparse.training.samples.store import Store, StoreConfig, open_store
 from actparse.training.task import NAMES, TaskSettings
 from actparse.weights.bundle import config_to_dict, save_network
 from training.miniature import SIZE, write_miniature
@@ -105,15 +105,3 @@ def test_losses_are_finite_and_repeatable(store: Store, keypoints: NDArray[np.fl
     first, second = (task.losses(task.net, batch) for batch in (batch, same))
     assert torch.isfinite(first["boxes"])
     assert torch.equal(first["classification"], second["classification"])
-
-
-def test_swapped_pairs_are_counted() -> None:
-    truth = np.zeros((1, 10, 4), np.float32)
-    left, right = PART_INDEX["left_foot"], PART_INDEX["right_foot"]
-    truth[0, left], truth[0, right] = (0, 0, 10, 10), (50, 0, 60, 10)
-    crossed = truth.copy()
-    crossed[0, [left, right]] = truth[0, [right, left]]
-    assert swapped_pairs(truth, truth) == 0
-    assert swapped_pairs(truth, crossed) == 1
-    truth[0, right] = (2, 0, 12, 10)  # overlaps the other: does not count
-    assert swapped_pairs(truth, crossed) == 0

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from actparse.core.vocabulary import KEYPOINTS, PART_FLIP, PARTS
+from actparse.data.frames.index import VideoIndex, open_index
 from actparse.stages.inputs import InputNorm
 from actparse.stages.people.persons import YolofPersons
 from actparse.training.loop import ranks
@@ -22,7 +23,6 @@ from actparse.training.recipes.persons import (
     shifted,
     zoomed,
 )
-from actparse.training.samples.index import VideoIndex, open_index
 from training.miniature import write_miniature
 
 

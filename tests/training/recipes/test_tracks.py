@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from actparse.core.errors import DataError
+from actparse.data.frames.store import Store, StoreConfig, open_store
 from actparse.nets.tracks import TrackConfig
 from actparse.stages.actions.tracks import TracksConfig
 from actparse.synth.actions.registry import ACTIONS
@@ -30,7 +31,6 @@ from actparse.training.rendered.track_stream import (
     TrackStreamConfig,
     open_track_stream,
 )
-from actparse.training.samples.store import Store, StoreConfig, open_store
 from actparse.training.task import NAMES
 from training.miniature import SIZE, write_miniature
 
@@ -41,7 +41,7 @@ HYPERPARAMETERS = TinyTracks(net_config=NET, stage_config=TracksConfig())
 
 @pytest.fixture(scope="module")
 def stream(tmp_path_factory: pytest.TempPathFactory) -> TrackStream:
-    return open_track_stream(tmp_path_factory.mktemp("stream"), 10, CONFIG, processes=1)
+    return open_track_stream(tmp_path_factory.mktemp("stream"), 10, CONFIG)
 
 
 @pytest.fixture(scope="module")
@@ -66,13 +66,13 @@ def test_the_actions_take_turns_and_everyone_of_a_scene_has_its_action(stream: T
 
 
 def test_a_share_of_the_scenes_shows_none_of_the_actions(tmp_path: Path) -> None:
-    others = open_track_stream(tmp_path, 10, replace(CONFIG, other_share=1.0), processes=1)
+    others = open_track_stream(tmp_path, 10, replace(CONFIG, other_share=1.0))
     assert set(others.actions) <= set(LEARNT_MOTIONS)
     assert not set(LEARNT_MOTIONS) & {*ACTIONS, *HELD_OUT_MOTIONS}
 
 
 def test_of_none_of_the_actions_all_should_be_equally_likely(store: Store, tmp_path: Path) -> None:
-    others = open_track_stream(tmp_path, 10, replace(CONFIG, other_share=1.0), processes=1)
+    others = open_track_stream(tmp_path, 10, replace(CONFIG, other_share=1.0))
     keypoints = store.person_keypoints.copy()
     task = TracksTask((store, keypoints), (store, keypoints), others, HYPERPARAMETERS)
     batch = task.batch(np.random.default_rng(1))
@@ -88,7 +88,7 @@ def test_of_none_of_the_actions_all_should_be_equally_likely(store: Store, tmp_p
 
 
 def test_a_stream_is_the_same_again(stream: TrackStream, tmp_path: Path) -> None:
-    again = open_track_stream(tmp_path, 10, CONFIG, processes=1)
+    again = open_track_stream(tmp_path, 10, CONFIG)
     assert np.array_equal(again.keypoints, stream.keypoints)
     assert np.array_equal(again.states, stream.states)
     assert again.actions == stream.actions
@@ -96,11 +96,11 @@ def test_a_stream_is_the_same_again(stream: TrackStream, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("name", ["keypoints", "states", "words"])
 def test_a_damaged_shard_of_tracks_is_named(name: str, tmp_path: Path) -> None:
-    open_track_stream(tmp_path, 2, CONFIG, processes=1)
+    open_track_stream(tmp_path, 2, CONFIG)
     (path,) = (path for path in tmp_path.rglob(f"{name}.npy") if path.parent.name == "00000")
     path.write_bytes(path.read_bytes()[:90])
     with pytest.raises(DataError, match="00000: needs a shard of scenes, got a damaged one"):
-        open_track_stream(tmp_path, 2, CONFIG, processes=1)
+        open_track_stream(tmp_path, 2, CONFIG)
 
 
 def test_persons_of_a_store_are_tracked_where_nobody_numbered_them(store: Store) -> None:

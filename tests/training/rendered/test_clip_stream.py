@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,10 +14,10 @@ import pytest
 
 from actparse.core.errors import ConfigError, DataError
 from actparse.core.vocabulary import GROUPS
+from actparse.data.frames.intervals import Interval as Stretch
+from actparse.data.frames.intervals import with_states as state_stretches
 from actparse.synth.actions.registry import ACTIONS
 from actparse.training.rendered.clip_stream import ClipStreamConfig, open_clip_stream
-from actparse.training.samples.intervals import Interval as Stretch
-from actparse.training.samples.intervals import with_states as state_stretches
 
 CONFIG = ClipStreamConfig(size=(48, 64), rendered_size=(72, 96), num_frames=3, clips_per_shard=4)
 
@@ -28,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def stream(folder: Path) -> tuple[Stretch, ...]:
-    return open_clip_stream(folder, 7, CONFIG, processes=1)
+    return open_clip_stream(folder, 7, CONFIG)
 
 
 def test_clips_have_the_actions_in_turn_and_labels_of_all_groups(stream: tuple[Stretch, ...]) -> None:
@@ -39,6 +40,7 @@ def test_clips_have_the_actions_in_turn_and_labels_of_all_groups(stream: tuple[S
         frames = clip.source.frames[clip.first : clip.end]
         assert frames.shape == (3, 48, 64, 3)
         assert frames.std() > 5
+    assert re.fullmatch("rendered clip 1 of .*/00000 from frame 0", stream[1].name)
 
 
 def test_frames_of_a_clip_move(stream: tuple[Stretch, ...]) -> None:
@@ -48,7 +50,7 @@ def test_frames_of_a_clip_move(stream: tuple[Stretch, ...]) -> None:
 
 def test_only_missing_shards_are_rendered(folder: Path, stream: tuple[Stretch, ...]) -> None:
     lines: list[str] = []
-    more = open_clip_stream(folder, 12, CONFIG, processes=1, report=lines.append)
+    more = open_clip_stream(folder, 12, CONFIG, report=lines.append)
     assert lines == ["rendered 12/12 clips"]
     assert np.array_equal(more[3].source.frames, stream[3].source.frames)
 
@@ -110,10 +112,10 @@ def test_a_damaged_shard_is_named(
 @pytest.mark.parametrize(
     ("changes", "name"),
     [
-        pytest.param({}, "clips-4-0-64x48-20-120", id="default"),
-        pytest.param({"rendered_size": (72, 96)}, "clips-4-0-64x48-20-120-from-96x72", id="rendered size"),
-        pytest.param({"frame_rate": 12.5}, "clips-4-0-64x48-20-120-at-12.5", id="rate"),
-        pytest.param({"annotated_stride": 2}, "clips-4-0-64x48-20-120-every-2", id="stride"),
+        pytest.param({}, "clips-5-0-64x48-20-120", id="default"),
+        pytest.param({"rendered_size": (72, 96)}, "clips-5-0-64x48-20-120-from-96x72", id="rendered size"),
+        pytest.param({"frame_rate": 12.5}, "clips-5-0-64x48-20-120-at-12.5", id="rate"),
+        pytest.param({"annotated_stride": 2}, "clips-5-0-64x48-20-120-every-2", id="stride"),
     ],
 )
 def test_another_stream_has_another_folder(changes: dict[str, Any], name: str) -> None:

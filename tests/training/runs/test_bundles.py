@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from actparse.core.errors import TrainingError
+from actparse.core.progress import say_nothing
 from actparse.core.vocabulary import GROUPS
 from actparse.nets.poses.hrnet import Hrnet
 from actparse.parser import ParserConfig
 from actparse.stages.loading import load_bundle
 from actparse.training import run_recipe
-from actparse.training.options import say_nothing
 from actparse.training.recipes.registry import BUNDLE_RECIPES
 from actparse.training.run_folder import Plan, RunFolder, write_json
 from actparse.training.runs.bundles import assemble_complete

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from actparse.training.options import say_nothing
+from actparse.core.progress import say_nothing
 from actparse.training.run_folder import RunFolder
 from actparse.training.runs.jobs import Job, run_jobs
 from training.miniature import write_miniature

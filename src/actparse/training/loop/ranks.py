@@ -19,9 +19,9 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from actparse.core.errors import ActparseError, TrainingError
-from actparse.core.pools import end_with_parent
-from actparse.training.loop.interrupts import postponed_interrupts
+from actparse.core.errors import TrainingError
+from actparse.core.pools import run_as_child
+from actparse.core.signals import postponed_interrupts
 
 Item = TypeVar("Item")
 
@@ -160,16 +160,10 @@ def run_together(count: int, work: Callable[..., object], *arguments: Any) -> No
 def _run_one(
     index: int, count: int, port: int, errors: Any, work: Callable[..., object], arguments: tuple[Any, ...]
 ) -> None:
-    end_with_parent()
     numbers = {"RANK": index, "LOCAL_RANK": index, "WORLD_SIZE": count, "MASTER_PORT": port}
     os.environ.update({"MASTER_ADDR": "127.0.0.1", **{name: str(value) for name, value in numbers.items()}})
     try:
-        work(*arguments)
-    except ActparseError as error:
-        errors.put(str(error))
-        raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
+        run_as_child(work, arguments, errors.put)
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()

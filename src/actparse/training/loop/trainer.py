@@ -17,12 +17,12 @@ import cv2
 import torch
 
 from actparse.core.errors import TrainingError
+from actparse.core.signals import postponed_interrupts
 from actparse.stages.memory import keep_freed_memory
 from actparse.training.loop import ranks
 from actparse.training.loop.batches import load_batches
 from actparse.training.loop.estimate import estimate
 from actparse.training.loop.hardware import Hardware, put_channels_last
-from actparse.training.loop.interrupts import postponed_interrupts
 from actparse.training.loop.learner import Learner
 from actparse.training.loop.logs import RunLog
 from actparse.training.options import TrainOptions

@@ -18,27 +18,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from actparse.core.errors import ConfigError, DataError
+from actparse.core.ranges import AT_LEAST_1, Below1, Count, Counts, Factors, NotNegative, Positive, Share
 from actparse.core.structures import FrameParse
 from actparse.core.vocabulary import PART_FLIP, PARTS
+from actparse.data.frames.annotations import Annotations
 from actparse.nets.baseline import Baseline, BaselineConfig, FrameBoxes, Pooling
 from actparse.nets.resnet import resnet_config
 from actparse.stages.actions.baseline import BaselineRecognizer, BaselineSettings
 from actparse.training.loop import ranks
 from actparse.training.recipes import tiny
-from actparse.training.recipes.hyperparameters import (
-    AT_LEAST_1,
-    Below1,
-    Count,
-    Counts,
-    Factors,
-    Hyperparameters,
-    Inputs,
-    NotNegative,
-    OneCycle,
-    Positive,
-    Share,
-    step_settings,
-)
+from actparse.training.recipes.hyperparameters import Hyperparameters, Inputs, OneCycle, step_settings
 from actparse.training.recipes.states import (
     UNKNOWN,
     StatesTask,
@@ -47,8 +36,9 @@ from actparse.training.recipes.states import (
     states_loss,
     true_person,
 )
-from actparse.training.samples.annotations import Annotations
-from actparse.training.samples.augmentation import (
+from actparse.training.samples.splits import open_indices, open_stores
+from actparse.training.task import NAMES, Batch, SampledTask, StepRule, Task, TaskSettings
+from actparse.video.augmentation import (
     STRONG_JITTER,
     ColorJitter,
     Matrix,
@@ -60,8 +50,6 @@ from actparse.training.samples.augmentation import (
     then,
     warp,
 )
-from actparse.training.samples.splits import open_indices, open_stores
-from actparse.training.task import NAMES, Batch, SampledTask, StepRule, Task, TaskSettings
 from actparse.weights.bundle import config_to_dict
 
 REFERENCE_BATCH = 256  # TSN: 32 on each of 8 GPUs

@@ -17,33 +17,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from actparse.core.errors import DataError
+from actparse.core.progress import Report, say_nothing
+from actparse.core.ranges import Count, Factors, NotNegative, Positive, Share
 from actparse.core.vocabulary import GROUPS, GroupLabel, mirror_label
-from actparse.data.pseudo_labels import Pairs
-from actparse.nets.clips.csn import Csn, CsnConfig
-from actparse.nets.clips.tsn import Tsn, TsnConfig
-from actparse.stages.actions.classifier import ClipClassifier, ClipConfig, clip_frame_indices, clip_image
-from actparse.stages.actions.clip_inputs import FlowInput, normalised_flow
-from actparse.stages.threads import in_threads
-from actparse.synth.dataset import is_synthetic
-from actparse.training.loop import ranks
-from actparse.training.options import Report, TrainOptions, say_nothing
-from actparse.training.recipes import tiny
-from actparse.training.recipes.hyperparameters import (
-    Count,
-    Factors,
-    Hyperparameters,
-    Inputs,
-    Level,
-    Mirror,
-    NotNegative,
-    OneCycle,
-    Positive,
-    Share,
-)
-from actparse.training.rendered.clip_stream import ClipStreamConfig, open_clip_stream
-from actparse.training.samples.augmentation import STRONG_JITTER, random_zoom, recolor, warp
-from actparse.training.samples.flow import cached_flow
-from actparse.training.samples.intervals import (
+from actparse.data.frames.intervals import (
     ClipSource,
     Interval,
     LabelledVideo,
@@ -53,8 +30,22 @@ from actparse.training.samples.intervals import (
     whole_videos,
     with_states,
 )
+from actparse.data.pseudo_labels import Pairs
+from actparse.nets.clips.csn import Csn, CsnConfig
+from actparse.nets.clips.tsn import Tsn, TsnConfig
+from actparse.stages.actions.classifier import ClipClassifier, ClipConfig, clip_frame_indices, clip_image
+from actparse.stages.actions.clip_inputs import FlowInput, normalised_flow
+from actparse.stages.threads import in_threads
+from actparse.synth.dataset import is_synthetic
+from actparse.training.loop import ranks
+from actparse.training.options import TrainOptions
+from actparse.training.recipes import tiny
+from actparse.training.recipes.hyperparameters import Hyperparameters, Inputs, Level, Mirror, OneCycle
+from actparse.training.rendered.clip_stream import ClipStreamConfig, open_clip_stream
+from actparse.training.samples.flow import cached_flow
 from actparse.training.samples.splits import cache_folder, open_stores
-from actparse.training.task import NAMES, Batch, SampledTask, Start, Task, TaskSettings
+from actparse.training.task import NAMES, Batch, SampledTask, Start, Task, TaskSettings, with_shared_rows
+from actparse.video.augmentation import STRONG_JITTER, random_zoom, recolor, warp
 from actparse.video.flow import mirror_flow_bytes
 from actparse.video.segments import expect_segment_seconds
 from actparse.video.transforms import mirror
@@ -251,10 +242,6 @@ class ClipTask(SampledTask):
         clips = images.reshape(len(positions), -1, *images.shape[1:])
         return classifier.inputs(clips) if flow is None else self.inputs(torch.from_numpy(clips).to(classifier.device))
 
-    def stage_settings(self) -> Mapping[str, Any]:
-        """Return the settings of the clip stage."""
-        return config_to_dict(self.stage)
-
     def labels(self) -> Mapping[str, Any]:
         """Return one list for each output of the network: the action, then the states."""
         return {"labels": list(map(list, self.label_list))}
@@ -326,12 +313,12 @@ class ActionTask(ClipTask):
             if start is None:
                 continue
             adopted.append(f"states-{group}")
-            start_rows = {tuple(label): row for row, label in enumerate(start.labels.get("labels", ()))}
-            copied_rows = {row: start_rows[label] for label, row in index.items() if label in start_rows}
-            trained = start.net.get_submodule("cls_head.fc_cls")
-            with torch.no_grad():
-                for name, parameter in layer.named_parameters():
-                    parameter[list(copied_rows)] = trained.get_parameter(name)[list(copied_rows.values())]
+            start_labels = list(map(tuple, start.labels.get("labels", ())))
+            trained = start.net.get_submodule("cls_head.fc_cls").state_dict()
+            for name, value in layer.state_dict().items():
+                rows = with_shared_rows(value, trained[name], list(index), start_labels)
+                if rows is not None:
+                    value.copy_(rows)
         return tuple(adopted)
 
 

@@ -7,15 +7,15 @@ import math
 import types
 import typing
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import torch
 
 from actparse.core.errors import ConfigError
+from actparse.core.ranges import Count, NotNegative, Positive, expect_ranges, field_types, numbers_in
 from actparse.training.options import TrainOptions
 from actparse.training.run_folder import RunFolder
 from actparse.training.task import StepRule, Task, TaskSettings
@@ -29,27 +29,6 @@ Pretraining = Literal["ig65m", "sports1m"]
 
 MAX_COUNT = 2**31 - 1  # limit of any whole number
 _YES, _NO = ("yes", "true", "1"), ("no", "false", "0")
-
-
-@dataclass(frozen=True)
-class Range:
-    """The range of a field, or of every number in a field that is a tuple; it is a part of the field's type."""
-
-    needs: str
-    contains: Callable[[float], bool]
-
-
-AT_LEAST_1 = Range("at least 1", lambda value: value >= 1)
-AT_LEAST_0 = Range("at least 0", lambda value: value >= 0)
-ABOVE_0 = Range("greater than 0", lambda value: value > 0)
-BELOW_1 = Range("at least 0 and less than 1", lambda value: 0 <= value < 1)
-Count = Annotated[int, AT_LEAST_1]
-Counts = Annotated[tuple[int, ...], AT_LEAST_1]
-NotNegative = Annotated[float, AT_LEAST_0]
-Positive = Annotated[float, ABOVE_0]
-Factors = Annotated[tuple[float, float], ABOVE_0]  # lowest and highest
-Below1 = Annotated[float, BELOW_1]
-Share = Annotated[float, Range("0 to 1", lambda value: 0 <= value <= 1)]
 
 
 @dataclass(frozen=True)
@@ -70,6 +49,7 @@ class Inputs:
 class Hyperparameters(ABC):
     """The hyperparameters of one recipe, a frozen dataclass; `--set` changes fields that are numbers or words."""
 
+    needs: ClassVar[tuple[str, ...]] = ()  # recipes whose weights must exist in the run's folder
     initial_settings: ClassVar[Mapping[str, str]] = {}  # settings of an initial file -> field that has to agree
     stored_as: ClassVar[torch.dtype] = torch.float32  # type of the weights in the network's file; as public checkpoints
     trains_on_videos: ClassVar[bool] = True  # of the dataset; False: only on rendered data, or on nothing
@@ -80,17 +60,13 @@ class Hyperparameters(ABC):
         Raises:
             ConfigError: a number is outside its range.
         """
-        for name, hint in _hints(type(self)).items():
-            value = getattr(self, name)
-            numbers = [n for n in (value if isinstance(value, tuple) else (value,)) if isinstance(n, int | float)]
-            for number in numbers:
+        for name in field_types(type(self)):
+            for number in numbers_in(getattr(self, name)):
                 if isinstance(number, int) and abs(number) > MAX_COUNT:
                     raise ConfigError(f"train: {name} must be at most {MAX_COUNT}, got {number}")
                 if not math.isfinite(number):
                     raise ConfigError(f"train: {name} must be finite, got {number}")
-            for limits in getattr(hint, "__metadata__", ()):
-                if not all(map(limits.contains, numbers)):
-                    raise ConfigError(f"train: {name} must be {limits.needs}, got {value}")
+        expect_ranges(self, "train: ")
 
     @abstractmethod
     def build(self, inputs: Inputs) -> Task:
@@ -106,13 +82,6 @@ class Hyperparameters(ABC):
 
 
 Changed = TypeVar("Changed", bound=Hyperparameters)
-
-
-@cache
-def _hints(hyperparameters: Any) -> dict[str, Any]:
-    """Return the type of each field of a class, with its range."""
-    hints = typing.get_type_hints(hyperparameters, include_extras=True)
-    return {field.name: hints[field.name] for field in dataclasses.fields(hyperparameters)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,7 +130,7 @@ def changed(hyperparameters: Changed, changes: Mapping[str, str]) -> Changed:
 
 def changeable(hyperparameters: Hyperparameters) -> dict[str, Any]:
     """Return the type of each field that a text can change, by name: all but nested configs."""
-    hints = _hints(type(hyperparameters))
+    hints = field_types(type(hyperparameters))
     names = (name for name in hints if not dataclasses.is_dataclass(getattr(hyperparameters, name)))
     return {name: hints[name].__origin__ if hasattr(hints[name], "__metadata__") else hints[name] for name in names}
 

@@ -15,7 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actparse.core.errors import ConfigError, DataError
+from actparse.core.ranges import AT_LEAST_0, AT_LEAST_1, Below1, Count, Counts, NotNegative, Positive, Share
 from actparse.data.flow_files import FLOW_FOLDER
+from actparse.data.frames.index import VideoIndex
+from actparse.data.frames.intervals import Interval, index_videos, whole_videos, with_states
 from actparse.data.pseudo_labels import Pairs
 from actparse.nets.clips.csn import Bottleneck, CsnConfig
 from actparse.nets.clips.tsn import TsnConfig
@@ -25,27 +28,17 @@ from actparse.stages.inputs import InputNorm
 from actparse.training.options import TrainOptions
 from actparse.training.recipes.clips import ClipHyperparameters, ClipTask, Frames
 from actparse.training.recipes.hyperparameters import (
-    AT_LEAST_0,
-    AT_LEAST_1,
     BatchReading,
-    Below1,
-    Count,
-    Counts,
     Crop,
     Inputs,
     Level,
     Mirror,
-    NotNegative,
-    Positive,
     Pretraining,
-    Share,
     WarmUp,
     samples_of_step,
     step_settings,
 )
 from actparse.training.samples.flow import FlowFiles
-from actparse.training.samples.index import VideoIndex
-from actparse.training.samples.intervals import Interval, index_videos, whole_videos, with_states
 from actparse.training.samples.splits import open_indices
 from actparse.training.task import StepRule, Task, TaskSettings
 from actparse.video.sampling import clip_indices, train_clip_offsets
@@ -298,6 +291,5 @@ class PaperTsnFlow(PaperTsnRgb):
             raise DataError(f"{folder}: no such folder; TSN on flow needs the flow that `actparse data flow` makes")
 
     def _label(self, split: VideoIndex, inputs: Inputs) -> tuple[Interval, ...]:
-        offsets = tuple(split.time_offsets.tolist())
-        flow = FlowFiles(inputs.options.flow or inputs.data / FLOW_FOLDER, split.names, offsets)
+        flow = FlowFiles(inputs.options.flow or inputs.data / FLOW_FOLDER, split.names, split.offsets)
         return tuple(replace(interval, source=flow) for interval in super()._label(split, inputs))

@@ -5,26 +5,25 @@ Half of a batch has keypoints predicted by a pose network, the other half true k
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from actparse.core.ranges import Count, NotNegative, Positive, Share
 from actparse.core.vocabulary import GROUP_PARTS, KEYPOINT_FLIP, PART_FLIP, PARTS
+from actparse.data.frames.store import Store
 from actparse.metrics.boxes import row_iou
 from actparse.nets.part_regression import PartRegression, PartRegressionConfig, part_losses
 from actparse.stages.people.part_fusion import PartFusionConfig, to_poses
 from actparse.stages.people.part_geometry import torso_lengths
 from actparse.training.recipes import tiny
-from actparse.training.recipes.hyperparameters import Count, Inputs, NotNegative, OneCycle, Positive, Share
+from actparse.training.recipes.hyperparameters import Inputs, OneCycle
 from actparse.training.recipes.parts import open_part_streams
-from actparse.training.samples.store import Store
 from actparse.training.task import Batch, Task
-from actparse.weights.bundle import config_to_dict
 
 Floats = NDArray[np.float32]
 JOINT_ERRORS = np.array([0.5] * 5 + [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.3, 1.3, 1.0, 1.0, 1.0, 1.0], np.float32)
@@ -39,6 +38,7 @@ class TinyPartRegression(OneCycle):
     """Hyperparameters of the network from keypoints to part boxes."""
 
     trains_on_videos = False
+    needs: ClassVar[tuple[str, ...]] = ("poses",)
 
     batch_size: Count = 256
     learning_rate: Positive = 2e-3
@@ -128,10 +128,6 @@ class PartRegressionTask(Task):
             "iou_by_group": by_group,
             "persons": len(self.held_out_keypoints),
         }
-
-    def stage_settings(self) -> Mapping[str, Any]:
-        """Return the settings of the part fusion stage."""
-        return config_to_dict(self.stage)
 
 
 def _as_samples(keypoints: Floats, boxes: Floats) -> tuple[Floats, Floats]:

@@ -6,18 +6,21 @@ each body part"), so it has no threshold.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from actparse.core.ranges import Count, Factors, NotNegative, Positive, Share
 from actparse.core.structures import Detections
 from actparse.core.vocabulary import NUM_KEYPOINTS, PART_FLIP, PARTS
-from actparse.metrics.boxes import row_iou
+from actparse.data.frames.annotations import Annotations
+from actparse.data.frames.store import Store
+from actparse.metrics.boxes import swapped_pairs
 from actparse.nets.detectors.yolof import Yolof, YolofConfig
 from actparse.stages.people.dots import DotsConfig, draw_dots
 from actparse.stages.people.parts import PartDetector, PartsConfig
@@ -26,37 +29,34 @@ from actparse.stages.people.persons import PersonsConfig
 from actparse.stages.people.refine import grow_boxes
 from actparse.training.loop import ranks
 from actparse.training.recipes import tiny
-from actparse.training.recipes.hyperparameters import Count, Factors, Inputs, NotNegative, OneCycle, Positive, Share
+from actparse.training.recipes.hyperparameters import Inputs, OneCycle
 from actparse.training.recipes.persons import (
     BoxedImage,
     DetectorTask,
     PaperDetector,
-    as_truth,
     batches,
     box_metrics,
     in_mirror,
+    open_training_frames,
 )
 from actparse.training.rendered.part_stream import PartStreamConfig, open_part_stream
-from actparse.training.samples.annotations import Annotations
-from actparse.training.samples.augmentation import ColorJitter, recolor
 from actparse.training.samples.keypoints import BOX_JITTER, jittered_boxes, predicted_keypoints
-from actparse.training.samples.splits import cache_folder, open_stores
-from actparse.training.samples.store import Store
+from actparse.training.samples.splits import cache_folder
 from actparse.training.task import Batch, Task
-from actparse.weights.bundle import config_to_dict
+from actparse.video.augmentation import ColorJitter, recolor
 
 Split = TypeVar("Split", bound=Annotations)
 Keypoints = NDArray[np.float32]  # (P, 17, 3) of the persons of a split
 
 GROWING_CONFIDENCE = 0.25  # of keypoints that extend a person's box; the same as in the parser
-PAIRS = ((1, 2), (3, 4), (6, 7), (8, 9))  # left and right parts
-MAX_PAIR_IOU = 0.2  # of the true boxes of a left-right pair; pairs that overlap more do not count
 NUM_HELD_OUT_CROPS = 1000  # of the part stream
 
 
 @dataclass(frozen=True, kw_only=True)
 class TinyParts(OneCycle):
     """Hyperparameters of the tiny part detector, with the errors of a person detector and of a pose network."""
+
+    needs: ClassVar[tuple[str, ...]] = ("poses",)
 
     batch_size: Count = 16
     learning_rate: Positive = 2e-3
@@ -80,7 +80,8 @@ class TinyParts(OneCycle):
 
     def stage(self) -> PartsConfig:
         """Return the settings of the trained network."""
-        return PartsConfig(size=self.size, padding=self.padding, dots=_dots(self), norm=tiny.NORM)
+        dots = DotsConfig(min_confidence=self.min_confidence) if self.dots else None
+        return PartsConfig(size=self.size, padding=self.padding, dots=dots, norm=tiny.NORM)
 
     def window(self, window: PersonCrops, rng: np.random.Generator) -> PersonCrops:
         """Zoom and shift a window at random."""
@@ -100,14 +101,13 @@ class TinyParts(OneCycle):
         return replace(sample, image=recolor(sample.image, rng, ColorJitter()), keypoints=keypoints)
 
     def build(self, inputs: Inputs) -> Task:
-        """Build the task on decoded frames, with keypoints of the run's pose network."""
-        splits = open_stores(inputs.data, inputs.run.out, inputs.options)
-        return PartsTask(inputs.kind, *with_keypoints(splits, inputs), self)
+        """Build the task on decoded or rendered frames, with keypoints of the run's pose network."""
+        return PartsTask(inputs.kind, *with_keypoints(open_training_frames(inputs), inputs), self)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PeopleParts(TinyParts):
-    """Hyperparameters of the part detector for real people, which learns from rendered crops of the varied look."""
+    """Hyperparameters of the part detector for real people, which learns from rendered crops."""
 
     trains_on_videos = False
 
@@ -119,6 +119,8 @@ class PeopleParts(TinyParts):
 @dataclass(frozen=True, kw_only=True)
 class PaperParts(PaperDetector):
     """Hyperparameters of the part detector."""
+
+    needs: ClassVar[tuple[str, ...]] = ("poses",)
 
     dots: bool = True  # the pose on the crop, X' = X + G(K); Table II compares with the plain crop
     size: int = 800  # pixels; YOLOF's short side; our crops are square
@@ -138,7 +140,8 @@ class PaperParts(PaperDetector):
 
     def stage(self) -> PartsConfig:
         """Return the settings of the trained network; images are normalised as for the person detector."""
-        return PartsConfig(size=self.size, padding=self.padding, dots=_dots(self), norm=PersonsConfig().norm)
+        dots = DotsConfig(min_confidence=self.min_confidence) if self.dots else None
+        return PartsConfig(size=self.size, padding=self.padding, dots=dots, norm=PersonsConfig().norm)
 
     def window(self, window: PersonCrops, rng: np.random.Generator) -> PersonCrops:
         """Return the window unchanged."""
@@ -147,10 +150,6 @@ class PaperParts(PaperDetector):
     def build(self, inputs: Inputs) -> Task:
         """Build the task on key frames that are decoded on demand, with keypoints of the run's pose network."""
         return PartsTask(inputs.kind, *with_keypoints(self.open_splits(inputs), inputs, jitter=0.0), self)
-
-
-def _dots(hyperparameters: TinyParts | PaperParts) -> DotsConfig | None:
-    return DotsConfig(min_confidence=hyperparameters.min_confidence) if hyperparameters.dots else None
 
 
 def with_keypoints(
@@ -198,16 +197,10 @@ class PartsTask(DetectorTask):
         Raises:
             DataError: no part is annotated.
         """
-        self.kind, self.hyperparameters = kind, hyperparameters
-        self.train, self.train_keypoints = train
-        self.held_out, self.held_out_keypoints = held_out
-        self.settings, self.stored_as = hyperparameters.settings(), hyperparameters.stored_as
-        self.stage = hyperparameters.stage()
-        self.norm = self.stage.norm
+        persons = np.flatnonzero((train[0].part_boxes != 0).any(axis=(1, 2))).tolist()
+        super().__init__(kind, train[0], held_out[0], hyperparameters, persons)
+        self.train_keypoints, self.held_out_keypoints = train[1], held_out[1]
         self.frames = self.train.person_frames
-        self.samples = np.flatnonzero((self.train.part_boxes != 0).any(axis=(1, 2))).tolist()
-        self.expect_samples()
-        self.net = Yolof(hyperparameters.net())
 
     def sample(self, row: int, rng: np.random.Generator) -> BoxedImage:
         """Cut out a person's crop and augment it together with the boxes of the parts."""
@@ -268,36 +261,6 @@ class PartsTask(DetectorTask):
         truth, predicted, detections = ranks.gathered(truth), ranks.gathered(predicted), ranks.gathered(detections)
         annotated, predicted_boxes = np.concatenate(truth), np.concatenate(predicted)  # (P, 10, 4)
         exists = (annotated != 0).any(axis=2)  # (P, 10)
-        by_person = [as_truth(t[e], labels[e]) for t, e in zip(annotated, exists, strict=True)]
+        by_person = [Detections.of_truth(t[e], labels[e]) for t, e in zip(annotated, exists, strict=True)]
         metrics = box_metrics(by_person, detections, names=PARTS)
         return {**metrics, "swapped": swapped_pairs(annotated, predicted_boxes), "persons": len(annotated)}
-
-    def stage_settings(self) -> Mapping[str, Any]:
-        """Return the settings of the part stage."""
-        return config_to_dict(self.stage)
-
-
-def swapped_pairs(truth: NDArray[np.float32], boxes: NDArray[np.float32]) -> float:
-    """Return the share of left-right pairs whose boxes fit the other side's truth better, without overlapping pairs.
-
-    Args:
-        truth: (P, 10, 4) xyxy; zeros where a part is not annotated.
-        boxes: (P, 10, 4) the predicted boxes.
-
-    Returns:
-        0..1; 0 if there is no pair.
-    """
-    exists = (truth != 0).any(axis=2)  # (P, 10)
-    num_swapped, num_pairs = 0, 0
-    for left, right in PAIRS:
-        is_valid = exists[:, left] & exists[:, right]  # (P,)
-        is_valid[is_valid] = row_iou(truth[is_valid, left], truth[is_valid, right]) < MAX_PAIR_IOU
-        same_side = row_iou(boxes[is_valid, left], truth[is_valid, left]) + row_iou(
-            boxes[is_valid, right], truth[is_valid, right]
-        )
-        other_side = row_iou(boxes[is_valid, left], truth[is_valid, right]) + row_iou(
-            boxes[is_valid, right], truth[is_valid, left]
-        )
-        num_swapped += int((other_side > same_side).sum())
-        num_pairs += int(is_valid.sum())
-    return num_swapped / max(num_pairs, 1)

@@ -6,9 +6,10 @@ YOLOF below is the public recipe of YOLOF C5 on COCO (Chen et al. 2021, section 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,41 +18,38 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from actparse.core.errors import DataError
+from actparse.core.ranges import Below1, Count, CountOrZero, Counts, Factors, NotNegative, Positive, Share
 from actparse.core.structures import Detections
 from actparse.core.vocabulary import KEYPOINT_FLIP
+from actparse.data.frames.annotations import Annotations, Image
+from actparse.data.frames.store import Store
 from actparse.metrics.coco import average_precision
 from actparse.nets.detectors.yolof import Yolof, YolofConfig
 from actparse.nets.detectors.yolof_losses import yolof_loss
 from actparse.nets.resnet import resnet_config
 from actparse.stages.inputs import InputNorm
 from actparse.stages.people.persons import PersonsConfig, YolofPersons
+from actparse.synth.dataset import is_synthetic
 from actparse.training.loop import ranks
+from actparse.training.options import TrainOptions
 from actparse.training.recipes import tiny
 from actparse.training.recipes.hyperparameters import (
-    AT_LEAST_0,
     BatchReading,
-    Below1,
-    Count,
-    Counts,
-    Factors,
     Hyperparameters,
     Inputs,
-    NotNegative,
     OneCycle,
-    Positive,
-    Share,
     samples_of_step,
     step_settings,
 )
-from actparse.training.samples.annotations import Annotations, Image
-from actparse.training.samples.augmentation import ColorJitter, clip_boxes, move_boxes, random_zoom, recolor, warp
-from actparse.training.samples.splits import open_indices, open_stores
+from actparse.training.rendered.frame_stream import FrameStreamConfig, open_frame_stream
+from actparse.training.samples.splits import cache_folder, open_indices, open_stores
 from actparse.training.task import NAMES, Batch, SampledTask, StepRule, Task, TaskSettings
+from actparse.video.augmentation import ColorJitter, clip_boxes, move_boxes, random_zoom, recolor, warp
 from actparse.video.resizing import fit_size, resize
-from actparse.weights.bundle import config_to_dict
 
 CHECK_VIDEOS = 60  # held-out videos for a check during training
 EVALUATION_BATCH = 4  # frames
+NUM_HELD_OUT_FRAMES = 800  # rendered
 NO_KEYPOINTS = np.zeros((0, 3), np.float32)
 MIN_SIDE = 1.0  # pixels; a box that is thinner after a shift is dropped. Source: YOLOF in mmdet
 
@@ -99,7 +97,7 @@ class PaperDetector(Hyperparameters):
     learning_rate: Positive = 0.01
     milestones: Counts = (16, 22)
     gamma: Positive = 0.1  # "decreased by a factor of 10"
-    warmup_iterations: Annotated[int, AT_LEAST_0] = 1800
+    warmup_iterations: CountOrZero = 1800
     warmup_start: Share = 1 / 1800  # YOLOF: one over the number of iterations, 1/1500 and 1/3000; not in the paper
     momentum: Below1 = 0.9
     nesterov: bool = True  # "by default ... for all models"; YOLOF has none
@@ -108,9 +106,7 @@ class PaperDetector(Hyperparameters):
     frozen: bool = True  # YOLOF: stem, first stage and the backbone's batch norms; not in the paper
     mirror_share: Share = 0.5  # YOLOF: share of the images that are mirrored
     shift_share: Share = 0.5  # YOLOF: share of the images that are shifted
-    max_shift: Annotated[int, AT_LEAST_0] = (
-        32  # YOLOF: pixels of the resized image, on both axes; uncovered areas are black
-    )
+    max_shift: CountOrZero = 32  # YOLOF: pixels of the resized image, on both axes; uncovered areas are black
     frame_stride: Count = 5  # "on keyframes": those that the evaluator scores, every fifth
     split_seed: int = 0  # division into 3,000 training and 809 held-out videos if the dataset has no split val; ours
 
@@ -152,23 +148,39 @@ class PaperDetector(Hyperparameters):
         return open_indices(inputs.data, inputs.run.out, inputs.options, seed=self.split_seed, stride=self.frame_stride)
 
 
+def open_frames(data: Path, out: Path, options: TrainOptions, split: str = "train") -> Store:
+    """Open the rendered frames of a split, "train" or "val", rendering them if necessary."""
+    count = options.stream_frames if split == "train" else min(NUM_HELD_OUT_FRAMES, options.stream_frames)
+    return open_frame_stream(cache_folder(data, out), split, count, FrameStreamConfig(), report=options.report)
+
+
+def open_training_frames(inputs: Inputs) -> tuple[Store, Store]:
+    """Open decoded frames to train on, for a SynthTPS dataset rendered ones of many scenes, and the held-out videos."""
+    train, held_out = open_stores(inputs.data, inputs.run.out, inputs.options)
+    if is_synthetic(inputs.data):
+        train = open_frames(inputs.data, inputs.run.out, inputs.options)
+    return train, held_out
+
+
 class DetectorTask(SampledTask):
     """The common part of both detectors' tasks."""
 
     metric = "ap50"
-    held_out: Annotations
-    net: Yolof
-    norm: InputNorm
-    samples: Sequence[int]  # the frames, or the persons, of the training videos
 
-    def expect_samples(self) -> None:
-        """Check that there is something to train on.
+    def __init__(
+        self, kind: str, train: Annotations, held_out: Annotations, hyperparameters: Any, samples: Sequence[int]
+    ) -> None:
+        """Build the network; `samples` are the frames, or the persons, of the training videos.
 
         Raises:
             DataError: no frame is annotated.
         """
-        if not len(self.samples):
-            raise DataError(f"{self.kind}: the training split has no annotated frame")
+        if not samples:
+            raise DataError(f"{kind}: the training split has no annotated frame")
+        self.kind, self.train, self.held_out, self.samples = kind, train, held_out, samples
+        self.hyperparameters, self.settings = hyperparameters, hyperparameters.settings()
+        self.stage, self.stored_as = hyperparameters.stage(), hyperparameters.stored_as
+        self.net: Yolof = Yolof(hyperparameters.net())
 
     @property
     def num_samples(self) -> int:
@@ -188,7 +200,7 @@ class DetectorTask(SampledTask):
     def losses(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Return focal and GIoU loss."""
         config = self.net.config
-        return detection_losses(net, padded(batch["images"], self.norm, config.stride), batch, config)
+        return detection_losses(net, padded(batch["images"], self.stage.norm, config.stride), batch, config)
 
     def evaluate(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
         """Measure AP on the held-out videos."""
@@ -296,12 +308,6 @@ def batches(data: Annotations, videos: Sequence[range]) -> Iterator[tuple[range,
             yield frames[batch], images[batch]
 
 
-def as_truth(boxes: NDArray[np.float32], labels: NDArray[np.int64] | None = None) -> Detections:
-    """Convert annotated boxes (N, 4) to detections with score 1; without labels they are all 0."""
-    labels = np.zeros(len(boxes), np.int64) if labels is None else labels
-    return Detections(boxes, np.ones(len(boxes), np.float32), labels)
-
-
 def box_metrics(truth: Sequence[Detections], detections: Sequence[Detections], names: Sequence[str]) -> dict[str, Any]:
     """Compute the AP of boxes in percent: over IoU .5 to .95, at .5 and at .75, and for several classes AP50 of each.
 
@@ -344,8 +350,8 @@ class TinyPersons(OneCycle):
         return replace(sample, image=recolor(sample.image, rng, ColorJitter()))
 
     def build(self, inputs: Inputs) -> Task:
-        """Build the task on decoded frames."""
-        return PersonsTask(*open_stores(inputs.data, inputs.run.out, inputs.options), self)
+        """Build the task on decoded or rendered frames."""
+        return PersonsTask(*open_training_frames(inputs), self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -384,7 +390,6 @@ class PaperPersons(PaperDetector):
 class PersonsTask(DetectorTask):
     """The person detector on annotated frames, resized as in the stage, with augmentation; evaluated by AP."""
 
-    kind = "persons"
     hyperparameters: TinyPersons | PaperPersons
 
     def __init__(self, train: Annotations, held_out: Annotations, hyperparameters: TinyPersons | PaperPersons) -> None:
@@ -393,13 +398,7 @@ class PersonsTask(DetectorTask):
         Raises:
             DataError: no frame is annotated.
         """
-        self.train, self.held_out, self.hyperparameters = train, held_out, hyperparameters
-        self.settings, self.stored_as = hyperparameters.settings(), hyperparameters.stored_as
-        self.stage = hyperparameters.stage()
-        self.norm = self.stage.norm
-        self.samples = range(len(train.frame_indices))
-        self.expect_samples()
-        self.net = Yolof(hyperparameters.net())
+        super().__init__("persons", train, held_out, hyperparameters, range(len(train.frame_indices)))
 
     def sample(self, row: int, rng: np.random.Generator) -> BoxedImage:
         """Read a frame, resize it, and augment it together with the boxes of its persons."""
@@ -421,11 +420,7 @@ class PersonsTask(DetectorTask):
         data, truth, detections = self.held_out, [], []
         for frames, images in batches(data, ranks.own_share(videos)):
             detections += detector.detect(images)
-            truth += [as_truth(data.person_boxes[data.persons_of(frame)]) for frame in frames]
+            truth += [Detections.of_truth(data.person_boxes[data.persons_of(frame)]) for frame in frames]
         truth, detections = ranks.gathered(truth), ranks.gathered(detections)
         metrics = box_metrics(truth, detections, names=("person",))
         return {**metrics, "frames": len(truth), "persons": sum(map(len, truth))}
-
-    def stage_settings(self) -> Mapping[str, Any]:
-        """Return the settings of the person stage."""
-        return config_to_dict(self.stage)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import Any
 
 from actparse.core.errors import ConfigError
 from actparse.core.vocabulary import GROUPS
@@ -28,6 +27,7 @@ from actparse.training.recipes.tracks import TinyTracks
 
 PERSONS, POSES, PARTS, WITHOUT_DOTS = STAGE_1 = "persons", "poses", "parts", "parts-without-dots"
 ACTION, TRACKS, BASELINE = "action", "tracks", "baseline"
+VARIANTS = ("tsn-rgb", "tsn-flow", "ir", "pretrained", "people")
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,15 @@ class Recipe:
     name: str  # the network's kind and variant: "persons", "action-tsn-rgb", "states-ir-arm", ...
     description: str
     hyperparameters: Hyperparameters | None
-    _: KW_ONLY
-    variant: str = ""  # of several networks of one kind: "tsn-rgb", "ir", "people", ...
-    needs: tuple[str, ...] = ()  # recipes whose weights must exist in the run's folder
-    initial: str = ""  # name of the file, in a folder given as --init, that the network starts from; "": the recipe's
     steps: int | None = None  # default number of optimiser steps; None: as many as the hyperparameters' epochs
     samples_per_second: float = 0.0  # measured on one processor core, to estimate the time of a tiny run
+    _: KW_ONLY
+    initial: str = ""  # name of the file, in a folder given as --init, that the network starts from; "": the recipe's
+
+    @property
+    def variant(self) -> str:
+        """The part of the name that distinguishes several networks of one kind; "" if there is none."""
+        return next((variant for variant in VARIANTS if f"-{variant}" in self.name), "")
 
     @property
     def kind(self) -> str:
@@ -55,6 +58,11 @@ class Recipe:
         return self.kind.removeprefix("states-") if self.kind.startswith("states-") else None
 
     @property
+    def needs(self) -> tuple[str, ...]:
+        """The recipes whose weights must exist in the run's folder."""
+        return () if self.hyperparameters is None else self.hyperparameters.needs
+
+    @property
     def minutes(self) -> float:
         """Return how many minutes the default number of steps takes on one core."""
         assert isinstance(self.hyperparameters, OneCycle)
@@ -65,43 +73,17 @@ def _by_name(*recipes: Recipe) -> dict[str, Recipe]:
     return {recipe.name: recipe for recipe in recipes}
 
 
-def _tiny(name: str, description: str, hyperparameters: OneCycle, steps: int, speed: float, **more: Any) -> Recipe:
-    """Return a recipe of size tiny; `speed` is in samples per second."""
-    return Recipe(name, description, hyperparameters, steps=steps, samples_per_second=speed, **more)
-
-
 TSN_RGB = TinyClips(net_config=tiny.TSN_NET, stage_config=tiny.TSN_RGB_STAGE)
 TSN_FLOW = TinyClips(net_config=tiny.TSN_FLOW_NET, stage_config=tiny.TSN_FLOW_STAGE)
 BUNDLE_RECIPES = _by_name(  # the networks of the bundle that the recipe "tiny" trains
-    _tiny(PERSONS, "person detector: tiny YOLOF on frames", TinyPersons(), 10_000, 43),
-    _tiny(POSES, "pose network: tiny HRNet on rendered person crops", TinyPoses(), 25_000, 88),
-    _tiny(
-        PARTS,
-        "part detector: tiny YOLOF on person crops with the pose drawn on them",
-        TinyParts(),
-        12_500,
-        40,
-        needs=(POSES,),
-    ),
-    _tiny(
-        WITHOUT_DOTS,
-        "part detector without the pose, for comparison",
-        TinyParts(dots=False),
-        12_500,
-        40,
-        needs=(POSES,),
-    ),
-    _tiny(
-        TRACKS,
-        "network on keypoints: the action, and the states of each person",
-        TinyTracks(),
-        4_000,
-        1_500,
-        needs=(POSES,),
-    ),
-    _tiny(ACTION, "action network: tiny ip-CSN on clips", TinyClips(), 12_500, 68),
+    Recipe(PERSONS, "person detector: tiny YOLOF on frames", TinyPersons(), 10_000, 43),
+    Recipe(POSES, "pose network: tiny HRNet on rendered person crops", TinyPoses(), 25_000, 88),
+    Recipe(PARTS, "part detector: tiny YOLOF on person crops with the pose drawn on them", TinyParts(), 12_500, 40),
+    Recipe(WITHOUT_DOTS, "part detector without the pose, for comparison", TinyParts(dots=False), 12_500, 40),
+    Recipe(TRACKS, "network on keypoints: the action, and the states of each person", TinyTracks(), 4_000, 1_500),
+    Recipe(ACTION, "action network: tiny ip-CSN on clips", TinyClips(), 12_500, 68),
     *(
-        _tiny(
+        Recipe(
             f"states-{group}",
             f"state network of the part group {group}, from the action network's weights",
             TinyClips(),
@@ -113,26 +95,16 @@ BUNDLE_RECIPES = _by_name(  # the networks of the bundle that the recipe "tiny" 
 )
 TINY = BUNDLE_RECIPES | _by_name(
     # for Table I; the runs of networks for the action also save initial state networks
-    _tiny(
-        "action-tsn-rgb", "action network for comparison: tiny TSN on frames", TSN_RGB, 12_500, 68, variant="tsn-rgb"
-    ),
-    _tiny(
-        "action-tsn-flow",
-        "action network for comparison: tiny TSN on TV-L1 flow",
-        TSN_FLOW,
-        12_500,
-        42,
-        variant="tsn-flow",
-    ),
-    _tiny(
+    Recipe("action-tsn-rgb", "action network for comparison: tiny TSN on frames", TSN_RGB, 12_500, 68),
+    Recipe("action-tsn-flow", "action network for comparison: tiny TSN on TV-L1 flow", TSN_FLOW, 12_500, 42),
+    Recipe(
         "action-pretrained",
         "tiny ip-CSN on rendered clips only, for `--init` of action, as the paper uses IG-65M's weights",
         RenderedClips(),
         120_000,
         68,
-        variant="pretrained",
     ),
-    _tiny(  # its samples have three frames each, and it computes with float32
+    Recipe(  # its samples have three frames each, and it computes with float32
         BASELINE,
         "official baseline: tiny ResNet, RoIAlign on persons and parts, fused with TSN on frames",
         TinyBaseline(),
@@ -140,32 +112,26 @@ TINY = BUNDLE_RECIPES | _by_name(
         7,
     ),
     # for the bundle for real people; there, a run's poses.safetensors is MoveNet
-    _tiny(
+    Recipe(
         "parts-people",
         "part detector for real people: rendered person crops of the varied look, dots of the run's poses",
         PeopleParts(),
         6_000,
         40,
-        variant="people",
-        needs=(POSES,),
     ),
-    _tiny(
+    Recipe(
         "part-regression",
         "network from keypoints to part boxes, on the same persons, half of them with true keypoints",
         TinyPartRegression(),
         6_000,
         20_000,
-        variant="people",
-        needs=(POSES,),
     ),
-    _tiny(
+    Recipe(
         "tracks-people",
         "network on keypoints for real people: as tracks, with a lower limit of the keypoints' confidence",
         TinyTracks(stage_config=tiny.PEOPLE_TRACKS_STAGE),
         8_000,
         1_500,
-        variant="people",
-        needs=(POSES,),
     ),
     Recipe("tiny", "the whole tiny bundle: all of its networks, two at a time", None),
 )
@@ -174,9 +140,7 @@ TINY = BUNDLE_RECIPES | _by_name(
 def _paper_clips(network: str, hyperparameters: PaperClips, initial: str, variant: str = "") -> list[Recipe]:
     """Return the recipes of a clip network, for the action and for each part group."""
     infix = f"-{variant}" if variant else ""
-    action = Recipe(
-        f"action{infix}", f"{network} for the action of a video", hyperparameters, variant=variant, initial=initial
-    )
+    action = Recipe(f"action{infix}", f"{network} for the action of a video", hyperparameters, initial=initial)
     recipes = [action]
     for group in GROUPS:
         if isinstance(hyperparameters, PaperIrCsn):
@@ -190,10 +154,8 @@ def _paper_clips(network: str, hyperparameters: PaperClips, initial: str, varian
 PAPER = _by_name(
     Recipe(PERSONS, "person detector: YOLOF-R101 on frames, from COCO", PaperPersons(), initial="yolof"),
     Recipe(POSES, "pose network: HRNet-w48 from COCO, nothing is trained", PaperPoses(), initial="hrnet"),
-    Recipe(
-        PARTS, "part detector: YOLOF-R101 on person crops with the pose", PaperParts(), needs=(POSES,), initial="yolof"
-    ),
-    Recipe(WITHOUT_DOTS, "part detector without the pose", PaperParts(dots=False), needs=(POSES,), initial="yolof"),
+    Recipe(PARTS, "part detector: YOLOF-R101 on person crops with the pose", PaperParts(), initial="yolof"),
+    Recipe(WITHOUT_DOTS, "part detector without the pose", PaperParts(dots=False), initial="yolof"),
     *_paper_clips("ip-CSN-152 from IG-65M", PaperCsn(), "csn"),
     Recipe(BASELINE, "official baseline: ResNet-50 with RoIAlign, and TSN", PaperBaseline(), initial="tsn"),
     *_paper_clips("ir-CSN-152 from Sports-1M, to go with ip-CSN-152,", PaperIrCsn(), "csn-ir", "ir"),

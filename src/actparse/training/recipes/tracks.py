@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from actparse.core.errors import DataError
+from actparse.core.ranges import Count, Factors, NotNegative, Positive, Share
 from actparse.core.structures import FrameParse
 from actparse.core.vocabulary import KEYPOINT_FLIP, PART_FLIP, PARTS
+from actparse.data.frames.store import Store
 from actparse.nets.tracks import TrackConfig, TrackNet
 from actparse.stages.actions.tracks import TrackRecognizer, TracksConfig
 from actparse.stages.actions.windows import Keypoints, person_windows, with_floor
@@ -24,7 +26,7 @@ from actparse.synth.actions.registry import OTHER_MOTIONS
 from actparse.synth.dataset import is_synthetic
 from actparse.training.options import TrainOptions
 from actparse.training.recipes import tiny
-from actparse.training.recipes.hyperparameters import Count, Factors, Inputs, NotNegative, OneCycle, Positive, Share
+from actparse.training.recipes.hyperparameters import Inputs, OneCycle
 from actparse.training.recipes.parts import with_keypoints
 from actparse.training.recipes.states import (
     UNKNOWN,
@@ -37,9 +39,7 @@ from actparse.training.recipes.states import (
 from actparse.training.rendered.track_errors import TrackErrors, shortened, spreads, with_track_errors
 from actparse.training.rendered.track_stream import TrackStream, TrackStreamConfig, open_track_stream
 from actparse.training.samples.splits import cache_folder, open_stores
-from actparse.training.samples.store import Store
 from actparse.training.task import NAMES, Batch, Task
-from actparse.weights.bundle import config_to_dict
 
 TURN_DEGREES = 6.0  # standard deviation
 LOST_SHARE = 0.15  # highest share of predicted keypoints, and of instants, that are removed
@@ -49,6 +49,8 @@ FOUND_JITTER = 0.08  # highest standard deviation of the noise on predicted keyp
 @dataclass(frozen=True, kw_only=True)
 class TinyTracks(OneCycle):
     """Hyperparameters of the network on keypoints."""
+
+    needs: ClassVar[tuple[str, ...]] = ("poses",)
 
     batch_size: Count = 256
     learning_rate: Positive = 2e-3
@@ -240,10 +242,6 @@ class TracksTask(StatesTask):
             parses = recognizer.with_states(video.frames, scores)
             metrics.add(is_right, parses, [store.state_names(persons) for persons in video.persons])
         return metrics.as_json()
-
-    def stage_settings(self) -> Mapping[str, Any]:
-        """Return the settings of the track stage."""
-        return config_to_dict(self.stage)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ has for the networks of PCF.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actparse.core.errors import ConfigError, expect_shape
+from actparse.core.progress import Report, say_nothing
+from actparse.core.ranges import AtLeast1, Count, expect_ranges
 from actparse.core.vocabulary import GROUPS, GroupLabel
+from actparse.data.frames.intervals import ClipSource, Interval
 from actparse.data.kinetics_tps import FrameTruth, frame_truth_from_dict
 from actparse.data.pseudo_labels import group_label
-from actparse.synth.actions.registry import DATASET_ACTIONS
-from actparse.synth.config import SceneConfig
+from actparse.synth.actions.registry import ACTIONS
+from actparse.synth.config import VIDEO_PRESETS
 from actparse.synth.dataset import frame_annotation
 from actparse.synth.scene import build_scene
-from actparse.training.options import Report, say_nothing
-from actparse.training.rendered.stream import SEED, Arrays, ShardedStream, expect_at_least_1, load_array
-from actparse.training.samples.intervals import ClipSource, Interval
+from actparse.training.rendered.stream import SEED, Arrays, ShardedStream, load_array
 
-GENERATION = 4  # of the stream; another value renders it again
+GENERATION = 5  # of the stream; another value renders it again
 SPLIT_CODE = 8_001  # different from the codes of a dataset's splits and of the other streams
 SCENE_SECONDS = 9.0  # a clip begins within this time
 COARSE = 0.5  # level of detail of the bodies
@@ -39,17 +40,17 @@ class ClipStreamConfig:
 
     size: tuple[int, int] = (48, 64)  # (height, width) of the clips' frames
     rendered_size: tuple[int, int] = (144, 192)  # (height, width) of the frames before they are shrunk
-    num_frames: int = 20  # in a clip; a few more than the network reads, for changes of speed
-    frame_rate: float = 10.0  # of a clip, frames per second
-    annotated_stride: int = 4  # frames from one annotated frame to the next
-    clips_per_shard: int = 120
+    num_frames: Count = 20  # in a clip; a few more than the network reads, for changes of speed
+    frame_rate: AtLeast1 = 10.0  # of a clip, frames per second
+    annotated_stride: Count = 4  # frames from one annotated frame to the next
+    clips_per_shard: Count = 120
 
     def __post_init__(self) -> None:
         for name in ("size", "rendered_size"):
             sides = getattr(self, name)
             if len(sides) != 2 or any(type(side) is not int or side < 1 for side in sides):
                 raise ConfigError(f"stream.{name} must be two whole numbers of at least 1, got {sides}")
-        expect_at_least_1(self, "num_frames", "frame_rate", "annotated_stride", "clips_per_shard")
+        expect_ranges(self, "stream.")
 
     @property
     def folder_name(self) -> str:
@@ -71,12 +72,7 @@ class ClipStreamConfig:
 
 
 def open_clip_stream(
-    folder: Path,
-    num_clips: int,
-    config: ClipStreamConfig,
-    *,
-    processes: int | None = None,
-    report: Report = say_nothing,
+    folder: Path, num_clips: int, config: ClipStreamConfig, *, report: Report = say_nothing
 ) -> tuple[Interval, ...]:
     """Open the first `num_clips` clips, with their action and each group's main state, as `ShardedStream.open` does."""
     stream = ShardedStream(
@@ -88,7 +84,7 @@ def open_clip_stream(
         render=render_clips,
         read=read_clips,
     )
-    shards = stream.open(num_clips, processes=processes, report=report)
+    shards = stream.open(num_clips, report=report)
     return tuple(clip for shard in shards for clip in shard)
 
 
@@ -102,7 +98,8 @@ def read_clips(shard: Path, config: ClipStreamConfig) -> list[Interval]:
         raise TypeError(f"frames of {frames.dtype}")
     if not isinstance(labels, list) or len(labels) != config.clips_per_shard:
         raise ValueError(f"labels.npy without a list of {config.clips_per_shard} clips")
-    source = ClipSource(frames, tuple(range(0, len(frames) + 1, num_frames)), shard)
+    names = tuple(f"rendered clip {index} of {shard}" for index in range(len(labels)))
+    source = ClipSource(frames, tuple(range(0, len(frames) + 1, num_frames)), shard, names)
     return [
         Interval(
             source=source,
@@ -124,7 +121,7 @@ def _group_labels(raw: Any) -> tuple[GroupLabel, ...]:
 def render_clips(rng: np.random.Generator, index: int, config: ClipStreamConfig) -> Arrays:
     """Render one shard; the actions alternate."""
     first = index * config.clips_per_shard
-    actions = [DATASET_ACTIONS[(first + clip) % len(DATASET_ACTIONS)] for clip in range(config.clips_per_shard)]
+    actions = [ACTIONS[(first + clip) % len(ACTIONS)] for clip in range(config.clips_per_shard)]
     clips = [scene_clip(rng, action, config) for action in actions]
     labels = [(action, groups) for action, (_, groups) in zip(actions, clips, strict=True)]
     return {"frames": np.concatenate([frames for frames, _ in clips]), "labels": np.array(json.dumps(labels))}
@@ -134,8 +131,14 @@ def scene_clip(
     rng: np.random.Generator, action: str, config: ClipStreamConfig
 ) -> tuple[NDArray[np.uint8], list[GroupLabel]]:
     """Render a clip (T, H, W, 3) from a random time of a random scene, and return it with the label of every group."""
-    scene_config = SceneConfig(  # without what small frames cannot show: fine round surfaces and motion blur
-        size=config.rendered_size, supersampling=1, blur_share=0.0, detail=COARSE
+    scene_config = replace(  # without what small frames cannot show: fine round surfaces and motion blur
+        VIDEO_PRESETS["train"],
+        size=config.rendered_size,
+        sizes=(),
+        body="mesh",
+        supersampling=1,
+        blur_share=0.0,
+        detail=COARSE,
     )
     scene = build_scene(int(rng.integers(2**62)), action, config=scene_config)
     start = rng.uniform(0, SCENE_SECONDS)

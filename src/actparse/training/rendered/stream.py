@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 import cv2
 import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
-from actparse.core.errors import ConfigError, DataError
+from actparse.core.errors import DataError
+from actparse.core.files import folder_beside
 from actparse.core.pools import in_order
-from actparse.training.options import Report, say_nothing
+from actparse.core.progress import Report, say_nothing
 
 SEED = 0  # of every stream, part of its folder's name
 Arrays = dict[str, NDArray[Any]]  # of a shard, by file name
@@ -37,14 +36,11 @@ class ShardedStream(Generic[Config, Content]):
     render: Callable[[np.random.Generator, int, Config], Arrays]  # makes the shard with an index
     read: Callable[[Path, Config], Content]  # reads a shard's folder, or raises any error if it is damaged
 
-    def open(
-        self, num_samples: int, *, processes: int | None = None, report: Report = say_nothing
-    ) -> tuple[Content, ...]:
+    def open(self, num_samples: int, *, report: Report = say_nothing) -> tuple[Content, ...]:
         """Read the first shards of the stream, rendering those that are missing.
 
         Args:
             num_samples: rounded up to full shards; 0 means none.
-            processes: that render; None means one for each core.
             report: receives a line for every new shard.
 
         Raises:
@@ -53,7 +49,7 @@ class ShardedStream(Generic[Config, Content]):
         shards = [self.folder / f"{index:05d}" for index in range(-(-num_samples // self.shard_size))]
         missing = [(self, index, shard) for index, shard in enumerate(shards) if not shard.is_dir()]
         total = len(shards) * self.shard_size
-        for done, _ in enumerate(in_order(render_shard, missing, processes=processes), len(shards) - len(missing) + 1):
+        for done, _ in enumerate(in_order(render_shard, missing), len(shards) - len(missing) + 1):
             report(f"rendered {done * self.shard_size}/{total} {self.unit}")
         contents = []
         for shard in shards:
@@ -69,31 +65,11 @@ def render_shard(stream: ShardedStream[Any, Any], index: int, shard: Path) -> No
     """Render one shard, and write it completely or not at all: a folder with a file NAME.npy for each array."""
     cv2.setNumThreads(1)
     arrays = stream.render(np.random.default_rng((stream.code, SEED, index)), index, stream.config)
-    temporary = shard.with_name(f"{shard.name}.{os.getpid()}.part")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    for name, array in arrays.items():
-        np.save(temporary / f"{name}.npy", array)
-    shutil.rmtree(shard, ignore_errors=True)
-    temporary.replace(shard)
+    with folder_beside(shard) as temporary:
+        for name, array in arrays.items():
+            np.save(temporary / f"{name}.npy", array)
 
 
 def load_array(shard: Path, name: str) -> NDArray[Any]:
     """Return an array of a shard as a memory map."""
     return open_memmap(shard / f"{name}.npy", mode="r")
-
-
-def stacked(rows: Sequence[NamedTuple]) -> Arrays:
-    """Stack samples, at least one, whose fields are named as the arrays of a shard."""
-    return {name: np.stack(values) for name, values in zip(rows[0]._fields, zip(*rows, strict=True), strict=True)}
-
-
-def expect_at_least_1(config: object, *names: str) -> None:
-    """Check fields of a stream's config.
-
-    Raises:
-        ConfigError: a field is not a number from 1 on.
-    """
-    for name in names:
-        if not 1 <= getattr(config, name) < float("inf"):
-            raise ConfigError(f"stream.{name} must be at least 1 and finite, got {getattr(config, name)}")

@@ -9,9 +9,9 @@ from typing import Any
 
 from actparse.core.errors import TrainingError
 from actparse.core.files import copy_file
+from actparse.core.progress import Report
 from actparse.parser import ParserConfig
 from actparse.stages.loading import BUNDLE_FILE
-from actparse.training.options import Report
 from actparse.training.recipes.registry import BASELINE, PARTS, PERSONS, POSES, RECIPES, WITHOUT_DOTS, Recipe
 from actparse.training.run_folder import RunFolder, read_json, read_plan, write_json
 

@@ -15,7 +15,7 @@ from actparse.nets.baseline import Baseline
 from actparse.nets.clips.tsn import Tsn
 from actparse.training.recipes.paper_clips import PaperTsnFlow
 from actparse.training.run_folder import RunFolder
-from actparse.training.task import Start, Task
+from actparse.training.task import Start, Task, with_shared_rows
 from actparse.weights.bundle import NetworkFile, load_network
 
 FIRST_CONVOLUTION = "backbone.conv1.conv.weight"  # parameter name in a Tsn
@@ -72,25 +72,18 @@ def _shared_track_rows(
     """Return the classifying layers of a network on tracks with the stored rows of shared labels; {} for others."""
     if set(labels) != {"actions", "states"} or set(stored_labels) != set(labels):
         return {}
-    label_lists = {
-        "states": (
-            [(part, state) for part, states in enumerate(labels["states"]) for state in states],
-            [(part, state) for part, states in enumerate(stored_labels["states"]) for state in states],
-        ),
-        "action": (list(labels["actions"]), list(stored_labels["actions"])),
-    }
+    actions = labels["actions"], stored_labels["actions"]
+    states = [
+        [(part, name) for part, names in enumerate(of_network["states"]) for name in names]
+        for of_network in (labels, stored_labels)
+    ]
     shared = {}
     for name, value in current.items():
         layer = name.split(".")[0]
-        if layer not in (*label_lists, "action_embed"):
-            continue
-        current_list, stored_list = label_lists["states" if layer == "states" else "action"]
-        axis = 1 if layer == "action_embed" else 0
-        pairs = [(row, stored_list.index(label)) for row, label in enumerate(current_list) if label in stored_list]
-        if not pairs:
-            continue
-        rows, stored_rows = (torch.tensor(column, dtype=torch.int64) for column in zip(*pairs, strict=True))
-        shared[name] = value.index_copy(axis, rows, stored[name].index_select(axis, stored_rows))
+        if layer in ("states", "action", "action_embed"):
+            label_lists = states if layer == "states" else actions
+            rows = with_shared_rows(value, stored[name], *label_lists, axis=1 if layer == "action_embed" else 0)
+            shared |= {} if rows is None else {name: rows}
     return shared
 
 

@@ -14,9 +14,10 @@ from pathlib import Path
 from queue import Empty
 from typing import Any
 
-from actparse.core.errors import ActparseError, TrainingError
-from actparse.core.pools import end_with_parent
-from actparse.training.options import Report, TrainOptions, say_nothing
+from actparse.core.errors import TrainingError
+from actparse.core.pools import run_as_child
+from actparse.core.progress import Report, say_nothing
+from actparse.training.options import TrainOptions
 from actparse.training.run_folder import RunFolder
 from actparse.training.runs.network_run import run_network
 
@@ -90,15 +91,9 @@ def run_jobs(
 
 def _run_job(job: Job, lines: Any) -> None:
     """Train one network in a separate process; its lines and its error are sent through a queue."""
-    end_with_parent()  # else it would continue beside a second start of the same run
     options = replace(job.options, report=lines.put, resume=True, threads=1)
-    try:
-        run_network(job.recipe, job.data, job.out, options)
-    except ActparseError as error:
-        lines.put(f"{job.recipe} failed: {error}")
-        raise SystemExit(2) from None
-    except KeyboardInterrupt:  # reaches every process of a terminal
-        raise SystemExit(130) from None
+    arguments = (job.recipe, job.data, job.out, options)
+    run_as_child(run_network, arguments, lambda error: lines.put(f"{job.recipe} failed: {error}"))
 
 
 def without_report(options: TrainOptions) -> TrainOptions:

@@ -11,11 +11,12 @@ import torch
 
 from actparse.core.errors import TrainingError, WeightsError
 from actparse.core.files import without_nan
+from actparse.core.progress import say_nothing
 from actparse.nets.poses.hrnet import Hrnet
 from actparse.training.loop import ranks
 from actparse.training.loop.hardware import choose_hardware
 from actparse.training.loop.trainer import train
-from actparse.training.options import TrainOptions, say_nothing
+from actparse.training.options import TrainOptions
 from actparse.training.recipes.hyperparameters import Hyperparameters, Inputs
 from actparse.training.recipes.poses import PaperPoses
 from actparse.training.recipes.registry import Recipe, recipe_of

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,12 +11,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.core.errors import DataError
 from actparse.core.files import written_beside
 from actparse.core.pools import in_order
-from actparse.data.flow_files import SUFFIXES, field_stem
+from actparse.core.progress import Report, say_nothing
+from actparse.data.flow_files import read_flow
+from actparse.data.frames.annotations import FrameSource
 from actparse.stages.actions.clip_inputs import FlowInput, fields_of
-from actparse.training.options import Report, say_nothing
 from actparse.video.flow import FlowBytes, TvL1, to_small_grey
 
 RUNS_PER_JOB = 8
@@ -29,7 +28,6 @@ def cached_flow(
     path: Path,
     flow: FlowInput,
     *,
-    processes: int | None = None,
     report: Report = say_nothing,
 ) -> FlowBytes:
     """Return the flow from every frame to the next frame of its run; the flow of a run's last frame is zero.
@@ -39,7 +37,6 @@ def cached_flow(
         offsets: (R + 1,) first frame of each run, and L.
         path: the .npy file of the fields; it is created if it does not exist.
         flow: how the fields are computed and coded.
-        processes: None means one for each core.
         report: receives lines of progress.
 
     Returns:
@@ -54,7 +51,7 @@ def cached_flow(
             shape = (len(frames), height, width, 2)
             fields = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
             done = 0
-            for num_jobs, flow_of_job in enumerate(in_order(flow_of_runs, jobs, processes=processes), start=1):
+            for num_jobs, flow_of_job in enumerate(in_order(flow_of_runs, jobs), start=1):
                 fields[done : done + len(flow_of_job)] = flow_of_job
                 done += len(flow_of_job)
                 report(f"flow of {min(num_jobs * RUNS_PER_JOB, len(runs))}/{len(runs)} runs of frames")
@@ -77,47 +74,17 @@ def flow_of_runs(frames: NDArray[np.uint8], lengths: Sequence[int], flow: FlowIn
 
 
 @dataclass(frozen=True, eq=False)
-class FlowFiles:
+class FlowFiles(FrameSource):
     """The flow of videos in the 8-bit files of data.flow_files; the field of a video's last frame is that before it."""
 
     folder: Path
-    names: tuple[str, ...]  # of the videos
-    offsets: tuple[int, ...]  # first frame of each video, and their number in total
-
-    def name_of(self, video: int) -> str:
-        """Return the name of a video."""
-        return self.names[video]
+    names: tuple[str, ...]
+    offsets: NDArray[np.int64]
 
     def read(self, frames: NDArray[np.int64]) -> Sequence[FlowBytes]:
         """Read the fields (H, W, 2) from frames of one video to the next ones."""
-        video = bisect_right(self.offsets, int(frames[0])) - 1
-        last = max(0, self.offsets[video + 1] - self.offsets[video] - 2)
-        indices = np.minimum(frames - self.offsets[video], last).tolist()
+        video, positions = self.locate(frames)
+        last = max(0, int(self.offsets[video + 1] - self.offsets[video]) - 2)
+        indices = np.minimum(positions, last).tolist()
         fields = read_flow(self.folder, self.names[video], indices)
         return [fields[index] for index in indices]
-
-
-def read_flow(folder: Path, name: str, indices: Sequence[int]) -> dict[int, FlowBytes]:
-    """Read some flow fields (H, W, 2) of a video, x and y, and return them by index from 0.
-
-    Raises:
-        DataError: a file is missing or not an image, or x and y differ in size.
-    """
-    fields = {}
-    for index in sorted(set(indices)):
-        x, y = (_read(folder / name, field_stem(index, axis)) for axis in "xy")
-        if x.shape != y.shape:
-            raise DataError(f"{folder / name}: flow {index + 1} x and y differ in size: {x.shape} and {y.shape}")
-        fields[index] = np.stack((x, y), axis=2)
-    return fields
-
-
-def _read(folder: Path, stem: str) -> NDArray[np.uint8]:
-    for suffix in SUFFIXES:
-        path = folder / f"{stem}{suffix}"
-        if path.is_file():
-            image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-            if image is None:
-                raise DataError(f"{path}: needs an image, got a file that does not decode")
-            return np.asarray(image, np.uint8)
-    raise DataError(f"{folder / stem}.jpg: no such file; `actparse data flow` makes the flow of a dataset")

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from actparse.core.errors import WeightsError
 from actparse.core.files import written_beside
 from actparse.core.pools import in_order
+from actparse.core.progress import Report, say_nothing
 from actparse.core.vocabulary import NUM_KEYPOINTS
+from actparse.data.frames.annotations import Annotations, Image
 from actparse.nets.poses.hrnet import Hrnet
 from actparse.nets.poses.movenet import Movenet
 from actparse.stages.loading import build_poses
 from actparse.stages.people.poses import PoseEstimator
 from actparse.training.loop import ranks
-from actparse.training.options import Report, say_nothing
-from actparse.training.samples.annotations import Annotations, Image
 from actparse.weights.bundle import file_sha256, load_network
 
 BOX_JITTER = 0.05  # standard deviation of a box's centre and sides as a share of its sides: imitates a detector's error
@@ -36,7 +36,6 @@ def predicted_keypoints(
     *,
     jitter: float = BOX_JITTER,
     device: torch.device | None = None,
-    processes: int | None = None,
     report: Report = say_nothing,
 ) -> NDArray[np.float32]:
     """Return the predicted keypoints of annotated persons, from true boxes with random errors like a detector's.
@@ -48,7 +47,6 @@ def predicted_keypoints(
         weights: a pose network, a file of weights.bundle.
         jitter: standard deviation of a box's errors, as a share of its sides; 0 uses the true boxes.
         device: where the network runs; None is the processor.
-        processes: on the processor; None means one for each core.
         report: receives lines of progress.
 
     Returns:
@@ -68,7 +66,7 @@ def predicted_keypoints(
         for path, frames in pairs
         if not path.is_file()
     ]
-    processes = processes if device.type == "cpu" else 1
+    processes = None if device.type == "cpu" else 1
     for count, _ in enumerate(in_order(write_keypoints, jobs, processes=processes), start=1):
         if count % REPORTED_VIDEOS == 0 or count == len(jobs):
             report(f"keypoints predicted in {count}/{len(jobs)} videos")

@@ -5,10 +5,7 @@ A store is a folder beside the dataset. Its name contains a hash of its videos a
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -18,13 +15,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.core.errors import ConfigError, DataError
+from actparse.core.errors import DataError
+from actparse.core.files import folder_beside
 from actparse.core.pools import in_order
+from actparse.core.progress import Report, say_nothing
+from actparse.core.ranges import Count, Positive, Size, expect_ranges
 from actparse.core.vocabulary import PARTS
 from actparse.data.fingerprint import fingerprint
-from actparse.data.kinetics_tps import KineticsTps, VideoRecord, read_frame_truth
-from actparse.training.options import Report, say_nothing
-from actparse.training.samples.annotations import (
+from actparse.data.frames.annotations import (
     NO_STATE,
     Annotations,
     Arrays,
@@ -32,10 +30,11 @@ from actparse.training.samples.annotations import (
     annotation_fields,
     join,
     load_arrays,
-    offsets,
+    offsets_of,
     save_arrays,
     video_arrays,
 )
+from actparse.data.kinetics_tps import KineticsTps, VideoRecord, read_frame_truth
 from actparse.video.decode import read_frames
 from actparse.video.time_line import visible_frames
 
@@ -49,18 +48,13 @@ ARRAYS_FILE = "arrays.npz"
 class StoreConfig:
     """Settings for storing the frames of every video."""
 
-    frame_size: tuple[int, int] = (240, 320)  # (height, width); a frame of another size is fitted into the upper left
-    frame_stride: int = 5  # source frames from one stored annotated frame to the next, at least
-    clip_size: tuple[int, int] = (48, 64)  # (height, width) of the frames of clips
-    frame_rate: float = 10.0  # of clips, frames per second
+    frame_size: Size = (240, 320)  # (height, width); frames of other sizes are fitted into the upper left
+    frame_stride: Count = 5  # source frames from one stored annotated frame to the next, at least
+    clip_size: Size = (48, 64)  # (height, width) of the frames of clips
+    frame_rate: Positive = 10.0  # of clips, frames per second
 
     def __post_init__(self) -> None:
-        for name in ("frame_size", "clip_size"):
-            if min(getattr(self, name)) < 1:
-                raise ConfigError(f"store.{name} must be at least 1 by 1, got {getattr(self, name)}")
-        for name in ("frame_stride", "frame_rate"):
-            if getattr(self, name) <= 0:
-                raise ConfigError(f"store.{name} must be greater than 0, got {getattr(self, name)}")
+        expect_ranges(self, "store.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,28 +114,10 @@ def open_store(
     if not records:
         raise DataError(f"{root}: the split {split} has no videos")
     folder = (cache or root / ".cache") / f"{split}-{fingerprint(records, FORMAT, asdict(config))}"
-    if not (folder / ARRAYS_FILE).is_file():
-        with _new_folder(folder) as temporary:
+    if not folder.is_dir():
+        with folder_beside(folder) as temporary:
             _write(temporary, records, config, report)
     return load_store(folder)
-
-
-@contextmanager
-def _new_folder(folder: Path) -> Iterator[Path]:
-    """Yield a temporary folder that becomes `folder` if the body succeeds and no other job was faster."""
-    temporary = folder.with_name(f"{folder.name}.{os.getpid()}.part")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    try:
-        yield temporary
-        if not (folder / ARRAYS_FILE).is_file():
-            shutil.rmtree(folder, ignore_errors=True)
-            temporary.rename(folder)
-    except OSError:
-        if not (folder / ARRAYS_FILE).is_file():
-            raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _write(folder: Path, records: Sequence[VideoRecord], config: StoreConfig, report: Report) -> None:
@@ -163,22 +139,24 @@ def write_frame_store(
     names: Sequence[str],
     frames: Sequence[NDArray[np.uint8]],
     *,
+    num_persons: NDArray[np.int64],
     person_boxes: NDArray[np.float32],
     person_keypoints: NDArray[np.float32],
     part_boxes: NDArray[np.float32],
 ) -> None:
-    """Write a store of single frames with one person each, without actions, states or clips.
+    """Write a store of single frames, without actions, states or clips.
 
     Args:
         folder: of the new store.
         names: of V groups of frames, which are stored as videos.
-        frames: (n, H, W, 3) uint8 RGB for each group, all of one size; P frames in total.
+        frames: (n, H, W, 3) uint8 RGB for each group, all of one size; F frames in total.
+        num_persons: (F,) of each frame; P in total.
         person_boxes: (P, 4) xyxy, pixels of the frame.
         person_keypoints: (P, 17, 3) x, y, visibility 0, 1 or 2.
         part_boxes: (P, 10, 4); zeros where a part is not visible.
     """
     counts = [len(group) for group in frames]
-    num_frames, num_videos = sum(counts), len(counts)
+    num_videos, num_frames, num_persons_in_all = len(counts), sum(counts), len(person_boxes)
     arrays: dict[str, Any] = {
         "names": list(names),
         "actions": [""] * num_videos,
@@ -186,18 +164,18 @@ def write_frame_store(
         "num_annotated": counts,
         "frame_indices": np.concatenate([np.arange(count, dtype=np.int32) for count in counts]),
         "frame_times": np.zeros(num_frames),
-        "num_persons": np.ones(num_frames, np.int64),
+        "num_persons": num_persons,
         "person_boxes": person_boxes,
         "person_keypoints": person_keypoints,
-        "person_identities": np.full(num_frames, -1, np.int64),
+        "person_identities": np.full(num_persons_in_all, -1, np.int64),
         "part_boxes": part_boxes,
-        "part_states": np.full((num_frames, len(PARTS)), NO_STATE, np.int16),
+        "part_states": np.full((num_persons_in_all, len(PARTS)), NO_STATE, np.int16),
         "num_clip_frames": np.zeros(num_videos, np.int64),
         "start_times": np.zeros(num_videos),
         "frame_size": frames[0].shape[1:3],
         "clip_size": frames[0].shape[1:3],
     }
-    with _new_folder(folder) as temporary:
+    with folder_beside(folder) as temporary:
         with (temporary / FRAMES_FILE).open("wb") as file:
             for group in frames:
                 group.tofile(file)
@@ -218,7 +196,7 @@ def load_store(folder: Path) -> Store:
             folder=folder,
             frames=_map(folder / FRAMES_FILE, num_frames, arrays["frame_size"].tolist()),
             clips=_map(folder / CLIPS_FILE, num_clip_frames, arrays["clip_size"].tolist()),
-            clip_offsets=offsets(arrays["num_clip_frames"]),
+            clip_offsets=offsets_of(arrays["num_clip_frames"]),
             person_keypoints=arrays["person_keypoints"],
             person_identities=arrays["person_identities"],
             start_times=arrays["start_times"],

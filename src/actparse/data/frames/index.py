@@ -18,20 +18,21 @@ from numpy.typing import NDArray
 
 from actparse.core.errors import DataError, OutputError
 from actparse.core.pools import FEW_JOBS, in_order
+from actparse.core.progress import Report, say_nothing
 from actparse.data.fingerprint import fingerprint
-from actparse.data.kinetics_tps import KineticsTps, VideoRecord, read_frame_truth
-from actparse.training.options import Report, say_nothing
-from actparse.training.samples.annotations import (
+from actparse.data.frames.annotations import (
     Annotations,
     Arrays,
+    FrameSource,
     Image,
     annotation_fields,
     join,
     load_arrays,
-    offsets,
+    offsets_of,
     save_arrays,
     video_arrays,
 )
+from actparse.data.kinetics_tps import KineticsTps, VideoRecord, read_frame_truth
 from actparse.video.decode import read_frames
 
 FORMAT = 2  # version of the file's format; a new version leads to new files
@@ -41,13 +42,13 @@ FRAME_SECONDS = 1e-4  # tolerance of a frame's time
 
 
 @dataclass(frozen=True, kw_only=True)
-class VideoIndex(Annotations):
+class VideoIndex(Annotations, FrameSource):
     """The annotations of videos with L frames in total, of which those with annotations are read on demand."""
 
     root: Path  # of the dataset
     folder: Path  # for data computed from the videos
     paths: tuple[str, ...]  # (V,) below `root`
-    time_offsets: NDArray[np.int64]  # (V + 1,)
+    offsets: NDArray[np.int64]  # (V + 1,)
     times: NDArray[np.float64]  # (L,) seconds
 
     @property
@@ -57,12 +58,17 @@ class VideoIndex(Annotations):
 
     def times_of(self, video: int) -> NDArray[np.float64]:
         """Return the times (N,) of a video's frames, seconds."""
-        return self.times[self.time_offsets[video] : self.time_offsets[video + 1]]
+        return self.times[self.offsets[video] : self.offsets[video + 1]]
 
     def reader(self, frames: Sequence[int]) -> Callable[[], list[Image]]:
         """Return a function that decodes annotated frames of one video."""
         video = int(self.frame_videos[frames[0]])
         return self.video_reader(video, [int(self.frame_indices[frame]) for frame in frames])
+
+    def read(self, frames: NDArray[np.int64]) -> list[Image]:
+        """Decode frames (H, W, 3) of one video, annotated or not."""
+        video, indices = self.locate(frames)
+        return self.video_reader(video, indices.tolist())()
 
     def video_reader(self, video: int, indices: Sequence[int]) -> Callable[[], list[Image]]:
         """Return a function that decodes frames of a video, by their indices in it."""
@@ -77,7 +83,7 @@ class VideoIndex(Annotations):
         if stride is not None:
             keep &= (self.frame_indices % stride == 0) & (np.diff(self.person_offsets) > 0)
         persons = np.repeat(keep, np.diff(self.person_offsets))  # (P,)
-        num_frames = np.diff(self.time_offsets)
+        num_frames = np.diff(self.offsets)
         return replace(
             self,
             names=tuple(self.names[video] for video in videos),
@@ -86,18 +92,18 @@ class VideoIndex(Annotations):
             frame_videos=np.searchsorted(videos, self.frame_videos[keep]).astype(np.int32),
             frame_indices=self.frame_indices[keep],
             frame_times=self.frame_times[keep],
-            person_offsets=offsets(np.diff(self.person_offsets)[keep]),
+            person_offsets=offsets_of(np.diff(self.person_offsets)[keep]),
             person_boxes=self.person_boxes[persons],
             part_boxes=self.part_boxes[persons],
             part_states=self.part_states[persons],
-            time_offsets=offsets(num_frames[videos]),
+            offsets=offsets_of(num_frames[videos]),
             times=self.times[np.repeat(np.isin(np.arange(len(self.names)), videos), num_frames)],
         )
 
     def without_annotations(self) -> VideoIndex:
         """Return a copy without annotations, which clips do not need: small enough to send to other processes."""
         empty = self.select(())
-        names = ("names", "actions", "paths", "time_offsets", "times")
+        names = ("names", "actions", "paths", "offsets", "times")
         return replace(empty, **{name: getattr(self, name) for name in names})
 
 
@@ -159,7 +165,7 @@ def open_index(root: Path, split: str, *, cache: Path, report: Report = say_noth
         root=root,
         folder=cache,
         paths=tuple(arrays["paths"].tolist()),
-        time_offsets=offsets(arrays["num_frames"]),
+        offsets=offsets_of(arrays["num_frames"]),
         times=arrays["times"],
         **annotation_fields(arrays),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,22 @@ Image = NDArray[np.uint8]  # (H, W, C)
 Arrays = dict[str, NDArray[Any]]
 
 NO_STATE = -1  # in `part_states`: the part has no annotated state
+
+
+class FrameSource(ABC):
+    """Frames, or flow fields, of videos or clips in a row, numbered through."""
+
+    names: tuple[str, ...]  # (V,) of the videos or clips, for messages
+    offsets: Sequence[int] | NDArray[np.int64]  # (V + 1,) the first frame of each, and their number in total
+
+    @abstractmethod
+    def read(self, frames: NDArray[np.int64]) -> Sequence[Image]:
+        """Return frames (H, W, C) of one video."""
+
+    def locate(self, frames: NDArray[np.int64]) -> tuple[int, NDArray[np.int64]]:
+        """Return the index of the video that frames belong to, and their indices in it."""
+        video = bisect_right(self.offsets, int(frames[0])) - 1
+        return video, frames - self.offsets[video]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,11 +178,11 @@ def annotation_fields(arrays: Arrays) -> dict[str, Any]:
         **{name: tuple(arrays[name].tolist()) for name in ("names", "actions", "states")},
         **{name: arrays[name] for name in names},
         "frame_videos": np.repeat(np.arange(len(arrays["num_annotated"]), dtype=np.int32), arrays["num_annotated"]),
-        "person_offsets": offsets(arrays["num_persons"]),
+        "person_offsets": offsets_of(arrays["num_persons"]),
     }
 
 
-def offsets(counts: Iterable[int]) -> NDArray[np.int64]:
+def offsets_of(counts: Iterable[int]) -> NDArray[np.int64]:
     """Return where each item's share of a flat array begins, and the length of the array."""
     return np.concatenate(([0], np.cumsum(np.asarray(counts, np.int64)))).astype(np.int64)
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from actparse.core.errors import DataError
-from actparse.data.division import held_out_names
+from actparse.data.division import Division, choose_division, held_out_names
+from actparse.data.frames import index as index_module
+from actparse.data.frames.index import VideoIndex, open_index
 from actparse.data.kinetics_tps import KineticsTps
-from actparse.training.samples import index as index_module
-from actparse.training.samples.index import VideoIndex, open_index
-from actparse.training.samples.splits import Division, choose_division, open_indices, open_stores
+from actparse.training.samples.splits import open_indices, open_stores
 from training.miniature import NUM_FRAMES, person_box, write_miniature
 from training.small import tiny_options
 
@@ -109,6 +109,7 @@ def test_images_are_those_of_their_indices(index: VideoIndex) -> None:
         assert image[y1 + 20, x1 - 4].max() < 140  # the block is not further left
     frames = index.frames_of(video)[3:5]
     assert np.array_equal(index.images(frames)[1], index.video_reader(video, [4])()[0])
+    assert np.array_equal(index.read(index.offsets[video] + np.array([4]))[0], index.images(frames)[1])
 
 
 def test_both_kinds_of_frames_hold_out_the_same_videos(data: Path, tmp_path: Path) -> None:

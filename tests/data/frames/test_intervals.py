@@ -9,10 +9,8 @@ import numpy as np
 import pytest
 
 from actparse.core.vocabulary import GROUPS
-from actparse.stages.actions.classifier import ClipConfig
-from actparse.stages.actions.clips import FrameClips
-from actparse.training.samples.index import open_index
-from actparse.training.samples.intervals import (
+from actparse.data.frames.index import open_index
+from actparse.data.frames.intervals import (
     ClipSource,
     Interval,
     LabelledVideo,
@@ -23,7 +21,9 @@ from actparse.training.samples.intervals import (
     whole_videos,
     with_states,
 )
-from actparse.training.samples.store import Store, StoreConfig, open_store
+from actparse.data.frames.store import Store, StoreConfig, open_store
+from actparse.stages.actions.classifier import ClipConfig
+from actparse.stages.actions.clips import FrameClips
 from training.miniature import ACTIONS, NUM_FRAMES, SIZE, write_miniature
 
 STAGE = ClipConfig(num_frames=4, frame_stride=2, num_clips=7, frame_rate=10.0, short_side=48)
@@ -100,5 +100,3 @@ def test_an_interval_has_a_name_for_messages() -> None:
     source = ClipSource(np.zeros((8, 2, 2, 3), np.uint8), (0, 4, 8), Path("nowhere"), ("a", "b"))
     assert Interval(source=source, first=5, end=8, label=("lunge",)).name == "b from frame 1"
     assert Interval(source=source, first=3, end=8, label=("lunge",), video=(4, 8)).name == "b from frame 0"
-    rendered = ClipSource(source.frames, source.offsets, source.folder)
-    assert Interval(source=rendered, first=0, end=4, label=("lunge",)).name == "rendered clip 0 of nowhere from frame 0"

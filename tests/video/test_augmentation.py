@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from actparse.core.vocabulary import KEYPOINTS
-from actparse.training.samples.augmentation import (
+from actparse.video.augmentation import (
     ColorJitter,
     about,
     clip_boxes,

@@ -2,78 +2,35 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from actparse.core.vocabulary import GROUPS, GroupLabel
+from actparse.data.frames.annotations import FrameSource, Image
+from actparse.data.frames.index import VideoIndex
+from actparse.data.frames.store import Store
 from actparse.data.kinetics_tps import FrameTruth
 from actparse.data.pseudo_labels import Pairs, group_label
-from actparse.training.samples.annotations import Image
-from actparse.training.samples.index import VideoIndex
-from actparse.training.samples.store import Store
 from actparse.video.segments import equal_segments
 from actparse.video.time_line import step_at
 
 
-class FrameSource(Protocol):
-    """Frames, or flow fields, of videos in a row."""
-
-    @property
-    def offsets(self) -> Sequence[int]:
-        """The first frame of each video or clip, and their number in total."""
-        ...
-
-    def name_of(self, video: int) -> str:
-        """Return the name of a video, for messages."""
-        ...
-
-    def read(self, frames: NDArray[np.int64]) -> Sequence[Image]:
-        """Return frames (H, W, C) of one video."""
-        ...
-
-
 @dataclass(frozen=True, eq=False)
-class ClipSource:
+class ClipSource(FrameSource):
     """The clip frames of a store or of a shard, or their flow fields."""
 
     frames: NDArray[np.uint8]  # (L, H, W, C); a memory map
     offsets: tuple[int, ...]
     folder: Path  # folder of the frames and of data computed from them
-    names: tuple[str, ...] = ()  # of the videos; empty for rendered clips
-
-    def name_of(self, video: int) -> str:
-        """Return the name of a video or of a rendered clip."""
-        return self.names[video] if self.names else f"rendered clip {video} of {self.folder}"
+    names: tuple[str, ...]
 
     def read(self, frames: NDArray[np.int64]) -> Sequence[Image]:
         """Return frames (n, H, W, C)."""
         return self.frames[frames]  # type: ignore[return-value]
-
-
-@dataclass(frozen=True, eq=False)
-class VideoSource:
-    """The frames of videos, which are decoded on demand."""
-
-    index: VideoIndex
-    offsets: tuple[int, ...] = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "offsets", tuple(self.index.time_offsets.tolist()))
-
-    def name_of(self, video: int) -> str:
-        """Return the name of a video."""
-        return self.index.names[video]
-
-    def read(self, frames: NDArray[np.int64]) -> Sequence[Image]:
-        """Decode frames (H, W, 3) of one video."""
-        video = bisect_right(self.offsets, int(frames[0])) - 1
-        return self.index.video_reader(video, (frames - self.offsets[video]).tolist())()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -91,8 +48,8 @@ class Interval:
     def name(self) -> str:
         """The name of the video or rendered clip with the first frame of the interval, for messages."""
         first = max(self.first, self.video[0]) if self.video else self.first
-        index = bisect_right(self.source.offsets, first) - 1
-        return f"{self.source.name_of(index)} from frame {first - self.source.offsets[index]}"
+        video, position = self.source.locate(np.array([first]))
+        return f"{self.source.names[video]} from frame {position[0]}"
 
     def frames(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the source's frames at positions in the interval; outside, the first or last frame repeats."""
@@ -139,10 +96,10 @@ def store_videos(store: Store, frame_rate: float) -> Iterator[LabelledVideo]:
 
 def index_videos(index: VideoIndex) -> Iterator[LabelledVideo]:
     """Yield the videos of an index, whose frames are decoded on demand."""
-    source = VideoSource(index.without_annotations())
+    source = index.without_annotations()
     for video, action in enumerate(index.actions):
         truths = {int(index.frame_indices[frame]): index.truth(frame) for frame in index.frames_of(video)}
-        yield LabelledVideo(source, action, source.offsets[video], index.times_of(video), truths)
+        yield LabelledVideo(source, action, int(source.offsets[video]), index.times_of(video), truths)
 
 
 def whole_videos(videos: Iterable[LabelledVideo]) -> tuple[Interval, ...]:

@@ -10,9 +10,9 @@ import pytest
 
 from actparse.core.errors import DataError
 from actparse.data.division import held_out_names
+from actparse.data.frames.store import Store, StoreConfig, fit_frame, open_store
 from actparse.data.kinetics_tps import KineticsTps
 from actparse.training.samples.splits import open_stores
-from actparse.training.samples.store import Store, StoreConfig, fit_frame, open_store
 from training.miniature import NUM_FRAMES, SIZE, person_box, write_miniature
 from training.small import tiny_options
 

@@ -1,0 +1,1 @@
+"""Annotated frames of videos: decoded once into memory maps, or on demand, with their annotations as flat arrays."""
