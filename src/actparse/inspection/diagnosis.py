@@ -108,7 +108,7 @@ def diagnose(
     dataset = KineticsTps(root)
     records = dataset.videos(split)
     truths = {} if truth is None else read_truth_files(truth, records)
-    records = [record for record in records if truth is None or record.name in truths][:limit]
+    records = tuple(record for record in records if truth is None or record.name in truths)[:limit]
     if not records:
         raise DataError(f"{root}: the split {split} must hold at least one video, got none")
     without_dots = load_parts_without_dots(weights, device=str(parser.people.parts.device))
