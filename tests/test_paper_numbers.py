@@ -152,6 +152,12 @@ def other_rows() -> Iterator[Row]:
     yield "II-A", "segments that last three seconds or so", 3.0, ParserConfig().segment_seconds
     yield "II-A", "training segments of three seconds", {3.0}, {s.segment_seconds for s in STATES.values()}
     yield "II-A", "six segment-level pseudo labels", 6, len(STATES)
+    yield (
+        "report",
+        "right hand none, left hand none",
+        {"joint"},
+        {s.pairs for s in STATES.values()},
+    )
     yield "II-C", "a label for the segment, not for frames", {"segment"}, {s.level for s in STATES.values()}
     yield "Kinetics-TPS", "every fifth frame is scored", 5, ParserConfig().stride
     yield (

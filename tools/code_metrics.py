@@ -40,8 +40,8 @@ VAGUE_NAMES = frozenset(
     ]
 )
 LIMITS = {
-    "lines": 54_900,
-    "lines of training": 6_270,
+    "lines": 54_850,
+    "lines of training": 6_350,
     "lines of the largest file": 450,
     "modules in no folder": 6,
     "modules in the largest folder": 16,

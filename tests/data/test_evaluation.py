@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from actparse.core.errors import DataError
-from actparse.data.evaluation import evaluate, score_to_dict, truth_folder
+from actparse.data.evaluation import evaluate, read_truth_files, score_to_dict, truth_folder
+from actparse.data.kinetics_tps import KineticsTps, VideoRecord, frame_name
+from actparse.data.submission import true_humans
 
 CASE = Path(__file__).parents[1] / "golden" / "tps_metric" / "case_03_edge.json.gz"
 
@@ -117,3 +119,66 @@ def test_truth_that_cannot_be_scored_is_named(tmp_path: Path, case: dict[str, An
     truth, found = write_folder(tmp_path / "t", case, "gt"), write_folder(tmp_path / "p", case, "pred")
     with pytest.raises(DataError, match=message):
         evaluate(truth, found)
+
+
+def dataset_of(root: Path, actions: dict[str, str]) -> tuple[VideoRecord, ...]:
+    """The records of a dataset with empty videos of some actions."""
+    for name, action in actions.items():
+        path = root / "test_videos" / action / f"{name}.mp4"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return KineticsTps(root).videos("test")
+
+
+def test_truth_files_hold_what_the_annotation_of_frames_holds(tmp_path: Path, case: dict[str, Any]) -> None:
+    actions = case["gt_vid_result"]
+    records = dataset_of(tmp_path, {**actions, "of no truth": next(iter(actions.values()))})
+    truths = read_truth_files(write_folder(tmp_path / "truth", case, "gt"), records)
+    assert set(truths) == set(actions)
+    for video, frames in truths.items():
+        written = {frame_name(index): true_humans(frame) for index, frame in frames.items()}
+        for name, content in case["gt_part_result"][video].items():
+            humans = [
+                {
+                    "box": human["box"],
+                    "parts": {n: {"box": part["box"], "verb": part["verb"]} for n, part in human["parts"].items()},
+                }
+                for human in content["humans"]
+            ]
+            assert written.pop(name) == {"humans": humans}
+        assert not written
+
+
+HUMAN = {"number": 1, "box": [1, 2, 30, 40], "parts": {"hip": {"box": [3, 4, 9, 9], "verb": "none"}}}
+
+
+@pytest.mark.parametrize(
+    ("actions", "frames", "message"),
+    [
+        ({"b": "lunge"}, {"b": {}}, "needs the dataset's video b of 'lunge', got no such video"),
+        ({"a": "push_up"}, {"a": {}}, "needs the dataset's video a of 'push_up', got a folder of lunge"),
+        ({"a": "lunge"}, {}, "gt_part_result.json needs the frames of video a, got none"),
+        ({"a": "lunge"}, {"a": {"1.json": {"humans": []}}}, "video a: a frame's name must be img_.*, got '1.json'"),
+        (
+            {"a": "lunge"},
+            {"a": {"img_00001.json": {"humans": [HUMAN | {"parts": {"tail": HUMAN["parts"]["hip"]}}]}}},  # type: ignore[index]
+            "video a, img_00001.json: needs parts of head, left_arm, .*, each with a verb, got others",
+        ),
+        (
+            {"a": "lunge"},
+            {"a": {"img_00001.json": {"humans": [{}]}}},
+            "img_00001.json, person 1: needs an object with a",
+        ),
+    ],
+    ids=["another video", "another action", "no frames", "name of a frame", "no part", "no box"],
+)
+def test_truth_files_that_do_not_fit_the_dataset(
+    tmp_path: Path, actions: dict[str, str], frames: dict[str, Any], message: str
+) -> None:
+    records = dataset_of(tmp_path, {"a": "lunge"})
+    truth = write_folder(tmp_path / "truth", {"gt_vid_result": actions, "gt_part_result": frames}, "gt")
+    with pytest.raises(DataError, match=message) as caught:
+        read_truth_files(truth, records)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(DataError, match=r"gt_vid_result\.json: cannot be read"):
+        read_truth_files(tmp_path, records)

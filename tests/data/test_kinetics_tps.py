@@ -128,6 +128,16 @@ def test_the_commonest_pair_becomes_the_label() -> None:
     assert group_label("lunge", "head", frames) == ("lunge", "none")
 
 
+def test_merged_sides_have_the_state_that_is_commonest_over_both() -> None:
+    frames = frames_with(("bend", "raise"), ("bend", "raise"), ("stand", "bend"), ("stand", "stand"), ("stand", "step"))
+    assert group_label("lunge", "leg", frames) == ("lunge", "bend", "raise")  # two of five pairs
+    assert group_label("lunge", "leg", frames, "merged") == ("lunge", "stand", "stand")  # four of ten legs
+    one_side = frames_with(("bend", ""), ("bend", ""), ("stand", "stand"))
+    assert group_label("lunge", "leg", one_side, "merged") == ("lunge", "bend", "bend")  # two of each: the first
+    assert group_label("lunge", "leg", [], "merged") == ("lunge", "none", "none")
+    assert group_label("lunge", "head", frames, "merged") == group_label("lunge", "head", frames)
+
+
 def test_a_side_that_is_not_seen_takes_the_other_ones_state() -> None:
     (person,) = frames_with(("bend", ""))[0].persons
     assert person_states(person, "leg") == ("bend", "bend")

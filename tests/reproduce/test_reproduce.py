@@ -10,20 +10,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from actparse.core.errors import ConfigError, DataError, TrainingError, WeightsError
 from actparse.core.progress import say_nothing
 from actparse.core.vocabulary import GROUPS
+from actparse.data.kinetics_tps import frame_name
+from actparse.data.submission import true_humans
+from actparse.nets import csn
 from actparse.parser import Parser, ParserConfig
 from actparse.reproduce import ReproduceOptions, reproduce
 from actparse.reproduce import run as run_module
+from actparse.reproduce.computing import GIGA_MACS_IN_CROPS, compute_figures, with_compute_shares
 from actparse.reproduce.evaluation import Variant, held_out_videos, score_methods
-from actparse.reproduce.methods import PRETRAINED, table_1, table_3
-from actparse.reproduce.run import with_compute_shares
+from actparse.reproduce.methods import PRETRAINED, RULES, table_1, table_3
 from actparse.reproduce.writing import Row, Table
+from actparse.stages.actions.classifier import ClipClassifier, StateRecognizer
 from actparse.stages.together.integrate import with_prior_states
 from actparse.synth.dataset import PLAN_FILE, DatasetPlan
 from actparse.training import RECIPES, TrainOptions
+from actparse.training.recipes.paper_clips import PaperCsn
 from actparse.training.recipes.registry import recipe_of
 from actparse.training.run_folder import Plan, RunFolder, write_json
 from actparse.training.runs.jobs import Job
@@ -51,6 +57,29 @@ def test_without_another_split_a_part_of_train_is_held_out(data: Path, tmp_path:
     assert len(held_out_videos(tmp_path)) == 1
     with pytest.raises(DataError, match="needs annotated videos of test to measure on, got none"):
         held_out_videos(tmp_path, split="test")
+
+
+def test_a_table_can_be_measured_by_the_files_of_the_evaluator(data: Path, random_bundle: Path, tmp_path: Path) -> None:
+    root, truth = shutil.copytree(data, tmp_path / "data"), tmp_path / "truth"
+    expected = held_out_videos(data, limit=2)
+    frames = {v.record.name: {frame_name(n): true_humans(f) for n, f in v.truth.items()} for v in expected}
+    actions = {video.record.name: video.record.action for video in expected}
+    write_json(truth / "gt_vid_result.json", actions)
+    write_json(truth / "gt_part_result.json", frames)
+    (root / "val_videos").rename(root / "test_videos")  # as Kinetics-TPS: test has no annotation of frames
+    shutil.rmtree(root / "val_annotations")
+    write_finished_parts(tmp_path / "out", random_bundle, steps=3)
+    training = TrainOptions(steps=3, device="cpu", report=say_nothing)
+    options = ReproduceOptions(stage_1=random_bundle, training=training, truth=truth)
+    table = reproduce("table2", root, tmp_path / "out", options)
+    assert table.num_videos == 2
+    assert [row.name for row in table.rows] == ["persons", "persons, pose", "parts", "parts, pose"]  # no true keypoints
+    (video, _) = held_out_videos(root, truth=truth)
+    assert video.truth.keys() == expected[0].truth.keys()
+    assert [p.parts for p in video.truth[5].persons] == [p.parts for p in expected[0].truth[5].persons]
+    write_json(truth / "gt_vid_result.json", actions | {"nobody": "lunge"})
+    with pytest.raises(DataError, match="needs the dataset's video nobody of 'lunge', got no such video"):
+        reproduce("table2", root, tmp_path / "out", options)
 
 
 @pytest.mark.parametrize("size", ["tiny", "paper"])
@@ -219,6 +248,22 @@ def test_computing_is_held_against_that_of_frames() -> None:
     printed = [method.paper["compute_share"] for method in table_3("paper")]
     assert printed == pytest.approx([100, 31.84, 9.64], abs=0.005)  # the text claims a saving of 68.16 %
     assert with_compute_shares({"baseline": {"roc_score": 1.0}}) == {"baseline": {"roc_score": 1.0}}
+
+
+def test_full_size_rows_have_the_computing_of_both_inputs() -> None:
+    with torch.device("meta"):
+        head = ClipClassifier(csn(152, num_classes=24), [("lunge", "none")], PaperCsn().stage())
+    states, config = StateRecognizer({"head": head}), ParserConfig(segment_seconds=10.0)
+    figures = compute_figures(states, config, RULES["paper"].crop)
+    assert figures[GIGA_MACS_IN_CROPS] == pytest.approx(3498 / 6, abs=0.2)  # "Segment, 10.0 s" has 3.482 T for six
+    assert figures["giga_macs"] / figures[GIGA_MACS_IN_CROPS] == pytest.approx(1.77, abs=0.01)
+    assert set(compute_figures(states, config, RULES["tiny"].crop)) == {"giga_macs"}
+
+    def text(metrics: dict[str, float]) -> str:
+        return Table("table3", "paper", "data", "", 8, (0,), (Row("segment", {}, (metrics,)),)).to_markdown()
+
+    assert "| G MAC | G MAC in crops of 224 | computing, % of frames |" in text(figures)
+    assert "| G MAC | computing, % of frames |" in text({"giga_macs": 1.0})
 
 
 def test_rendered_clips_are_said_in_the_table() -> None:

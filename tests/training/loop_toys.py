@@ -13,10 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from actparse.core.progress import say_nothing
+from actparse.training.loop import ranks
 from actparse.training.loop.hardware import choose_hardware
 from actparse.training.loop.trainer import train
 from actparse.training.options import TrainOptions
-from actparse.training.run_folder import RunFolder
+from actparse.training.run_folder import RunFolder, write_json
 from actparse.training.task import Batch, SampledTask, StepRule, TaskSettings
 
 NUM_ROWS = 20
@@ -91,6 +92,16 @@ def run_fresh_line(out: Path, steps: int, bad_row: int | None) -> None:
 def run_slow_line(out: Path) -> None:
     """A long run in one of several processes, with a checkpoint only at the end or after an interrupt."""
     run_line(out, SlowLine(), steps=1000, checkpoint_seconds=1e6)
+
+
+def write_shares(out: Path) -> None:
+    """Write what the processes of a group gather from their shares, and a network's statistics after the copy."""
+    ranks.join_group("cpu")
+    net = nn.BatchNorm1d(2)
+    net.running_mean += 1.0 + ranks.rank()  # type: ignore[operator]
+    ranks.copy_from_first(net)
+    gathered = ranks.gathered(ranks.own_share(["a", "b", "c", "d", "e"]))
+    write_json(out / f"{ranks.rank()}.json", {"gathered": gathered, "mean": net.running_mean.tolist()})  # type: ignore[operator, union-attr]
 
 
 def log_rows(run: RunFolder) -> list[list[str]]:

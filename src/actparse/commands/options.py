@@ -33,6 +33,10 @@ JsonFile = Annotated[  # an empty tuple stands for standard output
 ]
 Dataset = Annotated[Path, Parameter(metavar="DIR", help="a dataset's root, or the YAML file of your own data")]
 Truth = Annotated[Path, Parameter(metavar="DIR", help="a folder with gt_*.json, or a dataset's root")]
+TruthFiles = Annotated[
+    Path | None,
+    Parameter(metavar="DIR", help="a folder with gt_*.json; default: the dataset's annotation"),
+]
 Split = Annotated[str | None, Parameter(metavar="NAME", help="split of the dataset")]
 Limit = Annotated[int | None, Parameter(metavar="N", help="only the first N; default: all")]
 Processes = Annotated[int | None, Parameter(metavar="N", help="default: one per core")]

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from actparse.commands.datasets import open_root
-from actparse.commands.options import Dataset
+from actparse.commands.options import Dataset, TruthFiles
 from actparse.commands.training import DEFAULT_RUN, LENGTH, RunOptions, Size
 
 DEFAULT_STAGE_1 = {"tiny": "tiny", "paper": "train"}  # a bundle, or TRAIN, by size
@@ -28,6 +28,7 @@ def reproduce(
     stage1: Annotated[str | None, Parameter(metavar="NAME_OR_PATH")] = None,
     init: Annotated[Path | None, Parameter(metavar="FOLDER")] = None,
     split: Annotated[str | None, Parameter(metavar="NAME")] = None,
+    truth: TruthFiles = None,
     limit: Annotated[int | None, Parameter(alias="--videos", metavar="N")] = None,
 ) -> int:
     """Reproduce the paper's tables: train missing networks, parse, score, compare with the paper.
@@ -62,6 +63,7 @@ def reproduce(
         share=share,
         split=split,
         limit=limit,
+        truth=truth,
         training=TrainOptions(init=init, **run.for_size(size)),
         progress=partial(counted, "videos"),
     )

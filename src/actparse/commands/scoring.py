@@ -20,6 +20,7 @@ from actparse.commands.options import (
     Limit,
     Split,
     Truth,
+    TruthFiles,
     Weights,
     print_json,
     write_or_print,
@@ -181,6 +182,7 @@ def diagnose(
     *,
     data: Dataset,
     split: Annotated[str, Parameter(metavar="NAME", help="split of the dataset")] = "test",
+    truth: TruthFiles = None,
     limit: Limit = None,
     weights: Weights = "tiny",
     device: Device = None,
@@ -200,7 +202,9 @@ def diagnose(
     root = open_root(data)
     with counted("videos") as progress:
         parser = Parser.load(weights, device=device)
-        diagnosis = diagnose_split(parser, root, split=split, weights=weights, limit=limit, progress=progress)
+        diagnosis = diagnose_split(
+            parser, root, split=split, truth=truth, weights=weights, limit=limit, progress=progress
+        )
     if not write_or_print(dumps(diagnosis.to_dict(), indent=2), json):
         print(diagnosis.to_text())
     return 0

@@ -69,6 +69,7 @@ def train(
     epochs: Annotated[float | None, Parameter(group=LENGTH, metavar="E")] = None,
     run: RunOptions = DEFAULT_RUN,
     init: Annotated[Path | None, Parameter(metavar="FILE")] = None,
+    train_on: Annotated[Literal["train", "all"], RARE] = "train",
     seed: Annotated[int, Parameter(metavar="S")] = 0,
     settings: Annotated[tuple[str, ...], Parameter(name="--set", metavar="NAME=VALUE")] = (),
     estimate: bool = False,
@@ -91,6 +92,7 @@ def train(
         out: default: runs/RECIPE
         epochs: passes over the training samples
         init: safetensors file to start from; recipe tiny: a folder with one for each network, or the name of a bundle
+        train_on: all: also train on the held-out videos, but never on the split test; measures nothing without one
         seed: seed of weights, order and augmentation
         settings: change a hyperparameter, or an interpretation of the paper; can be repeated
         estimate: print the expected time and memory of a run, and stop
@@ -124,6 +126,7 @@ def train(
         epochs=epochs,
         init=init,
         resume=True,
+        train_on=train_on,
         seed=seed,
         stream_tracks=stream_tracks,
         stream_frames=stream_frames,

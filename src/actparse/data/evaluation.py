@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from actparse.core.errors import ConfigError, DataError
-from actparse.data.kinetics_tps import VIDEO_SUFFIXES, KineticsTps
+from actparse.core.vocabulary import PARTS
+from actparse.data.kinetics_tps import (
+    VIDEO_SUFFIXES,
+    FrameTruth,
+    KineticsTps,
+    VideoRecord,
+    frame_of,
+    frame_truth_from_dict,
+)
 from actparse.data.runs import PredictionRun, load_run
-from actparse.data.submission import TpsFiles, load_truth
+from actparse.data.submission import EVALUATED_STRIDE, TpsFiles, load_truth
 from actparse.metrics import TpsScore, tps_score
 
 THRESHOLDS = tuple(tenths / 10 for tenths in range(1, 10))  # of part state correctness, for accuracies in the output
@@ -71,6 +79,39 @@ def load_runs(paths: Sequence[Path], truth: TpsFiles, names: Sequence[str]) -> l
             raise ConfigError(f"--name must differ from one run to the other, got {run_names[0]!r} twice")
         runs = [replace(run, name=str(path)) for run, path in zip(runs, paths, strict=True)]
     return runs
+
+
+def read_truth_files(folder: Path, records: Sequence[VideoRecord]) -> dict[str, dict[int, FrameTruth]]:
+    """Read the evaluated frames of gt_vid_result.json and gt_part_result.json, by video and frame index, from 0.
+
+    Args:
+        folder: of the two files.
+        records: videos of the dataset; those that the files do not name are left out.
+
+    Raises:
+        DataError: a file is missing or invalid, or names a video or an action that the dataset does not have.
+    """
+    files, actions = load_truth(folder), {record.name: record.action for record in records}
+    for video, action in files.videos.items():
+        if action != actions.get(video):
+            got = f"a folder of {actions[video]}" if video in actions else "no such video"
+            raise DataError(f"{folder}: gt_vid_result.json needs the dataset's video {video} of {action!r}, got {got}")
+        if video not in files.parts:
+            raise DataError(f"{folder}: gt_part_result.json needs the frames of video {video}, got none")
+    return {video: _evaluated_frames(files.parts[video], f"{folder}: video {video}") for video in files.videos}
+
+
+def _evaluated_frames(frames: Mapping[str, Any], where: str) -> dict[int, FrameTruth]:
+    truths = {}
+    for name, content in frames.items():
+        index, truth = frame_of(name), frame_truth_from_dict(content, f"{where}, {name}")
+        if index is None:
+            raise DataError(f"{where}: a frame's name must be img_ and five digits and .json, got {name!r}")
+        if [len(human.get("parts") or {}) for human in content["humans"]] != [len(p.parts) for p in truth.persons]:
+            raise DataError(f"{where}, {name}: needs parts of {', '.join(PARTS)}, each with a verb, got others")
+        if index % EVALUATED_STRIDE == 0:
+            truths[index] = truth
+    return dict(sorted(truths.items()))
 
 
 def videos_of_truth(folder: Path) -> dict[str, Path]:

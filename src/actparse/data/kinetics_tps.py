@@ -121,22 +121,24 @@ class KineticsTps:
         return tuple(line.strip() for line in text.splitlines() if line.strip())
 
     def videos(self, split: str) -> tuple[VideoRecord, ...]:
-        """Return the videos of a split, sorted by name.
+        """Return the videos of a split, or of several joined by "+", as in "train+val", sorted by name.
 
         Raises:
-            DataError: the dataset has no such split, or two of its videos share a name.
+            DataError: the dataset has no such split, or two of the videos share a name.
         """
-        if split not in self.splits:
+        names = split.split("+")
+        if not set(names) <= set(self.splits):
             raise DataError(f"{self.root}: split must be one of {', '.join(self.splits)}, got {split!r}")
         records: dict[str, VideoRecord] = {}
-        for path in sorted((self.root / f"{split}_videos").glob("*/*")):
+        paths = ((name, path) for name in names for path in sorted((self.root / f"{name}_videos").glob("*/*")))
+        for name, path in paths:
             if path.suffix.lower() not in VIDEO_SUFFIXES or path.name.startswith("."):
                 continue  # a name with a leading dot is a file that is still being written
             if path.stem in records:
                 raise DataError(
                     f"{path}: a video's name must be unique, got it also in {records[path.stem].path.parent}"
                 )
-            folder = self.root / f"{split}_annotations" / path.parent.name / path.stem
+            folder = self.root / f"{name}_annotations" / path.parent.name / path.stem
             nested = folder / path.stem
             records[path.stem] = VideoRecord(path.stem, path.parent.name, path, nested if nested.is_dir() else folder)
         return tuple(records[name] for name in sorted(records))
@@ -161,6 +163,15 @@ def annotated_persons(records: Iterable[VideoRecord], *, stride: int) -> Iterato
             if frame >= next_read:
                 yield from ((record.action, person) for person in read_frame_truth(path).persons)
                 next_read = frame + stride
+
+
+def read_truths(record: VideoRecord, *, stride: int) -> dict[int, FrameTruth]:
+    """Read the annotations of every `stride`th frame of a video that has one, by frame index, from 0.
+
+    Raises:
+        DataError: an annotation cannot be read.
+    """
+    return {frame: read_frame_truth(path) for frame, path in record.annotations().items() if frame % stride == 0}
 
 
 def read_frame_truth(path: Path) -> FrameTruth:

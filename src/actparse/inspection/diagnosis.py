@@ -14,6 +14,7 @@ from actparse.core.files import without_nan
 from actparse.core.structures import VideoParse
 from actparse.core.text_tables import format_table
 from actparse.core.vocabulary import GROUPS, PARTS
+from actparse.data.evaluation import read_truth_files
 from actparse.data.kinetics_tps import KineticsTps
 from actparse.data.prior import prior_states
 from actparse.data.submission import EVALUATED_STRIDE, TpsFiles
@@ -82,6 +83,7 @@ def diagnose(
     root: Path,
     *,
     split: str = "test",
+    truth: Path | None = None,
     weights: str | Path = "tiny",
     limit: int | None = None,
     progress: Progress | None = None,
@@ -92,24 +94,27 @@ def diagnose(
         parser: the parser to measure.
         root: a dataset in Kinetics-TPS's folders.
         split: one of its splits.
+        truth: folder with gt_*.json of the split, instead of the dataset's annotation of each frame.
         weights: the parser's bundle, which may contain a part detector without dots.
         limit: only the first videos, at most this many.
         progress: called with the number of finished videos and that of all videos.
 
     Raises:
         ConfigError: the parser skips frames that are evaluated.
-        DataError: the dataset does not exist, or the split contains no video.
+        DataError: the dataset does not exist, the split contains no video, or a file of `truth` is invalid.
     """
     if EVALUATED_STRIDE % parser.config.stride:
         raise ConfigError(f"diagnose: stride must divide {EVALUATED_STRIDE}, got {parser.config.stride}")
     dataset = KineticsTps(root)
-    records = dataset.videos(split)[:limit]
+    records = dataset.videos(split)
+    truths = {} if truth is None else read_truth_files(truth, records)
+    records = tuple(record for record in records if truth is None or record.name in truths)[:limit]
     if not records:
         raise DataError(f"{root}: the split {split} must hold at least one video, got none")
     without_dots = load_parts_without_dots(weights, device=str(parser.people.parts.device))
     findings = []
     for num_done, record in enumerate(records, start=1):
-        findings.append(examine_video(parser, record, without_dots))
+        findings.append(examine_video(parser, record, without_dots, truths.get(record.name)))
         if progress:
             progress(num_done, len(records))
     prior_split = "train" if "train" in dataset.splits else split
@@ -122,7 +127,7 @@ def diagnose(
         parts_by_class={source: _parts(findings, source).ap50_by_class for source in _dot_sources(findings)},
         states=_state_metrics(findings, prior),
         scores=_score_metrics(findings, prior),
-        causes=_cause_metrics(findings) if is_synthetic(root) else {},
+        causes=_cause_metrics(findings) if truth is None and is_synthetic(root) else {},
     )
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from actparse.core.errors import DataError
 from actparse.core.structures import Detections, FrameParse, PersonParse, VideoParse
 from actparse.core.vocabulary import NUM_KEYPOINTS, PART_INDEX, PARTS
-from actparse.data.kinetics_tps import FrameTruth, VideoRecord, frame_name, read_frame_truth
+from actparse.data.kinetics_tps import FrameTruth, VideoRecord, frame_name, read_truths
 from actparse.data.submission import EVALUATED_STRIDE, true_humans
 from actparse.metrics.identity import TrackedFrame
 from actparse.metrics.states import shared_states
@@ -162,8 +162,19 @@ def _human(box: Any, part_boxes: Boxes, states: Mapping[str, str]) -> dict[str, 
     return {"box": [float(value) for value in box], "parts": parts}
 
 
-def examine_video(parser: Parser, record: VideoRecord, without_dots: PartDetector | None) -> VideoFindings:
+def examine_video(
+    parser: Parser,
+    record: VideoRecord,
+    without_dots: PartDetector | None,
+    truths: Mapping[int, FrameTruth] | None = None,
+) -> VideoFindings:
     """Parse a video, and also run its stages on the truth.
+
+    Args:
+        parser: the parser to measure.
+        record: the video.
+        without_dots: a part detector without dots to measure too.
+        truths: of its evaluated frames, by frame index; None reads the dataset's annotation of each frame.
 
     Raises:
         DataError: the video has no annotated frame.
@@ -171,10 +182,11 @@ def examine_video(parser: Parser, record: VideoRecord, without_dots: PartDetecto
     """
     observed = parser.observe(record.path)
     parse = parser.integrate(observed, use_tracks=True)
-    sampled = [f for f in parse.frames if f.index % EVALUATED_STRIDE == 0 and record.frame_path(f.index).is_file()]
+    truths = read_truths(record, stride=EVALUATED_STRIDE) if truths is None else truths
+    sampled = [frame for frame in parse.frames if frame.index in truths]
     if not sampled:
-        raise DataError(f"{record.annotation_dir}: needs an annotation of an evaluated frame, got none")
-    truth = [read_frame_truth(record.frame_path(frame.index)) for frame in sampled]
+        raise DataError(f"{record.path}: needs an annotation of an evaluated frame, got none")
+    truth = [truths[frame.index] for frame in sampled]
     wanted = {frame.index for frame in sampled}
     images = [frame.image for frame in read_frames(record.path) if frame.index in wanted]
     boxes = [_boxes([person.box for person in frame.persons]) for frame in truth]

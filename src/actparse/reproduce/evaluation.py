@@ -13,7 +13,8 @@ from actparse.core.errors import DataError
 from actparse.core.structures import Detections, FrameParse, VideoParse
 from actparse.core.vocabulary import PARTS
 from actparse.data.division import held_out_names
-from actparse.data.kinetics_tps import FrameTruth, KineticsTps, VideoRecord, frame_name, read_frame_truth
+from actparse.data.evaluation import read_truth_files
+from actparse.data.kinetics_tps import FrameTruth, KineticsTps, VideoRecord, frame_name, read_truths
 from actparse.data.submission import EVALUATED_STRIDE, TpsFiles, parses_to_predictions, true_humans
 from actparse.inspection.diagnosis_video import (
     HUMAN_IOU,
@@ -47,7 +48,7 @@ class HeldOutVideo:
 
 
 def held_out_videos(
-    root: Path, *, split: str | None = None, seed: int = 0, limit: int | None = None
+    root: Path, *, split: str | None = None, seed: int = 0, limit: int | None = None, truth: Path | None = None
 ) -> list[HeldOutVideo]:
     """List the videos that a table is measured on.
 
@@ -56,11 +57,16 @@ def held_out_videos(
         split: None for test or val or, if neither is annotated, the part of train that training holds out.
         seed: seed of that part, the same as training's `split_seed`.
         limit: only the first videos, at most this many.
+        truth: folder with gt_*.json of the split, by default test, instead of the dataset's annotation of each frame.
 
     Raises:
-        DataError: no video of the split is annotated.
+        DataError: no video of the split is annotated, or a file of `truth` is invalid.
     """
     dataset = KineticsTps(root)
+    if truth is not None:
+        records = dataset.videos(split or "test")
+        truths = read_truth_files(truth, records)
+        return [HeldOutVideo(record, truths[record.name]) for record in records if record.name in truths][:limit]
     choices = [name for name in SPLITS if name in dataset.splits] if split is None else [split]
     for name in choices:
         videos = _annotated_videos(dataset.videos(name), limit)
@@ -77,9 +83,8 @@ def held_out_videos(
 
 
 def _annotated_videos(records: Sequence[VideoRecord], limit: int | None) -> list[HeldOutVideo]:
-    annotations = ({n: path for n, path in r.annotations().items() if n % EVALUATED_STRIDE == 0} for r in records)
-    truths = ({n: read_frame_truth(path) for n, path in paths.items()} for paths in annotations)
-    return list(islice((HeldOutVideo(r, truth) for r, truth in zip(records, truths, strict=True) if truth), limit))
+    videos = (HeldOutVideo(record, read_truths(record, stride=EVALUATED_STRIDE)) for record in records)
+    return list(islice((video for video in videos if video.truth), limit))
 
 
 @dataclass

@@ -10,6 +10,7 @@ from typing import Literal
 
 from actparse.core.vocabulary import GROUPS
 from actparse.data.prior import Prior
+from actparse.inspection.compute import TABLE_3_CROP
 from actparse.parser import ParserConfig
 from actparse.reproduce.evaluation import TRUE_DOTS, Variant
 from actparse.stages.together.integrate import with_prior_states
@@ -26,12 +27,12 @@ class SizeRules:
     states_with_action: bool  # the training for the action also makes the state networks; no recipes of their own
     in_parallel: bool  # trainings run side by side, each on one processor core
     has_ensemble: bool  # Table I also has the authors' challenge entry
-    crop: int | None  # pixels of the crop of clips in the published counts, see docs/compute.md; None: whole frames
+    crop: int | None  # pixels of crops in which computing is counted too, as in the paper; None: only whole frames
 
 
 RULES: dict[Size, SizeRules] = {
     "tiny": SizeRules(states_with_action=True, in_parallel=True, has_ensemble=False, crop=None),
-    "paper": SizeRules(states_with_action=False, in_parallel=False, has_ensemble=True, crop=224),
+    "paper": SizeRules(states_with_action=False, in_parallel=False, has_ensemble=True, crop=TABLE_3_CROP),
 }
 AS_IN_PCF = ParserConfig(use_tracks=False)
 IP_CSN = "PCF, ip-CSN"

@@ -19,8 +19,8 @@ from actparse.core.files import copy_file
 from actparse.data.division import held_out_names
 from actparse.data.kinetics_tps import KineticsTps
 from actparse.data.prior import prior_states
-from actparse.inspection.compute import VideoShape, states_macs
 from actparse.parser import Parser
+from actparse.reproduce.computing import compute_figures, with_compute_shares
 from actparse.reproduce.evaluation import (
     BOXES,
     Figures,
@@ -68,8 +68,6 @@ SHARED_SEED = 0  # seed of trainings that all seeds start from
 MAX_JOBS = 2  # tiny networks trained at the same time
 TABLES = ("table1", "table2", "table3")
 METHODS = {"table1": table_1, "table3": table_3}  # Table II compares part detectors
-GIGA = 1e9
-TEN_SECONDS = VideoShape(seconds=10.0)  # the video that Table III counts the computing for
 
 
 @contextmanager
@@ -87,6 +85,7 @@ class ReproduceOptions:
     share: float | None = None  # share of every tiny recipe's default steps, instead of a length in `training`
     split: str | None = None  # the split to measure on; None takes the held-out videos
     limit: int | None = None  # videos to measure on, at most
+    truth: Path | None = None  # folder with gt_*.json of the split, instead of the dataset's annotation of each frame
     training: TrainOptions = field(default_factory=TrainOptions)  # length, device and streams of every training
     progress: Callable[[str], AbstractContextManager[Progress]] = _ignore_progress  # shows the progress of a named task
 
@@ -121,7 +120,7 @@ def reproduce(table: str, data: Path, out: Path, options: ReproduceOptions) -> T
     """
     if table not in TABLES:
         raise ConfigError(f"reproduce: needs one of {', '.join(TABLES)}, got {table!r}")
-    videos = held_out_videos(data, split=options.split, limit=options.limit)
+    videos = held_out_videos(data, split=options.split, limit=options.limit, truth=options.truth)
     bench = _Bench(data, out, options, videos)
     methods = METHODS[table](options.size) if table in METHODS else ()
     bench.expect_inputs(methods)
@@ -245,18 +244,15 @@ class _Bench:
 
         def measure() -> dict[str, Figures]:
             with self.options.progress(f"seed {seed}: parse") as progress:
-                metrics = score_methods(parsers, self.videos, variants=variants, progress=progress)
-            for name, parser in parsers.items():
-                if parser.bundle.states is not None:
-                    config = parser.config
-                    shape = replace(TEN_SECONDS, segment_seconds=config.segment_seconds, level=config.level)
-                    crop = RULES[self.options.size].crop
-                    metrics[name]["giga_macs"] = states_macs(parser.bundle.states, shape, crop=crop) / GIGA
-            return metrics
+                return score_methods(parsers, self.videos, variants=variants, progress=progress)
 
         inputs: dict[str, Any] = {name: parser.model for name, parser in parsers.items()}
         inputs |= {name: variant.rests_on for name, variant in variants.items()}
-        return _measure_once(self.folder(seed, f"{table}.json"), self._videos_digest, inputs, measure)
+        metrics = _measure_once(self.folder(seed, f"{table}.json"), self._videos_digest, inputs, measure)
+        for name, parser in parsers.items():
+            if parser.bundle.states is not None:
+                metrics[name] |= compute_figures(parser.bundle.states, parser.config, RULES[self.options.size].crop)
+        return metrics
 
     @property
     def _videos_digest(self) -> str:
@@ -355,20 +351,12 @@ class _Bench:
                 run_recipe(job.recipe, job.data, job.out, job.options)
             return
         if unfinished:
-            open_stores(self.data, self.out, report)
+            open_stores(self.data, self.out, self.options.training)
             for job in unfinished.values():
                 if job.options.stream_clips:
                     open_clips(self.data, self.out, job.options)
         silent = {name: replace(job, options=without_report(job.options)) for name, job in jobs.items()}
         run_jobs(silent, slots=min(MAX_JOBS, os.cpu_count() or 1), report=report)
-
-
-def with_compute_shares(metrics: dict[str, Figures], *, of: str = "frame") -> dict[str, Figures]:
-    """Add each method's computing in percent of that of the method `of` to the metrics of a seed."""
-    whole = metrics.get(of, {}).get("giga_macs", 0.0)
-    if not whole:
-        return metrics
-    return {name: {**values, "compute_share": 100 * values["giga_macs"] / whole} for name, values in metrics.items()}
 
 
 def _measure_once(

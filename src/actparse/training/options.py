@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from actparse.core.errors import ConfigError
 from actparse.core.progress import Report
 from actparse.core.ranges import ABOVE_0_FINITE, Count, CountOrNone, CountOrZero, Range, expect_ranges
+from actparse.data.division import TrainOn
 
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "bfloat16", "float16", "float32")
@@ -44,6 +45,7 @@ class TrainOptions:
     stream_tracks: CountOrZero = 4_500  # simulated scenes that the recipe "tracks" adds to a SynthTPS dataset
     size: str = "tiny"  # "tiny" or "paper": which networks and hyperparameters a recipe's name stands for
     changes: Mapping[str, str] = field(default_factory=dict)  # hyperparameters to change; tiny: rate and level
+    train_on: TrainOn = "train"  # "all": also val, and the part of train that is held out otherwise; never test
     flow: Path | None = None  # folder of flow files, for recipes that read them; None is the folder in the dataset
     num_devices: Count = 1  # processes that share each batch, one for each GPU; torchrun's count takes precedence
     accumulate: Count = 1  # consecutive pieces of a batch whose gradients are summed before a step
@@ -64,6 +66,7 @@ class TrainOptions:
             raise ConfigError(f"train: needs at most one of minutes, epochs and steps, got {' and '.join(lengths)}")
         expect_ranges(self, "train.")
         choices = {"device": DEVICES, "precision": PRECISIONS, "size": SIZES, "keep": ("last", "best")}
+        choices["train_on"] = ("train", "all")
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise ConfigError(f"train.{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")

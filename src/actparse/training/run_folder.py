@@ -86,6 +86,7 @@ class Plan:
     start: str | None = None  # SHA-256 of the file that training started from
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)  # of the recipe, as JSON values
     num_samples: int = 0  # training samples
+    train_on: str = "train"  # which of the dataset's videos, see TrainOptions
 
 
 def read_plan(run: RunFolder) -> Plan:
@@ -97,13 +98,14 @@ def read_plan(run: RunFolder) -> Plan:
     try:
         raw = read_json(run.plan)
         counts = {name: int(raw[name]) for name in ("num_steps", "seed", "batch_size", "num_samples")}
-        return Plan(**counts, start=raw["start"], hyperparameters=dict(raw["hyperparameters"]))
+        train_on = str(raw.get("train_on", "train"))
+        return Plan(**counts, start=raw["start"], hyperparameters=dict(raw["hyperparameters"]), train_on=train_on)
     except (DataError, KeyError, TypeError, ValueError) as error:
         raise TrainingError(f"{run.plan}: a run can be resumed only with its record: {error}") from None
 
 
-def expect_same_hyperparameters(run: RunFolder, hyperparameters: Mapping[str, Any]) -> None:
-    """Check that a run that was begun before has these hyperparameters.
+def expect_same_hyperparameters(run: RunFolder, hyperparameters: Mapping[str, Any], train_on: str = "train") -> None:
+    """Check that a run that was begun before has these hyperparameters, and trains on these videos.
 
     Raises:
         TrainingError: they differ, or an earlier version of actparse began the run, which cannot be resumed.
@@ -116,7 +118,10 @@ def expect_same_hyperparameters(run: RunFolder, hyperparameters: Mapping[str, An
         if path is not None:
             raise TrainingError(f"{path}: is of an earlier version, whose runs do not resume; {HINT}")
         return
-    stored = read_plan(run).hyperparameters
+    plan = read_plan(run)
+    if plan.train_on != train_on:
+        raise TrainingError(f"{run.plan}: the run trains on {plan.train_on}, got {train_on}; {HINT}")
+    stored = plan.hyperparameters
     for name, value in hyperparameters.items():
         if stored.get(name) != value:
             raise TrainingError(f"{run.plan}: the run has {name} {stored.get(name)}, got {value}; {HINT}")

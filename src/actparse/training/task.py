@@ -117,7 +117,7 @@ class Task(ABC):
 
     @abstractmethod
     def evaluate(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
-        """Return held-out metrics of the trained network, as JSON values."""
+        """Return held-out metrics of the trained network, as JSON values; all processes of a run call it together."""
 
     def check(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
         """Return held-out metrics during training: those of `evaluate`, or of a part of the data if that takes long."""

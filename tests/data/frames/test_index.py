@@ -10,12 +10,15 @@ import numpy as np
 import pytest
 
 from actparse.core.errors import DataError
-from actparse.core.progress import say_nothing
-from actparse.data.division import held_out_names
+from actparse.data.division import Division, choose_division, held_out_names
 from actparse.data.frames import index as index_module
 from actparse.data.frames.index import VideoIndex, open_index
+from actparse.data.kinetics_tps import KineticsTps
 from actparse.training.samples.splits import open_indices, open_stores
 from training.miniature import NUM_FRAMES, person_box, write_miniature
+from training.small import tiny_options
+
+QUIET = tiny_options()
 
 
 @pytest.fixture(scope="module")
@@ -110,14 +113,42 @@ def test_images_are_those_of_their_indices(index: VideoIndex) -> None:
 
 
 def test_both_kinds_of_frames_hold_out_the_same_videos(data: Path, tmp_path: Path) -> None:
-    whole, val = open_indices(data, tmp_path, say_nothing)
+    whole, val = open_indices(data, tmp_path, QUIET)
     assert (len(whole.names), len(val.names)) == (4, 4)
     root = tmp_path / "data"
     for folder in ("train_videos", "train_annotations"):
         shutil.copytree(data / folder, root / folder)
-    train, held_out = open_indices(root, tmp_path, say_nothing)
-    assert set(held_out.names) == held_out_names(whole.names) == set(open_stores(root, tmp_path, say_nothing)[1].names)
+    train, held_out = open_indices(root, tmp_path, QUIET)
+    assert set(held_out.names) == held_out_names(whole.names) == set(open_stores(root, tmp_path, QUIET)[1].names)
     assert sorted((*train.names, *held_out.names)) == sorted(whole.names)
-    by_seed = {open_indices(root, tmp_path, say_nothing, seed=seed)[1].names for seed in range(8)}
+    by_seed = {open_indices(root, tmp_path, QUIET, seed=seed)[1].names for seed in range(8)}
     assert {len(names) for names in by_seed} == {1}
     assert len(by_seed) > 1
+
+
+def test_all_annotated_videos_but_test_are_trained_on(data: Path, tmp_path: Path) -> None:
+    everything = tiny_options(train_on="all")
+    train, val = open_indices(data, tmp_path, everything)
+    names = [record.name for record in KineticsTps(data).videos("train+val")]
+    assert (len(names), list(train.names), len(val.names)) == (8, names, 4)
+    assert set(open_stores(data, tmp_path, everything)[0].names) == set(names)
+    first = train.images([train.frames_of(names.index("val_lunge_1"))[0]])[0]
+    assert np.array_equal(first, val.images([val.frames_of(val.names.index("val_lunge_1"))[0]])[0])
+    assert choose_division(data, train_on="all") == Division("train+val", "val", is_trained_on=True)
+
+    root = tmp_path / "data"  # as Kinetics-TPS: no val, a test without annotations
+    for folder in ("train_videos", "train_annotations"):
+        shutil.copytree(data / folder, root / folder)
+    shutil.copytree(data / "val_videos", root / "test_videos")
+    whole, held_out = open_indices(root, tmp_path, everything)
+    assert (len(whole.names), len(held_out.names)) == (4, 1)
+    assert set(held_out.names) < set(whole.names)
+    shutil.copytree(data / "val_annotations", root / "test_annotations")
+    assert choose_division(root, train_on="all") == choose_division(root) == Division("train", "test")
+
+
+def test_a_name_in_two_splits_cannot_be_joined(data: Path, tmp_path: Path) -> None:
+    root = shutil.copytree(data, tmp_path / "data")
+    shutil.copy(next((root / "train_videos").glob("*/*")), root / "val_videos" / "lunge" / "train_lunge_0.mp4")
+    with pytest.raises(DataError, match="a video's name must be unique, got it also in"):
+        open_indices(root, tmp_path, tiny_options(train_on="all"))

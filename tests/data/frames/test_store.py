@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from actparse.core.errors import DataError
-from actparse.core.progress import say_nothing
 from actparse.data.division import held_out_names
 from actparse.data.frames.store import Store, StoreConfig, fit_frame, open_store
 from actparse.data.kinetics_tps import KineticsTps
 from actparse.training.samples.splits import open_stores
 from training.miniature import NUM_FRAMES, SIZE, person_box, write_miniature
+from training.small import tiny_options
+
+QUIET = tiny_options()
 
 CONFIG = StoreConfig(frame_size=SIZE, clip_size=(48, 64))
 
@@ -73,7 +75,7 @@ def test_what_is_held_out_of_train_is_not_trained_on(root: Path, tmp_path: Path,
         shutil.copytree(root / folder, tmp_path / folder)
     if leave_test:  # as Kinetics-TPS: without annotations
         shutil.copytree(root / "val_videos", tmp_path / "test_videos")
-    train, held_out = open_stores(tmp_path, tmp_path, say_nothing)
+    train, held_out = open_stores(tmp_path, tmp_path, QUIET)
     names = [record.name for record in KineticsTps(tmp_path).videos("train")]
     assert set(held_out.names) == held_out_names(names) != set()
     assert sorted((*train.names, *held_out.names)) == sorted(names)
@@ -83,7 +85,7 @@ def test_too_few_videos_hold_out_none(root: Path, tmp_path: Path) -> None:
     shutil.copytree(root / "train_videos" / "lunge", tmp_path / "train_videos" / "lunge")
     shutil.copytree(root / "train_annotations" / "lunge", tmp_path / "train_annotations" / "lunge")
     with pytest.raises(DataError, match="needs an annotated val or test, or 3 videos in train, got 2"):
-        open_stores(tmp_path, tmp_path, say_nothing)
+        open_stores(tmp_path, tmp_path, QUIET)
 
 
 def test_damaged_store_says_so(root: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,9 @@ def test_the_best_check_is_remembered(tmp_path: Path) -> None:
     reported: list[str] = []
     options = TrainOptions(report=reported.append)
     first = RunLog(run, plan, options, step=0, state={})
-    assert [first.add_check(step, {"ap": ap}, "ap") for step, ap in ((1, 0.5), (2, 0.4), (3, 0.6))] == [1, 0, 1]
+    assert [first.add_check(step, {"ap": ap}, "ap", 0.0) for step, ap in ((1, 0.5), (2, 0.4), (3, 0.6))] == [1, 0, 1]
     second = RunLog(run, plan, options, step=3, state=first.state())
-    assert not second.add_check(4, {"ap": 0.55}, "ap")
-    assert reported[-1] == "toy: held out after step 4: ap 0.55"
+    second.checked_at = time.monotonic() - 100.0
+    assert not second.add_check(4, {"ap": 0.55}, "ap", time.monotonic() - 4.0)
+    assert reported[-1].startswith("toy: held out after step 4: ap 0.55, measured in 4.")
+    assert reported[-1].endswith(" s, 4.0 % of the time")

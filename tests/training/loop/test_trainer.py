@@ -24,9 +24,9 @@ from actparse.training.loop.learner import Learner
 from actparse.training.loop.optimisation import build_optimizer, set_rate
 from actparse.training.loop.trainer import train
 from actparse.training.options import TrainOptions
-from actparse.training.run_folder import Plan, RunFolder, read_plan
+from actparse.training.run_folder import Plan, RunFolder, read_json, read_plan
 from actparse.training.task import Batch, Task, TaskSettings
-from training.loop_toys import Line, log_rows, losses_of, run_fresh_line, run_line
+from training.loop_toys import Line, log_rows, losses_of, run_fresh_line, run_line, write_shares
 
 
 class Toy(Task):
@@ -228,6 +228,13 @@ def test_interrupt_of_two_processes_leaves_a_checkpoint(tmp_path: Path) -> None:
     process.send_signal(signal.SIGTERM)
     assert process.wait() == -signal.SIGTERM
     assert 1 <= torch.load(RunFolder(tmp_path, "line").checkpoint, weights_only=True)["step"] < 1000
+
+
+def test_processes_measure_shares_of_one_network(tmp_path: Path) -> None:
+    ranks.run_together(2, write_shares, tmp_path)
+    expected = {"gathered": ["a", "b", "c", "d", "e"], "mean": [1.0, 1.0]}
+    assert [read_json(tmp_path / f"{rank}.json") for rank in (0, 1)] == [expected, expected]
+    assert ranks.gathered(ranks.own_share([1, 2, 3])) == [1, 2, 3]  # one process
 
 
 def test_failed_process_ends_the_others_with_its_line(tmp_path: Path) -> None:

@@ -11,10 +11,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from actparse.core.errors import DataError
+from actparse.core.errors import ConfigError, DataError
 from actparse.core.vocabulary import GROUPS, GroupLabel, mirror_label
 from actparse.data.flow_files import read_flow
-from actparse.data.frames.index import open_index
+from actparse.data.frames.index import VideoIndex, open_index
 from actparse.data.frames.intervals import (
     ClipSource,
     Interval,
@@ -31,7 +31,7 @@ from actparse.stages.actions.classifier import ClipClassifier, ClipConfig
 from actparse.stages.actions.clip_inputs import FlowInput
 from actparse.training.loop.optimisation import rule_factor
 from actparse.training.recipes.clips import ActionTask, ClipTask, TinyClips, stacked_flow
-from actparse.training.recipes.hyperparameters import Mirror
+from actparse.training.recipes.hyperparameters import Mirror, changed
 from actparse.training.recipes.paper_clips import PaperCsn, PaperTsnFlow, PaperTsnRgb
 from actparse.training.samples.flow import FlowFiles
 from actparse.video.flow import FAST_TVL1
@@ -298,3 +298,16 @@ def test_tsn_trains_as_its_public_recipe_or_as_csn() -> None:
     assert reference.step_rule is not None
     assert (reference.step_rule.epochs, reference.nesterov) == (100, False)
     assert PaperTsnRgb(training="paper").settings() == PaperCsn().settings()
+
+
+def test_merged_labels_have_one_state_for_both_sides(video: Interval) -> None:
+    assert isinstance(video.source, VideoIndex)
+    videos = tuple(index_videos(open_index(video.source.root, "train", cache=video.source.folder)))
+    labels = {
+        pairs: {interval.group_labels[GROUPS.index("arm")] for interval in recipe.labelled(videos, ("arm",))}
+        for pairs, recipe in (("joint", PaperCsn()), ("merged", changed(PaperCsn(), {"pairs": "merged"})))
+    }
+    assert labels["joint"] == {("lunge", "bend", "none"), ("push_up", "none", "none")}
+    assert labels["merged"] == {("lunge", "bend", "bend"), ("push_up", "none", "none")}
+    with pytest.raises(ConfigError, match="pairs must be one of joint, merged, got 'both'"):
+        changed(PaperCsn(), {"pairs": "both"})

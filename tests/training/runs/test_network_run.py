@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -15,6 +16,7 @@ import torch
 from actparse.cli import main
 from actparse.core.errors import ConfigError, DataError, TrainingError, WeightsError
 from actparse.core.vocabulary import GROUPS
+from actparse.data.kinetics_tps import KineticsTps
 from actparse.nets.clips.csn import Csn, CsnConfig
 from actparse.nets.clips.tsn import Tsn, TsnConfig
 from actparse.nets.poses.hrnet import Hrnet
@@ -28,7 +30,7 @@ from actparse.training.recipes.persons import PersonsTask
 from actparse.training.recipes.poses import PosesTask
 from actparse.training.recipes.tracks import TracksTask
 from actparse.training.rendered.clip_stream import ClipStreamConfig
-from actparse.training.run_folder import RunFolder
+from actparse.training.run_folder import RunFolder, read_plan
 from actparse.weights.bundle import file_sha256, load_network, save_network
 from training.miniature import ACTIONS, NUM_FRAMES, write_miniature
 from training.small import (
@@ -58,6 +60,32 @@ def test_persons_leaves_a_network_that_its_stage_can_use(data: Path, tmp_path: P
     lines: list[str] = []
     assert run_recipe("persons", data, tmp_path, tiny_options(steps=9, resume=True, report=lines.append)) == figures
     assert lines == ["persons: is finished already in 2 steps; use a different --out to train again"]
+
+
+@pytest.mark.parametrize("name", ["persons", "action", "states-arm", "baseline"])
+def test_what_is_trained_on_is_not_measured(name: str, data: Path, tmp_path: Path) -> None:
+    lines: list[str] = []
+    metrics = run_recipe(name, data, tmp_path, tiny_options(train_on="all", report=lines.append))
+    assert metrics == {"steps": 2, "seed": 0, "train_on": "all"}
+    assert f"{name}: trains on all annotated videos, so no held-out metrics are measured" in lines
+    plan = read_plan(RunFolder(tmp_path, name))
+    assert plan.train_on == "all"
+    assert plan.num_samples > 0
+    with pytest.raises(TrainingError, match="the run trains on all, got train; use a different --out"):
+        run_recipe(name, data, tmp_path, tiny_options(resume=True))
+
+
+def test_full_size_trains_on_all_without_checks(data: Path, tmp_path: Path) -> None:
+    changes = {"depth_blocks": "1,1,1,1", "num_frames": "4", "crop_size": "32", "train_short_side": "40"}
+    options = paper_options(changes, train_on="all")
+    metrics = run_recipe("action", data, tmp_path, options)
+    assert metrics == {"steps": 2, "seed": 0, "train_on": "all"}
+    assert not RunFolder(tmp_path, "action").checks.exists()
+    plan = read_plan(RunFolder(tmp_path, "action"))
+    assert plan.num_samples == 2 * len(KineticsTps(data).videos("train"))
+    for option, change in (("--keep best", {"keep": "best"}), ("--check-every", {"check_every": 1})):
+        with pytest.raises(TrainingError, match=f"{option} needs held-out videos, got --train-on all, which leaves"):
+            run_recipe("action", data, tmp_path / "other", replace(options, **change))
 
 
 @pytest.mark.parametrize("name", ["persons", "action", "states-arm", "baseline"])
@@ -210,6 +238,7 @@ def test_persons_on_two_devices(data: Path, tmp_path: Path) -> None:
     """Their loss is averaged over the devices, in the estimate before the start too."""
     figures = run_recipe("persons", data, tmp_path, paper_options(SMALL_PERSONS, steps=1, num_devices=2, log_every=1))
     assert figures["steps"] == 1
+    assert figures["frames"] == 4 * len(range(0, NUM_FRAMES, 5))  # of both devices
     rows = list(csv.DictReader((tmp_path / "persons" / "log.csv").open()))
     assert all(0 < float(row[term]) < 10 for row in rows for term in ("classification", "boxes"))
 

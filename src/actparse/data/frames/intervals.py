@@ -14,7 +14,7 @@ from actparse.data.frames.annotations import FrameSource, Image
 from actparse.data.frames.index import VideoIndex
 from actparse.data.frames.store import Store
 from actparse.data.kinetics_tps import FrameTruth
-from actparse.data.pseudo_labels import group_label
+from actparse.data.pseudo_labels import Pairs, group_label
 from actparse.video.segments import equal_segments
 from actparse.video.time_line import step_at
 
@@ -68,11 +68,13 @@ class LabelledVideo:
     first: int  # its first frame in the source
     times: NDArray[np.float64]  # (N,) of its frames, seconds
     truths: Mapping[int, FrameTruth]  # by frame in the video, 0 to N - 1
+    pairs: Pairs = "joint"  # labels of paired groups
 
     def interval(self, first: int, end: int, truths: Sequence[FrameTruth], groups: Iterable[str]) -> Interval:
         """Return frames [first, end) of the video with its action and the main states of `groups`."""
         labels = tuple(
-            group_label(self.action, group, truths) if truths and group in groups else None for group in GROUPS
+            group_label(self.action, group, truths, self.pairs) if truths and group in groups else None
+            for group in GROUPS
         )
         first, end = self.first + first, self.first + end
         return Interval(source=self.source, first=first, end=end, label=(self.action,), group_labels=labels)

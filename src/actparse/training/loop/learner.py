@@ -97,11 +97,12 @@ class Learner:
                 raise TrainingError(f"{self.task.kind}: the loss term {term} is {value} at step {self.step}{samples}")
 
     def check(self) -> dict[str, float]:
-        """Return the held-out metrics that are numbers.
+        """Return the held-out metrics that are numbers; the processes of a run measure them together.
 
         Raises:
             TrainingError: the metric that selects the best checkpoint is missing.
         """
+        ranks.copy_from_first(self.task.net)
         metrics = self.task.check(self.task.net, self.hardware.device)
         self.module.train()
         numbers = {name: float(value) for name, value in metrics.items() if isinstance(value, int | float)}

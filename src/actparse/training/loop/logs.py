@@ -62,7 +62,7 @@ class RunLog:
         self.count: int = state.get("count", 0)  # steps in the sums
         self.best: float = state.get("best", float("-inf"))  # metric of the best check
         self.means: dict[str, float] = {}  # the last row
-        self.row_at = self.reported_at = time.monotonic()
+        self.row_at = self.reported_at = self.checked_at = time.monotonic()
         self.recent = deque([(self.row_at, step)], maxlen=8)  # time and step of the last lines
 
     def state(self) -> dict[str, Any]:
@@ -90,10 +90,18 @@ class RunLog:
                 f"{rate * self.plan.batch_size:.1f}/s {format_duration((self.plan.num_steps - step) / rate)} left"
             )
 
-    def add_check(self, step: int, metrics: Mapping[str, float], metric: str) -> bool:
-        """Add a row of held-out metrics; return whether `metric`, one of them, is the best of the run so far."""
+    def add_check(self, step: int, metrics: Mapping[str, float], metric: str, started_at: float) -> bool:
+        """Add a row of held-out metrics; return whether `metric`, one of them, is the best of the run so far.
+
+        `started_at` is the monotonic time at which the check began: its share of the time since the last is reported.
+        """
         self.checks.append(step, metrics)
-        self.options.report(f"{self.name}: held out after step {step}: {metric} {metrics[metric]:.4g}")
+        now = time.monotonic()
+        seconds, since_last, self.checked_at = now - started_at, now - self.checked_at, now
+        self.options.report(
+            f"{self.name}: held out after step {step}: {metric} {metrics[metric]:.4g}, measured in {seconds:.1f} s, "
+            f"{100 * seconds / max(since_last, 1e-9):.1f} % of the time"
+        )
         is_best = metrics[metric] > self.best
         self.best = max(self.best, metrics[metric])
         return is_best

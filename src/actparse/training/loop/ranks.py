@@ -10,17 +10,20 @@ import multiprocessing
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
+from torch import nn
 
 from actparse.core.errors import TrainingError
 from actparse.core.pools import run_as_child
 from actparse.core.signals import postponed_interrupts
+
+Item = TypeVar("Item")
 
 PATIENCE = timedelta(hours=12)  # for a process that waits while the first one reads a dataset or evaluates the network
 POLL_SECONDS = 0.2
@@ -80,6 +83,32 @@ def mean_over_processes(values: torch.Tensor) -> torch.Tensor:
     total = values.detach().clone()
     dist.all_reduce(total)
     return total / world_size()
+
+
+def own_share(items: Sequence[Item]) -> Sequence[Item]:
+    """Return the consecutive items that belong to this process; the shares of all differ by one item at most."""
+    first, end = (index * len(items) // world_size() for index in (rank(), rank() + 1))
+    return items[first:end]
+
+
+def gathered(items: Sequence[Item]) -> list[Item]:
+    """Return the items of all processes, in the order of their ranks; each process must call this function."""
+    if not dist.is_initialized():
+        return list(items)
+    shares: list[Any] = [None] * world_size()
+    dist.all_gather_object(shares, list(items))
+    return [item for share in shares for item in share]
+
+
+def copy_from_first(net: nn.Module) -> None:
+    """Copy the weights and statistics of the first process's network into those of all; each must call this function.
+
+    While a network is trained, its weights are equal in all processes, but the statistics of its batch norms differ.
+    """
+    for tensor in (*net.parameters(), *net.buffers()) if dist.is_initialized() else ():
+        values = tensor.detach().contiguous()
+        dist.broadcast(values, 0)
+        tensor.detach().copy_(values)
 
 
 def any_process(value: bool) -> bool:

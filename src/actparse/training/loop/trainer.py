@@ -66,7 +66,7 @@ def train(task: Task, run: RunFolder, options: TrainOptions, hardware: Hardware)
 
 
 def take_steps(learner: Learner, run: RunFolder, options: TrainOptions, *, log_state: dict[str, Any]) -> None:
-    """Take the remaining steps; the first process writes the log and the checkpoints and does the held-out checks."""
+    """Take the remaining steps; the first process writes the log and the checkpoints."""
     task, num_steps = learner.task, learner.plan.num_steps
     batches = load_batches(task, learner.plan, learner.hardware, options, first=learner.step)
     log = RunLog(run, learner.plan, options, step=learner.step, state=log_state) if ranks.rank() == 0 else None
@@ -78,12 +78,14 @@ def take_steps(learner: Learner, run: RunFolder, options: TrainOptions, *, log_s
             is_interrupted = ranks.any_process(bool(interrupts))
             if log is not None:
                 log.add(step, learner.learning_rate, losses)
-                is_check = options.check_every is not None and (step % options.check_every == 0 or is_last)
-                if is_check and log.add_check(step, learner.check(), task.metric):
+            if options.check_every is not None and (step % options.check_every == 0 or is_last):
+                started_at, metrics = time.monotonic(), learner.check()
+                if log is not None and log.add_check(step, metrics, task.metric, started_at):
                     learner.save(run.best, log.state())
-                if is_last or is_interrupted or time.monotonic() - saved_at >= options.checkpoint_seconds:
-                    learner.save(run.checkpoint, log.state())
-                    saved_at = time.monotonic()
+            is_due = is_last or is_interrupted or time.monotonic() - saved_at >= options.checkpoint_seconds
+            if log is not None and is_due:
+                learner.save(run.checkpoint, log.state())
+                saved_at = time.monotonic()
             if is_interrupted:
                 raise KeyboardInterrupt
 
@@ -132,6 +134,7 @@ def new_plan(task: Task, run: RunFolder, options: TrainOptions, hardware: Hardwa
         start=file_sha256(options.init) if options.init is not None and options.init.is_file() else None,
         hyperparameters={} if task.hyperparameters is None else config_to_dict(task.hyperparameters),
         num_samples=task.num_samples,
+        train_on=options.train_on,
     )
 
 

@@ -25,6 +25,7 @@ from actparse.data.frames.annotations import Annotations
 from actparse.nets.baseline import Baseline, BaselineConfig, FrameBoxes, Pooling
 from actparse.nets.resnet import resnet_config
 from actparse.stages.actions.baseline import BaselineRecognizer, BaselineSettings
+from actparse.training.loop import ranks
 from actparse.training.recipes import tiny
 from actparse.training.recipes.hyperparameters import Hyperparameters, Inputs, OneCycle, step_settings
 from actparse.training.recipes.states import (
@@ -52,7 +53,7 @@ from actparse.video.augmentation import (
 from actparse.weights.bundle import config_to_dict
 
 REFERENCE_BATCH = 256  # TSN: 32 on each of 8 GPUs
-CHECK_VIDEOS = 100  # held-out videos for a check during training
+CHECK_VIDEOS, CHECK_FRAMES = 100, 8  # held-out videos for a check during training, and frames of each, at most
 MIN_VISIBLE = 0.4  # share of a person's or a part's box that must stay visible in an augmented frame
 
 
@@ -87,7 +88,7 @@ class TinyBaseline(OneCycle):
 
     def build(self, inputs: Inputs) -> Task:
         """Build the task on decoded frames."""
-        return BaselineTask(*open_stores(inputs.data, inputs.run.out, inputs.options.report), self)
+        return BaselineTask(*open_stores(inputs.data, inputs.run.out, inputs.options), self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,10 +120,7 @@ class PaperBaseline(Hyperparameters):
     weight_decay: NotNegative = 1e-4  # TSN
     max_gradient_norm: Positive = 40.0  # TSN
     num_segments: Count = 3  # TSN: frames of a video in one training sample
-    train_size: Annotated[tuple[int, int], AT_LEAST_1] = (
-        256,
-        340,
-    )  # (height, width); TSN stored the frames of Kinetics in this size
+    train_size: Annotated[tuple[int, int], AT_LEAST_1] = (256, 340)  # (height, width); TSN's stored frames of Kinetics
     zoom: Factors = (1.0, 1.5)  # TSN crops 1 to 0.66 of a frame's side; boxes move with the pixels
     max_shift: Share = 0.08  # ours; fraction of the frame's sides
     mirror_share: Share = 0.5  # TSN; left and right are exchanged in parts and states
@@ -169,9 +167,8 @@ class PaperBaseline(Hyperparameters):
 
     def build(self, inputs: Inputs) -> Task:
         """Build the task on videos that are decoded on demand."""
-        report = inputs.options.report
-        splits = open_indices(inputs.data, inputs.run.out, report, seed=self.split_seed, stride=self.frame_stride)
-        return BaselineTask(*splits, self)
+        opened = {"seed": self.split_seed, "stride": self.frame_stride}
+        return BaselineTask(*open_indices(inputs.data, inputs.run.out, inputs.options, **opened), self)
 
 
 @dataclass(frozen=True)
@@ -335,17 +332,21 @@ class BaselineTask(SampledTask, StatesTask):
         return self._measure(net, device, self.held_out.videos())
 
     def check(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
-        """Measure the same on a few held-out videos."""
-        return self._measure(net, device, self.held_out.videos(CHECK_VIDEOS))
+        """Measure the same on a few frames of a few held-out videos."""
+        videos = self.held_out.videos(CHECK_VIDEOS)
+        return self._measure(net, device, [frames[:: -(-len(frames) // CHECK_FRAMES)] for frames in videos])
 
     def _measure(self, net: nn.Module, device: torch.device, videos: Sequence[range]) -> dict[str, Any]:
         assert isinstance(net, Baseline)
         recognizer = BaselineRecognizer(net.to(device).eval(), self.actions, self.states, self.stage)
         data, metrics = self.held_out, VideoMetrics()
-        for frames in videos:
+        results = []
+        for frames in ranks.own_share(videos):
             scores, parses = recognizer.recognize(data.images(frames), [true_frame(data, frame) for frame in frames])
             is_right = max(scores, key=lambda name: scores[name]) == action_of(data, frames)
-            metrics.add(is_right, parses, [data.state_names(data.persons_of(frame)) for frame in frames])
+            results.append((is_right, parses, [data.state_names(data.persons_of(frame)) for frame in frames]))
+        for result in ranks.gathered(results):
+            metrics.add(*result)
         return metrics.as_json()
 
     def stage_settings(self) -> Mapping[str, Any]:

@@ -30,11 +30,14 @@ from actparse.data.frames.intervals import (
     whole_videos,
     with_states,
 )
+from actparse.data.pseudo_labels import Pairs
 from actparse.nets.clips.csn import Csn, CsnConfig
 from actparse.nets.clips.tsn import Tsn, TsnConfig
 from actparse.stages.actions.classifier import ClipClassifier, ClipConfig, clip_frame_indices, clip_image
 from actparse.stages.actions.clip_inputs import FlowInput, normalised_flow
+from actparse.stages.threads import in_threads
 from actparse.synth.dataset import is_synthetic
+from actparse.training.loop import ranks
 from actparse.training.options import TrainOptions
 from actparse.training.recipes import tiny
 from actparse.training.recipes.hyperparameters import Hyperparameters, Inputs, Level, Mirror, OneCycle
@@ -51,7 +54,8 @@ from actparse.weights.bundle import config_to_dict
 Frames = NDArray[np.uint8]  # (T, H, W, C): RGB frames, or flow fields with two channels
 
 SEGMENT_SECONDS = 3.0  # length of segments of a video that have one label
-CHECK_INTERVALS = 200  # held-out intervals for a check during training
+CHECK_INTERVALS = 200  # held-out intervals for a check during training, at most
+SAMPLES_PER_CHECKED = 20  # training samples for each: whole frames without gradients cost 3 to 4 % of an epoch
 
 
 class ClipHyperparameters(Hyperparameters):
@@ -62,6 +66,8 @@ class ClipHyperparameters(Hyperparameters):
     mirror: Mirror  # how half of the clips are mirrored
     level: Level | None  # unit with one label; None: segments
     segment_seconds: float | None  # length of a segment, about; None: SEGMENT_SECONDS
+    num_train_clips: int = 1  # clips of an interval in one training sample
+    pairs: Pairs = "joint"  # labels of paired groups
     frame_stride_evaluated: int = 1  # annotated frames from one labelled single frame to the next
 
     @abstractmethod
@@ -86,10 +92,10 @@ class ClipHyperparameters(Hyperparameters):
 
     def labelled(self, videos: Iterable[LabelledVideo], groups: Sequence[str] = GROUPS) -> tuple[Interval, ...]:
         """Return the units with one label: segments, or clips around single frames, with the states of `groups`."""
+        videos = (replace(video, pairs=self.pairs) for video in videos)
         if self.level == "frame":
-            stage = self.stage()
-            length, stride = stage.num_frames * stage.frame_stride, self.frame_stride_evaluated
-            return around_frames(videos, length, stride=stride, groups=groups)
+            length = self.stage().num_frames * self.stage().frame_stride
+            return around_frames(videos, length, stride=self.frame_stride_evaluated, groups=groups)
         return segments(videos, self.segment_seconds or SEGMENT_SECONDS, groups)
 
 
@@ -205,28 +211,30 @@ class ClipTask(SampledTask):
 
     def evaluate(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
         """Measure the share of held-out intervals with the right label, and of those with the right states."""
-        return self._measure(net, device, self.held_out)
+        return self._measure(net, device, self.held_out, self.stage)
 
     def check(self, net: nn.Module, device: torch.device) -> dict[str, Any]:
-        """Measure the same on a few held-out intervals."""
-        count = len(self.held_out)
-        chosen = np.linspace(0, count - 1, min(count, CHECK_INTERVALS)).round().astype(int)
-        return self._measure(net, device, [self.held_out[index] for index in chosen])
+        """Measure the same on a few held-out intervals with as many clips as in training, so that it takes little."""
+        count = min(len(self.held_out), CHECK_INTERVALS, -(-self.num_samples // SAMPLES_PER_CHECKED))
+        chosen = np.linspace(0, len(self.held_out) - 1, count).round().astype(int)
+        stage = replace(self.stage, num_clips=self.hyperparameters.num_train_clips)
+        return self._measure(net, device, [self.held_out[index] for index in chosen], stage)
 
-    def _measure(self, net: nn.Module, device: torch.device, intervals: Sequence[Interval]) -> dict[str, Any]:
-        classifier = ClipClassifier(net.to(device).eval(), self.label_list, self.stage)
-        predicted = [self.label_list[int(classifier.scores(self._clips(classifier, i)).argmax())] for i in intervals]
-        pairs = [(interval.label, label) for interval, label in zip(intervals, predicted, strict=True)]
-        total = max(len(pairs), 1)
-        metrics: dict[str, Any] = {"accuracy": sum(t == p for t, p in pairs) / total}
+    def _measure(
+        self, net: nn.Module, device: torch.device, intervals: Sequence[Interval], stage: ClipConfig
+    ) -> dict[str, Any]:
+        classifier = ClipClassifier(net.to(device).eval(), self.label_list, stage)
+        scored = in_threads(lambda i: classifier.scores(self._clips(classifier, i)), ranks.own_share(intervals))
+        pairs = ranks.gathered([(interval.label, self.label_list[int(scores.argmax())]) for interval, scores in scored])
+        metrics: dict[str, Any] = {"accuracy": sum(t == p for t, p in pairs) / max(len(pairs), 1)}
         if self.metric == "state_accuracy":
-            metrics["state_accuracy"] = sum(t[1:] == p[1:] for t, p in pairs) / total
+            metrics["state_accuracy"] = sum(t[1:] == p[1:] for t, p in pairs) / max(len(pairs), 1)
         return {**metrics, "intervals": len(pairs), "labels": len(self.label_list)}
 
     def _clips(self, classifier: ClipClassifier, interval: Interval) -> Tensor:
         """Return the network's input for the clips of an interval that the stage would use."""
         times = np.arange(interval.end - interval.first) / (self.stage.frame_rate or 1.0)
-        positions = clip_frame_indices(times, self.stage)  # (num_clips, T)
+        positions = clip_frame_indices(times, classifier.config)  # (num_clips, T)
         images = self._read(interval, positions)
         flow = self.stage.flow
         if flow is None or flow.tvl1.short_side is None:  # else the flow has a size of its own
@@ -398,11 +406,11 @@ class TinyClips(OneCycle, ClipHyperparameters):
     def build(self, inputs: Inputs) -> Task:
         """Build the task on decoded clips, and on rendered ones for a SynthTPS dataset."""
         report, rate = inputs.options.report, self.stage_config.frame_rate or 1.0
-        train, held_out = open_stores(inputs.data, inputs.run.out, report)
+        train, held_out = open_stores(inputs.data, inputs.run.out, inputs.options)
         intervals = self.labelled(store_videos(train, rate))
         if self.has_level:
-            segment_name = f"segments of about {self.segment_seconds or SEGMENT_SECONDS:g} s"
-            unit = "single frames" if self.level == "frame" else segment_name
+            seconds = self.segment_seconds or SEGMENT_SECONDS
+            unit = "single frames" if self.level == "frame" else f"segments of about {seconds:g} s"
             report(f"{inputs.run.name}: labels of {unit}; rendered clips are left out")
         elif self.num_rendered_clips(inputs.data, inputs.options):
             clips = open_clips(inputs.data, inputs.run.out, inputs.options)
@@ -417,17 +425,17 @@ class TinyClips(OneCycle, ClipHyperparameters):
 class RenderedClips(TinyClips):
     """Hyperparameters of a clip network that learns only from rendered clips, as the paper starts from IG-65M."""
 
+    trains_on_videos = False
+
     def build(self, inputs: Inputs) -> Task:
         """Build the task on rendered clips, which need a SynthTPS dataset."""
         if not self.num_rendered_clips(inputs.data, inputs.options):
-            raise DataError(
-                f"{inputs.run.name}: needs a SynthTPS dataset and rendered clips, "
-                f"got {inputs.options.stream_clips} clips for {inputs.data}"
-            )
+            got = f"{inputs.options.stream_clips} clips for {inputs.data}"
+            raise DataError(f"{inputs.run.name}: needs a SynthTPS dataset and rendered clips, got {got}")
         clips = open_clips(inputs.data, inputs.run.out, inputs.options)
-        _, held_out = open_stores(inputs.data, inputs.run.out, inputs.options.report)
-        videos = store_videos(held_out, self.stage_config.frame_rate or 1.0)
-        return ActionTask(clips, whole_videos(videos), self, report=inputs.options.report)
+        _, held_out = open_stores(inputs.data, inputs.run.out, inputs.options)
+        videos = whole_videos(store_videos(held_out, self.stage_config.frame_rate or 1.0))
+        return ActionTask(clips, videos, self, report=inputs.options.report)
 
 
 def open_clips(data: Path, out: Path, options: TrainOptions) -> tuple[Interval, ...]:

@@ -52,6 +52,7 @@ class Hyperparameters(ABC):
     needs: ClassVar[tuple[str, ...]] = ()  # recipes whose weights must exist in the run's folder
     initial_settings: ClassVar[Mapping[str, str]] = {}  # settings of an initial file -> field that has to agree
     stored_as: ClassVar[torch.dtype] = torch.float32  # type of the weights in the network's file; as public checkpoints
+    trains_on_videos: ClassVar[bool] = True  # of the dataset; False: only on rendered data, or on nothing
 
     def __post_init__(self) -> None:
         """Check that all numbers are finite and within their fields' ranges.

@@ -19,6 +19,7 @@ from actparse.core.ranges import AT_LEAST_0, AT_LEAST_1, Below1, Count, Counts, 
 from actparse.data.flow_files import FLOW_FOLDER
 from actparse.data.frames.index import VideoIndex
 from actparse.data.frames.intervals import Interval, index_videos, whole_videos, with_states
+from actparse.data.pseudo_labels import Pairs
 from actparse.nets.clips.csn import Bottleneck, CsnConfig
 from actparse.nets.clips.tsn import TsnConfig
 from actparse.stages.actions.classifier import ClipConfig
@@ -67,7 +68,6 @@ class PaperClips(ClipHyperparameters):
     Values without a named source are from PCF, the paper that this package implements, section III-A.
     """
 
-    num_train_clips = 1  # clips of an interval in one training sample
     label_smoothing = groups_weight = 0.0
 
     batch_size: Count = 4  # "a mini-batch of four on four V100 GPUs"
@@ -100,6 +100,10 @@ class PaperClips(ClipHyperparameters):
     test_short_side: Count = 256  # "the shorter side ... to 256"; crops are not mentioned: the whole frame
     level: Level = "segment"  # "frame": a clip around each evaluated frame, with the label of that frame
     segment_seconds: float = 3.0  # "three seconds or so"; Table III also has 10
+    # Label of a paired group. "joint": the states of both sides, as in the authors' challenge report ("belly_dancing,
+    # right hand none, left hand none"). "merged": one state for both, the most frequent over both sides, which the
+    # paper's "six labels", each with "the most frequently frame-level action" of a body part, can also mean.
+    pairs: Pairs = "joint"
     frame_stride_evaluated: Count = 5  # the evaluator scores every fifth frame
     split_seed: int = 0  # division into 3,000 training and 809 held-out videos if the dataset has no split val; ours
 
@@ -157,7 +161,7 @@ class PaperClips(ClipHyperparameters):
         """
         if inputs.group is None and self.level == "frame":
             raise ConfigError(f"train: {inputs.run.name} sees whole videos, got level {self.level}")
-        splits = open_indices(inputs.data, inputs.run.out, inputs.options.report, seed=self.split_seed)
+        splits = open_indices(inputs.data, inputs.run.out, inputs.options, seed=self.split_seed)
         train, held_out = (self._label(split, inputs) for split in splits)
         return ClipTask(inputs.kind, train, held_out, self)
 
@@ -173,7 +177,7 @@ class PaperCsn(PaperClips):
     """Hyperparameters of ip-CSN-152; the network for the action sees whole videos.
 
     There is one network for each part group, "without sharing parameters". A label is (action, state), for a paired
-    group (action, left state, right state): "(hurling sport) head: none".
+    group (action, left state, right state), see `pairs`: "(hurling sport) head: none".
     """
 
     initial_settings: ClassVar[Mapping[str, str]] = {"norm": "pretraining"}

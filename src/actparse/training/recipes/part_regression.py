@@ -37,6 +37,7 @@ FOUND_JITTER = 0.01  # standard deviation of the noise on predicted keypoints, i
 class TinyPartRegression(OneCycle):
     """Hyperparameters of the network from keypoints to part boxes."""
 
+    trains_on_videos = False
     needs: ClassVar[tuple[str, ...]] = ("poses",)
 
     batch_size: Count = 256

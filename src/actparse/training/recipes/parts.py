@@ -27,6 +27,7 @@ from actparse.stages.people.parts import PartDetector, PartsConfig
 from actparse.stages.people.person_crops import PersonCrops, square_crops
 from actparse.stages.people.persons import PersonsConfig
 from actparse.stages.people.refine import grow_boxes
+from actparse.training.loop import ranks
 from actparse.training.recipes import tiny
 from actparse.training.recipes.hyperparameters import Inputs, OneCycle
 from actparse.training.recipes.persons import (
@@ -107,6 +108,8 @@ class TinyParts(OneCycle):
 @dataclass(frozen=True, kw_only=True)
 class PeopleParts(TinyParts):
     """Hyperparameters of the part detector for real people, which learns from rendered crops."""
+
+    trains_on_videos = False
 
     def build(self, inputs: Inputs) -> Task:
         """Build the task on rendered crops, with keypoints of the run's pose network."""
@@ -244,7 +247,7 @@ class PartsTask(DetectorTask):
         truth = [np.zeros((0, len(PARTS), 4), np.float32)]
         predicted = [np.zeros((0, len(PARTS), 4), np.float32)]
         detections: list[Detections] = []
-        for frames, images in batches(data, videos):
+        for frames, images in batches(data, ranks.own_share(videos)):
             persons = [data.persons_of(frame) for frame in frames]
             keypoints = [self.held_out_keypoints[p] for p in persons]
             boxes = [
@@ -255,6 +258,7 @@ class PartsTask(DetectorTask):
             for part_boxes, scores in detector.detect(images, boxes, keypoints):
                 predicted.append(part_boxes)
                 detections += [Detections(b, s, labels) for b, s in zip(part_boxes, scores, strict=True)]
+        truth, predicted, detections = ranks.gathered(truth), ranks.gathered(predicted), ranks.gathered(detections)
         annotated, predicted_boxes = np.concatenate(truth), np.concatenate(predicted)  # (P, 10, 4)
         exists = (annotated != 0).any(axis=2)  # (P, 10)
         by_person = [Detections.of_truth(t[e], labels[e]) for t, e in zip(annotated, exists, strict=True)]

@@ -145,9 +145,7 @@ class PaperDetector(Hyperparameters):
 
     def open_splits(self, inputs: Inputs) -> tuple[Annotations, Annotations]:
         """Open the dataset's key frames; frames are decoded on demand."""
-        return open_indices(
-            inputs.data, inputs.run.out, inputs.options.report, seed=self.split_seed, stride=self.frame_stride
-        )
+        return open_indices(inputs.data, inputs.run.out, inputs.options, seed=self.split_seed, stride=self.frame_stride)
 
 
 def open_frames(data: Path, out: Path, options: TrainOptions, split: str = "train") -> Store:
@@ -158,7 +156,7 @@ def open_frames(data: Path, out: Path, options: TrainOptions, split: str = "trai
 
 def open_training_frames(inputs: Inputs) -> tuple[Store, Store]:
     """Open decoded frames to train on, for a SynthTPS dataset rendered ones of many scenes, and the held-out videos."""
-    train, held_out = open_stores(inputs.data, inputs.run.out, inputs.options.report)
+    train, held_out = open_stores(inputs.data, inputs.run.out, inputs.options)
     if is_synthetic(inputs.data):
         train = open_frames(inputs.data, inputs.run.out, inputs.options)
     return train, held_out
@@ -420,8 +418,9 @@ class PersonsTask(DetectorTask):
         assert isinstance(net, Yolof)
         detector = YolofPersons(net.to(device).eval(), self.stage)
         data, truth, detections = self.held_out, [], []
-        for frames, images in batches(data, videos):
+        for frames, images in batches(data, ranks.own_share(videos)):
             detections += detector.detect(images)
             truth += [Detections.of_truth(data.person_boxes[data.persons_of(frame)]) for frame in frames]
+        truth, detections = ranks.gathered(truth), ranks.gathered(detections)
         metrics = box_metrics(truth, detections, names=("person",))
         return {**metrics, "frames": len(truth), "persons": sum(map(len, truth))}

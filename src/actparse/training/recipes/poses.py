@@ -51,6 +51,8 @@ COORDINATE_WEIGHT = 0.06  # weight of the side branch's error in the loss
 class TinyPoses(OneCycle):
     """Hyperparameters of the tiny pose network, which learns from rendered persons."""
 
+    trains_on_videos = False
+
     batch_size: Count = 32
     learning_rate: Positive = 2.5e-3
     zoom: Factors = (0.75, 1.25)
@@ -73,6 +75,7 @@ class PaperPoses(Hyperparameters):
     """HRNet-w48 from COCO unchanged, "without any fine-tuning"; nothing is trained."""
 
     initial_settings: ClassVar[Mapping[str, str]] = {"size": "size", "decoding": "decoding"}
+    trains_on_videos = False
 
     width: Count = 48  # "HRNet-w48"
     size: tuple[int, int] = (384, 288)  # HRNet's larger crop; the paper does not name one, and the file must match it

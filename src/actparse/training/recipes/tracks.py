@@ -67,7 +67,7 @@ class TinyTracks(OneCycle):
 
     def build(self, inputs: Inputs) -> Task:
         """Build the task on keypoints of the run's pose network, and on simulated tracks for a SynthTPS dataset."""
-        splits = open_stores(inputs.data, inputs.run.out, inputs.options.report)
+        splits = open_stores(inputs.data, inputs.run.out, inputs.options)
         stream = open_tracks(inputs.data, inputs.run.out, inputs.options)
         return TracksTask(*with_keypoints(splits, inputs), stream, self)
 

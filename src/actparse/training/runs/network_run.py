@@ -23,6 +23,7 @@ from actparse.training.recipes.registry import Recipe, recipe_of
 from actparse.training.run_folder import HINT, Plan, RunFolder, expect_same_hyperparameters, read_json, write_json
 from actparse.training.runs.bundles import assemble_complete
 from actparse.training.runs.initial_weights import start_from
+from actparse.training.samples.splits import choose_division
 from actparse.training.task import Task, steps_per_epoch
 from actparse.weights.bundle import config_to_dict, load_network, save_network
 
@@ -38,7 +39,9 @@ def run_network(name: str, data: Path, out: Path, options: TrainOptions) -> dict
     recipe, run = recipe_of(name, options.size, options.changes), RunFolder(out, name)
     hyperparameters = recipe.hyperparameters
     assert hyperparameters is not None, "a bundle is trained by start"
-    expect_same_hyperparameters(run, config_to_dict(hyperparameters))
+    if not hyperparameters.trains_on_videos:
+        options = replace(options, train_on="train")
+    expect_same_hyperparameters(run, config_to_dict(hyperparameters), options.train_on)
     if options.resume and run.is_finished:
         return _finished_metrics(run, options)
     initial = check_inputs(name, data, out, options)
@@ -138,7 +141,7 @@ def _train(
     initial: Path | None,
     options: TrainOptions,
 ) -> dict[str, Any]:
-    """Train a network, evaluate it and write its files; the first of several processes evaluates and writes."""
+    """Train a network, evaluate it and write its files; all processes measure, the first one writes."""
     hardware = choose_hardware(options.device, options.precision)
     ranks.join_group(hardware.device.type)
     if ranks.rank() == 0:
@@ -146,21 +149,29 @@ def _train(
     else:
         options = replace(options, report=say_nothing)
     torch.manual_seed(options.seed)
+    is_measured = _has_held_out(recipe.name, data, options)
     task = hyperparameters.build(Inputs(recipe.kind, recipe.group, data, run, options))
     if initial is not None:
         _expect_initial_settings(initial, hyperparameters, task.stage_settings())
         options.report(f"{run.name}: {start_from(task, initial)}")
     elif recipe.initial:
         options.report(f"{run.name}: starts from fresh weights; the paper's start is --init, an imported checkpoint")
-    options = replace(_with_default_length(recipe, task, options), init=initial)
+    options = replace(_with_default_length(recipe, task, options, checks=is_measured), init=initial)
     plan = train(task, run, options, hardware)
     metrics: dict[str, Any] = {}
-    if ranks.rank() == 0 and not options.only_estimate:
-        if options.keep == "best":
-            load_best(task, run)
+    if options.only_estimate:
+        return metrics
+    if options.keep == "best" and ranks.rank() == 0:
+        load_best(task, run)
+    if is_measured:
         options.report(f"{run.name}: measuring on held-out data")
+        ranks.copy_from_first(task.net)
         task.net.to(task.stored_as).float()  # as the weights are stored
-        metrics = {**task.evaluate(task.net, hardware.device), "steps": plan.num_steps, "seed": plan.seed}
+        metrics = task.evaluate(task.net, hardware.device)
+    if ranks.rank() == 0:
+        metrics = {**metrics, "steps": plan.num_steps, "seed": plan.seed}
+        if plan.train_on != "train":
+            metrics["train_on"] = plan.train_on
         num_clips = hyperparameters.num_rendered_clips(data, options)
         if num_clips:
             metrics[CLIPS_METRIC] = num_clips
@@ -173,11 +184,27 @@ def _train(
     return metrics
 
 
-def _with_default_length(recipe: Recipe, task: Task, options: TrainOptions) -> TrainOptions:
+def _has_held_out(name: str, data: Path, options: TrainOptions) -> bool:
+    """Return whether some annotated videos are not trained on; if none, report that nothing will be measured.
+
+    Raises:
+        TrainingError: held-out checks were requested, and there is nothing to check on.
+    """
+    division = None if options.train_on == "train" else choose_division(data, train_on=options.train_on)
+    if division is None or not division.is_trained_on:
+        return True
+    if options.check_every is not None or options.keep == "best":
+        option = "--keep best" if options.keep == "best" else "--check-every"
+        raise TrainingError(f"train: {option} needs held-out videos, got --train-on all, which leaves none in {data}")
+    options.report(f"{name}: trains on all annotated videos, so no held-out metrics are measured")
+    return False
+
+
+def _with_default_length(recipe: Recipe, task: Task, options: TrainOptions, *, checks: bool) -> TrainOptions:
     """Set the recipe's number of steps; a run of several epochs is estimated at its start and checked after each."""
     if task.settings.step_rule is not None:
         every = options.check_every or steps_per_epoch(task.num_samples, task.settings.batch_size)
-        return replace(options, check_every=every, estimate=True)
+        return replace(options, check_every=every if checks else None, estimate=True)
     if options.minutes is None and options.epochs is None and options.steps is None:
         return replace(options, steps=recipe.steps)
     return options

@@ -17,11 +17,11 @@ from actparse.training.recipes.clips import open_clips
 from actparse.training.recipes.persons import open_frames
 from actparse.training.recipes.registry import BUNDLE_RECIPES, PARTS, POSES, WITHOUT_DOTS, recipe_of
 from actparse.training.recipes.tracks import open_tracks
-from actparse.training.run_folder import RunFolder, read_json, write_json
+from actparse.training.run_folder import RunFolder, expect_same_hyperparameters, read_json, write_json
 from actparse.training.runs.bundles import BUNDLE_FOLDER, assemble
 from actparse.training.runs.jobs import Job, run_jobs, without_report
 from actparse.training.runs.network_run import run_network
-from actparse.training.samples.splits import open_stores
+from actparse.training.samples.splits import choose_division, open_stores
 from actparse.weights.bundle import load_network
 
 STATE_FILE = "tiny.json"  # how the run divides its time, and which networks are finished
@@ -85,9 +85,12 @@ def train_bundle(data: Path, out: Path, options: TrainOptions) -> dict[str, Any]
     options.report(estimate(minutes, slots))
     if options.only_estimate:
         return {}
+    for name, recipe in BUNDLE_RECIPES.items():
+        if recipe.hyperparameters is not None and recipe.hyperparameters.trains_on_videos:
+            expect_same_hyperparameters(RunFolder(out, name), {}, options.train_on)
     keep_networks(data, out, options)
     out.mkdir(parents=True, exist_ok=True)
-    open_stores(data, out, options.report)  # the caches that several jobs read are made first, with all cores
+    open_stores(data, out, options)  # the caches that several jobs read are made first, with all cores
     if not all(RunFolder(out, name).is_finished for name in ("persons", "poses", "parts")):
         open_frames(data, out, options)
         open_frames(data, out, options, "val")
@@ -103,7 +106,8 @@ def train_bundle(data: Path, out: Path, options: TrainOptions) -> dict[str, Any]
     run_jobs(jobs, slots=slots, report=options.report, changed=save_state)
     metrics = {name: read_json(RunFolder(out, name).metrics) for name in BUNDLE_RECIPES}
     bundle = assemble_tiny(out, metrics)
-    write_text(bundle / SHARES_FILE, dataset_shares(data).to_json())
+    train_split = choose_division(data, train_on=options.train_on).train
+    write_text(bundle / SHARES_FILE, dataset_shares(data, train_split).to_json())
     options.report(f"tiny: the bundle is in {out / BUNDLE_FOLDER}")
     return metrics
 
