@@ -178,21 +178,17 @@ def _check_entries(
         if isinstance(value, Array):
             entries[name] = value if value.values is None else value.values
         elif isinstance(value, Tensor):
-            entries[name] = _expect_plain(name, value, path)
+            if value.layout != torch.strided or value.device.type != "cpu" or value.is_quantized or value.is_nested:
+                raise WeightsError(f"{path}: entry {name} must be a plain tensor, got {value.layout} on {value.device}")
+            claimed, stored = value.numel() * value.element_size(), value.untyped_storage().nbytes()
+            if claimed > stored:
+                raise WeightsError(f"{path}: entry {name} must be stored in full, got {stored} of {claimed} bytes")
+            entries[name] = value.detach()
         elif isinstance(value, Mapping) and depth < _MAX_DEPTH:
             entries[name] = _check_entries(value, visited, path, depth + 1)
         else:
             entries[name] = value
     return entries
-
-
-def _expect_plain(name: Any, value: Tensor, path: Path) -> Tensor:
-    if value.layout != torch.strided or value.device.type != "cpu" or value.is_quantized or value.is_nested:
-        raise WeightsError(f"{path}: entry {name} must be a plain tensor, got {value.layout} on {value.device}")
-    claimed, stored = value.numel() * value.element_size(), value.untyped_storage().nbytes()
-    if claimed > stored:
-        raise WeightsError(f"{path}: entry {name} must be stored in full, got {stored} of {claimed} bytes")
-    return value.detach()
 
 
 def _load_pickle(path: Path) -> Any:
