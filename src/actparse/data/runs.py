@@ -76,7 +76,7 @@ def _run_of_parses(name: str, parses: Mapping[str, Path], truth: TpsFiles) -> Pr
             persons = frames[frame_file].persons
             parts_of_all = [part for person in persons for part in person.parts]
             boxes[video][frame_file] = FrameBoxes(
-                persons=detections([(person.box, person.score, 0) for person in persons]),
+                persons=Detections.of_persons(persons),
                 parts=detections([(part.box, part.score, PART_INDEX[part.name]) for part in parts_of_all]),
             )
     return PredictionRun(name, TpsFiles(actions, parts), boxes, {video: parses[video].parent for video in truth.videos})

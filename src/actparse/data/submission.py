@@ -203,19 +203,16 @@ def validate_predictions(predictions: TpsFiles, truth: TpsFiles | None = None) -
         if video not in predictions.videos:
             raise DataError(f"submission: video {video} has frames and no action")
         for frame, content in _items(frames, f"submission: video {video}"):
-            _check_frame(frame, content, f"submission: video {video}, {frame}")
-
-
-def _check_frame(name: str, content: Any, where: str) -> None:
-    if not FRAME_NAME.fullmatch(name):
-        raise DataError(f"{where}: a frame's name must be img_ and five digits and .json")
-    humans = content.get("humans") if isinstance(content, dict) else None
-    if not isinstance(humans, list):
-        raise DataError(f"{where}: needs a list of humans")
-    if len(humans) > MAX_HUMANS:
-        raise DataError(f"{where}: at most {MAX_HUMANS} persons are allowed, got {len(humans)}")
-    for index, human in enumerate(humans, start=1):
-        _check_human(human, f"{where}, person {index}")
+            where = f"submission: video {video}, {frame}"
+            if not FRAME_NAME.fullmatch(frame):
+                raise DataError(f"{where}: a frame's name must be img_ and five digits and .json")
+            humans = content.get("humans") if isinstance(content, dict) else None
+            if not isinstance(humans, list):
+                raise DataError(f"{where}: needs a list of humans")
+            if len(humans) > MAX_HUMANS:
+                raise DataError(f"{where}: at most {MAX_HUMANS} persons are allowed, got {len(humans)}")
+            for index, human in enumerate(humans, start=1):
+                _check_human(human, f"{where}, person {index}")
 
 
 def _check_human(human: Any, where: str) -> None:
@@ -225,21 +222,17 @@ def _check_human(human: Any, where: str) -> None:
     for name, part in human.get("parts", {}).items():
         if name not in PART_INDEX:
             raise DataError(f"{where}: unknown part {name!r}")
-        _check_part(part, f"{where}, {name}")
-
-
-def _check_part(part: Any, where: str) -> None:
-    boxes, states = (part.get(key) if isinstance(part, dict) else None for key in ("box", "verb"))
-    if not isinstance(boxes, list) or not isinstance(states, list):
-        raise DataError(f"{where}: needs lists of boxes and verbs")
-    if len(boxes) != len(states):
-        raise DataError(f"{where}: boxes and verbs must pair up, got {len(boxes)} and {len(states)}")
-    if len(boxes) > MAX_PROPOSALS:
-        raise DataError(f"{where}: at most {MAX_PROPOSALS} proposals are allowed, got {len(boxes)}")
-    for box, state in zip(boxes, states, strict=True):
-        _check_box(box, where)
-        if not isinstance(state, str):
-            raise DataError(f"{where}: a verb must be text, got {state!r}")
+        boxes, states = (part.get(key) if isinstance(part, dict) else None for key in ("box", "verb"))
+        if not isinstance(boxes, list) or not isinstance(states, list):
+            raise DataError(f"{where}, {name}: needs lists of boxes and verbs")
+        if len(boxes) != len(states):
+            raise DataError(f"{where}, {name}: boxes and verbs must pair up, got {len(boxes)} and {len(states)}")
+        if len(boxes) > MAX_PROPOSALS:
+            raise DataError(f"{where}, {name}: at most {MAX_PROPOSALS} proposals are allowed, got {len(boxes)}")
+        for box, state in zip(boxes, states, strict=True):
+            _check_box(box, f"{where}, {name}")
+            if not isinstance(state, str):
+                raise DataError(f"{where}, {name}: a verb must be text, got {state!r}")
 
 
 def _check_box(box: Any, where: str) -> None:

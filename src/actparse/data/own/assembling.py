@@ -23,6 +23,19 @@ class _PersonLabels:
     parts: dict[str, tuple[Box, str | None]] = field(default_factory=dict)
     keypoints: Keypoints | None = None
 
+    def truth(self, index: int, identity: int) -> PersonTruth:
+        """Return the person, who has a box, with the number `index` in the frame."""
+        assert self.box is not None
+        parts = [(part, *self.parts[part]) for part in PARTS if part in self.parts]
+        return PersonTruth(
+            number=index,
+            box=self.box,
+            parts={part: PartTruth(box, state) for part, box, state in parts if state is not None},
+            keypoints=self.keypoints,
+            identity=identity,
+            unstated={part: box for part, box, state in parts if state is None},
+        )
+
 
 class FrameLabels:
     """Collector of the labels of one video; `where` is the start of warnings, a label's location that of errors.
@@ -106,7 +119,7 @@ class FrameLabels:
                         without_box[identity, label] += 1
                         first.setdefault((identity, label), frame)
             truths = tuple(
-                _person(index, identity, labels)
+                labels.truth(index, identity)
                 for index, (identity, labels) in enumerate(sorted(persons.items()), start=1)
                 if labels.box is not None
             )
@@ -127,16 +140,3 @@ def is_same(first: Box | Keypoints, second: Box | Keypoints) -> bool:
 
 def _text(box: Box) -> str:
     return f"[{', '.join(f'{value:g}' for value in box)}]"
-
-
-def _person(index: int, identity: int, labels: _PersonLabels) -> PersonTruth:
-    assert labels.box is not None
-    parts = [(part, *labels.parts[part]) for part in PARTS if part in labels.parts]
-    return PersonTruth(
-        number=index,
-        box=labels.box,
-        parts={part: PartTruth(box, state) for part, box, state in parts if state is not None},
-        keypoints=labels.keypoints,
-        identity=identity,
-        unstated={part: box for part, box, state in parts if state is None},
-    )

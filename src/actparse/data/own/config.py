@@ -99,9 +99,29 @@ def read_config(path: Path, *, with_files: bool = True) -> OwnConfig:
     Raises:
         ConfigError: it is missing, not YAML, has an unknown key, or a field is invalid.
     """
-    raw = _read_yaml(path)
+    content = _read_yaml(path)
+    folder = path.resolve().parent
     try:
-        return _config(path, _table(raw, "", OwnConfig, excluded=("path",)), with_files=with_files)
+        raw = _table(content, "", OwnConfig, excluded=("path",))
+        for name in ("kind", "videos", "actions", "states"):
+            if name not in raw:
+                raise ConfigError(f"{name}: must be given, got no such key")
+        values: dict[str, Any] = {"path": path, "kind": _text(raw["kind"], "kind")}
+        values["videos"] = folder / _text(raw["videos"], "videos")
+        values["actions"] = _texts(raw["actions"], "actions")
+        states = raw["states"]
+        if not isinstance(states, dict):
+            raise ConfigError(f"states: must be a list for each part group, got {shown(states)}")
+        values["states"] = {_text(g, "states"): _texts(words, f"states.{shown(g)}") for g, words in states.items()}
+        for name in ("labels", "state_rows"):
+            patterns = _texts(raw.get(name, []), name)
+            values[name] = _files(folder, patterns, name) if with_files else tuple(map(Path, patterns))
+        if raw.get("action_of") is not None:
+            values["action_of"] = folder / _text(raw["action_of"], "action_of")
+        values["ignore_labels"] = _texts(raw.get("ignore_labels", []), "ignore_labels")
+        values["first_frame"] = _number(raw.get("first_frame", 0), "first_frame", int)
+        values["split"] = _split(_table(raw.get("split", {}), "split", SplitConfig))
+        return OwnConfig(**values)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
 
@@ -119,28 +139,6 @@ def _read_yaml(path: Path) -> Any:
         if isinstance(error, ConfigError):
             raise
         raise ConfigError(f"{path}: needs a YAML file, got: {' '.join(str(error).split())[:200]}") from None
-
-
-def _config(path: Path, raw: Mapping[str, Any], *, with_files: bool) -> OwnConfig:
-    for name in ("kind", "videos", "actions", "states"):
-        if name not in raw:
-            raise ConfigError(f"{name}: must be given, got no such key")
-    folder = path.resolve().parent
-    values: dict[str, Any] = {"path": path, "kind": _text(raw["kind"], "kind")}
-    values["videos"] = folder / _text(raw["videos"], "videos")
-    values["actions"] = _texts(raw["actions"], "actions")
-    if not isinstance(raw["states"], dict):
-        raise ConfigError(f"states: must be a list for each part group, got {shown(raw['states'])}")
-    values["states"] = {_text(g, "states"): _texts(words, f"states.{shown(g)}") for g, words in raw["states"].items()}
-    for name in ("labels", "state_rows"):
-        patterns = _texts(raw.get(name, []), name)
-        values[name] = _files(folder, patterns, name) if with_files else tuple(map(Path, patterns))
-    if raw.get("action_of") is not None:
-        values["action_of"] = folder / _text(raw["action_of"], "action_of")
-    values["ignore_labels"] = _texts(raw.get("ignore_labels", []), "ignore_labels")
-    values["first_frame"] = _number(raw.get("first_frame", 0), "first_frame", int)
-    values["split"] = _split(_table(raw.get("split", {}), "split", SplitConfig))
-    return OwnConfig(**values)
 
 
 def shown(value: Any) -> str:
