@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from actparse.metrics.confusion import GroupConfusion
 from actparse.metrics.outcomes import Outcome
 from actparse.metrics.replacement import EXPLANATION, Stage
 from actparse.report import charts
@@ -161,26 +160,22 @@ def confusion(run: ShownRun, group: str) -> dict[str, Any]:
     if swaps := run.figures.swaps.get(group):
         share = f" ({swaps.num_swapped / swaps.num_tellable:.1%})" if swaps.num_tellable else ""
         notes.append(f"left and right exchanged: {swaps.num_swapped:,} of {swaps.num_tellable:,} persons{share}")
+    totals = states.counts.sum(axis=1) + states.not_proposed
+    pairs = [
+        (float(count), true, other, float(count / totals[i]))
+        for i, true in enumerate(states.states)
+        for other, count in zip(
+            (*states.states, "(none proposed)"), (*states.counts[i], states.not_proposed[i]), strict=True
+        )
+        if count > 0
+    ]
+    pairs.sort(key=lambda pair: -pair[0])
     head = ["true", "predicted", "count", "of the true"]
+    rows: list[list[Cell]] = [[true, other, f"{count:,.0f}", f"{share:.1%}"] for count, true, other, share in pairs]
     return {
         "run": run,
         "name": name,
         "chart": chart,
         "notes": notes,
-        "table": table(head, _pairs_of_states(states), f"States of {name}"),
+        "table": table(head, rows, f"States of {name}"),
     }
-
-
-def _pairs_of_states(confusion: GroupConfusion) -> list[list[Cell]]:
-    """Return a row for every pair of states that occurs, sorted by count."""
-    totals = confusion.counts.sum(axis=1) + confusion.not_proposed
-    pairs = [
-        (float(count), true, other, float(count / totals[i]))
-        for i, true in enumerate(confusion.states)
-        for other, count in zip(
-            (*confusion.states, "(none proposed)"), (*confusion.counts[i], confusion.not_proposed[i]), strict=True
-        )
-        if count > 0
-    ]
-    pairs.sort(key=lambda pair: -pair[0])
-    return [[true, other, f"{count:,.0f}", f"{share:.1%}"] for count, true, other, share in pairs]
