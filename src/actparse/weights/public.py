@@ -183,11 +183,11 @@ def layout_of(net: nn.Module, layout: str) -> Layout:
     if layout not in layouts:
         raise WeightsError(f"layout of {kind} must be {' or '.join(layouts)}, got {layout!r}")
     rules = layouts[layout]
-    is_strided = isinstance(net, ResNet) and net.config.block == "bottleneck"
-    if is_strided and rules.stride_in not in (None, net.config.stride_in):
+    stride_in = net.config.stride_in if isinstance(net, ResNet) and net.config.block == "bottleneck" else None
+    if None not in (stride_in, rules.stride_in) and stride_in != rules.stride_in:
         raise WeightsError(
-            f"{layout} weights stride in the {rules.stride_in} convolution, and this ResNet in the "
-            f"{net.config.stride_in}: it needs stride_in={rules.stride_in!r}"
+            f"{layout} weights stride in the {rules.stride_in} convolution, and this ResNet in the {stride_in}: "
+            f"it needs stride_in={rules.stride_in!r}"
         )
     return rules
 

@@ -288,10 +288,10 @@ def divide(config: SplitConfig, actions: Mapping[str, str], where: Path) -> dict
         for name in actions:
             if splits[name] == TRAIN:
                 by_action[actions[name]].append(name)
-        for names in by_action.values():
-            ranked = sorted(names, key=lambda name: hashlib.sha256(f"{config.seed}/{name}".encode()).hexdigest())
-            count = max(1, round(config.val_share * len(names))) if config.val_share else 0
-            splits |= dict.fromkeys(ranked[: min(count, len(names) - 1)], VAL)
+        for candidates in by_action.values():
+            ranked = sorted(candidates, key=lambda name: hashlib.sha256(f"{config.seed}/{name}".encode()).hexdigest())
+            count = max(1, round(config.val_share * len(ranked))) if config.val_share else 0
+            splits |= dict.fromkeys(ranked[: min(count, len(ranked) - 1)], VAL)
     if TRAIN not in splits.values():
         raise DataError(f"{where}: split: needs a video to train on, got none")
     return splits
