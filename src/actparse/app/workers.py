@@ -118,22 +118,10 @@ class _Pool:
             for worker in self._workers:
                 if worker.is_ready and worker.task is None:
                     self._assign(worker)
-            moment = time.monotonic()
-            starts = [worker.task.start for worker in self._workers if worker.task is not None]
-            limits = [] if self._time_limit is None else [start + self._time_limit - moment for start in starts]
-            returns = [task.not_before - moment for task in self._waiting if task.not_before > moment]
-            timeout = max(0.0, min([POLL_SECONDS, *limits, *returns]))
-            answered = wait([worker.connection for worker in self._workers], timeout)
+            answered = wait([worker.connection for worker in self._workers], self._patience())
             for worker in [worker for worker in self._workers if worker.connection in answered]:
                 self._receive(worker)
-            for worker in list(self._workers):
-                limit, task = self._time_limit, worker.task
-                if limit is None or task is None or worker.connection.poll():
-                    continue  # its message may be that it is done
-                if time.monotonic() - task.start >= limit:
-                    self._workers.remove(worker)
-                    worker.end()
-                    self._replace(worker, f"it exceeded the time limit of {limit:g} s")
+            self._end_overdue()
         return [self._outcomes[index] for index in range(self._num_videos)]
 
     def end(self) -> None:
@@ -158,6 +146,14 @@ class _Pool:
                     worker.send(task.video)
                 return
             names.add(task.name)  # one that waits comes before the later ones of its name
+
+    def _patience(self) -> float:
+        """Return the seconds until a time limit passes or a video is tried again, at most POLL_SECONDS."""
+        moment = time.monotonic()
+        starts = [worker.task.start for worker in self._workers if worker.task is not None]
+        limits = [] if self._time_limit is None else [start + self._time_limit - moment for start in starts]
+        returns = [task.not_before - moment for task in self._waiting if task.not_before > moment]
+        return max(0.0, min([POLL_SECONDS, *limits, *returns]))
 
     def _receive(self, worker: _Worker) -> None:
         try:
@@ -188,6 +184,16 @@ class _Pool:
             case ("done", VideoOutcome() as outcome), _Task() as task:
                 worker.task = None
                 self._finish(task, outcome)
+
+    def _end_overdue(self) -> None:
+        for worker in list(self._workers):
+            limit, task = self._time_limit, worker.task
+            if limit is None or task is None or worker.connection.poll():
+                continue  # its message may be that it is done
+            if time.monotonic() - task.start >= limit:
+                self._workers.remove(worker)
+                worker.end()
+                self._replace(worker, f"it exceeded the time limit of {limit:g} s")
 
     def _replace(self, worker: _Worker, reason: str) -> None:
         """Return the video of a process that has ended to those that wait, or let it fail."""
