@@ -107,6 +107,16 @@ class FlowPlan:
                     written += sum(name.startswith("flow_y_") for name in _names(work / job.name))
         return min(written, self.num_fields)
 
+    def move_outdated(self, work: Path) -> None:
+        """Move the flow of videos that have changed since to the run's folder, which is removed at the end."""
+        (work / OUTDATED).mkdir()
+        for job in self.jobs:
+            folder = self.out / job.name
+            if folder.is_dir():
+                folder.rename(work / OUTDATED / job.name)
+            elif folder.exists():
+                raise OutputError(f"{folder}: needs a folder or nothing, got a file")
+
 
 @dataclass(frozen=True)
 class FlowOutcome:
@@ -234,7 +244,7 @@ def write_flow(plan: FlowPlan, *, processes: int | None = None, progress: Progre
     with _locked_run_folder(plan.out) as work:
         expect_format(plan.out, plan.format)
         write_text(plan.out / SETTINGS_FILE, json.dumps(plan.format.to_dict(), indent=1))
-        _move_outdated(plan, work)
+        plan.move_outdated(work)
         jobs = [(job.path, plan.out / job.name, work, plan.format) for job in plan.jobs]
         with _progress_reported(plan, work, progress):
             results = list(in_order(write_video_flow, jobs, processes=processes or os.cpu_count(), end_running=True))
@@ -280,17 +290,6 @@ def _clear(out: Path) -> None:
         folder.rename(out / f"{STALE}{folder.name.removeprefix(RUN)}")
     for folder in out.glob(f"{STALE}*"):
         shutil.rmtree(folder)
-
-
-def _move_outdated(plan: FlowPlan, work: Path) -> None:
-    """Move the flow of videos that have changed since to the run's folder, which is removed at the end."""
-    (work / OUTDATED).mkdir()
-    for job in plan.jobs:
-        folder = plan.out / job.name
-        if folder.is_dir():
-            folder.rename(work / OUTDATED / job.name)
-        elif folder.exists():
-            raise OutputError(f"{folder}: needs a folder or nothing, got a file")
 
 
 @contextmanager

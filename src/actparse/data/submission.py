@@ -128,28 +128,25 @@ def _read(path: Path, name: str) -> Any:
         except (OSError, UnicodeDecodeError) as error:
             raise DataError(f"{where}: cannot be read: {error}") from None
     elif path.is_file():
-        where, text = path, _text_of_member(path, name)
+        where = path
+        try:
+            with zipfile.ZipFile(path) as archive:
+                members = [info for info in archive.infolist() if info.filename.rsplit("/", 1)[-1] == name]
+                if len(members) != 1:
+                    raise DataError(f"{path}: needs one {name} in the zip, got {len(members)}")
+                if members[0].file_size > MAX_MEMBER_BYTES:
+                    raise DataError(f"{path}: {name} must unpack to at most {MAX_MEMBER_BYTES} bytes")
+                text = archive.read(members[0]).decode("utf-8")
+        except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError) as error:
+            raise DataError(f"{path}: needs a zip with {name}, got: {error}") from None
+        except (UnicodeDecodeError, EOFError, OSError) as error:
+            raise DataError(f"{path}: {name} cannot be read: {error}") from None
     else:
         raise DataError(f"{path}: no such file or folder")
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{where}: {name} needs JSON, got: {error}") from None
-
-
-def _text_of_member(path: Path, name: str) -> str:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = [info for info in archive.infolist() if info.filename.rsplit("/", 1)[-1] == name]
-            if len(members) != 1:
-                raise DataError(f"{path}: needs one {name} in the zip, got {len(members)}")
-            if members[0].file_size > MAX_MEMBER_BYTES:
-                raise DataError(f"{path}: {name} must unpack to at most {MAX_MEMBER_BYTES} bytes")
-            return archive.read(members[0]).decode("utf-8")
-    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError) as error:
-        raise DataError(f"{path}: needs a zip with {name}, got: {error}") from None
-    except (UnicodeDecodeError, EOFError, OSError) as error:
-        raise DataError(f"{path}: {name} cannot be read: {error}") from None
 
 
 def true_humans(frame: FrameTruth) -> dict[str, Any]:

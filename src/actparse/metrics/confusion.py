@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from actparse.core.vocabulary import GROUP_PARTS, GROUPS
 from actparse.metrics.outcomes import part_groups
-from actparse.metrics.part_table import Column, PartTable
+from actparse.metrics.part_table import PartTable
 
 NO_STATE = -1  # code of a part without a proposal
 
@@ -74,18 +74,10 @@ def side_swaps(table: PartTable) -> dict[str, SideSwaps]:
     result = {}
     for group, names in GROUP_PARTS.items():
         if len(names) == 2:
-            left, right = (_part_by_person(table, table.names.index(name)) for name in names)
+            left, right = (table.part_by_person(name) for name in names)
             both = (left >= 0) & (right >= 0) & table.person_found
             left, right = left[both], right[both]
             differs = table.part_state[left] != table.part_state[right]
             swapped = (first[left] == table.part_state[right]) & (first[right] == table.part_state[left])
             result[group] = SideSwaps(group, int(differs.sum()), int((differs & swapped).sum()))
     return result
-
-
-def _part_by_person(table: PartTable, name: int) -> Column:
-    """Return the index of each person's part of that name, (H,); -1 if it is not annotated."""
-    part_by_person = np.full(len(table.person_frame), -1, np.int64)
-    parts = np.flatnonzero(table.part_name == name)
-    part_by_person[table.part_person[parts]] = parts
-    return part_by_person

@@ -65,6 +65,13 @@ class PartTable:
         """Whether each part's person was detected, (N,)."""
         return self.person_found[self.part_person]
 
+    def part_by_person(self, name: str) -> Column:
+        """Return the index of each person's part of that name, (H,); -1 if it is not annotated."""
+        part_by_person = np.full(len(self.person_frame), -1, np.int64)
+        parts = np.flatnonzero(self.part_name == self.names.index(name))
+        part_by_person[self.part_person[parts]] = parts
+        return part_by_person
+
     def best_of_proposals(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """Return the largest of the `values` (P,) among each part's proposals, (N,); 0 if there is none."""
         best = np.zeros(len(self.part_state))

@@ -48,6 +48,22 @@ class ShowConfig:
             if getattr(self, name) < 1:
                 raise ConfigError(f"show.{name} must be at least 1, got {getattr(self, name)}")
 
+    def choose(self, dataset: KineticsTps) -> tuple[list[tuple[str, VideoRecord]], int]:
+        """Choose videos from all actions in turn; return them by action and name, and the number of candidates."""
+        for action in self.actions:
+            expect_word(action, dataset.actions, f"{dataset.root}: action")
+        for split in self.splits:
+            expect_word(split, dataset.splits, f"{dataset.root}: split")
+        by_action: dict[str, list[tuple[str, VideoRecord]]] = defaultdict(list)
+        for split in self.splits or dataset.splits:
+            for record in dataset.videos(split):
+                if not self.actions or record.action in self.actions:
+                    by_action[record.action].append((split, record))
+        rounds = zip_longest(*(by_action[action] for action in sorted(by_action)))
+        in_turn = [item for items in rounds for item in items if item is not None]
+        chosen = sorted(in_turn[: self.max_videos], key=lambda item: (item[1].action, item[1].name))
+        return chosen, len(in_turn)
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -162,7 +178,7 @@ def show_dataset(
         DataError: there is no dataset, no such split or action, or no annotated video to show.
         OutputError: a file cannot be written.
     """
-    chosen, total = _choose(KineticsTps(root), config)
+    chosen, total = config.choose(KineticsTps(root))
     videos, warnings = [], []
     for num_done, (split, record) in enumerate(chosen, start=1):
         try:
@@ -186,23 +202,6 @@ def show_dataset(
     }
     write_text(page, render("dataset.html", values))
     return Shown(sheet, page, tuple(warnings))
-
-
-def _choose(dataset: KineticsTps, config: ShowConfig) -> tuple[list[tuple[str, VideoRecord]], int]:
-    """Choose videos from all actions in turn; return them by action and name, and the number of candidates."""
-    for action in config.actions:
-        expect_word(action, dataset.actions, f"{dataset.root}: action")
-    for split in config.splits:
-        expect_word(split, dataset.splits, f"{dataset.root}: split")
-    by_action: dict[str, list[tuple[str, VideoRecord]]] = defaultdict(list)
-    for split in config.splits or dataset.splits:
-        for record in dataset.videos(split):
-            if not config.actions or record.action in config.actions:
-                by_action[record.action].append((split, record))
-    rounds = zip_longest(*(by_action[action] for action in sorted(by_action)))
-    in_turn = [item for items in rounds for item in items if item is not None]
-    chosen = sorted(in_turn[: config.max_videos], key=lambda item: (item[1].action, item[1].name))
-    return chosen, len(in_turn)
 
 
 def evenly(values: Sequence[int], count: int) -> list[int]:

@@ -82,6 +82,13 @@ class Array:
         _, shape, dtype, is_fortran, raw = state
         self.values = _dtype(dtype).read(raw, shape, "F" if is_fortran else "C")
 
+    @classmethod
+    def from_buffer(cls, raw: Any, dtype: Any, shape: Any, order: Any = "C") -> Array:
+        """Build an array as NumPy's function for pickles with buffers does."""
+        array = cls()
+        array.values = _dtype(dtype).read(raw, shape, order)
+        return array
+
 
 def _dtype(dtype: Any) -> Dtype:
     return dtype if isinstance(dtype, Dtype) else Dtype()
@@ -92,17 +99,11 @@ def _scalar(dtype: Any = None, raw: Any = b"", *_: Any) -> Any:
     return None if value is None else value.item()
 
 
-def _array_from_buffer(raw: Any, dtype: Any, shape: Any, order: Any = "C") -> Array:
-    array = Array()
-    array.values = _dtype(dtype).read(raw, shape, order)
-    return array
-
-
 _CORES = ("numpy.core", "numpy._core")  # NumPy 1 and 2
 _REBUILT: dict[str, Any] = {
     **{f"{core}.multiarray._reconstruct": Array for core in _CORES},
     **{f"{core}.multiarray.scalar": _scalar for core in _CORES},
-    **{f"{core}.numeric._frombuffer": _array_from_buffer for core in _CORES},
+    **{f"{core}.numeric._frombuffer": Array.from_buffer for core in _CORES},
     "numpy.ndarray": Array,
     "numpy.dtype": Dtype,
     "_codecs.encode": lambda text, _="latin1": text.encode("latin1"),

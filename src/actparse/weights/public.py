@@ -71,6 +71,16 @@ class Layout:
             del entries[self.rgb_stem]
         return entries
 
+    def folded_biases(self, names: dict[str, str], entries: dict[str, Any]) -> dict[str, str]:
+        """Return our name of each folded running mean to the file's name of the bias before it."""
+        biases = {}
+        for name, theirs in names.items() if self.folds_biases else ():
+            mean = name.removesuffix("conv.weight") + "bn.running_mean"
+            bias = theirs.removesuffix("weight") + "bias"
+            if name.endswith(".conv.weight") and mean in names and bias in entries:
+                biases[mean] = bias
+        return biases
+
 
 @dataclass(frozen=True)
 class Filled:
@@ -134,7 +144,7 @@ def fill_public(net: nn.Module, state_dict: Mapping[str, Any], layout: LayoutNam
     wanted = rules.entries_of(net, partial=partial)
     spelling = max(rules.spellings, key=lambda spell: sum(spell(name) in entries for name in wanted))
     names = {name: spelling(name) for name in wanted}  # ours to the file's
-    biases = _folded_biases(names, entries) if rules.folds_biases else {}
+    biases = rules.folded_biases(names, entries)
     aside = rules.ignored + (_HEADS if partial else ())
     stem = {spelling(rules.rgb_stem)} if rules.rgb_stem else set()
     used = {*names.values(), *biases.values(), *stem}
@@ -211,17 +221,6 @@ def unwrap(state_dict: Mapping[str, Any]) -> dict[str, Any]:
     if entries and all(name.startswith("module.") for name in entries):
         entries = {name.removeprefix("module."): value for name, value in entries.items()}
     return from_caffe2(entries) if is_caffe2(entries) else dict(entries)
-
-
-def _folded_biases(names: dict[str, str], entries: dict[str, Any]) -> dict[str, str]:
-    """Return our name of a running mean to the file's name of the bias before it."""
-    biases = {}
-    for name, theirs in names.items():
-        mean = name.removesuffix("conv.weight") + "bn.running_mean"
-        bias = theirs.removesuffix("weight") + "bias"
-        if name.endswith(".conv.weight") and mean in names and bias in entries:
-            biases[mean] = bias
-    return biases
 
 
 def _as_tensor(name: str, value: Any) -> Tensor:

@@ -37,6 +37,16 @@ class SplitConfig:
         if duplicates:
             raise ConfigError(f"split: a video is in val or in test, got {duplicates[0]!r} in both")
 
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> SplitConfig:
+        """Convert the values of the YAML file."""
+        values: dict[str, Any] = {name: _texts(raw[name], f"split.{name}") for name in ("val", "test") if name in raw}
+        if "val_share" in raw:
+            values["val_share"] = _number(raw["val_share"], "split.val_share", float)
+        if "seed" in raw:
+            values["seed"] = _number(raw["seed"], "split.seed", int)
+        return cls(**values)
+
 
 @dataclass(frozen=True, kw_only=True)
 class OwnConfig:
@@ -120,7 +130,7 @@ def read_config(path: Path, *, with_files: bool = True) -> OwnConfig:
             values["action_of"] = folder / _text(raw["action_of"], "action_of")
         values["ignore_labels"] = _texts(raw.get("ignore_labels", []), "ignore_labels")
         values["first_frame"] = _number(raw.get("first_frame", 0), "first_frame", int)
-        values["split"] = _split(_table(raw.get("split", {}), "split", SplitConfig))
+        values["split"] = SplitConfig.from_dict(_table(raw.get("split", {}), "split", SplitConfig))
         return OwnConfig(**values)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
@@ -147,15 +157,6 @@ def shown(value: Any) -> str:
         return shown_json(value)
     except TypeError:
         return type(value).__name__
-
-
-def _split(raw: Mapping[str, Any]) -> SplitConfig:
-    values: dict[str, Any] = {name: _texts(raw[name], f"split.{name}") for name in ("val", "test") if name in raw}
-    if "val_share" in raw:
-        values["val_share"] = _number(raw["val_share"], "split.val_share", float)
-    if "seed" in raw:
-        values["seed"] = _number(raw["seed"], "split.seed", int)
-    return SplitConfig(**values)
 
 
 def _table(raw: Any, name: str, kind: type, *, excluded: tuple[str, ...] = ()) -> Mapping[str, Any]:
