@@ -202,9 +202,9 @@ class _Record:
 
     def _begin_part(self) -> None:
         """Open the files of the first number that no earlier or parallel run has used."""
-        for number in count(1):
+        for part in count(1):
             frames, overlay = (
-                self._folder / (name if number == 1 else name.replace(".", f"-{number}."))
+                self._folder / (name if part == 1 else name.replace(".", f"-{part}."))
                 for name in (FRAMES_FILE, OVERLAY_FILE)
             )
             try:

@@ -85,9 +85,9 @@ class RunFigures:
         """Return the accuracy at each of CURVE_THRESHOLDS."""
         return np.array([self.score.accuracy_at(threshold) for threshold in CURVE_THRESHOLDS])
 
-    def worst(self, count: int = NUM_WORST) -> list[VideoFigures]:
-        """Return the videos that contribute least to the score, then those of least correctness."""
-        return sorted(self.videos.values(), key=lambda video: (video.gain, video.correctness, video.name))[:count]
+    def worst(self) -> list[VideoFigures]:
+        """Return the NUM_WORST videos that contribute least to the score, then those of least correctness."""
+        return sorted(self.videos.values(), key=lambda video: (video.gain, video.correctness, video.name))[:NUM_WORST]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""

@@ -59,7 +59,7 @@ def replaced(runs: Sequence[ShownRun]) -> dict[str, Any]:
         [charts.Bars(stage.value, values) for stage, values in scores.items()],
         maximum=1.0,
         label="ROC score as predicted and with each stage replaced by the truth; numbers in the table below",
-        number="{:.3f}".format,
+        format_value="{:.3f}".format,
         letters=[run.letter for run in runs],
     )
     rows = [[stage.value, EXPLANATION[stage], *values] for stage, values in scores.items()]
@@ -107,14 +107,14 @@ def sizes(evaluation: Evaluation, runs: Sequence[ShownRun], kind: str) -> dict[s
         [charts.Bars(label, [values.found for values in by_size[size]]) for size, label in labels.items()],
         maximum=1.0,
         label=f"Share of {kind} found, by size; numbers in the table below",
-        number="{:.1%}".format,
+        format_value="{:.1%}".format,
         letters=letters,
     )
     precision = charts.bar_chart(
         [charts.Bars(label, [values.ap for values in by_size[size]]) for size, label in labels.items()],
         maximum=100.0,
         label=f"Average precision of {kind}, by size; numbers in the table below",
-        number="{:.1f}".format,
+        format_value="{:.1f}".format,
         letters=letters,
     )
     rows: list[list[Cell]] = [

@@ -29,6 +29,7 @@ from actparse.core.errors import ConfigError, WeightsError
 from actparse.nets.detectors.nanodet import Nanodet
 from actparse.nets.detectors.yolof import Yolof, YolofConfig
 from actparse.weights.bundle import file_sha256, save_network
+from actparse.weights.caffe2 import BATCH_NORM_EPS
 from actparse.weights.checkpoint_files import read_checkpoint
 from actparse.weights.download import fetch
 from actparse.weights.public import Filled, LayoutName, UnfitError, fill_public, is_of_heads, unwrap
@@ -202,19 +203,18 @@ def keep_class(net: nn.Module, label: int) -> Yolof | Nanodet:
     return single.eval()
 
 
-def expected_input(weight: Tensor, scale: Tensor, variance: Tensor, *, eps: float = 1e-5) -> float:
+def expected_input(weight: Tensor, scale: Tensor, variance: Tensor) -> float:
     """Estimate the magnitude of the input for which a trained stem's normalised output is of the order of one.
 
     Args:
         weight: (N, C, H, W) of the first convolution.
         scale: (N,) of its batch norm.
         variance: (N,) running variance of its batch norm.
-        eps: of its batch norm.
 
     Returns:
         About 1 for images of unit variance, about 58 for grey levels; infinity if the median gain is 0.
     """
-    gain = scale.abs() * weight.flatten(1).norm(dim=1) / (variance.clamp(min=0) + eps).sqrt()  # (N,)
+    gain = scale.abs() * weight.flatten(1).norm(dim=1) / (variance.clamp(min=0) + BATCH_NORM_EPS).sqrt()  # (N,)
     median = float(gain.double().median())
     return 1 / median if median > 0 else float("inf")
 

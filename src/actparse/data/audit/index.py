@@ -194,7 +194,6 @@ def _persons(rows: Iterable[dict[str, Any]]) -> tuple[PersonTruth, ...]:
 def open_annotations(
     root: Path,
     *,
-    splits: Sequence[str] | None = None,
     cache: Path | None = None,
     processes: int | None = None,
     progress: Progress | None = None,
@@ -203,23 +202,18 @@ def open_annotations(
 
     Args:
         root: of the dataset.
-        splits: names of splits; None is all that the dataset has.
         cache: folder of the index; None is `root`/.cache.
         processes: number of processes; None is one for each core.
         progress: called while files are read, with the number of files read and of those to read.
 
     Raises:
-        DataError: `root` is not a dataset, or has no such split.
+        DataError: `root` is not a dataset.
         OutputError: the index cannot be written.
     """
-    available = find_splits(root)
-    for split in splits or ():
-        if split not in available:
-            raise DataError(f"{root}: split must be one of {', '.join(available)}, got {split!r}")
-    chosen = tuple(splits or available)
-    listings = {split: list_annotations(root, split) for split in chosen}
+    splits = tuple(find_splits(root))
+    listings = {split: list_annotations(root, split) for split in splits}
     shards = tuple(shard for listing in listings.values() for shard in _shards(listing.videos))
-    index = AnnotationIndex(root, (cache or root / ".cache") / FOLDER, chosen, listings, shards)
+    index = AnnotationIndex(root, (cache or root / ".cache") / FOLDER, splits, listings, shards)
     index.complete(processes, progress)
     return index
 

@@ -246,8 +246,8 @@ def _sled_props(style: Style) -> PropMaker:
         across, up = np.array([ahead[2], 0.0, -ahead[0]]), np.array([0.0, 1.0, 0.0])
 
         def point(x: float, y: float, z: float) -> NDArray[np.float64]:
-            found: NDArray[np.float64] = position + x * across + y * up + z * ahead
-            return found
+            placed: NDArray[np.float64] = position + x * across + y * up + z * ahead
+            return placed
 
         parts: list[Tube | HeldTube] = []
         for x in (-0.15, -0.05, 0.05, 0.15):
