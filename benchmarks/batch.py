@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from actparse.synth.dataset import SplitPlan, write_dataset
+from actparse.synth.dataset import DatasetPlan, SplitPlan, write_dataset
 from actparse.video.decode import read_frames
 from actparse.video.encode import VideoWriter
 
@@ -77,7 +77,7 @@ def make_videos(folder: Path, num_videos: int, seconds: float) -> None:
     """Write videos of different content: the start of one rendered clip, each with other brightness."""
     folder.mkdir(parents=True)
     source = folder.parent / "source"
-    write_dataset(source, [SplitPlan("test", 1, 5)])
+    write_dataset(source, DatasetPlan((SplitPlan("test", 1, 5),), look="plain", body="tubes"))
     path = next(source.rglob("*.mp4"))
     with read_frames(path) as reader:
         frames = [frame for frame in reader if frame.time_seconds < seconds]

@@ -21,7 +21,7 @@ from actparse.data.audit.check import check_dataset
 from actparse.data.audit.decoding import decode_videos
 from actparse.data.audit.index import open_annotations
 from actparse.data.audit.stats import split_stats
-from actparse.synth.dataset import SplitPlan, write_dataset
+from actparse.synth.dataset import DatasetPlan, SplitPlan, write_dataset
 
 NUM_VIDEOS = 8  # that are rendered; their annotation is copied under other names
 KINETICS_TPS_FILES = 574_851  # Source: the dataset's README
@@ -35,7 +35,11 @@ def main() -> None:
     args = arguments.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "data"
-        write_dataset(root, [SplitPlan("train", NUM_VIDEOS, 1)], processes=args.processes)
+        write_dataset(
+            root,
+            DatasetPlan((SplitPlan("train", NUM_VIDEOS, 1),), look="plain", body="tubes"),
+            processes=args.processes,
+        )
         multiply(root, args.files)
         print(json.dumps(measure(root, args.processes)))
 

@@ -30,7 +30,7 @@ from actparse.nets.detectors.yolof import Yolof
 from actparse.nets.poses.hrnet import hrnet
 from actparse.parser import Parser
 from actparse.stages.loading import BUNDLE_FILE
-from actparse.synth.dataset import SplitPlan, write_dataset
+from actparse.synth.dataset import DatasetPlan, SplitPlan, write_dataset
 from actparse.training import TrainOptions
 from actparse.training.loop.hardware import choose_hardware
 from actparse.training.loop.trainer import train
@@ -64,7 +64,10 @@ def main() -> None:
         print(json.dumps({"what": name, **figures, "peak_gb": round(peak, 2)}))
         return
     with tempfile.TemporaryDirectory() as folder:
-        write_dataset(Path(folder) / "data", [SplitPlan("train", 4, 1), SplitPlan("val", 1, 1)])
+        write_dataset(
+            Path(folder) / "data",
+            DatasetPlan((SplitPlan("train", 4, 1), SplitPlan("val", 1, 1)), look="plain", body="tubes"),
+        )
         for name in args.only:
             subprocess.run([sys.executable, __file__, "--only", name, "--here", folder], check=True)
 

@@ -28,7 +28,7 @@ from actparse.export.angles import JOINT_POINTS
 from actparse.export.repetitions import EXERCISE_OF_ACTION, EXERCISES, HIPS, SHOULDERS, count_repetitions
 from actparse.parser import Parser, ParserConfig
 from actparse.synth.casting import Actor, Cast, build_cast
-from actparse.synth.dataset import SplitPlan, plan_videos
+from actparse.synth.dataset import read_plan
 
 Floats = NDArray[np.float64]
 TRUTH_STEP = 1 / 30  # seconds
@@ -67,8 +67,8 @@ def measure_counts(counts: Path, parses: Path) -> list[tuple[str, str, int, int]
 
 def measure_dataset(args: argparse.Namespace) -> list[tuple[str, str, int, int]]:
     """Return (exercise, video, true count, count) of each video of a repeated movement."""
-    record = json.loads((args.data / "plan.json").read_text())["splits"][args.split]
-    seeds = {v.name: v.seed for v in plan_videos(SplitPlan(args.split, record["count"], record["seed"]))}
+    plan = read_plan(args.data)
+    seeds = {video.name: video.seed for video in plan.videos(args.split)}
     files = find_parses(args.parses) if args.parses else {}
     parser = (
         None

@@ -26,7 +26,7 @@ from actparse.report.overlay import INK, LEFT, MIDDLE, PAPER, RIGHT, Color, Pen,
 from actparse.stages.inputs import stack_images
 from actparse.stages.people.dots import draw_dots
 from actparse.stages.people.person_crops import square_crops
-from actparse.synth.dataset import plan_videos, write_dataset
+from actparse.synth.dataset import write_dataset
 from actparse.video.decode import read_frames
 
 Image = NDArray[np.uint8]
@@ -45,8 +45,8 @@ LETTER = 6.2  # the width of a letter there
 def main() -> None:
     """Make the clip that `actparse demo` makes, and the figures."""
     with tempfile.TemporaryDirectory() as folder:
-        write_dataset(Path(folder), [DEMO_PLAN])
-        plan = plan_videos(DEMO_PLAN)[0]
+        write_dataset(Path(folder), DEMO_PLAN)
+        (plan,) = DEMO_PLAN.videos()
         make_figures(Path(folder) / f"{plan.split}_videos" / plan.action / f"{plan.name}.mp4", FIGURES)
 
 

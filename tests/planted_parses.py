@@ -13,6 +13,7 @@ from actparse.data.kinetics_tps import KineticsTps, PersonTruth, VideoRecord, re
 from actparse.data.submission import EVALUATED_STRIDE
 from actparse.synth import dataset
 from actparse.synth.dataset import SplitPlan, write_dataset
+from plans import plain
 
 NUM_FRAMES = 11  # of each video: the evaluated ones are 0, 5 and 10
 SWAPPED_HANDS = {"left_hand": "right_hand", "right_hand": "left_hand"}
@@ -23,7 +24,7 @@ def write_short_dataset(root: Path, *, num_videos: int, seed: int) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dataset, "MIN_FRAMES", NUM_FRAMES)
         patch.setattr(dataset, "MAX_FRAMES", NUM_FRAMES)
-        write_dataset(root, [SplitPlan("test", num_videos, seed)])
+        write_dataset(root, plain(SplitPlan("test", num_videos, seed)))
     return root
 
 

@@ -109,7 +109,7 @@ def test_an_output_that_cannot_be_written_is_one_line(
         (["synth", "d"], "needs one of --videos, --benchmark and --sheet"),
         (
             ["synth", "d", "--benchmark", "SynthTPS-v1", "--look", "varied"],
-            "--benchmark needs --look plain --body tubes",
+            "--benchmark SynthTPS-v1 fixes the look and the bodies",
         ),
         (["train", "tiny"], "needs a RECIPE and --data"),
         (["train", "tiny", "--numbers"], "--numbers needs the recipe of one network, got tiny"),

@@ -14,6 +14,7 @@ from actparse.synth.dataset import plan_splits, write_dataset
 from actparse.video.decode import read_frames
 from actparse.video.encode import VideoWriter
 from examples import check_commands, find_blocks, our_calls, run_page
+from plans import plain
 
 ROOT = Path(__file__).parents[1]
 PAGES = {
@@ -34,8 +35,7 @@ LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
 def example_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the pages take for granted: a short video.mp4, its parse below parses/, and a small dataset in data/."""
     folder = tmp_path_factory.mktemp("examples")
-    plans = plan_splits(4, seed=7)  # as `actparse synth data --videos 4 --seed 7` makes it
-    write_dataset(folder / "data", plans)
+    write_dataset(folder / "data", plain(*plan_splits(4, seed=7)))  # counts of `synth data --videos 4 --seed 7`
     source = next((folder / "data" / "test_videos").rglob("*.mp4"))
     with read_frames(source) as frames:
         first = list(islice(frames, NUM_FRAMES))

@@ -9,6 +9,7 @@ import pytest
 
 from actparse.synth import dataset
 from actparse.synth.dataset import SplitPlan, write_dataset
+from plans import plain
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +19,7 @@ def clean_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:  # short videos: the rest is the same
         patch.setattr(dataset, "MIN_FRAMES", 12)
         patch.setattr(dataset, "MAX_FRAMES", 14)
-        write_dataset(root, [SplitPlan("train", 4, 3), SplitPlan("test", 1, 3)])
+        write_dataset(root, plain(SplitPlan("train", 4, 3), SplitPlan("test", 1, 3)))
     return root
 
 

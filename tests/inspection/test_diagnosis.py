@@ -15,6 +15,7 @@ from actparse.metrics import tps_score
 from actparse.parser import ParserConfig
 from actparse.synth import dataset
 from actparse.synth.dataset import SplitPlan, write_dataset
+from plans import plain
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:  # short videos: the rest is the same
         patch.setattr(dataset, "MIN_FRAMES", 16)
         patch.setattr(dataset, "MAX_FRAMES", 16)
-        write_dataset(root, [SplitPlan("test", 2, 9)])
+        write_dataset(root, plain(SplitPlan("test", 2, 9)))
     return root
 
 

@@ -19,6 +19,7 @@ from actparse.inspection.pose_evaluation import measure_poses
 from actparse.synth import dataset
 from actparse.synth.dataset import SplitPlan, write_dataset
 from actparse.video.decode import read_frames
+from plans import plain
 
 NUM_IMAGES = 3
 
@@ -31,7 +32,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dataset, "MIN_FRAMES", 16)
         patch.setattr(dataset, "MAX_FRAMES", 16)
-        write_dataset(root, [SplitPlan("test", 1, 9)])
+        write_dataset(root, plain(SplitPlan("test", 1, 9)))
     record = KineticsTps(root).videos("test")[0]
     coco: dict[str, Any] = {"images": [], "annotations": [], "categories": [{"id": 1, "name": "person"}]}
     for frame in list(read_frames(record.path, stride=5))[:NUM_IMAGES]:

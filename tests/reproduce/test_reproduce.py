@@ -21,7 +21,7 @@ from actparse.reproduce.methods import PRETRAINED, table_1, table_3
 from actparse.reproduce.run import with_compute_shares
 from actparse.reproduce.writing import Row, Table
 from actparse.stages.together.integrate import with_prior_states
-from actparse.synth.dataset import GENERATOR, PLAN_FILE
+from actparse.synth.dataset import PLAN_FILE, DatasetPlan
 from actparse.training import RECIPES, TrainOptions
 from actparse.training.options import say_nothing
 from actparse.training.recipes.registry import recipe_of
@@ -247,7 +247,7 @@ def hyperparameters(run: Path) -> dict[str, Any]:
 def test_ip_csn_starts_from_rendered_clips_that_all_seeds_share(data: Path, tmp_path: Path) -> None:
     synthetic = tmp_path / "data"
     shutil.copytree(data, synthetic)
-    (synthetic / PLAN_FILE).write_text(json.dumps({"generator": GENERATOR}))
+    (synthetic / PLAN_FILE).write_text(json.dumps(DatasetPlan(()).record()))
     training = TrainOptions(steps=1, device="cpu", stream_clips=1, report=say_nothing)
     options = ReproduceOptions(seeds=(1, 2), stage_1="tiny", limit=1, training=training)
     reproduce("table3", synthetic, tmp_path / "out", options)

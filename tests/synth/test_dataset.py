@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,22 @@ from actparse.data.evaluation import evaluate
 from actparse.data.kinetics_tps import KineticsTps, read_frame_truth
 from actparse.synth import dataset
 from actparse.synth.actions.registry import ACTIONS
-from actparse.synth.dataset import SPLITS_V1, SplitPlan, plan_splits, plan_videos, write_dataset, write_video
+from actparse.synth.dataset import (
+    BENCHMARKS,
+    GENERATOR,
+    DatasetPlan,
+    SplitPlan,
+    is_synthetic,
+    plan_splits,
+    plan_videos,
+    read_plan,
+    write_dataset,
+    write_video,
+)
 from actparse.video.decode import probe
 
-PLANS = [SplitPlan("train", 1, 3), SplitPlan("test", 1, 3)]
+PLAN = DatasetPlan((SplitPlan("train", 1, 3), SplitPlan("test", 1, 3)), look="plain", body="tubes")
+ONE = replace(PLAN, splits=PLAN.splits[:1])
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +35,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:  # short videos: the rest is the same
         patch.setattr(dataset, "MIN_FRAMES", 12)
         patch.setattr(dataset, "MAX_FRAMES", 14)
-        write_dataset(root, PLANS)
+        write_dataset(root, PLAN)
     return root
 
 
@@ -48,22 +61,22 @@ def test_the_truth_scores_itself_perfectly(made: Path) -> None:
 def test_a_video_can_be_made_alone(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dataset, "MIN_FRAMES", 12)
     monkeypatch.setattr(dataset, "MAX_FRAMES", 14)
-    video = plan_videos(PLANS[1])[0]
+    (video,) = PLAN.videos("test")
     manifest = json.loads((made / "manifest.json").read_text())
     assert write_video(tmp_path, video) == manifest["videos"][video.name]["annotation_sha256"]
 
 
 def test_another_plan_needs_another_folder(made: Path) -> None:
     with pytest.raises(DataError, match=r"plan\.json: needs the plan"):
-        write_dataset(made, [SplitPlan("train", 1, 4)])
+        write_dataset(made, replace(PLAN, splits=(SplitPlan("train", 1, 4),)))
 
 
 def test_plans() -> None:
     assert plan_splits(10, seed=1) == (SplitPlan("train", 8, 1), SplitPlan("test", 2, 1))
     assert plan_splits(3, seed=1, test_share=1.0) == (SplitPlan("test", 3, 1),)
-    names = [video.name for plan in SPLITS_V1 for video in plan_videos(plan)]
-    seeds = [video.seed for plan in SPLITS_V1 for video in plan_videos(plan)]
-    assert len(set(names)) == len(set(seeds)) == sum(plan.count for plan in SPLITS_V1)
+    for benchmark, count in (("SynthTPS-v1", 832), ("SynthTPS-v2", 1344)):
+        videos = BENCHMARKS[benchmark].videos()
+        assert len({video.name for video in videos}) == len({video.seed for video in videos}) == count
     longer = plan_videos(SplitPlan("train", 5, 1))
     assert longer[:3] == plan_videos(SplitPlan("train", 3, 1))
     with pytest.raises(ConfigError, match="videos must be at least 1"):
@@ -75,17 +88,23 @@ def test_plans() -> None:
 def test_another_look_is_another_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dataset, "MIN_FRAMES", 2)
     monkeypatch.setattr(dataset, "MAX_FRAMES", 2)
-    manifest = write_dataset(tmp_path, [PLANS[0]], look="varied")
-    assert json.loads(manifest.read_text())["plan"]["look"] == "varied"
-    with pytest.raises(DataError, match=r"plan\.json: needs the plan"):
-        write_dataset(tmp_path, [PLANS[0]])
-    with pytest.raises(ConfigError, match=r"scene\.look must be one of plain, varied"):
-        write_dataset(tmp_path / "other", PLANS, look="odd")
-
-
-def test_shaped_people_are_part_of_the_plan(tmp_path: Path) -> None:
-    manifest = write_dataset(tmp_path, [PLANS[0]], look="video", body="mesh")
+    manifest = write_dataset(tmp_path, DatasetPlan(ONE.splits))
     plan = json.loads(manifest.read_text())["plan"]
-    assert (plan["look"], plan["body"]) == ("video", "mesh")
-    with pytest.raises(DataError, match="choose another folder"):
-        write_dataset(tmp_path, [PLANS[0]], look="video")
+    assert (plan["generator"], plan["look"], plan["body"]) == (GENERATOR, "video", "mesh")
+    assert read_plan(tmp_path) == DatasetPlan(ONE.splits)
+    with pytest.raises(DataError, match=r"plan\.json: needs the plan.*choose another folder"):
+        write_dataset(tmp_path, ONE)
+    with pytest.raises(ConfigError, match=r"scene\.look must be one of plain, varied"):
+        replace(ONE, look="odd")
+
+
+def test_the_first_benchmark_stays_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataset, "MIN_FRAMES", 2)
+    monkeypatch.setattr(dataset, "MAX_FRAMES", 2)
+    plan = BENCHMARKS["SynthTPS-v1"]
+    assert [video.action for video in plan.videos("test")[17:19]] == ["hammer_throw", "deadlifting"]
+    small = replace(plan, splits=(SplitPlan("test", 1, 1001),))
+    write_dataset(tmp_path, small)
+    assert is_synthetic(tmp_path)
+    assert read_plan(tmp_path) == small
+    assert small.record() == {"generator": "SynthTPS-1.1", "splits": {"test": {"count": 1, "seed": 1001}}, "v1": True}

@@ -12,7 +12,7 @@ from actparse.synth.actions.registry import ACTIONS, OTHER_MOTIONS
 from actparse.synth.annotate import VISIBLE, annotate
 from actparse.synth.casting import build_cast
 from actparse.synth.config import SceneConfig
-from actparse.synth.dataset import GENERATOR
+from actparse.synth.dataset import GENERATOR_V1
 from actparse.synth.drawing.camera import Camera, draw_framing
 from actparse.synth.drawing.mesh import box_mesh, cross, joined, tube_mesh
 from actparse.synth.drawing.render import Light, paint
@@ -200,9 +200,9 @@ def test_a_part_of_nine_pixels_is_not_annotated() -> None:
 
 
 def test_the_seeds_of_synthtps_1_1_show_what_they_showed() -> None:
-    """Another picture of the same seed needs another `dataset.GENERATOR`: data on disk and weights rest on it."""
+    """Another picture of the same seed needs another `dataset.GENERATOR_V1`: data on disk and weights rest on it."""
     persons = build_scene(1003, "lunge").render(5.3).persons
-    assert GENERATOR == "SynthTPS-1.1"
+    assert GENERATOR_V1 == "SynthTPS-1.1"
     assert [person.box for person in persons] == [
         pytest.approx((133, 29, 262, 206), abs=1),
         pytest.approx((81, 8, 158, 142), abs=1),

@@ -26,7 +26,14 @@ SMALL_BASELINE = {
 
 def tiny_options(**changes: Any) -> TrainOptions:
     """Options of a short run at size tiny."""
-    fixed = {"steps": 2, "device": "cpu", "report": say_nothing, "stream_crops": 1000, "stream_clips": 0}
+    fixed = {
+        "steps": 2,
+        "device": "cpu",
+        "report": say_nothing,
+        "stream_frames": 8,
+        "stream_crops": 1000,
+        "stream_clips": 0,
+    }
     return TrainOptions(**{**fixed, **changes})
 
 

@@ -13,9 +13,11 @@ from actparse.metrics import TpsScore, tps_score
 from actparse.parser import Parser
 from actparse.report.mistakes import find_mistakes
 from actparse.report.page import write_report
-from actparse.synth.dataset import SplitPlan, plan_videos, write_dataset
+from actparse.synth.dataset import DatasetPlan, SplitPlan, write_dataset
 
-DEMO_PLAN = SplitPlan("test", 1, 20_260_003)  # a separate seed, far from those of the benchmark
+DEMO_PLAN = DatasetPlan(
+    (SplitPlan("test", 1, 20_260_003),), look="plain", body="tubes"
+)  # a separate seed, far from those of the benchmark
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,8 @@ def run_demo(out: Path, *, weights: str | Path = "tiny", device: str | None = No
     """
     parser = Parser.load(weights, device=device)
     root = out / "clip"
-    write_dataset(root, [DEMO_PLAN])
-    plan = plan_videos(DEMO_PLAN)[0]
+    write_dataset(root, DEMO_PLAN)
+    (plan,) = DEMO_PLAN.videos()
     video = root / f"{plan.split}_videos" / plan.action / f"{plan.name}.mp4"
     parse, folder = parser.parse(video), out / video.stem
     write_parse(parse, video, folder)

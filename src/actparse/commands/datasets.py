@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 EXIT_FAULTS = 1  # the dataset has faults
 
 Splits = Annotated[
-    tuple[Literal["train", "val", "test"], ...],
+    tuple[Literal["train", "val", "test", "hard"], ...],
     Parameter(name="--split", consume_multiple=True, help="only these splits; default: all"),
 ]
 Cache = Annotated[Path | None, Parameter(metavar="DIR", help="folder of the index; default: DIR/.cache")]
@@ -31,11 +31,11 @@ def synth(
     folder: Path,
     *,
     videos: Annotated[int | None, Parameter(metavar="N")] = None,
-    benchmark: Literal["SynthTPS-v1"] | None = None,
+    benchmark: Literal["SynthTPS-v2", "SynthTPS-v1"] | None = None,
     sheet: bool = False,
     seed: Annotated[int, Parameter(metavar="S")] = 0,
-    look: Literal["plain", "varied", "video"] = "plain",
-    body: Literal["tubes", "mesh"] = "tubes",
+    look: Literal["video", "varied", "plain"] | None = None,
+    body: Literal["mesh", "tubes"] | None = None,
     test_share: Annotated[float, Parameter(metavar="SHARE")] = 0.2,
     processes: Processes = None,
 ) -> int:
@@ -50,31 +50,35 @@ def synth(
         benchmark: the benchmark of that name, with fixed seeds and counts
         sheet: write only a contact sheet, DIR/synth-sheet.jpg
         seed: seed of people, motions and backgrounds
-        look: plain: as in the benchmark; varied: textures, occluders, any orientation, image effects; video: photo-like
-            places, filmed as videos are
-        body: tubes: round limbs, as in the benchmark; mesh: shaped people of all ages
+        look: video: photo-like places, filmed as videos are; varied: textures, occluders, any orientation, image
+            effects; plain: as in SynthTPS-v1; default: video
+        body: mesh: shaped people of all ages; tubes: round limbs, as in SynthTPS-v1; default: mesh
         test_share: share of test videos, 0..1
 
     Examples:
       actparse synth data/synth --videos 200 --seed 7
     """
     from actparse.core.progress import counted
-    from actparse.synth.dataset import SPLITS_V1, plan_splits, write_dataset
+    from actparse.synth.dataset import BENCHMARKS, DatasetPlan, plan_splits, write_dataset
     from actparse.synth.sheet import SHEET_FILE, write_sheet
 
     if [videos is not None, benchmark is not None, sheet].count(True) != 1:
         raise ConfigError("synth: needs one of --videos, --benchmark and --sheet")
-    if benchmark and (look, body) != ("plain", "tubes"):
-        got = f"--look {look} --body {body}"
-        raise ConfigError(f"--benchmark needs --look plain --body tubes, which are fixed, got {got}")
+    if benchmark and (look or body):
+        raise ConfigError(f"synth: --benchmark {benchmark} fixes the look and the bodies: leave out --look and --body")
+    look, body = look or "video", body or "mesh"
     if sheet:
         write_sheet(folder / SHEET_FILE, seed=seed, look=look, body=body)
         print(folder / SHEET_FILE)
         return 0
-    plans = SPLITS_V1 if videos is None else plan_splits(videos, seed=seed, test_share=test_share)
+    if benchmark:
+        plan = BENCHMARKS[benchmark]
+    else:
+        assert videos is not None
+        plan = DatasetPlan(plan_splits(videos, seed=seed, test_share=test_share), look=look, body=body)
     with counted("videos") as progress:
         count = processes if processes is not None else os.cpu_count() or 1
-        manifest = write_dataset(folder, plans, look=look, body=body, processes=count, progress=progress)
+        manifest = write_dataset(folder, plan, processes=count, progress=progress)
     print(manifest)
     return 0
 

@@ -74,7 +74,8 @@ def train(
     estimate: bool = False,
     threads: Annotated[int | None, RARE] = None,
     stream_tracks: Annotated[int, RARE] = 4_500,
-    stream_crops: Annotated[int, RARE] = 60_000,
+    stream_frames: Annotated[int, RARE] = 12_000,
+    stream_crops: Annotated[int, RARE] = 6_000,
     level: Annotated[Literal["segment", "frame"] | None, RARE] = None,
     segment_seconds: Annotated[str | None, RARE] = None,
     flow: Annotated[Path | None, RARE] = None,
@@ -96,7 +97,8 @@ def train(
         print_numbers: print the recipe's hyperparameters; their sources are in the code
         threads: CPU threads of one network; default: 1 at size tiny
         stream_tracks: scenes of tracks, for SynthTPS
-        stream_crops: rendered people, for poses and parts
+        stream_frames: rendered frames, for persons, poses and parts
+        stream_crops: rendered people, for parts-people and part-regression
         level: label segments, or single frames with a clip around each
         segment_seconds: about 3 or 10; at size tiny, this and --level exclude rendered clips
         flow: folder of flow files; default: flow in the dataset
@@ -124,6 +126,7 @@ def train(
         resume=True,
         seed=seed,
         stream_tracks=stream_tracks,
+        stream_frames=stream_frames,
         stream_crops=stream_crops,
         size=size,
         changes=changes,

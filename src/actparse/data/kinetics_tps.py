@@ -23,7 +23,7 @@ from actparse.data.annotation.csv_table import decoded
 from actparse.data.annotation.scan import MAX_PIXEL, shown
 
 Box = tuple[float, float, float, float]
-SPLITS = ("train", "val", "test")
+SPLITS = ("train", "val", "test", "hard")  # Kinetics-TPS has the first three, SynthTPS-v2 all
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".webm", ".avi", ".mov")
 MAX_NUMBER = 2**63 - 1  # of a person; arrays store it in 64 bits
 FRAME_FILE = re.compile(r"img_(\d{5,9})\.json")  # counted from 1

@@ -14,7 +14,7 @@ import numpy as np
 
 from actparse.core.vocabulary import GROUPS
 from actparse.data.shares import States, StateShares, count_states
-from actparse.synth.actions.registry import ACTIONS, DATASET_ACTIONS, build_routine
+from actparse.synth.actions.registry import ACTIONS, build_routine
 from actparse.synth.motion.phases import state_spans
 
 NUM_ROUTINES = 40  # number of routines of each action that are counted
@@ -23,18 +23,13 @@ SEED = 20_777  # different from the seeds of all datasets
 
 
 @cache
-def planted_shares(num_routines: int = NUM_ROUTINES, actions: tuple[str, ...] = DATASET_ACTIONS) -> StateShares:
+def planted_shares(num_routines: int = NUM_ROUTINES) -> StateShares:
     """Return the share of time that performers of each action spend in each state, from new routines."""
-    return count_states(_phases(num_routines, actions))
+    return count_states(_phases(num_routines))
 
 
-def _shares_for(action: str) -> StateShares:
-    """Return the shares of the actions of this version's datasets, or those of all actions for one that has none."""
-    return planted_shares() if action in DATASET_ACTIONS else planted_shares(actions=ACTIONS)
-
-
-def _phases(num_routines: int, actions: tuple[str, ...]) -> Iterator[tuple[str, States, float]]:
-    for index, action in enumerate(actions):
+def _phases(num_routines: int) -> Iterator[tuple[str, States, float]]:
+    for index, action in enumerate(ACTIONS):
         for routine_index in range(num_routines):
             routine = build_routine(action, np.random.default_rng([SEED, index, routine_index]))
             yield from ((action, states_by_part, seconds) for states_by_part, seconds in state_spans(routine.phases))
@@ -47,14 +42,14 @@ def rank_causes(action: str, people: Sequence[States]) -> tuple[str, ...]:
         action: the action of the people.
         people: part -> state of a performer, one item for each time with known states.
     """
-    shares = _shares_for(action)
+    shares = planted_shares()
     weights = {group: shares.weight_of_states(group, action, people) for group in GROUPS}
     return tuple(sorted(GROUPS, key=lambda group: -weights[group]))
 
 
 def usual_causes(action: str) -> tuple[str, ...]:
     """Rank the part groups by how much they support the action on average, independent of any video."""
-    shares = _shares_for(action)
+    shares = planted_shares()
     action_index = shares.actions.index(action)
     weights = {}
     for group, group_shares in shares.groups.items():

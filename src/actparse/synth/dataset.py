@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,13 +26,14 @@ from actparse.core.pools import in_order
 from actparse.core.vocabulary import PARTS
 from actparse.data.kinetics_tps import frame_name
 from actparse.data.submission import EVALUATED_STRIDE
-from actparse.synth.actions.registry import DATASET_ACTIONS
+from actparse.synth.actions.registry import ACTIONS, ACTIONS_V1
 from actparse.synth.annotate import PersonTruth
 from actparse.synth.config import VIDEO_PRESETS, SceneConfig
 from actparse.synth.scene import build_scene
 from actparse.video.encode import VideoWriter
 
-GENERATOR = "SynthTPS-1.1"  # changes if the same seed gives a different video
+GENERATOR = "SynthTPS-2.0"  # changes if the same seed gives a different video
+GENERATOR_V1 = "SynthTPS-1.1"  # of the benchmark SynthTPS-v1, whose videos stay as they are
 PLAN_FILE = "plan.json"
 MIN_FRAMES, MAX_FRAMES = 100, 120  # length of a video, 10 to 12 s
 OBJECTS = ("barbell", "dumbbell", "bat", "ball", "rope", "discus", "hammer", "bar", "punching_bag", "bench")
@@ -48,13 +49,6 @@ class SplitPlan:
     seed: int
 
 
-SPLITS_V1: tuple[SplitPlan, ...] = (  # SynthTPS-v1
-    SplitPlan("train", 640, 1001),
-    SplitPlan("val", 64, 1001),
-    SplitPlan("test", 128, 1001),
-)
-
-
 @dataclass(frozen=True)
 class VideoPlan:
     """One video to make: its path, its action, and the seed of everything else."""
@@ -64,6 +58,55 @@ class VideoPlan:
     action: str
     seed: int
     num_frames: int
+
+
+@dataclass(frozen=True)
+class DatasetPlan:
+    """The videos of a dataset and how they look."""
+
+    splits: tuple[SplitPlan, ...]
+    actions: tuple[str, ...] = ACTIONS
+    look: str = "video"  # of the scenes; see `SceneConfig`
+    body: str = "mesh"
+    generator: str = GENERATOR
+
+    def __post_init__(self) -> None:
+        SceneConfig(look=self.look, body=self.body)  # checks both
+
+    def videos(self, split: str | None = None) -> list[VideoPlan]:
+        """Return the videos of all splits, or of one."""
+        plans = [plan for plan in self.splits if split in (None, plan.name)]
+        return [video for plan in plans for video in plan_videos(plan, self.actions)]
+
+    def scene_config(self, split: str) -> SceneConfig:
+        """Return the configuration of the scenes of a split."""
+        return split_config(self.look, split, self.body)
+
+    def record(self) -> dict[str, Any]:
+        """Return the plan as it is written to plan.json."""
+        splits = {plan.name: {"count": plan.count, "seed": plan.seed} for plan in self.splits}
+        if self.generator == GENERATOR_V1:
+            return {"generator": GENERATOR_V1, "splits": splits, "v1": True}
+        return {"generator": self.generator, "splits": splits, "look": self.look, "body": self.body}
+
+
+BENCHMARKS: dict[str, DatasetPlan] = {
+    "SynthTPS-v1": DatasetPlan(
+        (SplitPlan("train", 640, 1001), SplitPlan("val", 64, 1001), SplitPlan("test", 128, 1001)),
+        actions=ACTIONS_V1,
+        look="plain",
+        body="tubes",
+        generator=GENERATOR_V1,
+    ),
+    "SynthTPS-v2": DatasetPlan(
+        (
+            SplitPlan("train", 960, 2001),
+            SplitPlan("val", 96, 2001),
+            SplitPlan("test", 192, 2001),
+            SplitPlan("hard", 96, 2001),
+        )
+    ),
+}
 
 
 def plan_splits(num_videos: int, *, seed: int, test_share: float = 0.2) -> tuple[SplitPlan, ...]:
@@ -81,7 +124,7 @@ def plan_splits(num_videos: int, *, seed: int, test_share: float = 0.2) -> tuple
     return tuple(plan for plan in plans if plan.count)
 
 
-def plan_videos(plan: SplitPlan) -> list[VideoPlan]:
+def plan_videos(plan: SplitPlan, actions: Sequence[str] = ACTIONS) -> list[VideoPlan]:
     """Plan the videos of a split: actions in turn, with separate seeds, so that each video can be made alone."""
     videos = []
     for index in range(plan.count):
@@ -89,35 +132,41 @@ def plan_videos(plan: SplitPlan) -> list[VideoPlan]:
         seed, draw = (int(value) for value in sequence.generate_state(2, np.uint64))
         name = f"s{plan.seed}_{plan.name}_{index:05d}"
         num_frames = MIN_FRAMES + draw % (MAX_FRAMES - MIN_FRAMES + 1)
-        videos.append(VideoPlan(plan.name, name, DATASET_ACTIONS[index % len(DATASET_ACTIONS)], seed, num_frames))
+        videos.append(VideoPlan(plan.name, name, actions[index % len(actions)], seed, num_frames))
     return videos
 
 
-def is_synthetic(root: Path) -> bool:
-    """Return whether this generator made the dataset in a folder."""
+def read_plan(root: Path) -> DatasetPlan | None:
+    """Return the plan of a dataset that this generator made, or that of SynthTPS-1.1; None for other folders."""
     try:
-        plan = json.loads((root / PLAN_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(plan, dict) and plan.get("generator") == GENERATOR
+        raw = json.loads((root / PLAN_FILE).read_text(encoding="utf-8"))
+        if raw["generator"] not in (GENERATOR, GENERATOR_V1):
+            return None
+        splits = tuple(
+            SplitPlan(name, int(raw["splits"][name]["count"]), int(raw["splits"][name]["seed"]))
+            for name in raw["splits"]
+        )
+        if raw["generator"] == GENERATOR:
+            return DatasetPlan(splits, look=raw["look"], body=raw["body"])
+        look, body = raw.get("look", "plain"), raw.get("body", "tubes")
+        return DatasetPlan(splits, ACTIONS_V1, look, body, GENERATOR_V1)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, ConfigError, RecursionError):
+        return None
+
+
+def is_synthetic(root: Path) -> bool:
+    """Return whether this generator made the dataset in a folder, or that of SynthTPS-1.1."""
+    return read_plan(root) is not None
 
 
 def write_dataset(
-    root: Path,
-    plans: Sequence[SplitPlan],
-    *,
-    look: str = "plain",
-    body: str = "tubes",
-    processes: int = 1,
-    progress: Callable[[int, int], None] | None = None,
+    root: Path, plan: DatasetPlan, *, processes: int = 1, progress: Callable[[int, int], None] | None = None
 ) -> Path:
-    """Make a dataset; existing videos of this generator are kept.
+    """Make a dataset; existing videos of the same plan are kept.
 
     Args:
         root: folder of the dataset, created if it is missing.
-        plans: the videos of each split.
-        look: look of the scenes, "plain", "varied" or "video"; see `SceneConfig`.
-        body: "tubes", or "mesh" for shaped people.
+        plan: the videos and their look.
         processes: number of videos made in parallel.
         progress: called with the number of finished videos and the number of all videos.
 
@@ -125,43 +174,38 @@ def write_dataset(
         The path of manifest.json, which is written last.
 
     Raises:
-        ConfigError: there is no such look or body.
-        DataError: the folder contains a dataset with other seeds, another look, other bodies or another generator.
+        DataError: the folder contains a dataset with another plan.
         OutputError: a file cannot be written.
     """
-    videos = [video for plan in plans for video in plan_videos(plan)]
-    record = _plan_record(plans, look, body)
+    videos, record = plan.videos(), plan.record()
     _expect_same_plan(root, record)
-    hashes, splits = {}, {plan.name for plan in plans}
-    for name, sha256 in _write_videos(
-        root, videos, {split: split_config(look, split, body) for split in splits}, processes
-    ):
+    hashes = {}
+    for name, sha256 in _write_videos(root, plan, videos, processes):
         hashes[name] = sha256
         if progress:
             progress(len(hashes), len(videos))
-    for plan in plans:
-        _write_truth(root, plan.name, [video for video in videos if video.split == plan.name])
-    _write_lists(root, plans, videos)
+    for split in plan.splits:
+        _write_truth(root, split.name, plan.videos(split.name))
+    _write_lists(root, plan)
     manifest = {"plan": record, "videos": {v.name: _video_record(v, hashes[v.name]) for v in videos}}
     write_text(root / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True))
     return root / "manifest.json"
 
 
 def _write_videos(
-    root: Path, videos: Sequence[VideoPlan], of_split: Mapping[str, SceneConfig], processes: int
+    root: Path, plan: DatasetPlan, videos: Sequence[VideoPlan], processes: int
 ) -> Iterator[tuple[str, str]]:
     """Make the videos; yield the name of each finished video and the hash of its annotation."""
-    configs = [of_split[video.split] for video in videos]
+    configs = {split.name: plan.scene_config(split.name) for split in plan.splits}
+    jobs = [(root, video, configs[video.split]) for video in videos]
     if processes <= 1:
-        pairs = zip(videos, configs, strict=True)
-        yield from ((video.name, write_video(root, video, config=config)) for video, config in pairs)
+        yield from ((video.name, write_video(root, video, config=config)) for _, video, config in jobs)
         return
-    jobs = [(root, video, config) for video, config in zip(videos, configs, strict=True)]
     hashes = in_order(_write_on_one_core, jobs, processes=processes)
     yield from zip((video.name for video in videos), hashes, strict=True)
 
 
-def split_config(look: str, split: str, body: str = "tubes") -> SceneConfig:
+def split_config(look: str, split: str, body: str) -> SceneConfig:
     """Return the configuration of the scenes of a split; that of the look "video" depends on it.
 
     Raises:
@@ -176,14 +220,6 @@ def _write_on_one_core(root: Path, video: VideoPlan, config: SceneConfig) -> str
     """Make a video with one thread, for use in a worker process; return the hash of its annotation."""
     cv2.setNumThreads(1)
     return write_video(root, video, config=config)
-
-
-def _plan_record(plans: Sequence[SplitPlan], look: str, body: str) -> dict[str, Any]:
-    splits = {plan.name: {"count": plan.count, "seed": plan.seed} for plan in plans}
-    is_plain = (look, body) == ("plain", "tubes")
-    record = {"generator": GENERATOR, "splits": splits, "v1": is_plain and tuple(plans) == SPLITS_V1}
-    changes = {"look": look, "body": body}
-    return record | {name: value for name, value in changes.items() if value not in ("plain", "tubes")}
 
 
 def _video_record(video: VideoPlan, sha256: str) -> dict[str, Any]:
@@ -212,7 +248,7 @@ def _expect_same_plan(root: Path, record: dict[str, Any]) -> None:
 
 
 def write_video(root: Path, video: VideoPlan, *, config: SceneConfig | None = None) -> str:
-    """Make one video and its annotation unless both exist; without a config, in the plain look.
+    """Make one video and its annotation unless both exist; without a config, in the look "plain" with tubes.
 
     Returns:
         SHA-256 of the annotation, as hexadecimal text.
@@ -285,15 +321,15 @@ def _evaluated_keys(frame: dict[str, Any]) -> dict[str, Any]:
     return {"humans": [{key: human[key] for key in keys} for human in frame["humans"]]}
 
 
-def _write_lists(root: Path, plans: Sequence[SplitPlan], videos: Sequence[VideoPlan]) -> None:
+def _write_lists(root: Path, plan: DatasetPlan) -> None:
     folder = root / "list"
     write_text(folder / "body_part.txt", "\n".join(PARTS) + "\n")
     write_text(folder / "object.txt", "\n".join(OBJECTS) + "\n")
     states: set[str] = set()
-    for plan in plans:
-        truth = json.loads((root / f"{plan.name}_truth" / "gt_part_result.json").read_text(encoding="utf-8"))
+    for split in plan.splits:
+        truth = json.loads((root / f"{split.name}_truth" / "gt_part_result.json").read_text(encoding="utf-8"))
         humans = (human for frames in truth.values() for frame in frames.values() for human in frame["humans"])
         states |= {part["verb"] for human in humans for part in human["parts"].values()}
-        lines = [f"{video.name},{video.num_frames}" for video in videos if video.split == plan.name]
-        write_text(folder / f"video_{plan.name}_flist.csv", "\n".join(lines) + "\n")
+        lines = [f"{video.name},{video.num_frames}" for video in plan.videos(split.name)]
+        write_text(folder / f"video_{split.name}_flist.csv", "\n".join(lines) + "\n")
     write_text(folder / "part_stat.txt", "\n".join(sorted(states)) + "\n")

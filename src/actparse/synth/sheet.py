@@ -24,7 +24,7 @@ CAPTION = 16  # height of the caption, pixels
 WARM, COLD, MIDDLE = (255, 150, 40), (60, 160, 255), (150, 225, 110)  # RGB
 
 
-def write_sheet(path: Path, *, seed: int = 0, look: str = "plain", body: str = "tubes") -> None:
+def write_sheet(path: Path, *, seed: int = 0, look: str = "video", body: str = "mesh") -> None:
     """Render the sheet as a JPEG file.
 
     Raises:

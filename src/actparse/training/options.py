@@ -40,7 +40,8 @@ class TrainOptions:
     seed: int = 0
     device: str = "auto"  # "auto", "cpu" or "cuda"
     threads: int | None = 1  # PyTorch threads of this job; None is PyTorch's default
-    stream_crops: int = 60_000  # person crops that the pose recipe renders
+    stream_frames: int = 12_000  # frames that the detectors' and the pose recipe render for a SynthTPS dataset
+    stream_crops: int = 6_000  # person crops that the recipes of parts for real people render
     stream_clips: int = 14_400  # clips that the action and state recipes render in addition to a SynthTPS dataset
     stream_tracks: int = 4_500  # simulated scenes that the recipe "tracks" adds to a SynthTPS dataset
     size: str = "tiny"  # "tiny" or "paper": which networks and hyperparameters a recipe's name stands for
@@ -69,6 +70,7 @@ class TrainOptions:
                 raise ConfigError(f"train.{name} must be greater than 0 and finite, got {value}")
         for name, count in (
             ("threads", self.threads),
+            ("stream_frames", self.stream_frames),
             ("stream_crops", self.stream_crops),
             ("log_every", self.log_every),
             ("num_devices", self.num_devices),

@@ -72,6 +72,7 @@ def test_tracks_give_each_person_states_and_clips_those_of_segments(tracks: Trac
         pytest.param({"lunge": 0.5, "push_up": 0.5}, {"lunge": 1.0, "push_up": 0.0}, 0.9, id="both"),
         pytest.param({}, {"lunge": 0.6, "push_up": 0.4}, 0.6, id="tracks only"),
         pytest.param({"lunge": 0.5, "push_up": 0.5}, {}, 0.5, id="clips only"),
+        pytest.param({"push_up": 1.0}, {"lunge": 1.0, "push_up": 0.0}, 0.8, id="an action that the clips do not know"),
     ],
 )
 def test_tracks_join_the_scores_of_clips(

@@ -14,7 +14,7 @@ from actparse.synth.actions.rides.bull import BACK
 from actparse.synth.actions.rides.skateboard import HALF_LENGTH
 from actparse.synth.casting import build_cast
 from actparse.synth.config import SceneConfig
-from actparse.synth.dataset import SPLITS_V1, plan_videos
+from actparse.synth.dataset import BENCHMARKS
 from actparse.synth.motion.figure import SIDES, BodySizes, Moment
 from actparse.synth.people.body import Joints, solve
 
@@ -33,8 +33,8 @@ def moments(action: str, *, seeds: int = 4) -> Iterator[tuple[Moment, Joints, Bo
 
 
 def test_the_datasets_of_this_version_have_the_actions_that_they_had() -> None:
-    assert registry.ACTIONS[:18] == registry.DATASET_ACTIONS
-    assert [video.action for video in plan_videos(SPLITS_V1[1])[17:19]] == ["hammer_throw", "deadlifting"]
+    assert registry.ACTIONS[:18] == registry.ACTIONS_V1
+    assert [video.action for video in BENCHMARKS["SynthTPS-v1"].videos("val")[17:19]] == ["hammer_throw", "deadlifting"]
 
 
 @pytest.mark.parametrize("action", NEW_ACTIONS)
@@ -110,8 +110,8 @@ def test_left_and_right_differ_at_times(action: str) -> None:
 
 
 def test_new_actions_have_planted_causes(monkeypatch: pytest.MonkeyPatch) -> None:
-    shares = causes.planted_shares(6, registry.ACTIONS)
-    monkeypatch.setattr(causes, "planted_shares", lambda actions: shares)
+    shares = causes.planted_shares(6)
+    monkeypatch.setattr(causes, "planted_shares", lambda: shares)
     for action in NEW_ACTIONS:
         assert sorted(causes.usual_causes(action)) == sorted(GROUPS)
 

@@ -97,10 +97,10 @@ EVERYONE = [*motion.ACTIONS, *motion.OTHER_MOTIONS, "bystander"]
 
 def test_the_actions_are_those_of_kinetics_tps() -> None:
     assert len(motion.ACTIONS) == 24
-    assert set(motion.ACTIONS) - set(motion.ACTIONS_1_1) == {
+    assert set(motion.ACTIONS) - set(motion.ACTIONS_V1) == {
         *("crawling_baby", "skateboarding", "tobogganing", "riding_mechanical_bull", "surfing_crowd", "hurling_(sport)")
     }
-    assert set(motion.ACTIONS_1_1) == {
+    assert set(motion.ACTIONS_V1) == {
         *("deadlifting", "clean_and_jerk", "snatch_weight_lifting", "front_raises", "lunge", "push_up", "pull_ups"),
         *("punching_bag", "hitting_baseball", "belly_dancing", "salsa_dancing", "country_line_dancing", "capoeira"),
         *("skipping_rope", "hopscotch", "juggling_balls", "throwing_discus", "hammer_throw"),

@@ -110,10 +110,10 @@ def test_a_damaged_shard_is_named(
 @pytest.mark.parametrize(
     ("changes", "name"),
     [
-        pytest.param({}, "clips-4-0-64x48-20-120", id="default"),
-        pytest.param({"rendered_size": (72, 96)}, "clips-4-0-64x48-20-120-from-96x72", id="rendered size"),
-        pytest.param({"frame_rate": 12.5}, "clips-4-0-64x48-20-120-at-12.5", id="rate"),
-        pytest.param({"annotated_stride": 2}, "clips-4-0-64x48-20-120-every-2", id="stride"),
+        pytest.param({}, "clips-5-0-64x48-20-120", id="default"),
+        pytest.param({"rendered_size": (72, 96)}, "clips-5-0-64x48-20-120-from-96x72", id="rendered size"),
+        pytest.param({"frame_rate": 12.5}, "clips-5-0-64x48-20-120-at-12.5", id="rate"),
+        pytest.param({"annotated_stride": 2}, "clips-5-0-64x48-20-120-every-2", id="stride"),
     ],
 )
 def test_another_stream_has_another_folder(changes: dict[str, Any], name: str) -> None:

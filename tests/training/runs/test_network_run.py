@@ -20,7 +20,7 @@ from actparse.nets.clips.tsn import Tsn, TsnConfig
 from actparse.nets.poses.hrnet import Hrnet
 from actparse.stages.loading import BUNDLE_FILE, bundle_folder
 from actparse.synth.actions.registry import ACTIONS as SYNTH_ACTIONS
-from actparse.synth.dataset import GENERATOR, PLAN_FILE
+from actparse.synth.dataset import PLAN_FILE, DatasetPlan
 from actparse.training import run_recipe
 from actparse.training.recipes import clips, tiny
 from actparse.training.recipes.parts import PartsTask
@@ -90,7 +90,7 @@ def test_a_network_of_rendered_clips_alone_is_a_start(
     shutil.copytree(data, copy)
     with pytest.raises(DataError, match="action-pretrained: needs a SynthTPS dataset and rendered clips, got 4"):
         run_recipe("action-pretrained", copy, tmp_path, tiny_options(stream_clips=4))
-    (copy / PLAN_FILE).write_text(json.dumps({"generator": GENERATOR}))
+    (copy / PLAN_FILE).write_text(json.dumps(DatasetPlan(()).record()))
     small = ClipStreamConfig(rendered_size=(72, 96), clips_per_shard=4)
     monkeypatch.setattr(clips, "ClipStreamConfig", lambda: small)
     figures = run_recipe("action-pretrained", copy, tmp_path, tiny_options(stream_clips=4))

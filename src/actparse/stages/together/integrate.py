@@ -70,16 +70,17 @@ def segment_number(index: int, segments: Sequence[SegmentParse]) -> int:
 
 
 def joined_scores(clips: Mapping[str, float], tracks: Mapping[str, float], share: float) -> dict[str, float]:
-    """Return the weighted mean of two networks' probabilities of each action.
+    """Return the weighted mean of two networks' probabilities of each action that at least one of them knows.
 
     Args:
         clips: action -> 0..1; empty without a network on clips, and then the result is `tracks`.
-        tracks: the same actions; empty if tracks are not used, and then the result is `clips`.
+        tracks: action -> 0..1; empty if tracks are not used, and then the result is `clips`.
         share: weight of `tracks`, 0..1.
     """
     if not clips or not tracks:
         return dict(clips or tracks)
-    return {action: (1 - share) * score + share * tracks[action] for action, score in clips.items()}
+    actions = sorted({*clips, *tracks})
+    return {action: (1 - share) * clips.get(action, 0.0) + share * tracks.get(action, 0.0) for action in actions}
 
 
 def weaker_share(score: float, half_scores: Sequence[float]) -> float:

@@ -134,14 +134,15 @@ class TrackStates(StateSource):
         """Compare the tracks of the halves with those of the whole video."""
         if not observed.track_scores:
             return 1.0
-        return weaker_share(observed.track_scores[action], [scores[action] for scores in observed.half_track_scores])
+        half_scores = [scores.get(action, 0.0) for scores in observed.half_track_scores]
+        return weaker_share(observed.track_scores.get(action, 0.0), half_scores)
 
     def integrate(
         self, observed: Observed, action: str, action_scores: dict[str, float], *, condition_on_action: bool
     ) -> Integrated:
         """Give each person states; those of a segment are from its clips or, without clips, the most frequent ones."""
         with self._timer("tracks"):
-            given_scores = np.array([action_scores[name] for name in self._tracks.actions], np.float32)  # (A,)
+            given_scores = np.array([action_scores.get(name, 0.0) for name in self._tracks.actions], np.float32)  # (A,)
             given_scores = given_scores if condition_on_action else self._tracks.no_evidence.scores()
             outputs = self._tracks.read(observed.frames, given_scores)
             frames = self._tracks.named(observed.frames, outputs)

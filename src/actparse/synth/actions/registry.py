@@ -136,8 +136,7 @@ _REGISTRY: dict[str, Action] = {
 }
 
 ACTIONS: tuple[str, ...] = tuple(_REGISTRY)  # the 24 of Kinetics-TPS
-ACTIONS_1_1: tuple[str, ...] = ACTIONS[:18]  # of SynthTPS-1 and 1.1, and of the networks trained on them
-DATASET_ACTIONS = ACTIONS_1_1  # of datasets and training streams of this version of the generator
+ACTIONS_V1: tuple[str, ...] = ACTIONS[:18]  # of SynthTPS-1 and 1.1
 
 _ALL_PLACES = ("street", "park", "room", "gym", "stage", "field")
 _OTHERS: dict[str, Action] = {

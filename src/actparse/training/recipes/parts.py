@@ -34,12 +34,13 @@ from actparse.training.recipes.persons import (
     batches,
     box_metrics,
     in_mirror,
+    open_training_frames,
 )
 from actparse.training.rendered.part_stream import PartStreamConfig, open_part_stream
 from actparse.training.samples.annotations import Annotations
 from actparse.training.samples.augmentation import ColorJitter, recolor
 from actparse.training.samples.keypoints import BOX_JITTER, jittered_boxes, predicted_keypoints
-from actparse.training.samples.splits import cache_folder, open_stores
+from actparse.training.samples.splits import cache_folder
 from actparse.training.samples.store import Store
 from actparse.training.task import Batch, Task
 from actparse.weights.bundle import config_to_dict
@@ -99,14 +100,13 @@ class TinyParts(OneCycle):
         return replace(sample, image=recolor(sample.image, rng, ColorJitter()), keypoints=keypoints)
 
     def build(self, inputs: Inputs) -> Task:
-        """Build the task on decoded frames, with keypoints of the run's pose network."""
-        splits = open_stores(inputs.data, inputs.run.out, inputs.options.report)
-        return PartsTask(inputs.kind, *with_keypoints(splits, inputs), self)
+        """Build the task on decoded or rendered frames, with keypoints of the run's pose network."""
+        return PartsTask(inputs.kind, *with_keypoints(open_training_frames(inputs), inputs), self)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PeopleParts(TinyParts):
-    """Hyperparameters of the part detector for real people, which learns from rendered crops of the varied look."""
+    """Hyperparameters of the part detector for real people, which learns from rendered crops."""
 
     def build(self, inputs: Inputs) -> Task:
         """Build the task on rendered crops, with keypoints of the run's pose network."""

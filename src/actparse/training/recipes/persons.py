@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -25,7 +26,9 @@ from actparse.nets.detectors.yolof_losses import yolof_loss
 from actparse.nets.resnet import resnet_config
 from actparse.stages.inputs import InputNorm
 from actparse.stages.people.persons import PersonsConfig, YolofPersons
+from actparse.synth.dataset import is_synthetic
 from actparse.training.loop import ranks
+from actparse.training.options import TrainOptions
 from actparse.training.recipes import tiny
 from actparse.training.recipes.hyperparameters import (
     AT_LEAST_0,
@@ -43,15 +46,18 @@ from actparse.training.recipes.hyperparameters import (
     samples_of_step,
     step_settings,
 )
+from actparse.training.rendered.frame_stream import FrameStreamConfig, open_frame_stream
 from actparse.training.samples.annotations import Annotations, Image
 from actparse.training.samples.augmentation import ColorJitter, clip_boxes, move_boxes, random_zoom, recolor, warp
-from actparse.training.samples.splits import open_indices, open_stores
+from actparse.training.samples.splits import cache_folder, open_indices, open_stores
+from actparse.training.samples.store import Store
 from actparse.training.task import NAMES, Batch, SampledTask, StepRule, Task, TaskSettings
 from actparse.video.resizing import fit_size, resize
 from actparse.weights.bundle import config_to_dict
 
 CHECK_VIDEOS = 60  # held-out videos for a check during training
 EVALUATION_BATCH = 4  # frames
+NUM_HELD_OUT_FRAMES = 800  # rendered
 NO_KEYPOINTS = np.zeros((0, 3), np.float32)
 MIN_SIDE = 1.0  # pixels; a box that is thinner after a shift is dropped. Source: YOLOF in mmdet
 
@@ -152,6 +158,20 @@ class PaperDetector(Hyperparameters):
         return open_indices(
             inputs.data, inputs.run.out, inputs.options.report, seed=self.split_seed, stride=self.frame_stride
         )
+
+
+def open_frames(data: Path, out: Path, options: TrainOptions, split: str = "train") -> Store:
+    """Open the rendered frames of a split, "train" or "val", rendering them if necessary."""
+    count = options.stream_frames if split == "train" else min(NUM_HELD_OUT_FRAMES, options.stream_frames)
+    return open_frame_stream(cache_folder(data, out), split, count, FrameStreamConfig(), report=options.report)
+
+
+def open_training_frames(inputs: Inputs) -> tuple[Store, Store]:
+    """Open decoded frames to train on, for a SynthTPS dataset rendered ones of many scenes, and the held-out videos."""
+    train, held_out = open_stores(inputs.data, inputs.run.out, inputs.options.report)
+    if is_synthetic(inputs.data):
+        train = open_frames(inputs.data, inputs.run.out, inputs.options)
+    return train, held_out
 
 
 class DetectorTask(SampledTask):
@@ -346,8 +366,8 @@ class TinyPersons(OneCycle):
         return replace(sample, image=recolor(sample.image, rng, ColorJitter()))
 
     def build(self, inputs: Inputs) -> Task:
-        """Build the task on decoded frames."""
-        return PersonsTask(*open_stores(inputs.data, inputs.run.out, inputs.options.report), self)
+        """Build the task on decoded or rendered frames."""
+        return PersonsTask(*open_training_frames(inputs), self)
 
 
 @dataclass(frozen=True, kw_only=True)

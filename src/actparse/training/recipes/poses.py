@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,7 +20,6 @@ from actparse.metrics.keypoints import oks, pck, swap_rate
 from actparse.nets.poses.heatmaps import DecodeCodec, encode, heatmap_loss
 from actparse.nets.poses.hrnet import STRIDE, Hrnet, HrnetConfig
 from actparse.stages.people.poses import HrnetPoses, PosesConfig
-from actparse.training.options import TrainOptions
 from actparse.training.recipes import tiny
 from actparse.training.recipes.hyperparameters import (
     Count,
@@ -33,7 +31,7 @@ from actparse.training.recipes.hyperparameters import (
     Positive,
     Share,
 )
-from actparse.training.rendered.pose_stream import CropStream, StreamConfig, open_stream
+from actparse.training.recipes.persons import open_frames
 from actparse.training.samples.augmentation import (
     ColorJitter,
     about,
@@ -43,13 +41,14 @@ from actparse.training.samples.augmentation import (
     recolor,
     warp,
 )
-from actparse.training.samples.splits import cache_folder
+from actparse.training.samples.store import Store
 from actparse.training.task import NAMES, Batch, SampledTask, Task
 from actparse.weights.bundle import config_to_dict
 
 Sample = tuple[str, NDArray[np.uint8], NDArray[np.float32]]  # name, crop (H, W, 3), keypoints (17, 3)
 
-NUM_HELD_OUT_CROPS = 2000  # of the pose stream
+MIN_PERSON_PIXELS = 24.0  # longer side of a person's box
+MIN_VISIBLE_KEYPOINTS = 4  # of a person
 PCK_SHARE = 0.05  # threshold of PCK, as a share of the longer side of the person's box
 AREA_SHARE = 0.53  # share of the box that the person covers, for OKS
 MIN_PAIR_SHARE = 0.06  # distance of a left-right pair that counts, as a share of the box's longer side
@@ -61,7 +60,7 @@ COORDINATE_WEIGHT = 0.06  # weight of the side branch's error in the loss
 
 @dataclass(frozen=True, kw_only=True)
 class TinyPoses(OneCycle):
-    """Hyperparameters of the tiny pose network, which learns from rendered crops."""
+    """Hyperparameters of the tiny pose network, which learns from rendered persons."""
 
     batch_size: Count = 32
     learning_rate: Positive = 2.5e-3
@@ -75,8 +74,9 @@ class TinyPoses(OneCycle):
     stage_config: PosesConfig = tiny.POSES_STAGE
 
     def build(self, inputs: Inputs) -> Task:
-        """Build the task on rendered crops."""
-        return PosesTask(*open_pose_streams(inputs.data, inputs.run.out, inputs.options), self)
+        """Build the task on rendered frames."""
+        train, held_out = (open_frames(inputs.data, inputs.run.out, inputs.options, s) for s in ("train", "val"))
+        return PosesTask(train, held_out, self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,53 +106,48 @@ class PaperPoses(Hyperparameters):
         raise TrainingError("poses: HRNet-w48 is used as it is: needs --init, a file of `actparse weights import`")
 
 
-def open_pose_streams(data: Path, out: Path, options: TrainOptions) -> tuple[CropStream, CropStream]:
-    """Open the pose network's crops for training and for evaluation, rendering them if necessary."""
-    folder, config = cache_folder(data, out), StreamConfig()
-    num_held_out = min(NUM_HELD_OUT_CROPS, options.stream_crops)
-    train = open_stream(folder, "train", options.stream_crops, config, report=options.report)
-    return train, open_stream(folder, "val", num_held_out, config, report=options.report)
-
-
 class PosesTask(SampledTask):
-    """The pose network on crops of the stream, zoomed, rotated, shifted, mirrored, recoloured and partly covered."""
+    """The pose network on rendered persons, zoomed, rotated, shifted, mirrored, recoloured and partly covered."""
 
     kind = "poses"
     metric = "oks"
 
-    def __init__(self, train: CropStream, held_out: CropStream, hyperparameters: TinyPoses) -> None:
+    def __init__(self, train: Store, held_out: Store, hyperparameters: TinyPoses) -> None:
         self.train, self.held_out, self.hyperparameters = train, held_out, hyperparameters
         self.settings, self.stage = hyperparameters.settings(), hyperparameters.stage_config
+        self.frames = train.person_frames
+        self.samples = clear_persons(train)
         self.net = Hrnet(hyperparameters.net_config)
 
     @property
     def num_samples(self) -> int:
-        """Number of crops in the stream."""
-        return len(self.train)
+        """Number of persons who are large enough and show enough keypoints."""
+        return len(self.samples)
 
     def sample(self, row: int, rng: np.random.Generator) -> Sample:
-        """Augment a crop and its keypoints."""
-        hyperparameters = self.hyperparameters
+        """Cut out a person, and augment the crop and its keypoints."""
+        hyperparameters, person = self.hyperparameters, self.samples[row]
+        (frame,) = self.train.images([int(self.frames[person])])
+        x1, y1, x2, y2 = self.train.person_boxes[person].tolist()
         height, width = self.stage.size
-        stream = self.train.config
-        center = (stream.size / 2, stream.size / 2)
         x, y = np.array([width, height]) * (0.5 + rng.normal(0, hyperparameters.shift, 2))
-        stage_zoom = max(height, width) / self.stage.padding / (stream.size / stream.padding)
+        stage_zoom = max(height, width) / self.stage.padding / max(x2 - x1, y2 - y1)
         if rng.random() < hyperparameters.turned_share:
             turn = rng.uniform(-1, 1) * hyperparameters.max_turn_degrees
         else:
             turn = rng.normal(0, hyperparameters.turn_degrees)
+        center = ((x1 + x2) / 2, (y1 + y2) / 2)
         matrix = about(center, zoom=stage_zoom * rng.uniform(*hyperparameters.zoom), degrees=turn, to=(x, y))
         mirror = bool(rng.random() < 0.5)
         if mirror:
             matrix = mirrored(matrix, width)
-        image = recolor(warp(self.train.crop(row), matrix, self.stage.size), rng, ColorJitter())
+        image = recolor(warp(frame, matrix, self.stage.size), rng, ColorJitter())
         if rng.random() < hyperparameters.covered_share:
             cover_patches(image, rng)
-        keypoints = move_keypoints(matrix, self.train.keypoints[row], mirror=mirror)
+        keypoints = move_keypoints(matrix, self.train.person_keypoints[person], mirror=mirror)
         inside = (keypoints[:, :2] >= 0).all(axis=1) & (keypoints[:, :2] < (width, height)).all(axis=1)
         keypoints[~inside, 2] = 0
-        return f"rendered person {row}", image, keypoints
+        return f"rendered person {person}", image, keypoints
 
     def collate(self, samples: Sequence[Sample]) -> Batch:
         """Stack crops and keypoints to a batch."""
@@ -189,25 +184,33 @@ class PosesTask(SampledTask):
         """Measure OKS, PCK and the share of swapped sides of the stage on the true boxes of the held-out crops."""
         assert isinstance(net, Hrnet)
         estimator = HrnetPoses(net.to(device).eval(), self.stage)
-        stream = self.held_out
-        middle = np.full((len(stream), 2), stream.config.size / 2, np.float32)
-        boxes = np.concatenate((middle - stream.sides / 2, middle + stream.sides / 2), axis=1)  # (N, 4)
-        crops = [stream.crop(index) for index in range(len(stream))]
-        predicted = np.concatenate(estimator.estimate(crops, list(boxes[:, None])))  # (N, 17, 3)
-        sizes = stream.sides.max(axis=1)  # (N,)
-        similarities = oks(predicted, stream.keypoints, AREA_SHARE * stream.sides.prod(axis=1))  # (N,)
+        store = self.held_out
+        persons, frames = clear_persons(store), store.person_frames
+        boxes, truth = store.person_boxes[persons], store.person_keypoints[persons]  # (N, 4), (N, 17, 3)
+        images = store.images(frames[persons].tolist())
+        predicted = np.concatenate(estimator.estimate(images, list(boxes[:, None])))  # (N, 17, 3)
+        sides = boxes[:, 2:] - boxes[:, :2]  # (N, 2)
+        sizes = sides.max(axis=1)  # (N,)
+        similarities = oks(predicted, truth, AREA_SHARE * sides.prod(axis=1))  # (N,)
         return {
             "oks": float(np.nanmean(similarities)),
             "oks_above_0.5": float(np.nanmean(similarities > 0.5)),
             "oks_above_0.75": float(np.nanmean(similarities > 0.75)),
-            "pck": pck(predicted, stream.keypoints, sizes, PCK_SHARE),
-            "swapped": swap_rate(predicted, tellable_pairs(stream.keypoints, MIN_PAIR_SHARE * sizes)),
+            "pck": pck(predicted, truth, sizes, PCK_SHARE),
+            "swapped": swap_rate(predicted, tellable_pairs(truth, MIN_PAIR_SHARE * sizes)),
             "persons": len(predicted),
         }
 
     def stage_settings(self) -> Mapping[str, Any]:
         """Return the settings of the pose stage."""
         return config_to_dict(self.stage)
+
+
+def clear_persons(store: Store) -> NDArray[np.int64]:
+    """Return the indices of the persons who are large enough and show enough keypoints."""
+    sides = store.person_boxes[:, 2:] - store.person_boxes[:, :2]  # (P, 2)
+    num_visible = (store.person_keypoints[..., 2] > 1).sum(axis=1)  # (P,)
+    return np.flatnonzero((sides.max(axis=1) >= MIN_PERSON_PIXELS) & (num_visible >= MIN_VISIBLE_KEYPOINTS))
 
 
 def tellable_pairs(keypoints: NDArray[np.float32], distances: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ has for the networks of PCF.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,15 @@ from actparse.core.errors import ConfigError, expect_shape
 from actparse.core.vocabulary import GROUPS, GroupLabel
 from actparse.data.kinetics_tps import FrameTruth, frame_truth_from_dict
 from actparse.data.pseudo_labels import group_label
-from actparse.synth.actions.registry import DATASET_ACTIONS
-from actparse.synth.config import SceneConfig
+from actparse.synth.actions.registry import ACTIONS
+from actparse.synth.config import VIDEO_PRESETS
 from actparse.synth.dataset import frame_annotation
 from actparse.synth.scene import build_scene
 from actparse.training.options import Report, say_nothing
 from actparse.training.rendered.stream import SEED, Arrays, ShardedStream, expect_at_least_1, load_array
 from actparse.training.samples.intervals import ClipSource, Interval
 
-GENERATION = 4  # of the stream; another value renders it again
+GENERATION = 5  # of the stream; another value renders it again
 SPLIT_CODE = 8_001  # different from the codes of a dataset's splits and of the other streams
 SCENE_SECONDS = 9.0  # a clip begins within this time
 COARSE = 0.5  # level of detail of the bodies
@@ -124,7 +124,7 @@ def _group_labels(raw: Any) -> tuple[GroupLabel, ...]:
 def render_clips(rng: np.random.Generator, index: int, config: ClipStreamConfig) -> Arrays:
     """Render one shard; the actions alternate."""
     first = index * config.clips_per_shard
-    actions = [DATASET_ACTIONS[(first + clip) % len(DATASET_ACTIONS)] for clip in range(config.clips_per_shard)]
+    actions = [ACTIONS[(first + clip) % len(ACTIONS)] for clip in range(config.clips_per_shard)]
     clips = [scene_clip(rng, action, config) for action in actions]
     labels = [(action, groups) for action, (_, groups) in zip(actions, clips, strict=True)]
     return {"frames": np.concatenate([frames for frames, _ in clips]), "labels": np.array(json.dumps(labels))}
@@ -134,8 +134,14 @@ def scene_clip(
     rng: np.random.Generator, action: str, config: ClipStreamConfig
 ) -> tuple[NDArray[np.uint8], list[GroupLabel]]:
     """Render a clip (T, H, W, 3) from a random time of a random scene, and return it with the label of every group."""
-    scene_config = SceneConfig(  # without what small frames cannot show: fine round surfaces and motion blur
-        size=config.rendered_size, supersampling=1, blur_share=0.0, detail=COARSE
+    scene_config = replace(  # without what small frames cannot show: fine round surfaces and motion blur
+        VIDEO_PRESETS["train"],
+        size=config.rendered_size,
+        sizes=(),
+        body="mesh",
+        supersampling=1,
+        blur_share=0.0,
+        detail=COARSE,
     )
     scene = build_scene(int(rng.integers(2**62)), action, config=scene_config)
     start = rng.uniform(0, SCENE_SECONDS)

@@ -1,4 +1,4 @@
-"""Rendered person crops of the varied look with part boxes, to train the part detector for real people.
+"""Rendered person crops with part boxes, at the size of real footage, to train the part detector for real people.
 
 The crops are saved as a store with one person per frame, so that a pose network predicts keypoints in them as in the
 frames of any dataset.
@@ -6,6 +6,7 @@ frames of any dataset.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -15,15 +16,14 @@ from numpy.typing import NDArray
 
 from actparse.core.errors import ConfigError
 from actparse.core.vocabulary import PARTS
-from actparse.synth.actions.registry import DATASET_ACTIONS, OTHER_MOTIONS
-from actparse.synth.config import SceneConfig
+from actparse.synth.annotate import PersonTruth
 from actparse.training.options import Report, say_nothing
-from actparse.training.rendered.pose_stream import StreamConfig, cut_person, rendered_persons
-from actparse.training.rendered.stream import SEED, Arrays, ShardedStream, load_array, stacked
-from actparse.training.samples.augmentation import move_boxes
+from actparse.training.rendered.frame_stream import rendered_frames
+from actparse.training.rendered.stream import SEED, Arrays, ShardedStream, expect_at_least_1, load_array, stacked
+from actparse.training.samples.augmentation import move_boxes, warp
 from actparse.training.samples.store import Store, load_store, write_frame_store
 
-GENERATION = 1  # of the stream; another value renders it again
+GENERATION = 2  # of the stream; another value renders it again
 SPLIT_CODES = {"train": 7_101, "val": 7_102}  # different from the codes of a dataset's splits and of the other streams
 MIN_PERSON_PIXELS = 40.0  # longer side of the box
 MIN_PARTS = 3  # visible parts of a person
@@ -31,16 +31,17 @@ MIN_PART_PIXELS = 24  # visible pixels of a part; smaller parts are not annotate
 
 
 @dataclass(frozen=True, kw_only=True)
-class PartStreamConfig(StreamConfig):
+class PartStreamConfig:
     """Settings for rendering the stream and cutting its crops."""
 
     frame_size: tuple[int, int] = (400, 520)  # (height, width) of the rendered frames, pixels
-    size: int = 256
-    crops_per_shard: int = 500
+    size: int = 256  # pixels, side of the square crops
+    padding: float = 1.5  # side of the crop divided by the longer side of the person's box
+    crops_per_shard: int = 250
     times_per_scene: int = 4
 
     def __post_init__(self) -> None:
-        super().__post_init__()
+        expect_at_least_1(self, "size", "padding", "crops_per_shard", "times_per_scene")
         if min(self.frame_size) < MIN_PERSON_PIXELS:
             raise ConfigError(f"stream.frame_size must be at least {MIN_PERSON_PIXELS:g}, got {self.frame_size}")
 
@@ -89,6 +90,7 @@ def open_part_stream(
             store,
             [f"{split} stream {index:05d}" for index in range(len(shards))],
             crops,
+            num_persons=np.ones(sum(map(len, boxes)), np.int64),
             person_boxes=np.concatenate(boxes),
             person_keypoints=np.concatenate(keypoints),
             part_boxes=np.concatenate(parts),
@@ -102,20 +104,31 @@ def read_crops(shard: Path, config: PartStreamConfig) -> PartRow:
 
 
 def render_crops(rng: np.random.Generator, index: int, config: PartStreamConfig) -> Arrays:
-    """Render one shard, of persons with the varied look who are large enough and show enough parts."""
-    scene = SceneConfig(size=config.frame_size, look="varied", supersampling=1)
+    """Render one shard, of persons who are large enough and show enough parts."""
     rows: list[PartRow] = []
-    for image, person in rendered_persons(rng, (*DATASET_ACTIONS, *OTHER_MOTIONS), scene, config.times_per_scene):
+    frames = rendered_frames(rng, config.frame_size, config.times_per_scene, supersampling=1)
+    for image, person in ((image, person) for image, persons in frames for person in persons):
         x1, y1, x2, y2 = person.box
         clear = [name for name, pixels in person.part_pixels.items() if pixels >= MIN_PART_PIXELS]
         if max(x2 - x1, y2 - y1) >= MIN_PERSON_PIXELS and len(clear) >= MIN_PARTS:
-            crop, keypoints, matrix = cut_person(image, person, config)
-            box = move_boxes(matrix, np.array([person.box], np.float32))[0]
-            parts = np.zeros((len(PARTS), 4), np.float32)
-            for part, name in enumerate(PARTS):
-                if name in clear:
-                    parts[part] = move_boxes(matrix, np.array([person.parts[name]], np.float32))[0]
-            rows.append(PartRow(crop, box, keypoints, parts))
+            rows.append(_cut_person(image, person, clear, config))
         if len(rows) == config.crops_per_shard:
             break
     return stacked(rows)
+
+
+def _cut_person(
+    image: NDArray[np.uint8], person: PersonTruth, parts: Sequence[str], config: PartStreamConfig
+) -> PartRow:
+    """Cut the square around a person's box, black outside the frame, with some of the person's parts."""
+    box = np.asarray(person.box, np.float64)  # (4,)
+    scale = config.size / (config.padding * (box[2:] - box[:2]).max())
+    origin = (box[:2] + box[2:]) / 2 - config.size / scale / 2  # (2,)
+    matrix = np.array([[scale, 0, -origin[0] * scale], [0, scale, -origin[1] * scale]])
+    keypoints = np.array(person.keypoints, np.float32)  # (17, 3)
+    keypoints[:, :2] = (keypoints[:, :2] - origin) * scale
+    part_boxes = np.array([person.parts[name] if name in parts else (0, 0, 0, 0) for name in PARTS], np.float32)
+    is_part = (part_boxes != 0).any(axis=1)  # (10,)
+    part_boxes[is_part] = move_boxes(matrix, part_boxes[is_part])
+    crop = warp(image, matrix, (config.size, config.size))
+    return PartRow(crop, move_boxes(matrix, box[None].astype(np.float32))[0], keypoints, part_boxes)

@@ -6,7 +6,7 @@ Simulating a scene costs a hundredth of rendering it. The errors of a pose netwo
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,16 +15,18 @@ from numpy.typing import NDArray
 
 from actparse.core.errors import ConfigError
 from actparse.core.vocabulary import NUM_KEYPOINTS, PARTS
-from actparse.synth.actions.registry import DATASET_ACTIONS, OTHER_MOTIONS
+from actparse.synth.actions.registry import ACTIONS, OTHER_MOTIONS
 from actparse.synth.casting import build_cast
-from actparse.synth.config import SceneConfig
+from actparse.synth.config import VIDEO_PRESETS, SceneConfig
 from actparse.training.options import Report, say_nothing
 from actparse.training.rendered.stream import SEED, Arrays, ShardedStream, load_array
 
-GENERATION = 3  # of the stream; another value creates it again
+GENERATION = 4  # of the stream; another value creates it again
 SPLIT_CODE = 9_001  # different from the codes of a dataset's splits and of the other streams
 HELD_OUT_MOTIONS = ("running", "sitting_down", "waving", "cycling", "jumping_jacks", "talking")  # for calibration
 LEARNT_MOTIONS = tuple(motion for motion in OTHER_MOTIONS if motion not in HELD_OUT_MOTIONS)
+FILMED = replace(VIDEO_PRESETS["train"], sizes=(), body="mesh", cut_share=0.0)  # a cut would end a track
+FILMED_SHARE = 0.5  # of the scenes with people of all ages and cameras as in videos; the others are steadier
 MIN_INSIDE = 6  # keypoints of a person inside the frame, in at least one instant
 
 
@@ -119,7 +121,7 @@ def render_tracks(rng: np.random.Generator, index: int, config: TrackStreamConfi
     states: list[list[list[str]]] = []
     actions: list[str] = []
     for scene in range(index * config.scenes_per_shard, (index + 1) * config.scenes_per_shard):
-        action = DATASET_ACTIONS[scene % len(DATASET_ACTIONS)]
+        action = ACTIONS[scene % len(ACTIONS)]
         if rng.random() < config.other_share:
             action = LEARNT_MOTIONS[rng.integers(len(LEARNT_MOTIONS))]
         for track_keypoints, track_states in scene_tracks(rng, action, config):
@@ -139,7 +141,7 @@ def scene_tracks(
     rng: np.random.Generator, action: str, config: TrackStreamConfig
 ) -> list[tuple[NDArray[np.float32], list[list[str]]]]:
     """Simulate a random scene; return each person's keypoints (T, 17, 3) and by instant the states of the ten parts."""
-    scene = SceneConfig()
+    scene = FILMED if rng.random() < FILMED_SHARE else SceneConfig()
     cast = build_cast(int(rng.integers(2**62)), action, config=scene)
     times = rng.uniform(0, config.step_seconds) + np.arange(config.num_instants) * config.step_seconds
     height, width = scene.size

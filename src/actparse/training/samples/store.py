@@ -163,22 +163,24 @@ def write_frame_store(
     names: Sequence[str],
     frames: Sequence[NDArray[np.uint8]],
     *,
+    num_persons: NDArray[np.int64],
     person_boxes: NDArray[np.float32],
     person_keypoints: NDArray[np.float32],
     part_boxes: NDArray[np.float32],
 ) -> None:
-    """Write a store of single frames with one person each, without actions, states or clips.
+    """Write a store of single frames, without actions, states or clips.
 
     Args:
         folder: of the new store.
         names: of V groups of frames, which are stored as videos.
-        frames: (n, H, W, 3) uint8 RGB for each group, all of one size; P frames in total.
+        frames: (n, H, W, 3) uint8 RGB for each group, all of one size; F frames in total.
+        num_persons: (F,) of each frame; P in total.
         person_boxes: (P, 4) xyxy, pixels of the frame.
         person_keypoints: (P, 17, 3) x, y, visibility 0, 1 or 2.
         part_boxes: (P, 10, 4); zeros where a part is not visible.
     """
     counts = [len(group) for group in frames]
-    num_frames, num_videos = sum(counts), len(counts)
+    num_videos, num_frames, num_persons_in_all = len(counts), sum(counts), len(person_boxes)
     arrays: dict[str, Any] = {
         "names": list(names),
         "actions": [""] * num_videos,
@@ -186,12 +188,12 @@ def write_frame_store(
         "num_annotated": counts,
         "frame_indices": np.concatenate([np.arange(count, dtype=np.int32) for count in counts]),
         "frame_times": np.zeros(num_frames),
-        "num_persons": np.ones(num_frames, np.int64),
+        "num_persons": num_persons,
         "person_boxes": person_boxes,
         "person_keypoints": person_keypoints,
-        "person_identities": np.full(num_frames, -1, np.int64),
+        "person_identities": np.full(num_persons_in_all, -1, np.int64),
         "part_boxes": part_boxes,
-        "part_states": np.full((num_frames, len(PARTS)), NO_STATE, np.int16),
+        "part_states": np.full((num_persons_in_all, len(PARTS)), NO_STATE, np.int16),
         "num_clip_frames": np.zeros(num_videos, np.int64),
         "start_times": np.zeros(num_videos),
         "frame_size": frames[0].shape[1:3],
