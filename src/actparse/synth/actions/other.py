@@ -134,12 +134,11 @@ def sitting_down(style: Style) -> Routine:
             ),
         ]
 
-    return Routine(loop_phases(turn), _seat_props(style))
-
-
-def _seat_props(style: Style) -> PropMaker:
+    phases = loop_phases(turn)
     color = (WOOD, DARK, style.color)[int(style.rng.integers(3))]
-    return lambda pose, position, beat: [rod(np.array([0.0, 0.0, position[2]]), position, 0.22, color, 4)]
+    return Routine(
+        phases, lambda pose, position, beat: [rod(np.array([0.0, 0.0, position[2]]), position, 0.22, color, 4)]
+    )
 
 
 def squatting(style: Style) -> Routine:
