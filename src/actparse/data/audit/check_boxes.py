@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from actparse.core.words import box_text
 from actparse.data.annotation.faults import Fault, likewise
 from actparse.data.annotation.scan import EMPTY, INVERTED, MISSING
 
@@ -112,7 +113,7 @@ def find_box_faults(
     ):
         for row, *others in _by_file(table, table.has_validity(validity)):
             where = f"{table.file(row)}: {table.field(row)}.box"
-            yield Fault(kind, where, needs, _box(table, row) + likewise(_fields(table, others)))
+            yield Fault(kind, where, needs, box_text(table.corners[row].tolist()) + likewise(_fields(table, others)))
     limits = table.limits(sizes)
     is_below = (table.corners < -ROUNDING_PIXELS).any(axis=1)
     is_above = (table.corners > np.tile(limits, 2) + ROUNDING_PIXELS).any(axis=1)
@@ -120,7 +121,9 @@ def find_box_faults(
         width, height = limits[row]
         needs = "corners that are not negative" if np.isinf(width) else f"a box in the image's {width:g}x{height:g}"
         where = f"{table.file(row)}: {table.field(row)}.box"
-        yield Fault("box-outside", where, needs, _box(table, row) + likewise(_fields(table, others)))
+        yield Fault(
+            "box-outside", where, needs, box_text(table.corners[row].tolist()) + likewise(_fields(table, others))
+        )
 
 
 def _unknown_words(
@@ -145,10 +148,6 @@ def _by_file(table: _BoxTable, is_faulty: Mask) -> Iterator[list[int]]:
     sorted_indices = indices[np.argsort(inverse.reshape(-1), kind="stable")]
     for file_indices in np.split(sorted_indices, np.cumsum(counts)[:-1]):
         yield file_indices.tolist()
-
-
-def _box(table: _BoxTable, row: int) -> str:
-    return f"[{', '.join(f'{value:g}' for value in table.corners[row].tolist())}]"
 
 
 def _fields(table: _BoxTable, indices: Sequence[int]) -> Iterable[str]:
