@@ -20,6 +20,7 @@ from actparse.synth.config import SCENE_LAYERS, USUAL_HEIGHT, SceneConfig
 from actparse.synth.drawing.camera import BODY_HEIGHT, BODY_WIDTH, LYING_HEIGHT, Camera, CameraPath, draw_framing
 from actparse.synth.drawing.footage.lens import FrameLens, draw_lens
 from actparse.synth.drawing.footage.shots import Shots, ShotShares, draw_shots
+from actparse.synth.drawing.footage.sight import TIMES, Sight, inside, unhidden
 from actparse.synth.drawing.mesh import Floats, Mesh, joined, moved, textured, tube_mesh
 from actparse.synth.drawing.triangles import Triangles, joined_triangles, triangulated
 from actparse.synth.motion.figure import BodySizes, HeldTube, Moment
@@ -97,6 +98,7 @@ class Cast:
     actors: list[Actor]
     camera: CameraPath | Shots
     lens: FrameLens | None = None  # of the look "video"
+    people: Floats | None = None  # (T, N, 17, 3) keypoints in the world at `sight.TIMES`, of the look "video"
 
     def keypoints(self, time_seconds: float) -> tuple[Floats, list[dict[str, str]]]:
         """Return the keypoints in the image and the states of all people at a time, as a perfect detector would.
@@ -111,6 +113,18 @@ class Cast:
         if self.lens:
             pixels = self.lens.to_frame(pixels, time_seconds)
         return pixels, [moment.states for _, _, moment in actor_states]
+
+    def sight(self, min_keypoints: int) -> Sight:
+        """Return what the cameras see of the main performer past the others; see `Sight`."""
+        assert self.lens is not None
+        assert self.people is not None
+        cameras = [self.camera.at(time) for time in TIMES]
+        in_sight, pixels = [], []
+        for time, camera, people in zip(TIMES, cameras, self.people, strict=True):
+            clear = unhidden(camera.eye, people[0], people[1:])
+            in_sight.append(clear & inside(camera, people[0], self.lens.size))
+            pixels.append(self.lens.to_frame(camera.project(people[0])[0], time))
+        return Sight(cameras, self.people[:, 0], np.stack(in_sight), np.stack(pixels), min_keypoints=min_keypoints)
 
 
 def build_cast(seed: int, action: str, *, config: SceneConfig | None = None) -> Cast:
@@ -138,7 +152,7 @@ def draw_place_and_cast(
     if extra is not None and config.look == "video":
         frame = config.sizes[extra.integers(len(config.sizes))] if config.sizes else config.size
         lens = draw_lens(extra, frame, bars_share=config.bars_share)
-        positions = np.array([actor.place for actor in actors])
+        people = _keypoints_over_time(actors)
         shares = ShotShares(
             cut=config.cut_share,
             close=config.close_share,
@@ -148,12 +162,23 @@ def draw_place_and_cast(
             side=config.side_crop_share,
             top=config.top_crop_share,
         )
-        shots = draw_shots(extra, positions, (hints.height_metres, hints.width_metres), lens.size, shares)
-        return place, Cast(actors, shots, lens)
+        shots = draw_shots(extra, people, (hints.height_metres, hints.width_metres), lens.size, shares)
+        return place, Cast(actors, shots, lens, people)
     camera = _draw_camera_path(rng, hints, actors, config)
     if extra is not None:
         camera = _vary_camera(extra, camera, actors, config)
     return place, Cast(actors, camera)
+
+
+def _keypoints_over_time(actors: list[Actor]) -> Floats:
+    """Return keypoints (T, N, 17, 3) at `TIMES`; those of all but the first are less frequent, each lasts a while."""
+    step = 3  # of `TIMES`
+    tracks = []
+    for index, actor in enumerate(actors):
+        every = step if index else 1
+        points = [actor.to_world(actor.joints_at(time)[0].keypoints(actor.sizes.scale)) for time in TIMES[::every]]
+        tracks.append(np.repeat(np.stack(points), every, axis=0)[: len(TIMES)])
+    return np.stack(tracks, axis=1)
 
 
 def _vary_camera(rng: np.random.Generator, path: CameraPath, actors: list[Actor], config: SceneConfig) -> CameraPath:

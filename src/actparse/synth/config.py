@@ -45,6 +45,7 @@ class SceneConfig:
     bars_share: float = 0.15  # of videos with bars or a border around the picture
     graphics_share: float = 0.4  # of videos with captions, logos, scoreboards or insets
     poor_share: float = 0.4  # of videos with a poor sensor and a strong compression
+    min_in_sight: int = 6  # of videos: keypoints of the main performer that furniture, occluders and graphics leave
     combing_share: float = 0.02  # of videos whose odd rows show another moment, as interlaced video does
 
     def __post_init__(self) -> None:
@@ -61,6 +62,8 @@ class SceneConfig:
             raise ConfigError(f"scene.look must be one of {', '.join(LOOKS)}, got {self.look!r}")
         if self.body not in BODIES:
             raise ConfigError(f"scene.body must be one of {', '.join(BODIES)}, got {self.body!r}")
+        if not 0 <= self.min_in_sight <= 17:
+            raise ConfigError(f"scene.min_in_sight must be 0..17, got {self.min_in_sight}")
         for name in (field.name for field in fields(self) if field.name.endswith("_share")):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"scene.{name} must be 0..1, got {getattr(self, name)}")
@@ -76,5 +79,6 @@ VIDEO_PRESETS: dict[str, SceneConfig] = {  # configurations of the look "video"
         look="video", sizes=VIDEO_SIZES, bystander_share=0.8, turned_share=0.15, close_share=0.45, covered_share=0.5,
         occluder_share=0.4, bottom_crop_share=0.3, side_crop_share=0.2, top_crop_share=0.1, moving_camera_share=0.7,
         cut_share=0.5, bars_share=0.3, graphics_share=0.85, poor_share=0.8, blur_share=0.15, combing_share=0.05,
+        min_in_sight=2,
     ),
 }  # fmt: skip

@@ -16,12 +16,13 @@ from actparse.synth.drawing.backdrop import PLACES, Backdrop, VariedBackdrop, fu
 from actparse.synth.drawing.camera import Camera, CameraPath
 from actparse.synth.drawing.effects import Effects, draw_effects
 from actparse.synth.drawing.footage.clutter import clutter, surface_textures
-from actparse.synth.drawing.footage.graphics import Graphic, draw_graphics
+from actparse.synth.drawing.footage.graphics import HIDES_FROM, Graphic, draw_graphics
 from actparse.synth.drawing.footage.lens import FrameLens
 from actparse.synth.drawing.footage.places import Surroundings, build_surroundings
 from actparse.synth.drawing.footage.sensor import Sensor, draw_sensor
 from actparse.synth.drawing.footage.shadows import shade_ground
 from actparse.synth.drawing.footage.shots import Shots
+from actparse.synth.drawing.footage.sight import TIMES
 from actparse.synth.drawing.mesh import Floats, Mesh, joined, normalised, textured
 from actparse.synth.drawing.occlusion import Overlay, draw_overlays
 from actparse.synth.drawing.render import Light, cast_shadow, paint, paint_textured
@@ -265,21 +266,33 @@ def _build_video_scene(
     rng: np.random.Generator, place: str, cast: Cast, frame_lens: FrameLens, shots: Shots, config: SceneConfig
 ) -> Scene:
     surroundings = build_surroundings(rng, place, frame_lens.size, shots.eyes)
-    meshes = _draw_furniture(rng, surroundings.furniture, cast.actors, shots.start, config, build=clutter)
+    sight = cast.sight(config.min_in_sight)
+
+    def build(rng: np.random.Generator, kind: str, position: Floats) -> list[Mesh]:
+        things = clutter(rng, kind, position)
+        return things if sight.admit_meshes(things) else []
+
+    meshes = _draw_furniture(rng, surroundings.furniture, cast.actors, shots.start, config, build=build)
     furniture_meshes = [
         textured(mesh, int(layer))
         for mesh, layer in zip(meshes, rng.integers(SCENE_LAYERS, size=len(meshes)), strict=True)
     ]
     layers = _with_layers_of(cast.actors, _scene_layers(surface_textures(rng, SCENE_LAYERS), config))
     people = cast.keypoints(float(rng.uniform(0, 11)))[0].reshape(-1, 2) - frame_lens.corner
-    occluders = draw_overlays(rng, frame_lens.size, people, occluder_share=config.covered_share, is_video=True)
+    overlays = draw_overlays(rng, frame_lens.size, people, occluder_share=config.covered_share, is_video=True)
+    shifts = [np.stack([overlay.shift_at(time) for time in TIMES]) for overlay in overlays]
+    graphics = draw_graphics(rng, frame_lens.frame, share=config.graphics_share)
     footage = Footage(
         surroundings=surroundings,
         shots=shots,
         lens=frame_lens,
         sensor=draw_sensor(rng, frame_lens.size, strength=config.poor_share),
-        graphics=draw_graphics(rng, frame_lens.frame, share=config.graphics_share),
-        overlays=occluders,
+        graphics=[graphic for graphic in graphics if sight.admit_cover(graphic.opacity >= HIDES_FROM, graphic.corner)],
+        overlays=[
+            overlay
+            for overlay, shift in zip(overlays, shifts, strict=True)
+            if sight.admit_cover(overlay.opaque, frame_lens.corner, shift)
+        ],
         textures=np.stack(layers),
         is_combed=bool(rng.random() < config.combing_share),
     )

@@ -26,9 +26,14 @@ class Overlay:
     slide: Floats
     seconds: float = 5.0
 
+    def shift_at(self, time_seconds: float) -> NDArray[np.int64]:
+        """Return by how many pixels (x, y) it has moved at a time."""
+        shift = np.round(self.slide * np.sin(time_seconds / self.seconds * 2 * np.pi))
+        return np.asarray(shift, np.int64)
+
     def put(self, image: Image, ids: Image, time_seconds: float) -> None:
         """Draw the overlay on an image (H, W, 3) and mark its pixels in the id plane (H, W), both in place."""
-        shift = np.round(self.slide * np.sin(time_seconds / self.seconds * 2 * np.pi)).astype(int)
+        shift = self.shift_at(time_seconds)
         source, target = zip(*(_overlap_slices(int(by)) for by in shift[::-1]), strict=True)  # rows, columns
         opaque = self.opaque[source]
         image[target][opaque] = self.image[source][opaque]

@@ -16,7 +16,7 @@ from actparse.synth.people.rig import Rig
 from actparse.synth.people.shape import Shape, body_model
 
 FACE_POINTS = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
-SHOE_STEPS = 24  # of smoothing, which turns toes into the tip of a shoe
+SHOE_STEPS = 40  # of smoothing, which turns toes into the tip of a shoe
 LEVEL_PIXELS = (360.0, 190.0)  # pixels a person is tall, above which the finest and the middle level are drawn
 
 
@@ -72,7 +72,7 @@ class MeshSkin:
         charts, rows = _chart_positions()
         offsets = np.zeros(len(rows))
         for name, (first, last, metres) in self.outfit.thickness.items():
-            chart = {"shoe": "leg", "hair": "head"}.get(name, name)
+            chart = {"shoe": "leg", "sole": "leg", "hair": "head"}.get(name, name)
             members = [CHARTS.index(chart)] + ([CHARTS.index("face")] if name == "hair" else [])
             low, high = min(first, last), max(first, last)
             is_covered = np.isin(charts, members) & (rows > low) & (rows < high)
@@ -111,9 +111,9 @@ def _neighbour_means() -> csr_matrix:
 
 
 def _smoothed(vertices: Floats, moves: NDArray[np.bool_], steps: int) -> Floats:
-    means, vertices = _neighbour_means(), vertices.copy()
+    means, vertices = _neighbour_means()[moves], vertices.copy()
     for _ in range(steps):
-        vertices[moves] = (means @ vertices)[moves]
+        vertices[moves] = means @ vertices
     return vertices
 
 

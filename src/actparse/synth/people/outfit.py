@@ -24,7 +24,9 @@ ROWS = {"face": (0.14, -0.14), "head": (0.2, -0.28), "torso": (0.62, -0.12), "ar
 HEIGHTS = {"face": 0.28, "head": 0.48, "torso": 0.74, "arm": 0.95, "leg": 1.4}  # metres of all rows
 WAIST, NECK, BELLY = 0.13, 0.575, 0.3  # metres above the hips: of trousers, of the neckline, of a short shirt's hem
 EYE, BROW, MOUTH = (0.0315, 0.02), (0.032, 0.041), (0.0, -0.061)  # metres from the middle of the head
-WRIST, ANKLE_ROW, SOLE = 1.93, 1.9, 2.78  # on the rows of arms and legs
+WRIST, ANKLE_ROW, SOLE = 1.93, 1.9, 2.72  # on the rows of arms and legs; below the ankle, rows are heights
+BABY_AGE = 0.1
+SOLES = ((238, 236, 228), (238, 236, 228), (205, 200, 190), (40, 38, 36), (28, 28, 30), (150, 106, 66))  # RGB
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,10 @@ class _Painter:
         self._fringe = float(rng.uniform(0.055, 0.085))
         gray = np.clip((age - 0.8) / 0.2, 0, 1) * rng.uniform(0.3, 1.0)
         self._hair = np.asarray(look.hair) * (1 - gray) + np.array([190, 188, 184]) * gray
+        self._barefoot = look.barefoot or (age < BABY_AGE and rng.random() < 0.7)
+        self._shaft = float(rng.choice([ANKLE_ROW, ANKLE_ROW, 1.75, 1.5]))  # the upper row of the shoes
+        self._has_laces, self._has_cap = rng.random(2) < (0.7, 0.4)
+        self._glasses = str(rng.choice(["none", "clear", "dark"], p=(0.84, 0.1, 0.06))) if age > BABY_AGE else "none"
         self._dip = float(rng.choice([0.03, 0.05, 0.09]))  # of the neckline in front, metres
 
     def outfit(self) -> Outfit:
@@ -66,7 +72,8 @@ class _Painter:
             "torso": (NECK, -0.2, 0.005),
             "arm": (-0.4, sleeve, 0.006) if sleeve > 0 else (0.0, 0.0, 0.0),
             "leg": (-0.3, legs, 0.007),
-            "shoe": (ANKLE_ROW, 3.2, 0.0 if look.barefoot else 0.01),
+            "shoe": (self._shaft, 3.2, 0.0 if self._barefoot else 0.01),
+            "sole": (SOLE, 3.2, 0.0 if self._barefoot else 0.011),
             "hair": (0.2, 0.07, 0.0 if self._bald else 0.014),
         }
         return Outfit(np.stack(textures), thickness)
@@ -90,8 +97,18 @@ class _Painter:
     def _skin(self) -> Singles:
         return np.asarray(np.asarray(self._look.skin) * (1 + self._skin_grain[..., None]), np.float32)
 
+    def _hair_color(self) -> Singles:
+        """Return the colour of hair (3,), that of the texture of the look if it has one."""
+        color = self._look.textures[varied.HAIR].mean(axis=(0, 1)) if self._look.textures else self._hair
+        return np.asarray(color, np.float32)
+
     def _put(self, image: Singles, mask: NDArray[np.bool_], paint: Singles) -> None:
         np.copyto(image, paint, where=mask[..., None])
+
+    def _put_softly(self, image: Singles, distance: Singles, width: float, paint: Singles) -> None:
+        """Paint where a distance is above 0, with an edge as wide as `width` in its units."""
+        share = np.clip(distance / np.float32(width) + np.float32(0.5), 0, 1)
+        image += share[..., None] * (paint - image)
 
     def _finish(self, image: Singles) -> Image:
         return np.asarray(np.clip(image, 0, 255), np.uint8)
@@ -110,15 +127,34 @@ class _Painter:
     def _leg(self) -> Image:
         image, row, look = self._skin(), self._row("leg"), self._look
         full = np.broadcast_to(row, (TEXTURE_SIDE, TEXTURE_SIDE))
-        if not look.barefoot:
-            shoes = self._fabric(varied.SHOES, look.shoes, "leg")
-            self._put(image, full > ANKLE_ROW, shoes)
-            self._put(image, full > SOLE, self._fabric(varied.SOLE, look.shoes * 0.6 + 60, "leg"))
+        if not self._barefoot:
+            self._paint_shoes(image, full)
         length = min(self._trouser_length, 1.97)
         hem = np.abs(row - length + 0.04) < 0.015
         cloth = self._fabric(varied.TROUSERS, look.trousers, "leg")
         self._put(image, full < length, cloth * np.where(hem, 0.85, 1.0)[..., None])
         return self._finish(image)
+
+    def _paint_shoes(self, image: Singles, row: Singles) -> None:
+        """Paint a shoe with a sole, a toe cap, a heel, laces and a rim around the ankle; columns go around the leg."""
+        rng, front = self._rng, np.abs(self._column - 0.5)  # (1, S) 0 in front, 0.5 behind
+        shoes = self._fabric(varied.SHOES, self._look.shoes, "leg")
+        self._put(image, row > self._shaft, shoes)
+        trim = np.clip(
+            shoes * rng.uniform(0.45, 0.8) if shoes.mean() > 90 else shoes * 0.6 + rng.uniform(50, 150), 0, 255
+        )
+        self._put(image, np.abs(row - self._shaft - 0.03) < 0.03, trim)
+        self._put(image, (front > 0.43) & (row > 2.1), trim)
+        if self._has_cap:
+            self._put(image, (front < 0.16) & (row > 2.5), trim)
+        if self._has_laces:
+            tongue = (front < 0.1) & (np.abs(row - 2.22) < 0.26)
+            self._put(image, tongue, shoes * 0.7)
+            lace = np.full_like(shoes, 235 if shoes.mean() < 170 else 60)
+            self._put(image, tongue & ((row * 9.4) % 1 < 0.45) & (front > 0.015), lace)
+        sole = np.array(SOLES[rng.integers(len(SOLES))], np.float32)
+        self._put(image, row > SOLE, np.broadcast_to(sole, image.shape))
+        self._put(image, np.abs(row - SOLE) < 0.02, np.broadcast_to(sole * 0.5, image.shape))
 
     def _torso(self) -> Image:
         image, row, look = self._skin(), self._row("torso"), self._look
@@ -131,8 +167,9 @@ class _Painter:
         neckline = NECK - self._dip * front
         if not look.topless:
             bottom = BELLY if look.midriff else -1.0
-            self._put(image, (full < neckline) & (full > bottom), shirt)
-            self._put(image, np.abs(full - neckline + 0.008) < 0.007, shirt * 0.85)
+            depth = np.minimum(neckline - row, row - bottom).astype(np.float32)  # (S, S) metres below the neckline
+            hem = np.where((depth > 0.003) & (depth < 0.016), np.float32(0.85), np.float32(1))[..., None]
+            self._put_softly(image, depth, 0.012, shirt * hem)
         trousers = self._fabric(varied.TROUSERS, look.trousers, "torso")
         self._put(image, full < WAIST, trousers)
         self._put(image, np.abs(full - WAIST) < 0.008, trousers * 0.8)
@@ -144,9 +181,13 @@ class _Painter:
         cap = self._look.cap or self._look.hat in ("beanie", "brim")
         nape = -0.2 if self._long_hair else -0.06
         line = np.interp(angle, [0, 45, 62, 75, 98, 112, 180], [self._fringe] * 2 + [0.045, 0.01, 0.03, nape, nape])
-        hair = self._fabric(varied.HAIR, self._hair, "head") * (1 + 0.12 * np.sin(self._column * 180))[..., None]
         if not self._bald:
-            self._put(image, row > line, hair.astype(np.float32))
+            strands = np.asarray(
+                cv2.resize(self._rng.standard_normal((6, 64), np.float32), (TEXTURE_SIDE, TEXTURE_SIDE))
+            )
+            strands[:, TEXTURE_SIDE // 2 :] = strands[:, TEXTURE_SIDE // 2 - 1 :: -1]
+            hair = (self._hair_color() * (1 + 0.13 * strands)[..., None]).astype(np.float32)
+            self._put_softly(image, (row - line + 0.004 * strands).astype(np.float32), 0.016, hair)
         if cap:
             self._put(
                 image,
@@ -159,7 +200,7 @@ class _Painter:
         image, y = self._skin(), self._row("face")
         x = (0.5 - self._column) * WIDTHS["face"]
         skin = np.asarray(self._look.skin, np.float32)
-        hair = np.asarray(self._hair, np.float32)
+        hair = self._hair_color()
 
         def ellipse(center: Sequence[float], size: Sequence[float]) -> Singles:
             """Return the squared distances from the middle, 1 at the border; both sides at once."""
@@ -194,6 +235,14 @@ class _Painter:
         if not self._bald:
             line = self._fringe - 0.15 * np.clip(np.abs(x) - 0.05, 0, 1)
             shade(np.clip((y - line) * 250, 0, 1), hair)
+        if self._glasses != "none":
+            frame_color = np.array([(20, 20, 22), (90, 60, 40), (150, 150, 155)][self._rng.integers(3)])
+            lens = np.sqrt(ellipse((EYE[0], EYE[1] - 0.003), (0.025, 0.019)))
+            if self._glasses == "dark":
+                shade(np.clip((1 - lens) * 8, 0, 0.9), np.array([22, 22, 26]))
+            shade(np.clip(1.5 - np.abs(lens - 1) * 9, 0, 1), frame_color)
+            is_bridge = (np.abs(y - EYE[1]) < 0.0022) & ((np.abs(x) < 0.008) | (np.abs(x) > 0.056))
+            shade(is_bridge.astype(np.float32), frame_color)
         if self._look.cap or self._look.hat in ("beanie", "brim"):
             shade(np.broadcast_to(y > 0.06, image.shape[:2]).astype(np.float32), self._look.cap_color)
         return self._finish(np.asarray(cv2.GaussianBlur(image, (0, 0), 0.6), np.float32))

@@ -17,12 +17,15 @@ from actparse.synth.config import VIDEO_PRESETS, VIDEO_SIZES, SceneConfig
 from actparse.synth.drawing.footage.graphics import draw_graphics
 from actparse.synth.drawing.footage.sensor import draw_sensor
 from actparse.synth.drawing.footage.shots import ShotShares, draw_shots
+from actparse.synth.drawing.footage.sight import TIMES
 from actparse.synth.drawing.mesh import NO_PERSON
 from actparse.synth.people.body import IDS_PER_PERSON
 from actparse.synth.scene import Scene, build_scene
 
 SMALL = replace(VIDEO_PRESETS["train"], sizes=((96, 128), (128, 96)))
 SHARES = ShotShares(cut=0.0, close=0.0, turned=0.0, moving=0.0, bottom=0.0, side=0.0, top=0.0)
+STANDING = np.zeros((len(TIMES), 1, len(KEYPOINTS), 3))  # one person, 0.1 to 1.7 m above the ground, not moving
+STANDING[..., 1] = np.linspace(1.7, 0.1, len(KEYPOINTS))
 HASH = """
 import cv2, hashlib
 cv2.setNumThreads({threads})
@@ -107,7 +110,7 @@ def test_visible_keypoints_are_on_their_person(changes: dict[str, float]) -> Non
 
 
 def test_a_cut_changes_the_camera_at_once_and_nothing_before_it() -> None:
-    shots = draw_shots(np.random.default_rng(1), np.zeros((1, 3)), (2.0, 1.4), (96, 128), replace(SHARES, cut=1.0))
+    shots = draw_shots(np.random.default_rng(1), STANDING, (2.0, 1.4), (96, 128), replace(SHARES, cut=1.0))
     assert shots.starts[0] == 0.0
     assert len(shots.starts) == len(shots.paths) >= 2
     cut = shots.starts[1]
@@ -119,7 +122,7 @@ def test_a_cut_changes_the_camera_at_once_and_nothing_before_it() -> None:
 
 def test_cameras_are_at_all_heights_and_show_the_person() -> None:
     rng = np.random.default_rng(0)
-    shots = [draw_shots(rng, np.zeros((1, 3)), (2.0, 1.4), (96, 128), SHARES) for _ in range(200)]
+    shots = [draw_shots(rng, STANDING, (2.0, 1.4), (96, 128), SHARES) for _ in range(200)]
     heights = np.array([shot.start.eye[1] for shot in shots])
     assert heights.min() < 0.4
     assert heights.max() > 2.5
@@ -128,6 +131,16 @@ def test_cameras_are_at_all_heights_and_show_the_person() -> None:
     assert inside.mean() > 0.75
     shares = (pixels[:, 0, 1] - pixels[:, 1, 1]) / 96
     assert 0.4 < np.median(shares) < 0.85
+
+
+@pytest.mark.parametrize("action", ["hopscotch", "surfing_crowd"])
+def test_every_shot_shows_the_main_performer(action: str) -> None:
+    config = replace(SMALL, cut_share=1.0, close_share=0.5, covered_share=1.0, occluder_share=1.0, graphics_share=1.0)
+    for seed in range(2):
+        scene = build_scene(seed, action, config=config)
+        for time in (0.7, 5.0, 9.5):
+            (first, *_) = [person for person in scene.render(time).persons if person.identity == 1]
+            assert (first.keypoints[:, 2] > 0).sum() >= 4
 
 
 def test_the_sensor_changes_colours_and_keeps_the_size() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 
 import cv2
 import numpy as np
@@ -18,7 +18,7 @@ METRES = 4.0  # side of a material on the ground or on a wall
 VARIANTS = 6  # different textures of each material
 
 
-@lru_cache(maxsize=48)
+@cache
 def material(name: str, variant: int) -> Image:
     """Return the texture (SIDE, SIDE, 3) of a material of `MATERIALS`, do not change it; `variant` is 0..VARIANTS-1."""
     rng = np.random.default_rng([zlib.crc32(name.encode()), variant])
@@ -48,6 +48,17 @@ def tiled_noise(
         left, top = (size[0] - side) // 2, (size[1] - side) // 2
         total += large[top : top + side, left : left + side] / np.float32(fall**octave)
     return np.asarray((total - total.mean()) / max(float(total.std()), 1e-6), np.float32)
+
+
+def line_noise(rng: np.random.Generator, octaves: int, *, cells: int, length: int) -> Singles:
+    """Return noise along a line (length,) that repeats without a seam, standard deviation 1; see `tiled_noise`."""
+    total = np.zeros(length)
+    for octave in range(octaves):
+        count = min(cells * 2**octave, length)
+        knots = rng.standard_normal(count)
+        places = np.arange(length) * (count / length)
+        total += np.interp(places, np.arange(count + 1), np.append(knots, knots[0])) / 1.8**octave
+    return np.asarray(total / total.std(), np.float32)
 
 
 def tinted(color: Floats, shade: Singles | Floats) -> Singles:

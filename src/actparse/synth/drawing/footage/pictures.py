@@ -8,10 +8,12 @@ import cv2
 import numpy as np
 
 from actparse.synth.drawing.footage.materials import (
+    SIDE,
     VARIANTS,
     Floats,
     Image,
     Singles,
+    line_noise,
     material,
     mixed,
     tiled_noise,
@@ -50,15 +52,16 @@ def panorama(rng: np.random.Generator, sky: str, silhouettes: tuple[str, ...], g
     """Draw what is far away in all directions (PANORAMA_HEIGHT, PANORAMA_WIDTH, 3); elevations as in `PANORAMA`."""
     above, horizon, cloudiness = SKIES[sky]
     level = np.clip(np.arange(PANORAMA_HEIGHT)[::-1] - (PANORAMA_HEIGHT - HORIZON), 0, None) / HORIZON
-    share = (np.sqrt(level)[:, None] * np.ones(PANORAMA_WIDTH)).astype(np.float32)
-    colors = mixed(np.broadcast_to(np.array(horizon, np.float32), (*share.shape, 3)), np.array(above, float), share)
+    share = (np.sqrt(level)[:, None] * np.ones(PANORAMA_WIDTH // 2)).astype(np.float32)  # half as wide: skies are soft
+    column = mixed(np.array(horizon, np.float32), np.array(above, float), share[:, :1])
+    colors = np.broadcast_to(column, (*share.shape, 3))
     if cloudiness:
-        noise = np.asarray(cv2.resize(tiled_noise(rng, 6, cells=(8, 4)), share.shape[::-1]), np.float32)
+        noise = np.asarray(cv2.resize(tiled_noise(rng, 5, cells=(8, 4), side=SIDE // 2), share.shape[::-1]), np.float32)
         cover = np.clip(noise * 0.6 + cloudiness - 0.45, 0, 1) * np.minimum(1, 0.4 + share * 2)
         tone = 0.5 * np.array(horizon) + 0.5 * np.array([250.0, 250, 250]) if sky != "night" else np.full(3, 40.0)
         colors = mixed(colors, tone, cover)
         colors = mixed(colors, 0.75 * np.asarray(above, float), np.clip(cover - 0.65, 0, 0.35) * 0.8)
-    image = to_image(colors)
+    image = np.asarray(cv2.resize(to_image(colors), (PANORAMA_WIDTH, PANORAMA_HEIGHT)), np.uint8)
     image[HORIZON:] = np.clip(0.5 * ground + 0.5 * np.array(horizon), 0, 255)
     for name in silhouettes:
         SILHOUETTES[name](rng, image)
@@ -66,14 +69,14 @@ def panorama(rng: np.random.Generator, sky: str, silhouettes: tuple[str, ...], g
 
 
 def _ridge(rng: np.random.Generator, image: Image, height: float, color: Floats, haze: float) -> None:
-    profile = np.asarray(cv2.resize(tiled_noise(rng, 6, cells=(2, 8))[:1], (PANORAMA_WIDTH, 1)), np.float32)[0]
-    top = HORIZON - np.clip(height * (0.55 + 0.4 * profile), 2, None)
-    depth = np.arange(PANORAMA_HEIGHT)[:, None] - top  # below the ridge
-    texture = tiled_noise(rng, 6, cells=(12, 6))
-    shade = np.asarray(cv2.resize(texture, image.shape[1::-1]), np.float32) * 0.13
+    top = HORIZON - np.clip(height * (0.55 + 0.4 * line_noise(rng, 6, cells=8, length=PANORAMA_WIDTH)), 2, None)
+    first = max(0, int(top.min()))
+    hill = image[first:HORIZON]  # only these rows change
+    texture = np.asarray(cv2.resize(tiled_noise(rng, 5, cells=(12, 6), side=SIDE // 2), image.shape[1::-1]), np.float32)
+    shade = texture[first:HORIZON] * np.float32(0.13)
     colors = mixed(tinted(color, shade), image[HORIZON - 1].astype(np.float32)[None], np.full(shade.shape, haze))
-    is_hill = (depth > 0) & (np.arange(PANORAMA_HEIGHT)[:, None] < HORIZON)
-    image[is_hill] = to_image(colors)[is_hill]
+    is_hill = np.arange(first, HORIZON)[:, None] > top
+    hill[is_hill] = to_image(colors)[is_hill]
 
 
 def _hills(rng: np.random.Generator, image: Image) -> None:
@@ -89,7 +92,7 @@ def _mountains(rng: np.random.Generator, image: Image) -> None:
 
 def _woods(rng: np.random.Generator, image: Image) -> None:
     """Draw the distant edge of a wood."""
-    top = HORIZON - 9 - 9 * np.abs(np.asarray(cv2.resize(tiled_noise(rng, 7, cells=(2, 40))[:1], (PANORAMA_WIDTH, 1))))
+    top = HORIZON - 9 - 9 * np.abs(line_noise(rng, 6, cells=40, length=PANORAMA_WIDTH))
     leaves = np.tile(material("foliage", int(rng.integers(VARIANTS))), (1, 4, 1))[:PANORAMA_HEIGHT, :PANORAMA_WIDTH]
     row_indices = np.arange(PANORAMA_HEIGHT)[:, None]
     is_wood = (row_indices > top) & (row_indices < HORIZON)

@@ -231,7 +231,8 @@ def _light(rng: np.random.Generator, mood: Mood) -> Light:
 
 
 def _lit(texture: Image, level: Floats) -> Image:
-    return to_image(texture.astype(np.float64) * level)
+    table = to_image(np.arange(256.0)[:, None, None] * np.broadcast_to(level, 3))  # (256, 1, 3)
+    return np.asarray(cv2.LUT(np.ascontiguousarray(texture), table.reshape(1, 256, 3)), np.uint8)
 
 
 def _pools(rng: np.random.Generator, strength: float, size: Size) -> Singles:
