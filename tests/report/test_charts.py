@@ -30,7 +30,7 @@ def test_a_line_runs_from_corner_to_corner() -> None:
 
 def test_bars_are_as_long_as_their_values() -> None:
     rows = [charts.Bars("one", [1.0, 0.25]), charts.Bars("two", [None, 0.5])]
-    svg = charts.bar_chart(rows, maximum=1.0, label="l", number=lambda v: f"{v:.2f}", letters="AB")
+    svg = charts.bar_chart(rows, maximum=1.0, label="l", format_value=lambda v: f"{v:.2f}", letters="AB")
     widths = [float(bar["width"]) for bar in rects(svg, "bar")]
     assert np.array(widths) / widths[0] == pytest.approx([1, 0.25, 0, 0.5], abs=0.01)
     assert ">none</text>" in svg
@@ -60,7 +60,7 @@ def test_differences_go_up_and_down() -> None:
 @pytest.mark.parametrize(
     "svg",
     [
-        charts.bar_chart([], maximum=1.0, label="l", number=str, letters="A"),
+        charts.bar_chart([], maximum=1.0, label="l", format_value=str, letters="A"),
         charts.stacked_bars([], [], label="l"),
         charts.heat_map([], [], np.zeros((0, 0)), series=1, label="l"),
         charts.difference_bars([], label="l"),
@@ -72,6 +72,6 @@ def test_nothing_to_show(svg: str) -> None:
 
 
 def test_names_are_text() -> None:
-    svg = charts.bar_chart([charts.Bars("<b>&", [0.5])], maximum=1.0, label='"<', number=str, letters="A")
+    svg = charts.bar_chart([charts.Bars("<b>&", [0.5])], maximum=1.0, label='"<', format_value=str, letters="A")
     assert not re.search("<b>", svg)
     assert parsed(svg).get("aria-label") == '"<'

@@ -43,10 +43,16 @@ def convert(
     parses = find_sources(source)
     if config.video is not None and len(parses) > 1:
         raise ConfigError(f"video: needs a single parse, got {len(parses)} in {source}")
-    targets = {
-        name: _target_path(path, name, default_file(to, config), out, len(parses)) for name, path in parses.items()
-    }
-    for target in targets.values():
+    file = default_file(to, config)
+    targets: dict[str, Path] = {}
+    for name, parse in parses.items():
+        if out is None:
+            target = parse.with_name(file)
+        elif len(parses) == 1 and out.suffix and out.suffix.lower() == Path(file).suffix:
+            target = out
+        else:
+            target = out / name / file
+        targets[name] = target
         if target.exists() and any(target.samefile(path) for path in parses.values()):
             raise ConfigError(f"out must not be a parse that is converted, got {target}")
     return (_convert_parse(name, path, to, targets[name], config) for name, path in parses.items())
@@ -66,14 +72,6 @@ def find_sources(source: Path) -> dict[str, Path]:
     if not parses:
         raise DataError(f"{source}: needs a {PARSE_FILE} or folders that hold one, got none")
     return parses
-
-
-def _target_path(parse: Path, name: str, file: str, out: Path | None, num_parses: int) -> Path:
-    if out is None:
-        return parse.with_name(file)
-    if num_parses == 1 and out.suffix and out.suffix.lower() == Path(file).suffix:
-        return out
-    return out / name / file
 
 
 def _convert_parse(name: str, parse: Path, to: str, target: Path, config: ExportConfig) -> ConversionOutcome:

@@ -106,24 +106,19 @@ def _claim(out: Path, name: str, content: str) -> tuple[Path, int]:
         OSError: a folder or a claim cannot be written.
     """
     out.mkdir(parents=True, exist_ok=True)
-    names = (_numbered(name, number) for number in count(1))
-    for candidate in chain(_claimed_names(out, name, content), names):
-        claim = _try_claim(out / candidate, content)
-        if claim is not None:
-            return out / candidate, claim
-    raise AssertionError("count has no end")
-
-
-def _claimed_names(out: Path, name: str, content: str) -> list[str]:
-    """Return the folders of this name, with any number, that a video with this content has claimed before."""
-    names = []
-    for entry in os.scandir(out) if out.is_dir() else ():
+    claimed = []  # folders of this name that a video with this content has claimed before
+    for entry in os.scandir(out):
         ending = re.search(r"-([1-9]\d*)$", entry.name)
         if entry.name == name or (ending and entry.name == _numbered(name, int(ending[1]))):
             with suppress(OSError):
                 if _content(Path(entry.path, CLAIM_FILE).read_bytes()) == content:
-                    names.append(entry.name)
-    return sorted(names, key=lambda name: (len(name), name))
+                    claimed.append(entry.name)
+    claimed.sort(key=lambda name: (len(name), name))
+    for candidate in chain(claimed, (_numbered(name, number) for number in count(1))):
+        claim = _try_claim(out / candidate, content)
+        if claim is not None:
+            return out / candidate, claim
+    raise AssertionError("count has no end")
 
 
 def _try_claim(folder: Path, content: str) -> int | None:

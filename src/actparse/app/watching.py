@@ -184,28 +184,27 @@ class _Record:
             raise OutputError(f"{self._lines.name}: cannot be written: {error.strerror}") from None
         if self._overlay is not None:
             try:
-                self._draw(frame, moment.watched, self._overlay)
+                size = (frame.image.shape[0], frame.image.shape[1])
+                factor = enlargement(size)
+                if self._writer is None:
+                    self._writer = VideoWriter(
+                        self._overlay, size=picture_size(size, factor), quality=QUALITY, fast=True
+                    )
+                seconds, text = moment.watched.parse.time_seconds, moment.watched.verdict_text
+                persons = TrackLines([moment.watched.parse], min_score=MIN_PERSON_SCORE).at(seconds)
+                picture = draw_frame(frame.image, persons, text, seconds, factor=factor, sides=self._sides)
+                self._writer.write(picture, frame.time_seconds - self._start)
             except Exception as error:
                 self._report(
                     f"{failure_line(self._overlay, error)}; the lines of {self._lines.name} continue without it"
                 )
                 self._overlay = self._writer = None
 
-    def _draw(self, frame: DecodedFrame, watched: WatchedFrame, path: Path) -> None:
-        size = (frame.image.shape[0], frame.image.shape[1])
-        factor = enlargement(size)
-        if self._writer is None:
-            self._writer = VideoWriter(path, size=picture_size(size, factor), quality=QUALITY, fast=True)
-        time_seconds = watched.parse.time_seconds
-        persons = TrackLines([watched.parse], min_score=MIN_PERSON_SCORE).at(time_seconds)
-        picture = draw_frame(frame.image, persons, watched.verdict_text, time_seconds, factor=factor, sides=self._sides)
-        self._writer.write(picture, frame.time_seconds - (self._start or 0.0))
-
     def _begin_part(self) -> None:
         """Open the files of the first number that no earlier or parallel run has used."""
-        for number in count(1):
+        for part in count(1):
             frames, overlay = (
-                self._folder / (name if number == 1 else name.replace(".", f"-{number}."))
+                self._folder / (name if part == 1 else name.replace(".", f"-{part}."))
                 for name in (FRAMES_FILE, OVERLAY_FILE)
             )
             try:

@@ -41,7 +41,9 @@ class HelpFormatter:
             return
         _print(console, f"\n{panel.title}:")
         for entry in panel.entries:
-            label, text = f"  {_label(entry)}", _text(console, entry)
+            label, text = f"  {_label(entry)}", " ".join(_plain(console, entry.description).split())
+            if entry.default not in (None, *UNNAMED_DEFAULTS) and "default" not in text:
+                text = f"{text}; default: {entry.default}" if text else f"default: {entry.default}"
             lines = textwrap.wrap(text, max(options.max_width - LABEL_WIDTH, 20), break_on_hyphens=False)
             if len(label) + 2 > LABEL_WIDTH:
                 _print(console, label)
@@ -58,13 +60,6 @@ def _label(entry: HelpEntry) -> str:
     value = "{" + ",".join(entry.choices) + "}" if entry.choices else entry.metavar
     name = ", ".join((*entry.positive_shorts, *entry.positive_names[:1]))
     return f"{name} {value}" if value else name
-
-
-def _text(console: Console, entry: HelpEntry) -> str:
-    text = " ".join(_plain(console, entry.description).split())
-    if entry.default in (None, *UNNAMED_DEFAULTS) or "default" in text:
-        return text
-    return f"{text}; default: {entry.default}" if text else f"default: {entry.default}"
 
 
 def _plain(console: Console, renderable: Any) -> str:

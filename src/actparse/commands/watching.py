@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from json import dumps
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -123,7 +123,7 @@ class _Tally:
         watched, line_time = self._last.watched, time.monotonic()
         rate, delays = len(self._delays) / (line_time - self._line_time), self._delays
         self._line_time, self._delays = line_time, []
-        keeping_up = f"{rate:.1f} frames/s, delay {_mean(delays):.2f} s, {self._last.num_dropped} dropped"
+        keeping_up = f"{rate:.1f} frames/s, delay {fmean(delays):.2f} s, {self._last.num_dropped} dropped"
         persons = f"{len(watched.parse.persons)} persons"
         return f"{watched.parse.time_seconds:8.1f} s  {watched.verdict_text:24} {persons}  {keeping_up}"
 
@@ -133,7 +133,3 @@ class _Tally:
             return f"{source}: nothing was parsed"
         frames = f"{self._last.num_read} frames, {count} parsed, {self._last.num_dropped} dropped"
         return f"{source}: {frames}; delay {total / count:.2f} s on average, {greatest:.2f} s at most"
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)

@@ -27,25 +27,25 @@ def best_pairs(scores: NDArray[np.floating]) -> tuple[Indices, Indices]:
     for row in range(num_rows):
         column = num_columns
         row_of[column] = row
-        distance, before = np.full(num_columns, np.inf), np.full(num_columns, num_columns)  # of the shortest paths
+        distance, previous = np.full(num_columns, np.inf), np.full(num_columns, num_columns)  # of the shortest paths
         visited = np.zeros(num_columns + 1, bool)
         while row_of[column] >= 0:
             visited[column] = True
             is_open, last = ~visited[:-1], row_of[column]
             reduced = costs[last] - row_prices[last] - column_prices[:-1]
             is_nearer = is_open & (reduced < distance)
-            distance[is_nearer], before[is_nearer] = reduced[is_nearer], column
+            distance[is_nearer], previous[is_nearer] = reduced[is_nearer], column
             column = int(np.where(is_open, distance, np.inf).argmin())
             step = distance[column]
             row_prices[row_of[visited]] += step
             column_prices[visited] -= step
             distance[is_open] -= step
         while column != num_columns:
-            row_of[column] = row_of[before[column]]
-            column = before[column]
+            row_of[column] = row_of[previous[column]]
+            column = previous[column]
     columns = np.flatnonzero(row_of[:-1] >= 0)
-    rows = row_of[columns]
+    assigned = row_of[columns]
     if not is_wide:
-        return columns, rows
-    order = rows.argsort()
-    return rows[order], columns[order]
+        return columns, assigned
+    order = assigned.argsort()
+    return assigned[order], columns[order]

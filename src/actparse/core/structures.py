@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any, Literal, get_args
@@ -26,6 +27,18 @@ class Detections:
     boxes: NDArray[np.float32]
     scores: NDArray[np.float32]
     labels: NDArray[np.int64]
+
+    @classmethod
+    def of_persons(cls, persons: Sequence[PersonParse]) -> Detections:
+        """Return the boxes of the persons of a frame, with label 0."""
+        boxes = np.array([person.box for person in persons], np.float32).reshape(-1, 4)
+        scores = np.array([person.score for person in persons], np.float32)
+        return cls(boxes, scores, np.zeros(len(boxes), np.int64))
+
+    @classmethod
+    def of_truth(cls, boxes: NDArray[np.float32]) -> Detections:
+        """Return annotated boxes (N, 4) with score 1 and label 0."""
+        return cls(boxes, np.ones(len(boxes), np.float32), np.zeros(len(boxes), np.int64))
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -214,6 +227,29 @@ class VideoParse:
         return json.dumps(self, default=vars, indent=indent, ensure_ascii=False, allow_nan=False)
 
     @classmethod
+    def from_dict(cls, raw: dict[str, Any]) -> VideoParse:
+        """Convert the JSON values of a parse."""
+        verdict: Verdict = raw.get("verdict", "known")  # files of 1.0 and 1.1 have none and assert their action
+        if verdict not in get_args(Verdict):
+            raise ValueError(f"unknown verdict {verdict!r}")
+        action_scores = {str(name): float(score) for name, score in raw["action_scores"].items()}
+        if raw["action"] not in action_scores:
+            raise ValueError(f"the action {raw['action']!r} has no score")
+        return cls(
+            video=VideoInfo.from_dict(raw["video"]),
+            action=str(raw["action"]),
+            action_scores=action_scores,
+            frames=tuple(map(FrameParse.from_dict, raw["frames"])),
+            segments=tuple(map(SegmentParse.from_dict, raw["segments"])),
+            model={str(name): str(text) for name, text in raw["model"].items()},
+            warnings=tuple(map(str, raw["warnings"])),
+            schema_version=str(raw["schema_version"]),
+            reasons=tuple(map(Reason.from_dict, raw.get("reasons", ()))),  # files of 1.0 have none
+            explanation=str(raw.get("explanation", "")),
+            verdict=verdict,
+        )
+
+    @classmethod
     def from_json(cls, text: str) -> VideoParse:
         """Read the JSON text that `to_json` writes.
 
@@ -228,9 +264,14 @@ class VideoParse:
         if version.partition(".")[0] != SCHEMA_MAJOR:
             raise DataError(f"parse: schema_version must be {SCHEMA_MAJOR}.x, got {version}")
         try:
-            return _video_from_dict(raw)
+            return cls.from_dict(raw)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise DataError(f"parse: a field is missing or of another type: {error}") from None
+
+
+def keypoints_of(persons: Sequence[PersonParse]) -> NDArray[np.float32]:
+    """Return the keypoints (N, 17, 3) of N persons: x, y in pixels, confidence in [0, 1]."""
+    return np.array([person.keypoints for person in persons], np.float32).reshape(-1, NUM_KEYPOINTS, 3)
 
 
 def verdict_text(verdict: Verdict, action: str, score: float | None = None) -> str:
@@ -264,25 +305,3 @@ def _refuse_constant(name: str) -> Any:
 def _box_from_list(values: list[float]) -> tuple[float, float, float, float]:
     x1, y1, x2, y2 = (float(value) for value in values)
     return (x1, y1, x2, y2)
-
-
-def _video_from_dict(raw: dict[str, Any]) -> VideoParse:
-    verdict: Verdict = raw.get("verdict", "known")  # files of 1.0 and 1.1 have none and assert their action
-    if verdict not in get_args(Verdict):
-        raise ValueError(f"unknown verdict {verdict!r}")
-    action_scores = {str(name): float(score) for name, score in raw["action_scores"].items()}
-    if raw["action"] not in action_scores:
-        raise ValueError(f"the action {raw['action']!r} has no score")
-    return VideoParse(
-        video=VideoInfo.from_dict(raw["video"]),
-        action=str(raw["action"]),
-        action_scores=action_scores,
-        frames=tuple(map(FrameParse.from_dict, raw["frames"])),
-        segments=tuple(map(SegmentParse.from_dict, raw["segments"])),
-        model={str(name): str(text) for name, text in raw["model"].items()},
-        warnings=tuple(map(str, raw["warnings"])),
-        schema_version=str(raw["schema_version"]),
-        reasons=tuple(map(Reason.from_dict, raw.get("reasons", ()))),  # files of 1.0 have none
-        explanation=str(raw.get("explanation", "")),
-        verdict=verdict,
-    )

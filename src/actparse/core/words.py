@@ -1,4 +1,4 @@
-"""Checks of words that a user wrote against a list; the error for an unknown word suggests the closest one."""
+"""Checks of words that a user wrote against a list, with a suggestion for an unknown one; texts for messages."""
 
 from __future__ import annotations
 
@@ -54,3 +54,8 @@ def readable(text: str) -> str:
     """Return the text cut at MAX_WORD and encodable as UTF-8: half a surrogate pair becomes a question mark."""
     text = text[:MAX_WORD]
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def box_text(box: Iterable[float]) -> str:
+    """Return a box for a message, such as "[10, 20.5, 60, 90]"."""
+    return f"[{', '.join(f'{value:g}' for value in box)}]"

@@ -95,6 +95,28 @@ class FlowPlan:
             line += f"; the disk only has room for {self.free_files} more files: use another --out"
         return line
 
+    def num_written(self, work: Path) -> int:
+        """Return the number of fields on the disk: of the finished videos, and of those in progress in `work`."""
+        finished, started = _names(self.out), _names(work)
+        written = 0
+        for job in self.jobs:
+            if job.name in finished:
+                written += job.num_fields
+            elif job.name in started:
+                with suppress(FileNotFoundError):  # its folder has just been moved
+                    written += sum(name.startswith("flow_y_") for name in _names(work / job.name))
+        return min(written, self.num_fields)
+
+    def move_outdated(self, work: Path) -> None:
+        """Move the flow of videos that have changed since to the run's folder, which is removed at the end."""
+        (work / OUTDATED).mkdir()
+        for job in self.jobs:
+            folder = self.out / job.name
+            if folder.is_dir():
+                folder.rename(work / OUTDATED / job.name)
+            elif folder.exists():
+                raise OutputError(f"{folder}: needs a folder or nothing, got a file")
+
 
 @dataclass(frozen=True)
 class FlowOutcome:
@@ -219,10 +241,10 @@ def write_flow(plan: FlowPlan, *, processes: int | None = None, progress: Progre
     """
     if not plan.jobs:
         return FlowOutcome()
-    with _locked(plan.out), _run_folder(plan.out) as work:
+    with _locked_run_folder(plan.out) as work:
         expect_format(plan.out, plan.format)
         write_text(plan.out / SETTINGS_FILE, json.dumps(plan.format.to_dict(), indent=1))
-        _move_outdated(plan, work)
+        plan.move_outdated(work)
         jobs = [(job.path, plan.out / job.name, work, plan.format) for job in plan.jobs]
         with _progress_reported(plan, work, progress):
             results = list(in_order(write_video_flow, jobs, processes=processes or os.cpu_count(), end_running=True))
@@ -232,8 +254,11 @@ def write_flow(plan: FlowPlan, *, processes: int | None = None, progress: Progre
 
 
 @contextmanager
-def _locked(out: Path) -> Iterator[None]:
-    """Let one run at a time write to a folder, if the system has file locks; the lock of a killed run disappears."""
+def _locked_run_folder(out: Path) -> Iterator[Path]:
+    """Yield a hidden folder for unfinished videos; those of killed runs are removed.
+
+    Only one run at a time writes to `out`, if the system has file locks; the lock of a killed run disappears.
+    """
     try:
         out.mkdir(parents=True, exist_ok=True)
         file = (out / ".lock").open("w", encoding="ascii")
@@ -248,21 +273,15 @@ def _locked(out: Path) -> Iterator[None]:
             raise OutputError(f"{out}: needs a folder that no other run writes to, got one in use") from None
         except (ImportError, OSError):
             pass  # the system or the disk has no locks
-        yield
-
-
-@contextmanager
-def _run_folder(out: Path) -> Iterator[Path]:
-    """Yield a hidden folder for unfinished videos; those of killed runs are removed."""
-    try:
-        _clear(out)
-        work = Path(tempfile.mkdtemp(prefix=RUN, dir=out))
-    except OSError as error:
-        raise OutputError(f"{out}: cannot be written: {error.strerror}") from None
-    try:
-        yield work
-    finally:
-        _clear(out)
+        try:
+            _clear(out)
+            work = Path(tempfile.mkdtemp(prefix=RUN, dir=out))
+        except OSError as error:
+            raise OutputError(f"{out}: cannot be written: {error.strerror}") from None
+        try:
+            yield work
+        finally:
+            _clear(out)
 
 
 def _clear(out: Path) -> None:
@@ -271,17 +290,6 @@ def _clear(out: Path) -> None:
         folder.rename(out / f"{STALE}{folder.name.removeprefix(RUN)}")
     for folder in out.glob(f"{STALE}*"):
         shutil.rmtree(folder)
-
-
-def _move_outdated(plan: FlowPlan, work: Path) -> None:
-    """Move the flow of videos that have changed since to the run's folder, which is removed at the end."""
-    (work / OUTDATED).mkdir()
-    for job in plan.jobs:
-        folder = plan.out / job.name
-        if folder.is_dir():
-            folder.rename(work / OUTDATED / job.name)
-        elif folder.exists():
-            raise OutputError(f"{folder}: needs a folder or nothing, got a file")
 
 
 @contextmanager
@@ -295,7 +303,7 @@ def _progress_reported(plan: FlowPlan, work: Path, progress: Progress | None) ->
     def watch() -> None:
         most = 0  # a folder that is renamed during the count may be missed
         while not ended.wait(WATCH_SECONDS):
-            most = max(most, _num_written(plan, work))
+            most = max(most, plan.num_written(work))
             report(most, plan.num_fields)
 
     thread = threading.Thread(target=watch, daemon=True)
@@ -305,18 +313,6 @@ def _progress_reported(plan: FlowPlan, work: Path, progress: Progress | None) ->
     finally:
         ended.set()
         thread.join()
-
-
-def _num_written(plan: FlowPlan, work: Path) -> int:
-    finished, started = _names(plan.out), _names(work)
-    written = 0
-    for job in plan.jobs:
-        if job.name in finished:
-            written += job.num_fields
-        elif job.name in started:
-            with suppress(FileNotFoundError):  # its folder has just been moved
-                written += sum(name.startswith("flow_y_") for name in _names(work / job.name))
-    return min(written, plan.num_fields)
 
 
 def _names(folder: Path) -> set[str]:

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from actparse.core.errors import DataError
 from actparse.core.structures import Detections
 from actparse.core.vocabulary import NUM_KEYPOINTS
+from actparse.core.words import box_text
 from actparse.data.persons_rows import ImageList, PersonRow, read_csv_rows, read_json_rows
 
 EDGE_PIXELS = 1.0  # a box may leave the picture by this: corners are rounded, some include the last pixel
@@ -128,14 +129,14 @@ def _in_picture(persons: Sequence[PersonRow], size: tuple[int, int]) -> tuple[li
     empty = _selected(persons, (boxes[:, 2:] <= boxes[:, :2]).any(axis=1))
     if empty:
         needs = "needs a box with a width and a height above 0"
-        raise DataError(f"{empty[0].where}: {needs}, got {_box_text(empty[0])}{_others(empty)}")
+        raise DataError(f"{empty[0].where}: {needs}, got {box_text(empty[0].box)}{_others(empty)}")
     outside = _selected(persons, inside_areas < MIN_INSIDE * areas)
     if outside:
         needs = f"needs a box in the picture of {width}x{height}"
-        raise DataError(f"{outside[0].where}: {needs}, got {_box_text(outside[0])}{_others(outside)}")
+        raise DataError(f"{outside[0].where}: {needs}, got {box_text(outside[0].box)}{_others(outside)}")
     if len(boxes) and min(size) > 4 and boxes.max() <= 2:
         raise DataError(
-            f"{persons[0].where}: needs boxes in pixels, got shares of the picture, {_box_text(persons[0])}"
+            f"{persons[0].where}: needs boxes in pixels, got shares of the picture, {box_text(persons[0].box)}"
         )
     is_cut = (np.abs(boxes - inside) > EDGE_PIXELS).any(axis=1)
     cut_rows = [
@@ -174,10 +175,6 @@ def _frame_persons(persons: Sequence[PersonRow], *, has_keypoints: bool, has_tra
         keypoints=keypoints.reshape(-1, NUM_KEYPOINTS, 3) if has_keypoints else None,
         track_ids=np.array([row.track for row in persons], np.int64) if has_tracks else None,
     )
-
-
-def _box_text(row: PersonRow) -> str:
-    return f"[{', '.join(f'{value:g}' for value in row.box)}]"
 
 
 def _others(persons: Sequence[PersonRow]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,7 +99,22 @@ def read_json_rows(path: Path, images: ImageList) -> tuple[list[PersonRow], tupl
     if isinstance(raw, dict) and "annotations" in raw:
         return _annotation_rows(raw, str(path), images)
     if isinstance(raw, dict) and "schema_version" in raw:
-        return _parse_rows(path, images.size), ()
+        parse = load_parse(path)
+        if (parse.video.height, parse.video.width) != images.size:
+            needs = f"needs a parse of a video of {images.size[1]}x{images.size[0]}"
+            raise DataError(f"{path}: {needs}, got {parse.video.width}x{parse.video.height}")
+        return [
+            PersonRow(
+                f"{path}: frame {frame.index}, track {person.track_id}",
+                frame.index,
+                person.box,
+                person.score,
+                person.track_id,
+                person.keypoint_array(),
+            )
+            for frame in parse.frames
+            for person in frame.persons
+        ], ()
     needs = "must be COCO results, COCO annotations or a parse.json"
     raise DataError(f"{path}: {needs}, got {shown(raw)}")
 
@@ -182,25 +197,6 @@ def _annotation_rows(raw: Mapping[str, Any], where: str, images: ImageList) -> t
     return persons, (*warnings, *crowds)
 
 
-def _parse_rows(path: Path, size: tuple[int, int]) -> list[PersonRow]:
-    parse = load_parse(path)
-    if (parse.video.height, parse.video.width) != size:
-        needs = f"needs a parse of a video of {size[1]}x{size[0]}"
-        raise DataError(f"{path}: {needs}, got {parse.video.width}x{parse.video.height}")
-    return [
-        PersonRow(
-            f"{path}: frame {frame.index}, track {person.track_id}",
-            frame.index,
-            person.box,
-            person.score,
-            person.track_id,
-            person.keypoint_array(),
-        )
-        for frame in parse.frames
-        for person in frame.persons
-    ]
-
-
 def read_csv_rows(path: Path, *, first_frame: int) -> tuple[list[PersonRow], tuple[str, ...]]:
     """Read a CSV file with the columns frame, x1, y1, x2, y2, score; track and keypoints may follow.
 
@@ -218,10 +214,7 @@ def read_csv_rows(path: Path, *, first_frame: int) -> tuple[list[PersonRow], tup
     if table.columns and missing:
         needs = f"needs the columns {', '.join(COLUMNS)}"
         raise DataError(f"{path}: {needs}, got {readable(listed(table.columns))}")
-    return list(_csv_rows(table, first_frame)), ()
-
-
-def _csv_rows(table: CsvTable, first_frame: int) -> Iterator[PersonRow]:
+    persons = []
     columns, points = table.columns, _point_columns(table)
     for row in table.rows:
         if not table.columns:
@@ -241,7 +234,8 @@ def _csv_rows(table: CsvTable, first_frame: int) -> Iterator[PersonRow]:
                 values[indices] = table.number(text, f"{row.where}: {columns[location]}") if text else 0.0
             keypoints = _with_confidences(values)
         identity = person_id(track, f"{row.where}: {TRACK}") if track else None
-        yield PersonRow(row.where, index, (x1, y1, x2, y2), score, identity, keypoints)
+        persons.append(PersonRow(row.where, index, (x1, y1, x2, y2), score, identity, keypoints))
+    return persons, ()
 
 
 def _point_columns(table: CsvTable) -> dict[int, tuple[int, int]]:

@@ -39,6 +39,29 @@ class PredictionRun:
     boxes: Mapping[str, Mapping[str, FrameBoxes]] | None = None  # video -> frame -> boxes; None without confidences
     folders: Mapping[str, Path] = field(default_factory=dict)  # video -> folder of its parse
 
+    @classmethod
+    def of_parses(cls, name: str, parses: Mapping[str, Path], truth: TpsFiles) -> PredictionRun:
+        """Read the parses of the truth's videos; `parses` are their files by the name of the video."""
+        actions: dict[str, str] = {}
+        parts: dict[str, dict[str, Any]] = {}
+        boxes: dict[str, dict[str, FrameBoxes]] = {}
+        for video in truth.videos:
+            if video not in parses:
+                raise DataError(f"{name}: needs a parse of every video of the truth, got none of {video}")
+            parse = load_parse(parses[video])
+            files = parses_to_predictions({video: parse})
+            actions[video], parts[video] = files.videos[video], files.parts[video]
+            frames = {frame_name(frame.index): frame for frame in parse.frames}
+            boxes[video] = {}
+            for frame_file in files.parts[video]:
+                persons = frames[frame_file].persons
+                parts_of_all = [part for person in persons for part in person.parts]
+                boxes[video][frame_file] = FrameBoxes(
+                    persons=Detections.of_persons(persons),
+                    parts=detections([(part.box, part.score, PART_INDEX[part.name]) for part in parts_of_all]),
+                )
+        return cls(name, TpsFiles(actions, parts), boxes, {video: parses[video].parent for video in truth.videos})
+
 
 def load_run(path: Path, truth: TpsFiles, *, name: str | None = None) -> PredictionRun:
     """Read predictions of any format and check them against the rules of the challenge.
@@ -55,31 +78,9 @@ def load_run(path: Path, truth: TpsFiles, *, name: str | None = None) -> Predict
     name = name or (path.stem if path.is_file() else path.resolve().name)
     has_result_files = any((path / f"{prefix}_vid_result.json").exists() for prefix in ("pred", "gt"))
     parses = find_parses(path) if path.is_dir() and not has_result_files else {}
-    run = _run_of_parses(name, parses, truth) if parses else PredictionRun(name, load_predictions(path))
+    run = PredictionRun.of_parses(name, parses, truth) if parses else PredictionRun(name, load_predictions(path))
     validate_predictions(run.files, truth)
     return run
-
-
-def _run_of_parses(name: str, parses: Mapping[str, Path], truth: TpsFiles) -> PredictionRun:
-    actions: dict[str, str] = {}
-    parts: dict[str, dict[str, Any]] = {}
-    boxes: dict[str, dict[str, FrameBoxes]] = {}
-    for video in truth.videos:
-        if video not in parses:
-            raise DataError(f"{name}: needs a parse of every video of the truth, got none of {video}")
-        parse = load_parse(parses[video])
-        files = parses_to_predictions({video: parse})
-        actions[video], parts[video] = files.videos[video], files.parts[video]
-        frames = {frame_name(frame.index): frame for frame in parse.frames}
-        boxes[video] = {}
-        for frame_file in files.parts[video]:
-            persons = frames[frame_file].persons
-            parts_of_all = [part for person in persons for part in person.parts]
-            boxes[video][frame_file] = FrameBoxes(
-                persons=detections([(person.box, person.score, 0) for person in persons]),
-                parts=detections([(part.box, part.score, PART_INDEX[part.name]) for part in parts_of_all]),
-            )
-    return PredictionRun(name, TpsFiles(actions, parts), boxes, {video: parses[video].parent for video in truth.videos})
 
 
 def detections(items: list[tuple[Any, float, int]]) -> Detections:

@@ -35,6 +35,17 @@ class GroupShares:
     labels: tuple[Label, ...]
     counts: Floats
 
+    @classmethod
+    def from_dict(cls, raw: Any, group: str, num_actions: int) -> GroupShares:
+        """Convert the JSON values of a group; raise ValueError if they are invalid."""
+        labels = tuple(tuple(map(str, label)) for label in raw["labels"])
+        counts = np.asarray(raw["counts"], np.float64).reshape(num_actions, len(labels))
+        if any(len(label) != len(GROUP_PARTS[group]) for label in labels):
+            raise ValueError(f"a label of {group} must name {len(GROUP_PARTS[group])} states")
+        if not np.isfinite(counts).all() or (counts < 0).any():
+            raise ValueError(f"counts of {group} must be 0 or more")
+        return cls(labels, counts)
+
     def shares(self) -> Floats:
         """Return the share (A, L) of each label in each action; rows sum to 1, no share is 0. L may be 0."""
         totals = self.counts.sum(axis=1, keepdims=True)
@@ -100,19 +111,11 @@ class StateShares:
         try:
             raw = json.loads(text)
             actions = tuple(map(str, raw["actions"]))
-            return cls(actions, {group: _group_shares(raw["groups"][group], group, len(actions)) for group in GROUPS})
+            return cls(
+                actions, {group: GroupShares.from_dict(raw["groups"][group], group, len(actions)) for group in GROUPS}
+            )
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise DataError(f"{where}: needs shares of states as actparse writes them, got: {error!r}") from None
-
-
-def _group_shares(raw: Any, group: str, num_actions: int) -> GroupShares:
-    labels = tuple(tuple(map(str, label)) for label in raw["labels"])
-    counts = np.asarray(raw["counts"], np.float64).reshape(num_actions, len(labels))
-    if any(len(label) != len(GROUP_PARTS[group]) for label in labels):
-        raise ValueError(f"a label of {group} must name {len(GROUP_PARTS[group])} states")
-    if not np.isfinite(counts).all() or (counts < 0).any():
-        raise ValueError(f"counts of {group} must be 0 or more")
-    return GroupShares(labels, counts)
 
 
 def group_label(group: str, states: States) -> Label | None:
@@ -140,13 +143,13 @@ def count_states(observations: Iterable[tuple[str, States, float]]) -> StateShar
     return StateShares(names, shares)
 
 
-def dataset_shares(root: Path, split: str = "train") -> StateShares:
-    """Count the states in a split's annotation, in frames at least COUNTED_STRIDE apart.
+def dataset_shares(root: Path) -> StateShares:
+    """Count the states in the annotation of the split "train", in frames at least COUNTED_STRIDE apart.
 
     Raises:
         DataError: the dataset does not exist, or an annotation is damaged.
     """
-    persons = annotated_persons(KineticsTps(root).videos(split), stride=COUNTED_STRIDE)
+    persons = annotated_persons(KineticsTps(root).videos("train"), stride=COUNTED_STRIDE)
     return count_states((action, {name: part.state for name, part in p.parts.items()}, 1.0) for action, p in persons)
 
 

@@ -128,28 +128,25 @@ def _read(path: Path, name: str) -> Any:
         except (OSError, UnicodeDecodeError) as error:
             raise DataError(f"{where}: cannot be read: {error}") from None
     elif path.is_file():
-        where, text = path, _text_of_member(path, name)
+        where = path
+        try:
+            with zipfile.ZipFile(path) as archive:
+                members = [info for info in archive.infolist() if info.filename.rsplit("/", 1)[-1] == name]
+                if len(members) != 1:
+                    raise DataError(f"{path}: needs one {name} in the zip, got {len(members)}")
+                if members[0].file_size > MAX_MEMBER_BYTES:
+                    raise DataError(f"{path}: {name} must unpack to at most {MAX_MEMBER_BYTES} bytes")
+                text = archive.read(members[0]).decode("utf-8")
+        except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError) as error:
+            raise DataError(f"{path}: needs a zip with {name}, got: {error}") from None
+        except (UnicodeDecodeError, EOFError, OSError) as error:
+            raise DataError(f"{path}: {name} cannot be read: {error}") from None
     else:
         raise DataError(f"{path}: no such file or folder")
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{where}: {name} needs JSON, got: {error}") from None
-
-
-def _text_of_member(path: Path, name: str) -> str:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = [info for info in archive.infolist() if info.filename.rsplit("/", 1)[-1] == name]
-            if len(members) != 1:
-                raise DataError(f"{path}: needs one {name} in the zip, got {len(members)}")
-            if members[0].file_size > MAX_MEMBER_BYTES:
-                raise DataError(f"{path}: {name} must unpack to at most {MAX_MEMBER_BYTES} bytes")
-            return archive.read(members[0]).decode("utf-8")
-    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError) as error:
-        raise DataError(f"{path}: needs a zip with {name}, got: {error}") from None
-    except (UnicodeDecodeError, EOFError, OSError) as error:
-        raise DataError(f"{path}: {name} cannot be read: {error}") from None
 
 
 def true_humans(frame: FrameTruth) -> dict[str, Any]:
@@ -203,19 +200,16 @@ def validate_predictions(predictions: TpsFiles, truth: TpsFiles | None = None) -
         if video not in predictions.videos:
             raise DataError(f"submission: video {video} has frames and no action")
         for frame, content in _items(frames, f"submission: video {video}"):
-            _check_frame(frame, content, f"submission: video {video}, {frame}")
-
-
-def _check_frame(name: str, content: Any, where: str) -> None:
-    if not FRAME_NAME.fullmatch(name):
-        raise DataError(f"{where}: a frame's name must be img_ and five digits and .json")
-    humans = content.get("humans") if isinstance(content, dict) else None
-    if not isinstance(humans, list):
-        raise DataError(f"{where}: needs a list of humans")
-    if len(humans) > MAX_HUMANS:
-        raise DataError(f"{where}: at most {MAX_HUMANS} persons are allowed, got {len(humans)}")
-    for index, human in enumerate(humans, start=1):
-        _check_human(human, f"{where}, person {index}")
+            where = f"submission: video {video}, {frame}"
+            if not FRAME_NAME.fullmatch(frame):
+                raise DataError(f"{where}: a frame's name must be img_ and five digits and .json")
+            humans = content.get("humans") if isinstance(content, dict) else None
+            if not isinstance(humans, list):
+                raise DataError(f"{where}: needs a list of humans")
+            if len(humans) > MAX_HUMANS:
+                raise DataError(f"{where}: at most {MAX_HUMANS} persons are allowed, got {len(humans)}")
+            for index, human in enumerate(humans, start=1):
+                _check_human(human, f"{where}, person {index}")
 
 
 def _check_human(human: Any, where: str) -> None:
@@ -225,21 +219,17 @@ def _check_human(human: Any, where: str) -> None:
     for name, part in human.get("parts", {}).items():
         if name not in PART_INDEX:
             raise DataError(f"{where}: unknown part {name!r}")
-        _check_part(part, f"{where}, {name}")
-
-
-def _check_part(part: Any, where: str) -> None:
-    boxes, states = (part.get(key) if isinstance(part, dict) else None for key in ("box", "verb"))
-    if not isinstance(boxes, list) or not isinstance(states, list):
-        raise DataError(f"{where}: needs lists of boxes and verbs")
-    if len(boxes) != len(states):
-        raise DataError(f"{where}: boxes and verbs must pair up, got {len(boxes)} and {len(states)}")
-    if len(boxes) > MAX_PROPOSALS:
-        raise DataError(f"{where}: at most {MAX_PROPOSALS} proposals are allowed, got {len(boxes)}")
-    for box, state in zip(boxes, states, strict=True):
-        _check_box(box, where)
-        if not isinstance(state, str):
-            raise DataError(f"{where}: a verb must be text, got {state!r}")
+        boxes, states = (part.get(key) if isinstance(part, dict) else None for key in ("box", "verb"))
+        if not isinstance(boxes, list) or not isinstance(states, list):
+            raise DataError(f"{where}, {name}: needs lists of boxes and verbs")
+        if len(boxes) != len(states):
+            raise DataError(f"{where}, {name}: boxes and verbs must pair up, got {len(boxes)} and {len(states)}")
+        if len(boxes) > MAX_PROPOSALS:
+            raise DataError(f"{where}, {name}: at most {MAX_PROPOSALS} proposals are allowed, got {len(boxes)}")
+        for box, state in zip(boxes, states, strict=True):
+            _check_box(box, f"{where}, {name}")
+            if not isinstance(state, str):
+                raise DataError(f"{where}, {name}: a verb must be text, got {state!r}")
 
 
 def _check_box(box: Any, where: str) -> None:

@@ -143,6 +143,69 @@ class Signal:
     noise: float  # standard deviation of what smoothing removes from `counted`
     confidence: Floats  # (T,) of the joint's least confident keypoint, of the better side, 0..1
 
+    def repetitions(self, prominence: float, config: RepetitionConfig) -> list[Repetition]:
+        """Return the repetitions whose turning points stand out by `prominence`, in the unit of `counted`."""
+        from scipy.signal import find_peaks  # takes a third of a second, and pages import this module
+
+        values, times = self.counted, self.times
+        step = times[1] - times[0]
+        distance = max(1, round(config.min_seconds / step))
+        turns, _ = find_peaks(values, prominence=prominence, distance=distance)
+        limits = [
+            0,
+            *(int(a + np.argmin(values[a : b + 1])) for a, b in pairwise(turns)),
+            len(times) - 1,
+        ]
+        if len(turns):  # before the first and after the last turn the person may do something else
+            limits[0] = int(np.argmin(values[: turns[0] + 1]))
+            limits[-1] = int(turns[-1] + np.argmin(values[turns[-1] :]))
+        items = []
+        for turn, (previous_rest, next_rest) in zip(turns, pairwise(limits), strict=False):
+            rest = np.array([values[previous_rest], values[next_rest]])
+            near = rest + config.rest_share * (values[turn] - rest)  # (2,)
+            start = turn - int(np.argmax(values[turn::-1] <= near[0]))
+            end = turn + int(np.argmax(values[turn:] <= near[1]))
+            inside = slice(start, end + 1)
+            clarity = float((values[turn] - rest.max()) / (values[turn] - rest.max() + 3 * self.noise))
+            items.append(
+                Repetition(
+                    start_seconds=float(times[start]),
+                    turn_seconds=float(times[turn]),
+                    end_seconds=float(times[end]),
+                    left=SideRange(float(self.angles[0, inside].min()), float(self.angles[0, inside].max())),
+                    right=SideRange(float(self.angles[1, inside].min()), float(self.angles[1, inside].max())),
+                    confidence=float(self.confidence[inside].mean()) * clarity,
+                )
+            )
+        return items
+
+    @classmethod
+    def smoothed(
+        cls,
+        times: Floats,
+        values: Floats,
+        angles: Floats,
+        confidence: Floats,
+        movement: Exercise,
+        config: RepetitionConfig,
+    ) -> Signal:
+        """Resample and smooth an interval of a person: times and confidence (T,), values and angles (2, T)."""
+        from scipy.signal import savgol_filter  # as above
+
+        step = max(float(np.median(np.diff(times))), MIN_STEP_SECONDS)
+        grid = np.linspace(times[0], times[-1], max(2, round((times[-1] - times[0]) / step) + 1))  # (T',)
+        raw = _resampled(times, values, grid)
+        raw = raw[~np.isnan(raw).any(axis=1)]  # (n, T') of n visible sides
+        window = round(config.smoothing_seconds / (grid[1] - grid[0])) // 2 * 2 + 1  # samples, odd
+        smooth = np.asarray(savgol_filter(raw, window, 2, axis=1)) if 3 < window <= len(grid) else raw
+        return cls(
+            times=grid,
+            angles=_resampled(times, angles, grid),
+            counted=smooth.max(axis=0) if movement.by_side else smooth.mean(axis=0),
+            noise=float((raw - smooth).std()),
+            confidence=np.interp(grid, times, confidence),
+        )
+
 
 def find_exercise(parse: VideoParse, name: str | None = None) -> tuple[str, Exercise]:
     """Return an exercise by its name or that of a joint, or the exercise of the parse's action.
@@ -208,7 +271,7 @@ def count_repetitions(
     spread = float(np.subtract(*np.percentile(values, (95, 5)))) if len(values) else 0.0
     least = config.min_degrees if movement.measure == "angle" else config.min_height
     prominence = max(least, config.min_share * spread)
-    items = [item for signal in signals for item in _count(signal, prominence, config)]
+    items = [item for signal in signals for item in signal.repetitions(prominence, config)]
     warnings = [] if signals else ["the joint is not visible for long enough to count repetitions"]
     times = [frame.time_seconds for frame in parse.frames]
     rate = (len(times) - 1) / (times[-1] - times[0]) if times[-1] > times[0] else 0.0
@@ -243,31 +306,10 @@ def joint_signals(
     indices = np.flatnonzero(is_shown)
     breaks = np.flatnonzero(np.diff(times[indices]) > config.max_gap_seconds) + 1
     return [
-        _signal(times[chosen], values[:, chosen], angles[:, chosen], confidence[chosen], movement, config)
+        Signal.smoothed(times[chosen], values[:, chosen], angles[:, chosen], confidence[chosen], movement, config)
         for chosen in np.split(indices, breaks)
         if len(chosen) >= MIN_SAMPLES and times[chosen[-1]] > times[chosen[0]]
     ]
-
-
-def _signal(
-    times: Floats, values: Floats, angles: Floats, confidence: Floats, movement: Exercise, config: RepetitionConfig
-) -> Signal:
-    """Resample and smooth what a person does over an interval: times and confidence (T,), values and angles (2, T)."""
-    from scipy.signal import savgol_filter  # takes a third of a second, and pages import this module
-
-    step = max(float(np.median(np.diff(times))), MIN_STEP_SECONDS)
-    grid = np.linspace(times[0], times[-1], max(2, round((times[-1] - times[0]) / step) + 1))  # (T',)
-    raw = _resampled(times, values, grid)
-    raw = raw[~np.isnan(raw).any(axis=1)]  # (n, T') of n visible sides
-    window = round(config.smoothing_seconds / (grid[1] - grid[0])) // 2 * 2 + 1  # samples, odd
-    smooth = np.asarray(savgol_filter(raw, window, 2, axis=1)) if 3 < window <= len(grid) else raw
-    return Signal(
-        times=grid,
-        angles=_resampled(times, angles, grid),
-        counted=smooth.max(axis=0) if movement.by_side else smooth.mean(axis=0),
-        noise=float((raw - smooth).std()),
-        confidence=np.interp(grid, times, confidence),
-    )
 
 
 def _resampled(times: Floats, sides: Floats, grid: Floats) -> Floats:
@@ -290,43 +332,6 @@ def _heights(persons: Sequence[PersonParse], measure: Measure, min_confidence: f
     if measure == "hand_height":
         return np.asarray((shoulders[:, 1] - positions[:, WRISTS, 1].T) / max(length, 1.0))
     return np.stack([-(shoulders + hips)[:, 1] / 2 / max(length, 1.0)] * 2)
-
-
-def _count(signal: Signal, prominence: float, config: RepetitionConfig) -> list[Repetition]:
-    """Return the repetitions in one interval."""
-    from scipy.signal import find_peaks  # as above
-
-    values, times = signal.counted, signal.times
-    step = times[1] - times[0]
-    distance = max(1, round(config.min_seconds / step))
-    turns, _ = find_peaks(values, prominence=prominence, distance=distance)
-    limits = [
-        0,
-        *(int(a + np.argmin(values[a : b + 1])) for a, b in pairwise(turns)),
-        len(times) - 1,
-    ]
-    if len(turns):  # before the first and after the last turn the person may do something else
-        limits[0] = int(np.argmin(values[: turns[0] + 1]))
-        limits[-1] = int(turns[-1] + np.argmin(values[turns[-1] :]))
-    items = []
-    for turn, (previous_rest, next_rest) in zip(turns, pairwise(limits), strict=False):
-        rest = np.array([values[previous_rest], values[next_rest]])
-        near = rest + config.rest_share * (values[turn] - rest)  # (2,)
-        start = turn - int(np.argmax(values[turn::-1] <= near[0]))
-        end = turn + int(np.argmax(values[turn:] <= near[1]))
-        inside = slice(start, end + 1)
-        clarity = float((values[turn] - rest.max()) / (values[turn] - rest.max() + 3 * signal.noise))
-        items.append(
-            Repetition(
-                start_seconds=float(times[start]),
-                turn_seconds=float(times[turn]),
-                end_seconds=float(times[end]),
-                left=SideRange(float(signal.angles[0, inside].min()), float(signal.angles[0, inside].max())),
-                right=SideRange(float(signal.angles[1, inside].min()), float(signal.angles[1, inside].max())),
-                confidence=float(signal.confidence[inside].mean()) * clarity,
-            )
-        )
-    return items
 
 
 def repetitions_table(repetitions: Repetitions, video: str) -> pa.Table:

@@ -82,10 +82,13 @@ def calibrate(
     known_parses, unknown_parses = _load(known, name), _load(unknown, name)
     known_with_persons = {path: parse for path, parse in known_parses.items() if parse.verdict != "nobody"}
     unknown_with_persons = [parse for parse in unknown_parses.values() if parse.verdict != "nobody"]
-    num_nobody = len(known_parses) + len(unknown_parses) - len(known_with_persons) - len(unknown_with_persons)
-    actions = _actions([*known_parses.values(), *unknown_parses.values()])
+    parses = [*known_parses.values(), *unknown_parses.values()]
+    actions = sorted(parses[0].action_scores)
+    for parse in parses:
+        if sorted(parse.action_scores) != actions:
+            raise DataError(f"{parse.video.path}: needs scores of the same actions as the other parses, got others")
     labels = [_label(path, actions, truth) for path in known_with_persons]
-    consistencies = {_calibration(parse).consistency for parse in [*known_parses.values(), *unknown_parses.values()]}
+    consistencies = {_calibration(parse).consistency for parse in parses}
     if len(consistencies) > 1:
         values = ", ".join(map(str, sorted(consistencies)))
         raise DataError(f"calibration: needs parses with one consistency, got {values}")
@@ -100,7 +103,7 @@ def calibrate(
         known_shares=known_shares,
         unknown_shares=unknown_shares,
     )
-    return BundleCalibration(name, fitted, num_nobody)
+    return BundleCalibration(name, fitted, len(parses) - len(known_with_persons) - len(unknown_with_persons))
 
 
 def store(weights: str | Path, calibration: BundleCalibration) -> Path:
@@ -150,14 +153,6 @@ def _load(folder: Path, weights: str) -> dict[Path, VideoParse]:
         if parse.model.get("weights") != weights:
             raise DataError(f"{path}: needs a parse with the weights {weights!r}, got {parse.model.get('weights')!r}")
     return parses
-
-
-def _actions(parses: Sequence[VideoParse]) -> list[str]:
-    actions = sorted(parses[0].action_scores)
-    for parse in parses:
-        if sorted(parse.action_scores) != actions:
-            raise DataError(f"{parse.video.path}: needs scores of the same actions as the other parses, got others")
-    return actions
 
 
 def _label(path: Path, actions: Sequence[str], truth: Mapping[str, str] | None) -> int:

@@ -168,25 +168,23 @@ def _clip_costs(
 
 def _baseline_costs(net: Baseline, size: tuple[int, int], video: VideoShape) -> list[NetworkCost]:
     """Count the computing of the baseline for its frames, and for the boxes of each person in them."""
-    frame, with_person = (_baseline_macs(net, size, num_persons) for num_persons in (0, 1))
+    cpu_net = copy.deepcopy(net).eval().cpu()
+    box = torch.tensor([0.0, 0.0, size[1], size[0]])
+    macs = []
+    for num_persons in (0, 1):  # really computed, as boxes need positions
+        parts = box.expand(num_persons, len(PARTS), 4)
+        person_frames = torch.zeros(num_persons, dtype=torch.int64)
+        boxes = FrameBoxes.without_objects(box.expand(num_persons, 4), parts, person_frames)
+        counter = FlopCounterMode(display=False)
+        with counter, torch.no_grad():
+            cpu_net.frame_features(torch.zeros(1, 3, *size), boxes)
+        macs.append(int(counter.get_total_flops()) // 2)
+    frame, with_person = macs
     persons = video.num_frames * video.persons_per_frame
     return [
         NetworkCost("baseline", (3, *size), frame, video.num_frames),
         NetworkCost("baseline, person", (1 + len(PARTS), 4), with_person - frame, persons),
     ]
-
-
-def _baseline_macs(net: Baseline, size: tuple[int, int], num_persons: int) -> int:
-    """Count one frame of (height, width) with some persons; it is really computed, as boxes need positions."""
-    cpu_net = copy.deepcopy(net).eval().cpu()
-    box = torch.tensor([0.0, 0.0, size[1], size[0]])
-    persons = box.expand(num_persons, 4)
-    parts = box.expand(num_persons, len(PARTS), 4)
-    boxes = FrameBoxes.without_objects(persons, parts, torch.zeros(num_persons, dtype=torch.int64))
-    counter = FlopCounterMode(display=False)
-    with counter, torch.no_grad():
-        cpu_net.frame_features(torch.zeros(1, 3, *size), boxes)
-    return int(counter.get_total_flops()) // 2
 
 
 def clip_shape(config: ClipConfig, size: tuple[int, int], *, frames_first: bool = False) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actparse.core.errors import DataError
-from actparse.core.structures import Detections, FrameParse, PersonParse, VideoParse
+from actparse.core.structures import Detections, FrameParse, PersonParse, VideoParse, keypoints_of
 from actparse.core.vocabulary import NUM_KEYPOINTS, PART_INDEX, PARTS
 from actparse.data.kinetics_tps import FrameTruth, VideoRecord, frame_name, read_truths
 from actparse.data.submission import EVALUATED_STRIDE, true_humans
@@ -199,7 +199,7 @@ def examine_video(
     if without_dots is not None:
         found_parts["no dots"] = without_dots.detect(images, boxes, poses)
         predicted_boxes = [_boxes([person.box for person in frame.persons]) for frame in sampled]
-        predicted_poses = [_poses(frame) for frame in sampled]
+        predicted_poses = [keypoints_of(frame.persons) for frame in sampled]
         found_parts["predicted no dots"] = without_dots.detect(images, predicted_boxes, predicted_poses)
     starts = [segment.first_frame for segment in parse.segments]
     return VideoFindings(
@@ -210,9 +210,9 @@ def examine_video(
         truth=truth,
         segment_of=[int(np.searchsorted(starts, frame.index, side="right")) - 1 for frame in sampled],
         true_persons=list(map(annotated_persons, truth)),
-        persons=[_persons(frame) for frame in sampled],
+        persons=[Detections.of_persons(frame.persons) for frame in sampled],
         true_poses=list(zip(keypoints, boxes, strict=True)),
-        poses=[(_poses(frame), _scores(frame)) for frame in sampled],
+        poses=[(keypoints_of(frame.persons), _scores(frame)) for frame in sampled],
         poses_on_truth=poses,
         true_parts=[annotated_parts(frame) for frame in truth],
         parts={source: [part_detections(*pair) for pair in pairs] for source, pairs in found_parts.items()},
@@ -243,10 +243,6 @@ def true_keypoints(frame: FrameTruth) -> Boxes:
     return np.concatenate((keypoints[..., :2], (keypoints[..., 2:] > 0).astype(np.float32)), axis=2)
 
 
-def _poses(frame: FrameParse) -> Boxes:
-    return np.array([person.keypoints for person in frame.persons], np.float32).reshape(-1, NUM_KEYPOINTS, 3)
-
-
 def _scores(frame: FrameParse) -> Boxes:
     """Return COCO's score of each pose: the box's score times the mean confidence of the keypoints."""
     scores = [person.score * float(np.mean([c for _, _, c in person.keypoints])) for person in frame.persons]
@@ -256,12 +252,6 @@ def _scores(frame: FrameParse) -> Boxes:
 def annotated_persons(frame: FrameTruth) -> Detections:
     """Return the annotated person boxes of a frame."""
     return Detections.of_truth(_boxes([person.box for person in frame.persons]))
-
-
-def _persons(frame: FrameParse) -> Detections:
-    boxes = _boxes([person.box for person in frame.persons])
-    scores = np.array([person.score for person in frame.persons], np.float32)
-    return Detections(boxes, scores, np.zeros(len(boxes), np.int64))
 
 
 def annotated_parts(frame: FrameTruth) -> Detections:

@@ -45,14 +45,23 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Inspect the installation without changing anything."""
+    threads = f"{torch.get_num_threads()} threads of {os.cpu_count()} processors"
+    fast = "bfloat16" if computes_bfloat16("cpu") else "float32"
+    missing = [name for name in CODECS if name not in av.codecs_available]
+    decodes = f"reads {', '.join(name for name in CODECS if name not in missing)}"
+    decoder_fix = f"pip install --upgrade av (lacks {', '.join(missing)})" if missing else ""
+    encodes = "libx264" in av.codecs_available
+    encoder_fix = "" if encodes else "pip install av from PyPI: its wheel carries libx264"
     names = bundled_names()
     bundles = f"{', '.join(names) or 'none'} in {files('actparse.weights') / 'bundled'}"
     no_bundles = "" if names else "install actparse from its wheel, or train with `actparse train tiny`"
     return [
         Finding("python", f"{platform.python_version()} on {platform.platform()}"),
         *map(_package, PACKAGES),
-        *_devices(),
-        *_codecs(),
+        Finding("cpu", f"{threads}, computes in {fast}"),
+        _cuda(),
+        Finding("codecs", decodes, decoder_fix),
+        Finding("encoder", "libx264" if encodes else "no libx264", encoder_fix),
         Finding("weights", bundles, no_bundles),
         Finding("cache", str(cache_folder())),
     ]
@@ -68,24 +77,10 @@ def _package(name: str) -> Finding:
     return Finding(name, installed)
 
 
-def _devices() -> list[Finding]:
-    threads = f"{torch.get_num_threads()} threads of {os.cpu_count()} processors"
-    fast = "bfloat16" if computes_bfloat16("cpu") else "float32"
-    findings = [Finding("cpu", f"{threads}, computes in {fast}")]
+def _cuda() -> Finding:
     if torch.cuda.is_available():
         names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-        findings.append(Finding("cuda", ", ".join(names)))
-    elif torch.version.cuda:
-        findings.append(Finding("cuda", "torch was built for it but sees no GPU", "check the driver with nvidia-smi"))
-    else:
-        findings.append(Finding("cuda", "none (a CPU build of torch)"))
-    return findings
-
-
-def _codecs() -> list[Finding]:
-    missing = [name for name in CODECS if name not in av.codecs_available]
-    text = f"reads {', '.join(name for name in CODECS if name not in missing)}"
-    decoders = Finding("codecs", text, f"pip install --upgrade av (lacks {', '.join(missing)})" if missing else "")
-    encodes = "libx264" in av.codecs_available
-    fix = "" if encodes else "pip install av from PyPI: its wheel carries libx264"
-    return [decoders, Finding("encoder", "libx264" if encodes else "no libx264", fix)]
+        return Finding("cuda", ", ".join(names))
+    if torch.version.cuda:
+        return Finding("cuda", "torch was built for it but sees no GPU", "check the driver with nvidia-smi")
+    return Finding("cuda", "none (a CPU build of torch)")

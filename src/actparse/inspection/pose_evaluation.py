@@ -6,14 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from actparse.core.errors import DataError
 from actparse.core.files import without_nan
-from actparse.core.structures import Detections, PersonParse
+from actparse.core.structures import Detections, PersonParse, keypoints_of
 from actparse.core.text_tables import format_table
-from actparse.core.vocabulary import NUM_KEYPOINTS
 from actparse.data.annotation.coco_people import LabelledImage, load_coco_people
 from actparse.metrics.coco import average_precision, keypoint_average_precision
 from actparse.metrics.people import PeopleCounts, TruePeople, count_people
@@ -78,7 +74,12 @@ def evaluate_poses(
         VideoError: an image cannot be read.
     """
     labelled = load_coco_people(annotations, limit=limit)
-    _expect_files(images, labelled, annotations)
+    if not images.is_dir():
+        raise DataError(f"{images}: needs a folder with the images of {annotations}, got no folder")
+    missing = [image.file for image in labelled if not (images / image.file).is_file()]
+    if missing:
+        more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+        raise DataError(f"{images / missing[0]}: needs an image, which {annotations} names, got no file{more}")
     parsed = []
     for num_done, image in enumerate(labelled, start=1):
         path = images / image.file
@@ -92,16 +93,6 @@ def evaluate_poses(
     return measure_poses(labelled, parsed)
 
 
-def _expect_files(images: Path, labelled: Sequence[LabelledImage], annotations: Path) -> None:
-    """Check that every image exists, before the first one is parsed."""
-    if not images.is_dir():
-        raise DataError(f"{images}: needs a folder with the images of {annotations}, got no folder")
-    missing = [image.file for image in labelled if not (images / image.file).is_file()]
-    if missing:
-        more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
-        raise DataError(f"{images / missing[0]}: needs an image, which {annotations} names, got no file{more}")
-
-
 def measure_poses(labelled: Sequence[LabelledImage], parsed: Sequence[Sequence[PersonParse]]) -> PoseEvaluation:
     """Compare the detected persons of each image with the annotated ones.
 
@@ -111,7 +102,7 @@ def measure_poses(labelled: Sequence[LabelledImage], parsed: Sequence[Sequence[P
     """
     truths = [TruePeople(image.boxes, image.keypoints, crowds=image.crowds) for image in labelled]
     counts = sum(map(count_people, truths, parsed), PeopleCounts())
-    detections = [_detections(persons) for persons in parsed]
+    detections = [Detections.of_persons(persons) for persons in parsed]
     boxes = average_precision(
         [Detections.of_truth(image.boxes) for image in labelled],
         detections,
@@ -120,7 +111,7 @@ def measure_poses(labelled: Sequence[LabelledImage], parsed: Sequence[Sequence[P
     )
     poses = keypoint_average_precision(
         [(image.keypoints, image.boxes) for image in labelled],
-        [(_keypoints(persons), detected.scores) for persons, detected in zip(parsed, detections, strict=True)],
+        [(keypoints_of(persons), detected.scores) for persons, detected in zip(parsed, detections, strict=True)],
         areas=[image.areas for image in labelled],
         crowds=[image.crowds for image in labelled],
     )
@@ -138,16 +129,3 @@ def measure_poses(labelled: Sequence[LabelledImage], parsed: Sequence[Sequence[P
         keypoint_ap50=poses.ap50,
         pck=counts.pck(),
     )
-
-
-def _detections(persons: Sequence[PersonParse]) -> Detections:
-    return Detections(
-        np.array([person.box for person in persons], np.float32).reshape(-1, 4),
-        np.array([person.score for person in persons], np.float32),
-        np.zeros(len(persons), np.int64),
-    )
-
-
-def _keypoints(persons: Sequence[PersonParse]) -> NDArray[np.float32]:
-    """Return the keypoints (N, 17, 3): x, y, confidence."""
-    return np.array([person.keypoints for person in persons], np.float32).reshape(-1, NUM_KEYPOINTS, 3)

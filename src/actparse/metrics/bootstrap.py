@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from actparse.core.errors import ConfigError
 
+LEVEL = 0.95  # share of the resampled means between the bounds of an interval
 NUM_RESAMPLES = 10_000
 MAX_DRAWS = 2_000_000  # random indices in memory at a time
 
@@ -20,12 +21,10 @@ class Interval:
     mean: float
     low: float
     high: float
-    level: float = 0.95  # share of the resampled means between the bounds, 0..1
+    level: float = LEVEL  # share of the resampled means between the bounds, 0..1
 
 
-def bootstrap_mean(
-    values: NDArray[np.float64], *, seed: int = 0, level: float = 0.95, num_resamples: int = NUM_RESAMPLES
-) -> Interval:
+def bootstrap_mean(values: NDArray[np.float64], *, seed: int = 0, num_resamples: int = NUM_RESAMPLES) -> Interval:
     """Compute a mean with its percentile bootstrap interval.
 
     To compare two runs, pass the differences of each video: that pairs the runs.
@@ -33,7 +32,6 @@ def bootstrap_mean(
     Args:
         values: (V,) one per video.
         seed: seed of the random draws.
-        level: share of the resampled means between the bounds, 0..1.
         num_resamples: number of times that V videos are drawn with replacement.
 
     Raises:
@@ -47,5 +45,5 @@ def bootstrap_mean(
         values[rng.integers(len(values), size=(min(batch_size, num_resamples - done), len(values)))].mean(axis=1)
         for done in range(0, num_resamples, batch_size)
     ]
-    low, high = np.quantile(np.concatenate(means), ((1 - level) / 2, (1 + level) / 2))
-    return Interval(float(values.mean()), float(low), float(high), level)
+    low, high = np.quantile(np.concatenate(means), ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
+    return Interval(float(values.mean()), float(low), float(high))

@@ -147,8 +147,13 @@ def _precision(
     """Compute the precision by threshold, recall step, class and area range, (T, 101, K, A); -1 without truth."""
     from faster_coco_eval import COCO, COCOeval_faster
 
-    if not results:
-        return _precision_of_no_results(annotations, len(names), area_ranges)
+    if not results:  # 0 where there is ground truth
+        precision = np.full((10, 101, len(names), len(area_ranges)), -1.0)
+        objects = [entry for entry in annotations if not entry["iscrowd"] and entry.get("num_keypoints", 1) > 0]
+        for index, (low, high) in enumerate(area_ranges):
+            present = {entry["category_id"] - 1 for entry in objects if low <= entry["area"] <= high}
+            precision[:, :, sorted(present), index] = 0.0
+        return precision
     truth = COCO()
     truth.dataset = {
         "images": [{"id": image} for image in range(1, num_images + 1)],
@@ -166,18 +171,6 @@ def _precision(
         evaluation.evaluate()
         evaluation.accumulate()
     return np.asarray(evaluation.eval["precision"])[..., 0]
-
-
-def _precision_of_no_results(
-    annotations: list[dict[str, Any]], num_classes: int, area_ranges: Sequence[Sequence[float]]
-) -> NDArray[np.float64]:
-    """Return the precision of no results: 0 where there is ground truth, else -1."""
-    precision = np.full((10, 101, num_classes, len(area_ranges)), -1.0)
-    for index, (low, high) in enumerate(area_ranges):
-        objects = [row for row in annotations if not row["iscrowd"] and row.get("num_keypoints", 1) > 0]
-        present = {row["category_id"] - 1 for row in objects if low <= row["area"] <= high}
-        precision[:, :, sorted(present), index] = 0.0
-    return precision
 
 
 def _summary(precision: NDArray[np.float64], names: Sequence[str]) -> AveragePrecision:

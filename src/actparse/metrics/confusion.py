@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from actparse.core.vocabulary import GROUP_PARTS, GROUPS
 from actparse.metrics.outcomes import part_groups
-from actparse.metrics.part_table import Column, PartTable
+from actparse.metrics.part_table import PartTable
 
 NO_STATE = -1  # code of a part without a proposal
 
@@ -48,55 +48,36 @@ class SideSwaps:
 
 def state_confusions(table: PartTable) -> dict[str, GroupConfusion]:
     """Return the confusion by group, without the groups of which no detected person has an annotated part."""
-    groups, is_detected = part_groups(table), table.part_of_found
+    groups, is_detected, size = part_groups(table), table.part_of_found, len(table.states)
     result = {}
-    for code, group in enumerate(GROUPS):
-        parts = (groups == code) & is_detected
-        if parts.any():
-            result[group] = _confusion(table, group, parts)
+    for group_code, group in enumerate(GROUPS):
+        parts = (groups == group_code) & is_detected
+        if not parts.any():
+            continue
+        counts = np.zeros((size, size))
+        has_part = parts[table.owner]  # (P,)
+        owners = table.owner[has_part]
+        np.add.at(counts, (table.part_state[owners], table.proposed_state[has_part]), 1.0 / table.num_proposals[owners])
+        missing = np.bincount(table.part_state[parts & (table.num_proposals == 0)], minlength=size)
+        num_true = np.bincount(table.part_state[parts], minlength=size)
+        used = [code for code in range(size) if num_true[code] or counts[:, code].any()]
+        order = sorted(used, key=lambda code: (-num_true[code], -counts[:, code].sum(), table.states[code]))
+        states = tuple(table.states[code] for code in order)
+        result[group] = GroupConfusion(group, states, counts[np.ix_(order, order)], missing[order].astype(float))
     return result
-
-
-def _confusion(table: PartTable, group: str, parts: NDArray[np.bool_]) -> GroupConfusion:
-    size = len(table.states)
-    counts = np.zeros((size, size))
-    has_part = parts[table.owner]  # (P,)
-    owners = table.owner[has_part]
-    np.add.at(counts, (table.part_state[owners], table.proposed_state[has_part]), 1.0 / table.num_proposals[owners])
-    missing = np.bincount(table.part_state[parts & (table.num_proposals == 0)], minlength=size)
-    num_true = np.bincount(table.part_state[parts], minlength=size)
-    used = [code for code in range(size) if num_true[code] or counts[:, code].any()]
-    order = sorted(used, key=lambda code: (-num_true[code], -counts[:, code].sum(), table.states[code]))
-    return GroupConfusion(
-        group, tuple(table.states[code] for code in order), counts[np.ix_(order, order)], missing[order].astype(float)
-    )
 
 
 def side_swaps(table: PartTable) -> dict[str, SideSwaps]:
     """Count exchanged sides by paired group, from the first proposal for each part of the detected persons."""
-    first = _first_proposals(table)
+    first = np.full(len(table.part_state), NO_STATE, np.int64)  # (N,)
+    first[table.owner[::-1]] = table.proposed_state[::-1]  # the last one written is the first proposed
     result = {}
     for group, names in GROUP_PARTS.items():
         if len(names) == 2:
-            left, right = (_part_by_person(table, table.names.index(name)) for name in names)
+            left, right = (table.part_by_person(name) for name in names)
             both = (left >= 0) & (right >= 0) & table.person_found
             left, right = left[both], right[both]
             differs = table.part_state[left] != table.part_state[right]
             swapped = (first[left] == table.part_state[right]) & (first[right] == table.part_state[left])
             result[group] = SideSwaps(group, int(differs.sum()), int((differs & swapped).sum()))
     return result
-
-
-def _first_proposals(table: PartTable) -> Column:
-    """Return the state of the first proposal for each part, (N,); NO_STATE if there is none."""
-    states = np.full(len(table.part_state), NO_STATE, np.int64)
-    states[table.owner[::-1]] = table.proposed_state[::-1]  # the last one written is the first proposed
-    return states
-
-
-def _part_by_person(table: PartTable, name: int) -> Column:
-    """Return the index of each person's part of that name, (H,); -1 if it is not annotated."""
-    part_by_person = np.full(len(table.person_frame), -1, np.int64)
-    parts = np.flatnonzero(table.part_name == name)
-    part_by_person[table.part_person[parts]] = parts
-    return part_by_person

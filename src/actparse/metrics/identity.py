@@ -41,7 +41,12 @@ def identity_switches(frames: Sequence[TrackedFrame]) -> IdentitySwitches:
     last: dict[int, int] = {}
     switches = 0
     for frame in frames:
-        unchanged = _unchanged_matches(last, frame)
+        unchanged: dict[int, int] = {}  # earlier matches that still hold; each predicted track is used once
+        for t, box in frame.true.items():
+            p = last.get(t)
+            is_free = p in frame.found and p not in unchanged.values()
+            if p is not None and is_free and match_persons([box], [frame.found[p]], MIN_IOU):
+                unchanged[t] = p
         true = [t for t in frame.true if t not in unchanged]
         predicted = [p for p in frame.found if p not in unchanged.values()]
         pairs = match_persons([frame.true[t] for t in true], [frame.found[p] for p in predicted], MIN_IOU)
@@ -49,14 +54,3 @@ def identity_switches(frames: Sequence[TrackedFrame]) -> IdentitySwitches:
         switches += sum(t in last for t in new)
         last |= new
     return IdentitySwitches(switches, len(last))
-
-
-def _unchanged_matches(last: dict[int, int], frame: TrackedFrame) -> dict[int, int]:
-    """Return the earlier matches that still hold in this frame; each predicted track is used once."""
-    unchanged: dict[int, int] = {}
-    for true, box in frame.true.items():
-        predicted = last.get(true)
-        is_free = predicted in frame.found and predicted not in unchanged.values()
-        if predicted is not None and is_free and match_persons([box], [frame.found[predicted]], MIN_IOU):
-            unchanged[true] = predicted
-    return unchanged

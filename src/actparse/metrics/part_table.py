@@ -5,7 +5,7 @@ The rules are those of `tps_score`. Persons are matched once; everything after t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,6 +64,13 @@ class PartTable:
     def part_of_found(self) -> NDArray[np.bool_]:
         """Whether each part's person was detected, (N,)."""
         return self.person_found[self.part_person]
+
+    def part_by_person(self, name: str) -> Column:
+        """Return the index of each person's part of that name, (H,); -1 if it is not annotated."""
+        part_by_person = np.full(len(self.person_frame), -1, np.int64)
+        parts = np.flatnonzero(self.part_name == self.names.index(name))
+        part_by_person[self.part_person[parts]] = parts
+        return part_by_person
 
     def best_of_proposals(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """Return the largest of the `values` (P,) among each part's proposals, (N,); 0 if there is none."""
@@ -168,24 +175,22 @@ class _TableBuilder:
     def _add_person(self, true: Any, predicted: Any) -> None:
         proposals = (predicted.get("parts") or {}) if predicted is not None else {}
         for name, part in true.get("parts", {}).items():
-            self._add_part(name, part, proposals.get(name) or {})
+            proposed = proposals.get(name) or {}
+            boxes, states = proposed.get("box", []), proposed.get("verb", [])
+            if isinstance(states, str):  # the form of the truth: one box, one state
+                boxes, states = [boxes], [states]
+            for box, state in zip(boxes, states, strict=False):
+                self.owner.append(len(self.part_person))
+                self.proposed_state.append(self._state(state))
+                self.true_box.append(part["box"])
+                self.proposed_box.append(box)
+            self.part_person.append(len(self.person_box))
+            self.part_name.append(self.names.setdefault(name, len(self.names)))
+            self.part_state.append(self._state(part["verb"]))
+            self.part_box.append(part["box"])
+            self.num_proposals.append(len(states))
         self.person_box.append(true["box"])
         self.matched_box.append(predicted["box"] if predicted is not None else None)
-
-    def _add_part(self, name: str, true: Any, proposed: Mapping[str, Any]) -> None:
-        boxes, states = proposed.get("box", []), proposed.get("verb", [])
-        if isinstance(states, str):  # the form of the truth: one box, one state
-            boxes, states = [boxes], [states]
-        for box, state in zip(boxes, states, strict=False):
-            self.owner.append(len(self.part_person))
-            self.proposed_state.append(self._state(state))
-            self.true_box.append(true["box"])
-            self.proposed_box.append(box)
-        self.part_person.append(len(self.person_box))
-        self.part_name.append(self.names.setdefault(name, len(self.names)))
-        self.part_state.append(self._state(true["verb"]))
-        self.part_box.append(true["box"])
-        self.num_proposals.append(len(states))
 
     def _state(self, name: str) -> int:
         return self.states.setdefault(name, len(self.states))
@@ -193,6 +198,11 @@ class _TableBuilder:
     def table(
         self, videos: tuple[str, ...], right_action: NDArray[np.bool_], human_iou: float, part_iou: float
     ) -> PartTable:
+        matched = [index for index, box in enumerate(self.matched_box) if box is not None]
+        overlaps = np.full(len(self.matched_box), NO_OVERLAP)
+        overlaps[matched] = paired_iou(
+            [self.person_box[index] for index in matched], [self.matched_box[index] for index in matched]
+        )
         return PartTable(
             videos=videos,
             right_action=right_action,
@@ -203,7 +213,7 @@ class _TableBuilder:
             frame_predicted=np.array(self.frame_predicted, bool),
             person_frame=_column(self.person_frame),
             person_box=_boxes(self.person_box),
-            person_overlap=self._person_overlaps(),
+            person_overlap=overlaps,
             part_person=_column(self.part_person),
             part_name=_column(self.part_name),
             part_state=_column(self.part_state),
@@ -215,14 +225,6 @@ class _TableBuilder:
             human_iou=human_iou,
             part_iou=part_iou,
         )
-
-    def _person_overlaps(self) -> NDArray[np.float64]:
-        matched = [index for index, box in enumerate(self.matched_box) if box is not None]
-        overlaps = np.full(len(self.matched_box), NO_OVERLAP)
-        overlaps[matched] = paired_iou(
-            [self.person_box[index] for index in matched], [self.matched_box[index] for index in matched]
-        )
-        return overlaps
 
 
 def _column(values: list[int]) -> Column:

@@ -38,6 +38,33 @@ class TruePeople:
         default_factory=lambda: np.zeros((0, 4), np.float32)
     )  # (M, 4) boxes inside them are no false ones
 
+    def count_keypoints(self, persons: Sequence[PersonParse], partners: Mapping[int, int]) -> tuple[int, int]:
+        """Return the number of labelled keypoints, and of those that are close enough."""
+        torsos = annotated_torsos(self.keypoints)  # (N,)
+        counts = (self.keypoints[..., 2] > 0) & ~np.isnan(torsos)[:, None]  # (N, 17)
+        true_indices = list(partners)
+        predictions = [persons[partners[index]].keypoint_array() for index in true_indices]
+        is_near = near_keypoints(
+            np.array(predictions, np.float32).reshape(-1, 17, 3),
+            self.keypoints[true_indices],
+            torsos[true_indices],
+            PCK_DISTANCE,
+        )
+        return int(counts.sum()), int((is_near & counts[true_indices]).sum())
+
+    def count_parts(self, persons: Sequence[PersonParse], partners: Mapping[int, int]) -> tuple[Counts, Counts]:
+        """Count the true parts by name (10,), and those of them that are detected at each IoU of PART_IOUS (2, 10)."""
+        total, right = _no_parts(), np.zeros((len(PART_IOUS), len(PARTS)), np.int64)
+        for index, parts in enumerate(self.parts):
+            person = persons[partners[index]] if index in partners else None
+            for name, box in parts.items():
+                total[PART_INDEX[name]] += 1
+                part = person.part(name) if person is not None else None
+                if part is not None:
+                    overlap = box_iou(np.array([box]), np.array([part.box]))[0, 0]
+                    right[:, PART_INDEX[name]] += overlap >= np.array(PART_IOUS)
+        return total, right
+
 
 def _no_parts() -> Counts:
     return np.zeros(len(PARTS), np.int64)
@@ -113,14 +140,16 @@ def count_people(truth: TruePeople, predictions: Sequence[PersonParse]) -> Peopl
     partners = match_boxes(truth.boxes, boxes, PERSON_IOU)
     matched = set(partners.values())
     unmatched = boxes[[index not in matched for index in range(len(boxes))]]  # (Q, 4)
-    keypoints, right_keypoints = _count_keypoints(truth, predictions, partners)
-    parts, right_parts = _count_parts(truth, predictions, partners)
+    keypoints, right_keypoints = truth.count_keypoints(predictions, partners)
+    parts, right_parts = truth.count_parts(predictions, partners)
+    areas = np.maximum(box_areas(unmatched), 1e-9)  # (Q,)
+    shares_in_crowds = intersections(unmatched[:, None], truth.crowds[None]) / areas[:, None]  # (Q, M)
     return PeopleCounts(
         images=1,
         persons=len(truth.boxes),
         found=len(partners),
         boxes=len(predictions),
-        false_boxes=int((~_in_crowd(unmatched, truth.crowds)).sum()),
+        false_boxes=int((shares_in_crowds < CROWD_SHARE).all(axis=1).sum()),
         keypoints=keypoints,
         right_keypoints=right_keypoints,
         parts=parts,
@@ -137,40 +166,3 @@ def match_boxes(truth: NDArray[np.floating], predictions: NDArray[np.floating], 
     overlaps = box_iou(truth, predictions)  # (N, P)
     true_indices, indices = best_pairs(np.where(overlaps >= min_iou, overlaps, 0.0))
     return {int(n): int(p) for n, p in zip(true_indices, indices, strict=True) if overlaps[n, p] >= min_iou}
-
-
-def _in_crowd(boxes: NDArray[np.float64], crowds: Boxes) -> NDArray[np.bool_]:
-    """Return whether each of the boxes (Q, 4) belongs to one of the crowd regions (M, 4), (Q,)."""
-    shares = intersections(boxes[:, None], crowds[None]) / np.maximum(box_areas(boxes), 1e-9)[:, None]  # (Q, M)
-    return np.asarray((shares >= CROWD_SHARE).any(axis=1), np.bool_)
-
-
-def _count_keypoints(truth: TruePeople, persons: Sequence[PersonParse], partners: Mapping[int, int]) -> tuple[int, int]:
-    """Return the number of labelled keypoints, and of those that are close enough."""
-    torsos = annotated_torsos(truth.keypoints)  # (N,)
-    counts = (truth.keypoints[..., 2] > 0) & ~np.isnan(torsos)[:, None]  # (N, 17)
-    true_indices = list(partners)
-    predictions = [persons[partners[index]].keypoint_array() for index in true_indices]
-    is_near = near_keypoints(
-        np.array(predictions, np.float32).reshape(-1, 17, 3),
-        truth.keypoints[true_indices],
-        torsos[true_indices],
-        PCK_DISTANCE,
-    )
-    return int(counts.sum()), int((is_near & counts[true_indices]).sum())
-
-
-def _count_parts(
-    truth: TruePeople, persons: Sequence[PersonParse], partners: Mapping[int, int]
-) -> tuple[Counts, Counts]:
-    """Count the true parts by name (10,), and those of them that are detected at each IoU of PART_IOUS (2, 10)."""
-    total, right = _no_parts(), np.zeros((len(PART_IOUS), len(PARTS)), np.int64)
-    for index, parts in enumerate(truth.parts):
-        person = persons[partners[index]] if index in partners else None
-        for name, box in parts.items():
-            total[PART_INDEX[name]] += 1
-            part = person.part(name) if person is not None else None
-            if part is not None:
-                overlap = box_iou(np.array([box]), np.array([part.box]))[0, 0]
-                right[:, PART_INDEX[name]] += overlap >= np.array(PART_IOUS)
-    return total, right

@@ -35,6 +35,27 @@ class PoseTrack:
         expect_shape("keypoints", self.keypoints, (None, NUM_KEYPOINTS, 2))
         expect_shape("states", self.states, (len(self.keypoints), len(PARTS)))
 
+    def features(self, part: str) -> Floats:
+        """Return the positions of a part's joints relative to the trunk, in torso lengths: (T, F).
+
+        Sideways they are absolute distances, which do not change when the person turns around.
+        """
+        positions = {name: self.keypoints[:, index] for index, name in enumerate(KEYPOINTS)}
+        shoulders = (positions["left_shoulder"] + positions["right_shoulder"]) / 2
+        hips = (positions["left_hip"] + positions["right_hip"]) / 2
+        torso = max(float(np.percentile(np.linalg.norm(shoulders - hips, axis=1), 90)), 1e-6)
+        side, _, group = part.partition("_")
+        if part == "hip":
+            feet = (positions["left_ankle"] + positions["right_ankle"]) / 2
+            columns = np.concatenate((shoulders - hips, feet - hips), axis=1)
+        elif part == "head":
+            columns = np.concatenate([positions[name] - shoulders for name in _JOINTS[part]], axis=1)
+        else:
+            root = positions[f"{side}_shoulder" if group in ("arm", "hand") else f"{side}_hip"]
+            columns = np.concatenate([positions[name.format(side=side)] - root for name in _JOINTS[group]], axis=1)
+        columns[:, ::2] = np.abs(columns[:, ::2])
+        return columns / torso
+
 
 def agreement_by_lag(tracks: Sequence[PoseTrack], step_seconds: float) -> tuple[Floats, Floats]:
     """Measure how much of the poses' movement the states explain at each lag.
@@ -54,7 +75,7 @@ def agreement_by_lag(tracks: Sequence[PoseTrack], step_seconds: float) -> tuple[
         if len(track.keypoints) <= 4 * steps:
             continue
         for part, name in enumerate(PARTS):
-            features = _features(track.keypoints, name)[steps:-steps]  # (T', F)
+            features = track.features(name)[steps:-steps]  # (T', F)
             spread = features.std(axis=0)
             features = (features - features.mean(axis=0))[:, spread > MIN_STD]
             codes = np.unique(track.states[:, part], return_inverse=True)[1]
@@ -84,25 +105,3 @@ def best_lag(tracks: Sequence[PoseTrack], step_seconds: float) -> float:
     left, middle, right = agreement[best - 1 : best + 2]
     curvature = left - 2 * middle + right
     return float(lags[best] + (0.5 * (left - right) / curvature * step_seconds if curvature < 0 else 0.0))
-
-
-def _features(keypoints: Floats, part: str) -> Floats:
-    """Return the positions of a part's joints relative to the trunk, in torso lengths: (T, F).
-
-    Sideways they are absolute distances, which do not change when the person turns around.
-    """
-    positions = {name: keypoints[:, index] for index, name in enumerate(KEYPOINTS)}
-    shoulders = (positions["left_shoulder"] + positions["right_shoulder"]) / 2
-    hips = (positions["left_hip"] + positions["right_hip"]) / 2
-    torso = max(float(np.percentile(np.linalg.norm(shoulders - hips, axis=1), 90)), 1e-6)
-    side, _, group = part.partition("_")
-    if part == "hip":
-        feet = (positions["left_ankle"] + positions["right_ankle"]) / 2
-        columns = np.concatenate((shoulders - hips, feet - hips), axis=1)
-    elif part == "head":
-        columns = np.concatenate([positions[name] - shoulders for name in _JOINTS[part]], axis=1)
-    else:
-        root = positions[f"{side}_shoulder" if group in ("arm", "hand") else f"{side}_hip"]
-        columns = np.concatenate([positions[name.format(side=side)] - root for name in _JOINTS[group]], axis=1)
-    columns[:, ::2] = np.abs(columns[:, ::2])
-    return columns / torso

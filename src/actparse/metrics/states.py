@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from actparse.core.vocabulary import GROUPS, PART_GROUP
 
@@ -42,7 +42,7 @@ def commonest_states(labels: Iterable[tuple[str, str, str]]) -> dict[str, dict[s
         counts[action, part][state] += 1
     result: dict[str, dict[str, str]] = defaultdict(dict)
     for (action, part), state_counts in counts.items():
-        result[action][part] = _most_common(state_counts)
+        result[action][part] = min(state_counts, key=lambda state: (-state_counts[state], state))
     return dict(result)
 
 
@@ -59,7 +59,3 @@ def shared_states(labels: Iterable[tuple[int, str, str]]) -> dict[int, dict[str,
     """
     by_segment = commonest_states((str(segment), part, state) for segment, part, state in labels)
     return {int(segment): states for segment, states in by_segment.items()}
-
-
-def _most_common(counts: Mapping[str, int]) -> str:
-    return min(counts, key=lambda state: (-counts[state], state))

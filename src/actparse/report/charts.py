@@ -77,7 +77,7 @@ def line_chart(
 
 
 def bar_chart(
-    rows: Sequence[Bars], *, maximum: float, label: str, number: Callable[[float], str], letters: Sequence[str]
+    rows: Sequence[Bars], *, maximum: float, label: str, format_value: Callable[[float], str], letters: Sequence[str]
 ) -> Markup:
     """Draw rows of horizontal bars, one bar for each series, with their values.
 
@@ -85,7 +85,7 @@ def bar_chart(
         rows: the rows, from the top.
         maximum: the value of a bar of full length, greater than 0.
         label: text for screen readers.
-        number: formats a value.
+        format_value: formats a value.
         letters: letters of the series, written before its bars if there is more than one.
     """
     chart, y = _svg("bars", label), 0.0
@@ -96,12 +96,12 @@ def bar_chart(
         if start:
             for index, letter in enumerate(letters):
                 _text(chart, 0, y + index * (BAR + BAR_GAP) + 12, letter, css="letter")
-        y = _bars(chart, row, (start, y), WIDTH - VALUE_ROOM - start, maximum, number, letters)
+        y = _bars(chart, row, (start, y), WIDTH - VALUE_ROOM - start, maximum, format_value, letters)
     return _finish(chart, WIDTH, y)
 
 
 def bar_figure(
-    rows: Sequence[Bars], *, maximum: float, title: str, number: Callable[[float], str], series: Sequence[str]
+    rows: Sequence[Bars], *, maximum: float, title: str, format_value: Callable[[float], str], series: Sequence[str]
 ) -> str:
     """Draw a bar chart as an SVG file: with its own style, a title and a legend, and the labels left of the bars.
 
@@ -109,7 +109,7 @@ def bar_figure(
         rows: the rows, from the top.
         maximum: the value of a bar of full length, greater than 0.
         title: the text above the chart.
-        number: formats a value.
+        format_value: formats a value.
         series: what the bars of each series are, for the legend.
     """
     figure, y = _svg("figure", title, {"xmlns": "http://www.w3.org/2000/svg"}), 46.0
@@ -122,7 +122,7 @@ def bar_figure(
     bar_room = FIGURE_WIDTH - FIGURE_LABEL - VALUE_ROOM
     for row in rows:
         _text(figure, FIGURE_LABEL - 10, y + 0.5 * len(series) * (BAR + BAR_GAP) + 2, row.label, anchor="end")
-        y = _bars(figure, row, (FIGURE_LABEL, y), bar_room, maximum, number, series)
+        y = _bars(figure, row, (FIGURE_LABEL, y), bar_room, maximum, format_value, series)
     ground.set("height", f"{y:g}")
     return f"{_finish(figure, FIGURE_WIDTH, y)}\n"
 
@@ -133,7 +133,7 @@ def _bars(
     corner: tuple[float, float],
     length: float,
     maximum: float,
-    number: Callable[[float], str],
+    format_value: Callable[[float], str],
     names: Sequence[str],
 ) -> float:
     """Draw the bars of a row from a corner (x, y), at most `length` long; return the y of the next row."""
@@ -142,7 +142,7 @@ def _bars(
         zip(names, row.values, row.ranges or [None] * len(names), strict=True), start=1
     ):
         share = 0.0 if value is None else min(max(value / maximum, 0.0), 1.0)
-        text = "none" if value is None else number(value)
+        text = "none" if value is None else format_value(value)
         _rect(parent, "track", (x, y, length, BAR), corner=2)
         _rect(parent, f"bar series-{series}", (x, y, length * share, BAR), f"{row.label}, {name}: {text}", corner=2)
         if ends:

@@ -48,6 +48,22 @@ class ShowConfig:
             if getattr(self, name) < 1:
                 raise ConfigError(f"show.{name} must be at least 1, got {getattr(self, name)}")
 
+    def choose(self, dataset: KineticsTps) -> tuple[list[tuple[str, VideoRecord]], int]:
+        """Choose videos from all actions in turn; return them by action and name, and the number of candidates."""
+        for action in self.actions:
+            expect_word(action, dataset.actions, f"{dataset.root}: action")
+        for split in self.splits:
+            expect_word(split, dataset.splits, f"{dataset.root}: split")
+        by_action: dict[str, list[tuple[str, VideoRecord]]] = defaultdict(list)
+        for split in self.splits or dataset.splits:
+            for record in dataset.videos(split):
+                if not self.actions or record.action in self.actions:
+                    by_action[record.action].append((split, record))
+        rounds = zip_longest(*(by_action[action] for action in sorted(by_action)))
+        in_turn = [item for items in rounds for item in items if item is not None]
+        chosen = sorted(in_turn[: self.max_videos], key=lambda item: (item[1].action, item[1].name))
+        return chosen, len(in_turn)
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -66,6 +82,27 @@ class _Frame:
     persons: tuple[PersonAt, ...]  # pixels of `image`
     truth: FrameTruth
 
+    def to_dict(self, action: str) -> dict[str, Any]:
+        """Draw the frame and its truth, and return the page's values."""
+        title = f"{action.replace('_', ' ')}  frame {self.index}"
+        picture = draw_frame(self.image, self.persons, title, self.time_seconds)
+        texts = []
+        for person in self.truth.persons:
+            states = [f"{name} {person.parts[name].state}" for name in PARTS if name in person.parts]
+            boxes = [name for name in PARTS if name in person.unstated]
+            facts = [", ".join(states) or "no states"]
+            facts += [f"without a state: {', '.join(boxes)}"] if boxes else []
+            facts += [f"{(person.keypoints[:, 2] > 0).sum()} keypoints"] if person.keypoints is not None else []
+            texts.append(f"person {person.number if person.identity is None else person.identity}: {'; '.join(facts)}")
+        return {
+            "index": self.index,
+            "time_seconds": self.time_seconds,
+            "source": data_url(jpeg(picture, quality=JPEG_QUALITY), "image/jpeg"),
+            "height": picture.shape[0],
+            "width": picture.shape[1],
+            "persons": texts,
+        }
+
 
 @dataclass(frozen=True)
 class _Video:
@@ -73,6 +110,56 @@ class _Video:
     split: str
     num_annotated: int  # annotated frames
     frames: tuple[_Frame, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the page's values."""
+        return {
+            "name": self.record.name,
+            "action": self.record.action,
+            "split": self.split,
+            "num_annotated": self.num_annotated,
+            "frames": [frame.to_dict(self.record.action) for frame in self.frames],
+        }
+
+    def tile(self) -> Image:
+        """Draw the middle frame, fitted into TILE, with two lines of text."""
+        frame = self.frames[len(self.frames) // 2]
+        height, width = frame.image.shape[:2]
+        scale = min(TILE[0] / height, TILE[1] / width)
+        persons = [replace(person.scaled(scale), states={}) for person in frame.persons]
+        small = draw_frame(_resize(frame.image, scale), persons, "", frame.time_seconds)[: round(height * scale)]
+        tile = np.full((TILE[0] + CAPTION, TILE[1], 3), INK, np.uint8)
+        top, left = (TILE[0] - small.shape[0]) // 2, (TILE[1] - small.shape[1]) // 2
+        tile[top : top + small.shape[0], left : left + small.shape[1]] = small
+        _write(tile, self.record.action.replace("_", " "), TILE[0] + 15)
+        _write(tile, f"{self.record.name}  ({self.split})", TILE[0] + 30)
+        return tile
+
+    @classmethod
+    def read(cls, record: VideoRecord, split: str, num_frames: int) -> _Video:
+        """Read some frames of a video, evenly spaced among the annotated ones.
+
+        Raises:
+            DataError: none of the frames has a person, or an annotation is invalid.
+            VideoError: the video cannot be read.
+        """
+        paths = record.annotations()
+        picked = evenly(list(paths), num_frames)
+        truths = {index: read_frame_truth(paths[index]) for index in picked}
+        if not any(truth.persons for truth in truths.values()):
+            raise DataError(f"{record.annotation_dir}: needs annotated persons to show, got none")
+        frames: list[_Frame] = []
+        with read_frames(record.path) as reader:
+            for frame in reader:
+                if frame.index in truths:
+                    truth, scale = truths[frame.index], MIN_SHORT_SIDE / min(frame.image.shape[:2])
+                    persons = tuple(person_at(person).scaled(scale) for person in truth.persons)
+                    frames.append(_Frame(frame.index, frame.time_seconds, _resize(frame.image, scale), persons, truth))
+                if frame.index >= max(truths):
+                    break
+        if not frames:
+            raise DataError(f"{record.path}: needs a frame that is annotated, got none up to {max(truths)}")
+        return cls(record, split, len(paths), tuple(frames))
 
 
 def show_dataset(
@@ -91,11 +178,11 @@ def show_dataset(
         DataError: there is no dataset, no such split or action, or no annotated video to show.
         OutputError: a file cannot be written.
     """
-    chosen, total = _choose(KineticsTps(root), config)
+    chosen, total = config.choose(KineticsTps(root))
     videos, warnings = [], []
     for num_done, (split, record) in enumerate(chosen, start=1):
         try:
-            videos.append(_read(record, split, config.frames_per_video))
+            videos.append(_Video.read(record, split, config.frames_per_video))
         except (DataError, VideoError) as error:
             warnings.append(str(error))
         if progress:
@@ -104,52 +191,17 @@ def show_dataset(
         raise DataError(f"{root}: needs an annotated video to show, got {warnings[0] if warnings else 'none'}")
     sheet, page = out / SHEET_FILE, out / PAGE_FILE
     with written_beside(sheet) as beside:
-        beside.write_bytes(jpeg(contact_sheet([_tile(video) for video in videos]), quality=JPEG_QUALITY))
-    write_text(page, _page(videos, name or root.name, total))
+        beside.write_bytes(jpeg(contact_sheet([video.tile() for video in videos]), quality=JPEG_QUALITY))
+    actions = sorted({video.record.action for video in videos})
+    values = {
+        "title": f"Frames of {name or root.name}",
+        "subtitle": f"{len(videos)} of {total} videos, {len(actions)} actions. Boxes and states are the labels'.",
+        "actions": actions,
+        "splits": [split for split in SPLITS if any(video.split == split for video in videos)],
+        "videos": [video.to_dict() for video in videos],
+    }
+    write_text(page, render("dataset.html", values))
     return Shown(sheet, page, tuple(warnings))
-
-
-def _choose(dataset: KineticsTps, config: ShowConfig) -> tuple[list[tuple[str, VideoRecord]], int]:
-    """Choose videos from all actions in turn; return them by action and name, and the number of candidates."""
-    for action in config.actions:
-        expect_word(action, dataset.actions, f"{dataset.root}: action")
-    for split in config.splits:
-        expect_word(split, dataset.splits, f"{dataset.root}: split")
-    by_action: dict[str, list[tuple[str, VideoRecord]]] = defaultdict(list)
-    for split in config.splits or dataset.splits:
-        for record in dataset.videos(split):
-            if not config.actions or record.action in config.actions:
-                by_action[record.action].append((split, record))
-    rounds = zip_longest(*(by_action[action] for action in sorted(by_action)))
-    in_turn = [item for items in rounds for item in items if item is not None]
-    chosen = sorted(in_turn[: config.max_videos], key=lambda item: (item[1].action, item[1].name))
-    return chosen, len(in_turn)
-
-
-def _read(record: VideoRecord, split: str, num_frames: int) -> _Video:
-    """Read some frames of a video, evenly spaced among the annotated ones.
-
-    Raises:
-        DataError: none of the frames has a person, or an annotation is invalid.
-        VideoError: the video cannot be read.
-    """
-    paths = record.annotations()
-    picked = evenly(list(paths), num_frames)
-    truths = {index: read_frame_truth(paths[index]) for index in picked}
-    if not any(truth.persons for truth in truths.values()):
-        raise DataError(f"{record.annotation_dir}: needs annotated persons to show, got none")
-    frames: list[_Frame] = []
-    with read_frames(record.path) as reader:
-        for frame in reader:
-            if frame.index in truths:
-                truth, scale = truths[frame.index], MIN_SHORT_SIDE / min(frame.image.shape[:2])
-                persons = tuple(person_at(person).scaled(scale) for person in truth.persons)
-                frames.append(_Frame(frame.index, frame.time_seconds, _resize(frame.image, scale), persons, truth))
-            if frame.index >= max(truths):
-                break
-    if not frames:
-        raise DataError(f"{record.path}: needs a frame that is annotated, got none up to {max(truths)}")
-    return _Video(record, split, len(paths), tuple(frames))
 
 
 def evenly(values: Sequence[int], count: int) -> list[int]:
@@ -181,21 +233,6 @@ def _resize(image: Image, scale: float) -> Image:
     return np.asarray(cv2.resize(image, size, interpolation=rule), np.uint8)
 
 
-def _tile(video: _Video) -> Image:
-    """Draw the middle frame of a video, fitted into TILE, with two lines of text."""
-    frame = video.frames[len(video.frames) // 2]
-    height, width = frame.image.shape[:2]
-    scale = min(TILE[0] / height, TILE[1] / width)
-    persons = [replace(person.scaled(scale), states={}) for person in frame.persons]
-    small = draw_frame(_resize(frame.image, scale), persons, "", frame.time_seconds)[: round(height * scale)]
-    tile = np.full((TILE[0] + CAPTION, TILE[1], 3), INK, np.uint8)
-    top, left = (TILE[0] - small.shape[0]) // 2, (TILE[1] - small.shape[1]) // 2
-    tile[top : top + small.shape[0], left : left + small.shape[1]] = small
-    _write(tile, video.record.action.replace("_", " "), TILE[0] + 15)
-    _write(tile, f"{video.record.name}  ({video.split})", TILE[0] + 30)
-    return tile
-
-
 def _write(tile: Image, text: str, base: int) -> None:
     """Write a line of text, smaller if the tile is narrower."""
     width = cv2.getTextSize(text, FONT, TEXT_SCALE, 1)[0][0]
@@ -208,46 +245,3 @@ def contact_sheet(tiles: Sequence[Image]) -> Image:
     columns = min(MAX_COLUMNS, int(np.ceil(np.sqrt(len(tiles)))))
     filled = [*tiles, *[np.full_like(tiles[0], INK)] * (-len(tiles) % columns)]
     return np.vstack([np.hstack(filled[start : start + columns]) for start in range(0, len(filled), columns)])
-
-
-def _page(videos: Sequence[_Video], name: str, total: int) -> str:
-    actions = sorted({video.record.action for video in videos})
-    present = {video.split for video in videos}
-    values = {
-        "title": f"Frames of {name}",
-        "subtitle": f"{len(videos)} of {total} videos, {len(actions)} actions. Boxes and states are the labels'.",
-        "actions": actions,
-        "splits": [split for split in SPLITS if split in present],
-        "videos": [
-            {
-                "name": video.record.name,
-                "action": video.record.action,
-                "split": video.split,
-                "num_annotated": video.num_annotated,
-                "frames": [_frame_values(video, frame) for frame in video.frames],
-            }
-            for video in videos
-        ],
-    }
-    return render("dataset.html", values)
-
-
-def _frame_values(video: _Video, frame: _Frame) -> dict[str, Any]:
-    title = f"{video.record.action.replace('_', ' ')}  frame {frame.index}"
-    picture = draw_frame(frame.image, frame.persons, title, frame.time_seconds)
-    texts = []
-    for person in frame.truth.persons:
-        states = [f"{name} {person.parts[name].state}" for name in PARTS if name in person.parts]
-        boxes = [name for name in PARTS if name in person.unstated]
-        facts = [", ".join(states) or "no states"]
-        facts += [f"without a state: {', '.join(boxes)}"] if boxes else []
-        facts += [f"{(person.keypoints[:, 2] > 0).sum()} keypoints"] if person.keypoints is not None else []
-        texts.append(f"person {person.number if person.identity is None else person.identity}: {'; '.join(facts)}")
-    return {
-        "index": frame.index,
-        "time_seconds": frame.time_seconds,
-        "source": data_url(jpeg(picture, quality=JPEG_QUALITY), "image/jpeg"),
-        "height": picture.shape[0],
-        "width": picture.shape[1],
-        "persons": texts,
-    }

@@ -85,9 +85,9 @@ class RunFigures:
         """Return the accuracy at each of CURVE_THRESHOLDS."""
         return np.array([self.score.accuracy_at(threshold) for threshold in CURVE_THRESHOLDS])
 
-    def worst(self, count: int = NUM_WORST) -> list[VideoFigures]:
-        """Return the videos that contribute least to the score, then those of least correctness."""
-        return sorted(self.videos.values(), key=lambda video: (video.gain, video.correctness, video.name))[:count]
+    def worst(self) -> list[VideoFigures]:
+        """Return the NUM_WORST videos that contribute least to the score, then those of least correctness."""
+        return sorted(self.videos.values(), key=lambda video: (video.gain, video.correctness, video.name))[:NUM_WORST]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -213,6 +213,9 @@ def _measure(truth: TpsFiles, run: PredictionRun, human_iou: float, part_iou: fl
     shares = part_outcomes(table)  # (N, outcomes)
     videos = _videos(truth, run, table, shares)
     gains = np.array([video.gain for video in videos.values()])
+    part_found = table.best_of_proposals(table.right_boxes() & table.part_of_found[table.owner]) > 0
+    true = {"persons": (table.person_box, table.person_found), "parts": (table.part_box, part_found)}
+    precision = _precision_by_size(truth, run) if run.boxes is not None else {}
     return RunFigures(
         run=run,
         table=table,
@@ -223,7 +226,7 @@ def _measure(truth: TpsFiles, run: PredictionRun, human_iou: float, part_iou: fl
         outcomes=outcomes_by_group(table, shares),
         confusions=state_confusions(table),
         swaps=side_swaps(table),
-        sizes=_sizes(truth, run, table),
+        sizes={kind: _by_size(*true[kind], precision.get(kind)) for kind in KINDS},
         videos=videos,
     )
 
@@ -234,7 +237,13 @@ def _videos(
     correctness = table.correctness(table.credit())  # (V,)
     gains = video_gains(correctness, table.right_action)  # (V,)
     by_video = outcomes_by_video(table, shares)  # (V, outcomes)
-    frames = _worst_frames(table)
+    # the least correct frame of each video; among equals the one with most parts
+    scores = table.frame_correctness(table.credit())  # (F,)
+    num_parts = np.bincount(table.part_frame, minlength=len(scores))
+    order = np.lexsort((-num_parts, scores, table.frame_video))
+    order = order[num_parts[order] > 0]
+    videos, first = np.unique(table.frame_video[order], return_index=True)
+    frames = {int(video): table.frame_names[order[index]] for video, index in zip(videos, first, strict=True)}
     kinds = [outcome.value for outcome in OUTCOMES]
     return {
         name: VideoFigures(
@@ -248,23 +257,6 @@ def _videos(
         )
         for index, name in enumerate(table.videos)
     }
-
-
-def _worst_frames(table: PartTable) -> dict[int, str]:
-    """Return the least correct frame of each video; among equals the one with most parts."""
-    scores = table.frame_correctness(table.credit())  # (F,)
-    num_parts = np.bincount(table.part_frame, minlength=len(scores))
-    order = np.lexsort((-num_parts, scores, table.frame_video))
-    order = order[num_parts[order] > 0]
-    videos, first = np.unique(table.frame_video[order], return_index=True)
-    return {int(video): table.frame_names[order[index]] for video, index in zip(videos, first, strict=True)}
-
-
-def _sizes(truth: TpsFiles, run: PredictionRun, table: PartTable) -> dict[str, dict[str, SizeFigures]]:
-    part_found = table.best_of_proposals(table.right_boxes() & table.part_of_found[table.owner]) > 0
-    true = {"persons": (table.person_box, table.person_found), "parts": (table.part_box, part_found)}
-    precision = _precision_by_size(truth, run) if run.boxes is not None else {}
-    return {kind: _by_size(*true[kind], precision.get(kind)) for kind in KINDS}
 
 
 def _by_size(

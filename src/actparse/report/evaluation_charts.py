@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from actparse.metrics.confusion import GroupConfusion
 from actparse.metrics.outcomes import Outcome
 from actparse.metrics.replacement import EXPLANATION, Stage
 from actparse.report import charts
@@ -60,7 +59,7 @@ def replaced(runs: Sequence[ShownRun]) -> dict[str, Any]:
         [charts.Bars(stage.value, values) for stage, values in scores.items()],
         maximum=1.0,
         label="ROC score as predicted and with each stage replaced by the truth; numbers in the table below",
-        number="{:.3f}".format,
+        format_value="{:.3f}".format,
         letters=[run.letter for run in runs],
     )
     rows = [[stage.value, EXPLANATION[stage], *values] for stage, values in scores.items()]
@@ -108,14 +107,14 @@ def sizes(evaluation: Evaluation, runs: Sequence[ShownRun], kind: str) -> dict[s
         [charts.Bars(label, [values.found for values in by_size[size]]) for size, label in labels.items()],
         maximum=1.0,
         label=f"Share of {kind} found, by size; numbers in the table below",
-        number="{:.1%}".format,
+        format_value="{:.1%}".format,
         letters=letters,
     )
     precision = charts.bar_chart(
         [charts.Bars(label, [values.ap for values in by_size[size]]) for size, label in labels.items()],
         maximum=100.0,
         label=f"Average precision of {kind}, by size; numbers in the table below",
-        number="{:.1f}".format,
+        format_value="{:.1f}".format,
         letters=letters,
     )
     rows: list[list[Cell]] = [
@@ -161,26 +160,22 @@ def confusion(run: ShownRun, group: str) -> dict[str, Any]:
     if swaps := run.figures.swaps.get(group):
         share = f" ({swaps.num_swapped / swaps.num_tellable:.1%})" if swaps.num_tellable else ""
         notes.append(f"left and right exchanged: {swaps.num_swapped:,} of {swaps.num_tellable:,} persons{share}")
+    totals = states.counts.sum(axis=1) + states.not_proposed
+    pairs = [
+        (float(count), true, other, float(count / totals[i]))
+        for i, true in enumerate(states.states)
+        for other, count in zip(
+            (*states.states, "(none proposed)"), (*states.counts[i], states.not_proposed[i]), strict=True
+        )
+        if count > 0
+    ]
+    pairs.sort(key=lambda pair: -pair[0])
     head = ["true", "predicted", "count", "of the true"]
+    rows: list[list[Cell]] = [[true, other, f"{count:,.0f}", f"{share:.1%}"] for count, true, other, share in pairs]
     return {
         "run": run,
         "name": name,
         "chart": chart,
         "notes": notes,
-        "table": table(head, _pairs_of_states(states), f"States of {name}"),
+        "table": table(head, rows, f"States of {name}"),
     }
-
-
-def _pairs_of_states(confusion: GroupConfusion) -> list[list[Cell]]:
-    """Return a row for every pair of states that occurs, sorted by count."""
-    totals = confusion.counts.sum(axis=1) + confusion.not_proposed
-    pairs = [
-        (float(count), true, other, float(count / totals[i]))
-        for i, true in enumerate(confusion.states)
-        for other, count in zip(
-            (*confusion.states, "(none proposed)"), (*confusion.counts[i], confusion.not_proposed[i]), strict=True
-        )
-        if count > 0
-    ]
-    pairs.sort(key=lambda pair: -pair[0])
-    return [[true, other, f"{count:,.0f}", f"{share:.1%}"] for count, true, other, share in pairs]

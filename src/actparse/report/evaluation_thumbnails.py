@@ -30,6 +30,22 @@ class Picture:
     url: str
     size: tuple[int, int]
 
+    @classmethod
+    def of_frame(cls, path: Path, index: int) -> Picture | None:
+        """Read a frame of a video; None if the video is shorter or cannot be read."""
+        try:
+            with read_frames(path) as reader:
+                image = next((frame.image for frame in reader if frame.index == index), None)
+        except VideoError:
+            return None  # the score does not depend on it, and the page reports that there is no picture
+        if image is None:
+            return None
+        height, width = image.shape[:2]
+        scale = min(1.0, LONG_SIDE / max(height, width))
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+        return cls(data_url(jpeg(small, quality=JPEG_QUALITY), "image/jpeg"), (height, width))
+
 
 class Pictures:
     """Frames of the available videos, each read only once."""
@@ -44,23 +60,8 @@ class Pictures:
         if (video, name) not in self._read:
             path = self._videos.get(video)
             readable = path is not None and FRAME_NAME.fullmatch(name)
-            self._read[video, name] = _read_picture(path, frame_index(name)) if path and readable else None
+            self._read[video, name] = Picture.of_frame(path, frame_index(name)) if path and readable else None
         return self._read[video, name]
-
-
-def _read_picture(path: Path, index: int) -> Picture | None:
-    try:
-        with read_frames(path) as reader:
-            image = next((frame.image for frame in reader if frame.index == index), None)
-    except VideoError:
-        return None  # the score does not depend on it, and the page reports that there is no picture
-    if image is None:
-        return None
-    height, width = image.shape[:2]
-    scale = min(1.0, LONG_SIDE / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return Picture(data_url(jpeg(small, quality=JPEG_QUALITY), "image/jpeg"), (height, width))
 
 
 def thumbnail(pictures: Pictures, truth: TpsFiles, run: RunFigures, video: VideoFigures) -> Markup | None:

@@ -50,28 +50,20 @@ def write_reports(
         embed: embed the video in each page.
 
     Raises:
-        DataError: `source` contains no parse, or the truth is missing or not of the evaluator's form.
+        DataError: `source` contains no parse, `videos` does not exist, or the truth is missing or not of the
+            evaluator's form.
     """
     parses = [source] if source.is_file() else sorted(source.glob(f"**/{PARSE_FILE}"))
     if not parses:
         raise DataError(f"{source}: needs a {PARSE_FILE} or folders that hold one, got none")
     truth_files = None if truth is None else load_truth(truth_folder(truth, split))
-    files = _files_by_name(videos)
+    files: dict[str, Path] = {}  # the possible sources of a parse, by name
+    if videos is not None:
+        if not videos.exists():
+            raise DataError(f"{videos}: no such file or folder")
+        paths = [videos] if videos.is_file() else sorted(videos.rglob("*"))
+        files = {path.name: path for path in paths if path.is_file()}
     return (_write_page(path, files, truth_files, embed) for path in parses)
-
-
-def _files_by_name(videos: Path | None) -> dict[str, Path]:
-    """List the files that may be the source of a parse, by name.
-
-    Raises:
-        DataError: `videos` is neither a file nor a folder.
-    """
-    if videos is None:
-        return {}
-    if not videos.exists():
-        raise DataError(f"{videos}: no such file or folder")
-    files = [videos] if videos.is_file() else (path for path in sorted(videos.rglob("*")) if path.is_file())
-    return {path.name: path for path in files}
 
 
 def _write_page(path: Path, files: dict[str, Path], truth: TpsFiles | None, embed: bool) -> ReportOutcome:

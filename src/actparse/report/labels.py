@@ -25,6 +25,24 @@ class Label:
     lines: list[Line]
     number: int = 0
 
+    def spots(self, width: int, height: int, size: tuple[int, int]) -> NDArray[np.float64]:
+        """Return candidate boxes (8, 4), the preferred first, moved into the picture of (height, width)."""
+        x1, y1, x2, y2 = self.box
+        gap = 4.0
+        candidates = [
+            (x2 + gap, y1),
+            (x1 - gap - width, y1),
+            (x2 + gap, y2 - height),
+            (x1 - gap - width, y2 - height),
+            (x1, y1 - gap - height),
+            (x1, y2 + gap),
+            (x2 - width, y1),
+            (x1, y1),
+        ]
+        limits = (max(size[1] - width, 0.0), max(size[0] - height, 0.0))
+        corners = np.clip(np.array(candidates), 0.0, limits)  # (8, 2)
+        return np.concatenate((corners, corners + (width, height)), axis=1)
+
 
 def text_size(lines: Sequence[Line], scale: float) -> tuple[int, int, int]:
     """Return width and height of a label and the height of one line, pixels."""
@@ -58,7 +76,7 @@ def place_labels(
     for index in np.argsort([-(box[3] - box[1]) for box in boxes], kind="stable"):
         label = labels[index]
         width, height, _ = text_size(label.lines, scale)
-        spots = _spots(label.box, width, height, size)
+        spots = label.spots(width, height, size)
         others = np.delete(boxes, index, axis=0)
         # worst is to cover other labels, then other persons, then the person itself; the first spots are preferred
         costs = 4 * _covered(spots, taken) + _covered(spots, others) + 0.6 * _covered(spots, label.box[None])
@@ -72,25 +90,6 @@ def place_labels(
         taken = np.concatenate((taken, spot[None]))
         placed.append((label, (round(float(spot[0])), round(float(spot[1])))))
     return placed
-
-
-def _spots(box: NDArray[np.float64], width: int, height: int, size: tuple[int, int]) -> NDArray[np.float64]:
-    """Return candidate boxes (8, 4) of a label, the preferred first, moved into the picture."""
-    x1, y1, x2, y2 = box
-    gap = 4.0
-    candidates = [
-        (x2 + gap, y1),
-        (x1 - gap - width, y1),
-        (x2 + gap, y2 - height),
-        (x1 - gap - width, y2 - height),
-        (x1, y1 - gap - height),
-        (x1, y2 + gap),
-        (x2 - width, y1),
-        (x1, y1),
-    ]
-    limits = (max(size[1] - width, 0.0), max(size[0] - height, 0.0))
-    corners = np.clip(np.array(candidates), 0.0, limits)  # (8, 2)
-    return np.concatenate((corners, corners + (width, height)), axis=1)
 
 
 def _covered(spots: NDArray[np.float64], boxes: NDArray[np.float64]) -> NDArray[np.float64]:

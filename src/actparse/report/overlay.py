@@ -163,8 +163,20 @@ class Easel:
         labels = _place_labels(scaled, self._size, self._pen, self._sides)
         region = _drawn_region(scaled, labels, self._pen, self._size)
         if region is not None:
-            self._draw_region(drawn, region, scaled, labels)
-        self._add_bar(drawn, f"{time_seconds:.1f} s")
+            x1, y1, x2, y2 = region
+            luma, chroma = np.s_[y1:y2, x1:x2], np.s_[y1 // 2 : y2 // 2, x1 // 2 : x2 // 2]
+            cv2.merge([drawn.y[luma], _doubled(drawn.u[chroma]), _doubled(drawn.v[chroma])], self._canvas[luma])
+            inside = self._canvas[: self._size[0], : self._size[1]]
+            _draw_all(inside, scaled, labels, self._pen)
+            drawn.y[luma], drawn.u[chroma], drawn.v[chroma] = _coded_planes(self._canvas[luma])
+        clock = f"{time_seconds:.1f} s"
+        if clock != self._clock:
+            height = self._out_size[0] - self._size[0]
+            bar_picture = _bar((height + height % 2, self._out_size[1]), self._title, clock, self._pen)
+            self._clock, self._bar = clock, Yuv420(*_coded_planes(bar_picture), self.matrix)
+        for plane, bar, divisor in zip(drawn.planes, self._bar.planes, (1, 2, 2), strict=True):
+            height = -(-self._size[0] // divisor)
+            plane[height:] = bar[: len(plane) - height]
         return drawn
 
     def _enlarge(self, picture: Yuv420) -> Yuv420:
@@ -181,30 +193,6 @@ class Easel:
             out[:height, width:] = out[:height, width - 1 : width]
             planes.append(out)
         return Yuv420(planes[0], planes[1], planes[2], self.matrix)
-
-    def _draw_region(
-        self,
-        picture: Yuv420,
-        region: tuple[int, int, int, int],
-        persons: Sequence[PersonAt],
-        labels: Sequence[PlacedLabel],
-    ) -> None:
-        """Draw on the region (x1, y1, x2, y2), even numbers, in full colour resolution, and write it back."""
-        x1, y1, x2, y2 = region
-        luma, chroma = np.s_[y1:y2, x1:x2], np.s_[y1 // 2 : y2 // 2, x1 // 2 : x2 // 2]
-        cv2.merge([picture.y[luma], _doubled(picture.u[chroma]), _doubled(picture.v[chroma])], self._canvas[luma])
-        inside = self._canvas[: self._size[0], : self._size[1]]
-        _draw_all(inside, persons, labels, self._pen)
-        picture.y[luma], picture.u[chroma], picture.v[chroma] = _coded_planes(self._canvas[luma])
-
-    def _add_bar(self, picture: Yuv420, clock: str) -> None:
-        if clock != self._clock:
-            height = self._out_size[0] - self._size[0]
-            bar_picture = _bar((height + height % 2, self._out_size[1]), self._title, clock, self._pen)
-            self._clock, self._bar = clock, Yuv420(*_coded_planes(bar_picture), self.matrix)
-        for plane, bar, divisor in zip(picture.planes, self._bar.planes, (1, 2, 2), strict=True):
-            height = -(-self._size[0] // divisor)
-            plane[height:] = bar[: len(plane) - height]
 
 
 def enlargement(size: tuple[int, int]) -> float:

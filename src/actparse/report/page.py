@@ -57,11 +57,17 @@ def write_report(
     if source is not None and not _is_same(source, copy):
         write_playable(source, copy, info=parse.video, time_range=shown_range(parse), frame_rate=frame_rate)
     has_video = copy.is_file()
+    video = VIDEO_FILE if has_video else None
+    if has_video and embed:
+        try:
+            video = data_url(copy.read_bytes(), "video/mp4")
+        except OSError as error:
+            raise VideoError(f"{copy}: cannot be read: {error.strerror}") from None
     data = page_data(
         parse,
         name=folder.name,
         frame_times=frame_times(copy) if has_video else np.zeros(0),
-        video=(_embed(copy) if embed else VIDEO_FILE) if has_video else None,
+        video=video,
         mistakes=mistakes,
         repetitions=repetitions,
     )
@@ -78,10 +84,3 @@ def remove_report(folder: Path, *, source: Path) -> None:
 
 def _is_same(source: Path, copy: Path) -> bool:
     return copy.exists() and source.exists() and copy.samefile(source)
-
-
-def _embed(path: Path) -> str:
-    try:
-        return data_url(path.read_bytes(), "video/mp4")
-    except OSError as error:
-        raise VideoError(f"{path}: cannot be read: {error.strerror}") from None

@@ -38,6 +38,18 @@ COLUMNS: dict[str, int] = {  # number of columns of each value in a track's matr
     "angles": len(ANGLES),  # degrees
 }
 NUM_COLUMNS = sum(COLUMNS.values())
+DRAWING: dict[str, Any] = {  # colours and thresholds of the overlay video, so that page and video look alike
+    "ticks": TICKS,
+    "left": LEFT,
+    "right": RIGHT,
+    "middle": MIDDLE,
+    "part_colors": [side_color(part) for part in PARTS],
+    "keypoint_colors": [side_color(keypoint) for keypoint in KEYPOINTS],
+    "skeleton": SKELETON,
+    "dot_colors": DOT_COLORS,
+    "dot_radii": DOT_RADII,
+    "min_person_score": round(100 * MIN_PERSON_SCORE),
+}
 
 Ints = NDArray[np.int64]
 
@@ -90,7 +102,7 @@ def page_data(
         "reasons": [asdict(reason) for reason in parse.reasons],
         "warnings": list(parse.warnings),
         "model": parse.model,
-        "drawing": _drawing(unit),
+        "drawing": {"unit": unit, **DRAWING},
         "parts": PARTS,
         "angles": ANGLES,
         "states": states,
@@ -180,20 +192,3 @@ def _steps(matrix: Ints) -> list[int]:
 
 def _ticks(seconds: Sequence[float] | NDArray[np.float64]) -> Ints:
     return np.rint(np.asarray(seconds, np.float64) * TICKS).astype(np.int64)
-
-
-def _drawing(unit: float) -> dict[str, Any]:
-    """Return colours and thresholds of the overlay video, so that page and video look alike."""
-    return {
-        "unit": unit,
-        "ticks": TICKS,
-        "left": LEFT,
-        "right": RIGHT,
-        "middle": MIDDLE,
-        "part_colors": [side_color(part) for part in PARTS],
-        "keypoint_colors": [side_color(keypoint) for keypoint in KEYPOINTS],
-        "skeleton": SKELETON,
-        "dot_colors": DOT_COLORS,
-        "dot_radii": DOT_RADII,
-        "min_person_score": round(100 * MIN_PERSON_SCORE),
-    }

@@ -140,7 +140,7 @@ class Table:
             bars,
             maximum=100.0,
             title=TITLES[self.name],
-            number="{:.1f}".format,
+            format_value="{:.1f}".format,
             series=(f"this run: {self.size}, {self.dataset}", "the paper: full size, Kinetics-TPS"),
         )
 

@@ -59,6 +59,16 @@ class VideoPlan:
     seed: int
     num_frames: int
 
+    def record(self, sha256: str) -> dict[str, Any]:
+        """Return the video as it is written to manifest.json, with the hash of its annotation."""
+        return {
+            "split": self.split,
+            "action": self.action,
+            "seed": self.seed,
+            "num_frames": self.num_frames,
+            "annotation_sha256": sha256,
+        }
+
 
 @dataclass(frozen=True)
 class DatasetPlan:
@@ -88,6 +98,21 @@ class DatasetPlan:
         if self.generator == GENERATOR_V1:
             return {"generator": GENERATOR_V1, "splits": splits, "v1": True}
         return {"generator": self.generator, "splits": splits, "look": self.look, "body": self.body}
+
+    def write(self, root: Path) -> None:
+        """Write plan.json into a dataset's folder; raise DataError if the folder has another plan."""
+        path, record = root / PLAN_FILE, self.record()
+        if not path.exists():
+            write_text(path, json.dumps(record, indent=1, sort_keys=True))
+            return
+        try:
+            existing = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise DataError(f"{path}: needs JSON, got {error}") from None
+        if existing != record:
+            raise DataError(
+                f"{path}: needs the plan {json.dumps(record)}, got {json.dumps(existing)}; choose another folder"
+            )
 
 
 BENCHMARKS: dict[str, DatasetPlan] = {
@@ -177,8 +202,8 @@ def write_dataset(
         DataError: the folder contains a dataset with another plan.
         OutputError: a file cannot be written.
     """
-    videos, record = plan.videos(), plan.record()
-    _expect_same_plan(root, record)
+    videos = plan.videos()
+    plan.write(root)
     hashes = {}
     for name, sha256 in _write_videos(root, plan, videos, processes):
         hashes[name] = sha256
@@ -187,7 +212,7 @@ def write_dataset(
     for split in plan.splits:
         _write_truth(root, split.name, plan.videos(split.name))
     _write_lists(root, plan)
-    manifest = {"plan": record, "videos": {v.name: _video_record(v, hashes[v.name]) for v in videos}}
+    manifest = {"plan": plan.record(), "videos": {v.name: v.record(hashes[v.name]) for v in videos}}
     write_text(root / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True))
     return root / "manifest.json"
 
@@ -220,31 +245,6 @@ def _write_on_one_core(root: Path, video: VideoPlan, config: SceneConfig) -> str
     """Make a video with one thread, for use in a worker process; return the hash of its annotation."""
     cv2.setNumThreads(1)
     return write_video(root, video, config=config)
-
-
-def _video_record(video: VideoPlan, sha256: str) -> dict[str, Any]:
-    return {
-        "split": video.split,
-        "action": video.action,
-        "seed": video.seed,
-        "num_frames": video.num_frames,
-        "annotation_sha256": sha256,
-    }
-
-
-def _expect_same_plan(root: Path, record: dict[str, Any]) -> None:
-    path = root / PLAN_FILE
-    if not path.exists():
-        write_text(path, json.dumps(record, indent=1, sort_keys=True))
-        return
-    try:
-        existing = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DataError(f"{path}: needs JSON, got {error}") from None
-    if existing != record:
-        raise DataError(
-            f"{path}: needs the plan {json.dumps(record)}, got {json.dumps(existing)}; choose another folder"
-        )
 
 
 def write_video(root: Path, video: VideoPlan, *, config: SceneConfig | None = None) -> str:
@@ -306,19 +306,16 @@ def _round_box(box: Sequence[float] | np.ndarray[Any, Any]) -> list[float]:
 
 
 def _write_truth(root: Path, split: str, videos: Sequence[VideoPlan]) -> None:
-    parts = {}
+    parts: dict[str, dict[str, Any]] = {}
     for video in videos:
-        names = [frame_name(index) for index in range(0, video.num_frames, EVALUATED_STRIDE)]
-        folder = annotation_folder(root, video)
-        parts[video.name] = {name: _evaluated_keys(json.loads((folder / name).read_text("ascii"))) for name in names}
+        parts[video.name] = {}
+        for name in (frame_name(index) for index in range(0, video.num_frames, EVALUATED_STRIDE)):
+            humans = json.loads((annotation_folder(root, video) / name).read_text("ascii"))["humans"]
+            evaluated = [{key: human[key] for key in ("number", "box", "parts")} for human in humans]
+            parts[video.name][name] = {"humans": evaluated}
     truth = root / f"{split}_truth"
     write_text(truth / "gt_vid_result.json", json.dumps({video.name: video.action for video in videos}))
     write_text(truth / "gt_part_result.json", json.dumps(parts))
-
-
-def _evaluated_keys(frame: dict[str, Any]) -> dict[str, Any]:
-    keys = ("number", "box", "parts")
-    return {"humans": [{key: human[key] for key in keys} for human in frame["humans"]]}
 
 
 def _write_lists(root: Path, plan: DatasetPlan) -> None:

@@ -141,20 +141,6 @@ def load_network(path: Path, *, device: str | torch.device = "cpu") -> NetworkFi
     Raises:
         WeightsError: the file is missing, was not written by `save_network`, or its tensors do not fit its config.
     """
-    header, state = _read_safetensors(path)
-    try:
-        config_type, build = ARCHITECTURES[header["architecture"]]
-        net = build(config_from_dict(config_type, header["config"], name=f"{path.name}: config"))
-        net.load_state_dict(state)
-        fields = {name: header[name] for name in ("kind", "settings", "labels", "metrics")}
-    except KeyError as error:
-        raise WeightsError(f"{path}: the header lacks or does not know {error}") from None
-    except RuntimeError as error:
-        raise WeightsError(f"{path}: tensors do not fit the config: {str(error).splitlines()[-1].strip()}") from None
-    return NetworkFile(net=net.float().eval().to(device), sha256=file_sha256(path), **fields)
-
-
-def _read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     if not path.is_file():
         raise WeightsError(f"{path}: no such weights file")
     try:
@@ -165,7 +151,16 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tenso
         raise WeightsError(f"{path}: needs a safetensors file, got: {error}") from None
     if not isinstance(header, dict):
         raise WeightsError(f"{path}: needs an actparse header, got a file of another program")
-    return header, state
+    try:
+        config_type, build = ARCHITECTURES[header["architecture"]]
+        net = build(config_from_dict(config_type, header["config"], name=f"{path.name}: config"))
+        net.load_state_dict(state)
+        fields = {name: header[name] for name in ("kind", "settings", "labels", "metrics")}
+    except KeyError as error:
+        raise WeightsError(f"{path}: the header lacks or does not know {error}") from None
+    except RuntimeError as error:
+        raise WeightsError(f"{path}: tensors do not fit the config: {str(error).splitlines()[-1].strip()}") from None
+    return NetworkFile(net=net.float().eval().to(device), sha256=file_sha256(path), **fields)
 
 
 def file_sha256(path: Path) -> str:

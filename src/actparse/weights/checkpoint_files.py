@@ -82,6 +82,13 @@ class Array:
         _, shape, dtype, is_fortran, raw = state
         self.values = _dtype(dtype).read(raw, shape, "F" if is_fortran else "C")
 
+    @classmethod
+    def from_buffer(cls, raw: Any, dtype: Any, shape: Any, order: Any = "C") -> Array:
+        """Build an array as NumPy's function for pickles with buffers does."""
+        array = cls()
+        array.values = _dtype(dtype).read(raw, shape, order)
+        return array
+
 
 def _dtype(dtype: Any) -> Dtype:
     return dtype if isinstance(dtype, Dtype) else Dtype()
@@ -92,17 +99,11 @@ def _scalar(dtype: Any = None, raw: Any = b"", *_: Any) -> Any:
     return None if value is None else value.item()
 
 
-def _array_from_buffer(raw: Any, dtype: Any, shape: Any, order: Any = "C") -> Array:
-    array = Array()
-    array.values = _dtype(dtype).read(raw, shape, order)
-    return array
-
-
 _CORES = ("numpy.core", "numpy._core")  # NumPy 1 and 2
 _REBUILT: dict[str, Any] = {
     **{f"{core}.multiarray._reconstruct": Array for core in _CORES},
     **{f"{core}.multiarray.scalar": _scalar for core in _CORES},
-    **{f"{core}.numeric._frombuffer": _array_from_buffer for core in _CORES},
+    **{f"{core}.numeric._frombuffer": Array.from_buffer for core in _CORES},
     "numpy.ndarray": Array,
     "numpy.dtype": Dtype,
     "_codecs.encode": lambda text, _="latin1": text.encode("latin1"),
@@ -178,21 +179,17 @@ def _check_entries(
         if isinstance(value, Array):
             entries[name] = value if value.values is None else value.values
         elif isinstance(value, Tensor):
-            entries[name] = _expect_plain(name, value, path)
+            if value.layout != torch.strided or value.device.type != "cpu" or value.is_quantized or value.is_nested:
+                raise WeightsError(f"{path}: entry {name} must be a plain tensor, got {value.layout} on {value.device}")
+            claimed, stored = value.numel() * value.element_size(), value.untyped_storage().nbytes()
+            if claimed > stored:
+                raise WeightsError(f"{path}: entry {name} must be stored in full, got {stored} of {claimed} bytes")
+            entries[name] = value.detach()
         elif isinstance(value, Mapping) and depth < _MAX_DEPTH:
             entries[name] = _check_entries(value, visited, path, depth + 1)
         else:
             entries[name] = value
     return entries
-
-
-def _expect_plain(name: Any, value: Tensor, path: Path) -> Tensor:
-    if value.layout != torch.strided or value.device.type != "cpu" or value.is_quantized or value.is_nested:
-        raise WeightsError(f"{path}: entry {name} must be a plain tensor, got {value.layout} on {value.device}")
-    claimed, stored = value.numel() * value.element_size(), value.untyped_storage().nbytes()
-    if claimed > stored:
-        raise WeightsError(f"{path}: entry {name} must be stored in full, got {stored} of {claimed} bytes")
-    return value.detach()
 
 
 def _load_pickle(path: Path) -> Any:

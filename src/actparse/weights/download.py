@@ -46,9 +46,9 @@ def cached_path(checkpoint: Checkpoint, cache: Path | None = None) -> Path:
     return (cache or cache_folder()) / "checkpoints" / checkpoint.file
 
 
-def is_cached(checkpoint: Checkpoint, cache: Path | None = None) -> bool:
+def is_cached(checkpoint: Checkpoint) -> bool:
     """Return whether a checkpoint's file and its shards are in the cache."""
-    path = cached_path(checkpoint, cache)
+    path = cached_path(checkpoint)
     return all(file.is_file() for file in (path, *map(path.with_name, checkpoint.shards)))
 
 

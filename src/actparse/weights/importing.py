@@ -27,8 +27,9 @@ from torch import Tensor, nn
 
 from actparse.core.errors import ConfigError, WeightsError
 from actparse.nets.detectors.nanodet import Nanodet
-from actparse.nets.detectors.yolof import Yolof
+from actparse.nets.detectors.yolof import Yolof, YolofConfig
 from actparse.weights.bundle import file_sha256, save_network
+from actparse.weights.caffe2 import BATCH_NORM_EPS
 from actparse.weights.checkpoint_files import read_checkpoint
 from actparse.weights.download import fetch
 from actparse.weights.public import Filled, LayoutName, UnfitError, fill_public, is_of_heads, unwrap
@@ -64,6 +65,21 @@ class ImportOptions:
             raise ConfigError(f"import.num_classes must be at least 1, got {self.num_classes}")
         if self.keep_class is not None and self.keep_class < 0:
             raise ConfigError(f"import.keep_class must be at least 0, got {self.keep_class}")
+
+    def completed(self, path: Path, entry: Checkpoint | None) -> ImportOptions:
+        """Return the options, completed with those of the registry; the given ones have precedence."""
+        if entry is not None and entry.layout is None and self.layout is None:
+            raise WeightsError(f"{path}: {entry.name} cannot be imported: {entry.note}")
+        network = self.network or (entry.network if entry else "")
+        layout = self.layout or (entry.layout if entry else None)
+        if not network or layout is None:
+            raise WeightsError(f"{path}: not a file that the registry knows: needs --net and --layout")
+        partial = self.partial
+        if partial is None:
+            partial = entry is not None and entry.holds == "backbone"
+        if partial and layout == "tfjs":
+            raise WeightsError(f"{path}: a graph model fills a whole network: leave --backbone out")
+        return replace(self, network=network, layout=layout, partial=partial)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,8 +144,10 @@ def import_checkpoint(path: Path, options: ImportOptions) -> Imported:
     shards = {shard.name: file_sha256(shard) for shard in graph_shards(path)} if path.suffix == ".json" else {}
     entry = checkpoint_of_file(path.name, sha256, shards.values())
     if entry is not None:
-        _expect_shards(path, entry, shards)
-    options = _complete_options(path, options, entry)
+        for (name, got), needs in zip(shards.items(), entry.shards.values(), strict=False):
+            if got != needs:
+                raise WeightsError(f"{path.with_name(name)}: needs SHA-256 {needs} as {entry.name}, got {got}")
+    options = options.completed(path, entry)
     layout, partial = options.layout, bool(options.partial)
     assert layout is not None
     try:
@@ -156,13 +174,7 @@ def import_checkpoint(path: Path, options: ImportOptions) -> Imported:
         raise (error if has_path else WeightsError(f"{path}: {error}")) from None
     settings = entry.settings if entry else {}
     return Imported(
-        net=net.eval(),
-        entries=entries,
-        sha256=sha256,
-        shards=shards,
-        layout=layout,
-        known=entry,
-        settings=settings,
+        net=net.eval(), entries=entries, sha256=sha256, shards=shards, layout=layout, known=entry, settings=settings
     )
 
 
@@ -176,67 +188,35 @@ def keep_class(net: nn.Module, label: int) -> Yolof | Nanodet:
         raise WeightsError(f"keep-class needs a detector, got a {type(net).__name__}")
     if label >= net.config.num_classes:
         raise WeightsError(f"keep-class must be below the {net.config.num_classes} classes of the file, got {label}")
-    return _keep_yolof_class(net, label) if isinstance(net, Yolof) else _keep_nanodet_class(net, label)
+    config, state = net.config, net.state_dict()
+    single: Yolof | Nanodet
+    if isinstance(config, YolofConfig):
+        single = Yolof(replace(config, num_classes=1))
+        for name in ("bbox_head.cls_score.weight", "bbox_head.cls_score.bias"):
+            by_anchor = state[name].unflatten(0, (config.num_anchors, config.num_classes))  # (A, K, ...)
+            state[name] = by_anchor[:, label].contiguous()  # (A, ...)
+    else:
+        single = Nanodet(replace(config, num_classes=1))
+        for name in [name for name in state if name.startswith("head_outputs.")]:
+            state[name] = torch.cat((state[name][label : label + 1], state[name][config.num_classes :]))
+    single.load_state_dict(state)
+    return single.eval()
 
 
-def _keep_nanodet_class(net: Nanodet, label: int) -> Nanodet:
-    small = Nanodet(replace(net.config, num_classes=1))
-    state = net.state_dict()
-    for name in [name for name in state if name.startswith("head_outputs.")]:
-        state[name] = torch.cat((state[name][label : label + 1], state[name][net.config.num_classes :]))
-    small.load_state_dict(state)
-    return small.eval()
-
-
-def _keep_yolof_class(net: Yolof, label: int) -> Yolof:
-    config = net.config
-    small = Yolof(replace(config, num_classes=1))
-    state = net.state_dict()
-    for name in ("bbox_head.cls_score.weight", "bbox_head.cls_score.bias"):
-        by_anchor = state[name].unflatten(0, (config.num_anchors, config.num_classes))  # (A, K, ...)
-        state[name] = by_anchor[:, label].contiguous()  # (A, ...)
-    small.load_state_dict(state)
-    return small.eval()
-
-
-def expected_input(weight: Tensor, scale: Tensor, variance: Tensor, *, eps: float = 1e-5) -> float:
+def expected_input(weight: Tensor, scale: Tensor, variance: Tensor) -> float:
     """Estimate the magnitude of the input for which a trained stem's normalised output is of the order of one.
 
     Args:
         weight: (N, C, H, W) of the first convolution.
         scale: (N,) of its batch norm.
         variance: (N,) running variance of its batch norm.
-        eps: of its batch norm.
 
     Returns:
         About 1 for images of unit variance, about 58 for grey levels; infinity if the median gain is 0.
     """
-    gain = scale.abs() * weight.flatten(1).norm(dim=1) / (variance.clamp(min=0) + eps).sqrt()  # (N,)
+    gain = scale.abs() * weight.flatten(1).norm(dim=1) / (variance.clamp(min=0) + BATCH_NORM_EPS).sqrt()  # (N,)
     median = float(gain.double().median())
     return 1 / median if median > 0 else float("inf")
-
-
-def _complete_options(path: Path, options: ImportOptions, entry: Checkpoint | None) -> ImportOptions:
-    """Complete the options with those of the registry; given options have precedence."""
-    if entry is not None and entry.layout is None and options.layout is None:
-        raise WeightsError(f"{path}: {entry.name} cannot be imported: {entry.note}")
-    network = options.network or (entry.network if entry else "")
-    layout = options.layout or (entry.layout if entry else None)
-    if not network or layout is None:
-        raise WeightsError(f"{path}: not a file that the registry knows: needs --net and --layout")
-    partial = options.partial
-    if partial is None:
-        partial = entry is not None and entry.holds == "backbone"
-    if partial and layout == "tfjs":
-        raise WeightsError(f"{path}: a graph model fills a whole network: leave --backbone out")
-    return replace(options, network=network, layout=layout, partial=partial)
-
-
-def _expect_shards(path: Path, entry: Checkpoint, shards: Mapping[str, str]) -> None:
-    """Raise an error if the shards of a published .json file are not the published ones."""
-    for (name, got), needs in zip(shards.items(), entry.shards.values(), strict=False):
-        if got != needs:
-            raise WeightsError(f"{path.with_name(name)}: needs SHA-256 {needs} as {entry.name}, got {got}")
 
 
 def _expect_style(
@@ -249,7 +229,16 @@ def _expect_style(
     if entry is not None and entry.stem and entry.sha256:  # identified by its content, not by its name
         style, why = entry.stem, f"the file is {entry.name}"
     else:
-        size = _stem_input(tensors, layout)
+        entries = {name.removeprefix("backbone."): value for name, value in tensors.items()}
+        norm = "stem.conv1.norm" if layout == "detectron2" else "bn1"
+        conv = "stem.conv1.weight" if layout == "detectron2" else "conv1.weight"
+        values = [entries.get(name) for name in (conv, f"{norm}.weight", f"{norm}.running_var")]
+        weight, scale, variance = (
+            torch.as_tensor(value).float() if isinstance(value, Tensor | np.ndarray) else torch.empty(0)
+            for value in values
+        )
+        is_stem = weight.ndim == 4 and scale.shape == variance.shape == weight.shape[:1] and scale.numel() > 0
+        size = expected_input(weight, scale, variance) if is_stem else float("inf")  # other entries are reported below
         style = "caffe" if size > GREY_LEVEL_STEM else "torchvision"
         why = f"its stem expects values of about {size:.2g}"
     if style != "caffe" and not force and _fits_backbone(net, tensors, layout):
@@ -263,20 +252,6 @@ def _fits_backbone(net: Yolof, tensors: Mapping[str, Any], layout: LayoutName) -
     except WeightsError:
         return False  # the reason is reported when the network is filled
     return True
-
-
-def _stem_input(tensors: Mapping[str, Any], layout: LayoutName) -> float:
-    """Return the `expected_input` of a ResNet's entries; infinity if they do not fit, which is reported elsewhere."""
-    entries = {name.removeprefix("backbone."): value for name, value in tensors.items()}
-    norm = "stem.conv1.norm" if layout == "detectron2" else "bn1"
-    conv = "stem.conv1.weight" if layout == "detectron2" else "conv1.weight"
-    values = [entries.get(name) for name in (conv, f"{norm}.weight", f"{norm}.running_var")]
-    weight, scale, variance = (
-        torch.as_tensor(value).float() if isinstance(value, Tensor | np.ndarray) else torch.empty(0) for value in values
-    )
-    if weight.ndim != 4 or scale.shape != weight.shape[:1] or variance.shape != weight.shape[:1] or not scale.numel():
-        return float("inf")
-    return expected_input(weight, scale, variance)
 
 
 def _other_style(path: Path, why: str, style: Stem) -> WeightsError:

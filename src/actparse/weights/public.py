@@ -62,6 +62,25 @@ class Layout:
     convert: Callable[[str, Tensor, Tensor], Tensor] | None = None  # (our name, file's tensor, our tensor) to our form
     is_constant: Callable[[str, Any], bool] | None = None  # (file's name, value): whether it is no weight
 
+    def entries_of(self, net: nn.Module, *, partial: bool) -> dict[str, Tensor]:
+        """Return the network's entries that a file must contain, by name; if `partial`, those of the backbone."""
+        state = net.state_dict()
+        covers = _BACKBONE if partial and not isinstance(net, ResNet) else self.covers
+        entries = {name: value for name, value in state.items() if name.startswith(covers)}
+        if self.rgb_stem and entries[self.rgb_stem].shape[1] != 3:
+            del entries[self.rgb_stem]
+        return entries
+
+    def folded_biases(self, names: dict[str, str], entries: dict[str, Any]) -> dict[str, str]:
+        """Return our name of each folded running mean to the file's name of the bias before it."""
+        biases = {}
+        for name, theirs in names.items() if self.folds_biases else ():
+            mean = name.removesuffix("conv.weight") + "bn.running_mean"
+            bias = theirs.removesuffix("weight") + "bias"
+            if name.endswith(".conv.weight") and mean in names and bias in entries:
+                biases[mean] = bias
+        return biases
+
 
 @dataclass(frozen=True)
 class Filled:
@@ -115,8 +134,6 @@ def load_public(
 def fill_public(net: nn.Module, state_dict: Mapping[str, Any], layout: LayoutName, *, partial: bool = False) -> Filled:
     """Load like `load_public`, with the same arguments and errors, and return the use of every entry."""
     rules = layout_of(net, layout)
-    if isinstance(net, ResNet) and net.config.block == "bottleneck":
-        _expect_stride(net, rules, layout)
     every = unwrap(state_dict)
     is_constant = rules.is_constant or (lambda name, value: False)
     entries = {
@@ -124,10 +141,10 @@ def fill_public(net: nn.Module, state_dict: Mapping[str, Any], layout: LayoutNam
         for name, value in every.items()
         if not name.startswith(_NEVER_READ) and not is_constant(name, value)
     }
-    wanted = _wanted(net, rules, partial=partial)
+    wanted = rules.entries_of(net, partial=partial)
     spelling = max(rules.spellings, key=lambda spell: sum(spell(name) in entries for name in wanted))
     names = {name: spelling(name) for name in wanted}  # ours to the file's
-    biases = _folded_biases(names, entries) if rules.folds_biases else {}
+    biases = rules.folded_biases(names, entries)
     aside = rules.ignored + (_HEADS if partial else ())
     stem = {spelling(rules.rgb_stem)} if rules.rgb_stem else set()
     used = {*names.values(), *biases.values(), *stem}
@@ -166,7 +183,8 @@ def layout_of(net: nn.Module, layout: str) -> Layout:
     """Return the rules of a layout for this kind of network.
 
     Raises:
-        WeightsError: no public checkpoint of that layout exists for it.
+        WeightsError: no public checkpoint of that layout exists for it, or its names and shapes fit, but its ResNet
+            strides in another convolution.
     """
     kind = type(net).__name__
     layouts = _LAYOUTS.get(kind)
@@ -174,7 +192,14 @@ def layout_of(net: nn.Module, layout: str) -> Layout:
         raise WeightsError(f"public weights need one of the networks {', '.join(_LAYOUTS)}, got {kind}")
     if layout not in layouts:
         raise WeightsError(f"layout of {kind} must be {' or '.join(layouts)}, got {layout!r}")
-    return layouts[layout]
+    rules = layouts[layout]
+    stride_in = net.config.stride_in if isinstance(net, ResNet) and net.config.block == "bottleneck" else None
+    if None not in (stride_in, rules.stride_in) and stride_in != rules.stride_in:
+        raise WeightsError(
+            f"{layout} weights stride in the {rules.stride_in} convolution, and this ResNet in the {stride_in}: "
+            f"it needs stride_in={rules.stride_in!r}"
+        )
+    return rules
 
 
 def unwrap(state_dict: Mapping[str, Any]) -> dict[str, Any]:
@@ -198,41 +223,11 @@ def unwrap(state_dict: Mapping[str, Any]) -> dict[str, Any]:
     return from_caffe2(entries) if is_caffe2(entries) else dict(entries)
 
 
-def _wanted(net: nn.Module, rules: Layout, *, partial: bool) -> dict[str, Tensor]:
-    """Return the network's entries that the file must contain, by name."""
-    state = net.state_dict()
-    covers = _BACKBONE if partial and not isinstance(net, ResNet) else rules.covers
-    wanted = {name: value for name, value in state.items() if name.startswith(covers)}
-    if rules.rgb_stem and wanted[rules.rgb_stem].shape[1] != 3:
-        del wanted[rules.rgb_stem]
-    return wanted
-
-
-def _folded_biases(names: dict[str, str], entries: dict[str, Any]) -> dict[str, str]:
-    """Return our name of a running mean to the file's name of the bias before it."""
-    biases = {}
-    for name, theirs in names.items():
-        mean = name.removesuffix("conv.weight") + "bn.running_mean"
-        bias = theirs.removesuffix("weight") + "bias"
-        if name.endswith(".conv.weight") and mean in names and bias in entries:
-            biases[mean] = bias
-    return biases
-
-
 def _as_tensor(name: str, value: Any) -> Tensor:
     try:
         return torch.as_tensor(value).detach()
     except (TypeError, ValueError, RuntimeError):
         raise WeightsError(f"checkpoint entry {name} must be a tensor, got {type(value).__name__}") from None
-
-
-def _expect_stride(net: ResNet, rules: Layout, layout: str) -> None:
-    """Raise an error for weights whose names and shapes fit, but which belong to another network."""
-    if rules.stride_in not in (None, net.config.stride_in):
-        raise WeightsError(
-            f"{layout} weights stride in the {rules.stride_in} convolution, and this ResNet in the "
-            f"{net.config.stride_in}: it needs stride_in={rules.stride_in!r}"
-        )
 
 
 def _expect_shapes(

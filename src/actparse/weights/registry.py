@@ -127,8 +127,8 @@ def checkpoint_of_name(file_name: str) -> Checkpoint | None:
 
 def checkpoints_as_json() -> str:
     """Return every field of every checkpoint, as a JSON list."""
-    rows = [{**asdict(entry), "is_allowed": entry.is_allowed} for entry in CHECKPOINTS]
-    return json.dumps(rows, indent=1)
+    entries = [{**asdict(entry), "is_allowed": entry.is_allowed} for entry in CHECKPOINTS]
+    return json.dumps(entries, indent=1)
 
 
 def markdown_table() -> str:

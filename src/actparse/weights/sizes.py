@@ -77,7 +77,9 @@ def build_network(
     with _seeded():
         if family == "hrnet":
             return _hrnet(name, size, entries, source)
-        depth = _agreed(name, "depth", size, _depth(entries), source) or _DEFAULT_DEPTH[family]
+        matches = (re.search(r"(?:layer3|res4)\.(\d+)\.", entry) for entry in entries)
+        num_blocks = max((int(match[1]) for match in matches if match), default=-1) + 1
+        depth = _agreed(name, "depth", size, _DEPTHS.get(num_blocks), source) or _DEFAULT_DEPTH[family]
         if depth not in _DEPTHS.values():
             raise WeightsError(f"network {name!r}: depth must be one of {sorted(_DEPTHS.values())}, got {depth}")
         classes = num_classes or _num_classes(family, entries) or _DEFAULT_CLASSES[family]
@@ -85,7 +87,9 @@ def build_network(
         if family == "yolof":
             net: nn.Module = yolof(depth, classes)
         elif family == "csn":
-            kind = _agreed(name, "bottleneck", match["kind"] or match["after"], _bottleneck(entries), source)
+            block = "ip" if any(".conv2.1." in entry for entry in entries) else "ir"
+            actual = block if any(".conv2.0." in entry for entry in entries) else None
+            kind = _agreed(name, "bottleneck", match["kind"] or match["after"], actual, source)
             net = csn(depth, "ir" if kind == "ir" else "ip", classes)
         else:
             stem = _shape_of(entries, r"(?:backbone\.)?conv1(?:\.conv)?\.weight")
@@ -137,18 +141,6 @@ def _agreed(name: str, quantity: str, requested: Any, actual: Any, source: str) 
             f"{source}: network {name!r} needs {quantity} {requested}, got entries of {quantity} {actual}"
         )
     return actual if requested is None else requested
-
-
-def _depth(entries: Mapping[str, Any]) -> int | None:
-    matches = (re.search(r"(?:layer3|res4)\.(\d+)\.", name) for name in entries)
-    blocks = max((int(match[1]) for match in matches if match), default=-1) + 1
-    return _DEPTHS.get(blocks)
-
-
-def _bottleneck(entries: Mapping[str, Any]) -> str | None:
-    if not any(".conv2.0." in name for name in entries):
-        return None
-    return "ip" if any(".conv2.1." in name for name in entries) else "ir"
 
 
 def _num_classes(family: str, entries: Mapping[str, Any]) -> int | None:

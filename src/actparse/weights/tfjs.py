@@ -6,7 +6,7 @@ import json
 import math
 import re
 import reprlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,52 @@ class _Spec:
     def num_bytes(self) -> int:
         """Number of bytes in a shard."""
         return np.dtype(self.stored).itemsize * math.prod(self.shape)
+
+    @classmethod
+    def from_json(cls, path: Path, entry: Any) -> _Spec:
+        """Read the description of a tensor in the manifest of the file `path`; raise WeightsError if it is none."""
+        match entry:
+            case {"name": str(name), "dtype": str(dtype), "shape": list(shape)} if name.isprintable() and name:
+                pass
+            case _:
+                raise WeightsError(f"{path}: a weight must have a name, a dtype and a shape, got {reprlib.repr(entry)}")
+        if len(name) > MAX_NAME:
+            raise WeightsError(f"{path}: a weight's name must have at most {MAX_NAME} characters, got {len(name)}")
+        sides = [side for side in shape if type(side) is int and 0 <= side < MAX_BYTES]  # True is not a size
+        if not len(sides) == len(shape) <= MAX_AXES or math.prod(side or 1 for side in sides) >= MAX_BYTES:
+            raise WeightsError(
+                f"{path}: shape of {name} must be at most {MAX_AXES} sizes of at least 0 that fit into {MAX_BYTES} "
+                f"bytes, got {reprlib.repr(shape)}"
+            )
+        if dtype not in _DTYPES:
+            options = ", ".join(_DTYPES)
+            raise WeightsError(f"{path}: dtype of {name} must be one of {options}, got {reprlib.repr(dtype)}")
+        quantization = entry.get("quantization")
+        match quantization:
+            case None:
+                return cls(name, tuple(shape), dtype, _DTYPES[dtype])
+            case {"dtype": "float16"}:
+                return cls(name, tuple(shape), dtype, _DTYPES["float16"])
+            case {
+                "dtype": "uint8" | "uint16" as stored,
+                "scale": int() | float() as scale,
+                "min": int() | float() as least,
+            } if all(-_MAX_FLOAT <= value <= _MAX_FLOAT for value in (scale, least)):
+                return cls(name, tuple(shape), dtype, _DTYPES[stored], scale=float(scale), least=float(least))
+        raise WeightsError(
+            f"{path}: quantization of {name} must have a dtype of {', '.join(_QUANTISED)} and, but for float16, a "
+            f"scale and a min, got {reprlib.repr(quantization)}"
+        )
+
+    def decode(self, raw: bytes) -> Tensor:
+        """Convert the stored bytes to a tensor, dequantised if its values are."""
+        values: NDArray[Any] = np.frombuffer(raw, self.stored).reshape(self.shape)
+        if self.stored != _DTYPES[self.dtype]:
+            with np.errstate(over="ignore"):
+                values = values.astype(np.float32) * np.float32(self.scale) + np.float32(self.least)
+        native = {"float32": np.float32, "int32": np.int32, "bool": np.bool_}.get(self.dtype, values.dtype)
+        with np.errstate(invalid="ignore"):
+            return torch.from_numpy(np.array(np.rint(values) if native is np.int32 else values, native))  # writable
 
 
 @dataclass(frozen=True)
@@ -82,13 +128,13 @@ def read_graph_weights(path: Path) -> dict[str, Tensor]:
         names = ", ".join(shard.name for shard in group.shards)
         start = 0
         for entry in group.specs:
-            spec = _spec(path, entry)
+            spec = _Spec.from_json(path, entry)
             end = start + spec.num_bytes
             if end > len(raw):
                 raise WeightsError(f"{path}: {spec.name} needs bytes up to {end} of {names}, got {len(raw)}")
             if spec.name in weights:
                 raise WeightsError(f"{path}: weightsManifest names {spec.name} twice")
-            weights[spec.name] = _tensor(spec, raw[start:end])
+            weights[spec.name] = spec.decode(raw[start:end])
             start = end
         if start != len(raw):
             raise WeightsError(f"{path}: weights need {start} bytes of {names}, got {len(raw)}")
@@ -97,8 +143,19 @@ def read_graph_weights(path: Path) -> dict[str, Tensor]:
 
 def _groups(path: Path) -> list[_Group]:
     """Return the groups of a manifest, after a check that their shards exist and are not too large together."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_JSON_BYTES + 1)
+        graph = json.loads(text.decode("utf-8")) if len(text) <= MAX_JSON_BYTES else None
+    except (OSError, ValueError, RecursionError) as error:
+        raise WeightsError(f"{path}: needs the JSON file of a TensorFlow.js graph model, got: {error}") from None
+    if len(text) > MAX_JSON_BYTES:
+        raise WeightsError(f"{path}: must be at most {MAX_JSON_BYTES} bytes, got more")
+    manifest = graph.get("weightsManifest") if isinstance(graph, dict) else None
+    if not isinstance(manifest, list) or not all(isinstance(group, dict) for group in manifest):
+        raise WeightsError(f"{path}: needs a TensorFlow.js graph model with a weightsManifest")
     groups, sizes = [], dict[Path, int]()
-    for group in _manifest(path):
+    for group in manifest:
         names, specs = group.get("paths"), group.get("weights")
         if not isinstance(names, list) or not isinstance(specs, list):
             raise WeightsError(f"{path}: weightsManifest must hold lists of paths and weights")
@@ -115,21 +172,6 @@ def _groups(path: Path) -> list[_Group]:
     return groups
 
 
-def _manifest(path: Path) -> list[dict[str, Any]]:
-    try:
-        with path.open("rb") as file:
-            text = file.read(MAX_JSON_BYTES + 1)
-        graph = json.loads(text.decode("utf-8")) if len(text) <= MAX_JSON_BYTES else None
-    except (OSError, ValueError, RecursionError) as error:
-        raise WeightsError(f"{path}: needs the JSON file of a TensorFlow.js graph model, got: {error}") from None
-    if len(text) > MAX_JSON_BYTES:
-        raise WeightsError(f"{path}: must be at most {MAX_JSON_BYTES} bytes, got more")
-    groups = graph.get("weightsManifest") if isinstance(graph, dict) else None
-    if not isinstance(groups, list) or not all(isinstance(group, dict) for group in groups):
-        raise WeightsError(f"{path}: needs a TensorFlow.js graph model with a weightsManifest")
-    return groups
-
-
 def _shard(path: Path, name: Any) -> Path:
     """Return the file of a shard in the folder of `path`; a name outside this folder is an error."""
     if not isinstance(name, str) or not name.isprintable() or name in ("", ".", "..") or re.search(r"[/\\:]", name):
@@ -141,52 +183,3 @@ def _shard(path: Path, name: Any) -> Path:
     except OSError as error:  # a name that the system does not accept
         raise WeightsError(f"{path}: needs the shard {reprlib.repr(name)} beside it: {error.strerror}") from None
     raise WeightsError(f"{path}: needs the shard {name} beside it")
-
-
-def _spec(path: Path, entry: Any) -> _Spec:
-    match entry:
-        case {"name": str(name), "dtype": str(dtype), "shape": list(shape)} if name.isprintable() and name:
-            pass
-        case _:
-            raise WeightsError(f"{path}: a weight must have a name, a dtype and a shape, got {reprlib.repr(entry)}")
-    if len(name) > MAX_NAME:
-        raise WeightsError(f"{path}: a weight's name must have at most {MAX_NAME} characters, got {len(name)}")
-    sides = [side for side in shape if type(side) is int and 0 <= side < MAX_BYTES]  # True is not a size
-    if not len(sides) == len(shape) <= MAX_AXES or math.prod(side or 1 for side in sides) >= MAX_BYTES:
-        raise WeightsError(
-            f"{path}: shape of {name} must be at most {MAX_AXES} sizes of at least 0 that fit into {MAX_BYTES} bytes, "
-            f"got {reprlib.repr(shape)}"
-        )
-    if dtype not in _DTYPES:
-        raise WeightsError(f"{path}: dtype of {name} must be one of {', '.join(_DTYPES)}, got {reprlib.repr(dtype)}")
-    if entry.get("quantization") is None:
-        return _Spec(name, tuple(shape), dtype, _DTYPES[dtype])
-    return _quantised(path, _Spec(name, tuple(shape), dtype, ""), entry["quantization"])
-
-
-def _quantised(path: Path, spec: _Spec, quantization: Any) -> _Spec:
-    """Describe a tensor that is stored as float16, or as integers with a scale and a least value."""
-    match quantization:
-        case {"dtype": "float16"}:
-            return replace(spec, stored=_DTYPES["float16"])
-        case {
-            "dtype": "uint8" | "uint16" as stored,
-            "scale": int() | float() as scale,
-            "min": int() | float() as least,
-        }:
-            if all(-_MAX_FLOAT <= value <= _MAX_FLOAT for value in (scale, least)):
-                return replace(spec, stored=_DTYPES[stored], scale=float(scale), least=float(least))
-    raise WeightsError(
-        f"{path}: quantization of {spec.name} must have a dtype of {', '.join(_QUANTISED)} and, but for float16, a "
-        f"scale and a min, got {reprlib.repr(quantization)}"
-    )
-
-
-def _tensor(spec: _Spec, raw: bytes) -> Tensor:
-    values: NDArray[Any] = np.frombuffer(raw, spec.stored).reshape(spec.shape)
-    if spec.stored != _DTYPES[spec.dtype]:
-        with np.errstate(over="ignore"):
-            values = values.astype(np.float32) * np.float32(spec.scale) + np.float32(spec.least)
-    native = {"float32": np.float32, "int32": np.int32, "bool": np.bool_}.get(spec.dtype, values.dtype)
-    with np.errstate(invalid="ignore"):
-        return torch.from_numpy(np.array(np.rint(values) if native is np.int32 else values, native))  # writable

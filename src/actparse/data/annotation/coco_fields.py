@@ -76,14 +76,14 @@ def entries_by_id(raw: Mapping[str, Any], name: str, where: str) -> dict[Id, tup
     return entries
 
 
-def whole_field(value: Any, where: str, *, maximum: int = MAX_FRAME) -> int:
-    """Return a value that must be an integer from 0 to `maximum`; `where` is its location for messages.
+def whole_field(value: Any, where: str) -> int:
+    """Return a value that must be an integer from 0 to MAX_FRAME; `where` is its location for messages.
 
     Raises:
         DataError: it is not.
     """
-    if type(value) is not int or not 0 <= value <= maximum:
-        raise DataError(f"{where} must be a whole number from 0 to {maximum}, got {shown(value)}")
+    if type(value) is not int or not 0 <= value <= MAX_FRAME:
+        raise DataError(f"{where} must be a whole number from 0 to {MAX_FRAME}, got {shown(value)}")
     return value
 
 

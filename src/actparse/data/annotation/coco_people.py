@@ -60,10 +60,15 @@ def load_coco_people(path: Path, *, limit: int | None = None) -> list[LabelledIm
     if limit is not None and limit < 1:
         raise ConfigError(f"limit must be at least 1, got {limit}")
     raw = read_coco_json(path)
-    images = _images(raw, str(path))
+    images = {  # file and size by id
+        image_id: (text_field(content.get("file_name"), f"{location}.file_name"), image_size(content, location))
+        for image_id, (location, content) in entries_by_id(raw, "images", str(path)).items()
+    }
+    if not images:
+        raise DataError(f"{path}: images must have at least one entry, got none")
     annotations: dict[Id, list[_Annotation]] = defaultdict(list)
     for where, content, order in _person_annotations(raw, str(path)):
-        annotations[id_field(content, "image_id", images, where)].append(_annotation(content, order, where))
+        annotations[id_field(content, "image_id", images, where)].append(_Annotation.from_coco(content, order, where))
     if not any(person.keypoints.any() for persons in annotations.values() for person in persons):
         raise DataError(f"{path}: needs persons with keypoints, got none")
     return [_labelled(*images[image_id], annotations[image_id]) for image_id in list(images)[:limit]]
@@ -76,15 +81,18 @@ class _Annotation:
     area: float
     is_crowd: bool
 
-
-def _images(raw: Mapping[str, Any], where: str) -> dict[Id, tuple[str, tuple[int, int] | None]]:
-    """Return the file and size of each image by id."""
-    images: dict[Id, tuple[str, tuple[int, int] | None]] = {}
-    for image_id, (location, content) in entries_by_id(raw, "images", where).items():
-        images[image_id] = text_field(content.get("file_name"), f"{location}.file_name"), image_size(content, location)
-    if not images:
-        raise DataError(f"{where}: images must have at least one entry, got none")
-    return images
+    @classmethod
+    def from_coco(cls, content: Mapping[str, Any], order: KeypointOrder, where: str) -> _Annotation:
+        x1, y1, x2, y2 = box = box_field(content.get("bbox"), f"{where}.bbox")
+        area = content.get("area")
+        if area is None:
+            area = AREA_SHARE * (x2 - x1) * (y2 - y1)
+        elif isinstance(area, bool) or not isinstance(area, int | float) or not 0 <= area < math.inf:
+            raise DataError(f"{where}.area must be a number from 0 on, got {shown(area)}")
+        keypoints = np.zeros((NUM_KEYPOINTS, 3), np.float32)
+        if content.get("keypoints"):
+            keypoints = order.read_labels(content["keypoints"], f"{where}.keypoints")
+        return cls(box, keypoints, float(area), is_crowd(content, where))
 
 
 def _person_annotations(raw: Mapping[str, Any], where: str) -> Iterator[tuple[str, dict[str, Any], KeypointOrder]]:
@@ -98,19 +106,6 @@ def _person_annotations(raw: Mapping[str, Any], where: str) -> Iterator[tuple[st
         category = id_field(content, "category_id", categories, location)
         if category in orders:
             yield location, content, orders[category]
-
-
-def _annotation(content: Mapping[str, Any], order: KeypointOrder, where: str) -> _Annotation:
-    x1, y1, x2, y2 = box = box_field(content.get("bbox"), f"{where}.bbox")
-    area = content.get("area")
-    if area is None:
-        area = AREA_SHARE * (x2 - x1) * (y2 - y1)
-    elif isinstance(area, bool) or not isinstance(area, int | float) or not 0 <= area < math.inf:
-        raise DataError(f"{where}.area must be a number from 0 on, got {shown(area)}")
-    keypoints = np.zeros((NUM_KEYPOINTS, 3), np.float32)
-    if content.get("keypoints"):
-        keypoints = order.read_labels(content["keypoints"], f"{where}.keypoints")
-    return _Annotation(box, keypoints, float(area), is_crowd(content, where))
 
 
 def _labelled(file: str, size: tuple[int, int] | None, annotations: Sequence[_Annotation]) -> LabelledImage:

@@ -8,6 +8,7 @@ import io
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from actparse.core.errors import DataError
@@ -105,7 +106,7 @@ def read_csv(path: Path, *, required: Collection[str] = (), aliases: Mapping[str
     names = [cell.lower() for cell in header.cells]
     names = [(aliases or {}).get(name, name) for name in names]
     if not required and all(re.match(r"[+-]?[.,]?\d|$", name) for name in names):
-        return CsvTable(path, (), _chained(header, lines), separator)
+        return CsvTable(path, (), chain([header], lines), separator)
     for name in required:
         if name not in names:
             raise DataError(f"{path}: needs the column {name}, got {readable(listed(names)) or 'none'}")
@@ -113,11 +114,6 @@ def read_csv(path: Path, *, required: Collection[str] = (), aliases: Mapping[str
     if repeated is not None:
         raise DataError(f"{path}: needs each column once, got {readable(repeated)!r} twice")
     return CsvTable(path, names, lines, separator)
-
-
-def _chained(first: CsvRow, others: Iterator[CsvRow]) -> Iterator[CsvRow]:
-    yield first
-    yield from others
 
 
 def _rows(path: Path, text: str, separator: str, *, skipped: int) -> Iterator[CsvRow]:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,21 +61,18 @@ class FrameScan:
             text = error.strerror if isinstance(error, OSError) else str(error)
             self.faults.append(Fault("json", self._where, "a JSON file", readable(text or type(error).__name__)))
             return
-        self._frame_content(raw)
+        humans = raw.get("humans") if isinstance(raw, dict) else None
+        if isinstance(humans, list):
+            self.num_persons = len(humans)
+            person_numbers: set[Any] = set()
+            for index, human in enumerate(humans):
+                self._person(human, index, person_numbers)
+            self._objects(raw.get("objects"), None, "objects")
+        else:
+            self._fault("humans", "a list", humans if isinstance(raw, dict) else raw)
         if len(self.faults) > MAX_FAULTS:
             more = f"{len(self.faults) - MAX_FAULTS} more faults of its fields"
             self.faults[MAX_FAULTS:] = [Fault("field", self._where, f"at most {MAX_FAULTS} to be named", more)]
-
-    def _frame_content(self, raw: Any) -> None:
-        humans = raw.get("humans") if isinstance(raw, dict) else None
-        if not isinstance(humans, list):
-            self._fault("humans", "a list", humans if isinstance(raw, dict) else raw)
-            return
-        self.num_persons = len(humans)
-        person_numbers: set[Any] = set()
-        for index, human in enumerate(humans):
-            self._person(human, index, person_numbers)
-        self._objects(raw.get("objects"), None, "objects")
 
     def _person(self, raw: Any, index: int, person_numbers: set[Any]) -> None:
         name = f"humans[{index}]"
@@ -113,7 +110,10 @@ class FrameScan:
 
     def _objects(self, raw: Any, person: int | None, name: str) -> None:
         """Read objects, a list or a dict by name. They are not part of the task; objects without a name are ignored."""
-        for key, content in _entries(raw):
+        entries: Iterable[tuple[str | None, Any]] = raw.items() if isinstance(raw, dict) else ()
+        if isinstance(raw, list):
+            entries = ((None, content) for content in raw)
+        for key, content in entries:
             if isinstance(content, dict):
                 label = content.get("name", key)
                 if isinstance(label, str):
@@ -174,10 +174,3 @@ def shown(value: Any) -> str:
 
 def _scalar(value: Any) -> str:
     return json.dumps(value[:MAX_SHOWN] if isinstance(value, str) else value)[:MAX_SHOWN]
-
-
-def _entries(raw: Any) -> Iterator[tuple[str | None, Any]]:
-    if isinstance(raw, dict):
-        yield from raw.items()
-    elif isinstance(raw, list):
-        yield from ((None, content) for content in raw)

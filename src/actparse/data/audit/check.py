@@ -21,7 +21,6 @@ from actparse.data.kinetics_tps import SPLITS, frame_name
 from actparse.data.own.tree import read_manifest
 
 NOT_ANNOTATED = ("test",)  # the challenge does not publish its truth
-HASH_BYTES = 1 << 20  # read at once
 
 VideoKey = tuple[str, str]  # action and name
 Facts = Mapping[str, Mapping[str, VideoFacts]]  # split -> path below the root -> facts
@@ -38,6 +37,91 @@ class _Split:
     frames: FrameList
     facts: dict[VideoKey, VideoFacts]  # empty if the videos were not decoded
 
+    @classmethod
+    def read(cls, index: AnnotationIndex, name: str, listing: VideoListing, facts: Facts | None) -> _Split:
+        annotations = index.listings[name]
+        videos: dict[VideoKey, Path] = {}
+        for path in listing.paths:
+            videos.setdefault((path.parent.name, path.stem), path)
+        by_path = (facts or {}).get(name, {})
+        by_key = {key: by_path[path.as_posix()] for key, path in videos.items() if path.as_posix() in by_path}
+        unexpected = (*listing.odd, *annotations.odd)
+        return cls(name, annotations.videos, unexpected, videos, read_frame_list(index.root, name), by_key)
+
+    def faults(self, index: AnnotationIndex) -> Iterator[Fault]:
+        """Yield the faults of the split."""
+        yield from self.list_faults()
+        for path in self.unexpected:
+            yield Fault("odd-file", path, "a folder of an action or a video, or a file of its kind", "something else")
+        yield from self.pair_faults()
+        yield from index.faults(self.name)
+        yield from self.video_faults()
+        yield from self.frame_faults(index)
+        sizes = {key: (facts.height, facts.width) for key, facts in self.facts.items() if facts.error is None}
+        labels = LabelLists(*(read_word_list(index.root, name).words for name in (BODY_PARTS, PART_STATES, OBJECTS)))
+        for boxes, files in index.tables(self.name):
+            yield from find_box_faults(boxes, files, labels, sizes)
+
+    def list_faults(self) -> Iterator[Fault]:
+        """Yield the differences between the list of frames and the videos."""
+        frames = self.frames
+        if not self.videos:
+            return
+        yield from frames.faults
+        if not frames.is_readable:
+            return
+        names = {name for _, name in self.videos}
+        for name in sorted(set(frames.counts) - names):
+            yield Fault("list", frames.where, f"videos of {self.name}_videos", f"{name!r}, which is not there")
+        for key in sorted(self.videos):
+            if key[1] not in frames.counts:
+                yield Fault("list", frames.where, f"a line for {self.videos[key].as_posix()}", "none")
+
+    def pair_faults(self) -> Iterator[Fault]:
+        """Yield a fault for each video without annotation and each annotation without a video."""
+        annotated = {(video.action, video.name): video for video in self.annotated}
+        path_by_name = {name: path.as_posix() for (_, name), path in self.videos.items()}
+        for key in sorted(set(annotated) - set(self.videos)):
+            needs = f"a video {self.name}_videos/{key[0]}/{key[1]}.mp4"
+            yield Fault("no-video", annotated[key].folder, needs, path_by_name.get(key[1], "none"))
+        top = f"{self.name}_annotations"
+        if not annotated:
+            if self.name not in NOT_ANNOTATED:
+                yield Fault("no-annotation", top, "a folder for each video", "none")
+            return
+        for key, path in sorted(self.videos.items()):
+            if key not in annotated:
+                yield Fault("no-annotation", path.as_posix(), f"a folder {top}/{key[0]}/{key[1]}", "none")
+            elif not annotated[key].files:
+                yield Fault("no-annotation", path.as_posix(), f"files in {annotated[key].folder}", "an empty folder")
+
+    def video_faults(self) -> Iterator[Fault]:
+        """Yield the faults of the decoded videos."""
+        for key, facts in sorted(self.facts.items()):
+            num_listed = self.frames.counts.get(key[1])
+            if facts.error is not None:
+                yield Fault("video-unreadable", facts.path, "a video that decodes", facts.error)
+                continue
+            if facts.damage is not None:
+                yield Fault("video-damaged", facts.path, "a video that decodes to its end", facts.damage)
+            if num_listed is not None and num_listed != facts.num_frames:
+                needs = f"{num_listed} frames, as {self.frames.where} has it"
+                yield Fault("frame-count", facts.path, needs, f"{facts.num_frames} that decode")
+
+    def frame_faults(self, index: AnnotationIndex) -> Iterator[Fault]:
+        """Yield the frames that are not in a video, and the frames without annotation."""
+        table = index.files(self.name, ["action", "video", "frame"]).drop_null()
+        columns = (table[name].to_pylist() for name in ("action", "video", "frame"))
+        frames: dict[VideoKey, set[int]] = defaultdict(set)
+        for action, name, frame in zip(*columns, strict=True):
+            frames[action, name].add(frame)
+        for video in self.annotated:
+            key = (video.action, video.name)
+            facts = self.facts.get(key)
+            length = facts.num_frames if facts and facts.error is None else self.frames.counts.get(video.name)
+            if frames[key]:
+                yield from _gaps(video, sorted(frames[key]), length)
+
 
 def check_dataset(index: AnnotationIndex, facts: Facts | None) -> FaultReport:
     """Find all faults of a dataset.
@@ -50,12 +134,12 @@ def check_dataset(index: AnnotationIndex, facts: Facts | None) -> FaultReport:
         DataError: the index is damaged.
     """
     listings = {name: list_videos(index.root, name) for name in index.splits}
-    splits = [_split(index, name, listings[name], facts) for name in index.splits]
+    splits = [_Split.read(index, name, listings[name], facts) for name in index.splits]
     faults = [
         *_list_faults(index.root),
         *_duplicate_names(listings),
         *_duplicate_contents(index.root, listings),
-        *(fault for split in splits for fault in _split_faults(index, split)),
+        *(fault for split in splits for fault in split.faults(index)),
     ]
     if read_manifest(index.root) is not None:
         faults = [fault for fault in faults if not _is_optional_in_custom_data(fault)]
@@ -74,36 +158,6 @@ def _is_optional_in_custom_data(fault: Fault) -> bool:
     is_state = fault.kind == "field" and fault.where.endswith(".verb") and fault.got == NOTHING
     is_list = fault.kind == "list" and fault.where.endswith(OBJECTS)
     return fault.kind == "frame-missing" or is_state or is_list
-
-
-def _split(index: AnnotationIndex, name: str, listing: VideoListing, facts: Facts | None) -> _Split:
-    annotations = index.listings[name]
-    videos: dict[VideoKey, Path] = {}
-    for path in listing.paths:
-        videos.setdefault((path.parent.name, path.stem), path)
-    by_path = (facts or {}).get(name, {})
-    by_key = {key: by_path[path.as_posix()] for key, path in videos.items() if path.as_posix() in by_path}
-    unexpected = (*listing.odd, *annotations.odd)
-    return _Split(name, annotations.videos, unexpected, videos, read_frame_list(index.root, name), by_key)
-
-
-def _split_faults(index: AnnotationIndex, split: _Split) -> Iterator[Fault]:
-    yield from _frame_list_faults(split)
-    for path in split.unexpected:
-        yield Fault("odd-file", path, "a folder of an action or a video, or a file of its kind", "something else")
-    yield from _pair_faults(split)
-    yield from index.faults(split.name)
-    yield from _video_faults(split)
-    yield from _frame_faults(index, split)
-    sizes = {key: (facts.height, facts.width) for key, facts in split.facts.items() if facts.error is None}
-    labels = LabelLists(*(_words(index.root, name) for name in (BODY_PARTS, PART_STATES, OBJECTS)))
-    for boxes, files in index.tables(split.name):
-        yield from find_box_faults(boxes, files, labels, sizes)
-
-
-def _words(root: Path, name: str) -> frozenset[str] | None:
-    words = read_word_list(root, name).words
-    return None if words is None else frozenset(words)
 
 
 def _list_faults(root: Path) -> Iterator[Fault]:
@@ -136,85 +190,14 @@ def _duplicate_contents(root: Path, listings: Mapping[str, VideoListing]) -> Ite
     for size in sorted(size for size, paths in by_size.items() if size and len(paths) > 1):
         first: dict[str, Path] = {}
         for path in by_size[size]:
-            digest = _sha256(root / path)
-            if digest in first:
-                needs = "a video of its own"
-                yield Fault("duplicate", path.as_posix(), needs, f"the bytes of {first[digest].as_posix()}")
-            elif digest:
-                first[digest] = path
-
-
-def _sha256(path: Path) -> str:
-    """Return the digest of a file; empty if it cannot be read, which decoding reports."""
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            while block := file.read(HASH_BYTES):
-                digest.update(block)
-    except OSError:
-        return ""
-    return digest.hexdigest()
-
-
-def _frame_list_faults(split: _Split) -> Iterator[Fault]:
-    frames = split.frames
-    if not split.videos:
-        return
-    yield from frames.faults
-    if not frames.is_readable:
-        return
-    names = {name for _, name in split.videos}
-    for name in sorted(set(frames.counts) - names):
-        yield Fault("list", frames.where, f"videos of {split.name}_videos", f"{name!r}, which is not there")
-    for key in sorted(split.videos):
-        if key[1] not in frames.counts:
-            yield Fault("list", frames.where, f"a line for {split.videos[key].as_posix()}", "none")
-
-
-def _pair_faults(split: _Split) -> Iterator[Fault]:
-    """Yield a fault for each video without annotation and each annotation without a video."""
-    annotated = {(video.action, video.name): video for video in split.annotated}
-    path_by_name = {name: path.as_posix() for (_, name), path in split.videos.items()}
-    for key in sorted(set(annotated) - set(split.videos)):
-        needs = f"a video {split.name}_videos/{key[0]}/{key[1]}.mp4"
-        yield Fault("no-video", annotated[key].folder, needs, path_by_name.get(key[1], "none"))
-    top = f"{split.name}_annotations"
-    if not annotated:
-        if split.name not in NOT_ANNOTATED:
-            yield Fault("no-annotation", top, "a folder for each video", "none")
-        return
-    for key, path in sorted(split.videos.items()):
-        if key not in annotated:
-            yield Fault("no-annotation", path.as_posix(), f"a folder {top}/{key[0]}/{key[1]}", "none")
-        elif not annotated[key].files:
-            yield Fault("no-annotation", path.as_posix(), f"files in {annotated[key].folder}", "an empty folder")
-
-
-def _video_faults(split: _Split) -> Iterator[Fault]:
-    for key, facts in sorted(split.facts.items()):
-        num_listed = split.frames.counts.get(key[1])
-        if facts.error is not None:
-            yield Fault("video-unreadable", facts.path, "a video that decodes", facts.error)
-            continue
-        if facts.damage is not None:
-            yield Fault("video-damaged", facts.path, "a video that decodes to its end", facts.damage)
-        if num_listed is not None and num_listed != facts.num_frames:
-            needs = f"{num_listed} frames, as {split.frames.where} has it"
-            yield Fault("frame-count", facts.path, needs, f"{facts.num_frames} that decode")
-
-
-def _frame_faults(index: AnnotationIndex, split: _Split) -> Iterator[Fault]:
-    table = index.files(split.name, ["action", "video", "frame"]).drop_null()
-    columns = (table[name].to_pylist() for name in ("action", "video", "frame"))
-    frames: dict[VideoKey, set[int]] = defaultdict(set)
-    for action, name, frame in zip(*columns, strict=True):
-        frames[action, name].add(frame)
-    for video in split.annotated:
-        key = (video.action, video.name)
-        facts = split.facts.get(key)
-        length = facts.num_frames if facts and facts.error is None else split.frames.counts.get(video.name)
-        if frames[key]:
-            yield from _gaps(video, sorted(frames[key]), length)
+            try:
+                with (root / path).open("rb") as file:
+                    digest = hashlib.file_digest(file, "sha256").hexdigest()
+            except OSError:
+                continue  # reported when it is decoded
+            other = first.setdefault(digest, path)
+            if other is not path:
+                yield Fault("duplicate", path.as_posix(), "a video of its own", f"the bytes of {other.as_posix()}")
 
 
 def _gaps(video: AnnotatedVideo, frames: Sequence[int], length: int | None) -> Iterator[Fault]:
@@ -234,7 +217,8 @@ def _gaps(video: AnnotatedVideo, frames: Sequence[int], length: int | None) -> I
     if missing:
         (first, last), *others = missing
         rest = [(first + step, last), *others] if first < last else others
-        got = "no file" + likewise(_run_name(*run) for run in rest)
+        names = (f"{frame_name(a)} to {frame_name(b)}" if a < b else frame_name(a) for a, b in rest)
+        got = "no file" + likewise(names)
         every = "every" if step == 1 else f"every {step}th"
         yield Fault("frame-missing", _file(video, first), f"annotation of {every} frame", got)
 
@@ -243,8 +227,3 @@ def _file(video: AnnotatedVideo, frame: int) -> str:
     """Return the path of a frame's annotation; if it does not exist, the path that it would have."""
     below = video.files[0][0].rpartition("/")[0]
     return "/".join(filter(None, (video.folder, below, frame_name(frame))))
-
-
-def _run_name(first: int, last: int) -> str:
-    """Return the name of a run of frames."""
-    return frame_name(first) if first == last else f"{frame_name(first)} to {frame_name(last)}"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from actparse.core.words import box_text
 from actparse.data.annotation.faults import Fault, likewise
 from actparse.data.annotation.scan import EMPTY, INVERTED, MISSING
 
@@ -23,9 +24,9 @@ Codes = NDArray[np.int64]
 class LabelLists:
     """The words of each list; None if there is no list to compare labels with."""
 
-    parts: frozenset[str] | None
-    states: frozenset[str] | None
-    objects: frozenset[str] | None
+    parts: Collection[str] | None
+    states: Collection[str] | None
+    objects: Collection[str] | None
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,11 @@ class _Words:
 
     codes: Codes  # (N,)
     words: list[str]
+
+    @classmethod
+    def of_column(cls, column: pa.ChunkedArray) -> _Words:
+        array = column.unify_dictionaries().combine_chunks()
+        return cls(array.indices.fill_null(NULL).to_numpy().astype(np.int64), array.dictionary.to_pylist())
 
     def get(self, row: int) -> str | None:
         return None if self.codes[row] == NULL else self.words[self.codes[row]]
@@ -45,7 +51,7 @@ class _BoxTable:
     def __init__(self, boxes: pa.Table, files: pa.Table) -> None:
         names = ("action", "video", "part", "object", "state", "validity")
         self.action, self.video, self.part, self.object, self.state, self.validity = (
-            _words(boxes[name]) for name in names
+            _Words.of_column(boxes[name]) for name in names
         )
         self.frame = boxes["frame"].to_numpy()  # (N,)
         self.person = boxes["person"].fill_null(NULL).to_numpy()  # (N,)
@@ -67,6 +73,21 @@ class _BoxTable:
         if label is not None:
             return f"{person_field}{'.' * bool(person_field)}objects.{label}"
         return person_field if part is None else f"{person_field}.parts.{part}"
+
+    def limits(self, sizes: Mapping[tuple[str, str], tuple[int, int]]) -> NDArray[np.float64]:
+        """Return the width and height of each row's image, (N, 2); infinite if unknown."""
+        limits = np.full((len(self), 2), np.inf)
+        keys = np.stack([self.action.codes, self.video.codes], axis=1)
+        videos, inverse = np.unique(keys, axis=0, return_inverse=True)
+        for index, (action, video) in enumerate(videos.tolist()):
+            size = sizes.get((self.action.words[action], self.video.words[video]))
+            if size is not None:
+                limits[inverse.reshape(-1) == index] = size[1], size[0]
+        return limits
+
+    def has_validity(self, validity: str) -> Mask:
+        """Return whether each row's box has this validity, (N,)."""
+        return np.isin(self.validity.codes, [n for n, word in enumerate(self.validity.words) if word == validity])
 
 
 def find_box_faults(
@@ -90,22 +111,23 @@ def find_box_faults(
         ("box-inverted", INVERTED, "an end that is not before its start"),
         ("box-empty", EMPTY, "an area above zero"),
     ):
-        is_faulty = np.isin(
-            table.validity.codes, [code for code, word in enumerate(table.validity.words) if word == validity]
-        )
-        for row, *others in _by_file(table, is_faulty):
+        for row, *others in _by_file(table, table.has_validity(validity)):
             where = f"{table.file(row)}: {table.field(row)}.box"
-            yield Fault(kind, where, needs, _box(table, row) + likewise(_fields(table, others)))
-    limits = _limits(table, sizes)
-    for row, *others in _by_file(table, _outside(table, limits)):
+            yield Fault(kind, where, needs, box_text(table.corners[row].tolist()) + likewise(_fields(table, others)))
+    limits = table.limits(sizes)
+    is_below = (table.corners < -ROUNDING_PIXELS).any(axis=1)
+    is_above = (table.corners > np.tile(limits, 2) + ROUNDING_PIXELS).any(axis=1)
+    for row, *others in _by_file(table, (is_below | is_above) & ~table.has_validity(MISSING)):
         width, height = limits[row]
         needs = "corners that are not negative" if np.isinf(width) else f"a box in the image's {width:g}x{height:g}"
         where = f"{table.file(row)}: {table.field(row)}.box"
-        yield Fault("box-outside", where, needs, _box(table, row) + likewise(_fields(table, others)))
+        yield Fault(
+            "box-outside", where, needs, box_text(table.corners[row].tolist()) + likewise(_fields(table, others))
+        )
 
 
 def _unknown_words(
-    kind: str, ending: str, table: _BoxTable, column: _Words, allowed: frozenset[str] | None
+    kind: str, ending: str, table: _BoxTable, column: _Words, allowed: Collection[str] | None
 ) -> Iterator[Fault]:
     """Yield a fault for each word outside a list, once for each file that contains it."""
     if allowed is None:
@@ -126,34 +148,6 @@ def _by_file(table: _BoxTable, is_faulty: Mask) -> Iterator[list[int]]:
     sorted_indices = indices[np.argsort(inverse.reshape(-1), kind="stable")]
     for file_indices in np.split(sorted_indices, np.cumsum(counts)[:-1]):
         yield file_indices.tolist()
-
-
-def _limits(table: _BoxTable, sizes: Mapping[tuple[str, str], tuple[int, int]]) -> NDArray[np.float64]:
-    """Return the width and height of each row's image, (N, 2); infinite if unknown."""
-    limits = np.full((len(table), 2), np.inf)
-    keys = np.stack([table.action.codes, table.video.codes], axis=1)
-    videos, inverse = np.unique(keys, axis=0, return_inverse=True)
-    for index, (action, video) in enumerate(videos.tolist()):
-        size = sizes.get((table.action.words[action], table.video.words[video]))
-        if size is not None:
-            limits[inverse.reshape(-1) == index] = size[1], size[0]
-    return limits
-
-
-def _outside(table: _BoxTable, limits: NDArray[np.float64]) -> Mask:
-    has_box = np.isin(table.validity.codes, [code for code, word in enumerate(table.validity.words) if word != MISSING])
-    is_below = (table.corners < -ROUNDING_PIXELS).any(axis=1)
-    is_above = (table.corners > np.tile(limits, 2) + ROUNDING_PIXELS).any(axis=1)
-    return np.asarray(has_box & (is_below | is_above))
-
-
-def _words(column: pa.ChunkedArray) -> _Words:
-    array = column.unify_dictionaries().combine_chunks()
-    return _Words(array.indices.fill_null(NULL).to_numpy().astype(np.int64), array.dictionary.to_pylist())
-
-
-def _box(table: _BoxTable, row: int) -> str:
-    return f"[{', '.join(f'{value:g}' for value in table.corners[row].tolist())}]"
 
 
 def _fields(table: _BoxTable, indices: Sequence[int]) -> Iterable[str]:

@@ -37,6 +37,14 @@ class VideoFacts:
     error: str | None = None  # why the video cannot be opened or no frame decodes
     damage: str | None = None  # frames that do not decode, or a missing end
 
+    @classmethod
+    def stored(cls, file: Path) -> VideoFacts | None:
+        """Return the facts that an earlier pass stored; None if they are missing or unreadable."""
+        try:
+            return cls(**json.loads(file.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+
 
 def decode_videos(
     root: Path,
@@ -60,7 +68,7 @@ def decode_videos(
     """
     folder = (cache or root / ".cache") / FOLDER / split
     files = {path.as_posix(): folder / f"{_key(root, path)}.json" for path in list_videos(root, split).paths}
-    facts = {path: stored for path, file in files.items() if (stored := _load(file)) is not None}
+    facts = {path: stored for path, file in files.items() if (stored := VideoFacts.stored(file)) is not None}
     missing = [path for path in files if path not in facts]
     jobs = [(root, path, files[path]) for path in missing]
     for done, decoded in enumerate(in_order(decode_to, jobs, processes=processes), start=1):
@@ -102,11 +110,3 @@ def _key(root: Path, path: Path) -> str:
     status = (root / path).stat()
     content = [FORMAT, path.as_posix(), status.st_size, status.st_mtime_ns]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:20]
-
-
-def _load(file: Path) -> VideoFacts | None:
-    """Return the facts that an earlier pass stored; None if they are missing or unreadable."""
-    try:
-        return VideoFacts(**json.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None

@@ -142,6 +142,21 @@ class AnnotationIndex:
         }
         return {frame: FrameTruth(persons.get(frame, ())) for frame in sorted(files["frame"].to_pylist())}
 
+    def complete(self, processes: int | None, progress: Progress | None) -> None:
+        """Write the missing shards, then remove the outdated ones."""
+        missing = [shard for shard in self.shards if not shard.path(self.folder, "files").is_file()]
+        done, total = 0, sum(shard.num_files for shard in missing)
+        jobs = [(self.root, self.folder, shard) for shard in missing]
+        for shard, _ in zip(missing, in_order(write_shard, jobs, processes=processes), strict=True):
+            done += shard.num_files
+            if progress:
+                progress(done, total)
+        current = {shard.path(self.folder, table) for shard in self.shards for table in ("boxes", "files")}
+        for split in self.splits:
+            for path in (self.folder / split).glob("[!.]*.parquet"):
+                if path not in current:
+                    path.unlink(missing_ok=True)
+
     def _shards_of(self, split: str) -> list[Shard]:
         if split not in self.splits:
             raise DataError(f"{self.root}: split must be one of {', '.join(self.splits)}, got {split!r}")
@@ -179,7 +194,6 @@ def _persons(rows: Iterable[dict[str, Any]]) -> tuple[PersonTruth, ...]:
 def open_annotations(
     root: Path,
     *,
-    splits: Sequence[str] | None = None,
     cache: Path | None = None,
     processes: int | None = None,
     progress: Progress | None = None,
@@ -188,24 +202,19 @@ def open_annotations(
 
     Args:
         root: of the dataset.
-        splits: names of splits; None is all that the dataset has.
         cache: folder of the index; None is `root`/.cache.
         processes: number of processes; None is one for each core.
         progress: called while files are read, with the number of files read and of those to read.
 
     Raises:
-        DataError: `root` is not a dataset, or has no such split.
+        DataError: `root` is not a dataset.
         OutputError: the index cannot be written.
     """
-    available = find_splits(root)
-    for split in splits or ():
-        if split not in available:
-            raise DataError(f"{root}: split must be one of {', '.join(available)}, got {split!r}")
-    chosen = tuple(splits or available)
-    listings = {split: list_annotations(root, split) for split in chosen}
+    splits = tuple(find_splits(root))
+    listings = {split: list_annotations(root, split) for split in splits}
     shards = tuple(shard for listing in listings.values() for shard in _shards(listing.videos))
-    index = AnnotationIndex(root, (cache or root / ".cache") / FOLDER, chosen, listings, shards)
-    _complete(index, processes, progress)
+    index = AnnotationIndex(root, (cache or root / ".cache") / FOLDER, splits, listings, shards)
+    index.complete(processes, progress)
     return index
 
 
@@ -227,22 +236,6 @@ def _shard(split: str, videos: Sequence[AnnotatedVideo]) -> Shard:
     return Shard(hashlib.sha256(json.dumps(content).encode()).hexdigest()[:20], split, tuple(videos))
 
 
-def _complete(index: AnnotationIndex, processes: int | None, progress: Progress | None) -> None:
-    """Write the missing shards, then remove the outdated ones."""
-    missing = [shard for shard in index.shards if not shard.path(index.folder, "files").is_file()]
-    done, total = 0, sum(shard.num_files for shard in missing)
-    jobs = [(index.root, index.folder, shard) for shard in missing]
-    for shard, _ in zip(missing, in_order(write_shard, jobs, processes=processes), strict=True):
-        done += shard.num_files
-        if progress:
-            progress(done, total)
-    current = {shard.path(index.folder, table) for shard in index.shards for table in ("boxes", "files")}
-    for split in index.splits:
-        for path in (index.folder / split).glob("[!.]*.parquet"):
-            if path not in current:
-                path.unlink(missing_ok=True)
-
-
 def write_shard(root: Path, folder: Path, shard: Shard) -> None:
     """Read a shard's files and write its two tables; "files" is written last, so its existence implies the other."""
     boxes = [BOX_COLUMNS.empty_table()]
@@ -250,7 +243,17 @@ def write_shard(root: Path, folder: Path, shard: Shard) -> None:
     for video in shard.videos:
         video_boxes = BoxRows()
         files += _read_video(root, video, video_boxes)
-        boxes.append(_box_table(video, video_boxes))
+        corners = list(zip(*video_boxes.box, strict=True)) or [()] * 4
+        columns: dict[str, Any] = {
+            "split": [video.split] * len(video_boxes),
+            "action": [video.action] * len(video_boxes),
+            "video": [video.name] * len(video_boxes),
+            **{name: getattr(video_boxes, name) for name in ("frame", "person", "part", "object", "state", "validity")},
+            **dict(zip(("x1", "y1", "x2", "y2"), corners, strict=True)),
+        }
+        plain_types = {field.name: pa.string() if field.type == _WORD else field.type for field in BOX_COLUMNS}
+        arrays = [pa.array(columns[field.name], plain_types[field.name]).cast(field.type) for field in BOX_COLUMNS]
+        boxes.append(pa.Table.from_arrays(arrays, schema=BOX_COLUMNS))
     _write_table(shard.path(folder, "boxes"), pa.concat_tables(boxes))
     _write_table(shard.path(folder, "files"), pa.Table.from_pylist(files, schema=FILE_COLUMNS))
 
@@ -275,20 +278,6 @@ def _read_video(root: Path, video: AnnotatedVideo, boxes: BoxRows) -> Iterator[d
             **{"split": video.split, "action": video.action, "video": video.name, "file": where, "frame": frame},
             **{"size": size, "mtime_ns": mtime_ns, "persons": persons, "faults": [vars(fault) for fault in faults]},
         }
-
-
-def _box_table(video: AnnotatedVideo, boxes: BoxRows) -> pa.Table:
-    corners = list(zip(*boxes.box, strict=True)) or [()] * 4
-    columns: dict[str, Any] = {
-        "split": [video.split] * len(boxes),
-        "action": [video.action] * len(boxes),
-        "video": [video.name] * len(boxes),
-        **{name: getattr(boxes, name) for name in ("frame", "person", "part", "object", "state", "validity")},
-        **dict(zip(("x1", "y1", "x2", "y2"), corners, strict=True)),
-    }
-    plain_types = {field.name: pa.string() if field.type == _WORD else field.type for field in BOX_COLUMNS}
-    arrays = [pa.array(columns[field.name], plain_types[field.name]).cast(field.type) for field in BOX_COLUMNS]
-    return pa.Table.from_arrays(arrays, schema=BOX_COLUMNS)
 
 
 def _write_table(path: Path, table: pa.Table) -> None:

@@ -125,12 +125,17 @@ def split_stats(index: AnnotationIndex, split: str, *, held_out: Collection[str]
     by_part = {
         part: _sums((count.label[2], count.count) for count in states if count.label[1] == part) for part in PARTS
     }
+    num_videos = Counter(count.label for count in states)  # by label; those of one video cannot be learnt and evaluated
     return SplitStats(
         counts=_counts(index, split, states),
         by_action=_by_action(index, split, states),
         states=by_state,
         states_by_part={part: counts for part, counts in by_part.items() if counts},
-        labels=_labels(states),
+        labels={
+            "in all": len(num_videos),
+            f"in fewer than {FEW_VIDEOS} videos": sum(count < FEW_VIDEOS for count in num_videos.values()),
+            "in one video alone": sum(count == 1 for count in num_videos.values()),
+        },
         commonest=commonest_state(states, states),
         held_out=commonest_state(counted, evaluated) if held_out else None,
         num_held_out=len(set(held_out)),
@@ -202,16 +207,6 @@ def _by_action(index: AnnotationIndex, split: str, states: Iterable[StateCount])
     return {
         action: {"videos": videos[action], "persons": persons.get(action, 0), "parts": parts.get(action, 0)}
         for action in sorted(videos)
-    }
-
-
-def _labels(states: Iterable[StateCount]) -> dict[str, int]:
-    """Count the labels; one that occurs in a single video cannot be both learnt and evaluated."""
-    videos = Counter(count.label for count in states)  # one entry for each video
-    return {
-        "in all": len(videos),
-        f"in fewer than {FEW_VIDEOS} videos": sum(count < FEW_VIDEOS for count in videos.values()),
-        "in one video alone": sum(count == 1 for count in videos.values()),
     }
 
 

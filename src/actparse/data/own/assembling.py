@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from actparse.core.errors import DataError
 from actparse.core.vocabulary import PARTS
-from actparse.core.words import readable, summarised
+from actparse.core.words import box_text, readable, summarised
 from actparse.data.kinetics_tps import Box, FrameTruth, PartTruth, PersonTruth
 
 SAME_PIXELS = 0.5  # distance up to which two coordinates are the same, and two visibilities
@@ -22,6 +22,19 @@ class _PersonLabels:
     box: Box | None = None
     parts: dict[str, tuple[Box, str | None]] = field(default_factory=dict)
     keypoints: Keypoints | None = None
+
+    def truth(self, index: int, identity: int) -> PersonTruth:
+        """Return the person, who has a box, with the number `index` in the frame."""
+        assert self.box is not None
+        parts = [(part, *self.parts[part]) for part in PARTS if part in self.parts]
+        return PersonTruth(
+            number=index,
+            box=self.box,
+            parts={part: PartTruth(box, state) for part, box, state in parts if state is not None},
+            keypoints=self.keypoints,
+            identity=identity,
+            unstated={part: box for part, box, state in parts if state is None},
+        )
 
 
 class FrameLabels:
@@ -40,7 +53,7 @@ class FrameLabels:
         labels = self._frames[frame][person]
         if labels.box is not None and not is_same(labels.box, box):
             needs = "each person needs a number of their own and one box in a frame"
-            got = f"a second box of person {person} in frame {frame}: {_text(box)} after {_text(labels.box)}"
+            got = f"a second box of person {person} in frame {frame}: {box_text(box)} after {box_text(labels.box)}"
             self._contradictions.append(f"{location}: {needs}, got {got}")
         labels.box = labels.box or box
 
@@ -51,7 +64,7 @@ class FrameLabels:
         if first[0] is box:
             return
         if not is_same(first[0], box):
-            got = f"a second: {_text(box)} after {_text(first[0])}"
+            got = f"a second: {box_text(box)} after {box_text(first[0])}"
             self._contradictions.append(f"{location}: needs one {part} of person {person} in frame {frame}, got {got}")
         if state is not None and first[1] is not None and state != first[1]:
             needs = f"needs one state of {part} of person {person} in frame {frame}"
@@ -77,7 +90,7 @@ class FrameLabels:
             twins = [other for other, box in labelled.items() if other != identity and is_same(box, person.box)]
             if twins and identity not in labelled:
                 needs = "a person needs the same number in all files"
-                got = f"{identity} after {twins[0]} for the box {_text(person.box)} in frame {frame}"
+                got = f"{identity} after {twins[0]} for the box {box_text(person.box)} in frame {frame}"
                 self._contradictions.append(f"{location}: {needs}, got {got}")
             self.add_person(frame, identity, person.box, location)
             for part, box in person.part_boxes().items():
@@ -106,7 +119,7 @@ class FrameLabels:
                         without_box[identity, label] += 1
                         first.setdefault((identity, label), frame)
             truths = tuple(
-                _person(index, identity, labels)
+                labels.truth(index, identity)
                 for index, (identity, labels) in enumerate(sorted(persons.items()), start=1)
                 if labels.box is not None
             )
@@ -123,20 +136,3 @@ class FrameLabels:
 def is_same(first: Box | Keypoints, second: Box | Keypoints) -> bool:
     """Tell whether two boxes or poses are one: programs round their coordinates differently."""
     return bool(np.abs(np.asarray(first, np.float64) - np.asarray(second, np.float64)).max() <= SAME_PIXELS)
-
-
-def _text(box: Box) -> str:
-    return f"[{', '.join(f'{value:g}' for value in box)}]"
-
-
-def _person(index: int, identity: int, labels: _PersonLabels) -> PersonTruth:
-    assert labels.box is not None
-    parts = [(part, *labels.parts[part]) for part in PARTS if part in labels.parts]
-    return PersonTruth(
-        number=index,
-        box=labels.box,
-        parts={part: PartTruth(box, state) for part, box, state in parts if state is not None},
-        keypoints=labels.keypoints,
-        identity=identity,
-        unstated={part: box for part, box, state in parts if state is None},
-    )

@@ -37,6 +37,16 @@ class SplitConfig:
         if duplicates:
             raise ConfigError(f"split: a video is in val or in test, got {duplicates[0]!r} in both")
 
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> SplitConfig:
+        """Convert the values of the YAML file."""
+        values: dict[str, Any] = {name: _texts(raw[name], f"split.{name}") for name in ("val", "test") if name in raw}
+        if "val_share" in raw:
+            values["val_share"] = _number(raw["val_share"], "split.val_share", float)
+        if "seed" in raw:
+            values["seed"] = _number(raw["seed"], "split.seed", int)
+        return cls(**values)
+
 
 @dataclass(frozen=True, kw_only=True)
 class OwnConfig:
@@ -99,9 +109,29 @@ def read_config(path: Path, *, with_files: bool = True) -> OwnConfig:
     Raises:
         ConfigError: it is missing, not YAML, has an unknown key, or a field is invalid.
     """
-    raw = _read_yaml(path)
+    content = _read_yaml(path)
+    folder = path.resolve().parent
     try:
-        return _config(path, _table(raw, "", OwnConfig, excluded=("path",)), with_files=with_files)
+        raw = _table(content, "", OwnConfig, excluded=("path",))
+        for name in ("kind", "videos", "actions", "states"):
+            if name not in raw:
+                raise ConfigError(f"{name}: must be given, got no such key")
+        values: dict[str, Any] = {"path": path, "kind": _text(raw["kind"], "kind")}
+        values["videos"] = folder / _text(raw["videos"], "videos")
+        values["actions"] = _texts(raw["actions"], "actions")
+        states = raw["states"]
+        if not isinstance(states, dict):
+            raise ConfigError(f"states: must be a list for each part group, got {shown(states)}")
+        values["states"] = {_text(g, "states"): _texts(words, f"states.{shown(g)}") for g, words in states.items()}
+        for name in ("labels", "state_rows"):
+            patterns = _texts(raw.get(name, []), name)
+            values[name] = _files(folder, patterns, name) if with_files else tuple(map(Path, patterns))
+        if raw.get("action_of") is not None:
+            values["action_of"] = folder / _text(raw["action_of"], "action_of")
+        values["ignore_labels"] = _texts(raw.get("ignore_labels", []), "ignore_labels")
+        values["first_frame"] = _number(raw.get("first_frame", 0), "first_frame", int)
+        values["split"] = SplitConfig.from_dict(_table(raw.get("split", {}), "split", SplitConfig))
+        return OwnConfig(**values)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
 
@@ -121,43 +151,12 @@ def _read_yaml(path: Path) -> Any:
         raise ConfigError(f"{path}: needs a YAML file, got: {' '.join(str(error).split())[:200]}") from None
 
 
-def _config(path: Path, raw: Mapping[str, Any], *, with_files: bool) -> OwnConfig:
-    for name in ("kind", "videos", "actions", "states"):
-        if name not in raw:
-            raise ConfigError(f"{name}: must be given, got no such key")
-    folder = path.resolve().parent
-    values: dict[str, Any] = {"path": path, "kind": _text(raw["kind"], "kind")}
-    values["videos"] = folder / _text(raw["videos"], "videos")
-    values["actions"] = _texts(raw["actions"], "actions")
-    if not isinstance(raw["states"], dict):
-        raise ConfigError(f"states: must be a list for each part group, got {shown(raw['states'])}")
-    values["states"] = {_text(g, "states"): _texts(words, f"states.{shown(g)}") for g, words in raw["states"].items()}
-    for name in ("labels", "state_rows"):
-        patterns = _texts(raw.get(name, []), name)
-        values[name] = _files(folder, patterns, name) if with_files else tuple(map(Path, patterns))
-    if raw.get("action_of") is not None:
-        values["action_of"] = folder / _text(raw["action_of"], "action_of")
-    values["ignore_labels"] = _texts(raw.get("ignore_labels", []), "ignore_labels")
-    values["first_frame"] = _number(raw.get("first_frame", 0), "first_frame", int)
-    values["split"] = _split(_table(raw.get("split", {}), "split", SplitConfig))
-    return OwnConfig(**values)
-
-
 def shown(value: Any) -> str:
     """Describe an invalid value in a few words; YAML has dates, too."""
     try:
         return shown_json(value)
     except TypeError:
         return type(value).__name__
-
-
-def _split(raw: Mapping[str, Any]) -> SplitConfig:
-    values: dict[str, Any] = {name: _texts(raw[name], f"split.{name}") for name in ("val", "test") if name in raw}
-    if "val_share" in raw:
-        values["val_share"] = _number(raw["val_share"], "split.val_share", float)
-    if "seed" in raw:
-        values["seed"] = _number(raw["seed"], "split.seed", int)
-    return SplitConfig(**values)
 
 
 def _table(raw: Any, name: str, kind: type, *, excluded: tuple[str, ...] = ()) -> Mapping[str, Any]:

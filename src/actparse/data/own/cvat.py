@@ -61,6 +61,16 @@ class Shape:
         value = self.attributes.get(name, "").strip()
         return None if value in NOT_SAID else value
 
+    def interpolated(self, following: Shape, share: float) -> Values:
+        """Interpolate the values; a keypoint that is not labelled in both shapes keeps its value in this one."""
+        first, second = self.values, following.values
+        if first.ndim == 1:
+            return first + (second - first) * share
+        keypoints = first.copy()
+        is_in_both = (first[:, 2] > OUTSIDE) & (second[:, 2] > OUTSIDE)  # (17,)
+        keypoints[is_in_both, :2] += (second[is_in_both, :2] - first[is_in_both, :2]) * share
+        return keypoints
+
 
 @dataclass
 class Track:
@@ -71,6 +81,21 @@ class Track:
     group: int | None
     task: str  # in the file of a project; empty if there is one task
     shapes: list[Shape] = field(default_factory=list)
+
+    def person(self, where: str) -> int | None:
+        """Return the number of the person; None if the attribute is not set.
+
+        Raises:
+            DataError: it is no whole number, or changes.
+        """
+        values = {shape.attribute(PERSON_ATTRIBUTE) for shape in self.shapes} - {None}
+        if not values:
+            return None
+        text = str(values.pop())
+        if values or not (text.isascii() and text.isdigit() and len(text) <= MAX_PERSON_DIGITS):
+            got = f"{readable(text)!r}" + (f" and {readable(str(values.pop()))!r}" if values else "")
+            raise DataError(f"{where}: line {self.line}: the attribute person must be one whole number, got {got}")
+        return int(text)
 
 
 @dataclass
@@ -97,7 +122,7 @@ def read_cvat(path: Path, *, ignore: Sequence[str] = ()) -> tuple[LabelledVideo,
     where = f"{path}: a skeleton"
     warnings = keypoint_order({"keypoints": list(reader.keypoint_names)}, where).warnings(where)
     tasks = dict.fromkeys(track.task for track in reader.tracks) or {"": None}
-    first, *others = (_labelled(path, reader, task) for task in tasks)
+    first, *others = (reader.labelled(task) for task in tasks)
     return (replace(first, warnings=(*warnings, *first.warnings)), *others)
 
 
@@ -247,16 +272,14 @@ class _Reader:
         elif name == "attribute" and self._shape is not None:
             self._shape.attributes.setdefault(self._attribute, "".join(self._texts))
         elif self._open[1:2] == ["meta"]:
-            self._end_meta(name, "".join(self._texts).strip())
-
-    def _end_meta(self, name: str, text: str) -> None:
-        if name == "id" and self._open[-1] in ("task", "job"):
-            self._task = text
-        elif name == "source" and text:
-            self.meta.sources[self._task] = text
-        elif name == "frame_filter":
-            step = re.search(r"step=(\d{1,6})", text)
-            self.meta.steps[self._task] = max(1, int(step.group(1))) if step else 1
+            text = "".join(self._texts).strip()
+            if name == "id" and self._open[-1] in ("task", "job"):
+                self._task = text
+            elif name == "source" and text:
+                self.meta.sources[self._task] = text
+            elif name == "frame_filter":
+                step = re.search(r"step=(\d{1,6})", text)
+                self.meta.steps[self._task] = max(1, int(step.group(1))) if step else 1
 
     def _integer(self, attributes: Mapping[str, str], name: str) -> int:
         text = attributes.get(name, "")
@@ -273,41 +296,31 @@ class _Reader:
             raise self._error(f"{name} must be a finite number of pixels, got {readable(text or '')!r}")
         return value
 
-
-def _labelled(path: Path, reader: _Reader, task: str) -> LabelledVideo:
-    """Convert the tracks of one task to frames."""
-    meta, where = reader.meta, str(path)
-    is_only_task = task not in meta.sources and len(meta.sources) <= 1  # the file of one task or job
-    source = next(iter(meta.sources.values()), path.stem) if is_only_task else meta.sources.get(task, "")
-    step = next(iter(meta.steps.values()), 1) if is_only_task else meta.steps.get(task, 1)
-    tracks = [track for track in reader.tracks if track.task == task]
-    _expect_labels(where, tracks, step)
-    labels = FrameLabels(where)
-    persons = _person_of_tracks(where, tracks)
-    for track, person in zip(tracks, persons, strict=True):
-        for shape in filled(track.shapes, step):
-            location = f"{where}: line {shape.line}"
-            if track.label == PERSON:
-                labels.add_person(shape.frame, person, _box(shape.values), location)
-            elif track.label == SKELETON:
-                labels.add_keypoints(shape.frame, person, shape.values.astype(np.float32), location)
-            else:
-                state = shape.attribute(STATE_ATTRIBUTE)
-                labels.add_part(shape.frame, person, track.label, _box(shape.values), state, location)
-    frames, warnings = labels.frames()
-    return LabelledVideo(where, source, frames, _action(where, tracks), warnings)
-
-
-def _expect_labels(where: str, tracks: Sequence[Track], step: int) -> None:
-    """Check the number of labels: two lines of a file can stand for any number of frames.
-
-    Raises:
-        DataError: the tracks have more than MAX_LABELS labels over all frames.
-    """
-    spans = (track.shapes[-1].frame - track.shapes[0].frame for track in tracks if track.shapes)
-    count = sum(span // step + 1 for span in spans)
-    if count > MAX_LABELS:
-        raise DataError(f"{where}: needs at most {MAX_LABELS} labels over all frames of its tracks, got {count}")
+    def labelled(self, task: str) -> LabelledVideo:
+        """Convert the tracks of one task to frames."""
+        meta, path, where = self.meta, self._path, str(self._path)
+        is_only_task = task not in meta.sources and len(meta.sources) <= 1  # the file of one task or job
+        source = next(iter(meta.sources.values()), path.stem) if is_only_task else meta.sources.get(task, "")
+        step = next(iter(meta.steps.values()), 1) if is_only_task else meta.steps.get(task, 1)
+        tracks = [track for track in self.tracks if track.task == task]
+        spans = (track.shapes[-1].frame - track.shapes[0].frame for track in tracks if track.shapes)
+        count = sum(span // step + 1 for span in spans)
+        if count > MAX_LABELS:  # two lines of a file can stand for any number of frames
+            raise DataError(f"{where}: needs at most {MAX_LABELS} labels over all frames of its tracks, got {count}")
+        labels = FrameLabels(where)
+        persons = _person_of_tracks(where, tracks)
+        for track, person in zip(tracks, persons, strict=True):
+            for shape in filled(track.shapes, step):
+                location = f"{where}: line {shape.line}"
+                if track.label == PERSON:
+                    labels.add_person(shape.frame, person, _box(shape.values), location)
+                elif track.label == SKELETON:
+                    labels.add_keypoints(shape.frame, person, shape.values.astype(np.float32), location)
+                else:
+                    state = shape.attribute(STATE_ATTRIBUTE)
+                    labels.add_part(shape.frame, person, track.label, _box(shape.values), state, location)
+        frames, warnings = labels.frames()
+        return LabelledVideo(where, source, frames, _action(where, tracks), warnings)
 
 
 def _box(values: Values) -> Box:
@@ -321,7 +334,7 @@ def _person_of_tracks(where: str, tracks: Sequence[Track]) -> list[int]:
     Raises:
         DataError: a track has neither, or its attribute is no whole number or changes.
     """
-    attributes = [_person_attribute(where, track) for track in tracks]
+    attributes = [track.person(where) for track in tracks]
     first_group = 1 + max((person for person in attributes if person is not None), default=0)
     persons = []
     for track, person in zip(tracks, attributes, strict=True):
@@ -333,17 +346,6 @@ def _person_of_tracks(where: str, tracks: Sequence[Track]) -> list[int]:
             needs = f"a track of {track.label} needs the attribute person, or a group"
             raise DataError(f"{where}: line {track.line}: {needs}, got neither")
     return persons
-
-
-def _person_attribute(where: str, track: Track) -> int | None:
-    values = {shape.attribute(PERSON_ATTRIBUTE) for shape in track.shapes} - {None}
-    if not values:
-        return None
-    text = str(values.pop())
-    if values or not (text.isascii() and text.isdigit() and len(text) <= MAX_PERSON_DIGITS):
-        got = f"{readable(text)!r}" + (f" and {readable(str(values.pop()))!r}" if values else "")
-        raise DataError(f"{where}: line {track.line}: the attribute person must be one whole number, got {got}")
-    return int(text)
 
 
 def _action(where: str, tracks: Sequence[Track]) -> str | None:
@@ -383,16 +385,4 @@ def filled(shapes: Sequence[Shape], step: int) -> Iterator[Shape]:
             continue
         for frame in range(shape.frame + step, next_shape.frame, step):
             share = 0.0 if next_shape.outside else (frame - shape.frame) / (next_shape.frame - shape.frame)
-            yield Shape(
-                frame, shape.line, _interpolated(shape.values, next_shape.values, share), False, shape.attributes
-            )
-
-
-def _interpolated(first: Values, second: Values, share: float) -> Values:
-    """Interpolate a box or keypoints; a keypoint that is not labelled in both keeps its first value."""
-    if first.ndim == 1:
-        return first + (second - first) * share
-    keypoints = first.copy()
-    is_in_both = (first[:, 2] > OUTSIDE) & (second[:, 2] > OUTSIDE)  # (17,)
-    keypoints[is_in_both, :2] += (second[is_in_both, :2] - first[is_in_both, :2]) * share
-    return keypoints
+            yield Shape(frame, shape.line, shape.interpolated(next_shape, share), False, shape.attributes)

@@ -234,7 +234,15 @@ def _actions(
     config: OwnConfig, labelled: Mapping[str, str], files: Mapping[str, Path], names: Mapping[str, object]
 ) -> dict[str, str]:
     """Return the action of each labelled video: from the CSV file, else from its labels, else from its folder."""
-    listed = {} if config.action_of is None else _read_actions(config.action_of, files)
+    listed: dict[str, str] = {}
+    if config.action_of is not None:
+        table = read_csv(config.action_of, required=("video", "action"))
+        for row in table.rows:
+            cells = table.named(row)
+            name = video_name(cells["video"], files, row.where)
+            if name in listed:
+                raise DataError(f"{row.where}: needs each video once, got {name} again")
+            listed[name] = cells["action"]
     actions = {}
     for name in names:
         where, action = str(config.action_of), listed.get(name)
@@ -249,19 +257,6 @@ def _actions(
     return actions
 
 
-def _read_actions(path: Path, files: Mapping[str, Path]) -> dict[str, str]:
-    """Read a CSV file with the columns video and action."""
-    actions: dict[str, str] = {}
-    table = read_csv(path, required=("video", "action"))
-    for row in table.rows:
-        cells = table.named(row)
-        name = video_name(cells["video"], files, row.where)
-        if name in actions:
-            raise DataError(f"{row.where}: needs each video once, got {name} again")
-        actions[name] = cells["action"]
-    return actions
-
-
 def _expect_states(config: OwnConfig, name: str, frames: Mapping[int, FrameTruth]) -> None:
     for frame, truth in frames.items():
         for person in truth.persons:
@@ -272,6 +267,9 @@ def _expect_states(config: OwnConfig, name: str, frames: Mapping[int, FrameTruth
 
 def divide(config: SplitConfig, actions: Mapping[str, str], where: Path) -> dict[str, str]:
     """Choose the split of each video; returns them by name.
+
+    Without `config.val`, a share of each action's videos is held out, never all: the first ones by a hash of their
+    names and the seed.
 
     Args:
         config: settings of the split.
@@ -286,22 +284,17 @@ def divide(config: SplitConfig, actions: Mapping[str, str], where: Path) -> dict
             expect_word(name, sorted(actions), f"{where}: split.{split}: a labelled video")
     splits = {name: VAL if name in config.val else TEST if name in config.test else TRAIN for name in actions}
     if not config.val:
-        remaining = {name: actions[name] for name in actions if splits[name] == TRAIN}
-        splits |= dict.fromkeys(_held_out(remaining, config), VAL)
+        by_action: dict[str, list[str]] = defaultdict(list)
+        for name in actions:
+            if splits[name] == TRAIN:
+                by_action[actions[name]].append(name)
+        for candidates in by_action.values():
+            ranked = sorted(candidates, key=lambda name: hashlib.sha256(f"{config.seed}/{name}".encode()).hexdigest())
+            count = max(1, round(config.val_share * len(ranked))) if config.val_share else 0
+            splits |= dict.fromkeys(ranked[: min(count, len(ranked) - 1)], VAL)
     if TRAIN not in splits.values():
         raise DataError(f"{where}: split: needs a video to train on, got none")
     return splits
-
-
-def _held_out(actions: Mapping[str, str], config: SplitConfig) -> Iterator[str]:
-    """Yield a share of each action's videos, never all: the first ones by a hash of their names and the seed."""
-    by_action: dict[str, list[str]] = defaultdict(list)
-    for name, action in actions.items():
-        by_action[action].append(name)
-    for names in by_action.values():
-        ranked = sorted(names, key=lambda name: hashlib.sha256(f"{config.seed}/{name}".encode()).hexdigest())
-        count = max(1, round(config.val_share * len(names))) if config.val_share else 0
-        yield from ranked[: min(count, len(names) - 1)]
 
 
 def _warnings(config: OwnConfig, videos: Sequence[OwnVideo], files: Mapping[str, Path]) -> Iterator[str]:

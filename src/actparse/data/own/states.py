@@ -57,6 +57,46 @@ class StateRow:
         first, stop = np.searchsorted(times, self.seconds, side="left")
         return range(int(first), int(stop))
 
+    def added_to(self, person: PersonTruth, frame: int) -> PersonTruth:
+        """Return a person with the state; unchanged if it is of another person, or the part has no box.
+
+        Raises:
+            DataError: the part has another state already.
+        """
+        if self.track is not None and self.track != person.identity:
+            return person
+        for part in self.parts:
+            labelled = person.parts.get(part)
+            if labelled is not None and labelled.state != self.state:
+                needs = f"needs one state of {part} of person {person.identity} in frame {frame}"
+                raise DataError(f"{self.place}: {needs}, got {self.state!r} after {labelled.state!r}")
+        new_parts = {
+            part: PartTruth(person.unstated[part], self.state) for part in self.parts if part in person.unstated
+        }
+        unstated = {part: box for part, box in person.unstated.items() if part not in new_parts}
+        return replace(person, parts={**person.parts, **new_parts}, unstated=unstated)
+
+    @classmethod
+    def from_csv(cls, table: CsvTable, row: CsvRow, kind: tuple[str, str]) -> StateRow:
+        """Read a row; `kind` are the columns of its interval, SECONDS or FRAMES."""
+        cells = table.named(row)
+        part = expect_word(cells["part"], (*PARTS, *GROUP_PARTS), f"{row.where}: part")
+        track = cells.get("track")
+        start, end = (table.number(cells[name], f"{row.where}: {name}") for name in kind)
+        is_frames = kind == FRAMES
+        if is_frames and not (start.is_integer() and end.is_integer() and 0 <= start <= end <= MAX_FRAME):
+            raise DataError(f"{row.where}: needs 0 <= first_frame <= last_frame, got {start:g} and {end:g}")
+        if not is_frames and not 0 <= start <= end:
+            raise DataError(f"{row.where}: needs 0 <= start_s <= end_s, got {start:g} and {end:g}")
+        return cls(
+            place=row.where,
+            track=person_id(track, f"{row.where}: track") if track else None,
+            parts=GROUP_PARTS.get(part, (part,)),
+            state=cells["state"],
+            seconds=None if is_frames else (start, end),
+            frames=(int(start), int(end)) if is_frames else None,
+        )
+
 
 def read_state_rows(path: Path) -> dict[str, list[StateRow]]:
     """Read the rows of a CSV file, by video.
@@ -78,28 +118,8 @@ def read_state_rows(path: Path) -> dict[str, list[StateRow]]:
         if index >= MAX_ROWS:
             raise DataError(f"{path}: needs at most {MAX_ROWS} rows, got more")
         video = table.named(row).get("video") or path.resolve().parent.name
-        by_video[video].append(_state_row(table, row, kinds[0]))
+        by_video[video].append(StateRow.from_csv(table, row, kinds[0]))
     return dict(by_video)
-
-
-def _state_row(table: CsvTable, row: CsvRow, kind: tuple[str, str]) -> StateRow:
-    cells = table.named(row)
-    part = expect_word(cells["part"], (*PARTS, *GROUP_PARTS), f"{row.where}: part")
-    track = cells.get("track")
-    start, end = (table.number(cells[name], f"{row.where}: {name}") for name in kind)
-    is_frames = kind == FRAMES
-    if is_frames and not (start.is_integer() and end.is_integer() and 0 <= start <= end <= MAX_FRAME):
-        raise DataError(f"{row.where}: needs 0 <= first_frame <= last_frame, got {start:g} and {end:g}")
-    if not is_frames and not 0 <= start <= end:
-        raise DataError(f"{row.where}: needs 0 <= start_s <= end_s, got {start:g} and {end:g}")
-    return StateRow(
-        place=row.where,
-        track=person_id(track, f"{row.where}: track") if track else None,
-        parts=GROUP_PARTS.get(part, (part,)),
-        state=cells["state"],
-        seconds=None if is_frames else (start, end),
-        frames=(int(start), int(end)) if is_frames else None,
-    )
 
 
 def with_states(
@@ -119,19 +139,6 @@ def with_states(
     for row in rows:
         frame_range = row.frame_range(times)
         for frame in (frame for frame in frames_with_states if frame in frame_range):
-            persons = (_with_state(person, row, frame) for person in frames_with_states[frame].persons)
+            persons = (row.added_to(person, frame) for person in frames_with_states[frame].persons)
             frames_with_states[frame] = FrameTruth(tuple(persons))
     return frames_with_states
-
-
-def _with_state(person: PersonTruth, row: StateRow, frame: int) -> PersonTruth:
-    if row.track is not None and row.track != person.identity:
-        return person
-    for part in row.parts:
-        labelled = person.parts.get(part)
-        if labelled is not None and labelled.state != row.state:
-            needs = f"needs one state of {part} of person {person.identity} in frame {frame}"
-            raise DataError(f"{row.place}: {needs}, got {row.state!r} after {labelled.state!r}")
-    new_parts = {part: PartTruth(person.unstated[part], row.state) for part in row.parts if part in person.unstated}
-    unstated = {part: box for part, box in person.unstated.items() if part not in new_parts}
-    return replace(person, parts={**person.parts, **new_parts}, unstated=unstated)

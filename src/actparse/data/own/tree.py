@@ -38,6 +38,20 @@ class OwnVideo:
     frames: Mapping[int, FrameTruth]  # by frame index, from 0
     num_frames: int
 
+    def write(self, root: Path) -> None:
+        """Write the annotation below `root`, and a hard link to the video if the file system can, else a copy."""
+        target = root / f"{self.split}_videos" / self.action / self.path.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(self.path.resolve(), target)
+        except OSError:
+            shutil.copyfile(self.path, target)
+        folder = root / f"{self.split}_annotations" / self.action / self.name / self.name
+        folder.mkdir(parents=True)
+        for frame, truth in self.frames.items():
+            text = json.dumps(frame_to_dict(truth), separators=(",", ":"))
+            (folder / frame_name(frame)).write_text(text, encoding="ascii")
+
 
 def read_manifest(root: Path) -> dict[str, Any] | None:
     """Return the manifest of a tree; None if it was not written by an import of a custom dataset."""
@@ -66,13 +80,17 @@ def write_tree(root: Path, videos: Sequence[OwnVideo], states: Sequence[str], *,
     shutil.rmtree(temporary, ignore_errors=True)
     try:
         for video in videos:
-            _write_video(temporary, video)
+            video.write(temporary)
         _write_lists(temporary, videos, states)
         _write_truth(temporary, videos)
         trained = (truth for video in videos if video.split == "train" for truth in video.frames.values())
         trained_persons = (person for truth in trained for person in truth.persons)
+        digest = hashlib.sha256()
+        for video in videos:
+            frames = {frame: frame_to_dict(truth) for frame, truth in video.frames.items()}
+            digest.update(json.dumps([video.split, video.action, video.name, frames]).encode())
         manifest = {
-            **{"generator": GENERATOR, "key": key, "annotation_sha256": _digest(videos)},
+            **{"generator": GENERATOR, "key": key, "annotation_sha256": digest.hexdigest()},
             TRAINED_PARTS: sum(len(person.parts) + len(person.unstated) for person in trained_persons),
         }
         write_text(temporary / MANIFEST, json.dumps(manifest, indent=1))
@@ -93,30 +111,6 @@ def _expect_replaceable(root: Path) -> None:
     others = sorted(path.name for path in root.iterdir() if path.name not in MADE)
     if others:
         raise DataError(f"{root}: needs a dataset imported before and nothing else, got {others[0]} in it")
-
-
-def _digest(videos: Sequence[OwnVideo]) -> str:
-    """Return a hash of all labels, a key for caches of decoded data."""
-    digest = hashlib.sha256()
-    for video in videos:
-        frames = {frame: frame_to_dict(truth) for frame, truth in video.frames.items()}
-        digest.update(json.dumps([video.split, video.action, video.name, frames]).encode())
-    return digest.hexdigest()
-
-
-def _write_video(root: Path, video: OwnVideo) -> None:
-    """Write the annotation of a video, and a hard link to it if the file system can, else a copy."""
-    target = root / f"{video.split}_videos" / video.action / video.path.name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(video.path.resolve(), target)
-    except OSError:
-        shutil.copyfile(video.path, target)
-    folder = root / f"{video.split}_annotations" / video.action / video.name / video.name
-    folder.mkdir(parents=True)
-    for frame, truth in video.frames.items():
-        text = json.dumps(frame_to_dict(truth), separators=(",", ":"))
-        (folder / frame_name(frame)).write_text(text, encoding="ascii")
 
 
 def frame_to_dict(truth: FrameTruth) -> dict[str, Any]:

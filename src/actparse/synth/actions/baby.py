@@ -10,7 +10,7 @@ import numpy as np
 
 from actparse.synth.motion.figure import Side
 from actparse.synth.motion.keys import NOTHING, Key, bump, wave
-from actparse.synth.motion.phases import Phase, PropMaker, Routine, loop_phases, states
+from actparse.synth.motion.phases import Phase, Routine, loop_phases, states
 from actparse.synth.motion.props import ball
 from actparse.synth.motion.style import Style, sided
 
@@ -177,15 +177,12 @@ class Baby:
     def routine(self) -> Routine:
         """Build the routine with its props."""
         look = {"barefoot": 0.5, "cap": 0.1, "gloves": 0.0, "skirt": 0.0, "tank": 0.2}
-        return Routine(loop_phases(self.turn), _toy_props(self.style), look)
+        phases = loop_phases(self.turn)
+        has_toy = self.style.chance(0.6)
+        toy = ball(np.array([0.3 * self.style.uniform(-1, 1), 0.06, 0.75]), 0.06, self.style.color)
+        return Routine(phases, lambda pose, position, beat: [toy] if has_toy else [], look)
 
 
 def crawling_baby(style: Style) -> Routine:
     """Build a routine of a baby that crawls, stops, looks around, reaches, lies on the stomach and sits."""
     return Baby(style).routine()
-
-
-def _toy_props(style: Style) -> PropMaker:
-    has_toy = style.chance(0.6)
-    toy = ball(np.array([0.3 * style.uniform(-1, 1), 0.06, 0.75]), 0.06, style.color)
-    return lambda pose, position, beat: [toy] if has_toy else []

@@ -255,7 +255,9 @@ def watching_a_phone(style: Style) -> Routine:
     def turn(index: int) -> list[Phase]:
         return [reading() if style.chance(0.65) else calling(), *([rest_standing(style)] if style.chance(0.2) else [])]
 
-    return Routine(loop_phases(turn), _phone_props(side))
+    phone = rod(np.array([0.0, -0.05, 0.03]), np.array([0.0, 0.09, 0.03]), 0.03, DARK, 4)
+    tube = HeldTube(side, phone.path, phone.radii, phone.color, phone.sides)
+    return Routine(loop_phases(turn), lambda pose, position, beat: [tube])
 
 
 def drinking(style: Style) -> Routine:
@@ -325,11 +327,6 @@ def lying_down(style: Style) -> Routine:
         ]
 
     return Routine(loop_phases(turn))
-
-
-def _phone_props(side: Side) -> PropMaker:
-    phone = rod(np.array([0.0, -0.05, 0.03]), np.array([0.0, 0.09, 0.03]), 0.03, DARK, 4)
-    return lambda pose, position, beat: [HeldTube(side, phone.path, phone.radii, phone.color, phone.sides)]
 
 
 def applauding(style: Style) -> Routine:

@@ -298,21 +298,17 @@ class Hopscotch:
 
     def routine(self) -> Routine:
         """Build the routine with its props."""
-        return Routine(loop_phases(self.turn), _grid_props(self.style), {"cap": 0.15, "skirt": 0.15})
+        phases = loop_phases(self.turn)
+        color: Color = self.style.color if self.style.chance(0.3) else WHITE
+        half = NUM_SQUARES * SQUARE / 2
+        lines: list[Tube | HeldTube] = []
+        for z in np.arange(NUM_SQUARES + 1) * SQUARE - half:
+            lines.append(rod(np.array([-0.22, 0.004, z]), np.array([0.22, 0.004, z]), 0.01, color, 4))
+        for x in (-0.22, 0.22):
+            lines.append(rod(np.array([x, 0.004, -half]), np.array([x, 0.004, half]), 0.01, color, 4))
+        return Routine(phases, lambda pose, position, beat: list(lines), {"cap": 0.15, "skirt": 0.15})
 
 
 def hopscotch(style: Style) -> Routine:
     """Build a routine of hops through the squares and back, with throws and pick-ups of a stone."""
     return Hopscotch(style).routine()
-
-
-def _grid_props(style: Style) -> PropMaker:
-    color: Color = style.color if style.chance(0.3) else WHITE
-    half = NUM_SQUARES * SQUARE / 2
-    lines: list[Tube | HeldTube] = []
-    for index in range(NUM_SQUARES + 1):
-        z = index * SQUARE - half
-        lines.append(rod(np.array([-0.22, 0.004, z]), np.array([0.22, 0.004, z]), 0.01, color, 4))
-    for x in (-0.22, 0.22):
-        lines.append(rod(np.array([x, 0.004, -half]), np.array([x, 0.004, half]), 0.01, color, 4))
-    return lambda pose, position, beat: list(lines)

@@ -103,16 +103,11 @@ def running(style: Style) -> Routine:
     return _go_to_and_fro(style, "run", key, states(arm="swing", leg="step", foot="tiptoe"), gait, 1.6 * style.tempo)
 
 
-def _sitting_pose(style: Style) -> Key:
-    key = style.stand.put("pelvis", 0.0, SEAT + 0.1, -0.32).pair("foot", style.stance + 0.02, ANKLE, 0.08)
-    key = key.pair("hand", 0.16, 0.64, 0.02).pair("hand_direction", 0.0, -0.4, 0.9).pair("elbow_pole", 0.6, -0.7, -0.4)
-    return key.put("prop", 0.0, SEAT, -0.34)
-
-
 def sitting_down(style: Style) -> Routine:
     """Build a routine of sitting down on a box and standing up again, leaning forward in between."""
     style.stand = style.stand.put("prop", 0.0, SEAT, -0.34).pair("foot", style.stance + 0.02, ANKLE, 0.08)
-    sitting_pose = _sitting_pose(style)
+    pose = style.stand.put("pelvis", 0.0, SEAT + 0.1, -0.32).pair("hand", 0.16, 0.64, 0.02)
+    sitting_pose = pose.pair("hand_direction", 0.0, -0.4, 0.9).pair("elbow_pole", 0.6, -0.7, -0.4)
     lean = NOTHING.put("spine_rotation", 0.55, 0.0, 0.0).put("pelvis_rotation", 0.35, 0.0, 0.0)
     lean = lean.nudge_pair("hand", 0.0, 0.0, 0.25)
     sitting_states = states(arm="bend", hip="sit", leg="bend")
@@ -139,12 +134,11 @@ def sitting_down(style: Style) -> Routine:
             ),
         ]
 
-    return Routine(loop_phases(turn), _seat_props(style))
-
-
-def _seat_props(style: Style) -> PropMaker:
+    phases = loop_phases(turn)
     color = (WOOD, DARK, style.color)[int(style.rng.integers(3))]
-    return lambda pose, position, beat: [rod(np.array([0.0, 0.0, position[2]]), position, 0.22, color, 4)]
+    return Routine(
+        phases, lambda pose, position, beat: [rod(np.array([0.0, 0.0, position[2]]), position, 0.22, color, 4)]
+    )
 
 
 def squatting(style: Style) -> Routine:

@@ -232,8 +232,8 @@ def _bull_props(style: Style) -> PropMaker:
         up = np.cross(along, across)
 
         def point(x: float, y: float, z: float) -> NDArray[np.float64]:
-            found: NDArray[np.float64] = axle + x * across + y * up + z * along
-            return found
+            placed: NDArray[np.float64] = axle + x * across + y * up + z * along
+            return placed
 
         parts = [*pedestal, Tube(axle + trunk_steps[:, None] * along, trunk_radii, hide, 10)]
         neck = np.stack(

@@ -215,8 +215,8 @@ class Tobogganist:
         words = states(arm="bend", hand="hold", hip="sit", leg="unbend") if self.way == "sit" else phases[-1].states
         phases.append(self.ride("brake", brake, 0.15, self.style.seconds(0.9, 1.3), words))
         climb = self.back()
-        shift = 2 * np.pi * index
-        return [_turned(phase, shift) for phase in (*phases, *climb)]
+        shift = 2 * np.pi * index  # whole turns, so that the way back never unwinds the turns before it
+        return [replace(phase, goal=phase.goal.shift("heading", shift)) for phase in (*phases, *climb)]
 
     def routine(self) -> Routine:
         """Build the routine with its props."""
@@ -230,11 +230,6 @@ class Tobogganist:
 def tobogganing(style: Style) -> Routine:
     """Build a routine of rides down a slope, seated, kneeling or head first, and of climbs with the sled."""
     return Tobogganist(style).routine()
-
-
-def _turned(phase: Phase, radians: float) -> Phase:
-    """Add whole turns to a phase's heading, so that the way back never unwinds the turns before it."""
-    return replace(phase, goal=phase.goal.shift("heading", radians))
 
 
 def _one_sided(offset: Key, side: str) -> Key:
@@ -251,8 +246,8 @@ def _sled_props(style: Style) -> PropMaker:
         across, up = np.array([ahead[2], 0.0, -ahead[0]]), np.array([0.0, 1.0, 0.0])
 
         def point(x: float, y: float, z: float) -> NDArray[np.float64]:
-            found: NDArray[np.float64] = position + x * across + y * up + z * ahead
-            return found
+            placed: NDArray[np.float64] = position + x * across + y * up + z * ahead
+            return placed
 
         parts: list[Tube | HeldTube] = []
         for x in (-0.15, -0.05, 0.05, 0.15):
