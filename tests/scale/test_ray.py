@@ -100,7 +100,7 @@ def test_a_store_that_the_workers_do_not_share(
     monkeypatch.setattr(ray_executor, "MAX_FAILED_STARTS", 2)
     video = write_clip(tmp_path / "v.mp4")
     options = BatchOptions(out="memory://not-shared", weights=str(random_bundle), address=cluster_address)
-    with pytest.raises(OutputError, match="out must be a folder that all machines share, or an object store, got mem"):
+    with pytest.raises(OutputError, match="out must be a folder that all machines share, or in an object store, got"):
         run_batch([video], options, notify=lambda _: None)
 
 

@@ -9,6 +9,7 @@ import time
 import uuid
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from actparse.core.errors import ActparseError, ConfigError, OutputError
@@ -33,28 +34,31 @@ class RayWorker:
     def __init__(self, settings: WorkSettings) -> None:
         self._worker = Worker(settings, f"{platform.node()}-{os.getpid()}")
 
-    def prepare(self, run: str, share_seconds: float) -> tuple[str, str]:
-        """Load the weights and look for the driver's file in the store.
+    def prepare(self, run: str, share_seconds: float, local_file: str | None) -> tuple[str, str]:
+        """Load the weights and look for files that all machines must see.
 
         Args:
-            run: content of that file.
-            share_seconds: until the machine must see it.
+            run: content of the driver's file in the store.
+            share_seconds: until that file must be visible here.
+            local_file: one of the videos, if any is a local file.
 
         Returns:
             The worker's name, and why it cannot work; "" if it can.
         """
-        store = Store(self._worker.settings.out)
+        name, store = self._worker.name, Store(self._worker.settings.out)
+        where = "that all machines share, or in an object store"
         end = time.monotonic() + share_seconds
         try:
-            self._worker.prepare()
             while store.read(RUN_FILE) != run.encode():
                 if time.monotonic() >= end:
-                    where = f"a folder that all machines share, or an object store, got {store.uri}"
-                    return self._worker.name, f"out must be {where}; {platform.node()} does not see the driver's files"
+                    return name, f"out must be a folder {where}, got {store.uri}: {name} does not see it"
                 time.sleep(0.5)
+            if local_file is not None and not Path(local_file).exists():
+                return name, f"inputs must be files {where}, got {local_file}: {name} does not see it"
+            self._worker.prepare()
         except (ActparseError, OSError) as error:
-            return self._worker.name, str(error)
-        return self._worker.name, ""
+            return name, str(error)
+        return name, ""
 
     def close(self) -> None:
         """End the child process, also during a parse, and remove the scratch folder."""
@@ -76,6 +80,7 @@ class RayExecutor:
         num_workers: int | None = None,
         cpus: float = 1.0,
         gpus: float = 0.0,
+        local_file: str | None = None,
     ) -> None:
         """Connect to a cluster, or start one on this machine.
 
@@ -85,6 +90,7 @@ class RayExecutor:
             num_workers: number of actors; None is as many as the cluster has resources for, at each moment.
             cpus: CPUs of one actor.
             gpus: GPUs of one actor; a fraction shares one.
+            local_file: a video that each machine must see.
 
         Raises:
             ConfigError: there is no such cluster, or this machine has too few resources for one worker.
@@ -106,7 +112,7 @@ class RayExecutor:
         self._actor: Any = actor(RayWorker)
         self._store, self._run = Store(settings.out), uuid.uuid4().hex
         self._store.write(RUN_FILE, self._run.encode())
-        self._fixed_size = num_workers
+        self._fixed_size, self._local_file = num_workers, local_file
         self._size, self._next_resize = 0, 0.0
         self._starting: dict[Any, Any] = {}  # reference to what `prepare` returns -> actor
         self._failed_starts = 0  # in a row
@@ -176,7 +182,7 @@ class RayExecutor:
         try:
             name, problem = self._ray.get(reference)
         except self._ray.exceptions.RayError as error:  # perhaps its node has gone
-            name, problem = "", f"a worker ended while it started: {str(error).strip().splitlines()[0]}"
+            name, problem = "", f"a worker ended while it started: {str(error).strip().splitlines()[-1].strip()}"
         if problem:
             self._ray.kill(actor)
             self._failed_starts += 1
@@ -217,4 +223,4 @@ class RayExecutor:
             self._size = int(min(shares, default=1))
         for _ in range(self._size - len(self._actors) - len(self._starting)):
             actor = self._actor.remote(self._settings)
-            self._starting[actor.prepare.remote(self._run, SHARE_SECONDS)] = actor
+            self._starting[actor.prepare.remote(self._run, SHARE_SECONDS, self._local_file)] = actor

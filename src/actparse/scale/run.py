@@ -104,7 +104,7 @@ def run_batch(inputs: Sequence[str | Path], options: BatchOptions, *, notify: Ca
         manifest.compact()
         driver = _Driver(store, manifest, options, notify)
         if manifest.counts()["waiting"]:
-            executor = build_executor(settings, options, num_videos=manifest.counts()["waiting"], notify=notify)
+            executor = build_executor(settings, options, videos=manifest.with_state("waiting"), notify=notify)
             try:
                 driver.run(executor)
             finally:
@@ -150,7 +150,7 @@ def build_settings(options: BatchOptions) -> WorkSettings:
 
 
 def build_executor(
-    settings: WorkSettings, options: BatchOptions, *, num_videos: int, notify: Callable[[str], None]
+    settings: WorkSettings, options: BatchOptions, *, videos: Sequence[Entry], notify: Callable[[str], None]
 ) -> Executor:
     """Return Ray's workers if it is installed and wanted, else processes of this machine.
 
@@ -164,9 +164,10 @@ def build_executor(
             return RayExecutor(
                 settings,
                 address=options.address,
-                num_workers=None if options.workers is None else min(options.workers, num_videos),
+                num_workers=None if options.workers is None else min(options.workers, len(videos)),
                 cpus=options.cpus,
                 gpus=options.gpus,
+                local_file=next((entry.uri for entry in videos if Path(entry.uri).is_file()), None),
             )
         except ModuleNotFoundError:
             if options.address:
@@ -176,7 +177,7 @@ def build_executor(
     if options.gpus > num_gpus:
         raise ConfigError(f"gpus of a worker must be on this machine, got {options.gpus:g} of {num_gpus}")
     possible = int(num_gpus / options.gpus) if options.gpus else int((os.cpu_count() or 1) / options.cpus)
-    size = max(1, min(options.workers or possible, num_videos))
+    size = max(1, min(options.workers or possible, len(videos)))
 
     def build(index: int, name: str) -> Worker:
         device = f"cuda:{index % num_gpus}" if num_gpus else "cpu"
@@ -221,6 +222,7 @@ class _Driver:
                 running += self._assign(executor)
                 for answer in executor.wait(POLL_SECONDS):
                     running -= 1
+                    self.metrics.running = running
                     self._handle(answer, executor)
                 self.metrics.workers, self.metrics.running = executor.num_workers(), running
                 self._save_sometimes()
@@ -287,15 +289,16 @@ class _Driver:
         self._stops[entry.id] += 1
         first = self._first_stops.setdefault(entry.id, self._num_finished)
         rounds = max(self._stops[entry.id], self._stops.total() // max(1, num_workers))
-        if rounds < MAX_STOPS:
-            self._waiting.append(replace(entry, reason=""))
-            self._resume_at = time.monotonic() + min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (rounds - 1))
-        elif self._num_finished > first or (len(self._stops) == 1 and self._manifest.counts()["done"]):
+        is_at_fault = self._num_finished > first or (len(self._stops) == 1 and self._manifest.counts()["done"] > 0)
+        if rounds >= MAX_STOPS and is_at_fault:
             self._stops.clear()
             self._fail(replace(entry, tries=entry.tries + MAX_STOPS))
-        else:
+        elif rounds >= MAX_STOPS and not self.metrics.running:
             self._waiting.append(entry)
             raise OutputError(f"{entry.reason}; what is done stays, start again to resume")
+        else:
+            self._waiting.append(replace(entry, reason=""))
+            self._resume_at = time.monotonic() + min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (rounds - 1))
 
     def _handle_loss(self, answer: Answer) -> None:
         """Let another worker try; a video over which one worker after the other dies is at fault."""
