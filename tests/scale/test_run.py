@@ -118,9 +118,8 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     fsspec.register_implementation("flaky", FlakyFileSystem, clobber=True)
 
 
-@pytest.mark.usefixtures("no_pauses")
 def test_a_store_that_fails_every_tenth_call(
-    capsys: pytest.CaptureFixture[str], random_bundle: Path, videos: Path, tmp_path: Path
+    no_pauses: None, capsys: pytest.CaptureFixture[str], random_bundle: Path, videos: Path, tmp_path: Path
 ) -> None:
     out = f"flaky://{tmp_path}/out"
     with pytest.MonkeyPatch.context() as patch:
@@ -134,8 +133,8 @@ def test_a_store_that_fails_every_tenth_call(
     assert len(results_of(tmp_path / "out")) == 3
 
 
-@pytest.mark.usefixtures("no_pauses")
 def test_inputs_that_are_away_do_not_count_against_the_videos(
+    no_pauses: None,
     capsys: pytest.CaptureFixture[str],
     random_bundle: Path,
     videos: Path,
@@ -153,9 +152,8 @@ def test_inputs_that_are_away_do_not_count_against_the_videos(
     assert {row["tries"] for row in pq.read_table(tmp_path / "out" / "manifest.parquet").to_pylist()} == {1}
 
 
-@pytest.mark.usefixtures("no_pauses")
 def test_a_video_that_always_stops_its_worker_is_quarantined(
-    capsys: pytest.CaptureFixture[str], random_bundle: Path, videos: Path, tmp_path: Path
+    no_pauses: None, capsys: pytest.CaptureFixture[str], random_bundle: Path, videos: Path, tmp_path: Path
 ) -> None:
     code, _, _ = run(capsys, random_bundle, videos / "1.mp4", "--out", tmp_path / "first", "--workers", 1)
     [key] = results_of(tmp_path / "first")
