@@ -110,8 +110,7 @@ def test_limits_end_the_process_of_a_video(
     assert answer["states"] == {"failed": 1}
 
 
-@pytest.fixture
-def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+def skip_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_module, "FIRST_WAIT_SECONDS", 0.001)
     monkeypatch.setattr(run_module, "FIRST_PAUSE_SECONDS", 0.01)
     monkeypatch.setattr(run_module, "MAX_STOPS", 2)
@@ -119,8 +118,13 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_store_that_fails_every_tenth_call(
-    no_pauses: None, capsys: pytest.CaptureFixture[str], random_bundle: Path, videos: Path, tmp_path: Path
+    capsys: pytest.CaptureFixture[str],
+    random_bundle: Path,
+    videos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    skip_pauses(monkeypatch)
     out = f"flaky://{tmp_path}/out"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(LocalExecutor, "submit", _break_then_submit)
@@ -134,13 +138,13 @@ def test_a_store_that_fails_every_tenth_call(
 
 
 def test_inputs_that_are_away_do_not_count_against_the_videos(
-    no_pauses: None,
     capsys: pytest.CaptureFixture[str],
     random_bundle: Path,
     videos: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    skip_pauses(monkeypatch)
     options = (f"flaky://{videos}", "--out", tmp_path / "out", "--workers", 1)
     with monkeypatch.context() as patch:
         patch.setattr(FlakyFileSystem, "is_unreadable", True)
@@ -153,8 +157,13 @@ def test_inputs_that_are_away_do_not_count_against_the_videos(
 
 
 def test_a_video_that_always_stops_its_worker_is_quarantined(
-    no_pauses: None, capsys: pytest.CaptureFixture[str], random_bundle: Path, videos: Path, tmp_path: Path
+    capsys: pytest.CaptureFixture[str],
+    random_bundle: Path,
+    videos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    skip_pauses(monkeypatch)
     code, _, _ = run(capsys, random_bundle, videos / "1.mp4", "--out", tmp_path / "first", "--workers", 1)
     [key] = results_of(tmp_path / "first")
     out = tmp_path / "out"
