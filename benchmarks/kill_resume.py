@@ -162,7 +162,7 @@ def wait(process: subprocess.Popen[bytes], seconds: float) -> None:
 def wait_for_change(folder: Path, process: subprocess.Popen[bytes], before: dict[str, int]) -> float:
     """Wait until the files below a folder differ from `before` or the process ends; return the time."""
     while process.poll() is None and sizes_of(folder) == before:
-        time.sleep(0.005)
+        time.sleep(0.02)
     return time.monotonic()
 
 

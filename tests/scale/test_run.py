@@ -204,7 +204,7 @@ def test_relative_paths_names_of_any_bytes_and_results_among_the_inputs(
     abandoned.parent.mkdir(exist_ok=True)
     shutil.copy(videos / "1.mp4", abandoned)
     monkeypatch.chdir("in")
-    code, answer, _ = run(capsys, bundle.absolute(), ".", "--out", "out", "--workers", 1)
+    code, answer, _ = run(capsys, random_bundle, ".", "--out", "out", "--workers", 1)
     assert (code, answer["states"]) == (EXIT_SOME_FAILED, {"done": 1, "failed": 1})
     assert (answer["run"]["parsed"], answer["run"]["retries"]) == (0, 0)
 
