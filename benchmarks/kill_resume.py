@@ -257,7 +257,7 @@ CASES = {
     ),
     "synth": Case(
         lambda inputs: inputs.mkdir(),
-        lambda _, out: [*PROGRAM, "synth", str(out), "--videos", "4", "--seed", "3", "--processes", "1"],
+        lambda _, out: [*PROGRAM, "synth", str(out), "--videos", "3", "--test-share", "0.34", "--processes", "1"],
     ),
     "data-flow": Case(
         write_small_dataset,
