@@ -2,11 +2,15 @@
 
 python benchmarks/batch.py                       # 40 rendered clips of 2 s, three pairs of runs in turn
 python benchmarks/batch.py --videos 200 --seconds 1
+python benchmarks/batch.py --nodes 2 --videos 200 --seconds 1   # Ray: two nodes of one core against one
 
 Both parse the same videos with one process and one thread, without drawings. The loop is `actparse parse` of the
 folder, which loads the weights once. Times are of whole commands; the ratio is that of the medians of this run. Memory
 is the largest of driver and child over each tenth of the results. The seconds and bytes for each video are what the
 arithmetic of docs/scale.md needs.
+
+With --nodes N it compares Ray clusters of one and of N nodes of one core each on this machine, which must have N cores
+free. `ratio` is that of the medians of the videos a second, from the start of the workers to the end of the last video.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -37,11 +42,15 @@ def main() -> None:
     arguments.add_argument("--videos", type=int, default=40)
     arguments.add_argument("--seconds", type=float, default=2.0, help="length of each video")
     arguments.add_argument("--repeats", type=int, default=3)
+    arguments.add_argument("--nodes", type=int, help="compare Ray clusters of one and of this number of nodes")
     args = arguments.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         make_videos(root / "videos", args.videos, args.seconds)
+        if args.nodes:
+            print(json.dumps(compare_nodes(root, args.nodes, args.repeats)))
+            return
         times: dict[str, list[float]] = {"parse": [], "batch": []}
         memory: list[float] = []
         for repeat in range(args.repeats):
@@ -71,6 +80,38 @@ def main() -> None:
             }
         )
     )
+
+
+def compare_nodes(root: Path, num_nodes: int, repeats: int) -> dict[str, Any]:
+    """Parse all videos on one node and on several, in turn; return the rates in videos a second and their ratio."""
+    rates: dict[int, list[float]] = {1: [], num_nodes: []}
+    for repeat in range(repeats):
+        for count, values in rates.items():
+            cluster = start_cluster(count)
+            call = [sys.executable, "-m", "actparse", "batch", str(root / "videos"), "--address", cluster.address]
+            call += ["--out", str(root / f"nodes-{count}-{repeat}"), *OPTIONS, "--json"]
+            try:
+                answer = json.loads(subprocess.run(call, check=True, stdout=subprocess.PIPE).stdout)
+            finally:
+                cluster.shutdown()
+            values.append(answer["run"]["parsed"] / answer["run"]["elapsed_seconds"])
+    medians = {count: statistics.median(values) for count, values in rates.items()}
+    return {
+        "videos": len(list((root / "videos").iterdir())),
+        "videos_per_second": {count: [round(rate, 3) for rate in values] for count, values in rates.items()},
+        "ratio": round(medians[num_nodes] / medians[1], 3),
+    }
+
+
+def start_cluster(num_nodes: int) -> Any:
+    """Start a Ray cluster of nodes of one core on this machine."""
+    from ray.cluster_utils import Cluster
+
+    settings = {"num_cpus": 1, "object_store_memory": 80 << 20}
+    cluster = Cluster(initialize_head=True, head_node_args={**settings, "include_dashboard": False})
+    for _ in range(num_nodes - 1):
+        cluster.add_node(**settings)
+    return cluster
 
 
 def make_videos(folder: Path, num_videos: int, seconds: float) -> None:

@@ -28,10 +28,12 @@ import numpy as np
 import psutil
 
 from actparse.video.encode import VideoWriter
+from batch import start_cluster
 
 TESTS = Path(__file__).parents[1] / "tests"
 HEAD_SECONDS = "5"  # after which Ray's processes give up a head that has gone
 KILLS = 4  # in each run
+NODES = 3  # of one core each
 LONG_FRAMES = 30_000
 
 
@@ -145,7 +147,7 @@ def run_with_kills(command: list[str], out: Path, num_videos: int, rng: random.R
     kills = {"worker": 0, "driver": 0, "head": 0}
     targets = sorted(rng.uniform(0.02, 0.8) * num_videos for _ in range(KILLS))  # results at which something is killed
     victims = rng.sample(["worker", "worker", "driver", "head"], KILLS)
-    cluster = start_cluster()
+    cluster = start_cluster(NODES)
     driver = start_driver(command, cluster)
     try:
         while True:
@@ -169,23 +171,12 @@ def run_with_kills(command: list[str], out: Path, num_videos: int, rng: random.R
                     except subprocess.TimeoutExpired:
                         kill(driver)
                     cluster.shutdown()
-                    cluster = start_cluster()
+                    cluster = start_cluster(NODES)
                     driver = start_driver(command, cluster)
             time.sleep(0.2)
     finally:
         kill(driver)
         cluster.shutdown()
-
-
-def start_cluster() -> Any:
-    """Start three nodes of one core."""
-    from ray.cluster_utils import Cluster
-
-    settings = {"num_cpus": 1, "object_store_memory": 80 << 20}
-    cluster = Cluster(initialize_head=True, head_node_args={**settings, "include_dashboard": False})
-    for _ in range(2):
-        cluster.add_node(**settings)
-    return cluster
 
 
 def start_driver(command: list[str], cluster: Any) -> subprocess.Popen[bytes]:

@@ -14,6 +14,10 @@ from fsspec.spec import AbstractFileSystem
 FAILS_EVERY = 10
 
 
+class NoWayError(Exception):
+    """An error that is no `OSError`, as libraries of stores have."""
+
+
 class FlakyFileSystem(AbstractFileSystem):
     """An object store: no folders to make, a put is whole, and one with a condition succeeds once."""
 
@@ -21,6 +25,7 @@ class FlakyFileSystem(AbstractFileSystem):
     cachable = False
     calls = itertools.count(1)
     is_broken = False  # whether all calls fail
+    is_unreadable = False  # whether no file can be fetched
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
@@ -44,6 +49,8 @@ class FlakyFileSystem(AbstractFileSystem):
 
     def get_file(self, rpath: str, lpath: str, **_: Any) -> None:
         self._call()
+        if self.is_unreadable:
+            raise NoWayError("there is no way to the store")
         self._disk.get_file(self._strip_protocol(rpath), lpath)
 
     def put_file(self, lpath: str, rpath: str, **_: Any) -> None:

@@ -40,7 +40,7 @@ VAGUE_NAMES = frozenset(
     ]
 )
 LIMITS = {
-    "lines": 54_750,
+    "lines": 55_050,
     "lines of training": 7_600,
     "lines of the largest file": 450,
     "modules in no folder": 6,

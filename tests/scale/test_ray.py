@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,25 +15,36 @@ from pathlib import Path
 import psutil
 import pytest
 
-from actparse.core.errors import ConfigError
+from actparse.core.errors import ConfigError, OutputError
 from actparse.parser import Parser, ParserConfig
+from actparse.scale import ray_executor
 from actparse.scale.run import BatchOptions, run_batch
 from clips import write_clip
 
 NUM_VIDEOS = 20
 STRIDE = 12
-PATIENCE_SECONDS = 180.0
+PATIENCE_SECONDS = 600.0  # on a machine that is busy with other work
 
 
 @pytest.fixture(scope="module")
-def cluster_address() -> Iterator[str]:
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder for temporary files of both nodes."""
+    return tmp_path_factory.mktemp("scratch")
+
+
+@pytest.fixture(scope="module")
+def cluster_address(scratch: Path) -> Iterator[str]:
     """The address of two nodes of one core each on this machine."""
     pytest.importorskip("ray", reason="needs the extra 'scale'")
     from ray.cluster_utils import Cluster
 
     arguments = {"num_cpus": 1, "object_store_memory": 80 << 20, "include_dashboard": False}
-    cluster = Cluster(initialize_head=True, head_node_args=arguments)
-    cluster.add_node(num_cpus=1, object_store_memory=80 << 20)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_TMPDIR", tempfile.gettempdir())  # short: it has sockets
+        patch.setenv("TMPDIR", str(scratch))
+        patch.setenv("RAY_worker_niceness", "0")  # else other work delays them
+        cluster = Cluster(initialize_head=True, head_node_args=arguments)
+        cluster.add_node(num_cpus=1, object_store_memory=80 << 20)
     yield cluster.address
     cluster.shutdown()
 
@@ -48,7 +60,9 @@ def ray_workers() -> list[psutil.Process]:
     return [process for process in psutil.Process().children(recursive=True) if "RayWorker" in process.name()]
 
 
-def test_a_worker_and_the_driver_are_killed(cluster_address: str, random_bundle: Path, tmp_path: Path) -> None:
+def test_a_worker_and_the_driver_are_killed(
+    cluster_address: str, scratch: Path, random_bundle: Path, tmp_path: Path
+) -> None:
     out, videos = tmp_path / "out", tmp_path / "videos"
     for number in range(NUM_VIDEOS):
         write_clip(videos / f"{number:02}.mp4", num_frames=12, phase=7 * number)
@@ -77,6 +91,18 @@ def test_a_worker_and_the_driver_are_killed(cluster_address: str, random_bundle:
         raw = json.loads(parser.parse(videos / name).to_json())
         assert json.loads(parses[name])["frames"] == raw["frames"]
     assert sorted(parses) == sorted(path.name for path in videos.iterdir())
+    assert not any(scratch.glob("actparse-batch-*"))
+
+
+def test_a_store_that_the_workers_do_not_share(
+    cluster_address: str, random_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_executor, "SHARE_SECONDS", 0.0)
+    monkeypatch.setattr(ray_executor, "MAX_FAILED_STARTS", 2)
+    video = write_clip(tmp_path / "v.mp4")
+    options = BatchOptions(out="memory://not-shared", weights=str(random_bundle), address=cluster_address)
+    with pytest.raises(OutputError, match="out must be a folder that all machines share, or in an object store, got"):
+        run_batch([video], options, notify=lambda _: None)
 
 
 def test_an_address_without_a_cluster(random_bundle: Path, tmp_path: Path) -> None:

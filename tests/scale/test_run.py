@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,13 @@ def test_limits_end_the_process_of_a_video(
     assert answer["states"] == {"failed": 1}
 
 
+def skip_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "FIRST_WAIT_SECONDS", 0.001)
+    monkeypatch.setattr(run_module, "FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(run_module, "MAX_STOPS", 2)
+    fsspec.register_implementation("flaky", FlakyFileSystem, clobber=True)
+
+
 def test_a_store_that_fails_every_tenth_call(
     capsys: pytest.CaptureFixture[str],
     random_bundle: Path,
@@ -116,9 +124,7 @@ def test_a_store_that_fails_every_tenth_call(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(store_module, "FIRST_WAIT_SECONDS", 0.001)
-    monkeypatch.setattr(run_module, "MAX_STOPS", 2)
-    fsspec.register_implementation("flaky", FlakyFileSystem, clobber=True)
+    skip_pauses(monkeypatch)
     out = f"flaky://{tmp_path}/out"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(LocalExecutor, "submit", _break_then_submit)
@@ -129,6 +135,88 @@ def test_a_store_that_fails_every_tenth_call(
     code, answer, _ = run(capsys, random_bundle, f"flaky://{videos}", "--out", out, "--workers", 1)
     assert (code, answer["states"], answer["run"]["stopped"]) == (0, {"done": 4}, 0)
     assert len(results_of(tmp_path / "out")) == 3
+
+
+def test_inputs_that_are_away_do_not_count_against_the_videos(
+    capsys: pytest.CaptureFixture[str],
+    random_bundle: Path,
+    videos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    skip_pauses(monkeypatch)
+    options = (f"flaky://{videos}", "--out", tmp_path / "out", "--workers", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(FlakyFileSystem, "is_unreadable", True)
+        code, answer, _ = run(capsys, random_bundle, *options)
+    assert code == EXIT_USER_ERROR
+    assert "cannot be fetched: NoWayError: there is no way to the store; what is done stays" in answer["error"]
+    code, answer, _ = run(capsys, random_bundle, *options)
+    assert (code, answer["states"], answer["run"]["retries"]) == (0, {"done": 4}, 0)
+    assert {row["tries"] for row in pq.read_table(tmp_path / "out" / "manifest.parquet").to_pylist()} == {1}
+
+
+def test_a_video_that_always_stops_its_worker_is_quarantined(
+    capsys: pytest.CaptureFixture[str],
+    random_bundle: Path,
+    videos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    skip_pauses(monkeypatch)
+    code, _, _ = run(capsys, random_bundle, videos / "1.mp4", "--out", tmp_path / "first", "--workers", 1)
+    [key] = results_of(tmp_path / "first")
+    out = tmp_path / "out"
+    (out / "results").mkdir(parents=True)
+    (out / "results" / key[:3]).write_text("no folder: the result of 1.mp4 cannot be written")
+    code, answer, _ = run(capsys, random_bundle, videos, "--out", out, "--workers", 1)
+    assert (code, answer["states"]) == (EXIT_SOME_FAILED, {"done": 3, "failed": 1})
+    [failed] = answer["failed"]
+    assert (Path(failed["uri"]).name, failed["tries"]) == ("1.mp4", 2)
+    assert "cannot be" in failed["reason"]
+
+
+def test_relative_paths_names_of_any_bytes_and_results_among_the_inputs(
+    capsys: pytest.CaptureFixture[str],
+    random_bundle: Path,
+    videos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    name = os.fsdecode(b"caf\xe9.mp4")
+    (tmp_path / "in").mkdir()
+    shutil.copy(videos / "0.mp4", tmp_path / "in" / name)
+    (tmp_path / "in" / os.fsdecode(b"bad '\xff.mp4")).write_text("no video")
+    monkeypatch.chdir(tmp_path)
+    bundle = Path(os.path.relpath(random_bundle))
+    code, answer, _ = run(capsys, bundle, "in", "--out", "in/out", "--workers", 1)
+    assert (code, answer["states"]) == (EXIT_SOME_FAILED, {"done": 1, "failed": 1})
+    rows = pq.read_table("in/out/manifest.parquet").to_pylist()
+    assert sorted(row["uri"] for row in rows) == [rf"{tmp_path}/in/bad '\xff.mp4", rf"{tmp_path}/in/caf\xe9.mp4"]
+    assert r"caf\xe9.mp4" in Path("in/out/index.html").read_text()
+    [record] = [json.loads(path.read_text()) for path in Path("in/out/failed").iterdir()]
+    assert record["command"].startswith(rf"actparse batch $'{tmp_path}/in/bad \'\xff.mp4' --out")
+    assert f"--weights {bundle.absolute()}" in record["command"]
+
+    [parse] = Path("in/out/results").glob("*/*/parse.json")
+    shutil.copy(videos / "1.mp4", parse.with_name("overlay.mp4"))
+    abandoned = parse.parent.with_name(f"{parse.parent.name[:-1]}0") / "overlay.mp4"  # by a worker that was killed
+    abandoned.parent.mkdir(exist_ok=True)
+    shutil.copy(videos / "1.mp4", abandoned)
+    monkeypatch.chdir("in")
+    code, answer, _ = run(capsys, random_bundle, ".", "--out", "out", "--workers", 1)
+    assert (code, answer["states"]) == (EXIT_SOME_FAILED, {"done": 1, "failed": 1})
+    assert (answer["run"]["parsed"], answer["run"]["retries"]) == (0, 0)
+
+
+def test_a_page_of_somebody_else_is_not_overwritten(
+    capsys: pytest.CaptureFixture[str], random_bundle: Path, videos: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "index.html").write_text("mine")
+    code, answer, _ = run(capsys, random_bundle, videos, "--out", tmp_path)
+    assert code == EXIT_USER_ERROR
+    assert answer["error"] == f"{tmp_path}/index.html: is not a page of a batch; move it or use a different --out"
+    assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
 
 
 def _break_then_submit(executor: LocalExecutor, worker: str, entry: Any) -> None:

@@ -41,6 +41,25 @@ def test_remote_folders_and_patterns() -> None:
         find_sources(["memory://empty"])
 
 
+def test_characters_of_patterns_in_names_and_signatures() -> None:
+    fs = fsspec.filesystem("memory")
+    fs.pipe_file("/odd/a[1]?.mp4", b"x")
+    fs.pipe_file("/odd/a1b.mp4", b"x")
+    assert [source.uri for source in find_sources(["memory://odd/a[1]?.mp4"])] == ["memory://odd/a[1]?.mp4"]
+    assert [source.uri for source in find_sources(["memory://odd/a[1]b.mp4"])] == ["memory:///odd/a1b.mp4"]
+    signed = "https://store.example/a.mp4?Signature=[x]*&Expires=1"
+    assert find_sources([signed]) == [Source(signed)]
+
+
+def test_results_below_a_remote_folder_are_no_inputs() -> None:
+    fs = fsspec.filesystem("memory")
+    key = "abc" + "0" * 61
+    for name in (f"results/abc/{key}/overlay.mp4", "clip/parse.json", "clip/overlay.mp4", "clip.mp4"):
+        fs.pipe_file(f"/mixed/{name}", b"x")
+    for pattern in ("memory://mixed", "memory://mixed/**/*.mp4"):
+        assert [source.uri for source in find_sources([pattern])] == ["memory:///mixed/clip.mp4"]
+
+
 def test_tables(tmp_path: Path) -> None:
     expected = [Source(str(tmp_path / "a.mp4")), Source("/b.mp4"), Source("s3://bucket/c.mp4")]
     uris = ["a.mp4", "file:///b.mp4", "s3://bucket/c.mp4"]

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
-from actparse.core.errors import ConfigError
+from actparse.core.errors import ConfigError, OutputError
 from actparse.scale import store as store_module
 from actparse.scale.store import Store, with_attempts
 
@@ -36,9 +37,15 @@ def test_files_come_back(store: Store, tmp_path: Path) -> None:
     assert store.list("a") == ["a/b.bin", "a/c.bin"]
     store.remove(["a/b.bin", "a/none.bin"])
     assert store.list("a") == ["a/c.bin"]
-    store.remove_folder("a")
-    store.remove_folder("a")
-    assert store.list("a") == []
+    for name in ("b/1", "b/2", "b/c/3", "bc"):
+        store.write(name, b"x")
+    assert store.list() == ["a", "b", "bc"]
+    store.remove(["b/1", "b/none", "b/2"])
+    assert store.list("b") == ["b/c"]
+    for _ in range(2):
+        store.remove_folder("a")
+        store.remove_folder("b")
+        assert (store.list("a"), store.list("b"), store.read("bc")) == ([], [], b"x")
 
 
 def test_of_many_writers_one_creates(store: Store) -> None:
@@ -48,6 +55,21 @@ def test_of_many_writers_one_creates(store: Store) -> None:
     assert sum(created) == 1
     assert store.read("key/parse.json") == contents[created.index(True)]
     assert store.list("key") == ["key/parse.json"]
+
+
+class EndpointError(Exception):
+    """An error of a store's library."""
+
+    def __init__(self, status: int = 503) -> None:
+        super().__init__("no endpoint")
+        self.status = status
+
+
+def test_a_library_error_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "FIRST_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(MemoryFileSystem, "cat_file", lambda *_: (_ for _ in ()).throw(EndpointError()))
+    with pytest.raises(OutputError, match="memory://x: cannot be read or written: EndpointError: no endpoint"):
+        Store("memory://x").read("a")
 
 
 def test_calls_are_repeated_unless_it_cannot_help(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,6 +89,11 @@ def test_calls_are_repeated_unless_it_cannot_help(monkeypatch: pytest.MonkeyPatc
     assert count(5, TimeoutError("slow")) == 6
     with pytest.raises(TimeoutError):
         count(6, TimeoutError("slow"))
+    assert count(2, EndpointError()) == 3
+    for error in (TypeError("a fault of the program"), EndpointError(status=403)):
+        with pytest.raises(type(error)):
+            count(1, error)
+        assert len(calls) == 1
     for error in (FileNotFoundError(), PermissionError(), OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))):
         with pytest.raises(type(error)):
             count(1, error)

@@ -76,7 +76,7 @@ def batch(
         raise ConfigError("batch: needs at least one of INPUTS, got none")
     config = ParserConfig.of(weights)
     config = replace(config, stride=stride, use_tracks=not no_tracks, tiles=tiles or config.tiles)
-    command = ["--weights", weights, "--stride", str(stride), "--time-limit", f"{time_limit:g}"]
+    command = ["--stride", str(stride), "--time-limit", f"{time_limit:g}"]
     command += [] if memory_limit is None else ["--memory-limit", f"{memory_limit:g}"]
     flags = {"--no-tracks": no_tracks, "--tiles": tiles, "--no-overlay": no_overlay, "--no-report": no_report}
     options = BatchOptions(
@@ -97,7 +97,7 @@ def batch(
     )
     summary = run_batch(inputs, options, notify=_print_line)
     if json:
-        failed = [asdict(entry) for entry in summary.failed]
+        failed = [{**asdict(entry), "uri": printable(entry.uri)} for entry in summary.failed]
         print_json({"states": summary.states, "run": asdict(summary.metrics), "failed": failed})
     else:
         _print_summary(summary)

@@ -35,11 +35,6 @@ class Detections:
         scores = np.array([person.score for person in persons], np.float32)
         return cls(boxes, scores, np.zeros(len(boxes), np.int64))
 
-    @classmethod
-    def of_truth(cls, boxes: NDArray[np.float32]) -> Detections:
-        """Return annotated boxes (N, 4) with score 1 and label 0."""
-        return cls(boxes, np.ones(len(boxes), np.float32), np.zeros(len(boxes), np.int64))
-
     def __len__(self) -> int:
         return len(self.boxes)
 

@@ -13,13 +13,14 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from actparse.core.errors import DataError
+from actparse.core.files import printable
 from actparse.scale.sources import Source
 from actparse.scale.store import Store
 
@@ -58,8 +59,11 @@ class Entry:
         return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:40]
 
 
+ID_COLUMN = "id"
 COLUMN_TYPES = {"str": pa.string(), "State": pa.string(), "int": pa.int32(), "float": pa.float64(), "bool": pa.bool_()}
-SCHEMA = pa.schema([(field.name, COLUMN_TYPES[str(field.type)]) for field in fields(Entry)])
+SCHEMA = pa.schema(
+    [(ID_COLUMN, pa.string())] + [(field.name, COLUMN_TYPES[str(field.type)]) for field in fields(Entry)]
+)
 
 
 def result_key(content_sha256: str, bundle_sha256: str, settings_sha256: str) -> str:
@@ -93,7 +97,7 @@ class Manifest:
             DataError: the manifest is damaged.
         """
         self._store = store
-        earlier = {entry.id: entry for entry in _read_manifest(store)}
+        earlier = _read_manifest(store)
         self._records = store.list(RECORDS)
         with ThreadPoolExecutor(READERS) as pool:
             for data in pool.map(store.read, self._records):
@@ -103,8 +107,8 @@ class Manifest:
         self.entries: dict[str, Entry] = {}
         for source in sources:
             entry = Entry(source.uri, source.stamp, bundle, settings)
-            self.entries[entry.id] = earlier.pop(entry.id, entry)
-        self._others = list(earlier.values())
+            self.entries[entry.id] = replace(earlier.pop(entry.id, entry), uri=source.uri)
+        self._others = earlier
 
     def update(self, entry: Entry) -> None:
         """Replace the entry of a video."""
@@ -126,8 +130,15 @@ class Manifest:
         return Counter(entry.state for entry in self.entries.values())
 
     def compact(self) -> None:
-        """Write the manifest with all entries, then remove the records that it contains."""
-        table = pa.Table.from_pylist([asdict(entry) for entry in (*self._others, *self.entries.values())], SCHEMA)
+        """Write the manifest with all entries, then remove the records that it contains.
+
+        Parquet holds UTF-8 only, so that bytes of names are escaped; the id is that of the true name.
+        """
+        rows = [
+            {ID_COLUMN: name, **asdict(entry), "uri": printable(entry.uri)}
+            for name, entry in (*self._others.items(), *self.entries.items())
+        ]
+        table = pa.Table.from_pylist(rows, SCHEMA)
         buffer = io.BytesIO()
         pq.write_table(table, buffer, compression="zstd")
         self._store.write(MANIFEST_FILE, buffer.getvalue())
@@ -135,13 +146,14 @@ class Manifest:
         self._store.remove(records)
 
 
-def _read_manifest(store: Store) -> list[Entry]:
+def _read_manifest(store: Store) -> dict[str, Entry]:
+    """Return the entries by their ids; their URIs are printable text."""
     data = store.read(MANIFEST_FILE)
     if data is None:
-        return []
+        return {}
     try:
-        return [Entry(**row) for row in pq.read_table(io.BytesIO(data)).to_pylist()]
-    except (pa.ArrowException, TypeError) as error:
+        return {row.pop(ID_COLUMN): Entry(**row) for row in pq.read_table(io.BytesIO(data)).to_pylist()}
+    except (pa.ArrowException, KeyError, TypeError) as error:
         line = str(error).splitlines()[0]
         raise DataError(f"{store.uri}/{MANIFEST_FILE}: needs a manifest of actparse batch, got {line}") from None
 

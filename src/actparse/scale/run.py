@@ -6,9 +6,8 @@ import hashlib
 import json
 import math
 import os
-import shlex
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,17 +20,20 @@ from actparse.parser import Parser, ParserConfig
 from actparse.report.page import PAGE_FILE
 from actparse.scale.dataset import write_dataset
 from actparse.scale.executors import Answer, Executor, LocalExecutor
-from actparse.scale.index_pages import BatchRow, batch_pages
+from actparse.scale.index_pages import BatchRow, earlier_pages, write_pages
 from actparse.scale.manifest import Entry, Manifest, result_folder
 from actparse.scale.metrics import METRICS_FILE, BatchMetrics, format_metrics
 from actparse.scale.quarantine import put_into_quarantine, release
 from actparse.scale.sources import find_sources
-from actparse.scale.store import Store
+from actparse.scale.store import Store, absolute_uri
 from actparse.scale.worker import Worker, WorkSettings
+from actparse.stages.loading import bundled_names
 
 TRIES = 2  # of a video, on two workers if there are two
 MAX_LOSSES = 5  # workers that may die over one video before it is at fault
-MAX_STOPS = 8  # tries in a row that the machine or the store ends, for each worker, before the batch stops
+MAX_STOPS = 8  # rounds of tries in a row that the machine, the store or the input's side ends, before the batch stops
+FIRST_PAUSE_SECONDS = 1.0  # after such a round; doubled after each further one
+MAX_PAUSE_SECONDS = 60.0
 POLL_SECONDS = 0.5
 COMPACT_SECONDS = 60.0  # between two manifests, at least
 COMPACT_SHARE = 0.02  # of the time may go into writing the manifest
@@ -55,7 +57,7 @@ class BatchOptions:
     ray: bool = True  # whether to use Ray if it is installed
     address: str | None = None  # of a Ray cluster
     retry_failed: bool = False  # try videos in quarantine again
-    command: Sequence[str] = ()  # options that reproduce a failure
+    command: Sequence[str] = ()  # further options that reproduce a failure
 
     def __post_init__(self) -> None:
         if self.workers is not None and self.workers < 1:
@@ -90,17 +92,19 @@ def run_batch(inputs: Sequence[str | Path], options: BatchOptions, *, notify: Ca
         DataError: the manifest or a result is damaged.
         OutputError: the store cannot be written; what is committed stays, and the next run resumes.
     """
+    options = replace(options, out=absolute_uri(options.out), weights=_absolute_weights(options.weights))
     sources = find_sources(inputs)
     store = Store(options.out)
     settings = build_settings(options)
     try:
+        earlier_pages(store, num_rows=len(sources))  # somebody else's page is an error now rather than at the end
         manifest = Manifest(store, sources, bundle=settings.bundle_sha256, settings=settings.settings_sha256)
         if options.retry_failed:
             manifest.reset_failed()
         manifest.compact()
         driver = _Driver(store, manifest, options, notify)
         if manifest.counts()["waiting"]:
-            executor = build_executor(settings, options, num_videos=manifest.counts()["waiting"], notify=notify)
+            executor = build_executor(settings, options, videos=manifest.with_state("waiting"), notify=notify)
             try:
                 driver.run(executor)
             finally:
@@ -109,10 +113,16 @@ def run_batch(inputs: Sequence[str | Path], options: BatchOptions, *, notify: Ca
                 finally:
                     driver.save()
         write_dataset(store, manifest.with_state("done"))
-        _write_pages(store, manifest)
+        write_pages(store, _index_rows(manifest))
     except OSError as error:
         raise OutputError(f"{options.out}: cannot be read or written: {error.strerror or error}") from None
     return BatchSummary(dict(manifest.counts()), driver.metrics, tuple(manifest.with_state("failed")))
+
+
+def _absolute_weights(weights: str) -> str:
+    """Return the name of a shipped bundle, or the path of a folder, which means the same on every machine."""
+    is_folder = weights not in bundled_names() and Path(weights).is_dir()
+    return str(Path(weights).absolute()) if is_folder else weights
 
 
 def build_settings(options: BatchOptions) -> WorkSettings:
@@ -140,7 +150,7 @@ def build_settings(options: BatchOptions) -> WorkSettings:
 
 
 def build_executor(
-    settings: WorkSettings, options: BatchOptions, *, num_videos: int, notify: Callable[[str], None]
+    settings: WorkSettings, options: BatchOptions, *, videos: Sequence[Entry], notify: Callable[[str], None]
 ) -> Executor:
     """Return Ray's workers if it is installed and wanted, else processes of this machine.
 
@@ -154,9 +164,10 @@ def build_executor(
             return RayExecutor(
                 settings,
                 address=options.address,
-                num_workers=None if options.workers is None else min(options.workers, num_videos),
+                num_workers=None if options.workers is None else min(options.workers, len(videos)),
                 cpus=options.cpus,
                 gpus=options.gpus,
+                local_file=next((entry.uri for entry in videos if Path(entry.uri).is_file()), None),
             )
         except ModuleNotFoundError:
             if options.address:
@@ -166,7 +177,7 @@ def build_executor(
     if options.gpus > num_gpus:
         raise ConfigError(f"gpus of a worker must be on this machine, got {options.gpus:g} of {num_gpus}")
     possible = int(num_gpus / options.gpus) if options.gpus else int((os.cpu_count() or 1) / options.cpus)
-    size = max(1, min(options.workers or possible, num_videos))
+    size = max(1, min(options.workers or possible, len(videos)))
 
     def build(index: int, name: str) -> Worker:
         device = f"cuda:{index % num_gpus}" if num_gpus else "cpu"
@@ -189,7 +200,10 @@ class _Driver:
         self._store, self._manifest, self._options, self._notify = store, manifest, options, notify
         self._waiting = deque(manifest.with_state("waiting"))
         self._losses: dict[str, int] = {}  # id of a video -> workers that died over it
-        self._stops = 0  # in a row
+        self._stops: Counter[str] = Counter()  # id of a video -> tries that were stopped since a video was finished
+        self._first_stops: dict[str, int] = {}  # id of a video -> number of finished ones when it was first stopped
+        self._num_finished = 0  # by this run
+        self._resume_at = 0.0  # no videos are given out before
         self._start = time.monotonic()
         self._next_manifest = self._start + COMPACT_SECONDS
         self._next_metrics = self._start
@@ -208,6 +222,7 @@ class _Driver:
                 running += self._assign(executor)
                 for answer in executor.wait(POLL_SECONDS):
                     running -= 1
+                    self.metrics.running = running
                     self._handle(answer, executor)
                 self.metrics.workers, self.metrics.running = executor.num_workers(), running
                 self._save_sometimes()
@@ -225,6 +240,8 @@ class _Driver:
         A second try goes to another worker than the first, unless nothing else runs: others may never come.
         """
         count = 0
+        if time.monotonic() < self._resume_at:
+            return count
         is_alone = executor.num_workers() == 1 or not self.metrics.running
         for worker in executor.free_workers():
             for _ in range(len(self._waiting)):
@@ -242,26 +259,46 @@ class _Driver:
             return
         entry = answer.outcome.entry
         self.metrics.work_seconds += entry.seconds - answer.entry.seconds
-        if answer.outcome.kind == "done":
-            self._stops = 0
-            if answer.outcome.was_there:
-                self.metrics.reused += 1
-            else:
-                self.metrics.parsed += 1
-                self.metrics.video_seconds += entry.video_seconds
-            self._manifest.update(entry)
-            if self._options.retry_failed:
-                release(self._store, entry)
-        elif answer.outcome.kind == "failed":
-            self._stops = 0
+        if answer.outcome.kind == "stopped":
+            self._handle_stop(entry, executor.num_workers())
+            return
+        self._stops.clear()
+        self._num_finished += 1
+        if answer.outcome.kind == "failed":
             self._retry_or_fail(replace(entry, tries=entry.tries + 1))
+            return
+        if answer.outcome.was_there:
+            self.metrics.reused += 1
         else:
-            self.metrics.stopped += 1
-            self._stops += 1
-            if self._stops >= MAX_STOPS * executor.num_workers():
-                self._waiting.append(entry)
-                raise OutputError(f"{entry.reason}; what is done stays, start again to resume")
+            self.metrics.parsed += 1
+            self.metrics.video_seconds += entry.video_seconds
+        self._manifest.update(entry)
+        if self._options.retry_failed:
+            release(self._store, entry)
+
+    def _handle_stop(self, entry: Entry, num_workers: int) -> None:
+        """Pause, then try again; after the last round either this video is at fault or nothing can be done.
+
+        A video is at fault if others were finished since its first stop, or if it is the only one that is stopped and
+        others are done.
+
+        Raises:
+            OutputError: nothing gets through, after several minutes.
+        """
+        self.metrics.stopped += 1
+        self._stops[entry.id] += 1
+        first = self._first_stops.setdefault(entry.id, self._num_finished)
+        rounds = max(self._stops[entry.id], self._stops.total() // max(1, num_workers))
+        is_at_fault = self._num_finished > first or (len(self._stops) == 1 and self._manifest.counts()["done"] > 0)
+        if rounds >= MAX_STOPS and is_at_fault:
+            self._stops.clear()
+            self._fail(replace(entry, tries=entry.tries + MAX_STOPS))
+        elif rounds >= MAX_STOPS and not self.metrics.running:
+            self._waiting.append(entry)
+            raise OutputError(f"{entry.reason}; what is done stays, start again to resume")
+        else:
             self._waiting.append(replace(entry, reason=""))
+            self._resume_at = time.monotonic() + min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (rounds - 1))
 
     def _handle_loss(self, answer: Answer) -> None:
         """Let another worker try; a video over which one worker after the other dies is at fault."""
@@ -283,8 +320,17 @@ class _Driver:
 
     def _fail(self, entry: Entry) -> None:
         entry = replace(entry, state="failed")
-        arguments = ["actparse", "batch", entry.uri, "--out", "reproduced", "--no-ray", *self._options.command]
-        put_into_quarantine(self._store, entry, shlex.join(arguments))
+        command = [
+            "actparse",
+            "batch",
+            entry.uri,
+            "--out",
+            "reproduced",
+            "--no-ray",
+            "--weights",
+            self._options.weights,
+        ]
+        put_into_quarantine(self._store, entry, [*command, *self._options.command])
         self._manifest.update(entry)
         self.metrics.failed += 1
         self._notify(f"{entry.reason}, {entry.tries} tries")
@@ -304,10 +350,9 @@ class _Driver:
         self._store.write(METRICS_FILE, format_metrics(self.metrics, self._manifest.counts()).encode())
 
 
-def _write_pages(store: Store, manifest: Manifest) -> None:
-    """Write the pages with all videos and links to their reports."""
-    entries = [*manifest.with_state("failed"), *manifest.with_state("done")]
-    rows = [
+def _index_rows(manifest: Manifest) -> list[BatchRow]:
+    """Return the rows of the index pages: what has failed, then what is done."""
+    return [
         BatchRow(
             video=printable(entry.uri),
             text=entry.verdict if entry.state == "done" else entry.reason,
@@ -317,7 +362,5 @@ def _write_pages(store: Store, manifest: Manifest) -> None:
             seconds=entry.seconds,
             page=f"{result_folder(entry.key)}/{PAGE_FILE}" if entry.has_page else None,
         )
-        for entry in entries
+        for entry in (*manifest.with_state("failed"), *manifest.with_state("done"))
     ]
-    for name, html in batch_pages(rows):
-        store.write(name, html.encode())

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import time
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import Literal, NoReturn
 
 from actparse.app.jobs import JobOptions, VideoOutcome, content_sha256, describe_parse
 from actparse.app.outputs import OUTPUT_FILES
 from actparse.app.worker_process import WorkerProcess
-from actparse.core.errors import ConfigError, OutputError, VideoError, failure_line
+from actparse.core.errors import ConfigError, DataError, OutputError, VideoError, failure_line, named
 from actparse.core.files import printable
 from actparse.core.structures import VideoParse
 from actparse.data.parses import PARSE_FILE
 from actparse.parser import Parser, ParserConfig
 from actparse.report.page import PAGE_FILE
 from actparse.scale.manifest import Entry, result_folder, result_key, write_record
-from actparse.scale.store import Store, open_file_system, with_attempts
+from actparse.scale.scratch import ScratchFolder
+from actparse.scale.store import Store, error_line, is_permanent, is_store_error, open_file_system, with_attempts
 from actparse.video.container import ADDRESS
 from actparse.video.sources import VIDEO_SUFFIXES
 
@@ -59,8 +59,8 @@ class WorkSettings:
 class Outcome:
     """The result of one try.
 
-    "done": the result is committed. "failed": the video is at fault. "stopped": the machine or the store is at fault,
-    which does not count against the video.
+    "done": the result is committed. "failed": the video is at fault. "stopped": the machine, the store or the way to
+    the input is at fault, which does not count against the video.
     """
 
     kind: Literal["done", "failed", "stopped"]
@@ -75,9 +75,18 @@ class Worker:
         self.settings = settings
         self.name = name
         self._store = Store(settings.out)
-        self._scratch = Path(tempfile.mkdtemp(prefix="actparse-batch-"))
+        self._folder = ScratchFolder()
+        self._scratch = self._folder.path
         self._process: WorkerProcess | None = None
         self._is_closed = False
+
+    def prepare(self) -> None:
+        """Load the weights before the first video needs them.
+
+        Raises:
+            OutputError: they cannot be loaded: this machine is not fit.
+        """
+        self._start_child()
 
     def parse(self, entry: Entry) -> Outcome:
         """Parse a video and commit the result, unless its key has one; whatever fails becomes the outcome's reason."""
@@ -85,7 +94,7 @@ class Worker:
         entry = replace(entry, worker=self.name)
         try:
             outcome = self._parse(entry, start)
-        except VideoError as error:
+        except (VideoError, DataError) as error:
             outcome = Outcome("failed", replace(entry, reason=printable(error)))
         except Exception as error:  # of the store, whose library has errors of its own, or of this machine
             reason = printable(failure_line(self.settings.out, error))
@@ -94,7 +103,7 @@ class Worker:
             has_space = shutil.disk_usage(self._scratch).free >= MIN_SCRATCH_BYTES  # before what is there is removed
         except OSError:  # the folder is gone
             has_space = False
-        self._clear_scratch()
+        self._folder.clear("out", "video")
         return outcome if has_space or outcome.kind != "failed" else replace(outcome, kind="stopped")
 
     def close(self) -> None:
@@ -102,7 +111,8 @@ class Worker:
         self._is_closed = True
         if self._process is not None:
             self._process.process.kill()
-        shutil.rmtree(self._scratch, ignore_errors=True)
+            self._process.process.join()  # else it may still write
+        self._folder.close()
 
     def _parse(self, entry: Entry, start: float) -> Outcome:
         video = self._fetch(entry.uri)
@@ -112,7 +122,7 @@ class Worker:
         parse_name = f"{result_folder(key)}/{PARSE_FILE}"
         committed = self._store.read(parse_name)
         if committed is not None:
-            outcome = describe_parse(entry.uri, None, VideoParse.from_json(committed.decode()), is_reused=True)
+            outcome = describe_parse(entry.uri, None, self._read_parse(committed, parse_name), is_reused=True)
             has_page = self._store.exists(f"{result_folder(key)}/{PAGE_FILE}")
         else:
             outcome = self._parse_in_child(video, entry.uri)
@@ -137,6 +147,12 @@ class Worker:
         write_record(self._store, entry)
         return Outcome("done", entry, was_there=committed is not None)
 
+    def _read_parse(self, data: bytes, name: str) -> VideoParse:
+        try:
+            return VideoParse.from_json(data.decode(errors="replace"))
+        except DataError as error:
+            raise DataError(named(f"{self.settings.out}/{name}", error)) from None
+
     def _commit(self, local: Path, key: str) -> bool:
         """Copy the files of a result into the store, the parse last; return whether it has a report page."""
         files = [name for name in OUTPUT_FILES if name != PARSE_FILE and (local / name).is_file()]
@@ -159,19 +175,18 @@ class Worker:
         try:
             fs, remote = open_file_system(uri)
             with_attempts(lambda: fs.get_file(remote, str(path)))
-        except Exception as error:  # libraries of stores have errors of their own
-            if isinstance(error, OSError) and error.filename is not None and str(self._scratch) in str(error.filename):
-                raise
-            raise VideoError(f"{uri}: cannot be fetched: {type(error).__name__}: {error}") from None
+        except Exception as error:
+            is_of_scratch = str(self._scratch) in str(getattr(error, "filename", ""))
+            raise_input_error(error, f"{uri}: cannot be fetched", is_passing=is_of_scratch)
         return path
 
     def _hash(self, video: Path, uri: str) -> str:
-        if not video.is_file():
-            raise VideoError(f"{uri}: no such file")
         try:
+            if not video.is_file():
+                raise VideoError(f"{uri}: no such file")
             return content_sha256(video)
         except OSError as error:
-            raise VideoError(f"{uri}: cannot be read: {error.strerror or error}") from None
+            raise_input_error(error, f"{uri}: cannot be read")
 
     def _parse_in_child(self, video: Path, uri: str) -> VideoOutcome:
         """Let the child process parse a video; it is ended if it exceeds a limit."""
@@ -238,9 +253,16 @@ class Worker:
         limit = self.settings.memory_limit
         return limit is not None and resident_bytes(process.process.pid or 0) > limit * 1e9
 
-    def _clear_scratch(self) -> None:
-        for name in ("out", "video"):
-            shutil.rmtree(self._scratch / name, ignore_errors=True)
+
+def raise_input_error(error: Exception, message: str, *, is_passing: bool = False) -> NoReturn:
+    """Raise an error for an input that could not be read.
+
+    Raises:
+        VideoError: the video is at fault.
+        OutputError: what lies between is at fault, such as the network, and another try may succeed.
+    """
+    is_passing |= is_store_error(error) and not is_permanent(error)
+    raise (OutputError if is_passing else VideoError)(f"{message}: {error_line(error)}") from None
 
 
 def resident_bytes(process: int) -> int:
