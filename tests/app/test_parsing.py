@@ -332,6 +332,6 @@ def test_an_empty_source_fails_alone(capsys: pytest.CaptureFixture[str], random_
     errors = {result["video"]: result["error"] for result in results}
     assert errors.pop(str(video)) is None
     assert list(errors) == [source for source in sources if source != str(video)]
-    for source, words in zip(errors, ("got none", "1 pictures; if", "actparse watch", "images"), strict=True):
+    for source, words in zip(errors, ("got none", "1 pictures; name", "actparse watch", "images"), strict=True):
         assert errors[source].startswith(f"{source}: needs ")
         assert words in errors[source]
