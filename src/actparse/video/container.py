@@ -146,8 +146,8 @@ def cropping_of(container: InputContainer, stream: VideoStream) -> tuple[int, in
 def nominal_step(stream: VideoStream) -> float:
     """Return the seconds between frames at the declared rate, for frames without a time stamp; 1/25 without a rate."""
     rate = stream.guessed_rate or stream.average_rate
-    is_rated = rate and not (stream.frames == stream.time_base == 1)  # what FFmpeg gives a picture in HEIC or AVIF
-    return float(1 / rate) if is_rated else 1 / DEFAULT_RATE
+    is_photo = stream.frames == stream.time_base == 1  # in HEIC or AVIF; FFmpeg makes a rate up
+    return 1 / DEFAULT_RATE if is_photo or not rate else float(1 / rate)
 
 
 def may_jump(container: InputContainer) -> bool:
