@@ -3,8 +3,9 @@
 python benchmarks/repetitions.py DATA [--split test] [--weights tiny] [--stride 1] [--parses DIR]
 python benchmarks/repetitions.py --counts counts.json --parses DIR
 
-DATA is a dataset of `actparse synth`; the truth is counted from the performers' joints in space, without noise, by
-their crossings of the middle of the range. counts.json is {"name of the parse": {"exercise": "lunge", "count": 4}}.
+DATA is a dataset of `actparse synth`; the truth is counted from the performers' joints in space, without noise: a
+repetition is a turning point that stands out by 45 % of the most prominent one.
+counts.json is {"name of the parse": {"exercise": "lunge", "count": 4}}.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.signal import find_peaks
 
 from actparse.core.errors import ActparseError
 from actparse.core.structures import VideoParse
@@ -32,8 +34,8 @@ from actparse.synth.dataset import SplitPlan, plan_videos
 
 Floats = NDArray[np.float64]
 TRUTH_STEP = 1 / 30  # seconds
-LOW, HIGH = 0.35, 0.65  # of the range: a repetition rises above HIGH and falls below LOW
-MIN_DEGREES, MIN_HEIGHT = 20.0, 0.04  # degrees and metres; smaller ranges are no movement
+MIN_SHARE = 0.45  # of the prominence of the most prominent turning point
+MIN_DEGREES, MIN_HEIGHT = 20.0, 0.02  # degrees and metres; smaller movements are no repetitions
 
 
 def main() -> int:
@@ -115,7 +117,9 @@ def true_count(actor: Actor, exercise: str, seconds: float) -> int:
         values = [space_angle(points, JOINT_POINTS[f"{side}_{movement.joint}"]) for side in ("left", "right")]
     turned = [value if movement.opens else -value for value in values]
     signal = np.max(turned, axis=0) if movement.by_side else np.mean(turned, axis=0)
-    return crossings(signal, MIN_HEIGHT if movement.measure == "height" else MIN_DEGREES)
+    _, peaks = find_peaks(signal, prominence=MIN_HEIGHT if movement.measure == "height" else MIN_DEGREES)
+    prominences = peaks["prominences"]
+    return int((prominences >= MIN_SHARE * prominences.max(initial=0)).sum())
 
 
 def space_angle(points: Floats, names: tuple[str, str, str]) -> Floats:
@@ -124,22 +128,6 @@ def space_angle(points: Floats, names: tuple[str, str, str]) -> Floats:
     a, b = first - middle, last - middle
     cos = (a * b).sum(axis=1) / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1))
     return np.asarray(np.degrees(np.arccos(cos.clip(-1, 1))))
-
-
-def crossings(values: Floats, min_range: float) -> int:
-    """Count how often values rise above HIGH of their range and then fall below LOW."""
-    low, high = values.min(), values.max()
-    if high - low < min_range:
-        return 0
-    share = (values - low) / (high - low)
-    count, is_up, was_low = 0, False, False
-    for value in share:
-        if value > HIGH:
-            is_up = True
-        elif value < LOW:
-            count += is_up and was_low
-            is_up, was_low = False, True
-    return count
 
 
 def print_table(rows: list[tuple[str, str, int, int]]) -> None:

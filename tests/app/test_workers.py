@@ -295,7 +295,7 @@ def test_progress_of_several_workers_is_whole_lines(
     assert main(["parse", *map(str, videos), *options, "--jobs", "2"]) == 0
     output = capsys.readouterr()
     lines = [line for line in output.err.splitlines() if line.startswith("parse: ")]
-    pattern = re.compile(r"parse: ([0-3])/3 videos, (\d+\.\d) frames/s(, \d+:\d\d left)?")
+    pattern = re.compile(r"parse: ([0-3])/3 videos, (\d+\.\d) frames/s(, \d+(:\d\d)+ left)?")
     matches = [pattern.fullmatch(line) for line in lines]
     assert None not in matches
     assert [match[1] for match in matches if match] == sorted(match[1] for match in matches if match)
