@@ -2,9 +2,11 @@
 
 python benchmarks/repetitions.py DATA [--split test] [--weights tiny] [--stride 1] [--parses DIR]
 python benchmarks/repetitions.py --counts counts.json --parses DIR
+python benchmarks/repetitions.py --seed 77123 [--videos 90]
 
 DATA is a dataset of `actparse synth`; the truth is counted from the performers' joints in space, without noise: a
 repetition is a turning point that stands out by 45 % of the most prominent one.
+With --seed, the videos of a dataset of this seed are not rendered; the performer's keypoints with noise are counted.
 counts.json is {"name of the parse": {"exercise": "lunge", "count": 4}}.
 """
 
@@ -22,7 +24,7 @@ from numpy.typing import NDArray
 from scipy.signal import find_peaks
 
 from actparse.core.errors import ActparseError
-from actparse.core.structures import VideoParse
+from actparse.core.structures import FrameParse, PersonParse, VideoInfo, VideoParse
 from actparse.core.vocabulary import KEYPOINTS
 from actparse.data.kinetics_tps import KineticsTps
 from actparse.data.parses import find_parses, load_parse
@@ -34,6 +36,8 @@ from actparse.synth.dataset import SplitPlan, plan_videos
 
 Floats = NDArray[np.float64]
 TRUTH_STEP = 1 / 30  # seconds
+KEYPOINT_SECONDS, KEYPOINT_RATE = 10, 10  # of a video of --seed, keypoints a second
+KEYPOINT_NOISE = 0.02  # standard deviation, of the person's height
 MIN_SHARE = 0.45  # of the prominence of the most prominent turning point
 MIN_DEGREES, MIN_HEIGHT = 20.0, 0.02  # degrees and metres; smaller movements are no repetitions
 
@@ -47,9 +51,14 @@ def main() -> int:
     arguments.add_argument("--stride", type=int, default=1)
     arguments.add_argument("--parses", type=Path, help="folder of parses; without it the videos are parsed")
     arguments.add_argument("--counts", type=Path, help="JSON file of counts, for videos that are not SynthTPS")
+    arguments.add_argument("--seed", type=int, help="of a dataset that is not rendered")
+    arguments.add_argument("--videos", type=int, default=90, help="in the dataset of --seed, of all actions")
     args = arguments.parse_args()
     try:
-        rows = measure_counts(args.counts, args.parses) if args.counts else measure_dataset(args)
+        if args.seed is not None:
+            rows = measure_keypoints(args.seed, args.videos)
+        else:
+            rows = measure_counts(args.counts, args.parses) if args.counts else measure_dataset(args)
     except ActparseError as error:
         print(error, file=sys.stderr)
         return 2
@@ -90,6 +99,31 @@ def measure_dataset(args: argparse.Namespace) -> list[tuple[str, str, int, int]]
             actor, num_counted = nearest_actor(cast, parse, counted.track_id), len(counted.items)
         true = true_count(actor, exercise, parse.frames[-1].time_seconds)
         rows.append((exercise, video.name, true, num_counted))
+        print(*rows[-1], file=sys.stderr)
+    return rows
+
+
+def measure_keypoints(seed: int, num_videos: int) -> list[tuple[str, str, int, int]]:
+    """Return (exercise, video, true count, count from noisy keypoints) of each planned video of a repeated movement."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for video in plan_videos(SplitPlan("test", num_videos, seed)):
+        exercise = EXERCISE_OF_ACTION.get(video.action)
+        if exercise is None:
+            continue
+        cast = build_cast(video.seed, video.action)
+        frames = []
+        for index in range(KEYPOINT_SECONDS * KEYPOINT_RATE + 1):
+            points = cast.keypoints(index / KEYPOINT_RATE)[0][0]  # (17, 2) of the performer
+            points = points + KEYPOINT_NOISE * np.ptp(points[:, 1]) * rng.standard_normal(points.shape)
+            keypoints = tuple((float(x), float(y), 1.0) for x, y in points)
+            box = (*points.min(axis=0).tolist(), *points.max(axis=0).tolist())
+            person = PersonParse(track_id=1, box=box, score=1.0, keypoints=keypoints, parts=())
+            frames.append(FrameParse(index, index / KEYPOINT_RATE, (person,)))
+        info = VideoInfo(video.name, 640, 360, len(frames), KEYPOINT_SECONDS, KEYPOINT_RATE)
+        parse = VideoParse(info, video.action, {video.action: 1.0}, tuple(frames), (), {})
+        true = true_count(cast.actors[0], exercise, KEYPOINT_SECONDS)
+        rows.append((exercise, video.name, true, len(count_repetitions(parse, exercise).items)))
         print(*rows[-1], file=sys.stderr)
     return rows
 

@@ -228,9 +228,7 @@ def count_repetitions(
         }
         best = max(counts, key=lambda other: counts[other], default=track)
         if counts.get(best):
-            warnings.append(
-                f"person {track} does no repetition, person {best} does {counts[best]}: choose with --person"
-            )
+            warnings.append(f"person {track} does none, person {best} does {counts[best]}: choose with --person")
     times = [frame.time_seconds for frame in parse.frames]
     rate = (len(times) - 1) / (times[-1] - times[0]) if times[-1] > times[0] else 0.0
     if 0 < rate < 1 / config.min_seconds * 3:
@@ -255,22 +253,22 @@ def _doubts(
     keypoints = np.array([person.keypoints for person in persons])  # (T, 17, 3)
     points = np.where(keypoints[..., 2:] >= config.min_confidence, keypoints[..., :2], np.nan)
     angles = person_angles(persons, min_confidence=config.min_confidence)  # (T, 9)
-    for name, joint in JOINT_POINTS.items():
-        if movement.measure != "angle" or movement.joint not in (name, name.partition("_")[2]):
-            continue
-        first, middle, last = (points[:, KEYPOINTS.index(point)] for point in joint)  # (T, 2) each
+    changes = []  # of the angles of the sides that bend towards the camera
+    names = [name for name in JOINT_POINTS if movement.joint in (name, name.partition("_")[2])]
+    for name in names if movement.measure == "angle" else ():
+        first, middle, last = (points[:, KEYPOINTS.index(point)] for point in JOINT_POINTS[name])  # (T, 2) each
         ratios = np.linalg.norm(first - middle, axis=1) / np.maximum(np.linalg.norm(last - middle, axis=1), 1e-6)
         degrees = angles[:, ANGLES.index(name)]
         is_known = ~np.isnan(ratios + degrees)
-        if not is_known.any():
-            continue
-        low, high = np.percentile(ratios[is_known], (10, 90))
-        change = float(np.subtract(*np.percentile(degrees[is_known], (90, 10))))
+        low, high = np.percentile(ratios[is_known], (10, 90)) if is_known.any() else (1.0, 1.0)
+        change = float(np.subtract(*np.percentile(degrees[is_known], (90, 10)))) if is_known.any() else 0.0
         if high > MAX_LENGTH_CHANGE * low and change < 2 * config.min_degrees:
-            doubts.append(
-                f"the {name.replace('_', ' ')} changes by only {change:.0f} degrees in the picture while its limbs "
-                "become shorter: it bends towards the camera or away from it; film from the side"
-            )
+            changes.append(change)
+    if changes and len(changes) == len(names):
+        doubts.append(
+            f"the {movement.joint.replace('_', ' ')} changes by only {max(changes):.0f} degrees in the picture while "
+            "its limbs become shorter: it bends towards the camera or away from it; film from the side"
+        )
     return doubts
 
 
