@@ -131,9 +131,9 @@ class _Pool:
             self._end_overdue()
             if self._progress is not None:
                 tasks = [worker.task for worker in self._workers if worker.task is not None]
-                running = sum(task.frames[0] / task.frames[1] for task in tasks)
+                shares = sum(task.frames[0] / task.frames[1] for task in tasks)
                 num_reused = sum(outcome.was_there for outcome in self._outcomes.values())
-                self._progress.update(len(self._outcomes), num_reused, running, self._num_frames)
+                self._progress.update(len(self._outcomes), num_reused, shares, self._num_frames)
         return [self._outcomes[index] for index in range(self._num_videos)]
 
     def end(self) -> None:

@@ -65,7 +65,8 @@ def _joined(grid: Grid, container: InputContainer) -> NDArray[np.uint8]:
     images, tiles = UprightImages(), {}
     for packet in container.demux(*(stream for stream in container.streams.video if stream.id in grid.tiles)):
         for frame in packet.decode():
-            tiles[packet.stream.id] = images.image(frame)
+            if isinstance(frame, av.VideoFrame):
+                tiles[packet.stream.id] = images.image(frame)
     if not set(grid.tiles) <= tiles.keys():
         raise ValueError("a picture in tiles some of which are missing")
     (height, width), (tile_height, tile_width, _) = grid.size, tiles[grid.tiles[0]].shape
