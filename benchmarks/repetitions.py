@@ -2,9 +2,12 @@
 
 python benchmarks/repetitions.py DATA [--split test] [--weights tiny] [--stride 1] [--parses DIR]
 python benchmarks/repetitions.py --counts counts.json --parses DIR
+python benchmarks/repetitions.py --seed 77123 [--videos 90]
 
-DATA is a dataset of `actparse synth`; the truth is counted from the performers' joints in space, without noise, by
-their crossings of the middle of the range. counts.json is {"name of the parse": {"exercise": "lunge", "count": 4}}.
+DATA is a dataset of `actparse synth`; the truth is counted from the performers' joints in space, without noise: a
+repetition is a turning point that stands out by 45 % of the most prominent one.
+With --seed, the videos of a dataset of this seed are not rendered; the performer's keypoints with noise are counted.
+counts.json is {"name of the parse": {"exercise": "lunge", "count": 4}}.
 """
 
 from __future__ import annotations
@@ -18,9 +21,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.signal import find_peaks
 
 from actparse.core.errors import ActparseError
-from actparse.core.structures import VideoParse
+from actparse.core.structures import FrameParse, PersonParse, VideoInfo, VideoParse
 from actparse.core.vocabulary import KEYPOINTS
 from actparse.data.kinetics_tps import KineticsTps
 from actparse.data.parses import find_parses, load_parse
@@ -32,8 +36,10 @@ from actparse.synth.dataset import read_plan
 
 Floats = NDArray[np.float64]
 TRUTH_STEP = 1 / 30  # seconds
-LOW, HIGH = 0.35, 0.65  # of the range: a repetition rises above HIGH and falls below LOW
-MIN_DEGREES, MIN_HEIGHT = 20.0, 0.04  # degrees and metres; smaller ranges are no movement
+KEYPOINT_SECONDS, KEYPOINT_RATE = 10, 10  # of a video of --seed, keypoints a second
+KEYPOINT_NOISE = 0.02  # standard deviation, of the person's height
+MIN_SHARE = 0.45  # of the prominence of the most prominent turning point
+MIN_DEGREES, MIN_HEIGHT = 20.0, 0.02  # degrees and metres; smaller movements are no repetitions
 
 
 def main() -> int:
@@ -45,9 +51,14 @@ def main() -> int:
     arguments.add_argument("--stride", type=int, default=1)
     arguments.add_argument("--parses", type=Path, help="folder of parses; without it the videos are parsed")
     arguments.add_argument("--counts", type=Path, help="JSON file of counts, for videos that are not SynthTPS")
+    arguments.add_argument("--seed", type=int, help="of a dataset that is not rendered")
+    arguments.add_argument("--videos", type=int, default=90, help="in the dataset of --seed, of all actions")
     args = arguments.parse_args()
     try:
-        rows = measure_counts(args.counts, args.parses) if args.counts else measure_dataset(args)
+        if args.seed is not None:
+            rows = measure_keypoints(args.seed, args.videos)
+        else:
+            rows = measure_counts(args.counts, args.parses) if args.counts else measure_dataset(args)
     except ActparseError as error:
         print(error, file=sys.stderr)
         return 2
@@ -92,6 +103,31 @@ def measure_dataset(args: argparse.Namespace) -> list[tuple[str, str, int, int]]
     return rows
 
 
+def measure_keypoints(seed: int, num_videos: int) -> list[tuple[str, str, int, int]]:
+    """Return (exercise, video, true count, count from noisy keypoints) of each planned video of a repeated movement."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for video in plan_videos(SplitPlan("test", num_videos, seed)):
+        exercise = EXERCISE_OF_ACTION.get(video.action)
+        if exercise is None:
+            continue
+        cast = build_cast(video.seed, video.action)
+        frames = []
+        for index in range(KEYPOINT_SECONDS * KEYPOINT_RATE + 1):
+            points = cast.keypoints(index / KEYPOINT_RATE)[0][0]  # (17, 2) of the performer
+            points = points + KEYPOINT_NOISE * np.ptp(points[:, 1]) * rng.standard_normal(points.shape)
+            keypoints = tuple((float(x), float(y), 1.0) for x, y in points)
+            box = (*points.min(axis=0).tolist(), *points.max(axis=0).tolist())
+            person = PersonParse(track_id=1, box=box, score=1.0, keypoints=keypoints, parts=())
+            frames.append(FrameParse(index, index / KEYPOINT_RATE, (person,)))
+        info = VideoInfo(video.name, 640, 360, len(frames), KEYPOINT_SECONDS, KEYPOINT_RATE)
+        parse = VideoParse(info, video.action, {video.action: 1.0}, tuple(frames), (), {})
+        true = true_count(cast.actors[0], exercise, KEYPOINT_SECONDS)
+        rows.append((exercise, video.name, true, len(count_repetitions(parse, exercise).items)))
+        print(*rows[-1], file=sys.stderr)
+    return rows
+
+
 def nearest_actor(cast: Cast, parse: VideoParse, track_id: int) -> Actor:
     """Return the actor whose keypoints are nearest to those of a track."""
     distances = []
@@ -115,7 +151,9 @@ def true_count(actor: Actor, exercise: str, seconds: float) -> int:
         values = [space_angle(points, JOINT_POINTS[f"{side}_{movement.joint}"]) for side in ("left", "right")]
     turned = [value if movement.opens else -value for value in values]
     signal = np.max(turned, axis=0) if movement.by_side else np.mean(turned, axis=0)
-    return crossings(signal, MIN_HEIGHT if movement.measure == "height" else MIN_DEGREES)
+    _, peaks = find_peaks(signal, prominence=MIN_HEIGHT if movement.measure == "height" else MIN_DEGREES)
+    prominences = peaks["prominences"]
+    return int((prominences >= MIN_SHARE * prominences.max(initial=0)).sum())
 
 
 def space_angle(points: Floats, names: tuple[str, str, str]) -> Floats:
@@ -124,22 +162,6 @@ def space_angle(points: Floats, names: tuple[str, str, str]) -> Floats:
     a, b = first - middle, last - middle
     cos = (a * b).sum(axis=1) / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1))
     return np.asarray(np.degrees(np.arccos(cos.clip(-1, 1))))
-
-
-def crossings(values: Floats, min_range: float) -> int:
-    """Count how often values rise above HIGH of their range and then fall below LOW."""
-    low, high = values.min(), values.max()
-    if high - low < min_range:
-        return 0
-    share = (values - low) / (high - low)
-    count, is_up, was_low = 0, False, False
-    for value in share:
-        if value > HIGH:
-            is_up = True
-        elif value < LOW:
-            count += is_up and was_low
-            is_up, was_low = False, True
-    return count
 
 
 def print_table(rows: list[tuple[str, str, int, int]]) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
 from actparse.app import jobs, outputs
-from actparse.app.jobs import JobOptions
+from actparse.app.jobs import JobOptions, describe_parse
 from actparse.app.parsing import parse_videos
 from actparse.cli import main
 from actparse.commands.options import EXIT_SOME_FAILED, EXIT_USER_ERROR
@@ -18,8 +20,10 @@ from actparse.core.errors import WeightsError
 from actparse.data.parses import load_parse
 from actparse.metrics.calibration import Calibration
 from actparse.parser import Parser, ParserConfig
+from actparse.report.page_data import page_data
 from actparse.stages.loading import write_calibration
 from clips import write_clip
+from example_parse import example_parse
 
 CODED = {  # suffix -> codec, pixel format
     "mp4": ("libx264", "yuv420p"),
@@ -332,6 +336,29 @@ def test_an_empty_source_fails_alone(capsys: pytest.CaptureFixture[str], random_
     errors = {result["video"]: result["error"] for result in results}
     assert errors.pop(str(video)) is None
     assert list(errors) == [source for source in sources if source != str(video)]
-    for source, words in zip(errors, ("got none", "1 pictures; if", "actparse watch", "images"), strict=True):
+    for source, words in zip(errors, ("got none", "1 pictures; name", "actparse watch", "images"), strict=True):
         assert errors[source].startswith(f"{source}: needs ")
         assert words in errors[source]
+
+
+def test_a_batch_counts_the_persons_that_the_report_counts() -> None:
+    parse = example_parse()
+    person = parse.frames[0].persons[0]
+    scores = {1: (0.9, 0.1), 2: (0.296, 0.296), 3: (0.1, None), 4: (None, 0.3)}  # of each track in two frames
+    frames = tuple(
+        replace(
+            parse.frames[0],
+            index=number,
+            time_seconds=number / 10,
+            persons=tuple(
+                replace(person, track_id=track, score=score)
+                for track, by_frame in scores.items()
+                if (score := by_frame[number]) is not None
+            ),
+        )
+        for number in range(2)
+    )
+    parse = replace(parse, frames=frames)
+    assert describe_parse("v.mp4", None, parse, is_reused=False).num_persons == 2
+    page = page_data(parse, name="v", frame_times=np.zeros(0), video=None, mistakes=None)
+    assert [track["id"] for track in page["tracks"] if track["sure"]] == [1, 4]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -20,6 +21,7 @@ from actparse.data.parses import load_parse
 from actparse.parser import Parser, ParserConfig
 from actparse.video.decode import TimeRange, frame_times, probe
 
+TILES = Path(__file__).parents[1] / "video" / "photos" / "tiles.heic"
 OUTPUTS = [".source.json", "overlay.mp4", "parse.json", "report.html", "segments.csv", "video.mp4"]
 
 
@@ -70,6 +72,7 @@ RANGE = (0.25, 0.35)
 SOURCES: dict[str, tuple[Callable[[Path], Path], TimeRange | None, float | None, int, tuple[int, int]]] = {
     # how to make it, time range, frame rate, number of frames, (height, width) as shown
     "a photo": (lambda folder: write_photo(folder / "v.png"), None, None, 1, (48, 64)),
+    "a photo in tiles": (lambda folder: Path(shutil.copy(TILES, folder / "v.heic")), None, None, 1, (172, 144)),
     "one frame of H.264": (lambda folder: write_clip(folder / "v.mp4", [0]), None, None, 1, (48, 64)),
     "one frame of HEVC": (lambda folder: write_clip(folder / "v.mov", [0], codec="libx265"), None, None, 1, (48, 64)),
     "one frame in the range": (lambda folder: write_clip(folder / "v.mp4", SOON), RANGE, None, 1, (48, 64)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from actparse.app.jobs import JobOptions, VideoOutcome
 from actparse.app.workers import parse_in_processes
 from actparse.cli import main
 from actparse.commands.options import EXIT_SOME_FAILED, EXIT_USER_ERROR
+from actparse.core import progress
 from actparse.core.errors import ConfigError, WeightsError
 from actparse.data.parses import load_parse
 from actparse.parser import Parser, ParserConfig
@@ -282,3 +284,21 @@ def test_names_of_folders(video: str, name: str) -> None:
 )
 def test_names_of_folders_on_windows(video: str, name: str) -> None:
     assert folder_name(Path(video), windows=True) == name
+
+
+def test_progress_of_several_workers_is_whole_lines(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, random_bundle: Path, tmp_path: Path
+) -> None:
+    videos = [write_clip(tmp_path / f"{phase}.mp4", num_frames=40, phase=phase) for phase in range(3)]
+    monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
+    options = ["--out", str(tmp_path / "out"), "--weights", str(random_bundle), "--no-overlay", "--no-report"]
+    assert main(["parse", *map(str, videos), *options, "--jobs", "2"]) == 0
+    output = capsys.readouterr()
+    lines = [line for line in output.err.splitlines() if line.startswith("parse: ")]
+    pattern = re.compile(r"parse: ([0-3])/3 videos, (\d+\.\d) frames/s(, \d+(:\d\d)+ left)?")
+    matches = [pattern.fullmatch(line) for line in lines]
+    assert None not in matches
+    assert [match[1] for match in matches if match] == sorted(match[1] for match in matches if match)
+    assert any(float(match[2]) > 0 for match in matches if match)
+    assert lines[-1].startswith("parse: 3/3 videos")
+    assert len([line for line in output.out.splitlines() if line.startswith(str(tmp_path))]) == 6  # and the table

@@ -88,6 +88,52 @@ def test_a_person_who_stands_does_no_repetition() -> None:
     assert count_repetitions(parse_of(straight, noise=3.0), "squat").items == ()
 
 
+def test_noise_is_no_repetition() -> None:
+    assert count_repetitions(parse_of(straight, noise=20.0), "squat").items == ()
+
+
+def test_shallow_squats_before_the_person_sits_down_count() -> None:
+    def shallow(seconds: float) -> float:
+        return 150 + 20 * math.cos(math.pi * seconds) if seconds < 6 else max(170 - 100 * (seconds - 6), 60.0)
+
+    counted = count_repetitions(parse_of(shallow, seconds=10.0))
+    assert [round(item.turn_seconds) for item in counted.items] == [1, 3, 5]
+
+
+def test_a_knee_that_bends_towards_the_camera_is_warned_of() -> None:
+    parse = parse_of(straight)
+    frames = []
+    for frame in parse.frames:
+        (person,) = frame.persons
+        points = np.array(person.keypoints)
+        hips = [KEYPOINTS.index(f"{side}_hip") for side in ("left", "right")]
+        points[hips, 1] = 300 - 100 * abs(math.cos(math.pi * frame.time_seconds / 2))  # the thighs point to the camera
+        turned = replace(person, keypoints=tuple((float(x), float(y), float(c)) for x, y, c in points))
+        frames.append(replace(frame, persons=(turned,)))
+    counted = count_repetitions(replace(parse, frames=tuple(frames)), "squat")
+    assert counted.items == ()
+    assert [warning for warning in counted.warnings if "film from the side" in warning]
+    assert counted.warnings[0].startswith("the knee changes by only ")
+    assert count_repetitions(parse_of(squats)).warnings == ()
+    assert count_repetitions(parse_of(straight), "squat").warnings == ()
+
+
+def test_another_person_who_does_repetitions_is_named() -> None:
+    front, behind = parse_of(straight), parse_of(squats)
+    frames = []
+    for a, b in zip(front.frames, behind.frames, strict=True):
+        (other,) = b.persons
+        frames.append(replace(a, persons=(*a.persons, replace(other, track_id=2, score=0.5))))
+    parse = replace(front, frames=tuple(frames))
+    assert count_repetitions(parse, "squat").warnings == ("person 1 does none, person 2 does 4: choose with --person",)
+    assert len(count_repetitions(parse, "squat", track_id=2).items) == 4
+
+
+def test_a_joint_that_is_mostly_hidden_is_warned_of() -> None:
+    counted = count_repetitions(parse_of(squats, seconds=12.0, hidden=(4.0, 11.0)))
+    assert counted.warnings == ("the knee is visible in 41 % of the time only",)
+
+
 def test_the_last_half_of_a_repetition_does_not_count() -> None:
     assert len(count_repetitions(parse_of(squats, seconds=5.0)).items) == 2  # ends at the bottom of the third
 

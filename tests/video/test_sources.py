@@ -69,6 +69,6 @@ def test_what_is_no_file_says_what_to_do(source: str) -> None:
 
 def test_a_folder_of_pictures_says_what_to_do(tmp_path: Path) -> None:
     for number in range(3):
-        (tmp_path / f"{number}.png").touch()
-    with pytest.raises(VideoError, match=r"got 3 pictures; if they are the frames of a video, give --frame-rate"):
+        (tmp_path / f"{number}.{'heic' if number else 'png'}").touch()
+    with pytest.raises(VideoError, match=r"got 3 pictures; name each .* or, if they are the frames .*--frame-rate"):
         find_videos([tmp_path])

@@ -49,7 +49,7 @@ class VideoOutcome:
     action: str | None = None  # the action with the largest score
     verdict: Verdict | None = None  # whether the action is asserted
     score: float | None = None  # of the action, 0..1
-    num_persons: int | None = None  # the largest number in one sampled frame
+    num_persons: int | None = None  # as its report page counts them: tracks that the overlay draws
     video_seconds: float | None = None  # duration of the parsed video
     seconds: float = 0.0  # processing time, of all tries
     was_there: bool = False  # whether an up-to-date parse of the video already existed
@@ -208,15 +208,13 @@ def describe_parse(
     video: Path | str, folder: Path | None, parse: VideoParse, is_reused: bool, warnings: tuple[str, ...] = ()
 ) -> VideoOutcome:
     """Return the outcome of a video with this parse."""
-    track_ids = confident_tracks(parse.frames, MIN_PERSON_SCORE)
-    persons = (sum(person.track_id in track_ids for person in frame.persons) for frame in parse.frames)
     return VideoOutcome(
         video,
         folder,
         action=parse.action,
         verdict=parse.verdict,
         score=parse.action_scores[parse.action],
-        num_persons=max(persons, default=0),
+        num_persons=len(confident_tracks(parse.frames, MIN_PERSON_SCORE)),
         video_seconds=parse.video.duration_seconds,
         was_there=is_reused,
         warnings=warnings + parse.warnings,

@@ -14,7 +14,7 @@ from actparse.app.records import BatchRecords
 from actparse.app.workers import parse_in_processes
 from actparse.core.errors import ConfigError, VideoError
 from actparse.core.files import printable
-from actparse.core.progress import VideoProgress
+from actparse.core.progress import ParallelProgress, VideoProgress
 from actparse.data.parses import PARSE_FILE
 from actparse.parser import Parser, Progress
 from actparse.stages.timing import StageTimer
@@ -71,7 +71,10 @@ def parse_sources(
         for outcome in outcomes:
             record(outcome)
         if videos and (jobs != 1 or time_limit is not None):
-            outcomes += parse_in_processes(load, videos, options, jobs=jobs, time_limit=time_limit, report=record)
+            with ParallelProgress(len(videos)) as shown:
+                outcomes += parse_in_processes(
+                    load, videos, options, jobs=jobs, time_limit=time_limit, report=record, progress=shown
+                )
         elif videos:
             parser = load()
             timer = parser.timer

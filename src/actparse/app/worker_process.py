@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -20,9 +21,11 @@ from actparse.core.signals import end_on_signals
 from actparse.parser import Parser
 
 # What a worker sends, with its content: it waits for a video; it cannot load the weights; the folder of its video; the
-# outcome so far, when the parse is saved; the final outcome; another process works on the video.
-Kind = Literal["ready", "unfit", "folder", "saved", "done", "busy"]
-Message = tuple[Kind, Path | VideoOutcome | ActparseError | None]
+# numbers of frames that are read and expected; the outcome so far, when the parse is saved; the final outcome; another
+# process works on the video.
+Kind = Literal["ready", "unfit", "folder", "frames", "saved", "done", "busy"]
+Message = tuple[Kind, Path | tuple[int, int] | VideoOutcome | ActparseError | None]
+FRAMES_SECONDS = 1.0  # between two messages on frames; a parent that polls has time for its limits between them
 
 
 class WorkerProcess:
@@ -79,6 +82,14 @@ def _serve(connection: Connection, load: Callable[[], Parser], options: JobOptio
     def notify(item: Path | VideoOutcome) -> None:
         connection.send(("folder" if isinstance(item, Path) else "saved", item))
 
+    last = 0.0
+
+    def progress(done: int, total: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= FRAMES_SECONDS:
+            last = time.monotonic()
+            connection.send(("frames", (done, total)))
+
     try:
         parser = load()
     except Exception as error:
@@ -94,7 +105,7 @@ def _serve(connection: Connection, load: Callable[[], Parser], options: JobOptio
         except EOFError:
             return
         try:
-            outcome = run_job(parser, video, options, recorded_path=recorded_path, notify=notify)
+            outcome = run_job(parser, video, options, recorded_path=recorded_path, progress=progress, notify=notify)
             connection.send(("done", outcome))
         except FolderBusyError:
             connection.send(("busy", None))

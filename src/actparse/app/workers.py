@@ -16,6 +16,7 @@ from actparse.app.jobs import JobOptions, VideoOutcome
 from actparse.app.worker_process import Message, WorkerProcess
 from actparse.core.errors import ActparseError, ConfigError
 from actparse.core.files import printable
+from actparse.core.progress import ParallelProgress
 from actparse.parser import Parser
 
 TRIES = 2  # of a video that exceeds the time limit or kills its process
@@ -32,6 +33,7 @@ def parse_in_processes(
     jobs: int = 1,
     time_limit: float | None = None,
     report: Callable[[VideoOutcome], None] | None = None,
+    progress: ParallelProgress | None = None,
 ) -> list[VideoOutcome]:
     """Parse several videos in worker processes, each of which loads the weights once.
 
@@ -44,6 +46,7 @@ def parse_in_processes(
         jobs: number of processes; each gets an equal share of the threads.
         time_limit: seconds for one try of one video, with its drawings; None is unlimited.
         report: called with each outcome.
+        progress: shows how far the videos are.
 
     Returns:
         The outcomes in the order of `videos`.
@@ -56,7 +59,8 @@ def parse_in_processes(
         raise ConfigError(f"jobs must be at least 1, got {jobs}")
     if time_limit is not None and not time_limit > 0:
         raise ConfigError(f"time_limit must be greater than 0 seconds, got {time_limit}")
-    pool = _Pool(load, videos, options, min(jobs, max(1, len(videos))), time_limit, report or (lambda _: None))
+    size = min(jobs, max(1, len(videos)))
+    pool = _Pool(load, videos, options, size, time_limit, report or (lambda _: None), progress)
     try:
         return pool.run()
     finally:
@@ -73,6 +77,7 @@ class _Task:
     start: float = 0.0  # of the last try, `time.monotonic()`
     seconds: float = 0.0  # of the tries that failed
     not_before: float = 0.0  # `time.monotonic()`
+    frames: tuple[int, int] = (0, 1)  # read in the last try, expected
     folder: Path | None = None
     saved: VideoOutcome | None = None  # set when the parse is on the disk
 
@@ -99,9 +104,11 @@ class _Pool:
         size: int,
         time_limit: float | None,
         report: Callable[[VideoOutcome], None],
+        progress: ParallelProgress | None,
     ) -> None:
         self._load, self._options, self._size, self._time_limit = load, options, size, time_limit
-        self._report = report
+        self._report, self._progress = report, progress
+        self._num_frames = 0  # that all workers have read
         self._waiting = [_Task(index, video) for index, video in enumerate(videos)]
         self._workers: list[_Worker] = []
         self._outcomes: dict[int, VideoOutcome] = {}
@@ -122,6 +129,11 @@ class _Pool:
             for worker in [worker for worker in self._workers if worker.connection in answered]:
                 self._receive(worker)
             self._end_overdue()
+            if self._progress is not None:
+                tasks = [worker.task for worker in self._workers if worker.task is not None]
+                shares = sum(task.frames[0] / task.frames[1] for task in tasks)
+                num_reused = sum(outcome.was_there for outcome in self._outcomes.values())
+                self._progress.update(len(self._outcomes), num_reused, shares, self._num_frames)
         return [self._outcomes[index] for index in range(self._num_videos)]
 
     def end(self) -> None:
@@ -140,7 +152,7 @@ class _Pool:
         for task in self._waiting:
             if task.name not in names and task.not_before <= moment:
                 self._waiting.remove(task)
-                task.tries, task.start = task.tries + 1, moment
+                task.tries, task.start, task.frames = task.tries + 1, moment, (0, 1)
                 worker.task = task
                 with suppress(OSError):  # if it has ended, its connection reports that next
                     worker.send(task.video)
@@ -174,6 +186,9 @@ class _Pool:
                 self._replace(worker, str(error))
             case ("folder", Path() as folder), _Task() as task:
                 task.folder = folder
+            case ("frames", (int() as num_read, int() as num_expected)), _Task() as task:
+                self._num_frames += max(0, num_read - task.frames[0])
+                task.frames = num_read, max(num_read, num_expected, 1)
             case ("saved", VideoOutcome() as outcome), _Task() as task:
                 task.saved = task.saved or outcome
             case ("busy", _), _Task() as task:

@@ -30,6 +30,8 @@ SHOULDERS = [KEYPOINTS.index(f"{side}_shoulder") for side in SIDES]
 HIPS = [KEYPOINTS.index(f"{side}_hip") for side in SIDES]
 MIN_SAMPLES = 3  # of an interval
 MIN_STEP_SECONDS = 1e-3  # between samples; frames may have equal times
+MIN_VISIBLE_SHARE = 0.5  # of the time in which a joint is visible; below it, there is a warning
+MAX_LENGTH_CHANGE = 1.5  # of the ratio of a joint's limbs in the picture, if it moves in the plane of the picture
 WRISTS = [KEYPOINTS.index(f"{side}_wrist") for side in SIDES]
 
 
@@ -74,15 +76,23 @@ class RepetitionConfig:
     max_gap_seconds: float = 1.0  # without the angle, that is bridged
     min_seconds: float = 0.35  # between two turning points
     min_degrees: float = 20.0  # between rest and turning point
-    min_height: float = 0.1  # the same for heights, in lengths of the trunk
-    min_share: float = 0.45  # the same, as a share of the range that the movement has in the video
+    min_height: float = 0.05  # the same for heights, in lengths of the trunk; a hop over a rope has 0.06 to 0.1
+    min_share: float = 0.45  # the same, as a share of the most prominent turning point in the video
+    min_noise_ratio: float = 3.0  # the same, over the noise of the keypoints
     rest_share: float = 0.15  # of a repetition's range: within it of the rest position, it has not begun or has ended
 
     def __post_init__(self) -> None:
         for name in ("min_confidence", "min_share", "rest_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"repetitions.{name} must be 0..1, got {getattr(self, name)}")
-        for name in ("smoothing_seconds", "max_gap_seconds", "min_seconds", "min_degrees", "min_height"):
+        for name in (
+            "smoothing_seconds",
+            "max_gap_seconds",
+            "min_seconds",
+            "min_degrees",
+            "min_height",
+            "min_noise_ratio",
+        ):
             if not getattr(self, name) >= 0:
                 raise ConfigError(f"repetitions.{name} must be at least 0, got {getattr(self, name)}")
 
@@ -143,14 +153,19 @@ class Signal:
     noise: float  # standard deviation of what smoothing removes from `counted`
     confidence: Floats  # (T,) of the joint's least confident keypoint, of the better side, 0..1
 
-    def repetitions(self, prominence: float, config: RepetitionConfig) -> list[Repetition]:
-        """Return the repetitions whose turning points stand out by `prominence`, in the unit of `counted`."""
+    def turns(self, prominence: float, config: RepetitionConfig) -> tuple[NDArray[np.int64], Floats]:
+        """Return the indices (n,) and the prominences (n,) of the turning points that are prominent enough."""
         from scipy.signal import find_peaks  # takes a third of a second, and pages import this module
 
+        distance = max(1, round(config.min_seconds / (self.times[1] - self.times[0])))
+        prominence = max(prominence, config.min_noise_ratio * self.noise)
+        turns, properties = find_peaks(self.counted, prominence=prominence, distance=distance)
+        return turns, properties["prominences"]
+
+    def repetitions(self, prominence: float, config: RepetitionConfig) -> list[Repetition]:
+        """Return the repetitions whose turning points stand out by `prominence`, in the unit of `counted`."""
         values, times = self.counted, self.times
-        step = times[1] - times[0]
-        distance = max(1, round(config.min_seconds / step))
-        turns, _ = find_peaks(values, prominence=prominence, distance=distance)
+        turns, _ = self.turns(prominence, config)
         limits = [
             0,
             *(int(a + np.argmin(values[a : b + 1])) for a, b in pairwise(turns)),
@@ -267,17 +282,62 @@ def count_repetitions(
     name, movement = find_exercise(parse, exercise)
     track = main_person(parse.frames) if track_id is None else track_id
     signals = joint_signals(parse.frames, movement, track, config)
-    values = np.concatenate([signal.counted for signal in signals]) if signals else np.zeros(0)
-    spread = float(np.subtract(*np.percentile(values, (95, 5)))) if len(values) else 0.0
     least = config.min_degrees if movement.measure == "angle" else config.min_height
-    prominence = max(least, config.min_share * spread)
-    items = [item for signal in signals for item in signal.repetitions(prominence, config)]
-    warnings = [] if signals else ["the joint is not visible for long enough to count repetitions"]
+    values = np.concatenate([signal.counted for signal in signals]) if signals else np.zeros(1)
+    spread = float(np.subtract(*np.percentile(values, (95, 5))))  # small if one turning point is an outlier
+    prominences = [prominence for signal in signals for prominence in signal.turns(least, config)[1]]
+    least = max(least, config.min_share * min(spread, max(prominences, default=0.0)))
+    items = [item for signal in signals for item in signal.repetitions(least, config)]
+    warnings = _doubts(parse.frames, movement, track, signals, config)
+    if not items and track_id is None:
+        others = {person.track_id for frame in parse.frames for person in frame.persons} - {track}
+        counts = {
+            other: len(count_repetitions(parse, name, track_id=other, config=config).items) for other in sorted(others)
+        }
+        best = max(counts, key=lambda other: counts[other], default=track)
+        if counts.get(best):
+            warnings.append(f"person {track} does none, person {best} does {counts[best]}: choose with --person")
     times = [frame.time_seconds for frame in parse.frames]
     rate = (len(times) - 1) / (times[-1] - times[0]) if times[-1] > times[0] else 0.0
     if 0 < rate < 1 / config.min_seconds * 3:
         warnings.append(f"{rate:.1f} sampled frames a second may miss fast repetitions: parse with a smaller --stride")
     return Repetitions(name, movement.joint, track, tuple(items), tuple(warnings))
+
+
+def _doubts(
+    frames: Sequence[FrameParse], movement: Exercise, track_id: int, signals: Sequence[Signal], config: RepetitionConfig
+) -> list[str]:
+    """Return a line for each reason why repetitions may be missed: the joint is not visible, or bends to the camera."""
+    if not signals:
+        return ["the joint is not visible for long enough to count repetitions"]
+    visible = sum(signal.times[-1] - signal.times[0] for signal in signals)
+    share = visible / max(frames[-1].time_seconds - frames[0].time_seconds, MIN_STEP_SECONDS)
+    doubts = (
+        [f"the {movement.joint} is visible in {100 * share:.0f} % of the time only"]
+        if share < MIN_VISIBLE_SHARE
+        else []
+    )
+    persons = [person for frame in frames for person in frame.persons if person.track_id == track_id]
+    keypoints = np.array([person.keypoints for person in persons])  # (T, 17, 3)
+    points = np.where(keypoints[..., 2:] >= config.min_confidence, keypoints[..., :2], np.nan)
+    angles = person_angles(persons, min_confidence=config.min_confidence)  # (T, 9)
+    changes = []  # of the angles of the sides that bend towards the camera
+    names = [name for name in JOINT_POINTS if movement.joint in (name, name.partition("_")[2])]
+    for name in names if movement.measure == "angle" else ():
+        first, middle, last = (points[:, KEYPOINTS.index(point)] for point in JOINT_POINTS[name])  # (T, 2) each
+        ratios = np.linalg.norm(first - middle, axis=1) / np.maximum(np.linalg.norm(last - middle, axis=1), 1e-6)
+        degrees = angles[:, ANGLES.index(name)]
+        is_known = ~np.isnan(ratios + degrees)
+        low, high = np.percentile(ratios[is_known], (10, 90)) if is_known.any() else (1.0, 1.0)
+        change = float(np.subtract(*np.percentile(degrees[is_known], (90, 10)))) if is_known.any() else 0.0
+        if high > MAX_LENGTH_CHANGE * low and change < 2 * config.min_degrees:
+            changes.append(change)
+    if changes and len(changes) == len(names):
+        doubts.append(
+            f"the {movement.joint.replace('_', ' ')} changes by only {max(changes):.0f} degrees in the picture while "
+            "its limbs become shorter: it bends towards the camera or away from it; film from the side"
+        )
+    return doubts
 
 
 def joint_signals(

@@ -19,6 +19,7 @@ from actparse.export.angles import ANGLES, MIN_CONFIDENCE, person_angles
 from actparse.export.repetitions import Repetitions
 from actparse.report.mistakes import Mistakes
 from actparse.report.overlay import LEFT, MIDDLE, MIN_PART_SCORE, MIN_PERSON_SCORE, RIGHT, side_color
+from actparse.report.tracks import confident_tracks
 
 GRID = 2000  # coordinates are whole multiples of the longer side over this
 TICKS = 10_000  # times are whole multiples of a second over this
@@ -78,6 +79,7 @@ def page_data(
     for row, frame in enumerate(parse.frames):
         for person in frame.persons:
             tracks[person.track_id].append((row, person))
+    sure_ids = confident_tracks(parse.frames, MIN_PERSON_SCORE)
     persons = (person for frame in parse.frames for person in frame.persons)
     states = sorted({part.state for person in persons for part in person.parts if part.state is not None})
     actions = sorted(parse.action_scores.items(), key=lambda item: -item[1])[:MAX_ACTIONS]
@@ -110,7 +112,7 @@ def page_data(
         "indices": _steps(np.array([frame.index for frame in parse.frames], np.int64).reshape(-1, 1)),
         "columns": COLUMNS,
         "tracks": [
-            {"id": track_id, "rows": _steps(_matrix(track, state_indices, unit))}
+            {"id": track_id, "sure": track_id in sure_ids, "rows": _steps(_matrix(track, state_indices, unit))}
             for track_id, track in sorted(tracks.items())
         ],
         "mistakes": None if mistakes is None else mistakes.to_dict(),

@@ -18,6 +18,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from actparse.core.errors import ConfigError, VideoError
+from actparse.video.tiles import join_tiles
 
 UNSTAMPED = ("avi",)  # formats with a rate only: FFmpeg's time stamps follow the coding order, not the presentation
 IMAGE_SUFFIXES = (".bmp", ".exr", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
@@ -71,7 +72,16 @@ def open_container(path: Path, *, frame_rate: float | None = None) -> InputConta
     if container.format.name == "tty":  # FFmpeg would render the text as video
         container.close()
         raise VideoError(f"{path}: needs a video file, got text")
+    if _is_in_tiles(container):
+        with container:
+            return av.open(join_tiles(path, container), "r")
     return container
+
+
+def _is_in_tiles(container: InputContainer) -> bool:
+    """Return whether a file's main picture is in tiles, beside which there may be a preview."""
+    kinds = [stream.disposition for stream in container.streams.video]
+    return any(kind & Disposition.dependent for kind in kinds) and not any(kind & Disposition.default for kind in kinds)
 
 
 def missing_text(source: str) -> str:
@@ -108,9 +118,7 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     if streams:
         return streams[0]
     kinds: set[str] = {stream.type for stream in container.streams if stream.type != "video"}
-    for stream in container.streams.video:
-        is_tile = stream.disposition & Disposition.dependent
-        kinds.add("a picture in tiles (convert it to JPEG)" if is_tile else "cover picture")
+    kinds |= {"cover picture" for _ in container.streams.video}
     container.close()
     raise VideoError(f"{path}: needs a video stream, got {' and '.join(sorted(kinds)) or 'nothing'} alone")
 
@@ -138,7 +146,8 @@ def cropping_of(container: InputContainer, stream: VideoStream) -> tuple[int, in
 def nominal_step(stream: VideoStream) -> float:
     """Return the seconds between frames at the declared rate, for frames without a time stamp; 1/25 without a rate."""
     rate = stream.guessed_rate or stream.average_rate
-    return float(1 / rate) if rate else 1 / DEFAULT_RATE
+    is_photo = stream.frames == stream.time_base == 1  # in HEIC or AVIF; FFmpeg makes a rate up
+    return 1 / DEFAULT_RATE if is_photo or not rate else float(1 / rate)
 
 
 def may_jump(container: InputContainer) -> bool:

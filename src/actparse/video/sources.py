@@ -16,7 +16,7 @@ VIDEO_SUFFIXES = (  # files with these suffixes are treated as videos, even if t
     *(".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".vob", ".webm", ".wmv"),
 )
 MAYBE_SUFFIXES = (".ts", ".webp")  # transport streams, but also TypeScript; animations, but also still pictures
-PICTURE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+PICTURE_SUFFIXES = (".avif", ".bmp", ".heic", ".heif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 STILLS = ("image2", "_pipe")  # suffixes of FFmpeg's format names for single pictures
 
 
@@ -64,7 +64,7 @@ def _videos_of(source: str, not_beside: str | None, with_sequences: bool) -> lis
     num_pictures = sum(file.suffix.lower() in PICTURE_SUFFIXES for file in files)
     if not videos and num_pictures:
         raise VideoError(
-            f"{source}: needs at least one video, got {num_pictures} pictures; "
+            f"{source}: needs at least one video, got {num_pictures} pictures; name each picture to parse it or, "
             "if they are the frames of a video, give --frame-rate"
         )
     return videos

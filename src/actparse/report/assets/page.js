@@ -49,19 +49,18 @@
   }
 
   class Track {
-    constructor({ id, rows }) {
+    constructor({ id, rows, sure }) {
       this.id = id;
       this.matrix = matrix(rows, WIDTH);
       this.length = this.matrix.length / WIDTH;
       this.times = Float64Array.from({ length: this.length }, (_, row) => times[this.get(row, 'frame')]);
-      this.limit(drawing.min_person_score);
-      this.isSure = this.sure.length > 0;
+      this.isSure = sure;
+      this.show(false);
     }
 
-    /** Draw the person if the score is at least `percent` in any row: it may drop for a moment. */
-    limit(percent) {
-      const rows = [...this.times.keys()];
-      this.sure = rows.some((row) => this.get(row, 'score') >= percent) ? rows : [];
+    /** Draw the person if it is sure, or if unsure ones are to be drawn too. */
+    show(withUnsure) {
+      this.sure = this.isSure || withUnsure ? [...this.times.keys()] : [];
       this.sureTimes = Float64Array.from(this.sure, (row) => this.times[row]);
     }
 
@@ -975,7 +974,7 @@
   }
   $('show-unsure').addEventListener('change', () => {
     document.body.classList.toggle('with-unsure', $('show-unsure').checked);
-    for (const track of tracks) track.limit($('show-unsure').checked ? 0 : drawing.min_person_score);
+    for (const track of tracks) track.show($('show-unsure').checked);
     show(frameTimes[frame] ?? 0);
   });
   $('in').addEventListener('click', () => setZoom(zoom * 2));
