@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+HAS_ONEDNN = torch.backends.mkldnn.is_available()
 Activation = Literal["none", "relu", "relu6", "leaky_relu"]
 
 SLOPE = 0.1  # of the leaky ReLU below 0
@@ -64,6 +65,5 @@ class ActivatedConv(nn.Conv2d):
 
 def _is_fusible(x: Tensor) -> bool:
     """Return whether oneDNN can convolve `x` (N, C, H, W): without gradients, in float32, on a CPU."""
-    is_plain = x.device.type == "cpu" and x.dtype == torch.float32 and x.numel() > 0
-    is_inference = torch.is_inference_mode_enabled() and not torch.is_autocast_enabled("cpu")
-    return is_plain and is_inference and torch.backends.mkldnn.is_available()
+    is_inference = HAS_ONEDNN and torch.is_inference_mode_enabled() and not torch.is_autocast_enabled("cpu")
+    return is_inference and x.is_cpu and x.dtype == torch.float32 and x.numel() > 0
