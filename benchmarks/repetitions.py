@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import find_peaks
 
-from actparse.core.errors import ActparseError
+from actparse.core.errors import ActparseError, DataError
 from actparse.core.structures import FrameParse, PersonParse, VideoInfo, VideoParse
 from actparse.core.vocabulary import KEYPOINTS
 from actparse.data.kinetics_tps import KineticsTps
@@ -32,7 +32,7 @@ from actparse.export.angles import JOINT_POINTS
 from actparse.export.repetitions import EXERCISE_OF_ACTION, EXERCISES, HIPS, SHOULDERS, count_repetitions
 from actparse.parser import Parser, ParserConfig
 from actparse.synth.casting import Actor, Cast, build_cast
-from actparse.synth.dataset import read_plan
+from actparse.synth.dataset import DatasetPlan, SplitPlan, read_plan
 
 Floats = NDArray[np.float64]
 TRUTH_STEP = 1 / 30  # seconds
@@ -79,6 +79,8 @@ def measure_counts(counts: Path, parses: Path) -> list[tuple[str, str, int, int]
 def measure_dataset(args: argparse.Namespace) -> list[tuple[str, str, int, int]]:
     """Return (exercise, video, true count, count) of each video of a repeated movement."""
     plan = read_plan(args.data)
+    if plan is None:
+        raise DataError(f"{args.data}: needs a dataset of `actparse synth`")
     seeds = {video.name: video.seed for video in plan.videos(args.split)}
     files = find_parses(args.parses) if args.parses else {}
     parser = (
@@ -92,7 +94,7 @@ def measure_dataset(args: argparse.Namespace) -> list[tuple[str, str, int, int]]
         if exercise is None:
             continue
         parse = parser.parse(video.path) if parser is not None else load_parse(files[video.name])
-        cast = build_cast(seeds[video.name], video.action)
+        cast = build_cast(seeds[video.name], video.action, config=plan.scene_config(args.split))
         actor, num_counted = cast.actors[0], 0  # the first one performs; that nobody is detected is an error, too
         if any(frame.persons for frame in parse.frames):
             counted = count_repetitions(parse, exercise)
@@ -107,7 +109,8 @@ def measure_keypoints(seed: int, num_videos: int) -> list[tuple[str, str, int, i
     """Return (exercise, video, true count, count from noisy keypoints) of each planned video of a repeated movement."""
     rng = np.random.default_rng(seed)
     rows = []
-    for video in plan_videos(SplitPlan("test", num_videos, seed)):
+    plan = DatasetPlan((SplitPlan("test", num_videos, seed),), look="plain", body="tubes")
+    for video in plan.videos():
         exercise = EXERCISE_OF_ACTION.get(video.action)
         if exercise is None:
             continue

@@ -136,7 +136,7 @@ def write_overlay(
 
 
 class Easel:
-    """Drawing of one video's pictures in their coded form; only the region with persons is changed."""
+    """Drawing of one video's pictures in their coded form; only the regions with persons are changed."""
 
     def __init__(self, title: str, size: tuple[int, int], *, factor: float, matrix: Matrix) -> None:
         """Prepare for frames of `size` (height, width), enlarged by `factor` and coded by `matrix`, with a caption."""
@@ -161,22 +161,8 @@ class Easel:
         drawn = self._enlarge(picture)
         scaled = [person.scaled(self._factor) for person in persons]
         labels = _place_labels(scaled, self._size, self._pen, self._sides)
-        region = _drawn_region(scaled, labels, self._pen, self._size)
-        if region is not None:
-            x1, y1, x2, y2 = region
-            luma, chroma = np.s_[y1:y2, x1:x2], np.s_[y1 // 2 : y2 // 2, x1 // 2 : x2 // 2]
-            cv2.merge([drawn.y[luma], _doubled(drawn.u[chroma]), _doubled(drawn.v[chroma])], self._canvas[luma])
-            inside = self._canvas[: self._size[0], : self._size[1]]
-            _draw_all(inside, scaled, labels, self._pen)
-            drawn.y[luma], drawn.u[chroma], drawn.v[chroma] = _coded_planes(self._canvas[luma])
-        clock = f"{time_seconds:.1f} s"
-        if clock != self._clock:
-            height = self._out_size[0] - self._size[0]
-            bar_picture = _bar((height + height % 2, self._out_size[1]), self._title, clock, self._pen)
-            self._clock, self._bar = clock, Yuv420(*_coded_planes(bar_picture), self.matrix)
-        for plane, bar, divisor in zip(drawn.planes, self._bar.planes, (1, 2, 2), strict=True):
-            height = -(-self._size[0] // divisor)
-            plane[height:] = bar[: len(plane) - height]
+        self._draw_regions(drawn, _drawn_regions(scaled, labels, self._pen, self._size), scaled, labels)
+        self._add_bar(drawn, f"{time_seconds:.1f} s")
         return drawn
 
     def _enlarge(self, picture: Yuv420) -> Yuv420:
@@ -193,6 +179,33 @@ class Easel:
             out[:height, width:] = out[:height, width - 1 : width]
             planes.append(out)
         return Yuv420(planes[0], planes[1], planes[2], self.matrix)
+
+    def _draw_regions(
+        self,
+        picture: Yuv420,
+        regions: Sequence[tuple[int, int, int, int]],
+        persons: Sequence[PersonAt],
+        labels: Sequence[PlacedLabel],
+    ) -> None:
+        """Draw on the regions (x1, y1, x2, y2), even numbers, in full colour resolution, and write them back."""
+        slices = [
+            (np.s_[y1:y2, x1:x2], np.s_[y1 // 2 : y2 // 2, x1 // 2 : x2 // 2])  # of luma and of chroma
+            for x1, y1, x2, y2 in regions
+        ]
+        for luma, chroma in slices:
+            cv2.merge([picture.y[luma], _doubled(picture.u[chroma]), _doubled(picture.v[chroma])], self._canvas[luma])
+        _draw_all(self._canvas[: self._size[0], : self._size[1]], persons, labels, self._pen)
+        for luma, chroma in slices:
+            picture.y[luma], picture.u[chroma], picture.v[chroma] = _coded_planes(self._canvas[luma])
+
+    def _add_bar(self, picture: Yuv420, clock: str) -> None:
+        if clock != self._clock:
+            height = self._out_size[0] - self._size[0]
+            bar_picture = _bar((height + height % 2, self._out_size[1]), self._title, clock, self._pen)
+            self._clock, self._bar = clock, Yuv420(*_coded_planes(bar_picture), self.matrix)
+        for plane, bar, divisor in zip(picture.planes, self._bar.planes, (1, 2, 2), strict=True):
+            height = -(-self._size[0] // divisor)
+            plane[height:] = bar[: len(plane) - height]
 
 
 def enlargement(size: tuple[int, int]) -> float:
@@ -363,10 +376,13 @@ def _darkening_table(ink: Color) -> Image:
     return np.rint(SHADE * values + (1 - SHADE) * np.array(ink)).astype(np.uint8)[None]
 
 
-def _drawn_region(
+def _drawn_regions(
     persons: Sequence[PersonAt], labels: Sequence[PlacedLabel], pen: Pen, size: tuple[int, int]
-) -> tuple[int, int, int, int] | None:
-    """Return the region (x1, y1, x2, y2), even numbers, that `_draw_all` changes in a picture of (height, width)."""
+) -> list[tuple[int, int, int, int]]:
+    """Return the regions (x1, y1, x2, y2), even numbers, that `_draw_all` changes in a picture of (height, width).
+
+    There is one for each person and label, or a single one around all of them if that has less area.
+    """
     boxes = [np.array([p.x, p.y, p.x + p.width, p.y + p.height], np.float64) for p in labels]
     for person in persons:
         points = [person.box.reshape(2, 2), person.keypoints[person.keypoints[:, 2] >= MIN_CONFIDENCE, :2]]
@@ -374,14 +390,14 @@ def _drawn_region(
         corners = np.concatenate(points)
         margin = np.array(_number_size(person, pen)) + pen.limb + 2 * pen.thin + 2  # a line is wider than its ends
         boxes.append(np.concatenate((corners.min(axis=0) - margin, corners.max(axis=0) + margin)))
-    if not boxes:
-        return None
-    stacked, limits = np.array(boxes), np.array([size[1], size[0]])
-    start = np.floor(np.clip(stacked[:, :2].min(axis=0), 0, limits) / 2).astype(int) * 2
-    end = np.ceil(np.clip(stacked[:, 2:].max(axis=0), 0, limits) / 2).astype(int) * 2
-    if (end <= start).any():
-        return None
-    return int(start[0]), int(start[1]), int(end[0]), int(end[1])
+    stacked, limits = np.array(boxes).reshape(-1, 4), np.array([size[1], size[0]])
+    start = np.floor(np.clip(stacked[:, :2], 0, limits) / 2).astype(int) * 2  # (n, 2)
+    end = np.ceil(np.clip(stacked[:, 2:], 0, limits) / 2).astype(int) * 2  # (n, 2)
+    regions = np.concatenate((start, end), axis=1)[(end > start).all(axis=1)]  # (n, 4)
+    if len(regions) > 1:
+        around = np.concatenate((regions[:, :2].min(axis=0), regions[:, 2:].max(axis=0)))[None]  # (1, 4)
+        regions = min(regions, around, key=lambda boxes: (boxes[:, 2:] - boxes[:, :2]).prod(axis=1).sum())
+    return [(x1, y1, x2, y2) for x1, y1, x2, y2 in regions.tolist()]
 
 
 def _doubled(plane: Image) -> Image:

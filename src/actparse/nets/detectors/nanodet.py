@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from actparse.core.errors import ConfigError, ShapeError, expect_shape
+from actparse.nets.convolution import ActivatedConv
 from actparse.nets.detectors.boxes import class_wise_nms, clip_boxes
 
 INPUT_MULTIPLE = 32  # pixels; sides of the input
 STRIDES = (8, 16, 32)  # pixels of the input per cell of each map
-SLOPE = 0.1  # of the leaky ReLU below 0
 STEM_CHANNELS = 32
 STAGE_CHANNELS = (32, 64, 128, 256)  # inside each stage; its output has twice as many
 STAGE_BLOCKS = (1, 2, 2, 3)  # blocks in each stage
@@ -50,11 +50,12 @@ class ConvRelu(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, *, stride: int = 1) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1)
+        self.conv = ActivatedConv(in_channels, out_channels, 3, stride=stride, padding=1, activation="leaky_relu")
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, H, W) to (N, C', H / stride, W / stride)."""
-        return F.leaky_relu(self.conv(x), SLOPE)
+        out: Tensor = self.conv(x)
+        return out
 
 
 class CspStage(nn.Module):
@@ -106,9 +107,9 @@ class Nanodet(nn.Module):
         super().__init__()
         self.config = config
         self.backbone = Backbone()
-        self.laterals = nn.ModuleList(nn.Conv2d(2 * width, FEATURE_CHANNELS, 1) for width in STAGE_CHANNELS[1:])
+        self.laterals = nn.ModuleList(ActivatedConv(2 * width, FEATURE_CHANNELS) for width in STAGE_CHANNELS[1:])
         self.head_convs = nn.ModuleList(ConvRelu(FEATURE_CHANNELS, FEATURE_CHANNELS) for _ in STRIDES)
-        self.head_outputs = nn.ModuleList(nn.Conv2d(FEATURE_CHANNELS, config.num_outputs, 1) for _ in STRIDES)
+        self.head_outputs = nn.ModuleList(ActivatedConv(FEATURE_CHANNELS, config.num_outputs) for _ in STRIDES)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Map normalised BGR images (N, 3, H, W) to a map for each stride.

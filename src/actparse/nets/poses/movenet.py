@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from actparse.core.errors import ConfigError, ShapeError, expect_shape
 from actparse.core.vocabulary import NUM_KEYPOINTS
+from actparse.nets.convolution import ActivatedConv, Activation
 
 Variant = Literal["thunder", "lightning", "multipose"]
 
@@ -85,7 +86,7 @@ class BoxHeads(NamedTuple):
     box_offset: Tensor  # (N, 2, h, w) y, x of the box's middle, relative to the cell of the person's centre
 
 
-class SameConv(nn.Conv2d):
+class SameConv(ActivatedConv):
     """A convolution with TensorFlow's padding SAME: a single pixel of padding is added at the right and the bottom.
 
     The 3x3 kernels of stride 2 are used as 4x4 kernels whose first row and column are 0, which needs no padded copy.
@@ -100,15 +101,23 @@ class SameConv(nn.Conv2d):
         stride: int = 1,
         groups: int = 1,
         bias: bool = True,
+        activation: Activation = "none",
     ) -> None:
-        padding = kernel // 2 if stride == 1 else 0
-        super().__init__(in_channels, out_channels, kernel, stride, padding, groups=groups, bias=bias)
+        super().__init__(
+            in_channels,
+            out_channels,
+            kernel,
+            stride=stride,
+            padding=kernel // 2 if stride == 1 else 0,
+            groups=groups,
+            bias=bias,
+            activation=activation,
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, H, W) to (N, C', H / stride, W / stride), rounded up."""
         if self.stride[0] == 2 and self.kernel_size[0] == 3 and x.shape[2] % 2 == x.shape[3] % 2 == 0:
-            weight = F.pad(self.weight, (1, 0, 1, 0))  # (C', C / groups, 4, 4)
-            return F.conv2d(x, weight, self.bias, self.stride, 1, self.dilation, self.groups)
+            return self.convolve(x, F.pad(self.weight, (1, 0, 1, 0)), 1)  # (C', C / groups, 4, 4)
         if self.stride[0] > 1:
             height, width = (_total_padding(side, self.kernel_size[0], self.stride[0]) for side in x.shape[2:])
             x = F.pad(x, (width // 2, width - width // 2, height // 2, height - height // 2))
@@ -126,16 +135,14 @@ class InvertedResidual(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, *, stride: int, expansion: int) -> None:
         super().__init__()
         hidden = in_channels * expansion
-        self.expand = SameConv(in_channels, hidden) if expansion > 1 else nn.Identity()
-        self.depthwise = SameConv(hidden, hidden, 3, stride=stride, groups=hidden)
+        self.expand = SameConv(in_channels, hidden, activation="relu6") if expansion > 1 else nn.Identity()
+        self.depthwise = SameConv(hidden, hidden, 3, stride=stride, groups=hidden, activation="relu6")
         self.project = SameConv(hidden, out_channels)
-        self.expands = expansion > 1
         self.adds = stride == 1 and in_channels == out_channels
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, H, W) to (N, C', H / stride, W / stride)."""
-        hidden = F.relu6(self.expand(x), inplace=True) if self.expands else x
-        out: Tensor = self.project(F.relu6(self.depthwise(hidden), inplace=True))
+        out: Tensor = self.project(self.depthwise(self.expand(x)))
         return x + out if self.adds else out
 
 
@@ -145,7 +152,7 @@ class MobileNetV2(nn.Module):
     def __init__(self, width: float) -> None:
         super().__init__()
         channels = _round_channels(_STEM_CHANNELS * width)
-        self.stem = SameConv(3, channels, 3, stride=2)
+        self.stem = SameConv(3, channels, 3, stride=2, activation="relu6")
         blocks = []
         for stage, (base, count, first) in enumerate(zip(_CHANNELS, _BLOCKS, _STRIDES, strict=True)):
             out_channels = _round_channels(base * width)
@@ -154,18 +161,18 @@ class MobileNetV2(nn.Module):
                 blocks.append(InvertedResidual(channels, out_channels, stride=stride, expansion=expansion))
                 channels = out_channels
         self.blocks = nn.ModuleList(blocks)
-        self.last = SameConv(channels, _LAST_CHANNELS)
+        self.last = SameConv(channels, _LAST_CHANNELS, activation="relu6")
         self.channels = [blocks[level].project.out_channels for level in _LEVELS] + [_LAST_CHANNELS]
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Map (N, 3, H, W) in -1..1 to features (N, C, H / s, W / s) for s = 4, 8, 16, 32."""
-        x = F.relu6(self.stem(images), inplace=True)
+        x = self.stem(images)
         features = []
         for index, block in enumerate(self.blocks):
             x = block(x)
             if index in _LEVELS:
                 features.append(x)
-        return [*features, F.relu6(self.last(x), inplace=True)]
+        return [*features, self.last(x)]
 
 
 def _round_channels(channels: float) -> int:
@@ -180,11 +187,11 @@ class Smooth(nn.Module):
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
         self.depthwise = SameConv(in_channels, in_channels, 3, groups=in_channels, bias=False)
-        self.pointwise = SameConv(in_channels, out_channels)
+        self.pointwise = SameConv(in_channels, out_channels, activation="relu")
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, H, W) to (N, C', H, W)."""
-        out: Tensor = self.pointwise(self.depthwise(x)).relu()
+        out: Tensor = self.pointwise(self.depthwise(x))
         return out
 
 
