@@ -40,13 +40,13 @@ VAGUE_NAMES = frozenset(
     ]
 )
 LIMITS = {
-    "lines": 55_050,
-    "lines of training": 7_600,
+    "lines": 55_600,
+    "lines of training": 6_350,
     "lines of the largest file": 450,
     "modules in no folder": 6,
     "modules in the largest folder": 16,
-    "private functions that are used once, %": 17.0,
-    "vague names per 1,000 lines": 1.6,
+    "private functions that are used once, %": 17.4,
+    "vague names per 1,000 lines": 1.8,
 }
 
 

@@ -143,13 +143,13 @@ def count_states(observations: Iterable[tuple[str, States, float]]) -> StateShar
     return StateShares(names, shares)
 
 
-def dataset_shares(root: Path) -> StateShares:
-    """Count the states in the annotation of the split "train", in frames at least COUNTED_STRIDE apart.
+def dataset_shares(root: Path, split: str = "train") -> StateShares:
+    """Count the states in a split's annotation, in frames at least COUNTED_STRIDE apart.
 
     Raises:
         DataError: the dataset does not exist, or an annotation is damaged.
     """
-    persons = annotated_persons(KineticsTps(root).videos("train"), stride=COUNTED_STRIDE)
+    persons = annotated_persons(KineticsTps(root).videos(split), stride=COUNTED_STRIDE)
     return count_states((action, {name: part.state for name, part in p.parts.items()}, 1.0) for action, p in persons)
 
 

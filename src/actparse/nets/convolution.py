@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-HAS_ONEDNN = torch.backends.mkldnn.is_available()
+HAS_ONEDNN: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
 Activation = Literal["none", "relu", "relu6", "leaky_relu"]
 
 SLOPE = 0.1  # of the leaky ReLU below 0

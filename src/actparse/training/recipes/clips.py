@@ -192,7 +192,7 @@ class ClipTask(SampledTask):
         """Convert clips (N, T, H, W, C) to the network's input."""
         if self.stage.flow is not None:
             return stacked_flow(clips, self.stage.flow.num_fields)
-        frames = self.stage.norm(clips.permute(0, 4, 1, 2, 3))  # (N, 3, T, H, W)
+        frames: Tensor = self.stage.norm(clips.permute(0, 4, 1, 2, 3))  # (N, 3, T, H, W)
         if frames.is_cuda:
             frames = frames.contiguous()  # depthwise kernels are slow on other layouts
         return frames.transpose(1, 2) if isinstance(self.net, Tsn) else frames
