@@ -28,7 +28,7 @@ from actparse.stages.people.frames import PeopleParser
 from actparse.stages.people.second_looks import TiledPersons
 from actparse.stages.timing import StageTimer
 from actparse.stages.together.explanation import explain
-from actparse.stages.together.integrate import calibrated_scores, find_verdict
+from actparse.stages.together.integrate import calibrated_scores, decide_verdict
 from actparse.stages.together.states import BaselineStates, SharedStates, StateSource, TrackStates
 from actparse.stages.tracking import Tracker, TrackerConfig
 from actparse.video.decode import TimeRange, probe
@@ -165,7 +165,7 @@ class Parser:
         integrated = states.integrate(observed, action, scores, condition_on_action=conditions)
         scores = calibrated_scores(scores, self.bundle.calibration, share=states.weaker_share(observed, action))
         has_persons = any(frame.persons for frame in observed.frames)
-        verdict = find_verdict(scores[action], self.bundle.calibration, has_persons=has_persons)
+        verdict = decide_verdict(scores[action], self.bundle.calibration, has_persons=has_persons)
         seconds = observed.info.duration_seconds
         return VideoParse(
             video=observed.info,

@@ -303,7 +303,7 @@ def test_it_says_why(opened: Browser) -> None:
 @pytest.mark.parametrize(
     ("verdict", "said", "heading"),
     [
-        ("unknown", "No known action (closest: push up 60 %)", "What speaks for push up, the closest"),
+        ("unknown", "No known action (closest: push up 60 %)", "What supports push up, the closest"),
         ("nobody", "Nobody found", "Why no action"),
     ],
 )

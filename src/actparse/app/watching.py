@@ -20,7 +20,7 @@ from actparse.parser import Parser
 from actparse.report.overlay import MIN_PERSON_SCORE, QUALITY, draw_frame, enlargement, picture_size
 from actparse.report.tracks import TrackLines
 from actparse.stages.actions.tracks import FollowedTracks
-from actparse.stages.together.integrate import calibrated_scores, find_verdict, weaker_share
+from actparse.stages.together.integrate import calibrated_scores, decide_verdict, weaker_share
 from actparse.stages.tracking import Tracker, TrackerConfig
 from actparse.video.decode import DecodedFrame
 from actparse.video.encode import VideoWriter
@@ -92,7 +92,7 @@ def watch_frames(
         halves = [half.by_action(actions)[action] for half in followed.half_evidence]
         share = weaker_share(raw_scores[action], halves)
         scores = calibrated_scores(raw_scores, parser.bundle.calibration, share=share)
-        verdict = find_verdict(scores[action], parser.bundle.calibration, has_persons=evidence.weight > 0)
+        verdict = decide_verdict(scores[action], parser.bundle.calibration, has_persons=evidence.weight > 0)
         yield WatchedFrame(parse, action, scores, verdict)
 
 

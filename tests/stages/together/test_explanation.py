@@ -39,7 +39,7 @@ CARRY = (reason("left_arm", "carry", 0.7), reason("right_arm", "carry", 0.7))
             (reason("left_leg", "carry", 0.2), reason("right_leg", "carry", 0.2)),
             0.9,
             "Perhaps deadlifting, on thin evidence: both legs carry throughout.",
-            id="little speaks for it",
+            id="little supports it",
         ),
         pytest.param(
             CARRY, 0.2, "Perhaps deadlifting, on thin evidence: both arms carry throughout.", id="a low score"
@@ -47,7 +47,7 @@ CARRY = (reason("left_arm", "carry", 0.7), reason("right_arm", "carry", 0.7))
         pytest.param(
             (reason("left_hand", "do_up", -0.5),),
             0.9,
-            "Nothing that the body parts do speaks clearly for deadlifting; against it: the left hand does up.",
+            "Nothing that the body parts do clearly supports deadlifting; against it: the left hand does up.",
             id="nothing for it",
         ),
         pytest.param((), 0.9, "", id="no reasons"),
@@ -64,14 +64,14 @@ def test_a_coach_would_say(reasons: tuple[Reason, ...], score: float, sentence: 
             "unknown",
             (*CARRY, reason("head", "turn", -0.2)),
             "No known action (closest: deadlifting 31 %). "
-            "For deadlifting speaks: both arms carry throughout; against it: the head turns.",
-            id="what speaks for the closest",
+            "Evidence for deadlifting: both arms carry throughout; against it: the head turns.",
+            id="what supports the closest",
         ),
         pytest.param(
             "unknown",
             (reason("left_hand", "do_up", -0.5),),
             "No known action (closest: deadlifting 31 %). "
-            "Nothing that the body parts do speaks clearly for deadlifting; against it: the left hand does up.",
+            "Nothing that the body parts do clearly supports deadlifting; against it: the left hand does up.",
             id="nothing for it",
         ),
         pytest.param("unknown", (), "No known action (closest: deadlifting 31 %).", id="no reasons"),

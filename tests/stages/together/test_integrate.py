@@ -9,7 +9,7 @@ from actparse.core.vocabulary import NUM_KEYPOINTS
 from actparse.metrics.calibration import Calibration
 from actparse.stages.together.integrate import (
     calibrated_scores,
-    find_verdict,
+    decide_verdict,
     weaker_share,
     with_commonest_states,
     with_prior_states,
@@ -86,7 +86,7 @@ def test_an_action_of_one_half_is_less_probable() -> None:
 
 def test_a_verdict_needs_persons_and_a_score() -> None:
     half = Calibration(min_probability=0.5)
-    assert find_verdict(0.5, half, has_persons=True) == "known"
-    assert find_verdict(0.49, half, has_persons=True) == "unknown"
-    assert find_verdict(0.01, Calibration(), has_persons=True) == "known"
-    assert find_verdict(0.99, half, has_persons=False) == "nobody"
+    assert decide_verdict(0.5, half, has_persons=True) == "known"
+    assert decide_verdict(0.49, half, has_persons=True) == "unknown"
+    assert decide_verdict(0.01, Calibration(), has_persons=True) == "known"
+    assert decide_verdict(0.99, half, has_persons=False) == "nobody"

@@ -805,7 +805,7 @@
     const reasons = data.reasons.filter((reason) => Math.abs(reason.weight) >= 0.005); // less would read 0.00
     $('why').hidden = !reasons.length && !data.explanation;
     $('explanation').textContent = data.explanation;
-    if (!isAsserted) $('why-title').textContent = reasons.length ? `What speaks for ${words(data.action)}, the closest` : 'Why no action';
+    if (!isAsserted) $('why-title').textContent = reasons.length ? `What supports ${words(data.action)}, the closest` : 'Why no action';
     const most = Math.max(...reasons.map((reason) => Math.abs(reason.weight)), 1e-9);
     const listed = { for: 0, against: 0 };
     for (const reason of reasons) {

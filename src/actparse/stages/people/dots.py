@@ -1,7 +1,7 @@
 """The pose-guided embedding X' = X + G(K): a disc for every confident keypoint, drawn on the person's crop.
 
 The paper specifies "dots of different colors and radius". The colours (warm for the left side, cold for the right) and
-the radii, relative to the crop, are chosen here; they are stored in the part detector's settings.
+the radii, relative to the crop, are our choice, in `core.vocabulary`; a trained part detector stores those it has seen.
 Source: PCF, section II-B, equation 3.
 """
 

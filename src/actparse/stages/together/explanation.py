@@ -74,19 +74,19 @@ def explain(action: str, score: float, reasons: Sequence[Reason], seconds: float
     points = sorted(_points(reasons), key=lambda point: -point.weight)
     best = points[0].weight if points else 0.0
     first_of_group = {point.group: point for point in reversed(points)}.values()
-    speaking = [p for p in points if p in first_of_group and p.weight >= max(LEAST_WEIGHT, LEAST_SHARE * best)]
-    speaking = speaking[:MAX_FOR]
+    supporting = [p for p in points if p in first_of_group and p.weight >= max(LEAST_WEIGHT, LEAST_SHARE * best)]
+    supporting = supporting[:MAX_FOR]
     against = points[-1] if points and points[-1].weight <= -LEAST_WEIGHT else None
     name = action.replace("_", " ")
     objection = f"; against it: {against.text(seconds)}" if against else ""
-    denied = "" if verdict == "known" else f"{_capitalize(verdict_text(verdict, action, score))}. "
-    if not speaking:
-        return f"{denied}Nothing that the body parts do speaks clearly for {name}{objection}."
-    *first, last = (point.text(seconds) for point in speaking)
+    rejection = "" if verdict == "known" else f"{_capitalize(verdict_text(verdict, action, score))}. "
+    if not supporting:
+        return f"{rejection}Nothing that the body parts do clearly supports {name}{objection}."
+    *first, last = (point.text(seconds) for point in supporting)
     statements = f"{', '.join(first)} and {last}" if first else last
-    statements += " throughout" if all(point.share_of(seconds) >= WHOLE_SHARE for point in speaking) else ""
-    if denied:
-        return f"{denied}For {name} speaks: {statements}{objection}."
+    statements += " throughout" if all(point.share_of(seconds) >= WHOLE_SHARE for point in supporting) else ""
+    if rejection:
+        return f"{rejection}Evidence for {name}: {statements}{objection}."
     is_thin = score < THIN_SCORE or sum(point.weight for point in points if point.weight > 0) < THIN_TOTAL
     opening = f"Perhaps {name}, on thin evidence" if is_thin else _capitalize(name)
     return f"{opening}: {statements}{objection}."

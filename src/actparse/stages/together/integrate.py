@@ -111,7 +111,7 @@ def calibrated_scores(scores: Mapping[str, float], calibration: Calibration, *, 
     return dict(zip(scores, map(float, values), strict=True))
 
 
-def find_verdict(score: float, calibration: Calibration, *, has_persons: bool) -> Verdict:
+def decide_verdict(score: float, calibration: Calibration, *, has_persons: bool) -> Verdict:
     """Decide whether an action is asserted.
 
     Args:

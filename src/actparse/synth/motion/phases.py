@@ -26,6 +26,10 @@ Pair = str | tuple[str, str]  # a state of both sides, or (left, right)
 
 MAX_FADE_SECONDS = 0.6  # of the transition from one rhythm to the next
 MIN_SCRIPT_SECONDS = 32.0  # shortest script of a performer; at its end the phases repeat
+STATES = (
+    *("none", "others", "bend", "unbend", "lift", "raise", "hug", "push", "hold", "grab", "applaud", "carry", "strike"),
+    *("turn", "stoop", "sit", "stand", "step", "swing", "step_on", "tiptoe"),
+)  # of all parts
 MOVING_STATES = frozenset({"step", "swing", "strike", "applaud", "carry"})  # these start and end with the motion
 TOUCHING_STATES = frozenset({"hold", "grab", "push"})  # of a hand: these last from the touch until the hand lets go
 TOUCH_SHARE = 0.8  # share of a move's time until the hand touches its target: 90 % of the eased distance
@@ -41,11 +45,18 @@ def states(
     leg: Pair = "stand",
     foot: Pair = "step_on",
 ) -> dict[str, str]:
-    """Return the states of all ten parts; a pair is (left, right)."""
+    """Return the states of all ten parts; a pair is (left, right).
+
+    Raises:
+        ConfigError: a state is not one of `STATES`.
+    """
     states_by_part = {"head": head, "hip": hip}
     for group, pair in (("arm", arm), ("hand", hand), ("leg", leg), ("foot", foot)):
         left, right = (pair, pair) if isinstance(pair, str) else pair
         states_by_part |= {f"left_{group}": left, f"right_{group}": right}
+    for part, state in states_by_part.items():
+        if state not in STATES:
+            raise ConfigError(f"state of {part} must be one of {', '.join(STATES)}, got {state!r}")
     return {part: states_by_part[part] for part in PARTS}
 
 
