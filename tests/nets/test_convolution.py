@@ -31,7 +31,8 @@ def test_inference_gives_the_same(
 
 
 def test_the_activation_follows_the_convolution() -> None:
-    conv = ActivatedConv(1, 1, bias=False, activation="leaky_relu")
+    conv = ActivatedConv(1, 1, 1, bias=False)
+    conv.activation = "leaky_relu"
     nn.init.ones_(conv.weight)
     x = torch.tensor([[[[-2.0, 3.0]]]])
     torch.testing.assert_close(conv(x).detach(), torch.tensor([[[[-0.2, 3.0]]]]))
@@ -54,4 +55,4 @@ def test_a_network_gives_the_same_in_inference(net: nn.Module, scale: float) -> 
 
 def test_no_images_give_no_maps() -> None:
     with torch.inference_mode():
-        assert ActivatedConv(3, 4, 3, padding=1, activation="relu")(torch.zeros(0, 3, 8, 8)).shape == (0, 4, 8, 8)
+        assert SameConv(3, 4, 3, activation="relu")(torch.zeros(0, 3, 8, 8)).shape == (0, 4, 8, 8)

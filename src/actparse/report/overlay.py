@@ -379,10 +379,7 @@ def _darkening_table(ink: Color) -> Image:
 def _drawn_regions(
     persons: Sequence[PersonAt], labels: Sequence[PlacedLabel], pen: Pen, size: tuple[int, int]
 ) -> list[tuple[int, int, int, int]]:
-    """Return the regions (x1, y1, x2, y2), even numbers, that `_draw_all` changes in a picture of (height, width).
-
-    There is one for each person and label, or a single one around all of them if that has less area.
-    """
+    """Return the regions (x1, y1, x2, y2), even numbers, that `_draw_all` changes in a picture of (height, width)."""
     boxes = [np.array([p.x, p.y, p.x + p.width, p.y + p.height], np.float64) for p in labels]
     for person in persons:
         points = [person.box.reshape(2, 2), person.keypoints[person.keypoints[:, 2] >= MIN_CONFIDENCE, :2]]
@@ -394,7 +391,7 @@ def _drawn_regions(
     start = np.floor(np.clip(stacked[:, :2], 0, limits) / 2).astype(int) * 2  # (n, 2)
     end = np.ceil(np.clip(stacked[:, 2:], 0, limits) / 2).astype(int) * 2  # (n, 2)
     regions = np.concatenate((start, end), axis=1)[(end > start).all(axis=1)]  # (n, 4)
-    if len(regions) > 1:
+    if len(regions) > 1:  # one region around all of them may have less area
         around = np.concatenate((regions[:, :2].min(axis=0), regions[:, 2:].max(axis=0)))[None]  # (1, 4)
         regions = min(regions, around, key=lambda boxes: (boxes[:, 2:] - boxes[:, :2]).prod(axis=1).sum())
     return [(x1, y1, x2, y2) for x1, y1, x2, y2 in regions.tolist()]

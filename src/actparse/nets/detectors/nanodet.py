@@ -50,7 +50,8 @@ class ConvRelu(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, *, stride: int = 1) -> None:
         super().__init__()
-        self.conv = ActivatedConv(in_channels, out_channels, 3, stride=stride, padding=1, activation="leaky_relu")
+        self.conv = ActivatedConv(in_channels, out_channels, 3, stride=stride, padding=1)
+        self.conv.activation = "leaky_relu"
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, H, W) to (N, C', H / stride, W / stride)."""
@@ -107,9 +108,9 @@ class Nanodet(nn.Module):
         super().__init__()
         self.config = config
         self.backbone = Backbone()
-        self.laterals = nn.ModuleList(ActivatedConv(2 * width, FEATURE_CHANNELS) for width in STAGE_CHANNELS[1:])
+        self.laterals = nn.ModuleList(nn.Conv2d(2 * width, FEATURE_CHANNELS, 1) for width in STAGE_CHANNELS[1:])
         self.head_convs = nn.ModuleList(ConvRelu(FEATURE_CHANNELS, FEATURE_CHANNELS) for _ in STRIDES)
-        self.head_outputs = nn.ModuleList(ActivatedConv(FEATURE_CHANNELS, config.num_outputs) for _ in STRIDES)
+        self.head_outputs = nn.ModuleList(nn.Conv2d(FEATURE_CHANNELS, config.num_outputs, 1) for _ in STRIDES)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Map normalised BGR images (N, 3, H, W) to a map for each stride.

@@ -103,16 +103,9 @@ class SameConv(ActivatedConv):
         bias: bool = True,
         activation: Activation = "none",
     ) -> None:
-        super().__init__(
-            in_channels,
-            out_channels,
-            kernel,
-            stride=stride,
-            padding=kernel // 2 if stride == 1 else 0,
-            groups=groups,
-            bias=bias,
-            activation=activation,
-        )
+        padding = kernel // 2 if stride == 1 else 0
+        super().__init__(in_channels, out_channels, kernel, stride, padding, groups=groups, bias=bias)
+        self.activation = activation
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, H, W) to (N, C', H / stride, W / stride), rounded up."""
