@@ -40,7 +40,7 @@ VAGUE_NAMES = frozenset(
     ]
 )
 LIMITS = {
-    "lines": 54_700,
+    "lines": 55_100,
     "lines of training": 7_600,
     "lines of the largest file": 450,
     "modules in no folder": 6,
