@@ -57,7 +57,6 @@ def test_a_researcher_brings_persons(
         x1, y1, x2, y2 = person.box
         assert x1 <= left < right <= x2
         assert y1 <= top < bottom <= y2
-    assert any(part.state is not None for person in persons for part in person.parts)
     assert main(["convert", str(folder), "--to", "frames"]) == 0
     again = read_persons_file(folder / "frames.csv", num_frames=3, size=(200, 240), video="squat")
     assert [np.ravel(again.frame(index).track_ids).tolist() for index in range(3)] == [[7], [7], [7]]

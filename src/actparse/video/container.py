@@ -72,16 +72,12 @@ def open_container(path: Path, *, frame_rate: float | None = None) -> InputConta
     if container.format.name == "tty":  # FFmpeg would render the text as video
         container.close()
         raise VideoError(f"{path}: needs a video file, got text")
-    if _is_in_tiles(container):
+    kinds = [stream.disposition for stream in container.streams.video]
+    has_tiles = any(kind & Disposition.dependent for kind in kinds)
+    if has_tiles and not any(kind & Disposition.default for kind in kinds):  # beside them may be a preview
         with container:
             return av.open(join_tiles(path, container), "r")
     return container
-
-
-def _is_in_tiles(container: InputContainer) -> bool:
-    """Return whether a file's main picture is in tiles, beside which there may be a preview."""
-    kinds = [stream.disposition for stream in container.streams.video]
-    return any(kind & Disposition.dependent for kind in kinds) and not any(kind & Disposition.default for kind in kinds)
 
 
 def missing_text(source: str) -> str:

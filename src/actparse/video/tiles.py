@@ -35,6 +35,25 @@ class Grid:
     size: tuple[int, int]  # (height, width)
     changes: tuple[tuple[bytes, int], ...] = ()  # in order: (b"irot", quarter turns), (b"imir", 0 or 1)
 
+    def joined(self, tiles: dict[int, NDArray[np.uint8]]) -> NDArray[np.uint8]:
+        """Return the picture before its changes, (H, W, 3), from the tiles (h, w, 3).
+
+        Raises:
+            ValueError: a tile is missing, or all of them are smaller than the picture.
+        """
+        if not set(self.tiles) <= tiles.keys():
+            raise ValueError("a picture in tiles some of which are missing")
+        (height, width), (tile_height, tile_width, _) = self.size, tiles[self.tiles[0]].shape
+        num_rows = len(self.tiles) // self.columns
+        if height > num_rows * tile_height or width > self.columns * tile_width:
+            raise ValueError("a picture that is larger than its tiles")
+        image = np.empty((height, width, 3), np.uint8)
+        for number, item in enumerate(self.tiles):
+            row, column = number // self.columns * tile_height, number % self.columns * tile_width
+            place = image[row : row + tile_height, column : column + tile_width]
+            place[:] = tiles[item][: place.shape[0], : place.shape[1]]
+        return image
+
     def oriented(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return the joined picture as it is shown, (H, W, 3)."""
         for kind, value in self.changes:
@@ -48,47 +67,25 @@ def join_tiles(path: Path, container: InputContainer) -> IO[bytes]:
     Raises:
         VideoError: the file has no main picture in tiles, or one that cannot be joined.
     """
+    tiles: dict[int, NDArray[np.uint8]] = {}
+    images = UprightImages()
     try:
         grid = read_grid(path)
-        return _video_of(grid.oriented(_joined(grid, container)))
+        for packet in container.demux(*(stream for stream in container.streams.video if stream.id in grid.tiles)):
+            for frame in packet.decode():
+                if isinstance(frame, av.VideoFrame):
+                    tiles[packet.stream.id] = images.image(frame)
+        image = grid.oriented(grid.joined(tiles))
     except (ValueError, av.FFmpegError) as error:
         text = str(getattr(error, "strerror", None) or error)
         raise VideoError(f"{path}: needs a video file, got: {text}; convert it to JPEG") from None
-
-
-def _joined(grid: Grid, container: InputContainer) -> NDArray[np.uint8]:
-    """Return the picture before its changes, (H, W, 3).
-
-    Raises:
-        ValueError: a tile is missing, or all of them are smaller than the picture.
-    """
-    images, tiles = UprightImages(), {}
-    for packet in container.demux(*(stream for stream in container.streams.video if stream.id in grid.tiles)):
-        for frame in packet.decode():
-            if isinstance(frame, av.VideoFrame):
-                tiles[packet.stream.id] = images.image(frame)
-    if not set(grid.tiles) <= tiles.keys():
-        raise ValueError("a picture in tiles some of which are missing")
-    (height, width), (tile_height, tile_width, _) = grid.size, tiles[grid.tiles[0]].shape
-    num_rows = len(grid.tiles) // grid.columns
-    if height > num_rows * tile_height or width > grid.columns * tile_width:
-        raise ValueError("a picture that is larger than its tiles")
-    image = np.empty((height, width, 3), np.uint8)
-    for number, item in enumerate(grid.tiles):
-        row, column = number // grid.columns * tile_height, number % grid.columns * tile_width
-        place = image[row : row + tile_height, column : column + tile_width]
-        place[:] = tiles[item][: place.shape[0], : place.shape[1]]
-    return image
-
-
-def _video_of(image: NDArray[np.uint8]) -> IO[bytes]:
     file = tempfile.TemporaryFile()  # noqa: SIM115 (the container that reads it keeps it open)
-    with av.open(file, "w", format="nut") as container:
-        stream = container.add_stream("rawvideo", rate=25)
+    with av.open(file, "w", format="nut") as video:
+        stream = video.add_stream("rawvideo", rate=25)
         stream.height, stream.width = image.shape[:2]
         stream.pix_fmt = "rgb24"
-        container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
-        container.mux(stream.encode(None))
+        video.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        video.mux(stream.encode(None))
     file.seek(0)
     return file
 
