@@ -12,6 +12,7 @@ import torch
 from actparse.core.errors import TrainingError, WeightsError
 from actparse.core.files import without_nan
 from actparse.core.progress import say_nothing
+from actparse.data.division import choose_division
 from actparse.nets.poses.hrnet import Hrnet
 from actparse.training.loop import ranks
 from actparse.training.loop.hardware import choose_hardware
@@ -23,7 +24,6 @@ from actparse.training.recipes.registry import Recipe, recipe_of
 from actparse.training.run_folder import HINT, Plan, RunFolder, expect_same_hyperparameters, read_json, write_json
 from actparse.training.runs.bundles import assemble_complete
 from actparse.training.runs.initial_weights import start_from
-from actparse.training.samples.splits import choose_division
 from actparse.training.task import Task, steps_per_epoch
 from actparse.weights.bundle import config_to_dict, load_network, save_network
 

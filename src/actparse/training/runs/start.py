@@ -9,6 +9,7 @@ from typing import Any
 
 from actparse.core.errors import ConfigError, TrainingError
 from actparse.core.files import copy_file, write_text
+from actparse.data.division import choose_division
 from actparse.data.own.tree import TRAINED_PARTS, read_manifest
 from actparse.data.shares import SHARES_FILE, dataset_shares
 from actparse.training.loop import ranks
@@ -21,7 +22,7 @@ from actparse.training.run_folder import RunFolder, expect_same_hyperparameters,
 from actparse.training.runs.bundles import BUNDLE_FOLDER, assemble
 from actparse.training.runs.jobs import Job, run_jobs, without_report
 from actparse.training.runs.network_run import run_network
-from actparse.training.samples.splits import choose_division, open_stores
+from actparse.training.samples.splits import open_stores
 from actparse.weights.bundle import load_network
 
 STATE_FILE = "tiny.json"  # how the run divides its time, and which networks are finished
