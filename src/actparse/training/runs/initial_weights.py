@@ -77,7 +77,7 @@ def _shared_track_rows(
         [(part, name) for part, names in enumerate(of_network["states"]) for name in names]
         for of_network in (labels, stored_labels)
     ]
-    shared = {}
+    shared: dict[str, Tensor] = {}
     for name, value in current.items():
         layer = name.split(".")[0]
         if layer in ("states", "action", "action_embed"):
