@@ -60,8 +60,7 @@ def expect_ranges(config: Any, prefix: str) -> None:
     Raises:
         ConfigError: a number is outside its field's range.
     """
-    config_type: Any = type(config)
-    for name, hint in field_types(config_type).items():
+    for name, hint in field_types(config.__class__).items():
         value = getattr(config, name)
         for limits in getattr(hint, "__metadata__", ()):
             if not all(map(limits.contains, numbers_in(value))):

@@ -113,6 +113,7 @@ class ClipTask(SampledTask):
     """A clip network on labelled intervals of videos; a clip is augmented and mirrored as a whole."""
 
     hyperparameters: ClipHyperparameters
+    stage: ClipConfig
 
     def __init__(
         self,
