@@ -12,6 +12,7 @@ early starts from nothing again, until all kills are done. One JSON line is prin
 from __future__ import annotations
 
 import argparse
+import atexit
 import contextlib
 import hashlib
 import http.server
@@ -32,12 +33,14 @@ from pathlib import Path
 
 import numpy as np
 
+from actparse.core.signals import end_on_signals
 from actparse.synth.dataset import SplitPlan, write_dataset
 from actparse.video.encode import VideoWriter
 
 PROGRAM = [sys.executable, "-m", "actparse"]
 MAX_KILLS = 8  # of one run, so that it ends
 DOWNLOAD_BYTES = 12 << 20
+STARTED: list[subprocess.Popen[bytes]] = []
 PULL = """
 import dataclasses, sys
 from actparse.cli import main
@@ -78,6 +81,8 @@ def main() -> None:
     arguments.add_argument("--keep", action="store_true", help="leave the folder of a run that differs")
     args = arguments.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
+    end_on_signals()
+    atexit.register(end_processes)
     is_good = True
     for name in args.command:
         with tempfile.TemporaryDirectory(prefix="kill-resume-") as folder, serve_file(Path(folder)) as address:
@@ -148,9 +153,18 @@ def run_case(name: str, root: Path, num_kills: int, rng: random.Random) -> dict[
 
 def start_process(command: list[str]) -> subprocess.Popen[bytes]:
     """Start a command in a process group of its own."""
-    return subprocess.Popen(
+    process = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, start_new_session=True
     )
+    STARTED.append(process)
+    return process
+
+
+def end_processes() -> None:
+    """End what still runs, as after Ctrl-C."""
+    for process in STARTED:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def wait(process: subprocess.Popen[bytes], seconds: float) -> None:
