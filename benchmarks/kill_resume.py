@@ -34,7 +34,7 @@ from pathlib import Path
 import numpy as np
 
 from actparse.core.signals import end_on_signals
-from actparse.synth.dataset import SplitPlan, write_dataset
+from actparse.synth.dataset import DatasetPlan, SplitPlan, write_dataset
 from actparse.video.encode import VideoWriter
 
 PROGRAM = [sys.executable, "-m", "actparse"]
@@ -218,7 +218,8 @@ def write_clips(folder: Path) -> None:
 
 def write_small_dataset(folder: Path) -> None:
     """Write a dataset of four rendered videos."""
-    write_dataset(folder, [SplitPlan("train", 3, 1), SplitPlan("test", 1, 2)])
+    splits = SplitPlan("train", 3, 1), SplitPlan("test", 1, 2)
+    write_dataset(folder, DatasetPlan(splits, look="plain", body="tubes"))
 
 
 @contextlib.contextmanager
@@ -264,6 +265,7 @@ def pull_command(inputs: Path, out: Path) -> list[str]:
     return ["env", f"ACTPARSE_CACHE={out}", *call]
 
 
+SYNTH = ["--videos", "3", "--test-share", "0.34", "--look", "plain", "--body", "tubes", "--processes", "1"]
 CASES = {
     "parse": Case(
         write_clips,
@@ -271,7 +273,7 @@ CASES = {
     ),
     "synth": Case(
         lambda inputs: inputs.mkdir(),
-        lambda _, out: [*PROGRAM, "synth", str(out), "--videos", "3", "--test-share", "0.34", "--processes", "1"],
+        lambda _, out: [*PROGRAM, "synth", str(out), *SYNTH],
     ),
     "data-flow": Case(
         write_small_dataset,
@@ -289,7 +291,7 @@ CASES = {
         write_small_dataset,
         lambda inputs, out: [
             *(sys.executable, "-c", TRAIN, "train", "persons", "--data", str(inputs), "--out", str(out)),
-            *("--steps", "6", "--device", "cpu", "--seed", "1"),
+            *("--steps", "6", "--device", "cpu", "--seed", "1", "--stream-frames", "200"),
         ],
     ),
 }

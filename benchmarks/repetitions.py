@@ -31,6 +31,7 @@ from actparse.data.parses import find_parses, load_parse
 from actparse.export.angles import JOINT_POINTS
 from actparse.export.repetitions import EXERCISE_OF_ACTION, EXERCISES, HIPS, SHOULDERS, count_repetitions
 from actparse.parser import Parser, ParserConfig
+from actparse.synth.actions.registry import ACTIONS_V1
 from actparse.synth.casting import Actor, Cast, build_cast
 from actparse.synth.dataset import DatasetPlan, SplitPlan, read_plan
 
@@ -109,7 +110,7 @@ def measure_keypoints(seed: int, num_videos: int) -> list[tuple[str, str, int, i
     """Return (exercise, video, true count, count from noisy keypoints) of each planned video of a repeated movement."""
     rng = np.random.default_rng(seed)
     rows = []
-    plan = DatasetPlan((SplitPlan("test", num_videos, seed),), look="plain", body="tubes")
+    plan = DatasetPlan((SplitPlan("test", num_videos, seed),), actions=ACTIONS_V1, look="plain", body="tubes")
     for video in plan.videos():
         exercise = EXERCISE_OF_ACTION.get(video.action)
         if exercise is None:

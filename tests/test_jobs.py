@@ -92,7 +92,7 @@ def workers_after_a_result(process: subprocess.Popen[str], summary: Path) -> lis
 
 
 def test_an_engineer_parses_overnight(random_bundle: Path, tmp_path: Path) -> None:
-    (block,) = blocks_of("command.md", "Overnight")
+    (block,) = blocks_of("command.md", "Long runs")
     (arguments,) = our_calls(block.code)
     command = [*arguments, "--weights", str(random_bundle)]  # those of the page need seconds to load in each process
     videos = [write_clip(tmp_path / "videos" / f"{phase}.mp4", num_frames=30, phase=phase) for phase in range(8)]

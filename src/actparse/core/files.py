@@ -43,9 +43,7 @@ def written_beside(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        mask = os.umask(0)  # it can only be read by setting it
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
+        temporary.chmod(0o666 & ~current_umask())
         with temporary.open("r+b") as file:
             os.fsync(file.fileno())  # else the new name may reach the disk before the content, and power may fail
         temporary.replace(path)
@@ -59,12 +57,20 @@ def written_beside(path: Path) -> Iterator[Path]:
                     folder.rmdir()
 
 
+def current_umask() -> int:
+    """Return the process's umask, which can only be read by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
 @contextmanager
 def folder_beside(path: Path) -> Iterator[Path]:
     """Yield a new folder beside `path` that gets its name if the body succeeds, unless another process was faster."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(path.parent.absolute())
+    temporary = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY}{_process_name()}-", dir=path.parent))
+    temporary.chmod(0o777 & ~current_umask())
     try:
         yield temporary
         try:
@@ -85,13 +91,13 @@ def remove_temporaries(folder: Path) -> None:
 
 @lru_cache(maxsize=4096)  # once for each folder: listing a large one takes long
 def _remove_abandoned(folder: Path) -> None:
-    """Remove the temporary files of killed processes."""
+    """Remove the temporary files and folders of killed processes."""
     for path in folder.glob(f"{TEMPORARY}*"):
         machine, _, process = path.name.removeprefix(TEMPORARY).rpartition("-")[0].partition("-")
         with suppress(OSError, ValueError):
             is_here = os.name == "posix" and machine == _process_name().partition("-")[0]
             if (is_here and not _is_running(int(process))) or time.time() - path.stat().st_mtime > STALE_SECONDS:
-                path.unlink()
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _process_name() -> str:

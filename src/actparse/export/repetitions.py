@@ -312,11 +312,12 @@ def _doubts(
         return ["the joint is not visible for long enough to count repetitions"]
     visible = sum(signal.times[-1] - signal.times[0] for signal in signals)
     share = visible / max(frames[-1].time_seconds - frames[0].time_seconds, MIN_STEP_SECONDS)
-    doubts = (
-        [f"the {movement.joint} is visible in {100 * share:.0f} % of the time only"]
-        if share < MIN_VISIBLE_SHARE
-        else []
-    )
+    doubts = []
+    if share < MIN_VISIBLE_SHARE:
+        needed = {"hand_height": "wrists and shoulders are", "height": "shoulders and hips are"}.get(
+            movement.measure, f"the {movement.joint.replace('_', ' ')} is"
+        )
+        doubts = [f"{needed} visible in {100 * share:.0f} % of the time only"]
     persons = [person for frame in frames for person in frame.persons if person.track_id == track_id]
     keypoints = np.array([person.keypoints for person in persons])  # (T, 17, 3)
     points = np.where(keypoints[..., 2:] >= config.min_confidence, keypoints[..., :2], np.nan)

@@ -49,7 +49,6 @@ DRAWING: dict[str, Any] = {  # colours and thresholds of the overlay video, so t
     "skeleton": SKELETON,
     "dot_colors": DOT_COLORS,
     "dot_radii": DOT_RADII,
-    "min_person_score": round(100 * MIN_PERSON_SCORE),
 }
 
 Ints = NDArray[np.int64]

@@ -44,8 +44,10 @@ from actparse.reproduce.methods import (
 )
 from actparse.reproduce.writing import Row, Table, write_table
 from actparse.stages.loading import bundle_folder, load_parts, load_persons, load_poses
+from actparse.synth.dataset import is_synthetic
 from actparse.training import RECIPES, TrainOptions, run_recipe
 from actparse.training.recipes.clips import open_clips
+from actparse.training.recipes.persons import FRAME_RECIPES, open_frames
 from actparse.training.recipes.poses import PaperPoses
 from actparse.training.recipes.registry import WITHOUT_DOTS, recipe_of
 from actparse.training.run_folder import (
@@ -352,6 +354,9 @@ class _Bench:
             return
         if unfinished:
             open_stores(self.data, self.out, self.options.training)
+            if is_synthetic(self.data) and not FRAME_RECIPES.isdisjoint(job.recipe for job in unfinished.values()):
+                for split in ("train", "val"):
+                    open_frames(self.data, self.out, self.options.training, split)
             for job in unfinished.values():
                 if job.options.stream_clips:
                     open_clips(self.data, self.out, job.options)

@@ -12,6 +12,8 @@ from typing import Protocol
 from actparse.scale.manifest import Entry
 from actparse.scale.worker import Outcome, Worker
 
+MAX_DOUBLINGS = 10  # of a pause that grows after each failure
+
 
 @dataclass(frozen=True)
 class Answer:

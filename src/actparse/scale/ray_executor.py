@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from actparse.core.errors import ActparseError, ConfigError, OutputError
-from actparse.scale.executors import Answer
+from actparse.scale.executors import MAX_DOUBLINGS, Answer
 from actparse.scale.manifest import Entry
 from actparse.scale.store import Store
 from actparse.scale.worker import Outcome, Worker, WorkSettings
@@ -169,8 +169,9 @@ class RayExecutor:
         for actor in actors:
             self._ray.kill(actor)
         self._ray.shutdown()
-        with suppress(OutputError):  # the store is away; the next run replaces the file
-            self._store.remove([RUN_FILE])
+        with suppress(OutputError):  # if the store cannot be reached, the next run replaces the file
+            if self._store.read(RUN_FILE) == self._run.encode():  # not that of a newer run
+                self._store.remove([RUN_FILE])
 
     def _add_started(self, reference: Any) -> None:
         """Take a worker in that has started.
@@ -188,7 +189,7 @@ class RayExecutor:
             self._failed_starts += 1
             if self._failed_starts >= MAX_FAILED_STARTS and not self._actors and not self._starting:
                 raise OutputError(f"{problem}; what is done stays, start again to resume")
-            pause = min(MAX_RESIZE_SECONDS, RESIZE_SECONDS * 2**self._failed_starts)
+            pause = min(MAX_RESIZE_SECONDS, RESIZE_SECONDS * 2 ** min(self._failed_starts, MAX_DOUBLINGS))
             self._next_resize = time.monotonic() + pause
             return
         self._failed_starts = 0
@@ -223,4 +224,6 @@ class RayExecutor:
             self._size = int(min(shares, default=1))
         for _ in range(self._size - len(self._actors) - len(self._starting)):
             actor = self._actor.remote(self._settings)
-            self._starting[actor.prepare.remote(self._run, SHARE_SECONDS, self._local_file)] = actor
+            exists = self._local_file is not None and Path(self._local_file).exists()  # it may have been moved
+            local_file = self._local_file if exists else None
+            self._starting[actor.prepare.remote(self._run, SHARE_SECONDS, local_file)] = actor

@@ -19,7 +19,7 @@ from actparse.core.progress import counted
 from actparse.parser import Parser, ParserConfig
 from actparse.report.page import PAGE_FILE
 from actparse.scale.dataset import write_dataset
-from actparse.scale.executors import Answer, Executor, LocalExecutor
+from actparse.scale.executors import MAX_DOUBLINGS, Answer, Executor, LocalExecutor
 from actparse.scale.index_pages import BatchRow, earlier_pages, write_pages
 from actparse.scale.manifest import Entry, Manifest, result_folder
 from actparse.scale.metrics import METRICS_FILE, BatchMetrics, format_metrics
@@ -167,7 +167,7 @@ def build_executor(
                 num_workers=None if options.workers is None else min(options.workers, len(videos)),
                 cpus=options.cpus,
                 gpus=options.gpus,
-                local_file=next((entry.uri for entry in videos if Path(entry.uri).is_file()), None),
+                local_file=next((entry.uri for entry in videos if _is_local_file(entry.uri)), None),
             )
         except ModuleNotFoundError:
             if options.address:
@@ -184,6 +184,13 @@ def build_executor(
         return Worker(replace(settings, device=device), name)
 
     return LocalExecutor(build, size)
+
+
+def _is_local_file(uri: str) -> bool:
+    try:
+        return Path(uri).is_file()
+    except OSError:  # a path that is too long, or in a folder that may not be read
+        return False
 
 
 def _count_gpus() -> int:
@@ -283,7 +290,7 @@ class _Driver:
         others are done.
 
         Raises:
-            OutputError: nothing gets through, after several minutes.
+            OutputError: nothing gets through, after about two minutes.
         """
         self.metrics.stopped += 1
         self._stops[entry.id] += 1
@@ -298,7 +305,8 @@ class _Driver:
             raise OutputError(f"{entry.reason}; what is done stays, start again to resume")
         else:
             self._waiting.append(replace(entry, reason=""))
-            self._resume_at = time.monotonic() + min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (rounds - 1))
+            pause = FIRST_PAUSE_SECONDS * 2 ** min(rounds - 1, MAX_DOUBLINGS)
+            self._resume_at = time.monotonic() + min(MAX_PAUSE_SECONDS, pause)
 
     def _handle_loss(self, answer: Answer) -> None:
         """Let another worker try; a video over which one worker after the other dies is at fault."""

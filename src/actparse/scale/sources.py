@@ -99,7 +99,9 @@ def _find_remote(uri: str) -> Iterator[Source]:
             folders = {name.rpartition("/")[0] for name in files if name.endswith(RESULT_ENDS)}
             parsed |= {name for name in folders if with_attempts(partial(fs.exists, f"{name}/{PARSE_FILE}"))}
     except Exception as error:
-        if not is_store_error(error):
+        if not isinstance(error, ValueError) and not is_store_error(
+            error
+        ):  # a file system refuses a path by ValueError
             raise
         raise VideoError(f"{uri}: cannot be listed: {error_line(error)}") from None
     for name, info in sorted(files.items()):
@@ -127,7 +129,7 @@ def _read_table(text: str, *, is_parquet: bool) -> Iterator[Source]:
     except pa.ArrowException as error:
         raise DataError(f"{text}: needs a table, got {str(error).splitlines()[0]}") from None
     except Exception as error:
-        if not is_store_error(error):
+        if not isinstance(error, ValueError) and not is_store_error(error):  # as above
             raise
         raise DataError(f"{text}: cannot be read: {error_line(error)}") from None
     if URI_COLUMN not in table.column_names:

@@ -17,7 +17,7 @@ BODIES = ("tubes", "mesh")
 class SceneConfig:
     """Size of the frames and difficulty of the scenes; fields named `*_share` are probabilities.
 
-    The look "plain" is that of the benchmark. From the same seed, the look "varied" shows the same people in the same
+    The look "plain" is that of SynthTPS-v1. From the same seed, the look "varied" shows the same people in the same
     motions, with textures, other builds and clothes, props in hands, occluders, any camera roll, close views and image
     effects. The look "video" has these people in photo-like places, filmed as videos are: cameras at all heights, cuts,
     lenses, bars around the picture, graphics over it; `VIDEO_PRESETS` has its configurations.

@@ -76,7 +76,7 @@ def join_tiles(path: Path, container: InputContainer) -> IO[bytes]:
                 if isinstance(frame, av.VideoFrame):
                     tiles[packet.stream.id] = images.image(frame)
         image = grid.oriented(grid.joined(tiles))
-    except (ValueError, av.FFmpegError) as error:
+    except (ValueError, OSError, av.FFmpegError) as error:  # OSError: of a place that a damaged file names
         text = str(getattr(error, "strerror", None) or error)
         raise VideoError(f"{path}: needs a video file, got: {text}; convert it to JPEG") from None
     file = tempfile.TemporaryFile()  # noqa: SIM115 (the container that reads it keeps it open)
@@ -106,7 +106,7 @@ def read_grid(path: Path) -> Grid:
             data = _data_of(main, boxes, file)
             flags, rows, columns = data[1], data[2] + 1, data[3] + 1
             width, height = struct.unpack_from(">II" if flags & 1 else ">HH", data, 4)
-        except (struct.error, IndexError, KeyError):
+        except (struct.error, IndexError, KeyError, OverflowError):
             raise ValueError("a picture in tiles with a damaged description") from None
     if kind != b"grid" or any(change == b"clap" for change, _ in changes):
         raise ValueError("a picture that is cropped or composed of others")

@@ -14,8 +14,7 @@ import pytest
 
 from actparse.core.errors import ConfigError, DataError
 from actparse.core.vocabulary import GROUPS
-from actparse.data.frames.intervals import Interval as Stretch
-from actparse.data.frames.intervals import with_states as state_stretches
+from actparse.data.frames.intervals import Interval, with_states
 from actparse.synth.actions.registry import ACTIONS
 from actparse.training.rendered.clip_stream import ClipStreamConfig, open_clip_stream
 
@@ -28,11 +27,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def stream(folder: Path) -> tuple[Stretch, ...]:
+def stream(folder: Path) -> tuple[Interval, ...]:
     return open_clip_stream(folder, 7, CONFIG)
 
 
-def test_clips_have_the_actions_in_turn_and_labels_of_all_groups(stream: tuple[Stretch, ...]) -> None:
+def test_clips_have_the_actions_in_turn_and_labels_of_all_groups(stream: tuple[Interval, ...]) -> None:
     assert [clip.label for clip in stream] == [(action,) for action in ACTIONS[:8]]
     for clip in stream:
         assert len(clip.group_labels) == len(GROUPS)
@@ -43,12 +42,12 @@ def test_clips_have_the_actions_in_turn_and_labels_of_all_groups(stream: tuple[S
     assert re.fullmatch("rendered clip 1 of .*/00000 from frame 0", stream[1].name)
 
 
-def test_frames_of_a_clip_move(stream: tuple[Stretch, ...]) -> None:
+def test_frames_of_a_clip_move(stream: tuple[Interval, ...]) -> None:
     changes = [np.abs(np.diff(clip.source.frames[clip.first : clip.end].astype(int), axis=0)).mean() for clip in stream]
     assert min(changes) > 0
 
 
-def test_only_missing_shards_are_rendered(folder: Path, stream: tuple[Stretch, ...]) -> None:
+def test_only_missing_shards_are_rendered(folder: Path, stream: tuple[Interval, ...]) -> None:
     lines: list[str] = []
     more = open_clip_stream(folder, 12, CONFIG, report=lines.append)
     assert lines == ["rendered 12/12 clips"]
@@ -59,8 +58,8 @@ def test_no_clips_are_an_empty_stream(folder: Path) -> None:
     assert open_clip_stream(folder, 0, CONFIG) == ()
 
 
-def test_states_of_a_group_leave_the_action_in_the_label(stream: tuple[Stretch, ...]) -> None:
-    arms = state_stretches(stream, "arm")
+def test_states_of_a_group_leave_the_action_in_the_label(stream: tuple[Interval, ...]) -> None:
+    arms = with_states(stream, "arm")
     assert len(arms) == len(stream)
     assert all(len(clip.label) == 3 for clip in arms)
 
@@ -95,7 +94,7 @@ def cut(path: Path) -> None:
     ],
 )
 def test_a_damaged_shard_is_named(
-    folder: Path, stream: tuple[Stretch, ...], tmp_path: Path, name: str, damage: Callable[[Path], Any], got: str
+    folder: Path, stream: tuple[Interval, ...], tmp_path: Path, name: str, damage: Callable[[Path], Any], got: str
 ) -> None:
     shutil.copytree(folder, tmp_path / "stream")
     shard = tmp_path / "stream" / CONFIG.folder_name / "00000"

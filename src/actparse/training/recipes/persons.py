@@ -49,6 +49,7 @@ from actparse.video.resizing import fit_size, resize
 
 CHECK_VIDEOS = 60  # held-out videos for a check during training
 EVALUATION_BATCH = 4  # frames
+FRAME_RECIPES = frozenset({"persons", "poses", "parts", "parts-without-dots"})  # that learn from rendered frames
 NUM_HELD_OUT_FRAMES = 800  # rendered
 NO_KEYPOINTS = np.zeros((0, 3), np.float32)
 MIN_SIDE = 1.0  # pixels; a box that is thinner after a shift is dropped. Source: YOLOF in mmdet

@@ -77,7 +77,7 @@ TSN_RGB = TinyClips(net_config=tiny.TSN_NET, stage_config=tiny.TSN_RGB_STAGE)
 TSN_FLOW = TinyClips(net_config=tiny.TSN_FLOW_NET, stage_config=tiny.TSN_FLOW_STAGE)
 BUNDLE_RECIPES = _by_name(  # the networks of the bundle that the recipe "tiny" trains
     Recipe(PERSONS, "person detector: tiny YOLOF on frames", TinyPersons(), 10_000, 43),
-    Recipe(POSES, "pose network: tiny HRNet on rendered person crops", TinyPoses(), 25_000, 88),
+    Recipe(POSES, "pose network: tiny HRNet on rendered persons", TinyPoses(), 25_000, 88),
     Recipe(PARTS, "part detector: tiny YOLOF on person crops with the pose drawn on them", TinyParts(), 12_500, 40),
     Recipe(WITHOUT_DOTS, "part detector without the pose, for comparison", TinyParts(dots=False), 12_500, 40),
     Recipe(TRACKS, "network on keypoints: the action, and the states of each person", TinyTracks(), 4_000, 1_500),
@@ -114,7 +114,7 @@ TINY = BUNDLE_RECIPES | _by_name(
     # for the bundle for real people; there, a run's poses.safetensors is MoveNet
     Recipe(
         "parts-people",
-        "part detector for real people: rendered person crops of the varied look, dots of the run's poses",
+        "part detector for real people: rendered person crops, dots of the run's poses",
         PeopleParts(),
         6_000,
         40,

@@ -15,7 +15,7 @@ from actparse.data.shares import SHARES_FILE, dataset_shares
 from actparse.training.loop import ranks
 from actparse.training.options import TrainOptions
 from actparse.training.recipes.clips import open_clips
-from actparse.training.recipes.persons import open_frames
+from actparse.training.recipes.persons import FRAME_RECIPES, open_frames
 from actparse.training.recipes.registry import BUNDLE_RECIPES, PARTS, POSES, WITHOUT_DOTS, recipe_of
 from actparse.training.recipes.tracks import open_tracks
 from actparse.training.run_folder import RunFolder, expect_same_hyperparameters, read_json, write_json
@@ -92,7 +92,7 @@ def train_bundle(data: Path, out: Path, options: TrainOptions) -> dict[str, Any]
     keep_networks(data, out, options)
     out.mkdir(parents=True, exist_ok=True)
     open_stores(data, out, options)  # the caches that several jobs read are made first, with all cores
-    if not all(RunFolder(out, name).is_finished for name in ("persons", "poses", "parts")):
+    if not all(RunFolder(out, name).is_finished for name in FRAME_RECIPES):
         open_frames(data, out, options)
         open_frames(data, out, options, "val")
     open_clips(data, out, options)
