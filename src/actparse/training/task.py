@@ -67,25 +67,6 @@ class Start:
     labels: Mapping[str, Any]
 
 
-def with_shared_rows(
-    current: Tensor, stored: Tensor, labels: Sequence[Any], stored_labels: Sequence[Any], *, axis: int = 0
-) -> Tensor | None:
-    """Return a classifying layer's tensor with the stored rows of the labels that both have; None if they share none.
-
-    Args:
-        current: has one row for each of `labels`.
-        stored: has one row for each of `stored_labels`.
-        labels: of the network.
-        stored_labels: of the network that it starts from.
-        axis: of the rows.
-    """
-    pairs = [(row, stored_labels.index(label)) for row, label in enumerate(labels) if label in stored_labels]
-    if not pairs:
-        return None
-    rows, stored_rows = torch.tensor(pairs, dtype=torch.int64, device=current.device).T
-    return current.index_copy(axis, rows, stored.index_select(axis, stored_rows))
-
-
 class Task(ABC):
     """A network with its training data. `batch` must depend only on its generator, so that a run can resume."""
 

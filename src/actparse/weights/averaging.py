@@ -11,16 +11,15 @@ import torch
 
 from actparse.core.errors import ConfigError, WeightsError
 from actparse.weights.bundle import load_network, save_network
+from actparse.weights.label_rows import with_shared_track_rows
 
-LABELLED = {  # layers whose rows are labels, by the name of the labels in a file
-    "labels": ("cls_head.fc_cls.",),
-    "actions": ("action.1.", "action_embed."),
-    "states": ("states.",),
-}
+CLASSIFIERS = ("cls_head.fc_cls.", "action.1.", "action_embed.", "states.")  # layers whose rows are labels
 
 
 def average_to_file(start: Path, tuned: Path, out: Path, *, share: float = 0.5) -> tuple[str, ...]:
     """Write the mean of two networks of one architecture; settings and labels are those of the tuned network.
+
+    Of networks on tracks with other labels, the rows of the labels that both know are averaged.
 
     Args:
         start: the network that training started from.
@@ -29,7 +28,7 @@ def average_to_file(start: Path, tuned: Path, out: Path, *, share: float = 0.5) 
         share: weight of the tuned network in each mean, 0..1.
 
     Returns:
-        The names of the tensors that are copied from the tuned network, because their labels or shapes differ.
+        The names of the tensors that hold copies from the tuned network, because their labels or shapes differ.
 
     Raises:
         ConfigError: `share` is out of range.
@@ -42,13 +41,18 @@ def average_to_file(start: Path, tuned: Path, out: Path, *, share: float = 0.5) 
     if type(first.net) is not type(second.net):
         kinds = f"{type(second.net).__name__} and {type(first.net).__name__}"
         raise WeightsError(f"{start}: needs a network of the architecture of {tuned}, got {kinds}")
-    start_state = first.net.state_dict()
-    differing = [layers for key, layers in LABELLED.items() if first.labels.get(key) != second.labels.get(key)]
-    merged, copied = {}, []
-    for name, value in second.net.state_dict().items():
+    tuned_state, start_state = second.net.state_dict(), first.net.state_dict()
+    copied = []
+    if first.labels != second.labels:
+        shared = with_shared_track_rows(tuned_state, start_state, second.labels, first.labels)
+        for name, value in tuned_state.items():
+            if name.startswith(CLASSIFIERS) and not torch.equal(rows := shared.get(name, value), start_state[name]):
+                start_state[name] = rows  # a row that only the tuned network knows is averaged with itself
+                copied.append(name)
+    merged = {}
+    for name, value in tuned_state.items():
         other = start_state.get(name)
-        has_same_labels = not any(name.startswith(layers) for layers in differing)
-        if has_same_labels and other is not None and other.shape == value.shape and value.is_floating_point():
+        if other is not None and other.shape == value.shape and value.is_floating_point():
             merged[name] = torch.lerp(other, value, share)
         else:
             merged[name] = value

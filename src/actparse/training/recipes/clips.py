@@ -44,12 +44,13 @@ from actparse.training.recipes.hyperparameters import Hyperparameters, Inputs, L
 from actparse.training.rendered.clip_stream import ClipStreamConfig, open_clip_stream
 from actparse.training.samples.flow import cached_flow
 from actparse.training.samples.splits import cache_folder, open_stores
-from actparse.training.task import NAMES, Batch, SampledTask, Start, Task, TaskSettings, with_shared_rows
+from actparse.training.task import NAMES, Batch, SampledTask, Start, Task, TaskSettings
 from actparse.video.augmentation import STRONG_JITTER, random_zoom, recolor, warp
 from actparse.video.flow import mirror_flow_bytes
 from actparse.video.segments import expect_segment_seconds
 from actparse.video.transforms import mirror
 from actparse.weights.bundle import config_to_dict
+from actparse.weights.label_rows import with_shared_rows
 
 Frames = NDArray[np.uint8]  # (T, H, W, C): RGB frames, or flow fields with two channels
 

@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from actparse.core.errors import WeightsError
 from actparse.nets.baseline import Baseline
 from actparse.nets.clips.tsn import Tsn
 from actparse.training.recipes.paper_clips import PaperTsnFlow
 from actparse.training.run_folder import RunFolder
-from actparse.training.task import Start, Task, with_shared_rows
+from actparse.training.task import Start, Task
 from actparse.weights.bundle import NetworkFile, load_network
+from actparse.weights.label_rows import with_shared_track_rows
 
 FIRST_CONVOLUTION = "backbone.conv1.conv.weight"  # parameter name in a Tsn
 CLASSIFIERS = (  # layers whose labels may differ; the last three belong to the network on keypoints
@@ -58,33 +59,9 @@ def load_initial(
     if labels is not None and labels != file.labels:
         differing += [name for name in current if name.startswith(CLASSIFIERS) and name not in differing]
     with torch.no_grad():
-        shared = _shared_track_rows(current, stored, labels, file.labels) if labels is not None else {}
+        shared = with_shared_track_rows(current, stored, labels, file.labels) if labels is not None else {}
         net.load_state_dict({**stored, **{name: current[name] for name in differing}, **shared})
     return tuple(name for name in differing if name not in shared)
-
-
-def _shared_track_rows(
-    current: Mapping[str, Tensor],
-    stored: Mapping[str, Tensor],
-    labels: Mapping[str, Any],
-    stored_labels: Mapping[str, Any],
-) -> dict[str, Tensor]:
-    """Return the classifying layers of a network on tracks with the stored rows of shared labels; {} for others."""
-    if set(labels) != {"actions", "states"} or set(stored_labels) != set(labels):
-        return {}
-    actions = labels["actions"], stored_labels["actions"]
-    states = [
-        [(part, name) for part, names in enumerate(of_network["states"]) for name in names]
-        for of_network in (labels, stored_labels)
-    ]
-    shared: dict[str, Tensor] = {}
-    for name, value in current.items():
-        layer = name.split(".")[0]
-        if layer in ("states", "action", "action_embed"):
-            label_lists = states if layer == "states" else actions
-            rows = with_shared_rows(value, stored[name], *label_lists, axis=1 if layer == "action_embed" else 0)
-            shared |= {} if rows is None else {name: rows}
-    return shared
 
 
 def start_from(task: Task, weights: Path) -> str:
