@@ -29,6 +29,12 @@ def say_nothing(line: str) -> None:
     """Discard a line of progress."""
 
 
+def say_on_stderr(line: str) -> None:
+    """Print a line of progress on standard error, apart from the command's output."""
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
 @contextmanager
 def silent() -> Iterator[None]:
     """Show no progress while the body runs."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
 from actparse.core.errors import ConfigError
-from actparse.core.progress import Report
-from actparse.core.ranges import ABOVE_0_FINITE, Count, CountOrNone, CountOrZero, Range, expect_ranges
+from actparse.core.progress import Report, say_on_stderr
+from actparse.core.ranges import ABOVE_0_FINITE, Count, CountOrNone, CountOrZero, Positive, Range, expect_ranges
 from actparse.data.division import TrainOn
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -19,12 +18,6 @@ SIZES = ("tiny", "paper")
 MAX_SEED = 2**32 - 1  # the loop's seeds, computed from it, fit PyTorch's 64 bits
 Length = Annotated[float | None, ABOVE_0_FINITE]
 Seed = Annotated[int, Range(f"at least 0 and at most {MAX_SEED}", lambda value: 0 <= value <= MAX_SEED)]
-
-
-def say_on_stderr(line: str) -> None:
-    """Print a line of progress on standard error, apart from the command's output."""
-    sys.stderr.write(line + "\n")
-    sys.stderr.flush()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +49,7 @@ class TrainOptions:
     tensorboard: bool = False  # write a log for TensorBoard in addition to the CSV
     estimate: bool = False  # report before the start how long the run will take and how much memory it needs
     only_estimate: bool = False  # report the estimate without starting
-    checkpoint_seconds: float = 90.0  # between two checkpoints
+    checkpoint_seconds: Positive = 90.0  # between two checkpoints
     log_every: Count = 20  # steps per row of the log
     report: Report = say_on_stderr  # receives lines of progress
 

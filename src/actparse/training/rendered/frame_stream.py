@@ -14,9 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.core.errors import ConfigError
 from actparse.core.progress import Report, say_nothing
-from actparse.core.ranges import Count, expect_ranges
+from actparse.core.ranges import Count, Size, expect_ranges
 from actparse.core.vocabulary import PARTS
 from actparse.data.frames.store import Store, load_store, write_frame_store
 from actparse.synth.actions.registry import ACTIONS, OTHER_MOTIONS
@@ -29,20 +28,17 @@ GENERATION = 4  # of the stream; another value renders it again
 SPLIT_CODES = {"train": 7_001, "val": 7_002}  # different from the codes of a dataset's splits and of the other streams
 SCENE_SECONDS = 11.0
 VARIED_SHARE = 0.35  # of the scenes with the look "varied", which turns, covers and recolours more than "video"
-MIN_SIDE = 32  # pixels
 
 
 @dataclass(frozen=True, kw_only=True)
 class FrameStreamConfig:
     """Settings for rendering the frames of a stream."""
 
-    size: tuple[int, int] = (240, 320)  # (height, width), pixels
+    size: Size = (240, 320)  # (height, width), pixels; checked by the scenes
     frames_per_shard: Count = 200
     times_per_scene: Count = 4
 
     def __post_init__(self) -> None:
-        if min(self.size) < MIN_SIDE:
-            raise ConfigError(f"stream.size must be at least {MIN_SIDE} x {MIN_SIDE}, got {self.size}")
         expect_ranges(self, "stream.")
 
 
