@@ -36,9 +36,7 @@ FORMS: tuple[FrameForm, ...] = ("jpeg", "png")
 def main() -> None:
     """Measure and print a JSON line for each size."""
     parser = argparse.ArgumentParser(description="Measure how many training samples a core reads in a second.")
-    parser.add_argument(
-        "--samples", type=int, default=12, help="samples of each kind; stored frames: ten times as many"
-    )
+    parser.add_argument("--samples", type=int, default=12, help="of each kind; of stored frames ten times as many")
     samples = parser.parse_args().samples
     cv2.setNumThreads(1)
     for height, width in SIZES:
