@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import resource
 import shutil
 from dataclasses import replace
 from multiprocessing.pool import ThreadPool
@@ -133,6 +134,17 @@ def test_a_folder_that_cannot_be_written_is_one_line(index: VideoIndex) -> None:
     (index.folder / "frames").write_text("a file\n")
     with pytest.raises(OutputError, match=r"\.zip: cannot be written: "):
         index.stored_as("png").images(index.frames_of(0)[:1])
+
+
+def test_a_disk_without_room_is_one_line(index: VideoIndex) -> None:
+    stored, limits = index.stored_as("png"), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))  # bytes of a file
+    try:
+        with pytest.raises(OutputError, match=r"\.zip: cannot be written: File too large$"):
+            stored.images(index.frames_of(0)[:1])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list((index.folder / "frames").iterdir())
 
 
 def test_the_space_is_reported_before_the_start(index: VideoIndex, monkeypatch: pytest.MonkeyPatch) -> None:
