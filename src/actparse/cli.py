@@ -209,7 +209,10 @@ def _message(error: Exception) -> str:
         error.verbose = False  # without the place in the code
         text = " ".join(str(error).split())
         return text if text.endswith("...") else text.removesuffix(".")
-    return str(error)
+    text = str(error)
+    if text.startswith("Caught "):  # by PyTorch in a process that prepares batches; the message follows the traceback
+        return text.strip().splitlines()[-1].partition(": ")[2]
+    return text
 
 
 @contextmanager

@@ -85,7 +85,8 @@ class Annotations(ABC):
 
     def frames_of(self, video: int) -> range:
         """Return the annotated frames of a video."""
-        first, end = np.searchsorted(self.frame_videos, [video, video + 1]).tolist()
+        bounds = np.array([video, video + 1], self.frame_videos.dtype)  # of another type, all would be converted
+        first, end = np.searchsorted(self.frame_videos, bounds).tolist()
         return range(first, end)
 
     def videos(self, count: int | None = None) -> list[range]:

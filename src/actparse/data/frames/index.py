@@ -32,6 +32,7 @@ from actparse.data.frames.annotations import (
     save_arrays,
     video_arrays,
 )
+from actparse.data.frames.frame_cache import CachedVideo, FrameForm, report_space
 from actparse.data.kinetics_tps import KineticsTps, VideoRecord, read_frame_truth
 from actparse.video.decode import read_frames
 
@@ -50,6 +51,7 @@ class VideoIndex(Annotations, FrameSource):
     paths: tuple[str, ...]  # (V,) below `root`
     offsets: NDArray[np.int64]  # (V + 1,)
     times: NDArray[np.float64]  # (L,) seconds
+    frame_form: FrameForm = "off"  # of the stored copies that `images` reads; "off" decodes
 
     @property
     def cache(self) -> Path:
@@ -61,9 +63,16 @@ class VideoIndex(Annotations, FrameSource):
         return self.times[self.offsets[video] : self.offsets[video + 1]]
 
     def reader(self, frames: Sequence[int]) -> Callable[[], list[Image]]:
-        """Return a function that decodes annotated frames of one video."""
+        """Return a function that decodes annotated frames of one video, whether there are stored copies or not."""
         video = int(self.frame_videos[frames[0]])
-        return self.video_reader(video, [int(self.frame_indices[frame]) for frame in frames])
+        return self.video_reader(video, self.frame_indices[np.asarray(frames)].tolist())
+
+    def images(self, frames: Sequence[int]) -> list[Image]:
+        """Return annotated frames of one video, (H, W, 3) RGB: stored copies, or decoded if `frame_form` is "off"."""
+        if self.frame_form == "off":
+            return self.reader(frames)()
+        video = self.cached_video(int(self.frame_videos[frames[0]]))
+        return video.read(self.frame_indices[np.asarray(frames)].tolist())
 
     def read(self, frames: NDArray[np.int64]) -> list[Image]:
         """Decode frames (H, W, 3) of one video, annotated or not."""
@@ -72,9 +81,33 @@ class VideoIndex(Annotations, FrameSource):
 
     def video_reader(self, video: int, indices: Sequence[int]) -> Callable[[], list[Image]]:
         """Return a function that decodes frames of a video, by their indices in it."""
-        times = self.times_of(video)
-        time_range = (max(0.0, float(times[min(indices)]) - FRAME_SECONDS), float(times[max(indices)]) + FRAME_SECONDS)
-        return partial(decode_frames, self.root / self.paths[video], tuple(indices), time_range)
+        return partial(decode_frames, self.root / self.paths[video], tuple(indices), self._time_range(video, indices))
+
+    def cached_video(self, video: int) -> CachedVideo:
+        """Return the stored copies of a video's annotated frames."""
+        indices = tuple(self.frame_indices[self.frames_of(video)].tolist())
+        time_range = self._time_range(video, indices)
+        return CachedVideo(self.root / self.paths[video], indices, time_range, self.folder / "frames", self.frame_form)
+
+    def _time_range(self, video: int, indices: Sequence[int]) -> tuple[float, float]:
+        """Return an interval, in seconds, that contains frames of a video."""
+        times = self.times_of(video)[[min(indices), max(indices)]].tolist()
+        return max(0.0, times[0] - FRAME_SECONDS), times[1] + FRAME_SECONDS
+
+    def stored_as(self, form: FrameForm, *, report: Report = say_nothing) -> VideoIndex:
+        """Return a copy whose `images` reads stored copies of the annotated frames, written when they are first read.
+
+        Args:
+            form: "jpeg", or "png" for unchanged pixels; "off" decodes them every time.
+            report: receives a line about the disk space.
+
+        Raises:
+            OutputError: the disk is too small.
+        """
+        index = replace(self, frame_form=form)
+        if form != "off":
+            report_space([index.cached_video(int(video)) for video in np.unique(self.frame_videos)], report)
+        return index
 
     def select(self, videos: Sequence[int] | NDArray[np.int64], *, stride: int | None = None) -> VideoIndex:
         """Select videos by ascending indices; with `stride`, only every `stride`th frame, and only with a person."""

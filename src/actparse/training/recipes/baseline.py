@@ -22,6 +22,7 @@ from actparse.core.ranges import AT_LEAST_1, Below1, Count, Counts, Factors, Not
 from actparse.core.structures import FrameParse
 from actparse.core.vocabulary import PART_FLIP, PARTS
 from actparse.data.frames.annotations import Annotations
+from actparse.data.frames.frame_cache import FrameForm
 from actparse.nets.baseline import Baseline, BaselineConfig, FrameBoxes, Pooling
 from actparse.nets.resnet import resnet_config
 from actparse.stages.actions.baseline import BaselineRecognizer, BaselineSettings
@@ -125,6 +126,7 @@ class PaperBaseline(Hyperparameters):
     max_shift: Share = 0.08  # ours; fraction of the frame's sides
     mirror_share: Share = 0.5  # TSN; left and right are exchanged in parts and states
     frame_stride: Count = 5  # the evaluator scores every fifth frame
+    frame_cache: FrameForm = "jpeg"  # ours; form of the stored copies of the training frames; held-out frames have none
     test_short_side: Count = 256  # TSN
     test_frames: Count = 8  # ours; frames of one forward pass
     split_seed: int = 0  # division into 3,000 training and 809 held-out videos if the dataset has no split val; ours
@@ -167,8 +169,9 @@ class PaperBaseline(Hyperparameters):
 
     def build(self, inputs: Inputs) -> Task:
         """Build the task on videos that are decoded on demand."""
-        opened = {"seed": self.split_seed, "stride": self.frame_stride}
-        return BaselineTask(*open_indices(inputs.data, inputs.run.out, inputs.options, **opened), self)
+        seed, stride, form = self.split_seed, self.frame_stride, self.frame_cache
+        splits = open_indices(inputs.data, inputs.run.out, inputs.options, seed=seed, stride=stride, form=form)
+        return BaselineTask(*splits, self)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from actparse.core.ranges import Below1, Count, CountOrZero, Counts, Factors, No
 from actparse.core.structures import Detections
 from actparse.core.vocabulary import KEYPOINT_FLIP
 from actparse.data.frames.annotations import Annotations, Image
+from actparse.data.frames.frame_cache import FrameForm
 from actparse.data.frames.store import Store
 from actparse.metrics.coco import average_precision
 from actparse.nets.detectors.yolof import Yolof, YolofConfig
@@ -109,6 +110,7 @@ class PaperDetector(Hyperparameters):
     shift_share: Share = 0.5  # YOLOF: share of the images that are shifted
     max_shift: CountOrZero = 32  # YOLOF: pixels of the resized image, on both axes; uncovered areas are black
     frame_stride: Count = 5  # "on keyframes": those that the evaluator scores, every fifth
+    frame_cache: FrameForm = "jpeg"  # ours; form of the stored copies of the training frames; held-out frames have none
     split_seed: int = 0  # division into 3,000 training and 809 held-out videos if the dataset has no split val; ours
 
     def settings(self) -> TaskSettings:
@@ -145,8 +147,9 @@ class PaperDetector(Hyperparameters):
         return sample
 
     def open_splits(self, inputs: Inputs) -> tuple[Annotations, Annotations]:
-        """Open the dataset's key frames; frames are decoded on demand."""
-        return open_indices(inputs.data, inputs.run.out, inputs.options, seed=self.split_seed, stride=self.frame_stride)
+        """Open the dataset's key frames; frames are decoded on demand, those to train on only once."""
+        seed, stride, form = self.split_seed, self.frame_stride, self.frame_cache
+        return open_indices(inputs.data, inputs.run.out, inputs.options, seed=seed, stride=stride, form=form)
 
 
 def open_frames(data: Path, out: Path, options: TrainOptions, split: str = "train") -> Store:

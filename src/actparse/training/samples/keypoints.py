@@ -95,13 +95,7 @@ def write_keypoints(
 ) -> None:
     """Predict the keypoints of the persons in a video's frames, and write them (P, 17, 3) to a file.
 
-    Args:
-        path: of the file.
-        read: reads the frames.
-        boxes: (n, 4) of the persons, for each frame.
-        weights: of the pose network.
-        device: where the network runs.
-        jitter: of the boxes' errors; 0 uses the boxes as they are.
+    `boxes` are those of each frame's persons, (n, 4); `jitter` is that of their errors, 0 uses them as they are.
     """
     estimator, images = _estimator(weights, device), read()
     if jitter:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from actparse.data.division import choose_division
+from actparse.data.frames.frame_cache import FrameForm
 from actparse.data.frames.index import VideoIndex, open_index
 from actparse.data.frames.store import Store, StoreConfig, open_store
 from actparse.data.kinetics_tps import KineticsTps
@@ -35,7 +36,7 @@ def open_stores(data: Path, out: Path, options: TrainOptions) -> tuple[Store, St
 
 
 def open_indices(
-    data: Path, out: Path, options: TrainOptions, *, seed: int = 0, stride: int | None = None
+    data: Path, out: Path, options: TrainOptions, *, seed: int = 0, stride: int | None = None, form: FrameForm = "off"
 ) -> tuple[VideoIndex, VideoIndex]:
     """Open the training and the held-out videos without decoding them.
 
@@ -47,6 +48,7 @@ def open_indices(
         options: of the run.
         seed: of the division of train, if no other split is annotated.
         stride: only annotated frames with a person, every `stride`th frame of a video; None means all annotated frames.
+        form: of the stored copies of the training frames. Held-out frames are always decoded.
 
     Raises:
         DataError: the dataset has no training split, or nothing that can be held out.
@@ -58,7 +60,5 @@ def open_indices(
             other = open_index(data, division.held_out, cache=cache, report=options.report)
     is_excluded = np.isin(train.names, list(division.excluded))
     is_held_out = np.isin(other.names, list(other.names if division.names is None else division.names))
-    return (
-        train.select(np.flatnonzero(~is_excluded), stride=stride),
-        other.select(np.flatnonzero(is_held_out), stride=stride),
-    )
+    train = train.select(np.flatnonzero(~is_excluded), stride=stride).stored_as(form, report=options.report)
+    return train, other.select(np.flatnonzero(is_held_out), stride=stride)
