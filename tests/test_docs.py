@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from actparse.cli import main
-from actparse.synth.dataset import plan_splits, write_dataset
+from actparse.synth.dataset import DatasetPlan, SplitPlan, plan_splits, write_dataset
 from actparse.video.decode import read_frames
 from actparse.video.encode import VideoWriter
 from examples import check_commands, find_blocks, our_calls, run_page
@@ -35,13 +35,16 @@ LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
 def example_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the pages take for granted: a short video.mp4, its parse below parses/, and a small dataset in data/."""
     folder = tmp_path_factory.mktemp("examples")
-    write_dataset(folder / "data", plain(*plan_splits(4, seed=7)))  # counts of `synth data --videos 4 --seed 7`
-    source = next((folder / "data" / "test_videos").rglob("*.mp4"))
+    write_dataset(folder / "data", DatasetPlan(plan_splits(4, seed=7)))  # as `actparse synth data --videos 4 --seed 7`
+    clip = folder / "clip"
+    write_dataset(clip, plain(SplitPlan("test", 1, 7)))
+    source = next((clip / "test_videos").rglob("*.mp4"))
     with read_frames(source) as frames:
         first = list(islice(frames, NUM_FRAMES))
     with VideoWriter(folder / "video.mp4", size=first[0].image.shape[:2]) as writer:
         for frame in first:
             writer.write(frame.image, frame.time_seconds)
+    shutil.rmtree(clip)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         assert main(["parse", "video.mp4", "--out", "parses", "--quiet"]) == 0

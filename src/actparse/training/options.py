@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from actparse.core.errors import ConfigError
 from actparse.core.progress import Report, say_on_stderr
-from actparse.core.ranges import ABOVE_0_FINITE, Count, CountOrNone, CountOrZero, Positive, Range, expect_ranges
+from actparse.core.ranges import ABOVE_0_FINITE, Count, CountOrNone, CountOrZero, NotNegative, Range, expect_ranges
 from actparse.data.division import TrainOn
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -49,7 +49,7 @@ class TrainOptions:
     tensorboard: bool = False  # write a log for TensorBoard in addition to the CSV
     estimate: bool = False  # report before the start how long the run will take and how much memory it needs
     only_estimate: bool = False  # report the estimate without starting
-    checkpoint_seconds: Positive = 90.0  # between two checkpoints
+    checkpoint_seconds: NotNegative = 90.0  # between two checkpoints
     log_every: Count = 20  # steps per row of the log
     report: Report = say_on_stderr  # receives lines of progress
 
