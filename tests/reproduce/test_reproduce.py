@@ -292,7 +292,7 @@ def hyperparameters(run: Path) -> dict[str, Any]:
 def test_ip_csn_starts_from_rendered_clips_that_all_seeds_share(data: Path, tmp_path: Path) -> None:
     synthetic = tmp_path / "data"
     shutil.copytree(data, synthetic)
-    (synthetic / PLAN_FILE).write_text(json.dumps(DatasetPlan(()).record()))
+    (synthetic / PLAN_FILE).write_text(json.dumps(DatasetPlan(()).to_dict()))
     training = TrainOptions(steps=1, device="cpu", stream_clips=1, report=say_nothing)
     options = ReproduceOptions(seeds=(1, 2), stage_1="tiny", limit=1, training=training)
     reproduce("table3", synthetic, tmp_path / "out", options)

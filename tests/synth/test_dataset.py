@@ -107,4 +107,4 @@ def test_the_first_benchmark_stays_as_it_was(tmp_path: Path, monkeypatch: pytest
     write_dataset(tmp_path, small)
     assert is_synthetic(tmp_path)
     assert read_plan(tmp_path) == small
-    assert small.record() == {"generator": "SynthTPS-1.1", "splits": {"test": {"count": 1, "seed": 1001}}, "v1": True}
+    assert small.to_dict() == {"generator": "SynthTPS-1.1", "splits": {"test": {"count": 1, "seed": 1001}}, "v1": True}

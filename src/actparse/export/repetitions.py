@@ -288,7 +288,7 @@ def count_repetitions(
     prominences = [prominence for signal in signals for prominence in signal.turns(least, config)[1]]
     least = max(least, config.min_share * min(spread, max(prominences, default=0.0)))
     items = [item for signal in signals for item in signal.repetitions(least, config)]
-    warnings = _doubts(parse.frames, movement, track, signals, config)
+    warnings = _visibility_warnings(parse.frames, movement, track, signals, config)
     if not items and track_id is None:
         others = {person.track_id for frame in parse.frames for person in frame.persons} - {track}
         counts = {
@@ -304,7 +304,7 @@ def count_repetitions(
     return Repetitions(name, movement.joint, track, tuple(items), tuple(warnings))
 
 
-def _doubts(
+def _visibility_warnings(
     frames: Sequence[FrameParse], movement: Exercise, track_id: int, signals: Sequence[Signal], config: RepetitionConfig
 ) -> list[str]:
     """Return a line for each reason why repetitions may be missed: the joint is not visible, or bends to the camera."""
@@ -312,12 +312,12 @@ def _doubts(
         return ["the joint is not visible for long enough to count repetitions"]
     visible = sum(signal.times[-1] - signal.times[0] for signal in signals)
     share = visible / max(frames[-1].time_seconds - frames[0].time_seconds, MIN_STEP_SECONDS)
-    doubts = []
+    warnings = []
     if share < MIN_VISIBLE_SHARE:
         needed = {"hand_height": "wrists and shoulders are", "height": "shoulders and hips are"}.get(
             movement.measure, f"the {movement.joint.replace('_', ' ')} is"
         )
-        doubts = [f"{needed} visible in {100 * share:.0f} % of the time only"]
+        warnings = [f"{needed} visible in {100 * share:.0f} % of the time only"]
     persons = [person for frame in frames for person in frame.persons if person.track_id == track_id]
     keypoints = np.array([person.keypoints for person in persons])  # (T, 17, 3)
     points = np.where(keypoints[..., 2:] >= config.min_confidence, keypoints[..., :2], np.nan)
@@ -334,11 +334,11 @@ def _doubts(
         if high > MAX_LENGTH_CHANGE * low and change < 2 * config.min_degrees:
             changes.append(change)
     if changes and len(changes) == len(names):
-        doubts.append(
+        warnings.append(
             f"the {movement.joint.replace('_', ' ')} changes by only {max(changes):.0f} degrees in the picture while "
             "its limbs become shorter: it bends towards the camera or away from it; film from the side"
         )
-    return doubts
+    return warnings
 
 
 def joint_signals(

@@ -59,7 +59,7 @@ class VideoPlan:
     seed: int
     num_frames: int
 
-    def record(self, sha256: str) -> dict[str, Any]:
+    def to_dict(self, sha256: str) -> dict[str, Any]:
         """Return the video as it is written to manifest.json, with the hash of its annotation."""
         return {
             "split": self.split,
@@ -92,16 +92,21 @@ class DatasetPlan:
         """Return the configuration of the scenes of a split."""
         return split_config(self.look, split, self.body)
 
-    def record(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the plan as it is written to plan.json."""
         splits = {plan.name: {"count": plan.count, "seed": plan.seed} for plan in self.splits}
         if self.generator == GENERATOR_V1:
             return {"generator": GENERATOR_V1, "splits": splits, "v1": True}
         return {"generator": self.generator, "splits": splits, "look": self.look, "body": self.body}
 
-    def write(self, root: Path) -> None:
-        """Write plan.json into a dataset's folder; raise DataError if the folder has another plan."""
-        path, record = root / PLAN_FILE, self.record()
+    def write_file(self, root: Path) -> None:
+        """Write plan.json into a dataset's folder.
+
+        Raises:
+            DataError: the folder has another plan.
+            OutputError: the file cannot be written.
+        """
+        path, record = root / PLAN_FILE, self.to_dict()
         if not path.exists():
             write_text(path, json.dumps(record, indent=1, sort_keys=True))
             return
@@ -203,7 +208,7 @@ def write_dataset(
         OutputError: a file cannot be written.
     """
     videos = plan.videos()
-    plan.write(root)
+    plan.write_file(root)
     hashes = {}
     for name, sha256 in _write_videos(root, plan, videos, processes):
         hashes[name] = sha256
@@ -212,7 +217,7 @@ def write_dataset(
     for split in plan.splits:
         _write_truth(root, split.name, plan.videos(split.name))
     _write_lists(root, plan)
-    manifest = {"plan": plan.record(), "videos": {v.name: v.record(hashes[v.name]) for v in videos}}
+    manifest = {"plan": plan.to_dict(), "videos": {v.name: v.to_dict(hashes[v.name]) for v in videos}}
     write_text(root / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True))
     return root / "manifest.json"
 

@@ -118,7 +118,7 @@ def test_a_network_of_rendered_clips_alone_is_a_start(
     shutil.copytree(data, copy)
     with pytest.raises(DataError, match="action-pretrained: needs a SynthTPS dataset and rendered clips, got 4"):
         run_recipe("action-pretrained", copy, tmp_path, tiny_options(stream_clips=4))
-    (copy / PLAN_FILE).write_text(json.dumps(DatasetPlan(()).record()))
+    (copy / PLAN_FILE).write_text(json.dumps(DatasetPlan(()).to_dict()))
     small = ClipStreamConfig(rendered_size=(72, 96), clips_per_shard=4)
     monkeypatch.setattr(clips, "ClipStreamConfig", lambda: small)
     figures = run_recipe("action-pretrained", copy, tmp_path, tiny_options(stream_clips=4))

@@ -50,13 +50,13 @@ class Observed:
 
 
 class Observer:
-    """Stage 2 on one video. This base sees nothing: action and states come from the persons' tracks."""
+    """Stage 2 on one video. This base class processes no pixels: action and states come from the persons' tracks."""
 
     segment_clips: tuple[ClipConfig, ...] = ()  # how segments are cut into the clips that `score` needs
     video_clips: tuple[ClipConfig, ...] = ()  # how the video is cut into the clips that `action_scores` needs
 
     def observe(self, sampled: Sequence[DecodedFrame], frames: list[FrameParse]) -> list[FrameParse]:
-        """See the next sampled frames with their persons; return them, with states if these frames suffice."""
+        """Process the next sampled frames with their persons; return them, with states if these frames suffice."""
         return frames
 
     def score(self, segment: ClippedSegment) -> SegmentScores:

@@ -55,13 +55,7 @@ class FrameRows(NamedTuple):
 def open_frame_stream(
     folder: Path, split: str, num_frames: int, config: FrameStreamConfig, *, report: Report = say_nothing
 ) -> Store:
-    """Open the first `num_frames` frames of a split, "train" or "val", as one store, in which each shard is a video.
-
-    Arguments are those of `ShardedStream.open`.
-
-    Raises:
-        DataError: a shard or the store is damaged.
-    """
+    """Open the first `num_frames` frames of a split, "train" or "val", in `folder`; see `open_as_store`."""
     height, width = config.size
     settings = f"{height}x{width}-{config.frames_per_shard}-{config.times_per_scene}"
     stream = ShardedStream(
@@ -77,7 +71,11 @@ def open_frame_stream(
 
 
 def open_as_store(stream: ShardedStream[Any, FrameRows], split: str, num_frames: int, *, report: Report) -> Store:
-    """Open the first frames of a stream as one store, in which each shard is a video."""
+    """Open the first frames of a stream as one store, in which each shard is a video, rendering those that are missing.
+
+    Raises:
+        DataError: a shard or the store is damaged.
+    """
     folder = Path(f"{stream.folder}-{-(-num_frames // stream.shard_size)}")
     if not folder.is_dir():
         shards = stream.open(num_frames, report=report)

@@ -59,13 +59,7 @@ class PartRow(NamedTuple):
 def open_part_stream(
     folder: Path, split: str, num_crops: int, config: PartStreamConfig, *, report: Report = say_nothing
 ) -> Store:
-    """Open the first `num_crops` crops of a split, "train" or "val", as one store, in which each shard is a video.
-
-    Arguments are those of `ShardedStream.open`.
-
-    Raises:
-        DataError: a shard or the store is damaged.
-    """
+    """Open the first `num_crops` crops of a split, "train" or "val", in `folder`; see `open_as_store`."""
     height, width = config.frame_size
     settings = f"{height}x{width}-{config.size}-{config.padding:g}-{config.crops_per_shard}-{config.times_per_scene}"
     stream = ShardedStream(
