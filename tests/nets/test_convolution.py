@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from actparse.nets.convolution import ACTIVATIONS, ActivatedConv, Activation
+from actparse.nets.convolution import ACTIVATIONS, ActivatedConv, Activation, pack_convolutions
 from actparse.nets.detectors.nanodet import nanodet
 from actparse.nets.poses.movenet import Movenet, MovenetConfig, SameConv
 
@@ -28,6 +28,10 @@ def test_inference_gives_the_same(
     expected = conv(x)
     with torch.inference_mode():
         torch.testing.assert_close(conv(x), expected.detach(), atol=1e-5, rtol=1e-4)
+    pack_convolutions(conv)
+    with torch.inference_mode():
+        torch.testing.assert_close(conv(x), expected.detach(), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(conv(x), expected)  # with gradients, from the weight that is trained
 
 
 def test_the_activation_follows_the_convolution() -> None:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from itertools import chain
 from pathlib import Path
 
@@ -60,22 +60,22 @@ class Pen:
         """Convert an RGB colour to the channels of the picture."""
         return color if self.matrix is None else rgb_to_yuv_color(color, self.matrix)
 
-    @property
+    @cached_property
     def line(self) -> int:
         """Width of a line, pixels."""
         return max(1, round(1.3 * self.scale))
 
-    @property
+    @cached_property
     def thin(self) -> int:
         """Width of a part's box, pixels."""
         return max(1, round(0.8 * self.scale))
 
-    @property
+    @cached_property
     def limb(self) -> int:
         """Width of a limb, pixels."""
         return max(2, round(2 * self.scale))
 
-    @property
+    @cached_property
     def text(self) -> float:
         """Scale of OpenCV's font."""
         return 0.42 * self.scale

@@ -19,6 +19,7 @@ from actparse.data.shares import StateShares, load_shares
 from actparse.metrics.calibration import Calibration
 from actparse.nets.clips.csn import Csn
 from actparse.nets.clips.tsn import Tsn
+from actparse.nets.convolution import pack_convolutions
 from actparse.nets.detectors.nanodet import Nanodet
 from actparse.nets.detectors.yolof import Yolof
 from actparse.nets.part_regression import PartRegression
@@ -111,6 +112,8 @@ def load_bundle(weights: str | Path, *, device: str = "cpu") -> StageBundle:
     ensembles = _ensembles(folder)
     files = _files(folder, ensembles)
     read = {name: load_network(folder / f"{name}.safetensors", device=device) for name in files}
+    for file in read.values():
+        pack_convolutions(file.net)
     baseline = build_recognizer(read[BASELINE]) if BASELINE in read else None
     action = _classifier("action", read, ensembles) if "action" in read or "action" in ensembles else None
     states = None if action is None else {group: _classifier(f"states-{group}", read, ensembles) for group in GROUPS}

@@ -109,12 +109,19 @@ class SameConv(ActivatedConv):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, H, W) to (N, C', H / stride, W / stride), rounded up."""
-        if self.stride[0] == 2 and self.kernel_size[0] == 3 and x.shape[2] % 2 == x.shape[3] % 2 == 0:
-            return self.convolve(x, F.pad(self.weight, (1, 0, 1, 0)), 1)  # (C', C / groups, 4, 4)
-        if self.stride[0] > 1:
-            height, width = (_total_padding(side, self.kernel_size[0], self.stride[0]) for side in x.shape[2:])
-            x = F.pad(x, (width // 2, width - width // 2, height // 2, height - height // 2))
-        return super().forward(x)
+        if self.stride[0] == 1 or (self._has_larger_kernel and x.shape[2] % 2 == x.shape[3] % 2 == 0):
+            return super().forward(x)
+        height, width = (_total_padding(side, self.kernel_size[0], self.stride[0]) for side in x.shape[2:])
+        x = F.pad(x, (width // 2, width - width // 2, height // 2, height - height // 2))
+        return self.convolve(x, self.weight, 0)
+
+    def kernel(self) -> tuple[Tensor, int]:
+        """Return the weight (C', C / groups, k, k) for even sides, and its padding in pixels."""
+        return (F.pad(self.weight, (1, 0, 1, 0)), 1) if self._has_larger_kernel else super().kernel()
+
+    @property
+    def _has_larger_kernel(self) -> bool:
+        return self.stride[0] == 2 and self.kernel_size[0] == 3
 
 
 def _total_padding(side: int, kernel: int, stride: int) -> int:
