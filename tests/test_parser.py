@@ -17,7 +17,7 @@ from actparse.metrics.calibration import Calibration
 from actparse.parser import ParserConfig
 from actparse.stages.actions.classifier import clip_image
 from actparse.stages.inputs import InputNorm
-from actparse.stages.loading import load_bundle
+from actparse.stages.loading import BUNDLE_FILE, load_bundle
 from actparse.video.decode import read_frames
 from actparse.video.encode import VideoWriter
 from actparse.weights.bundle import config_to_dict, load_network, save_network
@@ -413,6 +413,14 @@ def test_state_networks_of_one_sampling_share_their_clips(ensemble: Path, small_
 def test_a_wrong_ensemble_is_named(ensemble: Path, ensembles: object, text: str) -> None:
     with pytest.raises(WeightsError, match=text):
         Parser.load(write_ensembles(ensemble, ensembles), device="cpu")
+
+
+@pytest.mark.parametrize("objects", [["skateboard"], {"skateboard": 1}], ids=str)
+def test_a_wrong_action_of_an_object_is_named(ensemble: Path, objects: object) -> None:
+    record = json.loads((ensemble / BUNDLE_FILE).read_text())
+    (ensemble / BUNDLE_FILE).write_text(json.dumps({**record, "action_of_object": objects}))
+    with pytest.raises(WeightsError, match=r"bundle\.json: action_of_object must give an action for each object, got"):
+        Parser.load(ensemble, device="cpu")
 
 
 @pytest.mark.parametrize("labels", [None, [["lunge"]], ["lunge", "push_up"], [["lunge"], [1]]], ids=str)

@@ -29,6 +29,7 @@ from actparse.stages.people.second_looks import TiledPersons
 from actparse.stages.timing import StageTimer
 from actparse.stages.together.explanation import explain
 from actparse.stages.together.integrate import calibrated_scores, decide_verdict
+from actparse.stages.together.object_evidence import object_evidence, with_objects
 from actparse.stages.together.states import BaselineStates, SharedStates, StateSource, TrackStates
 from actparse.stages.tracking import Tracker, TrackerConfig
 from actparse.video.decode import TimeRange, probe
@@ -159,11 +160,14 @@ class Parser:
         """
         states = self.states if use_tracks is None else self._state_source(use_tracks=use_tracks)
         conditions = self.config.condition_on_action if condition_on_action is None else condition_on_action
-        scores = states.action_scores(observed)
+        objects = object_evidence(observed.frames, self.bundle.action_of_object)
+        scores = with_objects(states.action_scores(observed), objects)
         action = max(scores, key=lambda name: scores[name])
         # States depend on the scores before calibration, as in training.
         integrated = states.integrate(observed, action, scores, condition_on_action=conditions)
-        scores = calibrated_scores(scores, self.bundle.calibration, share=states.weaker_share(observed, action))
+        scores = calibrated_scores(
+            scores, self.bundle.calibration, share=states.weaker_share(observed, action, objects)
+        )
         has_persons = any(frame.persons for frame in observed.frames)
         verdict = decide_verdict(scores[action], self.bundle.calibration, has_persons=has_persons)
         seconds = observed.info.duration_seconds
@@ -176,7 +180,7 @@ class Parser:
             model=self.model,
             warnings=observed.warnings,
             reasons=integrated.reasons if has_persons else (),
-            explanation=explain(action, scores[action], integrated.reasons, seconds, verdict=verdict),
+            explanation=explain(action, scores[action], integrated.reasons, seconds, verdict=verdict, objects=objects),
             verdict=verdict,
         )
 

@@ -11,9 +11,10 @@ from actparse.core.errors import WeightsError
 from actparse.nets import movenet, nanodet
 from actparse.nets.detectors.nanodet import Nanodet
 from actparse.nets.poses.movenet import Movenet
+from actparse.stages.loading import build_persons
 from actparse.weights import load_public, registry
 from actparse.weights.bundle import load_network
-from actparse.weights.importing import ImportOptions, import_checkpoint, import_to_file, keep_class
+from actparse.weights.importing import ImportOptions, import_checkpoint, import_to_file, keep_classes
 from actparse.weights.public import UnfitError
 from actparse.weights.registry import Checkpoint
 from actparse.weights.tfjs import graph_shards, read_graph_weights
@@ -75,6 +76,16 @@ def test_a_detector_keeps_the_person_alone(detector_graph: Path, coco: Nanodet, 
     assert all(torch.equal(value, file.net.state_dict()[name]) for name, value in filled.state_dict().items())
 
 
+def test_a_detector_keeps_objects_of_actions_too(detector_graph: Path, coco: Nanodet, tmp_path: Path) -> None:
+    out = tmp_path / "persons.safetensors"
+    import_to_file(str(detector_graph), out, ImportOptions(network="nanodet", objects=True, **LAYOUT))
+    file = load_network(out)
+    assert file.settings == {"objects": ["baseball_bat", "skateboard"]}
+    bias = coco.head_outputs[1].bias.half().float()
+    assert torch.equal(file.net.state_dict()["head_outputs.1.bias"], torch.cat((bias[[0, 34, 36]], bias[80:])))
+    assert build_persons(file).objects == ("baseball_bat", "skateboard")
+
+
 def test_another_class_or_all(detector_graph: Path, coco: Nanodet) -> None:
     bias = coco.head_outputs[1].bias.half().float()
     other = import_checkpoint(detector_graph, ImportOptions(network="nanodet", keep_class=3, **LAYOUT)).net
@@ -84,7 +95,7 @@ def test_another_class_or_all(detector_graph: Path, coco: Nanodet) -> None:
     with pytest.raises(WeightsError, match="keep-class must be below the 80 classes of the file, got 80"):
         import_checkpoint(detector_graph, ImportOptions(network="nanodet", keep_class=80, **LAYOUT))
     with pytest.raises(WeightsError, match="keep-class needs a detector, got a Movenet"):
-        keep_class(movenet("lightning"), 0)
+        keep_classes(movenet("lightning"), [0])
 
 
 @pytest.mark.parametrize("name", ["movenet-lightning", "Movenet Lightning", "movenet"])

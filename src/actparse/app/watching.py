@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -21,6 +22,7 @@ from actparse.report.overlay import MIN_PERSON_SCORE, QUALITY, draw_frame, enlar
 from actparse.report.tracks import TrackLines
 from actparse.stages.actions.tracks import FollowedTracks
 from actparse.stages.together.integrate import calibrated_scores, decide_verdict, weaker_share
+from actparse.stages.together.object_evidence import object_evidence, with_objects
 from actparse.stages.tracking import Tracker, TrackerConfig
 from actparse.video.decode import DecodedFrame
 from actparse.video.encode import VideoWriter
@@ -84,12 +86,17 @@ def watch_frames(
     tracker, actions = Tracker(TrackerConfig()), parser.bundle.tracks.actions
     conditioned = parser.config.condition_on_action
     followed = FollowedTracks(parser.bundle.tracks, condition_on_action=conditioned, memory_seconds=memory_seconds)
+    recent: deque[FrameParse] = deque()
     for frame in frames:
         [parse] = followed.with_states(parser.people.parse([frame], tracker))
+        recent.append(parse)
+        while recent[0].time_seconds < parse.time_seconds - memory_seconds:
+            recent.popleft()
         evidence = followed.action_evidence
-        raw_scores = evidence.by_action(actions)
+        objects = object_evidence(recent, parser.bundle.action_of_object)
+        raw_scores = with_objects(evidence.by_action(actions), objects)
         action = max(raw_scores, key=lambda name: raw_scores[name])
-        halves = [half.by_action(actions)[action] for half in followed.half_evidence]
+        halves = [with_objects(half.by_action(actions), objects)[action] for half in followed.half_evidence]
         share = weaker_share(raw_scores[action], halves)
         scores = calibrated_scores(raw_scores, parser.bundle.calibration, share=share)
         verdict = decide_verdict(scores[action], parser.bundle.calibration, has_persons=evidence.weight > 0)

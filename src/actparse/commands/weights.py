@@ -95,6 +95,7 @@ def import_checkpoint(
     backbone: bool | None = None,
     num_classes: Annotated[int | None, Parameter(metavar="N")] = None,
     keep_class: Annotated[int | None, Parameter(metavar="LABEL")] = None,
+    objects: bool = False,
     force: bool = False,
 ) -> int:
     """Convert a public checkpoint to a file of actparse.
@@ -107,6 +108,7 @@ def import_checkpoint(
         backbone: load only the backbone; the heads keep their initial weights
         num_classes: number of classes; default: as in the file, for nanodet only the person
         keep_class: keep only one class of a detector; 0 is COCO's person, the default for nanodet
+        objects: besides the person, keep the objects that belong to actions: baseball bat, skateboard
         force: import a ResNet even if it seems to have another style
 
     Examples:
@@ -122,6 +124,7 @@ def import_checkpoint(
         partial=backbone,
         num_classes=num_classes,
         keep_class=keep_class,
+        objects=objects,
         force=force,
     )
     try:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from actparse.core.errors import DataError
 from actparse.core.vocabulary import NUM_KEYPOINTS, PART_INDEX
 
-SCHEMA_VERSION = "1.2"  # 1.1 added reasons and explanation, 1.2 verdict
+SCHEMA_VERSION = "1.3"  # 1.1 added reasons and explanation, 1.2 verdict, 1.3 objects
 SCHEMA_MAJOR = "1"  # a reader accepts all of its minor versions
 
 Verdict = Literal["known", "unknown", "nobody"]  # an action is asserted; none is; no person was detected
@@ -35,6 +35,11 @@ class Detections:
         scores = np.array([person.score for person in persons], np.float32)
         return cls(boxes, scores, np.zeros(len(boxes), np.int64))
 
+    @classmethod
+    def empty(cls) -> Detections:
+        """Return no boxes."""
+        return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
+
     def __len__(self) -> int:
         return len(self.boxes)
 
@@ -44,15 +49,17 @@ class Detections:
         labels = np.zeros(len(boxes), np.int64) if labels is None else labels
         return cls(boxes, np.ones(len(boxes), np.float32), labels)
 
+    def at(self, rows: NDArray[Any]) -> Detections:
+        """Return the boxes of the given rows: indices, or (N,) bool."""
+        return Detections(self.boxes[rows], self.scores[rows], self.labels[rows])
+
     def above(self, min_score: float) -> Detections:
         """Return the boxes whose score is at least `min_score`."""
-        keep = self.scores >= min_score  # (N,) bool
-        return Detections(self.boxes[keep], self.scores[keep], self.labels[keep])
+        return self.at(self.scores >= min_score)
 
     def top(self, max_boxes: int) -> Detections:
         """Return the `max_boxes` boxes of highest score, best first."""
-        keep = np.argsort(-self.scores, kind="stable")[:max_boxes]
-        return Detections(self.boxes[keep], self.scores[keep], self.labels[keep])
+        return self.at(np.argsort(-self.scores, kind="stable")[:max_boxes])
 
 
 @dataclass(frozen=True)
@@ -109,17 +116,37 @@ class PersonParse:
 
 
 @dataclass(frozen=True)
+class ObjectParse:
+    """An object in one frame that belongs to an action, a skateboard say."""
+
+    name: str
+    box: tuple[float, float, float, float]  # xyxy, pixels
+    score: float  # 0..1
+
+    @classmethod
+    def from_dict(cls, raw: dict[str, Any]) -> ObjectParse:
+        """Convert the JSON values of an object."""
+        return cls(str(raw["name"]), _box_from_list(raw["box"]), float(raw["score"]))
+
+
+@dataclass(frozen=True)
 class FrameParse:
-    """One sampled frame: its index (from 0) among all frames of the video, its presentation time, and its persons."""
+    """One sampled frame: its index (from 0) among all frames of the video, its presentation time, and what it shows."""
 
     index: int
     time_seconds: float
     persons: tuple[PersonParse, ...] = ()
+    objects: tuple[ObjectParse, ...] = ()  # best first
 
     @classmethod
     def from_dict(cls, raw: dict[str, Any]) -> FrameParse:
         """Convert the JSON values of a frame."""
-        return cls(int(raw["index"]), float(raw["time_seconds"]), tuple(map(PersonParse.from_dict, raw["persons"])))
+        return cls(
+            index=int(raw["index"]),
+            time_seconds=float(raw["time_seconds"]),
+            persons=tuple(map(PersonParse.from_dict, raw["persons"])),
+            objects=tuple(map(ObjectParse.from_dict, raw.get("objects", ()))),  # files before 1.3 have none
+        )
 
 
 @dataclass(frozen=True)

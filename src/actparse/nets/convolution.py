@@ -57,9 +57,10 @@ class ActivatedConv(nn.Conv2d):
     def pack(self) -> None:
         """Keep the weight in oneDNN's layout too: without it, each pass converts the weight. Not for training."""
         weight, padding = self.kernel()
-        geometry = [padding] * 2, self.stride, self.dilation, self.groups
         with torch.inference_mode():
-            self._packed = torch._C._nn.mkldnn_reorder_conv2d_weight(weight.detach().to_mkldnn(), *geometry)
+            self._packed = torch._C._nn.mkldnn_reorder_conv2d_weight(
+                weight.detach().to_mkldnn(), [padding] * 2, list(self.stride), list(self.dilation), self.groups
+            )
 
 
 def pack_convolutions(net: nn.Module) -> None:

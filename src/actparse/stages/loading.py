@@ -70,6 +70,7 @@ class StageBundle:
     model: dict[str, str]  # name of the bundle, SHA-256 of each file
     inference: Mapping[str, Any]  # fields of ParserConfig that the bundle recommends
     calibration: Calibration = field(default_factory=Calibration)  # converts action scores to a verdict
+    action_of_object: Mapping[str, str] = field(default_factory=dict)  # objects that are evidence for an action
 
     @property
     def reads_clips(self) -> bool:
@@ -134,6 +135,7 @@ def load_bundle(weights: str | Path, *, device: str = "cpu") -> StageBundle:
         model={"weights": bundle_name(folder), **{name: file.sha256 for name, file in read.items()}},
         inference=bundle_inference(folder),
         calibration=bundle_calibration(folder),
+        action_of_object=_action_of_object(folder),
     )
 
 
@@ -238,6 +240,19 @@ def bundle_calibration(folder: Path) -> Calibration:
     if not isinstance(raw, dict):
         raise WeightsError(f"{where} must be an object, got {json.dumps(raw)[:80]}")
     return config_from_dict(Calibration, raw, name=where)
+
+
+def _action_of_object(folder: Path) -> dict[str, str]:
+    """Return what a bundle's objects are evidence for: {"action_of_object": {"skateboard": "skateboarding"}}.
+
+    Raises:
+        WeightsError: it is not an object of texts.
+    """
+    raw = _record(folder).get("action_of_object", {})
+    if not isinstance(raw, dict) or not all(isinstance(action, str) for action in raw.values()):
+        where = f"{folder / BUNDLE_FILE}: action_of_object"
+        raise WeightsError(f"{where} must give an action for each object, got {json.dumps(raw)[:80]}")
+    return raw
 
 
 def write_calibration(folder: Path, calibration: Calibration, metrics: Mapping[str, Any]) -> None:

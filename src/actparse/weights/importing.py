@@ -16,7 +16,7 @@ A whole detector is not examined: its names show which program made it, and ther
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from actparse.core.errors import ConfigError, WeightsError
-from actparse.nets.detectors.nanodet import Nanodet
+from actparse.nets.detectors.nanodet import COCO_OBJECTS, Nanodet
 from actparse.nets.detectors.yolof import Yolof, YolofConfig
 from actparse.weights.bundle import file_sha256, save_network
 from actparse.weights.caffe2 import BATCH_NORM_EPS
@@ -58,6 +58,7 @@ class ImportOptions:
     partial: bool | None = None  # load only the backbone; None: as in the registry, else the whole network
     num_classes: int | None = None  # None: as in the file, for NanoDet only the person
     keep_class: int | None = None  # of a detector: keep only this class; 0 is COCO's person
+    objects: bool = False  # of NanoDet: besides the person, keep COCO's objects that belong to actions
     force: bool = False  # import a ResNet even if it seems to have another style
 
     def __post_init__(self) -> None:
@@ -160,11 +161,14 @@ def import_checkpoint(path: Path, options: ImportOptions) -> Imported:
         if not any(name.startswith(_DETECTOR_HEADS) for name in tensors):
             _expect_style(path, net, tensors, layout, entry, force=options.force)
         entries = fill_public(net, checkpoint_content, layout, partial=partial)
-        label = options.keep_class
-        if label is None and isinstance(net, Nanodet) and options.num_classes is None:
-            label = _PERSON
-        if label is not None:
-            net = keep_class(net, label)
+        settings = dict(entry.settings) if entry else {}
+        if options.objects:
+            net = keep_classes(net, [_PERSON, *COCO_OBJECTS.values()])
+            settings["objects"] = list(COCO_OBJECTS)
+        elif options.keep_class is not None:
+            net = keep_classes(net, [options.keep_class])
+        elif isinstance(net, Nanodet) and options.num_classes is None:
+            net = keep_classes(net, [_PERSON])
     except UnfitError as error:
         heads = all(map(is_of_heads, (*error.missing, *error.unused)))
         hint = "; the backbone fits: --backbone leaves the heads aside" if heads else ""
@@ -172,35 +176,35 @@ def import_checkpoint(path: Path, options: ImportOptions) -> Imported:
     except WeightsError as error:
         has_path = str(error).startswith(str(path))
         raise (error if has_path else WeightsError(f"{path}: {error}")) from None
-    settings = entry.settings if entry else {}
     return Imported(
         net=net.eval(), entries=entries, sha256=sha256, shards=shards, layout=layout, known=entry, settings=settings
     )
 
 
-def keep_class(net: nn.Module, label: int) -> Yolof | Nanodet:
-    """Build a detector for one of the classes of `net`, with the same weights.
+def keep_classes(net: nn.Module, labels: Sequence[int]) -> Yolof | Nanodet:
+    """Build a detector for some of the classes of `net`, in the given order, with the same weights.
 
     Raises:
         WeightsError: `net` is not a detector, or has no such class.
     """
     if not isinstance(net, Yolof | Nanodet):
         raise WeightsError(f"keep-class needs a detector, got a {type(net).__name__}")
-    if label >= net.config.num_classes:
-        raise WeightsError(f"keep-class must be below the {net.config.num_classes} classes of the file, got {label}")
-    config, state = net.config, net.state_dict()
-    single: Yolof | Nanodet
+    if max(labels) >= net.config.num_classes:
+        limit = f"the {net.config.num_classes} classes of the file"
+        raise WeightsError(f"keep-class must be below {limit}, got {max(labels)}")
+    config, state, rows = net.config, net.state_dict(), list(labels)
+    smaller: Yolof | Nanodet
     if isinstance(config, YolofConfig):
-        single = Yolof(replace(config, num_classes=1))
+        smaller = Yolof(replace(config, num_classes=len(rows)))
         for name in ("bbox_head.cls_score.weight", "bbox_head.cls_score.bias"):
             by_anchor = state[name].unflatten(0, (config.num_anchors, config.num_classes))  # (A, K, ...)
-            state[name] = by_anchor[:, label].contiguous()  # (A, ...)
+            state[name] = by_anchor[:, rows].flatten(0, 1)  # (A * len(rows), ...)
     else:
-        single = Nanodet(replace(config, num_classes=1))
+        smaller = Nanodet(replace(config, num_classes=len(rows)))
         for name in [name for name in state if name.startswith("head_outputs.")]:
-            state[name] = torch.cat((state[name][label : label + 1], state[name][config.num_classes :]))
-    single.load_state_dict(state)
-    return single.eval()
+            state[name] = torch.cat((state[name][rows], state[name][config.num_classes :]))
+    smaller.load_state_dict(state)
+    return smaller.eval()
 
 
 def expected_input(weight: Tensor, scale: Tensor, variance: Tensor) -> float:

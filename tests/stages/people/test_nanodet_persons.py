@@ -36,6 +36,32 @@ def test_a_box_is_as_large_as_its_distances_say() -> None:
     assert np.allclose(sides[inside], 2 * 3 * 8 * 4, atol=0.1)  # cells of 8 pixels, in a frame shrunk by four
 
 
+def test_objects_are_apart_from_persons() -> None:
+    torch.manual_seed(0)
+    net = Nanodet(NanodetConfig(num_classes=4)).eval()  # the person, a board, a bat, and a class without a name
+    for output, logits in zip(
+        net.head_outputs, ([3, -20, -20, 4], [-20, 2, -20, -20], [-20, -20, -3, -20]), strict=True
+    ):
+        torch.nn.init.zeros_(output.weight)
+        torch.nn.init.constant_(output.bias, -20.0)
+        output.bias.data[:4] = torch.tensor(logits, dtype=torch.float32)
+        output.bias.data[[4 + 11 * side + 3 for side in range(4)]] = 20.0
+    finder = NanodetPersons(net, NanodetPersonsConfig(long_side=64, objects=("skateboard", "baseball_bat")))
+    image = np.zeros((64, 64, 3), np.uint8)
+    ((persons, objects),) = finder.detect_all([image])
+    assert len(persons) == 10
+    assert np.allclose(persons.scores, 1 / (1 + np.exp(-3)), atol=1e-4)
+    assert set(objects.labels.tolist()) == {0}  # the bat's score is too low
+    assert np.allclose(objects.scores, 1 / (1 + np.exp(-2)), atol=1e-4)
+    (alone,) = finder.detect([image])
+    assert np.array_equal(alone.boxes, persons.boxes)
+
+
+def test_each_object_needs_a_class() -> None:
+    with pytest.raises(ConfigError, match="objects must have at most 0 names, as the network has classes"):
+        NanodetPersons(Nanodet(NanodetConfig()), NanodetPersonsConfig(objects=("skateboard",)))
+
+
 def test_no_images_no_boxes() -> None:
     assert detector().detect([]) == []
 

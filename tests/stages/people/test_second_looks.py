@@ -10,8 +10,19 @@ from actparse.core.structures import Detections
 from actparse.stages.people.second_looks import TiledPersons, TurnedPersons
 
 
+def _dark_object(image: np.ndarray) -> Detections:
+    """Return the box of the pixels between 50 and 150 as an object."""
+    rows, columns = np.nonzero((image[..., 0] > 50) & (image[..., 0] < 150))
+    if not len(rows):
+        return Detections.empty()
+    box = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+    return Detections.of_truth(np.array([box], np.float32))
+
+
 class BrightBox:
     """Finds the box of the pixels above 200, if it is taller than wide and its shorter side is large enough."""
+
+    objects = ("skateboard",)
 
     def __init__(self, *, min_share: float = 0.0, score: float = 0.9) -> None:
         self.net = torch.nn.Identity()
@@ -21,8 +32,11 @@ class BrightBox:
         return 3, *size
 
     def detect(self, images: Sequence[np.ndarray]) -> list[Detections]:
+        return [persons for persons, _ in self.detect_all(images)]
+
+    def detect_all(self, images: Sequence[np.ndarray]) -> list[tuple[Detections, Detections]]:
         self.calls += 1
-        return [self._of(image) for image in images]
+        return [(self._of(image), _dark_object(image)) for image in images]
 
     def _of(self, image: np.ndarray) -> Detections:
         rows, columns = np.nonzero(image[..., 0] > 200)
@@ -53,6 +67,17 @@ def test_a_frame_with_somebody_sure_is_looked_at_once() -> None:
     (found,) = TurnedPersons(once, sure_score=0.4).detect([image_with((30, 10, 50, 90))])
     assert once.calls == 1
     assert found.boxes.tolist() == [[30, 10, 50, 90]]
+
+
+def test_an_object_is_where_it_is_in_the_whole_frame() -> None:
+    image = image_with((100, 30, 200, 50), size=(700, 1000))  # somebody who lies, so that the frame is turned
+    image[600:620, 840:900] = 100
+    turned = TurnedPersons(BrightBox(), sure_score=0.4)
+    for detector in (turned, TiledPersons(turned)):
+        ((persons, objects),) = detector.detect_all([image])
+        assert persons.boxes.tolist() == [[100, 30, 200, 50]]
+        assert objects.boxes.tolist() == [[840, 600, 900, 620]]
+        assert detector.objects == ("skateboard",)
 
 
 def test_only_frames_without_anybody_sure_are_turned() -> None:

@@ -25,6 +25,7 @@ STAGE_CHANNELS = (32, 64, 128, 256)  # inside each stage; its output has twice a
 STAGE_BLOCKS = (1, 2, 2, 3)  # blocks in each stage
 FEATURE_CHANNELS = 128  # of the pyramid and the head
 COCO_CLASSES = 80  # of the published file; the first is the person
+COCO_OBJECTS = {"baseball_bat": 34, "skateboard": 36}  # those of the other classes that belong to an action
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.core.structures import Detections, FrameParse, PartParse, PersonParse
+from actparse.core.structures import Detections, FrameParse, ObjectParse, PartParse, PersonParse
 from actparse.core.vocabulary import PARTS
 from actparse.data.persons_file import PersonsFile
 from actparse.stages.people.colors import person_colors
@@ -49,6 +49,7 @@ class DetectedFrame:
     keypoints: Floats  # (n, 17, 3)
     part_boxes: Floats  # (n, 10, 4)
     part_scores: Floats  # (n, 10)
+    objects: tuple[ObjectParse, ...]
 
 
 @dataclass(frozen=True)
@@ -97,13 +98,16 @@ class PeopleParser:
             return []
         with self.timer("decode"):
             images = [frame.image for frame in frames]
-        people = self._detect(images) if given is None else self._take(frames, images, given)
+        if given is None:
+            people, objects = self._detect(images)
+        else:
+            people, objects = self._take(frames, images, given), [()] * len(frames)
         limit, size = self.min_keypoint_confidence, images[0].shape[:2]
         people = [(grow_persons(persons, poses, min_confidence=limit, size=size), poses) for persons, poses in people]
         with self.timer("parts"):
             parts = self.parts.detect(images, [persons.boxes for persons, _ in people], [poses for _, poses in people])
-        rows = zip(frames, people, parts, strict=True)
-        return [DetectedFrame(frame, persons, poses, *found) for frame, (persons, poses), found in rows]
+        rows = zip(frames, people, parts, objects, strict=True)
+        return [DetectedFrame(frame, *person, *part, objects=things) for frame, person, part, things in rows]
 
     def identify(
         self, detected: Sequence[DetectedFrame], tracker: Tracker, given: PersonsFile | None = None
@@ -120,13 +124,14 @@ class PeopleParser:
                     frame.image  # noqa: B018 (converted on first use)
             yield batch
 
-    def _detect(self, images: Sequence[Image]) -> list[tuple[Detections, Floats]]:
-        """Return the persons of each image with their keypoints (n, 17, 3)."""
+    def _detect(self, images: Sequence[Image]) -> tuple[list[tuple[Detections, Floats]], list[tuple[ObjectParse, ...]]]:
+        """Return the persons of each image with their keypoints (n, 17, 3), and the objects of each image."""
         with self.timer("persons"):
-            boxes = self.persons.detect(images)
+            found = self.persons.detect_all(images)
         with self.timer("poses"):
-            keypoints = self.poses.estimate(images, [persons.boxes for persons in boxes])
-        return [self.poses.select(*pair) for pair in zip(boxes, keypoints, strict=True)]
+            keypoints = self.poses.estimate(images, [persons.boxes for persons, _ in found])
+        people = [self.poses.select(persons, poses) for (persons, _), poses in zip(found, keypoints, strict=True)]
+        return people, [_named_objects(objects, self.persons.objects) for _, objects in found]
 
     def _take(
         self, frames: Sequence[DecodedFrame], images: Sequence[Image], given: PersonsFile
@@ -167,7 +172,13 @@ def _frame_parse(detected: DetectedFrame, tracker: Tracker, given: PersonsFile |
             )
             for n in range(len(persons))
         ),
+        objects=detected.objects,
     )
+
+
+def _named_objects(detections: Detections, names: Sequence[str]) -> tuple[ObjectParse, ...]:
+    rows = zip(detections.boxes, detections.scores, detections.labels, strict=True)
+    return tuple(ObjectParse(names[label], _as_box(box), float(score)) for box, score, label in rows)
 
 
 def _as_box(values: Floats) -> tuple[float, float, float, float]:

@@ -45,12 +45,21 @@ class PersonDetector(Protocol):
     """The interface of person detectors: `YolofPersons`, `NanodetPersons`, or one of `second_looks`."""
 
     @property
+    def objects(self) -> tuple[str, ...]:
+        """Names of the objects that are detected too."""
+        ...
+
+    @property
     def net(self) -> nn.Module:
         """The network, for its size and cost."""
         ...
 
     def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
         """Find the persons of each image (H, W, 3) uint8 RGB, best first; all images of one call have one size."""
+        ...
+
+    def detect_all(self, images: Sequence[NDArray[np.uint8]]) -> list[tuple[Detections, Detections]]:
+        """Find the persons and the objects of each image; an object's label is its index in `objects`."""
         ...
 
     def input_shape(self, size: tuple[int, int]) -> tuple[int, int, int]:
@@ -60,6 +69,8 @@ class PersonDetector(Protocol):
 
 class YolofPersons:
     """A person detector with YOLOF, the paper's detector."""
+
+    objects: tuple[str, ...] = ()
 
     def __init__(self, net: Yolof, config: PersonsConfig) -> None:
         self.net = net
@@ -85,6 +96,10 @@ class YolofPersons:
         )
         scale = np.array([width / new_size[1], height / new_size[0]] * 2, np.float32)
         return [Detections(b.cpu().numpy() * scale, s.cpu().numpy(), c.cpu().numpy()) for b, s, c in detections]
+
+    def detect_all(self, images: Sequence[NDArray[np.uint8]]) -> list[tuple[Detections, Detections]]:
+        """Find the persons of each image; there are no objects."""
+        return [(persons, Detections.empty()) for persons in self.detect(images)]
 
     def inputs(self, images: Sequence[NDArray[np.uint8]]) -> tuple[Tensor, tuple[int, int]]:
         """Resize, normalise and pad N images of one size to (N, 3, H, W); also return (height, width) before padding.

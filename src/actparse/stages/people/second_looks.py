@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import product
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from actparse.core.structures import Detections
-from actparse.nets.detectors.boxes import nms
+from actparse.nets.detectors.boxes import class_wise_nms
 from actparse.stages.people.persons import PersonDetector
 
 MIN_LONG_SIDE = 640  # pixels; smaller frames are not cut into tiles
@@ -21,7 +22,7 @@ MAX_PERSONS = 10  # the official rule
 QUARTERS = (1, 3)  # counter-clockwise quarter turns of the rotated frames
 
 
-class _RepeatedDetector:
+class _RepeatedDetector(ABC):
     """Base of detectors that run another detector several times."""
 
     def __init__(self, detector: PersonDetector, *, max_persons: int = MAX_PERSONS) -> None:
@@ -32,6 +33,19 @@ class _RepeatedDetector:
     def net(self) -> nn.Module:
         """The detector's network."""
         return self.detector.net
+
+    @property
+    def objects(self) -> tuple[str, ...]:
+        """Names of the objects that are detected too."""
+        return self.detector.objects
+
+    def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
+        """Find the persons of each image (H, W, 3) uint8 RGB, best first; all images of one call have one size."""
+        return [persons for persons, _ in self.detect_all(images)]
+
+    @abstractmethod
+    def detect_all(self, images: Sequence[NDArray[np.uint8]]) -> list[tuple[Detections, Detections]]:
+        """Find the persons and the objects of each image; an object's label is its index in `objects`."""
 
     def input_shape(self, size: tuple[int, int]) -> tuple[int, int, int]:
         """Return (3, H, W) of the network's input in the first pass for frames of (height, width)."""
@@ -51,9 +65,9 @@ class TiledPersons(_RepeatedDetector):
             self._tile_detector = detector
         super().__init__(detector, max_persons=max_persons)
 
-    def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
-        """Find the persons of each image (H, W, 3) uint8 RGB, best first; all images of one call have one size."""
-        whole = self.detector.detect(images)
+    def detect_all(self, images: Sequence[NDArray[np.uint8]]) -> list[tuple[Detections, Detections]]:
+        """Find the persons and the objects of each image; an object's label is its index in `objects`."""
+        whole = self.detector.detect_all(images)
         if not images or max(images[0].shape[:2]) <= MIN_LONG_SIDE:
             return whole
         height, width = images[0].shape[:2]
@@ -62,8 +76,16 @@ class TiledPersons(_RepeatedDetector):
         for top, left in product((0, height - tile_height), (0, width - tile_width)):
             tiles = [image[top : top + tile_height, left : left + tile_width] for image in images]
             shift = np.array([left, top, left, top], np.float32)
-            by_tile.append([Detections(d.boxes + shift, d.scores, d.labels) for d in self._tile_detector.detect(tiles)])
-        return [_merge(of_image, self.max_persons) for of_image in zip(*by_tile, strict=True)]
+            by_tile.append(
+                [
+                    (_moved(persons, shift), _moved(objects, shift))
+                    for persons, objects in self._tile_detector.detect_all(tiles)
+                ]
+            )
+        return [
+            (_merge([p for p, _ in of_image]).top(self.max_persons), _merge([o for _, o in of_image]))
+            for of_image in zip(*by_tile, strict=True)
+        ]
 
 
 class TurnedPersons(_RepeatedDetector):
@@ -77,16 +99,17 @@ class TurnedPersons(_RepeatedDetector):
         super().__init__(detector, max_persons=max_persons)
         self.sure_score = sure_score
 
-    def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
-        """Find the persons of each image (H, W, 3) uint8 RGB, best first; all images of one call have one size."""
-        results = self.detector.detect(images)
+    def detect_all(self, images: Sequence[NDArray[np.uint8]]) -> list[tuple[Detections, Detections]]:
+        """Find the persons and the objects of each image; those of rotated frames are left out."""
+        found = self.detector.detect_all(images)
+        results = [persons for persons, _ in found]
         unsure = [n for n, persons in enumerate(results) if persons.scores.max(initial=0) < self.sure_score]
         for turns in QUARTERS if unsure else ():
             rotated = [np.ascontiguousarray(np.rot90(images[index], turns)) for index in unsure]
             for index, detections in zip(unsure, self.detector.detect(rotated), strict=True):
                 upright = _rotate_back(detections, turns, images[index].shape[:2])
-                results[index] = _merge((results[index], upright), self.max_persons)
-        return results
+                results[index] = _merge((results[index], upright)).top(self.max_persons)
+        return [(persons, objects) for persons, (_, objects) in zip(results, found, strict=True)]
 
 
 def _rotate_back(detections: Detections, turns: int, size: tuple[int, ...]) -> Detections:
@@ -97,9 +120,14 @@ def _rotate_back(detections: Detections, turns: int, size: tuple[int, ...]) -> D
     return Detections(np.stack(sides, axis=1).astype(np.float32), detections.scores, detections.labels)
 
 
-def _merge(detections: Sequence[Detections], max_persons: int) -> Detections:
+def _moved(detections: Detections, shift: NDArray[np.float32]) -> Detections:
+    return Detections(detections.boxes + shift, detections.scores, detections.labels)
+
+
+def _merge(detections: Sequence[Detections]) -> Detections:
+    """Join the boxes of several passes, best first; of two boxes of a class that overlap, the better one is kept."""
     boxes = np.concatenate([part.boxes for part in detections])
     scores = np.concatenate([part.scores for part in detections])
     labels = np.concatenate([part.labels for part in detections])
-    indices = nms(torch.from_numpy(boxes), torch.from_numpy(scores), MAX_IOU).numpy()[:max_persons]
-    return Detections(boxes[indices], scores[indices], labels[indices])
+    kept = class_wise_nms(torch.from_numpy(boxes), torch.from_numpy(scores), torch.from_numpy(labels), MAX_IOU)
+    return Detections(boxes, scores, labels).at(kept.numpy())

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from actparse.core.structures import Reason, Verdict, verdict_text
 from actparse.core.vocabulary import GROUP_PARTS, PART_GROUP
+from actparse.stages.together.object_evidence import ObjectEvidence
 
 MAX_FOR = 3  # parts in the sentence
 LEAST_WEIGHT = 0.1  # log odds; parts with less are not mentioned
@@ -54,8 +55,18 @@ class _Point:
         return f"{statement} ({self.start_seconds:.1f}-{self.end_seconds:.1f} s)"
 
 
-def explain(action: str, score: float, reasons: Sequence[Reason], seconds: float, *, verdict: Verdict = "known") -> str:
-    """Explain in a sentence why a video shows an action; if none is asserted, say so and explain the likeliest action.
+def explain(
+    action: str,
+    score: float,
+    reasons: Sequence[Reason],
+    seconds: float,
+    *,
+    verdict: Verdict = "known",
+    objects: Sequence[ObjectEvidence] = (),
+) -> str:
+    """Explain why a video shows an action; if none is asserted, say so and explain the likeliest action.
+
+    The body parts have the first sentence, and an object that belongs to the action has the last.
 
     Args:
         action: the action to explain.
@@ -63,10 +74,17 @@ def explain(action: str, score: float, reasons: Sequence[Reason], seconds: float
         reasons: of one person, or of all persons together.
         seconds: length of the video.
         verdict: whether the action is asserted.
+        objects: evidence from objects; that for other actions is left out.
 
     Returns:
-        One or two sentences; an empty text if an asserted action has no reasons.
+        One to three sentences; an empty text if an asserted action has no reasons.
     """
+    sentences = [_explain_parts(action, score, reasons, seconds, verdict)]
+    sentences += [item.sentence() for item in objects if item.action == action]
+    return " ".join(filter(None, sentences))
+
+
+def _explain_parts(action: str, score: float, reasons: Sequence[Reason], seconds: float, verdict: Verdict) -> str:
     if verdict == "nobody" or (verdict == "unknown" and not reasons):
         return f"{_capitalize(verdict_text(verdict, action, score))}."
     if not reasons:

@@ -25,6 +25,7 @@ from actparse.stages.together.integrate import (
     with_commonest_states,
     with_states,
 )
+from actparse.stages.together.object_evidence import ObjectEvidence, with_objects
 from actparse.stages.together.reasons import segment_reasons, track_reasons
 
 Follow = Callable[[list[FrameParse], SegmentScores], list[FrameParse]]  # gives the frames of the next segment states
@@ -56,7 +57,7 @@ class StateSource(ABC):
         """Return the probability of each action, 0..1, before calibration."""
         return observed.clip_scores
 
-    def weaker_share(self, observed: Observed, action: str) -> float:
+    def weaker_share(self, observed: Observed, action: str, objects: Sequence[ObjectEvidence] = ()) -> float:
         """Return the share of the action's score that the weaker half of the video reaches, 0..1."""
         return 1.0
 
@@ -130,12 +131,15 @@ class TrackStates(StateSource):
         """Return the weighted mean of the scores of clips and tracks."""
         return joined_scores(observed.clip_scores, observed.track_scores, self._tracks.config.action_share)
 
-    def weaker_share(self, observed: Observed, action: str) -> float:
-        """Compare the tracks of the halves with those of the whole video."""
+    def weaker_share(self, observed: Observed, action: str, objects: Sequence[ObjectEvidence] = ()) -> float:
+        """Compare the tracks of the halves with those of the whole video, all with the evidence from objects."""
         if not observed.track_scores:
             return 1.0
-        half_scores = [scores.get(action, 0.0) for scores in observed.half_track_scores]
-        return weaker_share(observed.track_scores.get(action, 0.0), half_scores)
+        whole, *halves = (
+            with_objects(scores, objects).get(action, 0.0)
+            for scores in (observed.track_scores, *observed.half_track_scores)
+        )
+        return weaker_share(whole, halves)
 
     def integrate(
         self, observed: Observed, action: str, action_scores: dict[str, float], *, condition_on_action: bool
