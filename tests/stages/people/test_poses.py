@@ -80,6 +80,18 @@ def test_a_box_inside_a_better_one_with_half_of_its_pose_is_dropped(box: list[fl
     assert len(distinct_persons(persons, np.stack((pose, half)), 0.6)[0]) == 2
 
 
+def test_persons_are_scored_by_their_pose_too() -> None:
+    boxes = np.array([[10, 10, 60, 90], [110, 10, 160, 90], [210, 10, 260, 90]], np.float32)
+    persons = Detections(boxes, np.array([0.9, 0.8, 0.3], np.float32), np.zeros(3, np.int64))
+    keypoints = np.random.default_rng(0).uniform(0, 90, (3, 17, 3)).astype(np.float32)
+    keypoints[..., 2] = np.array([0.01, 0.64, 0.25])[:, None]  # the first has hardly a pose
+    found, points = estimator(min_score=0.12).select(persons, keypoints)
+    assert np.array_equal(found.boxes, boxes[[1, 2]])
+    assert np.allclose(found.scores, [0.8 * 0.8, 0.3 * 0.5])
+    assert np.array_equal(points, keypoints[[1, 2]])
+    assert np.allclose(estimator().select(persons, keypoints)[0].scores, persons.scores)
+
+
 def test_no_persons_stay_none() -> None:
     none = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
     found, keypoints = distinct_persons(none, np.zeros((0, 17, 3), np.float32), 0.6)
@@ -89,7 +101,14 @@ def test_no_persons_stay_none() -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("size", (50, 64)), ("padding", 0), ("decoding", "other"), ("blur_kernel", 4), ("max_oks", 1.5)],
+    [
+        ("size", (50, 64)),
+        ("padding", 0),
+        ("decoding", "other"),
+        ("blur_kernel", 4),
+        ("max_oks", 1.5),
+        ("min_score", -1),
+    ],
 )
 def test_a_wrong_field_is_named(field: str, value: object) -> None:
     with pytest.raises(ConfigError, match=rf"poses\.{field} must be"):

@@ -15,7 +15,7 @@ from actparse.core.vocabulary import NUM_KEYPOINTS
 from actparse.nets.poses.movenet import INPUT_MULTIPLE, Movenet, decode_person
 from actparse.stages.inputs import stack_images
 from actparse.stages.people.person_crops import fitted_crops
-from actparse.stages.people.poses import distinct_persons
+from actparse.stages.people.poses import distinct_persons, pose_scores
 from actparse.stages.precision import inference
 
 
@@ -26,7 +26,7 @@ class MovenetPosesConfig:
     padding: float = 1.2  # longer side of the crop relative to that of the box
     max_oks: float = 0.7  # of two persons with more similar poses, only the one with the better score is kept
     drop_repeats: bool = True  # drop boxes inside a better one that have half of its pose
-    min_score: float = 0.15  # least value of box score times root of mean confidence
+    min_score: float = 0.15  # least value of `pose_scores`
 
     def __post_init__(self) -> None:
         if not self.padding > 0:
@@ -67,18 +67,13 @@ class MovenetPoses:
         return [w.keypoints_to_frame(p) for w, p in zip(windows, splits, strict=True)]
 
     def select(self, persons: Detections, keypoints: NDArray[np.float32]) -> tuple[Detections, NDArray[np.float32]]:
-        """Score each person by box and pose; drop low scores and persons with the same pose as a better one.
-
-        The root of the mean confidence preserves close-ups, most of whose keypoints are outside the frame.
-        """
-        confidence = keypoints[..., 2].mean(axis=1)  # (N,)
-        scores = np.asarray(persons.scores * np.sqrt(confidence), np.float32)
-        rescored = Detections(persons.boxes, scores, persons.labels)
+        """Score each person by box and pose; drop low scores and persons with the same pose as a better one."""
+        rescored = Detections(persons.boxes, pose_scores(persons.scores, keypoints), persons.labels)
         distinct, points = distinct_persons(
             rescored, keypoints, self.config.max_oks, drop_repeats=self.config.drop_repeats
         )
-        keep = distinct.scores >= self.config.min_score  # (n,)
-        return Detections(distinct.boxes[keep], distinct.scores[keep], distinct.labels[keep]), points[keep]
+        is_person = distinct.scores >= self.config.min_score  # (n,)
+        return distinct.at(is_person), points[is_person]
 
     @property
     def input_shape(self) -> tuple[int, int, int]:

@@ -41,6 +41,7 @@ class PosesConfig:
     flip_test: bool = True  # average with the mirrored crop's heat maps
     max_oks: float = 0.9  # of two persons with more similar poses, only the better box is kept
     drop_repeats: bool = False  # drop boxes inside a better one that have half of its pose; HRNet's evaluation does not
+    min_score: float = 0.0  # least value of `pose_scores`; 0: persons have the scores of their boxes, none is dropped
     norm: InputNorm = field(default_factory=InputNorm)
 
     def __post_init__(self) -> None:
@@ -50,8 +51,9 @@ class PosesConfig:
             raise ConfigError(f"poses.padding must be greater than 0, got {self.padding}")
         if self.decoding not in ("standard", "dark", "udp"):
             raise ConfigError(f"poses.decoding must be 'standard', 'dark' or 'udp', got {self.decoding!r}")
-        if not 0 <= self.max_oks <= 1:
-            raise ConfigError(f"poses.max_oks must be 0..1, got {self.max_oks}")
+        for name in ("max_oks", "min_score"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"poses.{name} must be 0..1, got {getattr(self, name)}")
         if self.blur_kernel < 1 or self.blur_kernel % 2 == 0:
             raise ConfigError(f"poses.blur_kernel must be odd and at least 1, got {self.blur_kernel}")
 
@@ -124,8 +126,13 @@ class HrnetPoses:
         ]
 
     def select(self, persons: Detections, keypoints: NDArray[np.float32]) -> tuple[Detections, NDArray[np.float32]]:
-        """Drop boxes with the same pose as a better box."""
-        return distinct_persons(persons, keypoints, self.config.max_oks, drop_repeats=self.config.drop_repeats)
+        """Drop boxes with the same pose as a better box; with `min_score`, score each person by box and pose."""
+        config = self.config
+        if config.min_score:
+            persons = Detections(persons.boxes, pose_scores(persons.scores, keypoints), persons.labels)
+        persons, keypoints = distinct_persons(persons, keypoints, config.max_oks, drop_repeats=config.drop_repeats)
+        is_person = persons.scores >= config.min_score  # (n,)
+        return persons.at(is_person), keypoints[is_person]
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -151,6 +158,15 @@ class HrnetPoses:
         return points.cpu().numpy()
 
 
+def pose_scores(scores: NDArray[np.float32], keypoints: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the scores of boxes (N,) times the roots of the mean confidences of their keypoints (N, 17, 3).
+
+    HRNet's evaluation multiplies by the mean itself. The root preserves close-ups, most of whose keypoints are outside
+    the frame.
+    """
+    return np.asarray(scores * np.sqrt(keypoints[..., 2].mean(axis=1)), np.float32)
+
+
 def distinct_persons(
     persons: Detections, keypoints: NDArray[np.float32], max_oks: float, *, drop_repeats: bool = False
 ) -> tuple[Detections, NDArray[np.float32]]:
@@ -169,7 +185,7 @@ def distinct_persons(
     indices = oks_nms(keypoints, persons.scores, areas, max_oks)
     if drop_repeats:
         indices = indices[~_repeats_better_one(persons.boxes[indices], persons.scores[indices], keypoints[indices])]
-    return Detections(persons.boxes[indices], persons.scores[indices], persons.labels[indices]), keypoints[indices]
+    return persons.at(indices), keypoints[indices]
 
 
 def _repeats_better_one(
