@@ -9,7 +9,15 @@ from av.video.reformatter import Colorspace
 from numpy.typing import NDArray
 
 from actparse.core.errors import OutputError, VideoError
-from actparse.core.structures import FrameParse, PartParse, PersonParse, SegmentParse, VideoInfo, VideoParse
+from actparse.core.structures import (
+    FrameParse,
+    ObjectParse,
+    PartParse,
+    PersonParse,
+    SegmentParse,
+    VideoInfo,
+    VideoParse,
+)
 from actparse.report.labels import Label, place_labels, text_size
 from actparse.report.overlay import (
     MIDDLE,
@@ -55,6 +63,24 @@ def test_persons_move_on_straight_lines_between_samples() -> None:
     assert lines.at(0.25)[0].parts[0].tolist() == [30, 20, 40, 30]
     assert lines.at(0.9)[0].box.tolist() == [30, 20, 60, 80]
     assert lines.at(1.2) == []
+
+
+def test_objects_are_those_of_the_nearest_sample() -> None:
+    board, bat = (ObjectParse(name, (100.0, 60.0, 140.0, 70.0), 0.6) for name in ("skateboard", "baseball_bat"))
+    lines = TrackLines([FrameParse(0, 0.0, (), (board,)), FrameParse(5, 0.5, (), (bat,)), FrameParse(10, 1.0)])
+    assert [lines.objects_at(time) for time in (0.2, 0.3, 0.9, 2.0)] == [(board,), (bat,), (), ()]
+    assert TrackLines([]).objects_at(0.0) == ()
+
+
+def test_an_object_is_drawn_with_its_name() -> None:
+    y, u, v = (np.full(size, 90, np.uint8) for size in ((480, 640), (240, 320), (240, 320)))
+    easel = Easel("", (480, 640), factor=1, matrix="bt601")
+    board = ObjectParse("skateboard", (200.0, 300.0, 300.0, 340.0), 0.6)
+    coded = easel.draw(Yuv420(y, u, v, "bt601"), [], 0.0, objects=[board])
+    assert (coded.y[300, 202:298] > 200).all()
+    assert (coded.y[302:338, 200] > 200).all()
+    assert coded.y[285:299, 200:260].min() < 60  # the plate under the name
+    assert (coded.y[:250] == 90).all()
 
 
 def test_the_caption_asserts_what_the_verdict_does() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from actparse.core.structures import (
     FrameParse,
+    ObjectParse,
     PartParse,
     PersonParse,
     Reason,
@@ -51,7 +52,8 @@ def example() -> VideoParse:
         persons = [person(1, 10 + 5 * row, "bend" if row < BEND_UNTIL else "unbend")]
         persons += [person(2, 110, "lift")] if row < 2 else []
         persons += [person(3, 60, "bend", score=0.1)] if row == 1 else []
-        frames.append(FrameParse(index, TIMES[index], tuple(persons)))
+        objects = (ObjectParse("skateboard", (60, 90, 140, 110), 0.6),) if row == 0 else ()
+        frames.append(FrameParse(index, TIMES[index], tuple(persons), objects))
     return VideoParse(
         video=VideoInfo("somewhere/v.mp4", 160, 120, len(TIMES), END, len(TIMES) / END),
         action="push_up",
@@ -145,12 +147,12 @@ def test_every_layer_and_person_is_drawn_and_can_be_switched(opened: Browser) ->
     def toggle(name: str) -> None:
         opened.js("document.querySelector(`[name=${arguments[0]}]`).click()", name)
 
-    on_at_first = ["boxes", "parts", "skeleton", "labels"]
+    on_at_first = ["boxes", "parts", "skeleton", "labels", "objects"]
     for name in on_at_first:
         toggle(name)
     assert opened.js(DRAWN) == 0
     amounts = []
-    for name in ("boxes", "parts", "skeleton", "dots", "labels"):
+    for name in ("boxes", "parts", "skeleton", "dots", "labels", "objects"):
         toggle(name)
         amounts.append(opened.js(DRAWN))
         toggle(name)

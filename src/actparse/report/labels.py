@@ -44,6 +44,22 @@ class Label:
         return np.concatenate((corners, corners + (width, height)), axis=1)
 
 
+@dataclass(frozen=True)
+class PlacedLabel:
+    """A label with its position and size, pixels."""
+
+    label: Label
+    x: int
+    y: int
+    width: int
+    height: int
+    line_height: int
+
+    def covers(self, x1: int, y1: int, x2: int, y2: int) -> bool:
+        """Tell whether the label hides a part of the box."""
+        return x1 < self.x + self.width and self.x < x2 and y1 < self.y + self.height and self.y < y2
+
+
 def text_size(lines: Sequence[Line], scale: float) -> tuple[int, int, int]:
     """Return width and height of a label and the height of one line, pixels."""
     line_height = round(34 * scale)

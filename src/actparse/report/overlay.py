@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actparse.core.errors import VideoError
-from actparse.core.structures import VideoParse
+from actparse.core.structures import ObjectParse, VideoParse
 from actparse.core.vocabulary import GROUP_PARTS, KEYPOINTS, PARTS, SKELETON
 from actparse.export.angles import MIN_CONFIDENCE
-from actparse.report.labels import Label, place_labels, text_size
+from actparse.report.labels import Label, PlacedLabel, place_labels, text_size
 from actparse.report.tracks import PersonAt, TrackLines
 from actparse.video.decode import TimeRange, read_frames
 from actparse.video.encode import VideoWriter
@@ -127,7 +127,7 @@ def write_overlay(
             waiting: deque[Future[None]] = deque()
             for frame in chain([first], frames):
                 time = frame.time_seconds
-                picture = easel.draw(frame.yuv(), lines.at(time), time)
+                picture = easel.draw(frame.yuv(), lines.at(time), time, objects=lines.objects_at(time))
                 waiting.append(encoder.submit(writer.write_yuv, picture, time - first.time_seconds))
                 if len(waiting) > MAX_WAITING:
                     waiting.popleft().result()
@@ -150,18 +150,29 @@ class Easel:
         self._canvas = np.zeros((height, width, 3), np.uint8)  # y, u, v, all of full size
         self._clock, self._bar = "", Yuv420(*(np.zeros((0, 0), np.uint8),) * 3, matrix)
 
-    def draw(self, picture: Yuv420, persons: Sequence[PersonAt], time_seconds: float) -> Yuv420:
+    def draw(
+        self,
+        picture: Yuv420,
+        persons: Sequence[PersonAt],
+        time_seconds: float,
+        *,
+        objects: Sequence[ObjectParse] = (),
+    ) -> Yuv420:
         """Draw one picture like `draw_frame`, padded to even sides.
 
         Args:
             picture: of the size and the matrix given at construction; not changed.
             persons: the persons to draw, pixels of `picture`.
             time_seconds: shown at the caption's right end.
+            objects: the objects to draw with their names, pixels of `picture`.
         """
         drawn = self._enlarge(picture)
         scaled = [person.scaled(self._factor) for person in persons]
         labels = _place_labels(scaled, self._size, self._pen, self._sides)
-        self._draw_regions(drawn, _drawn_regions(scaled, labels, self._pen, self._size), scaled, labels)
+        named = [_object_label(item, self._factor, self._size, self._pen) for item in objects]
+        self._draw_regions(
+            drawn, _drawn_regions(scaled, [*labels, *named], self._pen, self._size), scaled, labels, named
+        )
         self._add_bar(drawn, f"{time_seconds:.1f} s")
         return drawn
 
@@ -186,6 +197,7 @@ class Easel:
         regions: Sequence[tuple[int, int, int, int]],
         persons: Sequence[PersonAt],
         labels: Sequence[PlacedLabel],
+        named: Sequence[PlacedLabel],
     ) -> None:
         """Draw on the regions (x1, y1, x2, y2), even numbers, in full colour resolution, and write them back."""
         slices = [
@@ -194,7 +206,11 @@ class Easel:
         ]
         for luma, chroma in slices:
             cv2.merge([picture.y[luma], _doubled(picture.u[chroma]), _doubled(picture.v[chroma])], self._canvas[luma])
-        _draw_all(self._canvas[: self._size[0], : self._size[1]], persons, labels, self._pen)
+        canvas = self._canvas[: self._size[0], : self._size[1]]
+        _draw_all(canvas, persons, labels, self._pen)
+        for placed in named:
+            _draw_box(canvas, placed.label.box, self._pen.color(PAPER), self._pen.thin)
+            _draw_label(canvas, placed, self._pen)
         for luma, chroma in slices:
             picture.y[luma], picture.u[chroma], picture.v[chroma] = _coded_planes(self._canvas[luma])
 
@@ -325,22 +341,6 @@ def state_lines(states: dict[str, str]) -> list[tuple[str, Color]]:
     return lines
 
 
-@dataclass(frozen=True)
-class PlacedLabel:
-    """A label with its position and size, pixels."""
-
-    label: Label
-    x: int
-    y: int
-    width: int
-    height: int
-    line_height: int
-
-    def covers(self, x1: int, y1: int, x2: int, y2: int) -> bool:
-        """Tell whether the label hides a part of the box."""
-        return x1 < self.x + self.width and self.x < x2 and y1 < self.y + self.height and self.y < y2
-
-
 def _place_labels(
     persons: Sequence[PersonAt], size: tuple[int, int], pen: Pen, sides: dict[int, int] | None
 ) -> list[PlacedLabel]:
@@ -360,13 +360,25 @@ def _draw_all(picture: Image, persons: Sequence[PersonAt], labels: Sequence[Plac
         _draw_box(picture, person.box, pen.color(PAPER), pen.line)
         draw_skeleton(picture, person.keypoints, pen)
     for placed in labels:
-        x, y, line_height = placed.x, placed.y, placed.line_height
-        area = picture[max(y, 0) : y + placed.height, max(x, 0) : x + placed.width]
-        area[:] = cv2.LUT(area, _darkening_table(pen.color(INK)))
-        for index, (text, color) in enumerate(placed.label.lines):
-            _write(picture, text, (x + line_height // 3, y + round((index + 0.85) * line_height)), color, pen)
+        _draw_label(picture, placed, pen)
     for person in persons:
         _draw_number(picture, person, labels, pen)
+
+
+def _draw_label(picture: Image, placed: PlacedLabel, pen: Pen) -> None:
+    x, y, line_height = placed.x, placed.y, placed.line_height
+    area = picture[max(y, 0) : y + placed.height, max(x, 0) : x + placed.width]
+    area[:] = cv2.LUT(area, _darkening_table(pen.color(INK)))
+    for index, (text, color) in enumerate(placed.label.lines):
+        _write(picture, text, (x + line_height // 3, y + round((index + 0.85) * line_height)), color, pen)
+
+
+def _object_label(item: ObjectParse, factor: float, size: tuple[int, int], pen: Pen) -> PlacedLabel:
+    """Place the name of an object above its box, in a picture of (height, width)."""
+    label = Label(np.array(item.box, np.float64) * factor, [(item.name.replace("_", " "), PAPER)])
+    width, height, line_height = text_size(label.lines, pen.text)
+    x, y = np.clip(label.box[:2] - (0, height), 0, (max(size[1] - width, 0), max(size[0] - height, 0)))
+    return PlacedLabel(label, round(float(x)), round(float(y)), width, height, line_height)
 
 
 @lru_cache(maxsize=8)
@@ -379,8 +391,9 @@ def _darkening_table(ink: Color) -> Image:
 def _drawn_regions(
     persons: Sequence[PersonAt], labels: Sequence[PlacedLabel], pen: Pen, size: tuple[int, int]
 ) -> list[tuple[int, int, int, int]]:
-    """Return the regions (x1, y1, x2, y2), even numbers, that `_draw_all` changes in a picture of (height, width)."""
+    """Return the regions (x1, y1, x2, y2), even numbers, that drawing changes in a picture of (height, width)."""
     boxes = [np.array([p.x, p.y, p.x + p.width, p.y + p.height], np.float64) for p in labels]
+    boxes += [p.label.box + np.array([-1, -1, 1, 1]) * (pen.thin + 1) for p in labels]
     for person in persons:
         points = [person.box.reshape(2, 2), person.keypoints[person.keypoints[:, 2] >= MIN_CONFIDENCE, :2]]
         points.append(person.parts[person.part_scores >= MIN_PART_SCORE].reshape(-1, 2))

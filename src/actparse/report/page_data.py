@@ -114,6 +114,11 @@ def page_data(
             {"id": track_id, "sure": track_id in sure_ids, "rows": _steps(_matrix(track, state_indices, unit))}
             for track_id, track in sorted(tracks.items())
         ],
+        "objects": [
+            [row, item.name, *(round(value / unit) for value in item.box)]
+            for row, frame in enumerate(parse.frames)
+            for item in frame.objects
+        ],
         "mistakes": None if mistakes is None else mistakes.to_dict(),
         "repetitions": None
         if repetitions is None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.core.structures import FrameParse, PersonParse
+from actparse.core.structures import FrameParse, ObjectParse, PersonParse
 from actparse.core.vocabulary import PART_INDEX, PARTS
 
 Floats = NDArray[np.float64]
@@ -55,11 +55,20 @@ class TrackLines:
                 persons.append(PersonAt.of(person))
         times = [frame.time_seconds for frame in frames]
         self._step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0  # seconds between sampled frames
+        self._times, self._objects = times, [frame.objects for frame in frames]
 
     def at(self, time_seconds: float) -> list[PersonAt]:
         """Return the persons present at a time; a gap of more than two samples is not interpolated."""
         persons_at = (self._interpolate(times, persons, time_seconds) for times, persons in self._tracks.values())
         return [person for person in persons_at if person is not None]
+
+    def objects_at(self, time_seconds: float) -> tuple[ObjectParse, ...]:
+        """Return the objects of the nearest sampled frame, as they have no tracks."""
+        if not self._times:
+            return ()
+        nearest = int(np.argmin(np.abs(np.array(self._times) - time_seconds)))
+        is_near = abs(self._times[nearest] - time_seconds) <= 1.1 * self._step
+        return self._objects[nearest] if is_near else ()
 
     def _interpolate(self, times: list[float], persons: list[PersonAt], time_seconds: float) -> PersonAt | None:
         following = bisect_right(times, time_seconds)

@@ -186,6 +186,9 @@
     return lines;
   }
 
+  const objectsAt = new Map(); // frame row -> [[row, name, ...box]]
+  for (const object of data.objects) objectsAt.set(object[0], [...(objectsAt.get(object[0]) ?? []), object]);
+
   // ---- mistakes, if the truth is known ----
   const VERDICTS = { state: 'wrong state', box: 'wrong box', both: 'wrong box and state', missed: 'not found' };
   const mistakes = data.mistakes;
@@ -312,8 +315,8 @@
   // ---- the canvas over the video ----
   const canvas = $('canvas');
   const context = canvas.getContext('2d');
-  const LAYERS = { boxes: 'Persons', parts: 'Parts', skeleton: 'Skeleton', dots: 'Dots', labels: 'States', mistakes: 'Mistakes' };
-  const layers = { boxes: true, parts: true, skeleton: true, dots: false, labels: window.innerWidth >= 600, mistakes: true };
+  const LAYERS = { boxes: 'Persons', parts: 'Parts', skeleton: 'Skeleton', dots: 'Dots', labels: 'States', objects: 'Objects', mistakes: 'Mistakes' };
+  const layers = { boxes: true, parts: true, skeleton: true, dots: false, labels: window.innerWidth >= 600, objects: true, mistakes: true };
   const hiddenPersons = new Set();
   const css = ([r, g, b], alpha = 1) => `rgb(${r} ${g} ${b} / ${alpha})`;
   const PAPER = 'rgb(245 245 240)';
@@ -336,6 +339,7 @@
     context.clearRect(0, 0, 1e5, 1e5);
     const shown = tracks.filter((track) => !hiddenPersons.has(track.id)).map((track) => [track, track.place(now)]).filter(([, place]) => place);
     for (const [track, place] of shown) drawPerson(track, place);
+    if (layers.objects) drawObjects();
     if (layers.mistakes) drawMistakes();
     if (layers.labels) drawLabels(shown);
   }
@@ -348,6 +352,14 @@
     if (layers.boxes) drawBox(box, PAPER, 2);
     if (layers.dots) drawDots(track, place, Math.max(box[2] - box[0], box[3] - box[1]));
     if (layers.skeleton) drawSkeleton(track, place);
+  }
+
+  /** Draw the objects of the last parsed frame with their names. */
+  function drawObjects() {
+    for (const [, name, ...box] of objectsAt.get(countUpTo(times, now) - 1) ?? []) {
+      drawBox(box, PAPER, 1.25);
+      drawLabel([[words(name), PAPER]], box[0], box[1] - 21 * pixel);
+    }
   }
 
   function drawBox([x1, y1, x2, y2], color, width, dash = []) {
@@ -467,7 +479,7 @@
 
   function buildSwitches() {
     for (const [name, label] of Object.entries(LAYERS)) {
-      if (name === 'mistakes' && !mistakes) continue;
+      if ((name === 'mistakes' && !mistakes) || (name === 'objects' && !data.objects.length)) continue;
       $('layers').append(switchFor(label, name, layers[name], (on) => { layers[name] = on; draw(); }));
     }
     for (const { id, isSure } of tracks) {
