@@ -9,7 +9,7 @@ import os
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from actparse.app.jobs import JobOptions, job_config
@@ -137,7 +137,7 @@ def build_settings(options: BatchOptions) -> WorkSettings:
     return WorkSettings(
         out=options.out,
         weights=options.weights,
-        config=options.config,
+        config=asdict(options.config),
         bundle_sha256=hashlib.sha256(json.dumps(model, sort_keys=True).encode()).hexdigest(),
         settings_sha256=hashlib.sha256(json.dumps([config, outputs]).encode()).hexdigest(),
         overlay=options.overlay,
