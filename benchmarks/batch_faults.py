@@ -214,9 +214,9 @@ def run_with_kills(
     starts = 1
     try:
         while True:
-            if driver.poll() is not None:
-                if driver.returncode in (0, 1) or starts == MAX_STARTS:
-                    return starts
+            if driver.poll() in (0, 1) or (driver.returncode is not None and starts == MAX_STARTS):
+                return starts
+            if driver.returncode is not None:
                 driver = cluster.start_driver(command)
                 starts += 1
             if waiting and count_results(out) >= waiting[0][0]:
@@ -233,6 +233,8 @@ def run_with_kills(
                     except subprocess.TimeoutExpired:
                         kill(driver)
                     cluster.stop()
+                    driver = cluster.start_driver(command)  # whatever code Ray ended it with
+                    starts += 1
             time.sleep(0.2)
     finally:
         kill(driver)
