@@ -232,6 +232,7 @@ class _Driver:
                     self.metrics.running = running
                     self._handle(answer, executor)
                 self.metrics.workers, self.metrics.running = executor.num_workers(), running
+                self.metrics.elapsed_seconds = time.monotonic() - self._start  # without the end of the workers
                 self._save_sometimes()
                 progress(total - len(self._waiting) - running, total)
 
@@ -354,7 +355,6 @@ class _Driver:
             self._next_manifest = moment + max(COMPACT_SECONDS, seconds / COMPACT_SHARE)
 
     def _write_metrics(self) -> None:
-        self.metrics.elapsed_seconds = time.monotonic() - self._start
         self._store.write(METRICS_FILE, format_metrics(self.metrics, self._manifest.counts()).encode())
 
 
