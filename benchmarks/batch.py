@@ -107,6 +107,7 @@ def start_cluster(num_nodes: int) -> Any:
     """Start a Ray cluster of nodes of one core on this machine."""
     from ray.cluster_utils import Cluster
 
+    os.environ.update(RAY_worker_niceness="0")  # as all other processes of this machine
     settings = {"num_cpus": 1, "object_store_memory": 80 << 20}
     cluster = Cluster(initialize_head=True, head_node_args={**settings, "include_dashboard": False})
     for _ in range(num_nodes - 1):

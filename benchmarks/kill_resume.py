@@ -7,6 +7,8 @@ The command and all its processes get SIGKILL: one of five times anywhere, else 
 same command runs again, is perhaps killed again, and in the end finishes. Its files must be those of the undisturbed
 run, byte for byte, apart from what a clock or a folder's name decides: UNSTEADY lists that. A command that finishes
 early starts from nothing again, until all kills are done. One JSON line is printed for each command.
+
+The processes are forked from one that has imported the package, so that kills are not spent on its imports.
 """
 
 from __future__ import annotations
@@ -17,45 +19,35 @@ import contextlib
 import hashlib
 import http.server
 import json
+import multiprocessing
 import os
 import random
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
 
+from actparse import cli
+from actparse.commands.training import DEFAULTS
 from actparse.core.signals import end_on_signals
 from actparse.synth.dataset import DatasetPlan, SplitPlan, write_dataset
 from actparse.video.encode import VideoWriter
+from actparse.weights import registry
 
-PROGRAM = [sys.executable, "-m", "actparse"]
 MAX_KILLS = 8  # of one run, so that it ends
 DOWNLOAD_BYTES = 12 << 20
-STARTED: list[subprocess.Popen[bytes]] = []
-PULL = """
-import dataclasses, sys
-from actparse.cli import main
-from actparse.weights import registry
-file, sha256, address = sys.argv[1:]
-registry.CHECKPOINTS = [dataclasses.replace(registry.CHECKPOINTS[0], name="test", file=file, sha256=sha256, shards={})]
-sys.exit(main(["weights", "pull", "test", "--mirror", address]))
-"""
-TRAIN = """
-import sys
-from actparse.cli import main
-from actparse.commands.training import DEFAULTS
-DEFAULTS["tiny"]["checkpoint_seconds"] = 0.0  # a checkpoint after each step
-sys.exit(main(sys.argv[1:]))
-"""
+PROCESSES = multiprocessing.get_context("forkserver")
+IMPORTED = [f"actparse.{name}" for name in ("cli", "app.parsing", "data.flow", "data.audit.index", "training")]
+STARTED: list[BaseProcess] = []
 UNSTEADY: dict[str, list[tuple[str, bytes, bytes]]] = {  # command -> part of a file's name, pattern, replacement
     "train": [
         (r"log\.csv$", rb",[^,\n]*\n", b",\n"),  # the last column is the speed
@@ -66,10 +58,11 @@ UNSTEADY: dict[str, list[tuple[str, bytes, bytes]]] = {  # command -> part of a 
 
 @dataclass(frozen=True)
 class Case:
-    """A command to kill: its inputs are made once; `command` gets the folder of the inputs and an empty one."""
+    """A command to kill: its inputs are made once; `arguments` gets the folder of the inputs and an empty one."""
 
     prepare: Callable[[Path], object]
-    command: Callable[[Path, Path], list[str]]
+    arguments: Callable[[Path, Path], list[str]]
+    set_up: Callable[[Path, Path], object] = lambda inputs, out: None  # called in the process, before the command
 
 
 def main() -> None:
@@ -83,6 +76,10 @@ def main() -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
     end_on_signals()
     atexit.register(end_processes)
+    PROCESSES.set_forkserver_preload(IMPORTED)
+    warm_up = PROCESSES.Process(target=int)
+    warm_up.start()  # after the imports
+    warm_up.join()
     is_good = True
     for name in args.command:
         with tempfile.TemporaryDirectory(prefix="kill-resume-") as folder, serve_file(Path(folder)) as address:
@@ -101,9 +98,10 @@ def run_case(name: str, root: Path, num_kills: int, rng: random.Random) -> dict[
     inputs, clean, out = root / "inputs", root / "clean", root / "out"
     case.prepare(inputs)
     start = time.monotonic()
-    process = start_process(case.command(inputs, clean))
+    process = start_process(name, inputs, clean)
     begin = wait_for_change(clean, process, {}) - start
-    code = process.wait()
+    process.join()
+    code = process.exitcode
     seconds = time.monotonic() - start
     expected = read_folder(clean, name)
     kills, runs, resumed, differing = 0, 0, 0, dict[str, str]()
@@ -113,23 +111,22 @@ def run_case(name: str, root: Path, num_kills: int, rng: random.Random) -> dict[
         shutil.rmtree(out, ignore_errors=True)
         runs += 1
         for attempt in range(MAX_KILLS + 1):
-            process = start_process(case.command(inputs, out))
+            process = start_process(name, inputs, out)
             if attempt == MAX_KILLS or kills == num_kills:
-                code = process.wait()
+                process.join()
                 break
             before = sizes_of(out)
             if rng.random() < 0.2:
-                wait(process, rng.uniform(0, begin))
+                process.join(rng.uniform(0, begin))
             else:
                 wait_for_change(out, process, before)
-                wait(process, rng.uniform(0, seconds - begin))
-            if process.poll() is not None:
-                code = process.returncode
+                process.join(rng.uniform(0, seconds - begin))
+            if process.exitcode is not None:
                 break
             resumed += bool(sizes_of(out))
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            kill(process)
             kills += 1
+        code = process.exitcode
         results = read_folder(out, name)
         for file in sorted({*expected, *results}):
             if results.get(file) != expected.get(file):
@@ -151,32 +148,44 @@ def run_case(name: str, root: Path, num_kills: int, rng: random.Random) -> dict[
     }
 
 
-def start_process(command: list[str]) -> subprocess.Popen[bytes]:
+def start_process(name: str, inputs: Path, out: Path) -> BaseProcess:
     """Start a command in a process group of its own."""
-    process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, start_new_session=True
-    )
+    process = PROCESSES.Process(target=run_command, args=(name, inputs, out))
+    process.start()
     STARTED.append(process)
     return process
+
+
+def run_command(name: str, inputs: Path, out: Path) -> None:
+    """Run a command in this process, without its output."""
+    os.setsid()
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    case = CASES[name]
+    case.set_up(inputs, out)
+    sys.exit(cli.main(case.arguments(inputs, out)))
+
+
+def kill(process: BaseProcess) -> None:
+    """End a process and those that it has started by SIGKILL."""
+    assert process.pid is not None
+    with contextlib.suppress(ProcessLookupError):  # it has no group yet, and no children
+        os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+    process.join()
 
 
 def end_processes() -> None:
     """End what still runs, as after Ctrl-C."""
     for process in STARTED:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
+        if process.exitcode is None:
+            kill(process)
 
 
-def wait(process: subprocess.Popen[bytes], seconds: float) -> None:
-    """Wait for some seconds, or until the process ends."""
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(seconds)
-
-
-def wait_for_change(folder: Path, process: subprocess.Popen[bytes], before: dict[str, int]) -> float:
+def wait_for_change(folder: Path, process: BaseProcess, before: dict[str, int]) -> float:
     """Wait until the files below a folder differ from `before` or the process ends; return the time."""
-    while process.poll() is None and sizes_of(folder) == before:
-        time.sleep(0.02)
+    while process.exitcode is None and sizes_of(folder) == before:
+        time.sleep(0.05)
     return time.monotonic()
 
 
@@ -258,41 +267,52 @@ def write_download(folder: Path) -> None:
     (folder / "weights.bin").write_bytes(random.Random(0).randbytes(DOWNLOAD_BYTES))
 
 
-def pull_command(inputs: Path, out: Path) -> list[str]:
-    """Return the command that downloads the file into the cache."""
+def serve_only_download(inputs: Path, out: Path) -> None:
+    """Let the registry name this file, and the cache be the folder `out`."""
+    os.environ["ACTPARSE_CACHE"] = str(out)
     sha256 = hashlib.sha256((inputs / "weights.bin").read_bytes()).hexdigest()
-    call = [sys.executable, "-c", PULL, "weights.bin", sha256, os.environ["MIRROR"]]
-    return ["env", f"ACTPARSE_CACHE={out}", *call]
+    file = replace(registry.CHECKPOINTS[0], name="test", file="weights.bin", sha256=sha256, shards={})
+    registry.CHECKPOINTS = [file]
+
+
+def save_each_step(inputs: Path, out: Path) -> None:
+    """Let a training run write a checkpoint after each step."""
+    DEFAULTS["tiny"]["checkpoint_seconds"] = 0.0
 
 
 SYNTH = ["--videos", "3", "--test-share", "0.34", "--look", "plain", "--body", "tubes", "--processes", "1"]
 CASES = {
     "parse": Case(
         write_clips,
-        lambda inputs, out: [*PROGRAM, "parse", str(inputs), "--out", str(out), "--weights", "tiny", "--stride", "6"],
+        lambda inputs, out: ["parse", str(inputs), "--out", str(out), "--weights", "tiny", "--stride", "6"],
     ),
     "synth": Case(
         lambda inputs: inputs.mkdir(),
-        lambda _, out: [*PROGRAM, "synth", str(out), *SYNTH],
+        lambda _, out: ["synth", str(out), *SYNTH],
     ),
     "data-flow": Case(
         write_small_dataset,
         lambda inputs, out: [
-            *(*PROGRAM, "data", "flow", str(inputs), "--out", str(out)),
+            *("data", "flow", str(inputs), "--out", str(out)),
             *("--short-side", "48", "--processes", "1"),
         ],
     ),
     "data-index": Case(
         write_small_dataset,
-        lambda inputs, out: [*PROGRAM, "data", "index", str(inputs), "--cache", str(out), "--processes", "1"],
+        lambda inputs, out: ["data", "index", str(inputs), "--cache", str(out), "--processes", "1"],
     ),
-    "weights-pull": Case(write_download, pull_command),
+    "weights-pull": Case(
+        write_download,
+        lambda *_: ["weights", "pull", "test", "--mirror", os.environ["MIRROR"]],
+        serve_only_download,
+    ),
     "train": Case(
         write_small_dataset,
         lambda inputs, out: [
-            *(sys.executable, "-c", TRAIN, "train", "persons", "--data", str(inputs), "--out", str(out)),
+            *("train", "persons", "--data", str(inputs), "--out", str(out)),
             *("--steps", "6", "--device", "cpu", "--seed", "1", "--stream-frames", "200"),
         ],
+        save_each_step,
     ),
 }
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from actparse.cli import main
+from actparse.core.files import file_sha256
 from actparse.core.progress import say_nothing
 from actparse.core.structures import VideoParse
 from actparse.data.own.config import read_config
@@ -22,7 +23,6 @@ from actparse.stages.loading import bundle_folder, load_bundle
 from actparse.training import TrainOptions, run_recipe
 from actparse.training.recipes.registry import BUNDLE_RECIPES
 from actparse.training.runs.start import assemble_tiny, keep_networks
-from actparse.weights.bundle import file_sha256
 from examples import find_blocks
 
 ROOT = Path(__file__).parents[1]

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from actparse.core.errors import ConfigError, DataError, TrainingError, WeightsError
+from actparse.core.files import file_sha256
 from actparse.core.progress import say_nothing
 from actparse.core.vocabulary import GROUPS
 from actparse.data.kinetics_tps import frame_name
@@ -33,7 +34,7 @@ from actparse.training.recipes.paper_clips import PaperCsn
 from actparse.training.recipes.registry import recipe_of
 from actparse.training.run_folder import Plan, RunFolder, write_json
 from actparse.training.runs.jobs import Job
-from actparse.weights.bundle import config_to_dict, file_sha256
+from actparse.weights.bundle import config_to_dict
 from training.miniature import write_miniature
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -271,3 +273,8 @@ def test_a_worker_is_named(random_bundle: Path, videos: Path, tmp_path: Path) ->
     worker.close()
     assert (outcome.kind, outcome.entry.worker) == ("failed", "here-1")
     assert outcome.entry.reason == f"{tmp_path / 'none.mp4'}: no such file"
+
+
+def test_a_worker_that_only_supervises_needs_no_torch() -> None:
+    code = "import sys, actparse.scale.ray_executor; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

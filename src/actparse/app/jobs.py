@@ -10,19 +10,20 @@ import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from actparse.app.folders import FolderBusyError, result_folder
 from actparse.app.outputs import write_drawings, write_parse
 from actparse.core.errors import ActparseError, DataError, OutputError, failure_line
-from actparse.core.files import printable
+from actparse.core.files import file_sha256, printable
 from actparse.core.structures import Verdict, VideoParse, verdict_text
 from actparse.data.parses import CONTENT, PARSE_FILE, load_parse
-from actparse.parser import Parser, ParserConfig, Progress, TimeRange
 from actparse.report.overlay import MIN_PERSON_SCORE
 from actparse.report.tracks import confident_tracks
 from actparse.video.container import open_container, sequence_files
-from actparse.weights.bundle import file_sha256
+
+if TYPE_CHECKING:  # a process that lets another one parse needs no torch
+    from actparse.parser import Parser, ParserConfig, Progress, TimeRange
 
 MIN_FREE_BYTES = 1 << 20  # on the disk of the results; below it a parse might be computed and then not be written
 

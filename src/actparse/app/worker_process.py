@@ -8,17 +8,16 @@ from collections.abc import Callable
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Literal
-
-import cv2
-import torch
+from typing import TYPE_CHECKING, Literal
 
 from actparse.app.folders import FolderBusyError
 from actparse.app.jobs import JobOptions, VideoOutcome, run_job
 from actparse.core.errors import ActparseError, DataError, failure_line
 from actparse.core.pools import end_with_parent
 from actparse.core.signals import end_on_signals
-from actparse.parser import Parser
+
+if TYPE_CHECKING:
+    from actparse.parser import Parser
 
 # What a worker sends, with its content: it waits for a video; it cannot load the weights; the folder of its video; the
 # numbers of frames that are read and expected; the outcome so far, when the parse is saved; the final outcome; another
@@ -89,6 +88,9 @@ def _serve(connection: Connection, load: Callable[[], Parser], options: JobOptio
         if time.monotonic() - last >= FRAMES_SECONDS:
             last = time.monotonic()
             connection.send(("frames", (done, total)))
+
+    import cv2
+    import torch  # not in the parent, whose start and memory count for each worker of a batch
 
     try:
         parser = load()

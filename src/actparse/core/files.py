@@ -1,7 +1,8 @@
-"""Atomic file writing: a file is written under a temporary name in its folder, then renamed. Text and JSON values."""
+"""Atomic file writing: a file is written under a temporary name in its folder, then renamed. Hashes and texts."""
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 import platform
@@ -132,6 +133,12 @@ def copy_file(source: Path, path: Path) -> None:
     """
     with written_beside(path) as temporary:
         shutil.copyfile(source, temporary)
+
+
+def file_sha256(path: Path) -> str:
+    """Compute the SHA-256 of a file, as hexadecimal text."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def printable(text: object) -> str:

@@ -15,7 +15,7 @@ import torch
 
 from actparse import __version__
 from actparse.core.errors import ConfigError, TrainingError
-from actparse.core.files import copy_file
+from actparse.core.files import copy_file, file_sha256
 from actparse.data.division import held_out_names
 from actparse.data.kinetics_tps import KineticsTps
 from actparse.data.prior import prior_states
@@ -63,7 +63,7 @@ from actparse.training.runs.bundles import assemble, assemble_complete
 from actparse.training.runs.jobs import Job, run_jobs, without_report
 from actparse.training.runs.network_run import CLIPS_METRIC, check_inputs
 from actparse.training.samples.splits import open_stores
-from actparse.weights.bundle import config_to_dict, file_sha256
+from actparse.weights.bundle import config_to_dict
 
 NOT_PRINTED: Mapping[str, float] = {}  # no values in the paper
 SHARED_SEED = 0  # seed of trainings that all seeds start from

@@ -21,7 +21,7 @@ class BatchMetrics:
     stopped: int = 0  # tries that the machine or the store ended
     video_seconds: float = 0.0  # length of the videos of `parsed`
     work_seconds: float = 0.0  # that workers spent on videos
-    elapsed_seconds: float = 0.0  # since the start
+    elapsed_seconds: float = 0.0  # from the start of the workers to the last answer
     workers: int = 0
     running: int = 0  # videos that workers have
 

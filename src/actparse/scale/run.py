@@ -9,7 +9,7 @@ import os
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from actparse.app.jobs import JobOptions, job_config
@@ -137,7 +137,7 @@ def build_settings(options: BatchOptions) -> WorkSettings:
     return WorkSettings(
         out=options.out,
         weights=options.weights,
-        config=options.config,
+        config=asdict(options.config),
         bundle_sha256=hashlib.sha256(json.dumps(model, sort_keys=True).encode()).hexdigest(),
         settings_sha256=hashlib.sha256(json.dumps([config, outputs]).encode()).hexdigest(),
         overlay=options.overlay,
@@ -232,6 +232,7 @@ class _Driver:
                     self.metrics.running = running
                     self._handle(answer, executor)
                 self.metrics.workers, self.metrics.running = executor.num_workers(), running
+                self.metrics.elapsed_seconds = time.monotonic() - self._start  # without the end of the workers
                 self._save_sometimes()
                 progress(total - len(self._waiting) - running, total)
 
@@ -354,7 +355,6 @@ class _Driver:
             self._next_manifest = moment + max(COMPACT_SECONDS, seconds / COMPACT_SHARE)
 
     def _write_metrics(self) -> None:
-        self.metrics.elapsed_seconds = time.monotonic() - self._start
         self._store.write(METRICS_FILE, format_metrics(self.metrics, self._manifest.counts()).encode())
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from actparse.app.jobs import JobOptions, VideoOutcome, content_sha256, describe_parse
 from actparse.app.outputs import OUTPUT_FILES
@@ -17,13 +18,15 @@ from actparse.core.errors import ConfigError, DataError, OutputError, VideoError
 from actparse.core.files import printable
 from actparse.core.structures import VideoParse
 from actparse.data.parses import PARSE_FILE
-from actparse.parser import Parser, ParserConfig
 from actparse.report.page import PAGE_FILE
 from actparse.scale.manifest import Entry, result_folder, result_key, write_record
 from actparse.scale.scratch import ScratchFolder
 from actparse.scale.store import Store, error_line, is_permanent, is_store_error, open_file_system, with_attempts
 from actparse.video.container import ADDRESS
 from actparse.video.sources import VIDEO_SUFFIXES
+
+if TYPE_CHECKING:
+    from actparse.parser import Parser
 
 START_SECONDS = 600.0  # that a child process gets to load the weights
 POLL_SECONDS = 0.25  # between two looks at the limits
@@ -36,7 +39,7 @@ class WorkSettings:
 
     out: str  # URI of the results
     weights: str
-    config: ParserConfig
+    config: Mapping[str, Any]  # fields of ParserConfig
     bundle_sha256: str
     settings_sha256: str
     overlay: bool = True
@@ -232,7 +235,7 @@ class Worker:
             self._process.end()
             self._process = None
         settings = self.settings
-        load = partial(Parser.load, settings.weights, device=settings.device, config=settings.config)
+        load = partial(load_parser, settings.weights, settings.device, settings.config)
         options = JobOptions(out=self._scratch / "out", overlay=settings.overlay, page=settings.page)
         process = WorkerProcess(load, options, settings.threads)
         self._process = process
@@ -252,6 +255,13 @@ class Worker:
     def _exceeds_memory(self, process: WorkerProcess) -> bool:
         limit = self.settings.memory_limit
         return limit is not None and resident_bytes(process.process.pid or 0) > limit * 1e9
+
+
+def load_parser(weights: str, device: str, config: Mapping[str, Any]) -> Parser:
+    """Load the parser, in the child process: a worker that only supervises it does without torch."""
+    from actparse.parser import Parser, ParserConfig
+
+    return Parser.load(weights, device=device, config=ParserConfig(**config))
 
 
 def raise_input_error(error: Exception, message: str, *, is_passing: bool = False) -> NoReturn:

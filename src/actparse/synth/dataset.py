@@ -265,7 +265,8 @@ def write_video(root: Path, video: VideoPlan, *, config: SceneConfig | None = No
     config = config or SceneConfig()
     scene = build_scene(video.seed, video.action, config=config)
     temporary_folder = folder.with_name(folder.name + ".part")
-    shutil.rmtree(temporary_folder, ignore_errors=True)
+    for outdated in (folder, temporary_folder):  # before there is a video: one without its folder is made again
+        shutil.rmtree(outdated, ignore_errors=True)
     temporary_folder.mkdir(parents=True)
     with VideoWriter(path, size=scene.size, quality=20) as writer:
         for index in range(video.num_frames):
@@ -273,7 +274,6 @@ def write_video(root: Path, video: VideoPlan, *, config: SceneConfig | None = No
             writer.write(rendered.image, index / config.fps)
             text = json.dumps(frame_annotation(rendered.persons), separators=(",", ":"))
             (temporary_folder / frame_name(index)).write_text(text, encoding="ascii")
-    shutil.rmtree(folder, ignore_errors=True)
     temporary_folder.replace(folder)
     return _annotation_hash(folder)
 

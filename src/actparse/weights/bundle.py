@@ -7,7 +7,6 @@ architecture and its config, the stage's settings, labels, and the metrics measu
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import types
 import typing
@@ -22,7 +21,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from actparse.core.errors import ConfigError, WeightsError
-from actparse.core.files import written_beside
+from actparse.core.files import file_sha256, written_beside
 from actparse.nets.baseline import Baseline, BaselineConfig
 from actparse.nets.clips.csn import Csn, CsnConfig
 from actparse.nets.clips.tsn import Tsn, TsnConfig
@@ -161,9 +160,3 @@ def load_network(path: Path, *, device: str | torch.device = "cpu") -> NetworkFi
     except RuntimeError as error:
         raise WeightsError(f"{path}: tensors do not fit the config: {str(error).splitlines()[-1].strip()}") from None
     return NetworkFile(net=net.float().eval().to(device), sha256=file_sha256(path), **fields)
-
-
-def file_sha256(path: Path) -> str:
-    """Compute the SHA-256 of a file, as hexadecimal text."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

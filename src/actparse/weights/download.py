@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from actparse.core.errors import OutputError, WeightsError
-from actparse.weights.bundle import file_sha256
+from actparse.core.files import file_sha256
 from actparse.weights.registry import Checkpoint
 
 Progress = Callable[[int, int], None]  # received bytes of this transfer, its total bytes

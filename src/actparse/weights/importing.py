@@ -26,9 +26,10 @@ import torch
 from torch import Tensor, nn
 
 from actparse.core.errors import ConfigError, WeightsError
+from actparse.core.files import file_sha256
 from actparse.nets.detectors.nanodet import COCO_OBJECTS, Nanodet
 from actparse.nets.detectors.yolof import Yolof, YolofConfig
-from actparse.weights.bundle import file_sha256, save_network
+from actparse.weights.bundle import save_network
 from actparse.weights.caffe2 import BATCH_NORM_EPS
 from actparse.weights.checkpoint_files import read_checkpoint
 from actparse.weights.download import fetch

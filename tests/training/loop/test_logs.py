@@ -25,6 +25,14 @@ def test_rows_after_the_checkpoint_are_dropped(tmp_path: Path, last_step: int, l
     assert path.read_text().splitlines() == lines
 
 
+@pytest.mark.parametrize("content", ["", "step,loss\n", "step,loss\n40,0.2\n"])
+def test_a_file_that_a_kill_left_without_rows_gets_its_header(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text(content)
+    MetricsFile(path, last_step=30, board=None, section="").append(40, {"loss": 0.25})
+    assert path.read_text().splitlines() == ["step,loss", "40,0.25"]
+
+
 def test_an_unfinished_row_continues(tmp_path: Path) -> None:
     run, plan = RunFolder(tmp_path, "toy"), Plan(num_steps=4, seed=0, batch_size=1)
     run.folder.mkdir()

@@ -15,6 +15,7 @@ import torch
 
 from actparse.cli import main
 from actparse.core.errors import ConfigError, DataError, TrainingError, WeightsError
+from actparse.core.files import file_sha256
 from actparse.core.vocabulary import GROUPS
 from actparse.data.kinetics_tps import KineticsTps
 from actparse.nets.clips.csn import Csn, CsnConfig
@@ -31,7 +32,7 @@ from actparse.training.recipes.poses import PosesTask
 from actparse.training.recipes.tracks import TracksTask
 from actparse.training.rendered.clip_stream import ClipStreamConfig
 from actparse.training.run_folder import RunFolder, read_plan
-from actparse.weights.bundle import file_sha256, load_network, save_network
+from actparse.weights.bundle import load_network, save_network
 from training.miniature import ACTIONS, NUM_FRAMES, write_miniature
 from training.small import (
     SMALL_BASELINE,

@@ -28,8 +28,11 @@ class MetricsFile:
         elif path.exists():
             with path.open(newline="", encoding="utf-8") as file:
                 header, *rows = list(csv.reader(file)) or [[]]
+            kept = [row for row in rows if len(row) == len(header) and int(row[0]) <= last_step]
+            if not kept:  # a killed run may have left an empty file
+                path.unlink()
+                return
             with written_beside(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-                kept = [row for row in rows if len(row) == len(header) and int(row[0]) <= last_step]
                 csv.writer(file).writerows([header, *kept])
 
     def append(self, step: int, metrics: Mapping[str, float]) -> None:

@@ -17,6 +17,7 @@ import cv2
 import torch
 
 from actparse.core.errors import TrainingError
+from actparse.core.files import file_sha256
 from actparse.core.signals import postponed_interrupts
 from actparse.stages.memory import keep_freed_memory
 from actparse.training.loop import ranks
@@ -28,7 +29,7 @@ from actparse.training.loop.logs import RunLog
 from actparse.training.options import TrainOptions
 from actparse.training.run_folder import Plan, RunFolder, read_plan, write_json
 from actparse.training.task import Task, steps_per_epoch
-from actparse.weights.bundle import config_to_dict, file_sha256
+from actparse.weights.bundle import config_to_dict
 
 NUM_WARM_STEPS = 6  # before the speed is measured
 NUM_MEASURED_STEPS = 30

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from actparse.core.errors import WeightsError
-from actparse.core.files import written_beside
+from actparse.core.files import file_sha256, written_beside
 from actparse.core.pools import in_order
 from actparse.core.progress import Report, say_nothing
 from actparse.core.vocabulary import NUM_KEYPOINTS
@@ -23,7 +23,7 @@ from actparse.nets.poses.movenet import Movenet
 from actparse.stages.loading import build_poses
 from actparse.stages.people.poses import PoseEstimator
 from actparse.training.loop import ranks
-from actparse.weights.bundle import file_sha256, load_network
+from actparse.weights.bundle import load_network
 
 BOX_JITTER = 0.05  # standard deviation of a box's centre and sides as a share of its sides: imitates a detector's error
 FRAMES_PER_BATCH = 8
