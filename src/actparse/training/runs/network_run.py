@@ -11,7 +11,7 @@ import torch
 
 from actparse.core.errors import TrainingError, WeightsError
 from actparse.core.files import without_nan
-from actparse.core.progress import say_nothing
+from actparse.core.progress import discard_line
 from actparse.data.division import choose_division
 from actparse.nets.poses.hrnet import Hrnet
 from actparse.training.loop import ranks
@@ -147,7 +147,7 @@ def _train(
     if ranks.rank() == 0:
         run.folder.mkdir(parents=True, exist_ok=True)
     else:
-        options = replace(options, report=say_nothing)
+        options = replace(options, report=discard_line)
     torch.manual_seed(options.seed)
     is_measured = _has_held_out(recipe.name, data, options)
     task = hyperparameters.build(Inputs(recipe.kind, recipe.group, data, run, options))
