@@ -319,14 +319,13 @@ def _clip_classifier(kind: str, file: NetworkFile) -> ClipClassifier:
         raise WeightsError(f"{file.kind}: needs a Csn or a Tsn, got a {type(net).__name__}")
     words = ["action", *("state" for _ in GROUP_PARTS.get(kind.removeprefix("states-"), ()))]
     count = net.config.num_classes
-    if not isinstance(labels, list) or len(labels) != count or not all(_is_label(row, len(words)) for row in labels):
+    if not (isinstance(labels, list) and len(labels) == count) or not all(
+        isinstance(label, list) and len(label) == len(words) and all(isinstance(word, str) for word in label)
+        for label in labels
+    ):
         needs = f"{count} lists [{', '.join(words)}], one for each output"
         raise WeightsError(f"{file.kind}: labels must be {needs}, got {labels!r:.80}")
     return ClipClassifier(net, [tuple(row) for row in labels], config)
-
-
-def _is_label(value: Any, num_words: int) -> bool:
-    return isinstance(value, list) and len(value) == num_words and all(isinstance(word, str) for word in value)
 
 
 def _recognizer(file: NetworkFile, action: Classifier | None) -> TrackRecognizer:

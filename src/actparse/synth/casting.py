@@ -204,7 +204,7 @@ def _draw_actors(
     rng: np.random.Generator, action: str, hints: SceneHints, config: SceneConfig, extra: np.random.Generator | None
 ) -> list[Actor]:
     num_group = 1
-    if hints.max_group > 1 and rng.random() < hints.group_probability:
+    if hints.max_group > 1 and rng.random() < hints.group_share:
         num_group = int(rng.integers(2, hints.max_group + 1))
     num_others = int(rng.choice([1, 1, 2, 3])) if rng.random() < config.bystander_share else 0
     yaw = rng.uniform(-np.pi, np.pi)
