@@ -87,6 +87,7 @@ def run_line(out: Path, task: Line, steps: int | None = None, **options: Any) ->
 def run_fresh_line(out: Path, steps: int, bad_row: int | None) -> None:
     """The same for one of several processes, which must not share a network's memory."""
     run_line(out, Line(bad_row=bad_row), steps)
+    write_shares(out)
 
 
 def run_slow_line(out: Path) -> None:
@@ -96,7 +97,6 @@ def run_slow_line(out: Path) -> None:
 
 def write_shares(out: Path) -> None:
     """Write what the processes of a group gather from their shares, and a network's statistics after the copy."""
-    ranks.join_group("cpu")
     net = nn.BatchNorm1d(2)
     net.running_mean += 1.0 + ranks.rank()  # type: ignore[operator]
     ranks.copy_from_first(net)
