@@ -87,7 +87,8 @@ def test_what_hangs_or_dies_fails_alone_and_once_more_may_do(random_bundle: Path
     assert not any("spawn_main" in command for command in commands)
 
 
-def test_what_workers_need_is_said(random_bundle: Path, tmp_path: Path) -> None:
+def test_what_workers_need_is_said(random_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("actparse.app.workers.MAX_FAILED_STARTS", 1)  # each start takes seconds
     video, options = write_clip(tmp_path / "v.mp4"), JobOptions(out=tmp_path / "out")
     load = partial(Parser.load, random_bundle)
     with pytest.raises(ConfigError, match="jobs must be at least 1, got 0"):
