@@ -11,7 +11,7 @@ demo: $(STAMP)
 	$(BIN)/actparse demo --out out/demo
 
 test: $(STAMP)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical
+	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses logical --dist worksteal
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -23,7 +23,7 @@ from typing import Any
 
 import torch
 
-from actparse.core.progress import say_nothing
+from actparse.core.progress import discard_line
 from actparse.core.vocabulary import GROUP_PARTS
 from actparse.inspection.compute import VideoShape, costs_as_text, paper_costs
 from actparse.nets.clips.csn import Csn
@@ -75,7 +75,7 @@ def main() -> None:
 def measure_step(name: str, folder: Path) -> dict[str, Any]:
     """Seconds of one optimiser step of a recipe, as its own loop makes it."""
     recipe = recipe_of(name, "paper", {"batch_size": "8"} if name == "baseline" else {"num_gpus": "1"})
-    options = TrainOptions(size="paper", steps=1, device="cpu", threads=None, report=say_nothing)
+    options = TrainOptions(size="paper", steps=1, device="cpu", threads=None, report=discard_line)
     run = RunFolder(folder / "runs", name)
     run.folder.mkdir(parents=True)
     assert recipe.hyperparameters is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -47,16 +48,24 @@ def module_name(path: Path) -> str:
     return ".".join(("actparse", *path.relative_to(SOURCE).with_suffix("").parts)).removesuffix(".__init__")
 
 
+@cache
 def is_module(name: str) -> bool:
     """Whether a dotted name is a module or a folder of ours."""
     path = SOURCE.parent / name.replace(".", "/")
     return path.is_dir() or path.with_suffix(".py").is_file()
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    """The syntax tree of a file."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
 def imported_modules(path: Path) -> set[str]:
     """Every module of ours that a file imports at its top level or inside a function, type checking aside."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -116,7 +125,7 @@ def test_only_the_command_prints() -> None:
     printing = [
         path
         for path in MODULES
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     ]
     assert {path.relative_to(SOURCE).parts[0] for path in printing} <= {"cli.py", "commands"}

@@ -15,7 +15,7 @@ import pytest
 
 from actparse.cli import main
 from actparse.core.files import file_sha256
-from actparse.core.progress import say_nothing
+from actparse.core.progress import discard_line
 from actparse.core.structures import VideoParse
 from actparse.data.own.config import read_config
 from actparse.data.own.importing import dataset_root
@@ -49,12 +49,12 @@ def train_here(own: Path, out: Path) -> None:
     """`actparse train tiny --init tiny --steps 1` in this process: one for each network takes minutes."""
     root, _ = dataset_root(own)
     tiny = bundle_folder("tiny")
-    options = TrainOptions(steps=1, device="cpu", resume=True, threads=1, init=tiny, report=say_nothing)
+    options = TrainOptions(steps=1, device="cpu", resume=True, threads=1, init=tiny, report=discard_line)
     keep_networks(root, out, options)
     figures = {}
     for name in BUNDLE_RECIPES:
         one = TrainOptions(
-            steps=1, device="cpu", resume=True, threads=1, init=tiny / f"{name}.safetensors", report=say_nothing
+            steps=1, device="cpu", resume=True, threads=1, init=tiny / f"{name}.safetensors", report=discard_line
         )
         figures[name] = run_recipe(name, root, out, one)
     assemble_tiny(out, figures)

@@ -87,7 +87,8 @@ def test_what_hangs_or_dies_fails_alone_and_once_more_may_do(random_bundle: Path
     assert not any("spawn_main" in command for command in commands)
 
 
-def test_what_workers_need_is_said(random_bundle: Path, tmp_path: Path) -> None:
+def test_what_workers_need_is_said(random_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("actparse.app.workers.MAX_FAILED_STARTS", 1)  # each start takes seconds
     video, options = write_clip(tmp_path / "v.mp4"), JobOptions(out=tmp_path / "out")
     load = partial(Parser.load, random_bundle)
     with pytest.raises(ConfigError, match="jobs must be at least 1, got 0"):
@@ -106,9 +107,9 @@ def test_a_night_with_log_and_summary(capsys: pytest.CaptureFixture[str], random
     videos[1].write_text("no video")
     log, summary = tmp_path / "logs" / "night.log", tmp_path / "night.jsonl"
     arguments = ["parse", tmp_path / "videos", "--out", tmp_path / "out", "--weights", random_bundle, "--no-overlay"]
-    arguments += ["--jobs", 2, "--time-limit", 600, "--log", log, "--summary", summary]
-    for status in ("parsed", "reused"):
-        assert main([*map(str, arguments), "--no-report"]) == EXIT_SOME_FAILED
+    arguments += ["--time-limit", 600, "--log", log, "--summary", summary]
+    for status, jobs in (("parsed", "2"), ("reused", "1")):
+        assert main([*map(str, arguments), "--no-report", "--jobs", jobs]) == EXIT_SOME_FAILED
         capsys.readouterr()
         records = sorted(map(json.loads, summary.read_text().splitlines()), key=lambda record: record["video"])
         assert [record["video"] for record in records] == [str(video) for video in videos]
@@ -233,12 +234,8 @@ def check_kills(tmp_path: Path, *, num_kills: int, num_videos: int) -> None:
         assert {path.name for path in folder.iterdir()} == OUTPUTS
 
 
-def test_what_is_killed_is_resumed_with_nothing_lost(tmp_path: Path) -> None:
-    check_kills(tmp_path, num_kills=3, num_videos=6)
-
-
 @pytest.mark.slow
-def test_twenty_kills(tmp_path: Path) -> None:
+def test_twenty_kills(tmp_path: Path) -> None:  # test_jobs.py kills a run and a worker once
     check_kills(tmp_path, num_kills=20, num_videos=24)
 
 

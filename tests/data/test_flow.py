@@ -278,7 +278,7 @@ def test_two_runs_do_not_write_to_one_folder(root: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_a_run_that_is_stopped_goes_on(how: signal.Signals, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for number in range(3):
-        write_video(root / "val_videos" / "lunge" / f"long{number}.mp4", num_frames=600, size=(96, 128), seed=number)
+        write_video(root / "val_videos" / "lunge" / f"long{number}.mp4", num_frames=200, size=(96, 128), seed=number)
     out, names = root / "flow", {*NAMES, "long0", "long1", "long2"}
     command = ["data", "flow", str(root), "--short-side", "48", "--processes", "2"]
     process = subprocess.Popen(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from actparse.inspection.diagnosis import diagnose
 from actparse.inspection.diagnosis_video import Variant, VideoFindings, examine_video
 from actparse.metrics import tps_score
 from actparse.parser import ParserConfig
-from actparse.synth import dataset
+from actparse.synth import causes, dataset
 from actparse.synth.dataset import SplitPlan, write_dataset
 from plans import plain
 
@@ -27,6 +28,15 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr(dataset, "MAX_FRAMES", 16)
         write_dataset(root, plain(SplitPlan("test", 2, 9)))
     return root
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_routines() -> Iterator[None]:
+    """Count the planted causes in few routines of each action, which takes less time."""
+    shares = causes.planted_shares(6)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(causes, "planted_shares", lambda: shares)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import torch
 
 from actparse.core.errors import ConfigError, DataError, TrainingError, WeightsError
 from actparse.core.files import file_sha256
-from actparse.core.progress import say_nothing
+from actparse.core.progress import discard_line
 from actparse.core.vocabulary import GROUPS
 from actparse.data.kinetics_tps import frame_name
 from actparse.data.submission import true_humans
@@ -70,7 +70,7 @@ def test_a_table_can_be_measured_by_the_files_of_the_evaluator(data: Path, rando
     (root / "val_videos").rename(root / "test_videos")  # as Kinetics-TPS: test has no annotation of frames
     shutil.rmtree(root / "val_annotations")
     write_finished_parts(tmp_path / "out", random_bundle, steps=3)
-    training = TrainOptions(steps=3, device="cpu", report=say_nothing)
+    training = TrainOptions(steps=3, device="cpu", report=discard_line)
     options = ReproduceOptions(stage_1=random_bundle, training=training, truth=truth)
     table = reproduce("table2", root, tmp_path / "out", options)
     assert table.num_videos == 2
@@ -157,7 +157,7 @@ def write_finished_parts(out: Path, bundle: Path, *, steps: int) -> Path:
 
 def test_a_seed_is_measured_once(data: Path, random_bundle: Path, tmp_path: Path) -> None:
     def persons_ap() -> float:
-        training = TrainOptions(steps=3, device="cpu", report=say_nothing)
+        training = TrainOptions(steps=3, device="cpu", report=discard_line)
         table = reproduce("table2", data, tmp_path, ReproduceOptions(stage_1=random_bundle, training=training, limit=2))
         return table.rows[0].values("ap")[0]
 
@@ -176,7 +176,7 @@ def test_networks_of_another_length_or_another_stage_1_are_not_taken(
     data: Path, random_bundle: Path, tmp_path: Path
 ) -> None:
     def again(steps: int | None) -> None:
-        training = TrainOptions(steps=steps, device="cpu", report=say_nothing)
+        training = TrainOptions(steps=steps, device="cpu", report=discard_line)
         reproduce("table2", data, tmp_path, ReproduceOptions(stage_1=random_bundle, training=training))
 
     run = write_finished_parts(tmp_path, random_bundle, steps=3)
@@ -195,7 +195,7 @@ def test_a_network_that_started_from_others_is_not_taken(data: Path, random_bund
     run = tmp_path / "seed-0" / "csn"
     run.mkdir(parents=True)
     shutil.copy(random_bundle / "action.safetensors", run / "action.safetensors")
-    training = TrainOptions(steps=3, device="cpu", report=say_nothing)
+    training = TrainOptions(steps=3, device="cpu", report=discard_line)
     metrics = run / "action_metrics.json"
     metrics.write_text(json.dumps({"steps": 3}))
     changed = recipe_of("action", "tiny", {"learning_rate": "3e-4"}).hyperparameters
@@ -226,13 +226,13 @@ def test_table_2_has_part_detectors_of_its_own(data: Path, tmp_path: Path, monke
     monkeypatch.setattr(run_module, "run_jobs", stop)
     for table in ("table2", "table1"):
         with pytest.raises(TrainingError, match="stopped"):
-            reproduce(table, data, tmp_path, ReproduceOptions(training=TrainOptions(steps=1, report=say_nothing)))
+            reproduce(table, data, tmp_path, ReproduceOptions(training=TrainOptions(steps=1, report=discard_line)))
     assert asked == [["persons", "poses"], ["persons", "poses", "parts"]]
 
 
 def test_what_is_missing_is_said_before_the_first_training(data: Path, tmp_path: Path) -> None:
     def table(name: str, init: Path | None) -> None:
-        training = TrainOptions(size="paper", steps=1, device="cpu", init=init, report=say_nothing)
+        training = TrainOptions(size="paper", steps=1, device="cpu", init=init, report=discard_line)
         reproduce(name, data, tmp_path / "out", ReproduceOptions(size="paper", training=training))
 
     with pytest.raises(DataError, match=r"flow: no such folder; TSN on flow needs"):
@@ -294,7 +294,7 @@ def test_ip_csn_starts_from_rendered_clips_that_all_seeds_share(data: Path, tmp_
     synthetic = tmp_path / "data"
     shutil.copytree(data, synthetic)
     (synthetic / PLAN_FILE).write_text(json.dumps(DatasetPlan(()).to_dict()))
-    training = TrainOptions(steps=1, device="cpu", stream_clips=1, report=say_nothing)
+    training = TrainOptions(steps=1, device="cpu", stream_clips=1, report=discard_line)
     options = ReproduceOptions(seeds=(1, 2), stage_1="tiny", limit=1, training=training)
     reproduce("table3", synthetic, tmp_path / "out", options)
     shared = file_sha256(tmp_path / "out" / "pretrained" / "action-pretrained.safetensors")
@@ -311,7 +311,7 @@ def test_ip_csn_starts_from_rendered_clips_that_all_seeds_share(data: Path, tmp_
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "seeds"), [("table1", (0,)), ("table2", (0, 1)), ("table3", (0,))])
 def test_a_table_from_training_to_its_files(name: str, seeds: tuple[int, ...], data: Path, tmp_path: Path) -> None:
-    training = TrainOptions(steps=1, device="cpu", report=say_nothing)
+    training = TrainOptions(steps=1, device="cpu", report=discard_line)
     options = ReproduceOptions(seeds=seeds, stage_1="tiny", limit=2, training=training)
     table = reproduce(name, data, tmp_path, options)
     for row in table.rows:
@@ -326,7 +326,7 @@ def test_a_table_from_training_to_its_files(name: str, seeds: tuple[int, ...], d
 
 def test_a_share_is_of_every_recipes_own_steps(data: Path, random_bundle: Path, tmp_path: Path) -> None:
     write_finished_parts(tmp_path, random_bundle, steps=(RECIPES["tiny"]["parts"].steps or 0) // 50)
-    training = TrainOptions(device="cpu", report=say_nothing)
+    training = TrainOptions(device="cpu", report=discard_line)
     options = ReproduceOptions(stage_1=random_bundle, training=training, share=0.02, limit=2)
     text = reproduce("table2", data, tmp_path, options).to_markdown()
     assert "0.02 of the recipe's own steps for each training" in text

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from actparse.core.progress import say_nothing
+from actparse.core.progress import discard_line
 from actparse.training.loop import ranks
 from actparse.training.loop.hardware import choose_hardware
 from actparse.training.loop.trainer import train
@@ -79,7 +79,7 @@ def run_line(out: Path, task: Line, steps: int | None = None, **options: Any) ->
     """Train, and read the log without its last column, the speed."""
     run = RunFolder(out, "line")
     run.folder.mkdir(parents=True, exist_ok=True)
-    options = {"checkpoint_seconds": 0.0, "report": say_nothing, "log_every": 1, "device": "cpu", **options}
+    options = {"checkpoint_seconds": 0.0, "report": discard_line, "log_every": 1, "device": "cpu", **options}
     train(task, run, TrainOptions(steps=steps, precision="float32", **options), choose_hardware("cpu", "float32"))
     return log_rows(run)
 
@@ -87,6 +87,7 @@ def run_line(out: Path, task: Line, steps: int | None = None, **options: Any) ->
 def run_fresh_line(out: Path, steps: int, bad_row: int | None) -> None:
     """The same for one of several processes, which must not share a network's memory."""
     run_line(out, Line(bad_row=bad_row), steps)
+    write_shares(out)
 
 
 def run_slow_line(out: Path) -> None:
@@ -96,11 +97,10 @@ def run_slow_line(out: Path) -> None:
 
 def write_shares(out: Path) -> None:
     """Write what the processes of a group gather from their shares, and a network's statistics after the copy."""
-    ranks.join_group("cpu")
     net = nn.BatchNorm1d(2)
     net.running_mean += 1.0 + ranks.rank()  # type: ignore[operator]
     ranks.copy_from_first(net)
-    gathered = ranks.gathered(ranks.own_share(["a", "b", "c", "d", "e"]))
+    gathered = ranks.gathered(ranks.shard(["a", "b", "c", "d", "e"]))
     write_json(out / f"{ranks.rank()}.json", {"gathered": gathered, "mean": net.running_mean.tolist()})  # type: ignore[operator, union-attr]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from actparse.core.progress import say_nothing
+from actparse.core.progress import discard_line
 from actparse.nets.poses.hrnet import HrnetConfig
 from actparse.training import TrainOptions
 
@@ -29,7 +29,7 @@ def tiny_options(**changes: Any) -> TrainOptions:
     fixed = {
         "steps": 2,
         "device": "cpu",
-        "report": say_nothing,
+        "report": discard_line,
         "stream_frames": 8,
         "stream_crops": 1000,
         "stream_clips": 0,
@@ -39,5 +39,5 @@ def tiny_options(**changes: Any) -> TrainOptions:
 
 def paper_options(changes: dict[str, str], **more: Any) -> TrainOptions:
     """Options of a short run at size paper; `changes` make its sizes small."""
-    fixed = {"size": "paper", "steps": 2, "device": "cpu", "precision": "float32", "report": say_nothing}
+    fixed = {"size": "paper", "steps": 2, "device": "cpu", "precision": "float32", "report": discard_line}
     return TrainOptions(**{**fixed, "changes": changes, **more})

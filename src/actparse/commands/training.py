@@ -111,10 +111,12 @@ def train(
       actparse train --config poses.yaml --seed 2
     """
     from actparse.stages.loading import bundle_folder, bundled_names
-    from actparse.training import TrainOptions, run_recipe
+    from actparse.training import RECIPES, TrainOptions, run_recipe
 
     if print_list:
-        return _print_recipes(size)
+        for name, listed in RECIPES[size].items():
+            print(f"{name:22} {listed.description}")
+        return 0
     changes = _changes(settings, level=level, segment_seconds=segment_seconds)
     if print_numbers and recipe is not None:
         return _print_hyperparameters(recipe, size, changes)
@@ -138,14 +140,6 @@ def train(
         **run.for_size(size) | ({} if threads is None else {"threads": threads}),
     )
     run_recipe(recipe, open_root(data), out or Path("runs") / recipe, options)
-    return 0
-
-
-def _print_recipes(size: str) -> int:
-    from actparse.training import RECIPES
-
-    for name, recipe in RECIPES[size].items():
-        print(f"{name:22} {recipe.description}")
     return 0
 
 

@@ -71,9 +71,14 @@ def _follow_parent(stop: Event) -> None:
     Ctrl-C reaches every process of a terminal: the parent ends the others, without their tracebacks. A parent that is
     killed cannot end the others, which would wait for work forever.
     """
+
+    def end_on_request() -> None:
+        stop.wait()
+        os._exit(1)
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
-    threading.Thread(target=_end_on_request, args=(stop,), daemon=True).start()
+    threading.Thread(target=end_on_request, daemon=True).start()
 
 
 def run_as_child(work: Callable[..., object], arguments: tuple[Any, ...], report_error: Callable[[str], None]) -> None:
@@ -94,16 +99,11 @@ def run_as_child(work: Callable[..., object], arguments: tuple[Any, ...], report
 
 def end_with_parent() -> None:
     """End this process as soon as its parent process ends, for whatever reason."""
-    threading.Thread(target=_wait_for_parent, daemon=True).start()
 
+    def wait_for_parent() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
 
-def _wait_for_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _end_on_request(stop: Event) -> None:
-    stop.wait()
-    os._exit(1)
+    threading.Thread(target=wait_for_parent, daemon=True).start()

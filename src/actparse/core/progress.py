@@ -25,11 +25,11 @@ Report = Callable[[str], None]  # takes one line of progress
 _is_silent = False  # for the whole process, like standard error
 
 
-def say_nothing(line: str) -> None:
+def discard_line(line: str) -> None:
     """Discard a line of progress."""
 
 
-def say_on_stderr(line: str) -> None:
+def print_to_stderr(line: str) -> None:
     """Print a line of progress on standard error, apart from the command's output."""
     sys.stderr.write(line + "\n")
     sys.stderr.flush()

@@ -9,6 +9,7 @@ import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from typing import Literal
 
 import torch
@@ -21,6 +22,7 @@ from actparse.core.vocabulary import GROUPS, PARTS
 from actparse.nets import csn, hrnet, yolof
 from actparse.nets.baseline import Baseline, FrameBoxes
 from actparse.nets.clips.tsn import Tsn
+from actparse.nets.detectors.yolof import YolofConfig
 from actparse.stages.actions.classifier import Classifier, ClipConfig, StateRecognizer
 from actparse.stages.loading import StageBundle
 from actparse.stages.people.part_fusion import PartFusion
@@ -34,6 +36,12 @@ from actparse.video.resizing import fit_size
 from actparse.video.segments import expect_segment_seconds, num_segments
 
 TABLE_3_CROP = 224  # pixels; side of the clips that the paper seems to count
+PAPER_NETWORKS: dict[str, Callable[[], nn.Module]] = {
+    "persons": partial(yolof, 101, 1),
+    "poses": partial(hrnet, 48),
+    "parts": partial(yolof, 101, len(PARTS)),
+    "clips": partial(csn, 152),
+}
 MAX_SECONDS = 86_400.0  # length of a video: a day
 MAX_FRAME_RATE = 10_000.0
 
@@ -209,18 +217,27 @@ def paper_costs(video: VideoShape, *, crop: int | None = None) -> tuple[NetworkC
             agrees best with the values that the paper prints, see docs/compute.md.
     """
     persons, parts, clips = PaperPersons().stage(), PaperParts().stage(), PaperCsn().stage()
-    with torch.device("meta"):
-        detector, part_detector, pose_net, clip_net = yolof(101, 1), yolof(101, len(PARTS)), hrnet(48), csn(152)
     boxes = video.num_frames * video.persons_per_frame
     clip = clip_shape(clips if crop is None else replace(clips, short_side=crop, crop=crop), video.size)
-    one_clip = forward_macs(clip_net, (1, *clip))
+
+    def cost(name: str, shape: tuple[int, ...], passes: float) -> NetworkCost:
+        network = name if name in PAPER_NETWORKS else "clips"
+        return NetworkCost(name, shape, _paper_macs(network, shape), passes)
+
     return (
-        _cost("persons", detector, persons.input_shape(video.size, detector.config.stride), video.num_frames),
-        _cost("poses", pose_net, (3, *PosesConfig().size), 2 * boxes),  # with the flip test
-        _cost("parts", part_detector, (3, parts.size, parts.size), boxes),
-        NetworkCost("action", clip, one_clip, clips.num_clips),
-        *(NetworkCost(f"states-{group}", clip, one_clip, video.num_state_clips(clips.num_clips)) for group in GROUPS),
+        cost("persons", persons.input_shape(video.size, YolofConfig().stride), video.num_frames),
+        cost("poses", (3, *PosesConfig().size), 2 * boxes),  # with the flip test
+        cost("parts", (3, parts.size, parts.size), boxes),
+        cost("action", clip, clips.num_clips),
+        *(cost(f"states-{group}", clip, video.num_state_clips(clips.num_clips)) for group in GROUPS),
     )
+
+
+@cache
+def _paper_macs(network: str, shape: tuple[int, ...]) -> int:
+    """Count the multiply-accumulates of a full-size network, once for each shape; to build it takes a second."""
+    with torch.device("meta"):
+        return forward_macs(PAPER_NETWORKS[network](), (1, *shape))
 
 
 def all_states_macs(costs: Sequence[NetworkCost]) -> float:

@@ -137,8 +137,12 @@ class ResNet(nn.Module):
         for index, width in enumerate(config.widths):
             self.add_module(f"layer{index + 1}", _stage(config, index, channels))
             channels = width * _EXPANSION[config.block]
-        _initialise(self)
-        self._freeze()
+        for module in self.modules():  # batch norms have 1 and 0. Source: He et al., Delving Deep, 2015
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        norms = [module for module in self.modules() if isinstance(module, nn.BatchNorm2d)]
+        for module in (*self._frozen_parts(), *(norms if config.freeze_batch_norm else ())):
+            module.requires_grad_(False)
 
     def forward(self, images: Tensor) -> Tensor:
         """Map normalised images (N, in_channels, H, W) to the last stage (N, out_channels, H / stride, W / stride)."""
@@ -169,11 +173,6 @@ class ResNet(nn.Module):
             return []
         stages = [self.get_submodule(name) for name in self._stage_names()[: self.config.frozen_stages]]
         return [self.conv1, self.bn1, *stages]
-
-    def _freeze(self) -> None:
-        norms = [module for module in self.modules() if isinstance(module, nn.BatchNorm2d)]
-        for module in (*self._frozen_parts(), *(norms if self.config.freeze_batch_norm else ())):
-            module.requires_grad_(False)
 
 
 def resnet_config(
@@ -233,10 +232,3 @@ def _stage(config: ResNetConfig, index: int, in_channels: int) -> nn.Sequential:
             blocks.append(Bottleneck(channels, width, stride=stride, dilation=dilation, stride_in=config.stride_in))
         channels = width * _EXPANSION[config.block]
     return nn.Sequential(*blocks)
-
-
-def _initialise(net: nn.Module) -> None:
-    """Initialise convolutions Kaiming-normal, batch norms with 1 and 0. Source: He et al., Delving Deep, 2015."""
-    for module in net.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -63,7 +63,8 @@ def roi_align(
         for image, count in enumerate(counts):
             if count:
                 selection = slice(first, first + count)
-                pooled.append(_pool_boxes(wide[image], by_row[selection], by_column[selection]))  # (n, C, h, w)
+                over_rows = torch.einsum("nph,chw->ncpw", by_row[selection], wide[image])  # (n, C, h, W)
+                pooled.append(torch.einsum("ncpw,nqw->ncpq", over_rows, by_column[selection]))  # (n, C, h, w)
                 first += count
     return torch.cat(pooled)[positions].to(features.dtype)
 
@@ -122,9 +123,3 @@ def _axis_weights(
     weights = at.new_zeros(len(starts), num_cells, length)
     weights.scatter_add_(2, low.long(), (1 - to_high) * sample_weights)
     return weights.scatter_add_(2, (low.long() + 1).clamp(max=length - 1), to_high * sample_weights)
-
-
-def _pool_boxes(feature_map: Tensor, by_row: Tensor, by_column: Tensor) -> Tensor:
-    """Pool boxes of one map (C, H, W), given weights (n, h, H) and (n, w, W), to (n, C, h, w)."""
-    over_rows = torch.einsum("nph,chw->ncpw", by_row, feature_map)  # (n, C, h, W)
-    return torch.einsum("ncpw,nqw->ncpq", over_rows, by_column)  # (n, C, h, w)

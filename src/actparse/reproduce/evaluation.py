@@ -138,7 +138,9 @@ def score_methods(
     for num_done, video in enumerate(videos, start=1):
         frames_by_stage_1: dict[tuple[str, ...], tuple[FrameParse, ...]] = {}
         for name, parser in parsers.items():
-            key = _stage_1_key(parser)
+            config = parser.config
+            files = (parser.model[kind] for kind in ("persons", "poses", "parts"))
+            key = (*files, str(config.stride), str(config.min_keypoint_confidence))  # of the inputs of stage 1
             observed = parser.observe(video.record.path, stage_1=frames_by_stage_1.get(key))
             frames_by_stage_1[key] = observed.frames
             predictions[name].add(video, parser.integrate(observed))
@@ -151,14 +153,12 @@ def score_methods(
         {video.record.name: video.record.action for video in videos},
         {v.record.name: {frame_name(n): true_humans(frame) for n, frame in v.truth.items()} for v in videos},
     )
-    return {name: _score(truth, method) for name, method in predictions.items()}
-
-
-def _stage_1_key(parser: Parser) -> tuple[str, ...]:
-    """Return the inputs that determine the results of stage 1: its networks' files and the settings of sampling."""
-    config = parser.config
-    files = tuple(parser.model[kind] for kind in ("persons", "poses", "parts"))
-    return *files, str(config.stride), str(config.min_keypoint_confidence)
+    metrics: dict[str, Figures] = {}
+    for name, method in predictions.items():
+        score = tps_score(truth, method.files)
+        shares = {"roc_score": 100 * score.roc_score, "video_accuracy": 100 * score.video_accuracy}
+        metrics[name] = shares | method.states.by_group()
+    return metrics
 
 
 def _count_states(parse: VideoParse, truth: Mapping[int, FrameTruth], accuracy: StateAccuracy) -> None:
@@ -172,12 +172,6 @@ def _count_states(parse: VideoParse, truth: Mapping[int, FrameTruth], accuracy: 
             states = {part.name: part.state for part in persons[pairs[row]].parts} if row in pairs else {}
             for name, part in person.parts.items():
                 accuracy.add(name, part.state, states.get(name) or shared.get(name))
-
-
-def _score(truth: TpsFiles, predictions: _Predictions) -> Figures:
-    score = tps_score(truth, predictions.files)
-    metrics = {"roc_score": 100 * score.roc_score, "video_accuracy": 100 * score.video_accuracy}
-    return metrics | predictions.states.by_group()
 
 
 def box_figures(

@@ -83,13 +83,12 @@ class Method:
 
     def networks(self, run: Path) -> dict[str, Path]:
         """Return the file of each network of stage 2, below the run's folder."""
-        return {kind: _file(RunFolder(run, recipe), kind) for kind, recipe in self.stage_2.items()}
-
-
-def _file(run: RunFolder, kind: str) -> Path:
-    """Return the file of a recipe's network, or of a part group's, which a tiny action recipe writes beside it."""
-    is_beside = kind.startswith("states-") and run.name.startswith("action")
-    return run.start_of(kind) if is_beside else run.weights
+        files = {}
+        for kind, recipe in self.stage_2.items():
+            folder = RunFolder(run, recipe)
+            is_beside = kind.startswith("states-") and recipe.startswith("action")  # a tiny action recipe trains both
+            files[kind] = folder.start_of(kind) if is_beside else folder.weights
+        return files
 
 
 def table_1(size: Size) -> tuple[Method, ...]:

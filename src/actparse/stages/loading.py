@@ -135,7 +135,7 @@ def load_bundle(weights: str | Path, *, device: str = "cpu") -> StageBundle:
         model={"weights": bundle_name(folder), **{name: file.sha256 for name, file in read.items()}},
         inference=bundle_inference(folder),
         calibration=bundle_calibration(folder),
-        action_of_object=_action_of_object(folder),
+        action_of_object=bundle_objects(folder),
     )
 
 
@@ -242,7 +242,7 @@ def bundle_calibration(folder: Path) -> Calibration:
     return config_from_dict(Calibration, raw, name=where)
 
 
-def _action_of_object(folder: Path) -> dict[str, str]:
+def bundle_objects(folder: Path) -> dict[str, str]:
     """Return what a bundle's objects are evidence for: {"action_of_object": {"skateboard": "skateboarding"}}.
 
     Raises:
@@ -337,14 +337,13 @@ def _clip_classifier(kind: str, file: NetworkFile) -> ClipClassifier:
         raise WeightsError(f"{file.kind}: needs a Csn or a Tsn, got a {type(net).__name__}")
     words = ["action", *("state" for _ in GROUP_PARTS.get(kind.removeprefix("states-"), ()))]
     count = net.config.num_classes
-    if not isinstance(labels, list) or len(labels) != count or not all(_is_label(row, len(words)) for row in labels):
+    if not (isinstance(labels, list) and len(labels) == count) or not all(
+        isinstance(label, list) and len(label) == len(words) and all(isinstance(word, str) for word in label)
+        for label in labels
+    ):
         needs = f"{count} lists [{', '.join(words)}], one for each output"
         raise WeightsError(f"{file.kind}: labels must be {needs}, got {labels!r:.80}")
     return ClipClassifier(net, [tuple(row) for row in labels], config)
-
-
-def _is_label(value: Any, num_words: int) -> bool:
-    return isinstance(value, list) and len(value) == num_words and all(isinstance(word, str) for word in value)
 
 
 def _recognizer(file: NetworkFile, action: Classifier | None) -> TrackRecognizer:

@@ -162,7 +162,7 @@ def draw_place_and_cast(
             side=config.side_crop_share,
             top=config.top_crop_share,
         )
-        shots = draw_shots(extra, people, (hints.height_metres, hints.width_metres), lens.size, shares)
+        shots = draw_shots(extra, people, hints.size_metres, lens.size, shares)
         return place, Cast(actors, shots, lens, people)
     camera = _draw_camera_path(rng, hints, actors, config)
     if extra is not None:
@@ -204,7 +204,7 @@ def _draw_actors(
     rng: np.random.Generator, action: str, hints: SceneHints, config: SceneConfig, extra: np.random.Generator | None
 ) -> list[Actor]:
     num_group = 1
-    if hints.max_group > 1 and rng.random() < hints.group_probability:
+    if hints.max_group > 1 and rng.random() < hints.group_share:
         num_group = int(rng.integers(2, hints.max_group + 1))
     num_others = int(rng.choice([1, 1, 2, 3])) if rng.random() < config.bystander_share else 0
     yaw = rng.uniform(-np.pi, np.pi)
@@ -221,7 +221,7 @@ def _draw_actors(
         actors.append(Actor(performer, look, _skin(body, look, rng), position, yaw + helper.yaw))
     for index in range(min(num_group - 1 + num_others, MAX_PERSONS - len(actors))):
         is_performer = index < num_group - 1
-        position = _draw_free_position(rng, positions, hints.width_metres if is_performer else PERSON_SPACE)
+        position = _draw_free_position(rng, positions, hints.size_metres[1] if is_performer else PERSON_SPACE)
         if position is None:
             continue
         positions.append(position)
@@ -283,24 +283,23 @@ def _draw_camera_path(
     shown = actors[:1] if hints.close else actors
     # less than the full spread: the border may cut some people
     spread = max(abs(float(actor.place[0])) for actor in shown) * rng.uniform(0.2, 1.0)
-    body = min(hints.height_metres, BODY_HEIGHT)
+    height_metres, width_metres = hints.size_metres
+    body = min(height_metres, BODY_HEIGHT)
     framing = draw_framing(
         rng,
         bottom=config.bottom_crop_share,
         side=config.side_crop_share,
         top=config.top_crop_share,
-        lying=hints.height_metres < LYING_HEIGHT,
+        lying=height_metres < LYING_HEIGHT,
     )
-    visible_height = hints.height_metres - framing.bottom * body if not framing.top else (1 - framing.top) * body
-    visible_width = (hints.width_metres + spread) * (1 - framing.bottom)
+    visible_height = height_metres - framing.bottom * body if not framing.top else (1 - framing.top) * body
+    visible_width = (width_metres + spread) * (1 - framing.bottom)
     extent = max(visible_height, visible_width * height / width)
     distance = rng.uniform(3.4, 6.5)
     elevation = rng.uniform(-0.02, 0.36)
     fill = rng.uniform(0.72, 1.1)  # share of the frame's height for the space of the performer
     middle = float(np.mean([actor.place[0] for actor in shown])) * 0.7
-    target = np.array(
-        [middle + rng.normal(0, 0.1) * extent, 0.5 * min(extent, hints.height_metres) + rng.normal(0, 0.06), 0]
-    )
+    target = np.array([middle + rng.normal(0, 0.1) * extent, 0.5 * min(extent, height_metres) + rng.normal(0, 0.06), 0])
     picture_height = extent / fill  # of the picture at the performer, metres
     picture_width = extent / fill * width / height
     if framing.bottom:

@@ -7,7 +7,7 @@ the action from the others. The group that distinguishes it best is the cause th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -25,14 +25,14 @@ SEED = 20_777  # different from the seeds of all datasets
 @cache
 def planted_shares(num_routines: int = NUM_ROUTINES) -> StateShares:
     """Return the share of time that performers of each action spend in each state, from new routines."""
-    return count_states(_phases(num_routines))
-
-
-def _phases(num_routines: int) -> Iterator[tuple[str, States, float]]:
-    for index, action in enumerate(ACTIONS):
-        for routine_index in range(num_routines):
-            routine = build_routine(action, np.random.default_rng([SEED, index, routine_index]))
-            yield from ((action, states_by_part, seconds) for states_by_part, seconds in state_spans(routine.phases))
+    return count_states(
+        (action, states_by_part, seconds)
+        for index, action in enumerate(ACTIONS)
+        for routine_index in range(num_routines)
+        for states_by_part, seconds in state_spans(
+            build_routine(action, np.random.default_rng([SEED, index, routine_index])).phases
+        )
+    )
 
 
 def rank_causes(action: str, people: Sequence[States]) -> tuple[str, ...]:

@@ -270,7 +270,7 @@ def _build_video_scene(
 
     def build(rng: np.random.Generator, kind: str, position: Floats) -> list[Mesh]:
         things = clutter(rng, kind, position)
-        return things if sight.admit_meshes(things) else []
+        return things if sight.try_add_meshes(things) else []
 
     meshes = _draw_furniture(rng, surroundings.furniture, cast.actors, shots.start, config, build=build)
     furniture_meshes = [
@@ -287,11 +287,13 @@ def _build_video_scene(
         shots=shots,
         lens=frame_lens,
         sensor=draw_sensor(rng, frame_lens.size, strength=config.poor_share),
-        graphics=[graphic for graphic in graphics if sight.admit_cover(graphic.opacity >= HIDES_FROM, graphic.corner)],
+        graphics=[
+            graphic for graphic in graphics if sight.try_add_layer(graphic.opacity >= HIDES_FROM, graphic.corner)
+        ],
         overlays=[
             overlay
             for overlay, shift in zip(overlays, shifts, strict=True)
-            if sight.admit_cover(overlay.opaque, frame_lens.corner, shift)
+            if sight.try_add_layer(overlay.opaque, frame_lens.corner, shift)
         ],
         textures=np.stack(layers),
         is_combed=bool(rng.random() < config.combing_share),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from actparse.core.errors import ConfigError
-from actparse.core.progress import Report, say_on_stderr
+from actparse.core.progress import Report, print_to_stderr
 from actparse.core.ranges import ABOVE_0_FINITE, Count, CountOrNone, CountOrZero, NotNegative, Range, expect_ranges
 from actparse.data.division import TrainOn
 
@@ -51,7 +51,7 @@ class TrainOptions:
     only_estimate: bool = False  # report the estimate without starting
     checkpoint_seconds: NotNegative = 90.0  # between two checkpoints
     log_every: Count = 20  # steps per row of the log
-    report: Report = say_on_stderr  # receives lines of progress
+    report: Report = print_to_stderr  # receives lines of progress
 
     def __post_init__(self) -> None:
         lengths = [name for name in ("minutes", "epochs", "steps") if getattr(self, name) is not None]

@@ -202,7 +202,7 @@ def test_scene_hints(action: str) -> None:
     assert set(hints.places) <= set(PLACES)
     assert set(hints.bystanders) <= {*BYSTANDERS, *motion.OTHER_MOTIONS}
     assert hints.max_group >= 1
-    assert 0 <= hints.group_probability < 1
+    assert 0 <= hints.group_share < 1
 
 
 def test_unknown_action_is_an_error_of_use() -> None:

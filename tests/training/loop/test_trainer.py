@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from actparse.core.errors import TrainingError
-from actparse.core.progress import say_nothing
+from actparse.core.progress import discard_line
 from actparse.training.loop import ranks
 from actparse.training.loop.batches import load_batches
 from actparse.training.loop.hardware import Hardware, choose_hardware
@@ -26,7 +26,7 @@ from actparse.training.loop.trainer import train
 from actparse.training.options import TrainOptions
 from actparse.training.run_folder import Plan, RunFolder, read_json, read_plan
 from actparse.training.task import Batch, Task, TaskSettings
-from training.loop_toys import Line, log_rows, losses_of, run_fresh_line, run_line, write_shares
+from training.loop_toys import Line, log_rows, losses_of, run_fresh_line, run_line
 
 
 class Toy(Task):
@@ -79,7 +79,7 @@ class Interrupted(Line):
 def run_toy(out: Path, task: Toy, **options: Any) -> list[list[str]]:
     run = RunFolder(out, "toy")
     run.folder.mkdir(parents=True, exist_ok=True)
-    options = {"checkpoint_seconds": 0.0, "report": say_nothing, "log_every": 1, "device": "cpu", **options}
+    options = {"checkpoint_seconds": 0.0, "report": discard_line, "log_every": 1, "device": "cpu", **options}
     train(task, run, TrainOptions(**options), choose_hardware("cpu"))
     with run.log.open(newline="") as file:
         return [row[:3] for row in csv.reader(file)]
@@ -212,6 +212,9 @@ def test_two_processes_see_what_one_sees(tmp_path: Path) -> None:
     weights = [torch.load(tmp_path / n / "line" / "last.ckpt", weights_only=True) for n in ("alone", "two")]
     for name, value in weights[0]["state_dict"].items():
         torch.testing.assert_close(weights[1]["state_dict"][name], value, atol=1e-6, rtol=0)
+    expected = {"gathered": ["a", "b", "c", "d", "e"], "mean": [1.0, 1.0]}  # both measure shares of one network
+    assert [read_json(tmp_path / "two" / f"{rank}.json") for rank in (0, 1)] == [expected, expected]
+    assert ranks.gathered(ranks.shard([1, 2, 3])) == [1, 2, 3]  # one process
 
 
 def test_interrupt_of_two_processes_leaves_a_checkpoint(tmp_path: Path) -> None:
@@ -228,13 +231,6 @@ def test_interrupt_of_two_processes_leaves_a_checkpoint(tmp_path: Path) -> None:
     process.send_signal(signal.SIGTERM)
     assert process.wait() == -signal.SIGTERM
     assert 1 <= torch.load(RunFolder(tmp_path, "line").checkpoint, weights_only=True)["step"] < 1000
-
-
-def test_processes_measure_shares_of_one_network(tmp_path: Path) -> None:
-    ranks.run_together(2, write_shares, tmp_path)
-    expected = {"gathered": ["a", "b", "c", "d", "e"], "mean": [1.0, 1.0]}
-    assert [read_json(tmp_path / f"{rank}.json") for rank in (0, 1)] == [expected, expected]
-    assert ranks.gathered(ranks.own_share([1, 2, 3])) == [1, 2, 3]  # one process
 
 
 def test_failed_process_ends_the_others_with_its_line(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from actparse.core.errors import DataError
-from actparse.core.progress import say_nothing
+from actparse.core.progress import discard_line
 from actparse.core.vocabulary import PART_FLIP, PARTS
 from actparse.data.frames.store import Store, StoreConfig, open_store
 from actparse.nets.baseline import BaselineConfig
@@ -164,7 +164,7 @@ def test_nothing_annotated_is_an_error(store: Store) -> None:
 
 
 def test_the_recipe_leaves_a_network_that_its_stage_can_use(data: Path, tmp_path: Path) -> None:
-    figures = run_recipe("baseline", data, tmp_path, TrainOptions(steps=1, device="cpu", report=say_nothing))
+    figures = run_recipe("baseline", data, tmp_path, TrainOptions(steps=1, device="cpu", report=discard_line))
     assert {"accuracy", "videos", "states", "steps", "seed"} == set(figures)
     recognizer = build_recognizer(load_network(tmp_path / "baseline.safetensors"))
     assert recognizer.actions == ("lunge", "push_up")

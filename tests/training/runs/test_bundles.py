@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from actparse.core.errors import TrainingError
-from actparse.core.progress import say_nothing
+from actparse.core.progress import discard_line
 from actparse.core.vocabulary import GROUPS
 from actparse.nets.poses.hrnet import Hrnet
 from actparse.parser import ParserConfig
@@ -100,7 +100,7 @@ def test_bundle_of_all_networks_loads(data: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"of one level, got .* states-leg frame 3 s, states-foot segment 3 s"):
         run_recipe("parts-without-dots", data, tmp_path, paper_options({**SMALL_PARTS, "dots": "no"}, steps=1))
     write_record(tmp_path, "states-foot", "frame")
-    assemble_complete("paper", tmp_path, say_nothing)
+    assemble_complete("paper", tmp_path, discard_line)
     bundle = load_bundle(tmp_path / "bundle")
     assert bundle.model["weights"] == "paper"
     assert bundle.persons.config.max_persons == 10

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from actparse.core.progress import say_nothing
+from actparse.core.progress import discard_line
 from actparse.training.run_folder import RunFolder
 from actparse.training.runs.jobs import Job, run_jobs
 from training.miniature import write_miniature
@@ -35,7 +35,7 @@ def test_what_others_wait_for_is_trained_first(data: Path, tmp_path: Path) -> No
         "later": Job("states-arm", data, tmp_path, tiny_options(), ("first",)),
     }
     with pytest.raises(KeyboardInterrupt):
-        run_jobs(jobs, slots=2, report=say_nothing, changed=stop_at_the_first)
+        run_jobs(jobs, slots=2, report=discard_line, changed=stop_at_the_first)
     assert started == ["first"]
 
 

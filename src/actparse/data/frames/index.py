@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from actparse.core.errors import DataError, OutputError
 from actparse.core.pools import FEW_JOBS, in_order
-from actparse.core.progress import Report, say_nothing
+from actparse.core.progress import Report, discard_line
 from actparse.data.fingerprint import fingerprint
 from actparse.data.frames.annotations import (
     Annotations,
@@ -94,7 +94,7 @@ class VideoIndex(Annotations, FrameSource):
         times = self.times_of(video)[[min(indices), max(indices)]].tolist()
         return max(0.0, times[0] - FRAME_SECONDS), times[1] + FRAME_SECONDS
 
-    def stored_as(self, form: FrameForm, *, report: Report = say_nothing) -> VideoIndex:
+    def stored_as(self, form: FrameForm, *, report: Report = discard_line) -> VideoIndex:
         """Return a copy whose `images` reads stored copies of the annotated frames, written when they are first read.
 
         Args:
@@ -175,7 +175,7 @@ def read_entry(root: Path, record: VideoRecord) -> Arrays:
     }
 
 
-def open_index(root: Path, split: str, *, cache: Path, report: Report = say_nothing) -> VideoIndex:
+def open_index(root: Path, split: str, *, cache: Path, report: Report = discard_line) -> VideoIndex:
     """Load the index of a split; build it first if it does not exist yet.
 
     Args:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from actparse.core.errors import DataError
 from actparse.core.files import folder_beside
 from actparse.core.pools import in_order
-from actparse.core.progress import Report, say_nothing
+from actparse.core.progress import Report, discard_line
 from actparse.core.ranges import Count, Positive, Size, expect_ranges
 from actparse.core.vocabulary import PARTS
 from actparse.data.fingerprint import fingerprint
@@ -95,7 +95,7 @@ def open_store(
     *,
     names: Collection[str] | None = None,
     cache: Path | None = None,
-    report: Report = say_nothing,
+    report: Report = discard_line,
 ) -> Store:
     """Open the store of a split, creating it if necessary.
 

@@ -89,8 +89,10 @@ def import_dataset(config: OwnConfig, root: Path) -> ImportReport:
     if config.state_rows:
         frames = _with_rows(config, frames, files, times)
     actions = _actions(config, labelled_actions, files, frames)
-    for name, truths in frames.items():
-        _expect_states(config, name, truths)
+    for name, frame, person in ((n, f, p) for n in frames for f, truth in frames[n].items() for p in truth.persons):
+        for part, part_truth in person.parts.items():
+            where = f"{name}: frame {frame}, person {person.identity or person.number}: the state of {part}"
+            expect_word(part_truth.state, config.states.get(PART_GROUP[part], ()), where)
     splits = divide(config.split, {name: actions[name] for name in frames}, config.path)
     videos = [
         OwnVideo(name, files[name], splits[name], actions[name], frames[name], len(times[name]))
@@ -255,14 +257,6 @@ def _actions(
             raise DataError(f"{files[name]}: {needs}, got none")
         actions[name] = expect_word(action, config.actions, where)
     return actions
-
-
-def _expect_states(config: OwnConfig, name: str, frames: Mapping[int, FrameTruth]) -> None:
-    for frame, truth in frames.items():
-        for person in truth.persons:
-            for part, part_truth in person.parts.items():
-                where = f"{name}: frame {frame}, person {person.identity or person.number}: the state of {part}"
-                expect_word(part_truth.state, config.states.get(PART_GROUP[part], ()), where)
 
 
 def divide(config: SplitConfig, actions: Mapping[str, str], where: Path) -> dict[str, str]:

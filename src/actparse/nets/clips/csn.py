@@ -103,7 +103,11 @@ class ConvNorm(nn.Module):
         if self.bn.training:
             features: Tensor = self.bn(self._convolve(clips, self.conv.weight, None))
         else:  # fixed statistics are a scale and a shift, folded into the convolution
-            scale, shift = _scale_and_shift(self.bn)  # (M,), (M,)
+            mean, variance = self.bn.running_mean, self.bn.running_var
+            assert mean is not None
+            assert variance is not None
+            scale = self.bn.weight * torch.rsqrt(variance + self.bn.eps)  # (M,)
+            shift = self.bn.bias - mean * scale  # (M,)
             features = self._convolve(clips, self.conv.weight * scale.view(-1, 1, 1, 1, 1), shift)
         return F.relu(features) if self.relu else features  # (N, M, T', H', W')
 
@@ -113,13 +117,6 @@ class ConvNorm(nn.Module):
         if self.kernel == (1, 1, 1):
             return pointwise_conv(clips, weight, bias, self.stride)
         return F.conv3d(clips, weight, bias, self.stride, self.conv.padding)
-
-
-def _scale_and_shift(bn: nn.BatchNorm3d) -> tuple[Tensor, Tensor]:
-    assert bn.running_mean is not None
-    assert bn.running_var is not None
-    scale = bn.weight * torch.rsqrt(bn.running_var + bn.eps)  # (M,)
-    return scale, bn.bias - bn.running_mean * scale
 
 
 class CsnBlock(nn.Module):

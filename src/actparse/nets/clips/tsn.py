@@ -42,7 +42,9 @@ class TsnConfig:
         if self.block not in ("bottleneck", "basic"):
             raise ConfigError(f"tsn.block must be 'bottleneck' or 'basic', got {self.block!r}")
         for name in ("num_blocks", "widths", "mid_widths", "strides"):
-            _expect_counts(name, getattr(self, name), 4)
+            values = getattr(self, name)
+            if len(values) != 4 or any(not isinstance(v, int) or v < 1 for v in values):
+                raise ConfigError(f"tsn.{name} must be 4 whole numbers of at least 1, got {values}")
         for name in ("num_classes", "in_channels", "stem_width", "stem_kernel", "stem_stride"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"tsn.{name} must be at least 1, got {getattr(self, name)}")
@@ -50,11 +52,6 @@ class TsnConfig:
             raise ConfigError(f"tsn.stem_kernel must be odd, got {self.stem_kernel}")
         if not 0 <= self.dropout < 1:
             raise ConfigError(f"tsn.dropout must be at least 0 and less than 1, got {self.dropout}")
-
-
-def _expect_counts(name: str, values: tuple[int, ...], length: int) -> None:
-    if len(values) != length or any(not isinstance(v, int) or v < 1 for v in values):
-        raise ConfigError(f"tsn.{name} must be {length} whole numbers of at least 1, got {values}")
 
 
 class ConvNorm(nn.Module):

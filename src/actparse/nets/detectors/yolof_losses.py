@@ -66,7 +66,9 @@ def uniform_match(predicted: Tensor, anchors: Tensor, boxes: Tensor, exists: Ten
     """
     num_images, num_objects = boxes.shape[:2]
     if num_objects == 0:
-        return _no_matches(predicted)
+        none = torch.zeros((num_images, 0), dtype=torch.int64, device=predicted.device)
+        background = none.new_full(predicted.shape[:2], BACKGROUND)
+        return Matches(none, none, none.bool(), none.bool(), background)
     by_prediction = _nearest(predicted, boxes, config.num_matches)  # (N, k, G)
     by_anchor = _nearest(anchors.expand_as(predicted), boxes, config.num_matches)  # (N, k, G)
     pair_anchors = torch.stack((by_prediction, by_anchor), dim=2).flatten(1)  # (N, P), P = k * 2 * G
@@ -153,12 +155,6 @@ def _box_loss(deltas: Tensor, anchors: Tensor, matches: Matches, boxes: Tensor, 
     anchor, index = matches.pair_anchors[image, pair], matches.pair_objects[image, pair]  # (n,) each
     predicted = decode_boxes(anchors[anchor], deltas[image, anchor], config)  # (n, 4)
     return giou_loss(predicted, boxes[image, index]).sum()
-
-
-def _no_matches(predicted: Tensor) -> Matches:
-    none = torch.zeros((len(predicted), 0), dtype=torch.int64, device=predicted.device)
-    background = none.new_full(predicted.shape[:2], BACKGROUND)
-    return Matches(none, none, none.bool(), none.bool(), background)
 
 
 def _nearest(candidates: Tensor, boxes: Tensor, count: int) -> Tensor:

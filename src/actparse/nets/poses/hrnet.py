@@ -72,7 +72,10 @@ class HrModule(nn.Module):
 
     def __init__(self, widths: tuple[int, ...], *, num_blocks: int, num_outputs: int) -> None:
         super().__init__()
-        self.branches = nn.ModuleList(_blocks(width, num_blocks) for width in widths)
+        self.branches = nn.ModuleList(
+            nn.Sequential(*(BasicBlock(width, width, stride=1, dilation=1) for _ in range(num_blocks)))
+            for width in widths
+        )
         self.fuse_layers = nn.ModuleList(
             nn.ModuleList(_fusion(widths, source, target) for source in range(len(widths)))
             for target in range(num_outputs)
@@ -103,8 +106,13 @@ class HrnetBackbone(nn.Module):
         self.conv2 = nn.Conv2d(stem, stem, 3, stride=2, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(stem)
         self.relu = nn.ReLU(inplace=True)
-        self.layer1 = _bottlenecks(stem, config.layer1_width, config.layer1_blocks)
         wide = 4 * config.layer1_width
+        self.layer1 = nn.Sequential(
+            *(
+                Bottleneck(channels, config.layer1_width, stride=1, dilation=1, stride_in="3x3")
+                for channels in (stem, *[wide] * (config.layer1_blocks - 1))
+            )
+        )
         self.transition1 = nn.ModuleList((_conv_norm_relu(wide, widths[0]), _new_branch(wide, widths[1])))
         self.stage2 = _stage(config, 2)
         self.transition2 = _transition(widths, 3)
@@ -292,15 +300,6 @@ def _transition(widths: tuple[int, ...], num_branches: int) -> nn.ModuleList:
     """Return identities for the existing branches, and a new branch from the coarsest one."""
     existing = [nn.Identity() for _ in range(num_branches - 1)]
     return nn.ModuleList((*existing, _new_branch(widths[num_branches - 2], widths[num_branches - 1])))
-
-
-def _blocks(width: int, count: int) -> nn.Sequential:
-    return nn.Sequential(*(BasicBlock(width, width, stride=1, dilation=1) for _ in range(count)))
-
-
-def _bottlenecks(in_channels: int, width: int, count: int) -> nn.Sequential:
-    channels = [in_channels, *[4 * width] * (count - 1)]
-    return nn.Sequential(*(Bottleneck(c, width, stride=1, dilation=1, stride_in="3x3") for c in channels))
 
 
 def _stage(config: HrnetConfig, stage: int) -> nn.Sequential:

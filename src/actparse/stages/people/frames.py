@@ -131,7 +131,14 @@ class PeopleParser:
         with self.timer("poses"):
             keypoints = self.poses.estimate(images, [persons.boxes for persons, _ in found])
         people = [self.poses.select(persons, poses) for (persons, _), poses in zip(found, keypoints, strict=True)]
-        return people, [_named_objects(objects, self.persons.objects) for _, objects in found]
+        names = self.persons.objects
+        return people, [
+            tuple(
+                ObjectParse(names[label], _as_box(box), float(score))
+                for box, score, label in zip(objects.boxes, objects.scores, objects.labels, strict=True)
+            )
+            for _, objects in found
+        ]
 
     def _take(
         self, frames: Sequence[DecodedFrame], images: Sequence[Image], given: PersonsFile
@@ -174,11 +181,6 @@ def _frame_parse(detected: DetectedFrame, tracker: Tracker, given: PersonsFile |
         ),
         objects=detected.objects,
     )
-
-
-def _named_objects(detections: Detections, names: Sequence[str]) -> tuple[ObjectParse, ...]:
-    rows = zip(detections.boxes, detections.scores, detections.labels, strict=True)
-    return tuple(ObjectParse(names[label], _as_box(box), float(score)) for box, score, label in rows)
 
 
 def _as_box(values: Floats) -> tuple[float, float, float, float]:

@@ -88,15 +88,14 @@ class NanodetPersons:
         )
         scale = np.array([width / new_width, height / new_height] * 2, np.float32)
         found = [Detections(b.cpu().numpy() * scale, s.cpu().numpy(), c.cpu().numpy()) for b, s, c in detections]
-        return [(self._persons(boxes), self._objects(boxes)) for boxes in found]
+        return [self._split(boxes) for boxes in found]
 
-    def _persons(self, boxes: Detections) -> Detections:
-        return boxes.at(boxes.labels == 0).top(self.config.max_persons)
-
-    def _objects(self, boxes: Detections) -> Detections:
+    def _split(self, boxes: Detections) -> tuple[Detections, Detections]:
+        """Split the boxes of an image into persons and objects."""
+        persons = boxes.at(boxes.labels == 0).top(self.config.max_persons)
         is_named = (boxes.labels > 0) & (boxes.labels <= len(self.objects))
         objects = boxes.at(is_named & (boxes.scores > self.config.min_object_score))
-        return Detections(objects.boxes, objects.scores, objects.labels - 1)
+        return persons, Detections(objects.boxes, objects.scores, objects.labels - 1)
 
     def input_shape(self, size: tuple[int, int]) -> tuple[int, int, int]:
         """Return (3, H, W) of the network's input for frames of (height, width)."""

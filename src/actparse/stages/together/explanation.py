@@ -79,12 +79,12 @@ def explain(
     Returns:
         One to three sentences; an empty text if an asserted action has no reasons.
     """
-    sentences = [_explain_parts(action, score, reasons, seconds, verdict)]
+    sentences = [_parts_sentence(action, score, reasons, seconds, verdict)]
     sentences += [item.sentence() for item in objects if item.action == action]
     return " ".join(filter(None, sentences))
 
 
-def _explain_parts(action: str, score: float, reasons: Sequence[Reason], seconds: float, verdict: Verdict) -> str:
+def _parts_sentence(action: str, score: float, reasons: Sequence[Reason], seconds: float, verdict: Verdict) -> str:
     if verdict == "nobody" or (verdict == "unknown" and not reasons):
         return f"{_capitalize(verdict_text(verdict, action, score))}."
     if not reasons:

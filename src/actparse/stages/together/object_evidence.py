@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from actparse.core.structures import FrameParse
 
@@ -79,10 +78,6 @@ def _score_at_persons(frame: FrameParse, name: str) -> float:
     boxes = np.array([person.box for person in frame.persons], np.float64).reshape(-1, 4)
     reach = REACH * (boxes[:, 2:] - boxes[:, :2]).max(axis=1, keepdims=True)  # (n, 1)
     starts, ends = boxes[:, :2] - reach, boxes[:, 2:] + reach
-    scores = (item.score for item in frame.objects if item.name == name and _overlaps(item.box, starts, ends))
-    return max(scores, default=0.0)
-
-
-def _overlaps(box: tuple[float, float, float, float], starts: NDArray[np.float64], ends: NDArray[np.float64]) -> bool:
-    """Tell whether a box overlaps any of the boxes from `starts` to `ends`, (n, 2) each."""
-    return bool(((starts < np.array(box[2:])) & (ends > np.array(box[:2]))).all(axis=1).any())
+    objects = [item for item in frame.objects if item.name == name]
+    overlaps = [((starts < item.box[2:]) & (ends > item.box[:2])).all(axis=1).any() for item in objects]
+    return max((item.score for item, is_near in zip(objects, overlaps, strict=True) if is_near), default=0.0)

@@ -72,17 +72,11 @@ def dance(
                 goal=goal,
                 move=0.9 * seconds if moving else 0.8,
                 states=states(arm=arm.arm, hand=arm.hand, hip=leg.hip, leg=leg.leg, foot=leg.foot),
-                rhythm=_add_rhythms(arm.rhythm, leg.rhythm),
+                rhythm=both(arm.rhythm, leg.rhythm) if arm.rhythm and leg.rhythm else arm.rhythm or leg.rhythm,
             )
         ]
 
     return loop_phases(turn)
-
-
-def _add_rhythms(first: Rhythm | None, second: Rhythm | None) -> Rhythm | None:
-    if first is None or second is None:
-        return first or second
-    return both(first, second)
 
 
 def _keep_pose(key: Key) -> Key:
@@ -279,10 +273,6 @@ def _kicking(side: Side, rate: float) -> Rhythm:
     return beat
 
 
-def _clapping(rate: float) -> Rhythm:
-    return lambda seconds: NOTHING.nudge_pair("hand", 0.08 + 0.08 * wave(rate * seconds), 0.0, 0.0)
-
-
 def country_line_dancing(style: Style) -> Routine:
     """Build a routine of grapevines, heel taps, kicks and quarter turns, thumbs in the belt, hats and claps."""
     rate = style.rate(0.8, 1.0)
@@ -290,7 +280,12 @@ def country_line_dancing(style: Style) -> Routine:
     arms = {
         "thumbs in the belt": ArmFigure(_hands(0.16, 0.98, 0.1, (1.0, -0.2, -0.4)), "bend", "hold"),
         "loose": ArmFigure(_hands(0.26, 0.87, 0.04), "swing", "none", arm_swinging(rate, 0.13)),
-        "clapping": ArmFigure(_hands(0.03, 1.2, 0.33, (0.8, -0.8, -0.2)), "bend", "applaud", _clapping(2 * rate)),
+        "clapping": ArmFigure(
+            _hands(0.03, 1.2, 0.33, (0.8, -0.8, -0.2)),
+            "bend",
+            "applaud",
+            lambda seconds: NOTHING.nudge_pair("hand", 0.08 + 0.08 * wave(2 * rate * seconds), 0.0, 0.0),
+        ),
         "hand on the hat": ArmFigure(
             _place_hands(side, (0.13, 1.66, 0.14), (0.16, 0.98, 0.1)),
             sided(side, "lift", "bend"),
@@ -301,7 +296,9 @@ def country_line_dancing(style: Style) -> Routine:
             _place_hands(side, (0.3, 1.75, 0.1), (0.16, 0.98, 0.1)),
             sided(side, "swing", "bend"),
             sided(side, "none", "hold"),
-            _circling(side, rate),
+            lambda seconds: NOTHING.nudge(
+                side, "hand", 0.14 * wave(rate * seconds), 0.02, 0.14 * wave(rate * seconds + 0.25)
+            ),
         ),
     }
     legs = {
@@ -337,10 +334,3 @@ def country_line_dancing(style: Style) -> Routine:
         pauses=("standing", "clapping"),
     )
     return Routine(phases, None, {"cap": 0.6, "skirt": 0.15})
-
-
-def _circling(side: Side, rate: float) -> Rhythm:
-    """Build the rhythm of a lasso over the head."""
-    return lambda seconds: NOTHING.nudge(
-        side, "hand", 0.14 * wave(rate * seconds), 0.02, 0.14 * wave(rate * seconds + 0.25)
-    )

@@ -14,11 +14,6 @@ from actparse.synth.motion.style import Style, both, other, rest, sided, steppin
 BAG = (0.0, 1.22, 0.82)  # position of the middle of the bag, metres
 
 
-def _bouncing(rate: float, height: float) -> Rhythm:
-    """Build the rhythm of small bounces of the whole body on the toes."""
-    return lambda seconds: NOTHING.put("pelvis", 0.02 * wave(0.5 * rate * seconds), -height * bump(rate * seconds), 0.0)
-
-
 class Boxer:
     """A boxer's jabs, crosses, hooks and combinations; guard, clinch and rests."""
 
@@ -45,7 +40,9 @@ class Boxer:
             .put("prop", *BAG)
         )
         style.stand = style.stand.put("prop", *BAG)
-        self.bounce = _bouncing(2 * self.rate, 0.02)
+        self.bounce: Rhythm = lambda seconds: NOTHING.put(
+            "pelvis", 0.02 * wave(self.rate * seconds), -0.02 * bump(2 * self.rate * seconds), 0.0
+        )
         self.feet = sided(self.lead, "step_on", "tiptoe")
         self.stance = "bend" if self.low else "stand"
         self.likes = [

@@ -61,15 +61,14 @@ class Helper:
     yaw: float  # radians, relative to the main performer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SceneHints:
     """The scenery of an action, the size of a group, and the space for one performer."""
 
     places: tuple[str, ...]  # names of `PLACES`
-    max_group: int  # largest number of people who do the action together
-    group_probability: float  # probability of more than one performer
-    height_metres: float  # height above the floor of everything that must be visible
-    width_metres: float  # width of the floor for one performer
+    size_metres: tuple[float, float]  # height above the floor that must be visible, width of the floor for a performer
+    max_group: int = 1  # largest number of people who do the action together
+    group_share: float = 0.0  # probability of more than one performer
     hides_performer: bool = False  # whether a prop hides the performer from a camera in front
     close: bool = False  # whether the camera shows the main performer and may cut the others
     slope: float = 0.0  # radians by which the ground falls in the direction that the performer faces at first
@@ -78,11 +77,10 @@ class SceneHints:
 
 
 @dataclass(frozen=True)
-class Action:
-    """The builder of an action's routine, and its scene hints."""
+class Action(SceneHints):
+    """An action with its scenery: the builder of its routine, and the sizes of those who perform it."""
 
     build: Callable[[Style], Routine]
-    hints: SceneHints
     draw_sizes: Callable[[np.random.Generator], BodySizes] = draw_sizes
 
 
@@ -101,38 +99,80 @@ _NEAR_A_BABY = ("sitting", "standing", "talking", "clapping", "lying_down", "squ
 _OUTDOORS = ("standing", "talking", "walking", "running", "waving", "phone", "drinking", "sitting", "hands on hips")
 _AUDIENCE = ("standing", "applauding", "clapping", "waving", "arms crossed", "talking", "phone", "drinking")
 _REGISTRY: dict[str, Action] = {
-    "deadlifting": Action(deadlifting, SceneHints(("gym", "room"), 2, 0.15, 1.9, 1.8)),
-    "clean_and_jerk": Action(clean_and_jerk, SceneHints(("gym", "stage"), 1, 0.0, 2.4, 1.9)),
-    "snatch_weight_lifting": Action(snatch_weight_lifting, SceneHints(("gym", "stage"), 1, 0.0, 2.4, 1.9)),
-    "front_raises": Action(front_raises, SceneHints(("gym", "room", "park"), 3, 0.25, 1.9, 1.2)),
-    "lunge": Action(lunge, SceneHints(("gym", "room", "park"), 3, 0.4, 2.0, 1.4)),
-    "push_up": Action(push_up, SceneHints(("gym", "room", "park", "field"), 3, 0.4, 1.0, 1.8)),
-    "pull_ups": Action(pull_ups, SceneHints(("gym", "park", "street"), 2, 0.15, 2.4, 1.6)),
-    "punching_bag": Action(punching_bag, SceneHints(("gym", "room"), 1, 0.0, 2.3, 1.6, hides_performer=True)),
-    "hitting_baseball": Action(hitting_baseball, SceneHints(("field", "park", "street"), 1, 0.0, 2.2, 2.0)),
-    "belly_dancing": Action(belly_dancing, SceneHints(("stage", "room", "street"), 3, 0.4, 2.1, 1.6)),
-    "salsa_dancing": Action(salsa_dancing, SceneHints(("stage", "room", "street"), 4, 0.5, 2.1, 1.6)),
-    "country_line_dancing": Action(country_line_dancing, SceneHints(("stage", "room", "street"), 4, 0.6, 2.1, 2.0)),
-    "capoeira": Action(capoeira, SceneHints(("street", "park", "stage", "gym"), 2, 0.4, 2.1, 2.0)),
-    "skipping_rope": Action(skipping_rope, SceneHints(("gym", "park", "street", "room"), 3, 0.3, 2.4, 1.4)),
-    "hopscotch": Action(hopscotch, SceneHints(("street", "park"), 1, 0.0, 2.0, 2.8)),
-    "juggling_balls": Action(juggling_balls, SceneHints(("street", "park", "stage", "room"), 2, 0.2, 2.3, 1.4)),
-    "throwing_discus": Action(throwing_discus, SceneHints(("field",), 1, 0.0, 2.2, 2.2)),
-    "hammer_throw": Action(hammer_throw, SceneHints(("field",), 1, 0.0, 2.6, 3.0)),
+    "deadlifting": Action(deadlifting, places=("gym", "room"), max_group=2, group_share=0.15, size_metres=(1.9, 1.8)),
+    "clean_and_jerk": Action(clean_and_jerk, places=("gym", "stage"), size_metres=(2.4, 1.9)),
+    "snatch_weight_lifting": Action(snatch_weight_lifting, places=("gym", "stage"), size_metres=(2.4, 1.9)),
+    "front_raises": Action(
+        front_raises, places=("gym", "room", "park"), max_group=3, group_share=0.25, size_metres=(1.9, 1.2)
+    ),
+    "lunge": Action(lunge, places=("gym", "room", "park"), max_group=3, group_share=0.4, size_metres=(2.0, 1.4)),
+    "push_up": Action(
+        push_up, places=("gym", "room", "park", "field"), max_group=3, group_share=0.4, size_metres=(1.0, 1.8)
+    ),
+    "pull_ups": Action(
+        pull_ups, places=("gym", "park", "street"), max_group=2, group_share=0.15, size_metres=(2.4, 1.6)
+    ),
+    "punching_bag": Action(punching_bag, places=("gym", "room"), size_metres=(2.3, 1.6), hides_performer=True),
+    "hitting_baseball": Action(hitting_baseball, places=("field", "park", "street"), size_metres=(2.2, 2.0)),
+    "belly_dancing": Action(
+        belly_dancing, places=("stage", "room", "street"), max_group=3, group_share=0.4, size_metres=(2.1, 1.6)
+    ),
+    "salsa_dancing": Action(
+        salsa_dancing, places=("stage", "room", "street"), max_group=4, group_share=0.5, size_metres=(2.1, 1.6)
+    ),
+    "country_line_dancing": Action(
+        country_line_dancing, places=("stage", "room", "street"), max_group=4, group_share=0.6, size_metres=(2.1, 2.0)
+    ),
+    "capoeira": Action(
+        capoeira, places=("street", "park", "stage", "gym"), max_group=2, group_share=0.4, size_metres=(2.1, 2.0)
+    ),
+    "skipping_rope": Action(
+        skipping_rope, places=("gym", "park", "street", "room"), max_group=3, group_share=0.3, size_metres=(2.4, 1.4)
+    ),
+    "hopscotch": Action(hopscotch, places=("street", "park"), size_metres=(2.0, 2.8)),
+    "juggling_balls": Action(
+        juggling_balls, places=("street", "park", "stage", "room"), max_group=2, group_share=0.2, size_metres=(2.3, 1.4)
+    ),
+    "throwing_discus": Action(throwing_discus, places=("field",), size_metres=(2.2, 2.2)),
+    "hammer_throw": Action(hammer_throw, places=("field",), size_metres=(2.6, 3.0)),
     "crawling_baby": Action(
         crawling_baby,
-        SceneHints(("room", "park"), 1, 0.0, 0.8, 1.3, close=True, bystanders=_NEAR_A_BABY),
         draw_baby_sizes,
+        places=("room", "park"),
+        size_metres=(0.8, 1.3),
+        close=True,
+        bystanders=_NEAR_A_BABY,
     ),
-    "skateboarding": Action(skateboarding, SceneHints(("street", "park"), 2, 0.15, 2.2, 2.8, bystanders=_OUTDOORS)),
-    "tobogganing": Action(tobogganing, SceneHints(("snow",), 2, 0.2, 1.8, 2.8, slope=0.17, bystanders=_OUTDOORS)),
+    "skateboarding": Action(
+        skateboarding,
+        places=("street", "park"),
+        max_group=2,
+        group_share=0.15,
+        size_metres=(2.2, 2.8),
+        bystanders=_OUTDOORS,
+    ),
+    "tobogganing": Action(
+        tobogganing,
+        places=("snow",),
+        max_group=2,
+        group_share=0.2,
+        size_metres=(1.8, 2.8),
+        slope=0.17,
+        bystanders=_OUTDOORS,
+    ),
     "riding_mechanical_bull": Action(
-        riding_mechanical_bull, SceneHints(("arena", "stage", "street"), 1, 0.0, 2.1, 2.4, bystanders=_AUDIENCE)
+        riding_mechanical_bull, places=("arena", "stage", "street"), size_metres=(2.1, 2.4), bystanders=_AUDIENCE
     ),
     "surfing_crowd": Action(
-        surfing_crowd, SceneHints(("concert", "stage", "field"), 1, 0.0, 2.6, 2.2, helpers=_CROWD, bystanders=_AUDIENCE)
+        surfing_crowd,
+        places=("concert", "stage", "field"),
+        size_metres=(2.6, 2.2),
+        helpers=_CROWD,
+        bystanders=_AUDIENCE,
     ),
-    "hurling_(sport)": Action(hurling, SceneHints(("field", "park"), 4, 0.5, 2.2, 2.0, bystanders=_OUTDOORS)),
+    "hurling_(sport)": Action(
+        hurling, places=("field", "park"), max_group=4, group_share=0.5, size_metres=(2.2, 2.0), bystanders=_OUTDOORS
+    ),
 }
 
 ACTIONS: tuple[str, ...] = tuple(_REGISTRY)  # the 24 of Kinetics-TPS
@@ -140,21 +180,31 @@ ACTIONS_V1: tuple[str, ...] = ACTIONS[:18]  # of SynthTPS-1 and 1.1
 
 _ALL_PLACES = ("street", "park", "room", "gym", "stage", "field")
 _OTHERS: dict[str, Action] = {
-    "walking": Action(walking, SceneHints(_ALL_PLACES, 2, 0.2, 2.0, 2.0)),
-    "running": Action(running, SceneHints(("street", "park", "field", "gym"), 2, 0.2, 2.0, 2.0)),
-    "sitting_down": Action(sitting_down, SceneHints(("room", "park", "gym", "stage"), 2, 0.1, 1.9, 1.4)),
-    "squatting": Action(squatting, SceneHints(("gym", "room", "park"), 3, 0.3, 1.9, 1.4)),
-    "waving": Action(waving, SceneHints(_ALL_PLACES, 2, 0.2, 2.1, 1.4)),
-    "throwing_overhand": Action(throwing_overhand, SceneHints(("field", "park", "street"), 1, 0.0, 2.0, 2.0)),
-    "stepping_up": Action(stepping_up, SceneHints(("gym", "room", "street", "park"), 2, 0.2, 2.2, 1.5)),
-    "cycling": Action(cycling, SceneHints(("street", "park", "gym"), 1, 0.0, 1.9, 2.0)),
-    "reaching": Action(reaching, SceneHints(("room", "gym", "street"), 1, 0.0, 2.1, 1.4)),
-    "jumping_jacks": Action(jumping_jacks, SceneHints(("gym", "room", "park"), 3, 0.3, 2.2, 1.8)),
-    "clapping": Action(clapping, SceneHints(_ALL_PLACES, 3, 0.3, 2.1, 1.4)),
-    "talking": Action(talking, SceneHints(_ALL_PLACES, 2, 0.3, 1.9, 1.3)),
-    "looking_on": Action(looking_on, SceneHints(_ALL_PLACES, 2, 0.3, 1.9, 1.3)),
-    "lying_down": Action(lying_down, SceneHints(("room", "gym", "park", "field"), 1, 0.0, 1.9, 2.0)),
-    "drinking": Action(drinking, SceneHints(_ALL_PLACES, 2, 0.3, 1.9, 1.3)),
+    "walking": Action(walking, places=_ALL_PLACES, max_group=2, group_share=0.2, size_metres=(2.0, 2.0)),
+    "running": Action(
+        running, places=("street", "park", "field", "gym"), max_group=2, group_share=0.2, size_metres=(2.0, 2.0)
+    ),
+    "sitting_down": Action(
+        sitting_down, places=("room", "park", "gym", "stage"), max_group=2, group_share=0.1, size_metres=(1.9, 1.4)
+    ),
+    "squatting": Action(
+        squatting, places=("gym", "room", "park"), max_group=3, group_share=0.3, size_metres=(1.9, 1.4)
+    ),
+    "waving": Action(waving, places=_ALL_PLACES, max_group=2, group_share=0.2, size_metres=(2.1, 1.4)),
+    "throwing_overhand": Action(throwing_overhand, places=("field", "park", "street"), size_metres=(2.0, 2.0)),
+    "stepping_up": Action(
+        stepping_up, places=("gym", "room", "street", "park"), max_group=2, group_share=0.2, size_metres=(2.2, 1.5)
+    ),
+    "cycling": Action(cycling, places=("street", "park", "gym"), size_metres=(1.9, 2.0)),
+    "reaching": Action(reaching, places=("room", "gym", "street"), size_metres=(2.1, 1.4)),
+    "jumping_jacks": Action(
+        jumping_jacks, places=("gym", "room", "park"), max_group=3, group_share=0.3, size_metres=(2.2, 1.8)
+    ),
+    "clapping": Action(clapping, places=_ALL_PLACES, max_group=3, group_share=0.3, size_metres=(2.1, 1.4)),
+    "talking": Action(talking, places=_ALL_PLACES, max_group=2, group_share=0.3, size_metres=(1.9, 1.3)),
+    "looking_on": Action(looking_on, places=_ALL_PLACES, max_group=2, group_share=0.3, size_metres=(1.9, 1.3)),
+    "lying_down": Action(lying_down, places=("room", "gym", "park", "field"), size_metres=(1.9, 2.0)),
+    "drinking": Action(drinking, places=_ALL_PLACES, max_group=2, group_share=0.3, size_metres=(1.9, 1.3)),
 }
 
 OTHER_MOTIONS: tuple[str, ...] = tuple(_OTHERS)  # of a scene's main person; no actions, never in a dataset
@@ -214,7 +264,7 @@ def scene_hints(action: str) -> SceneHints:
     Raises:
         ConfigError: the action is not one of `ACTIONS` or `OTHER_MOTIONS`.
     """
-    return _action(action).hints
+    return _action(action)
 
 
 def _action(name: str) -> Action:

@@ -127,7 +127,11 @@ def wall_texture(rng: np.random.Generator, place: Place, color: Color) -> Image:
         _panels(rng, texture)
     elif place.wall_pattern == "brick":
         texture[::5] *= 0.82
-        _windows(rng, texture)
+        step = int(rng.integers(45, 90))
+        glass = rng.uniform(60, 170) * np.ones(3)  # of windows
+        for x in range(10, TEXTURE - 30, step):
+            for y in range(8, TEXTURE // 4 - 40, 42):
+                texture[y : y + 24, x : x + 20] = glass * rng.uniform(0.8, 1.15)
     elif place.wall_pattern == "curtain":
         folds = 0.8 + 0.25 * np.sin(np.arange(TEXTURE) * rng.uniform(0.35, 0.7) + 2 * rng.random())
         texture *= folds[None, :, None]
@@ -150,14 +154,6 @@ def _panels(rng: np.random.Generator, texture: Floats) -> None:
             texture[min(edge, height - 1), x : x + w] *= 0.6
         for edge in (x, x + w - 1):
             texture[y : y + h, edge] *= 0.6
-
-
-def _windows(rng: np.random.Generator, texture: Floats) -> None:
-    step = int(rng.integers(45, 90))
-    glass = rng.uniform(60, 170) * np.ones(3)
-    for x in range(10, TEXTURE - 30, step):
-        for y in range(8, TEXTURE // 4 - 40, 42):
-            texture[y : y + 24, x : x + 20] = glass * rng.uniform(0.8, 1.15)
 
 
 def _trees(rng: np.random.Generator, texture: Floats, opacity: Image, color: Color) -> None:

@@ -168,11 +168,6 @@ def _doorway(rng: np.random.Generator, image: Image, mask: Image, position: Floa
     image[:] = cv2.GaussianBlur(surface(rng, mask.shape), (0, 0), min(height, width) / 80)
 
 
-def _words(rng: np.random.Generator) -> str:
-    letters = [chr(int(code)) for code in rng.integers(65, 91, int(rng.integers(4, 22)))]
-    return "".join(" " if rng.random() < 0.15 else letter for letter in letters)
-
-
 def _caption(rng: np.random.Generator, image: Image, mask: Image, position: Floats) -> None:
     """Draw lines of text with or without a box behind them, or a logo in a corner."""
     height, width = mask.shape
@@ -180,7 +175,8 @@ def _caption(rng: np.random.Generator, image: Image, mask: Image, position: Floa
     thick = int(rng.integers(1, 3))
     font = int(rng.choice([cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_COMPLEX]))
     for _ in range(int(rng.integers(1, 3))):
-        text = _words(rng)
+        letters = [chr(int(code)) for code in rng.integers(65, 91, int(rng.integers(4, 22)))]
+        text = "".join(" " if rng.random() < 0.15 else letter for letter in letters)
         (text_width, text_height), baseline = cv2.getTextSize(text, font, scale, thick)
         x = int(rng.integers(0, max(1, width - min(text_width, width // 2))))
         y = int(rng.choice([text_height + 4, height - baseline - 4, rng.integers(text_height, height)]))

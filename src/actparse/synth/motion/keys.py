@@ -32,12 +32,10 @@ _WIDTHS: dict[str, int] = {
 }
 
 
-def _slices() -> dict[str, slice]:
-    ends = np.cumsum(list(_WIDTHS.values()))
-    return {name: slice(int(end) - width, int(end)) for (name, width), end in zip(_WIDTHS.items(), ends, strict=True)}
-
-
-CHANNELS: dict[str, slice] = _slices()
+CHANNELS: dict[str, slice] = {
+    name: slice(int(end) - width, int(end))
+    for (name, width), end in zip(_WIDTHS.items(), np.cumsum(list(_WIDTHS.values())), strict=True)
+}
 NUM_VALUES = sum(_WIDTHS.values())
 
 

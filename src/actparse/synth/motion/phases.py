@@ -63,12 +63,8 @@ def states(
 def mirrored_states(states_by_part: dict[str, str]) -> dict[str, str]:
     """Exchange the states of left and right."""
     swap = {"left": "right", "right": "left"}
-    return {part: states_by_part[_swap_side(part, swap)] for part in PARTS}
-
-
-def _swap_side(part: str, swap: dict[str, str]) -> str:
-    side, _, group = part.partition("_")
-    return f"{swap[side]}_{group}" if side in swap else part
+    sides = {part: part.partition("_") for part in PARTS}
+    return {part: states_by_part[f"{swap[s]}_{group}" if s in swap else part] for part, (s, _, group) in sides.items()}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.synth.motion.figure import SIDE_SIGN, SIDES, BodySizes, Pose, Side, Vector
+from actparse.synth.motion.figure import SIDE_SIGN, SIDES, BodySizes, Pose, Vector
 from actparse.synth.motion.keys import ANKLE, STAND, Key
 
 MAX_REACH = 0.9995  # of a limb's length: a joint at 176 degrees
@@ -63,7 +63,7 @@ def key_to_pose(key: Key, sizes: BodySizes) -> tuple[Pose, Vector]:
         foot = turn @ (ankle * (flat_stretch + lift * (stretch - flat_stretch))) + travel
         hip = pose.pelvis + pelvis_turn @ np.array([SIDE_SIGN[side] * sizes.hip_half_width, -0.02 * sizes.scale, 0.0])
         pose.feet[side] = within_reach(hip, foot, sizes.thigh + sizes.shin)
-        shoulder = _shoulder(chest, chest_turn, side, sizes)
+        shoulder = chest + chest_turn @ np.array([SIDE_SIGN[side] * sizes.shoulder_half_width, 0.12 * sizes.scale, 0.0])
         wrist = within_reach(shoulder, to_body(f"{side}_hand"), sizes.upper_arm + sizes.forearm)
         pose.hands[side] = wrist
         pose.hand_directions[side] = _hand_direction(
@@ -80,13 +80,6 @@ def trunk(pose: Pose, sizes: BodySizes) -> tuple[NDArray[np.float64], NDArray[np
     chest_turn = pelvis_turn @ rotation(pitch, yaw, roll)
     waist = pose.pelvis + pelvis_turn[:, 1] * 0.13 * sizes.scale
     return pelvis_turn, chest_turn, waist + half_turn[:, 1] * 0.2 * sizes.scale
-
-
-def _shoulder(chest: Vector, chest_turn: NDArray[np.float64], side: Side, sizes: BodySizes) -> Vector:
-    shoulder: Vector = chest + chest_turn @ np.array(
-        [SIDE_SIGN[side] * sizes.shoulder_half_width, 0.12 * sizes.scale, 0.0]
-    )
-    return shoulder
 
 
 def within_reach(root: Vector, target: Vector, length: float) -> Vector:

@@ -85,7 +85,7 @@ def mean_over_processes(values: torch.Tensor) -> torch.Tensor:
     return total / world_size()
 
 
-def own_share(items: Sequence[Item]) -> Sequence[Item]:
+def shard(items: Sequence[Item]) -> Sequence[Item]:
     """Return the consecutive items that belong to this process; the shares of all differ by one item at most."""
     first, end = (index * len(items) // world_size() for index in (rank(), rank() + 1))
     return items[first:end]

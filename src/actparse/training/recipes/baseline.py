@@ -344,7 +344,7 @@ class BaselineTask(SampledTask, StatesTask):
         recognizer = BaselineRecognizer(net.to(device).eval(), self.actions, self.states, self.stage)
         data, metrics = self.held_out, VideoMetrics()
         results = []
-        for frames in ranks.own_share(videos):
+        for frames in ranks.shard(videos):
             scores, parses = recognizer.recognize(data.images(frames), [true_frame(data, frame) for frame in frames])
             is_right = max(scores, key=lambda name: scores[name]) == action_of(data, frames)
             results.append((is_right, parses, [data.state_names(data.persons_of(frame)) for frame in frames]))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from actparse.core.errors import DataError
-from actparse.core.progress import Report, say_nothing
+from actparse.core.progress import Report, discard_line
 from actparse.core.ranges import Count, Factors, NotNegative, Positive, Share
 from actparse.core.vocabulary import GROUPS, GroupLabel, mirror_label
 from actparse.data.frames.intervals import (
@@ -123,7 +123,7 @@ class ClipTask(SampledTask):
         held_out: Sequence[Interval],
         hyperparameters: ClipHyperparameters,
         *,
-        report: Report = say_nothing,
+        report: Report = discard_line,
     ) -> None:
         """Build the network for the labels of `train`; compute the flow if the stage needs it and there are no files.
 
@@ -226,7 +226,7 @@ class ClipTask(SampledTask):
         self, net: nn.Module, device: torch.device, intervals: Sequence[Interval], stage: ClipConfig
     ) -> dict[str, Any]:
         classifier = ClipClassifier(net.to(device).eval(), self.label_list, stage)
-        scored = in_threads(lambda i: classifier.scores(self._clips(classifier, i)), ranks.own_share(intervals))
+        scored = in_threads(lambda i: classifier.scores(self._clips(classifier, i)), ranks.shard(intervals))
         pairs = ranks.gathered([(interval.label, self.label_list[int(scores.argmax())]) for interval, scores in scored])
         metrics: dict[str, Any] = {"accuracy": sum(t == p for t, p in pairs) / max(len(pairs), 1)}
         if self.metric == "state_accuracy":
@@ -262,7 +262,7 @@ class ActionTask(ClipTask):
         held_out: Sequence[Interval],
         hyperparameters: ClipHyperparameters,
         *,
-        report: Report = say_nothing,
+        report: Report = discard_line,
     ) -> None:
         """Build the network; `train` are segments with the labels of their groups, `held_out` are whole videos."""
         super().__init__("action", train, held_out, hyperparameters, report=report)

@@ -63,7 +63,7 @@ IR_WEIGHTS = {  # ensemble weights of a group's two networks, ip first. Source: 
 
 @dataclass(frozen=True, kw_only=True)
 class PaperClips(ClipHyperparameters):
-    """Hyperparameters of a full-size clip network's training and input; the defaults are those of ip-CSN-152.
+    """Hyperparameters that all full-size clip networks share; those without a value differ from network to network.
 
     Values without a named source are from PCF, the paper that this package implements, section III-A.
     """
@@ -86,11 +86,11 @@ class PaperClips(ClipHyperparameters):
     nesterov: bool = True  # "by default ... for all models"; CSN has none
     weight_decay: NotNegative = 1e-4  # CSN: on every parameter that is trained
     max_gradient_norm: Positive = 40.0  # CSN; not in the paper
-    dropout: Below1 = 0.5  # CSN; not in the paper
-    num_frames: Count = 32  # "32 x 2"
-    frame_stride: Count = 2
+    dropout: Below1
+    num_frames: Count  # of a clip, or of a segment of TSN
+    frame_stride: Count
     train_short_side: Count = 256  # CSN: before the crop
-    crop: Crop = "random-resized"  # CSN
+    crop: Crop
     crop_size: Count = 224  # CSN
     # Half of the clips are mirrored. "sides" exchanges the sides in a paired group's label too, if the result is one of
     # the training labels; "plain" does not, as in CSN's pipeline, so that left and right are taught at random; "off"
@@ -182,6 +182,10 @@ class PaperCsn(PaperClips):
 
     initial_settings: ClassVar[Mapping[str, str]] = {"norm": "pretraining"}
 
+    dropout: Below1 = 0.5  # CSN; not in the paper
+    num_frames: Count = 32  # "32 x 2"
+    frame_stride: Count = 2
+    crop: Crop = "random-resized"  # CSN
     depth_blocks: Annotated[tuple[int, int, int, int], AT_LEAST_1] = (3, 8, 36, 3)  # "ip-CSN-152"
     bottleneck: Bottleneck = "ip"
     pretraining: Pretraining = "ig65m"  # data of the initial file, which determines mean and deviation

@@ -247,7 +247,7 @@ class PartsTask(DetectorTask):
         truth = [np.zeros((0, len(PARTS), 4), np.float32)]
         predicted = [np.zeros((0, len(PARTS), 4), np.float32)]
         detections: list[Detections] = []
-        for frames, images in batches(data, ranks.own_share(videos)):
+        for frames, images in batches(data, ranks.shard(videos)):
             persons = [data.persons_of(frame) for frame in frames]
             keypoints = [self.held_out_keypoints[p] for p in persons]
             boxes = [

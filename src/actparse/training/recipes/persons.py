@@ -422,7 +422,7 @@ class PersonsTask(DetectorTask):
         assert isinstance(net, Yolof)
         detector = YolofPersons(net.to(device).eval(), self.stage)
         data, truth, detections = self.held_out, [], []
-        for frames, images in batches(data, ranks.own_share(videos)):
+        for frames, images in batches(data, ranks.shard(videos)):
             detections += detector.detect(images)
             truth += [Detections.of_truth(data.person_boxes[data.persons_of(frame)]) for frame in frames]
         truth, detections = ranks.gathered(truth), ranks.gathered(detections)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actparse.core.errors import ConfigError, expect_shape
-from actparse.core.progress import Report, say_nothing
+from actparse.core.progress import Report, discard_line
 from actparse.core.ranges import AtLeast1, Count, expect_ranges
 from actparse.core.vocabulary import GROUPS, GroupLabel
 from actparse.data.frames.intervals import ClipSource, Interval
@@ -72,7 +72,7 @@ class ClipStreamConfig:
 
 
 def open_clip_stream(
-    folder: Path, num_clips: int, config: ClipStreamConfig, *, report: Report = say_nothing
+    folder: Path, num_clips: int, config: ClipStreamConfig, *, report: Report = discard_line
 ) -> tuple[Interval, ...]:
     """Open the first `num_clips` clips, with their action and each group's main state, as `ShardedStream.open` does."""
     stream = ShardedStream(

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.core.progress import Report, say_nothing
+from actparse.core.progress import Report, discard_line
 from actparse.core.ranges import Count, Size, expect_ranges
 from actparse.core.vocabulary import PARTS
 from actparse.data.frames.store import Store, load_store, write_frame_store
@@ -53,7 +53,7 @@ class FrameRows(NamedTuple):
 
 
 def open_frame_stream(
-    folder: Path, split: str, num_frames: int, config: FrameStreamConfig, *, report: Report = say_nothing
+    folder: Path, split: str, num_frames: int, config: FrameStreamConfig, *, report: Report = discard_line
 ) -> Store:
     """Open the first `num_frames` frames of a split, "train" or "val", in `folder`; see `open_as_store`."""
     height, width = config.size

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actparse.core.errors import ConfigError
-from actparse.core.progress import Report, say_nothing
+from actparse.core.progress import Report, discard_line
 from actparse.core.ranges import AtLeast1, Count, expect_ranges
 from actparse.core.vocabulary import PARTS
 from actparse.data.frames.store import Store
@@ -57,7 +57,7 @@ class PartRow(NamedTuple):
 
 
 def open_part_stream(
-    folder: Path, split: str, num_crops: int, config: PartStreamConfig, *, report: Report = say_nothing
+    folder: Path, split: str, num_crops: int, config: PartStreamConfig, *, report: Report = discard_line
 ) -> Store:
     """Open the first `num_crops` crops of a split, "train" or "val", in `folder`; see `open_as_store`."""
     height, width = config.frame_size

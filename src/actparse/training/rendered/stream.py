@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from actparse.core.errors import DataError
 from actparse.core.files import folder_beside
 from actparse.core.pools import in_order
-from actparse.core.progress import Report, say_nothing
+from actparse.core.progress import Report, discard_line
 
 SEED = 0  # of every stream, part of its folder's name
 Arrays = dict[str, NDArray[Any]]  # of a shard, by file name
@@ -36,7 +36,7 @@ class ShardedStream(Generic[Config, Content]):
     render: Callable[[np.random.Generator, int, Config], Arrays]  # makes the shard with an index
     read: Callable[[Path, Config], Content]  # reads a shard's folder, or raises any error if it is damaged
 
-    def open(self, num_samples: int, *, report: Report = say_nothing) -> tuple[Content, ...]:
+    def open(self, num_samples: int, *, report: Report = discard_line) -> tuple[Content, ...]:
         """Read the first shards of the stream, rendering those that are missing.
 
         Args:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.core.progress import Report, say_nothing
+from actparse.core.progress import Report, discard_line
 from actparse.core.ranges import Count, Positive, Share, expect_ranges
 from actparse.core.vocabulary import NUM_KEYPOINTS, PARTS
 from actparse.synth.actions.registry import ACTIONS, OTHER_MOTIONS
@@ -69,7 +69,7 @@ class ShardTracks(NamedTuple):
 
 
 def open_track_stream(
-    folder: Path, num_scenes: int, config: TrackStreamConfig, *, report: Report = say_nothing
+    folder: Path, num_scenes: int, config: TrackStreamConfig, *, report: Report = discard_line
 ) -> TrackStream:
     """Open the tracks of the first `num_scenes` scenes, as `ShardedStream.open` does."""
     settings = f"{config.seconds:g}-{config.step_seconds:g}-{config.other_share:g}-{config.scenes_per_shard}"

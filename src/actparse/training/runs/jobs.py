@@ -16,7 +16,7 @@ from typing import Any
 
 from actparse.core.errors import TrainingError
 from actparse.core.pools import run_as_child
-from actparse.core.progress import Report, say_nothing
+from actparse.core.progress import Report, discard_line
 from actparse.training.options import TrainOptions
 from actparse.training.run_folder import RunFolder
 from actparse.training.runs.network_run import run_network
@@ -98,7 +98,7 @@ def _run_job(job: Job, lines: Any) -> None:
 
 def without_report(options: TrainOptions) -> TrainOptions:
     """Return options that can be sent to another process, without the caller's report."""
-    return replace(options, report=say_nothing)
+    return replace(options, report=discard_line)
 
 
 @contextmanager

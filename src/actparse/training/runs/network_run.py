@@ -11,7 +11,7 @@ import torch
 
 from actparse.core.errors import TrainingError, WeightsError
 from actparse.core.files import without_nan
-from actparse.core.progress import say_nothing
+from actparse.core.progress import discard_line
 from actparse.data.division import choose_division
 from actparse.nets.poses.hrnet import Hrnet
 from actparse.training.loop import ranks
@@ -43,7 +43,11 @@ def run_network(name: str, data: Path, out: Path, options: TrainOptions) -> dict
         options = replace(options, train_on="train")
     expect_same_hyperparameters(run, config_to_dict(hyperparameters), options.train_on)
     if options.resume and run.is_finished:
-        return _finished_metrics(run, options)
+        metrics = read_json(run.metrics)
+        if ranks.rank() == 0:
+            steps = f" in {metrics['steps']} steps" if "steps" in metrics else ""
+            options.report(f"{run.name}: is finished already{steps}; {HINT}")
+        return metrics
     initial = check_inputs(name, data, out, options)
     if isinstance(hyperparameters, PaperPoses):
         metrics = _save_poses(hyperparameters, run, initial, options)
@@ -87,15 +91,6 @@ def check_inputs(name: str, data: Path, out: Path, options: TrainOptions, *, nee
         return options.init
     action = RunFolder(out, "action")  # a state network starts from the network for the action of the same run
     return next((path for path in (action.start_of(recipe.kind), action.weights) if path.is_file()), None)
-
-
-def _finished_metrics(run: RunFolder, options: TrainOptions) -> dict[str, Any]:
-    """Return the metrics of a finished run, and report that it is not trained again."""
-    metrics = read_json(run.metrics)
-    if ranks.rank() == 0:
-        steps = f" in {metrics['steps']} steps" if "steps" in metrics else ""
-        options.report(f"{run.name}: is finished already{steps}; {HINT}")
-    return metrics
 
 
 def _save_poses(
@@ -147,7 +142,7 @@ def _train(
     if ranks.rank() == 0:
         run.folder.mkdir(parents=True, exist_ok=True)
     else:
-        options = replace(options, report=say_nothing)
+        options = replace(options, report=discard_line)
     torch.manual_seed(options.seed)
     is_measured = _has_held_out(recipe.name, data, options)
     task = hyperparameters.build(Inputs(recipe.kind, recipe.group, data, run, options))

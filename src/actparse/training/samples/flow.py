@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from actparse.core.files import written_beside
 from actparse.core.pools import in_order
-from actparse.core.progress import Report, say_nothing
+from actparse.core.progress import Report, discard_line
 from actparse.data.flow_files import read_flow
 from actparse.data.frames.annotations import FrameSource
 from actparse.stages.actions.clip_inputs import FlowInput, fields_of
@@ -28,7 +28,7 @@ def cached_flow(
     path: Path,
     flow: FlowInput,
     *,
-    report: Report = say_nothing,
+    report: Report = discard_line,
 ) -> FlowBytes:
     """Return the flow from every frame to the next frame of its run; the flow of a run's last frame is zero.
 

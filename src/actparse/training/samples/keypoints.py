@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from actparse.core.errors import WeightsError
 from actparse.core.files import file_sha256, written_beside
 from actparse.core.pools import in_order
-from actparse.core.progress import Report, say_nothing
+from actparse.core.progress import Report, discard_line
 from actparse.core.vocabulary import NUM_KEYPOINTS
 from actparse.data.frames.annotations import Annotations, Image
 from actparse.nets.poses.hrnet import Hrnet
@@ -36,7 +36,7 @@ def predicted_keypoints(
     *,
     jitter: float = BOX_JITTER,
     device: torch.device | None = None,
-    report: Report = say_nothing,
+    report: Report = discard_line,
 ) -> NDArray[np.float32]:
     """Return the predicted keypoints of annotated persons, from true boxes with random errors like a detector's.
 

@@ -30,21 +30,21 @@ def test_somebody_in_front_hides_what_is_behind_and_nobody_behind_hides_anything
     assert unhidden(CAMERA.eye, POINTS, np.zeros((0, 17, 3))).all()
 
 
-def test_a_thing_is_admitted_while_enough_remains_in_sight() -> None:
+def test_a_thing_is_added_while_enough_remains_in_sight() -> None:
     wall = [box_mesh(np.array([-0.5, 1.0, 2.5]), np.array([1.0, 0.5, 0.1]), np.zeros(3))]  # hides the left half
-    assert sight(8).admit_meshes(wall)
-    assert not sight(9).admit_meshes(wall)
+    assert sight(8).try_add_meshes(wall)
+    assert not sight(9).try_add_meshes(wall)
     strict = sight(8)
-    assert strict.admit_meshes(wall)
-    assert strict.admit_meshes(wall)  # it hides nothing more
-    assert strict.admit_meshes([box_mesh(np.array([0.0, 1.0, -3]), np.array([9.0, 9.0, 0.1]), np.zeros(3))])  # behind
-    assert not strict.admit_cover(np.ones((200, 200), bool), (0, 0))
-    assert sight(0).admit_cover(np.ones((200, 200), bool), (0, 0))
+    assert strict.try_add_meshes(wall)
+    assert strict.try_add_meshes(wall)  # it hides nothing more
+    assert strict.try_add_meshes([box_mesh(np.array([0.0, 1.0, -3]), np.array([9.0, 9.0, 0.1]), np.zeros(3))])  # behind
+    assert not strict.try_add_layer(np.ones((200, 200), bool), (0, 0))
+    assert sight(0).try_add_layer(np.ones((200, 200), bool), (0, 0))
 
 
 def test_a_moving_cover_counts_where_it_is_at_each_time() -> None:
     stripe = np.ones((200, 30), bool)
     away = np.zeros((len(TIMES), 2), np.int64)
-    assert sight(11).admit_cover(stripe, (86, 0), away)  # it hides six keypoints
-    assert not sight(12).admit_cover(stripe, (86, 0))
-    assert sight(17).admit_cover(stripe, (85, 0), away + [150, 0])
+    assert sight(11).try_add_layer(stripe, (86, 0), away)  # it hides six keypoints
+    assert not sight(12).try_add_layer(stripe, (86, 0))
+    assert sight(17).try_add_layer(stripe, (85, 0), away + [150, 0])

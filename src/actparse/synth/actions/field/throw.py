@@ -182,7 +182,12 @@ class DiscusThrower:
             goal=self.at(self.style.stand, self.start, 0.0),
             states=states(arm="swing", leg="step"),
             move=walk_seconds,
-            rhythm=both(stepping(0.9, lift=0.07), _loose_arms()),
+            rhythm=both(
+                stepping(0.9, lift=0.07),
+                lambda seconds: NOTHING.put("left_hand", 0, 0, 0.1 * wave(0.9 * seconds)).put(
+                    "right_hand", 0, 0, -0.1 * wave(0.9 * seconds)
+                ),
+            ),
             prop="gone",
         )
         stoop = (
@@ -233,12 +238,6 @@ def _watch(style: Style, key: Key) -> Phase:
     )
     return Phase(
         name="watch it fly", seconds=phase.seconds, goal=goal, states=phase.states, rhythm=phase.rhythm, prop="gone"
-    )
-
-
-def _loose_arms() -> Rhythm:
-    return lambda seconds: NOTHING.put("left_hand", 0, 0, 0.1 * wave(0.9 * seconds)).put(
-        "right_hand", 0, 0, -0.1 * wave(0.9 * seconds)
     )
 
 

@@ -192,7 +192,8 @@ class Tobogganist:
         side, rate = self.style.side, self.style.rate(0.7, 0.9)
         self.heading = np.pi
         words = states(arm=sided(side, "carry", "swing"), hand=sided(side, "hold", "none"), leg="step")
-        walk = both(stepping(rate, lift=0.09), lambda seconds: _one_sided(arm_swinging(rate)(seconds), other(side)))
+        swing, free_hand = arm_swinging(rate), f"{other(side)}_hand"
+        walk = both(stepping(rate, lift=0.09), lambda seconds: NOTHING.put(free_hand, *swing(seconds).read(free_hand)))
         turn = self.at(self.poses.pulling())
         seconds = self.style.seconds(2.4, 3.2)
         climb = self.at(self.poses.pulling(), 1.0)
@@ -230,11 +231,6 @@ class Tobogganist:
 def tobogganing(style: Style) -> Routine:
     """Build a routine of rides down a slope, seated, kneeling or head first, and of climbs with the sled."""
     return Tobogganist(style).routine()
-
-
-def _one_sided(offset: Key, side: str) -> Key:
-    """Keep only the hand of one side of an offset."""
-    return NOTHING.put(f"{side}_hand", *offset.read(f"{side}_hand"))
 
 
 def _sled_props(style: Style) -> PropMaker:

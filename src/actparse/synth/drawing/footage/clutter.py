@@ -40,7 +40,7 @@ def _tube(points: Floats, radius: float | Floats, color: Floats, sides: int = 8)
     return tube_mesh(Tube(path, np.concatenate(([1e-3], radii, [1e-3])), (red, green, blue), sides))
 
 
-def _bag(rng: np.random.Generator, position: Floats, tone: Floats) -> list[Mesh]:
+def bag(rng: np.random.Generator, position: Floats, tone: Floats) -> list[Mesh]:
     """Build a punching bag on a chain."""
     top, bottom, radius = rng.uniform(1.6, 1.9), rng.uniform(0.5, 0.8), rng.uniform(0.14, 0.2)
     heights = np.array([bottom, bottom + 0.04, 0.5 * (top + bottom), top - 0.04, top])
@@ -49,7 +49,7 @@ def _bag(rng: np.random.Generator, position: Floats, tone: Floats) -> list[Mesh]
     return [_tube(path, radius * np.array([0.8, 1, 1, 1, 0.8]), tone * 0.5, 12), _tube(chain, 0.012, tone * 0.3, 5)]
 
 
-def _dumbbells(rng: np.random.Generator, position: Floats, tone: Floats) -> list[Mesh]:
+def dumbbells(rng: np.random.Generator, position: Floats, tone: Floats) -> list[Mesh]:
     """Build a row of dumbbells on a rack."""
     meshes = [box_mesh(position + [0, y, 0], np.array([1.6, 0.05, 0.3]), np.full(3, 60.0)) for y in (0.35, 0.75)]
     meshes += [box_mesh(position + [x, 0.4, 0], np.array([0.06, 0.8, 0.3]), np.full(3, 70.0)) for x in (-0.75, 0.75)]
@@ -61,7 +61,7 @@ def _dumbbells(rng: np.random.Generator, position: Floats, tone: Floats) -> list
     return meshes
 
 
-def _plates(rng: np.random.Generator, position: Floats, tone: Floats) -> list[Mesh]:
+def plates(rng: np.random.Generator, position: Floats, tone: Floats) -> list[Mesh]:
     """Build plates of a barbell that lean on nothing: upright discs."""
     meshes = []
     for index in range(int(rng.integers(1, 4))):
@@ -72,14 +72,15 @@ def _plates(rng: np.random.Generator, position: Floats, tone: Floats) -> list[Me
     return meshes
 
 
-def _cone(rng: np.random.Generator, position: Floats, tone: Floats) -> list[Mesh]:
+def cone(rng: np.random.Generator, position: Floats, tone: Floats) -> list[Mesh]:
+    """Build a traffic cone."""
     orange = np.array([226.0, 92, 36]) * rng.uniform(0.8, 1.05)
     path = position + np.array([[0.0, 0.01, 0], [0, 0.25, 0], [0, 0.5, 0]])
     base = box_mesh(position + [0, 0.015, 0], np.array([0.34, 0.03, 0.34]), orange * 0.8)
     return [base, _tube(path, np.array([0.13, 0.075, 0.02]), orange, 10)]
 
 
-def _hose(rng: np.random.Generator, position: Floats, tone: Floats) -> list[Mesh]:
+def hose(rng: np.random.Generator, position: Floats, tone: Floats) -> list[Mesh]:
     """Build a hose or a thick rope that lies on the ground and rises at its end, in the colour of skin at times."""
     steps = np.linspace(0, 1, 9)
     wave = rng.uniform(0.15, 0.5) * np.sin(steps * rng.uniform(3, 9) + rng.uniform(0, 6))
@@ -88,7 +89,7 @@ def _hose(rng: np.random.Generator, position: Floats, tone: Floats) -> list[Mesh
     return [_tube(path, rng.uniform(0.025, 0.06), skin_color(rng) if rng.random() < 0.3 else tone)]
 
 
-def _branch(rng: np.random.Generator, position: Floats, tone: Floats) -> list[Mesh]:
+def branch(rng: np.random.Generator, position: Floats, tone: Floats) -> list[Mesh]:
     """Build a bare trunk with forked branches, about as thick as arms and legs."""
     wood = np.array([112.0, 88, 66]) * rng.uniform(0.6, 1.3)
     height = rng.uniform(1.2, 2.4)
@@ -103,6 +104,6 @@ def _branch(rng: np.random.Generator, position: Floats, tone: Floats) -> list[Me
 
 
 CLUTTER: dict[str, Build] = {
-    **FURNITURE, "bag": _bag, "branch": _branch, "cone": _cone, "dumbbells": _dumbbells, "hose": _hose,
-    "plates": _plates,
-}  # fmt: skip
+    **FURNITURE,
+    **{build.__name__: build for build in (bag, branch, cone, dumbbells, hose, plates)},
+}

@@ -80,7 +80,7 @@ def _speckle(rng: np.random.Generator, strength: float) -> Singles:
     return np.asarray(rng.standard_normal((SIDE, SIDE), np.float32) * np.float32(strength), np.float32)
 
 
-def _planks(rng: np.random.Generator) -> Singles:
+def planks(rng: np.random.Generator) -> Singles:
     """Draw boards with a grain, different tones and dark joints, their ends offset."""
     count = int(rng.choice([16, 20, 32, 40]))
     base = np.array([[166, 118, 74], [140, 98, 64], [196, 152, 104], [112, 78, 54], [178, 142, 110]])[rng.integers(5)]
@@ -95,7 +95,8 @@ def _planks(rng: np.random.Generator) -> Singles:
     return tinted(base, shade)
 
 
-def _tiles(rng: np.random.Generator) -> Singles:
+def tiles(rng: np.random.Generator) -> Singles:
+    """Draw square tiles with two-pixel joints."""
     count = int(rng.choice([4, 8, 10, 16]))
     base = np.array([[196, 190, 180], [150, 146, 140], [210, 206, 200], [128, 112, 98], [104, 110, 116]])[
         rng.integers(5)
@@ -109,7 +110,7 @@ def _tiles(rng: np.random.Generator) -> Singles:
     return tinted(base, shade)
 
 
-def _rubber(rng: np.random.Generator) -> Singles:
+def rubber(rng: np.random.Generator) -> Singles:
     """Draw the dark mats of a gym: flecks of colour and wide joints."""
     base = np.array([[52, 52, 56], [66, 68, 72], [40, 42, 46], [80, 76, 74]])[rng.integers(4)]
     colors = tinted(base, tiled_noise(rng, 6) * 0.06 + _speckle(rng, 0.1))
@@ -121,13 +122,15 @@ def _rubber(rng: np.random.Generator) -> Singles:
     return colors
 
 
-def _concrete(rng: np.random.Generator) -> Singles:
+def concrete(rng: np.random.Generator) -> Singles:
+    """Draw grey concrete with stains."""
     base = np.full(3, rng.uniform(105, 175)) + rng.normal(0, 5, 3)
     stains = np.minimum(tiled_noise(rng, 6), 0.4) * 0.05
     return tinted(base, stains + tiled_noise(rng, 3, cells=(60, 60)) * 0.03 + _speckle(rng, 0.02))
 
 
-def _asphalt(rng: np.random.Generator) -> Singles:
+def asphalt(rng: np.random.Generator) -> Singles:
+    """Draw asphalt with cracks."""
     base = np.full(3, rng.uniform(78, 130)) + rng.normal(0, 3, 3)
     colors = tinted(base, tiled_noise(rng, 6) * 0.045 + _speckle(rng, 0.12))
     crack = np.abs(tiled_noise(rng, 5, cells=(2, 2), fall=1.6)) < 0.012
@@ -135,7 +138,7 @@ def _asphalt(rng: np.random.Generator) -> Singles:
     return colors
 
 
-def _paving(rng: np.random.Generator) -> Singles:
+def paving(rng: np.random.Generator) -> Singles:
     """Draw slabs or cobbles in rows that are offset by half a stone."""
     lines, columns = int(rng.choice([8, 16, 20])), int(rng.choice([8, 12, 16]))
     base = np.array([[150, 142, 132], [168, 132, 112], [132, 132, 134], [176, 164, 144]])[rng.integers(4)]
@@ -149,7 +152,7 @@ def _paving(rng: np.random.Generator) -> Singles:
     return tinted(base, shade)
 
 
-def _grass(rng: np.random.Generator) -> Singles:
+def grass(rng: np.random.Generator) -> Singles:
     """Draw a lawn: clumps, blades, dry patches."""
     base = np.array([[92, 118, 54], [78, 108, 50], [116, 128, 66], [104, 128, 58]])[rng.integers(4)]
     blades = tiled_noise(rng, 2, cells=(110, 220), fall=1.2) * 0.15 + tiled_noise(rng, 6) * 0.1
@@ -158,26 +161,28 @@ def _grass(rng: np.random.Generator) -> Singles:
     return mixed(colors, tinted(np.array([150.0, 134, 86]), blades), dry)
 
 
-def _turf(rng: np.random.Generator) -> Singles:
+def turf(rng: np.random.Generator) -> Singles:
     """Draw mown grass in stripes, or artificial turf."""
     colors = tinted(np.array([70.0, 124, 54]) * rng.uniform(0.8, 1.15), tiled_noise(rng, 3, cells=(90, 180)) * 0.09)
     stripe = (np.arange(SIDE) < SIDE // 2).astype(np.float32)[:, None, None]
     return np.asarray(colors * (1 + np.float32(rng.uniform(0, 0.14)) * stripe), np.float32)
 
 
-def _sand(rng: np.random.Generator) -> Singles:
+def sand(rng: np.random.Generator) -> Singles:
+    """Draw sand with footprints."""
     base = np.array([[206, 184, 146], [188, 164, 126], [222, 206, 176]])[rng.integers(3)]
     prints = tiled_noise(rng, 4, cells=(14, 14), fall=1.5)
     relief = np.roll(prints, 2, axis=0) - prints
     return tinted(base, relief * 0.12 + tiled_noise(rng, 4) * 0.03 + _speckle(rng, 0.03))
 
 
-def _dirt(rng: np.random.Generator) -> Singles:
+def dirt(rng: np.random.Generator) -> Singles:
+    """Draw bare, dry earth."""
     base = np.array([[150, 112, 80], [168, 108, 76], [128, 106, 84]])[rng.integers(3)]
     return tinted(base, tiled_noise(rng, 7, cells=(5, 5), fall=1.5) * 0.08 + _speckle(rng, 0.05))
 
 
-def _snow(rng: np.random.Generator) -> Singles:
+def snow(rng: np.random.Generator) -> Singles:
     """Draw snow: soft blue hollows and tracks."""
     bumps = tiled_noise(rng, 5, cells=(5, 5), fall=1.9)
     relief = np.roll(bumps, 3, axis=0) - bumps
@@ -185,22 +190,25 @@ def _snow(rng: np.random.Generator) -> Singles:
     return mixed(colors, np.array([186.0, 202, 226]), np.clip(-bumps * 0.15, 0, 0.4))
 
 
-def _water(rng: np.random.Generator) -> Singles:
+def water(rng: np.random.Generator) -> Singles:
+    """Draw water with waves and glints."""
     base = np.array([[70, 112, 130], [56, 92, 112], [96, 132, 140]])[rng.integers(3)]
     waves = tiled_noise(rng, 4, cells=(24, 4), fall=1.4)
     return mixed(tinted(base, waves * 0.13), np.array([232.0, 238, 240]), np.clip(waves - 1.9, 0, 1))
 
 
-def _carpet(rng: np.random.Generator) -> Singles:
+def carpet(rng: np.random.Generator) -> Singles:
+    """Draw a carpet of one colour."""
     base = np.array([[120, 96, 84], [96, 104, 124], [142, 132, 120], [96, 56, 60], [70, 92, 84]])[rng.integers(5)]
     return tinted(base, tiled_noise(rng, 2, cells=(128, 128)) * 0.1 + tiled_noise(rng, 4) * 0.04)
 
 
-def _plaster(rng: np.random.Generator) -> Singles:
+def plaster(rng: np.random.Generator) -> Singles:
+    """Draw white plaster, to be tinted."""
     return tinted(np.full(3, 205.0), tiled_noise(rng, 7, fall=1.6) * 0.03 + _speckle(rng, 0.012))
 
 
-def _brick(rng: np.random.Generator) -> Singles:
+def brick(rng: np.random.Generator) -> Singles:
     """Draw bricks of different tones with rough mortar; 52 courses in 4 m."""
     lines, columns = 52, 16
     base = np.array([[150, 84, 64], [168, 110, 86], [126, 78, 66], [176, 150, 128], [200, 196, 190]])[rng.integers(5)]
@@ -214,12 +222,12 @@ def _brick(rng: np.random.Generator) -> Singles:
     return colors
 
 
-def _boards(rng: np.random.Generator) -> Singles:
+def boards(rng: np.random.Generator) -> Singles:
     """Draw upright wooden boards or panels of a wall."""
-    return np.ascontiguousarray(_planks(rng).transpose(1, 0, 2))
+    return np.ascontiguousarray(planks(rng).transpose(1, 0, 2))
 
 
-def _curtain(rng: np.random.Generator) -> Singles:
+def curtain(rng: np.random.Generator) -> Singles:
     """Draw the folds of a hanging cloth."""
     x = np.arange(SIDE) / SIDE * 2 * np.pi
     base = np.array([[112, 30, 36], [44, 46, 66], [36, 36, 40], [90, 84, 78], [66, 36, 80]])[rng.integers(5)]
@@ -228,13 +236,14 @@ def _curtain(rng: np.random.Generator) -> Singles:
     return tinted(base, np.asarray(folds, np.float32) * 0.24 + _speckle(rng, 0.02))
 
 
-def _sheet_metal(rng: np.random.Generator) -> Singles:
+def sheet_metal(rng: np.random.Generator) -> Singles:
+    """Draw ribbed sheet metal."""
     base = np.array([[150, 156, 160], [90, 104, 118], [172, 170, 164]])[rng.integers(3)]
     ribs = np.sin(np.arange(SIDE) / SIDE * 2 * np.pi * 32).astype(np.float32) * 0.1
     return tinted(base, ribs[None] + tiled_noise(rng, 5, cells=(2, 6)) * 0.04)
 
 
-def _foliage(rng: np.random.Generator) -> Singles:
+def foliage(rng: np.random.Generator) -> Singles:
     """Draw leaves in the light and in the shade: a hedge, the edge of a wood."""
     base = np.array([rng.uniform(62, 104), rng.uniform(88, 116), rng.uniform(42, 64)])
     leaves = tiled_noise(rng, 3, cells=(60, 60), fall=1.1) * 0.3
@@ -243,8 +252,9 @@ def _foliage(rng: np.random.Generator) -> Singles:
 
 
 MATERIALS: dict[str, Callable[[np.random.Generator], Singles]] = {
-    "asphalt": _asphalt, "boards": _boards, "brick": _brick, "carpet": _carpet, "concrete": _concrete,
-    "curtain": _curtain, "dirt": _dirt, "foliage": _foliage, "grass": _grass, "paving": _paving, "planks": _planks,
-    "plaster": _plaster, "rubber": _rubber, "sand": _sand, "sheet_metal": _sheet_metal, "snow": _snow,
-    "tiles": _tiles, "turf": _turf, "water": _water,
+    draw.__name__: draw
+    for draw in (
+        asphalt, boards, brick, carpet, concrete, curtain, dirt, foliage, grass, paving, planks, plaster, rubber, sand,
+        sheet_metal, snow, tiles, turf, water,
+    )
 }  # fmt: skip

@@ -79,18 +79,20 @@ def _ridge(rng: np.random.Generator, image: Image, height: float, color: Floats,
     hill[is_hill] = to_image(colors)[is_hill]
 
 
-def _hills(rng: np.random.Generator, image: Image) -> None:
+def hills(rng: np.random.Generator, image: Image) -> None:
+    """Draw two ranges of hills, the near one green."""
     _ridge(rng, image, 46, np.array([112.0, 124, 112]), 0.55)
     _ridge(rng, image, 22, np.array([84.0, 104, 66]), 0.25)
 
 
-def _mountains(rng: np.random.Generator, image: Image) -> None:
+def mountains(rng: np.random.Generator, image: Image) -> None:
+    """Draw two ranges of mountains behind a wood."""
     _ridge(rng, image, 110, np.array([186.0, 196, 212]), 0.25)
     _ridge(rng, image, 50, np.array([122.0, 136, 152]), 0.3)
-    _woods(rng, image)
+    woods(rng, image)
 
 
-def _woods(rng: np.random.Generator, image: Image) -> None:
+def woods(rng: np.random.Generator, image: Image) -> None:
     """Draw the distant edge of a wood."""
     top = HORIZON - 9 - 9 * np.abs(line_noise(rng, 6, cells=40, length=PANORAMA_WIDTH))
     leaves = np.tile(material("foliage", int(rng.integers(VARIANTS))), (1, 4, 1))[:PANORAMA_HEIGHT, :PANORAMA_WIDTH]
@@ -99,7 +101,7 @@ def _woods(rng: np.random.Generator, image: Image) -> None:
     image[is_wood] = np.asarray(leaves[is_wood] * 0.6 + 0.25 * image[HORIZON - 1].mean(axis=0), np.uint8)
 
 
-def _skyline(rng: np.random.Generator, image: Image) -> None:
+def skyline(rng: np.random.Generator, image: Image) -> None:
     """Draw the buildings of a town, with rows of windows."""
     x = 0
     while x < PANORAMA_WIDTH:
@@ -113,7 +115,7 @@ def _skyline(rng: np.random.Generator, image: Image) -> None:
         x += width + int(rng.integers(0, 20))
 
 
-def _sea(rng: np.random.Generator, image: Image) -> None:
+def sea(rng: np.random.Generator, image: Image) -> None:
     """Draw the sea up to the horizon."""
     water = material("water", int(rng.integers(VARIANTS)))
     lines = PANORAMA_HEIGHT - HORIZON
@@ -123,8 +125,8 @@ def _sea(rng: np.random.Generator, image: Image) -> None:
 
 
 SILHOUETTES: dict[str, Callable[[np.random.Generator, Image], None]] = {
-    "hills": _hills, "mountains": _mountains, "sea": _sea, "skyline": _skyline, "woods": _woods,
-}  # fmt: skip
+    draw.__name__: draw for draw in (hills, mountains, sea, skyline, woods)
+}
 
 
 def _frame(wall: Image, box: tuple[int, int, int, int], color: Floats, width: int) -> None:
@@ -132,7 +134,7 @@ def _frame(wall: Image, box: tuple[int, int, int, int], color: Floats, width: in
     cv2.rectangle(wall, (x, y), (x + w - 1, y + h - 1), color.tolist(), width)
 
 
-def _window(rng: np.random.Generator, wall: Image, left: int, width: int) -> None:
+def window(rng: np.random.Generator, wall: Image, left: int, width: int) -> None:
     """Draw a window that is brighter than the wall: sky and blurred green outside, bars, often blinds."""
     height = wall.shape[0]
     w, h = min(width, int(rng.integers(60, 170))), int(height * rng.uniform(0.35, 0.7))
@@ -150,12 +152,12 @@ def _window(rng: np.random.Generator, wall: Image, left: int, width: int) -> Non
     _frame(wall, (left, y, w, h), color, 5)
 
 
-def _poster(rng: np.random.Generator, wall: Image, left: int, width: int) -> None:
+def poster(rng: np.random.Generator, wall: Image, left: int, width: int) -> None:
+    """Draw a sheet with words, often with a disc and a frame."""
     w, h = min(width, int(rng.integers(34, 110))), int(rng.integers(40, 100))
     y = int(wall.shape[0] * rng.uniform(0.2, 0.4))
     h = min(h, wall.shape[0] - y)
-    sheet = np.empty((h, w, 3), np.uint8)
-    sheet[:] = any_color(rng)
+    sheet = np.full((h, w, 3), any_color(rng), np.uint8)
     if rng.random() < 0.6:
         share = np.clip(clouds(rng, (h, w), octaves=4, start=2) + 0.5, 0, 1)
         sheet[:] = to_image(mixed(sheet.astype(np.float32), any_color(rng), share))
@@ -170,7 +172,7 @@ def _poster(rng: np.random.Generator, wall: Image, left: int, width: int) -> Non
         _frame(wall, (left, y, w, h), np.full(3, rng.uniform(20, 120)), 3)
 
 
-def _sign(rng: np.random.Generator, wall: Image, left: int, width: int) -> None:
+def sign(rng: np.random.Generator, wall: Image, left: int, width: int) -> None:
     """Draw a word in large letters on the wall."""
     ink = any_color(rng).tolist()
     y = int(wall.shape[0] * rng.uniform(0.22, 0.4))
@@ -178,7 +180,7 @@ def _sign(rng: np.random.Generator, wall: Image, left: int, width: int) -> None:
                 int(rng.integers(2, 6)), cv2.LINE_AA)  # fmt: skip
 
 
-def _mirror(rng: np.random.Generator, wall: Image, left: int, width: int) -> None:
+def mirror(rng: np.random.Generator, wall: Image, left: int, width: int) -> None:
     """Draw a mirror: a pale, blurred image of the wall opposite and of the floor."""
     height = wall.shape[0]
     w = min(width, int(rng.integers(100, 320)))
@@ -195,7 +197,8 @@ def _mirror(rng: np.random.Generator, wall: Image, left: int, width: int) -> Non
         cv2.line(wall, (x, y), (x, bottom), (90, 94, 98), 1)
 
 
-def _door(rng: np.random.Generator, wall: Image, left: int, width: int) -> None:
+def door(rng: np.random.Generator, wall: Image, left: int, width: int) -> None:
+    """Draw a closed door down to the floor."""
     w, h = min(width, 60), min(int(2.05 * PIXELS_PER_METRE), wall.shape[0])
     color = place_color(rng)
     top = wall.shape[0] - h
@@ -204,7 +207,7 @@ def _door(rng: np.random.Generator, wall: Image, left: int, width: int) -> None:
     cv2.circle(wall, (left + w - 9, top + h // 2), 3, (200, 190, 150), -1)
 
 
-def _shelf(rng: np.random.Generator, wall: Image, left: int, width: int) -> None:
+def shelf(rng: np.random.Generator, wall: Image, left: int, width: int) -> None:
     """Draw shelves with books, boxes and pots down to the floor."""
     w, boards = min(width, int(rng.integers(70, 170))), int(rng.integers(3, 6))
     h = min(int(rng.uniform(1.2, 2.2) * PIXELS_PER_METRE), wall.shape[0] - 4)
@@ -222,7 +225,7 @@ def _shelf(rng: np.random.Generator, wall: Image, left: int, width: int) -> None
     _frame(wall, (left, top, w, h + 4), wood, 3)
 
 
-def _weights(rng: np.random.Generator, wall: Image, left: int, width: int) -> None:
+def weights(rng: np.random.Generator, wall: Image, left: int, width: int) -> None:
     """Draw a rack with bars, plates and dumbbells in front of the wall."""
     w = min(width, int(rng.integers(90, 220)))
     base, steel = wall.shape[0], np.full(3, rng.uniform(30, 150))
@@ -239,7 +242,7 @@ def _weights(rng: np.random.Generator, wall: Image, left: int, width: int) -> No
             x += 2 * radius + int(rng.integers(1, 8))
 
 
-def _stripe(rng: np.random.Generator, wall: Image, left: int, width: int) -> None:
+def stripe(rng: np.random.Generator, wall: Image, left: int, width: int) -> None:
     """Draw a painted band or a wainscot along the whole wall."""
     top = int(wall.shape[0] * rng.uniform(0.45, 0.75))
     bottom = wall.shape[0] if rng.random() < 0.6 else top + int(rng.integers(6, 24))
@@ -247,7 +250,7 @@ def _stripe(rng: np.random.Generator, wall: Image, left: int, width: int) -> Non
     wall[top:bottom] = np.clip(wall[top:bottom] * tint, 0, 255).astype(np.uint8)
 
 
-def _bars(rng: np.random.Generator, wall: Image, left: int, width: int) -> None:
+def bars(rng: np.random.Generator, wall: Image, left: int, width: int) -> None:
     """Draw wall bars of a gymnasium: many thin rungs, which look like limbs."""
     w, wood = min(width, 150), np.array([190.0, 150, 100]) * rng.uniform(0.7, 1.1)
     for y in range(max(0, wall.shape[0] - 170), wall.shape[0] - 4, 11):
@@ -257,7 +260,7 @@ def _bars(rng: np.random.Generator, wall: Image, left: int, width: int) -> None:
         cv2.line(wall, (x, max(0, wall.shape[0] - 176)), (x, wall.shape[0]), (wood * 0.8).tolist(), 5)
 
 
-def _pipes(rng: np.random.Generator, wall: Image, left: int, width: int) -> None:
+def pipes(rng: np.random.Generator, wall: Image, left: int, width: int) -> None:
     """Draw pipes, cables or a hose, lit from one side."""
     color = any_color(rng)
     for _ in range(int(rng.integers(1, 4))):
@@ -270,7 +273,7 @@ def _pipes(rng: np.random.Generator, wall: Image, left: int, width: int) -> None
                           cv2.LINE_AA)  # fmt: skip
 
 
-def _facade(rng: np.random.Generator, wall: Image, left: int, width: int) -> None:
+def facade(rng: np.random.Generator, wall: Image, left: int, width: int) -> None:
     """Draw the windows, doors, shop fronts and signs of a house along the whole wall."""
     glass = np.array([70.0, 84, 96]) * rng.uniform(0.6, 1.6)
     stone = np.clip(wall.mean(axis=(0, 1)) * rng.uniform(0.6, 1.4), 0, 255)
@@ -295,14 +298,13 @@ def _facade(rng: np.random.Generator, wall: Image, left: int, width: int) -> Non
                         any_color(rng).tolist(), 2, cv2.LINE_AA)  # fmt: skip
             _frame(wall, (x, top, wide, wall.shape[0] - 24 - top), stone, 4)
         elif kind < 0.8:
-            _door(rng, wall, x, wide)
+            door(rng, wall, x, wide)
         x += wide + int(rng.integers(20, 160))
 
 
 WALL_THINGS: dict[str, WallThing] = {
-    "bars": _bars, "door": _door, "facade": _facade, "mirror": _mirror, "pipes": _pipes, "poster": _poster,
-    "shelf": _shelf, "sign": _sign, "stripe": _stripe, "weights": _weights, "window": _window,
-}  # fmt: skip
+    draw.__name__: draw for draw in (bars, door, facade, mirror, pipes, poster, shelf, sign, stripe, weights, window)
+}
 
 
 def cutout(name: str, rng: np.random.Generator, metres: tuple[float, float]) -> Image:
@@ -318,7 +320,7 @@ def _repeated(name: str, rng: np.random.Generator, size: tuple[int, int]) -> Sin
     return np.tile(texture, copies)[: size[0], : size[1]].astype(np.float32)
 
 
-def _hedge(rng: np.random.Generator, size: tuple[int, int]) -> tuple[Singles, Singles]:
+def hedge(rng: np.random.Generator, size: tuple[int, int]) -> tuple[Singles, Singles]:
     """Draw bushes or the edge of a wood with a ragged top."""
     height, width = size
     top = clouds(rng, (8, width), octaves=7, start=1)[0] * height * 0.22 + height * 0.25
@@ -328,7 +330,7 @@ def _hedge(rng: np.random.Generator, size: tuple[int, int]) -> tuple[Singles, Si
     return colors, np.clip(ragged / 3, 0, 1)
 
 
-def _tree(rng: np.random.Generator, size: tuple[int, int]) -> tuple[Singles, Singles]:
+def tree(rng: np.random.Generator, size: tuple[int, int]) -> tuple[Singles, Singles]:
     """Draw a tree: trunk, branches, a crown with holes."""
     height, width = size
     wood = np.zeros(size, np.uint8)
@@ -351,7 +353,7 @@ def _tree(rng: np.random.Generator, size: tuple[int, int]) -> tuple[Singles, Sin
     return mixed(bark, _repeated("foliage", rng, size) * light, leafy), np.maximum(leafy, wood.astype(np.float32) / 255)
 
 
-def _fence(rng: np.random.Generator, size: tuple[int, int]) -> tuple[Singles, Singles]:
+def fence(rng: np.random.Generator, size: tuple[int, int]) -> tuple[Singles, Singles]:
     """Draw a fence of boards, of bars or of wire."""
     height, width = size
     opacity = np.zeros(size, np.float32)
@@ -369,11 +371,10 @@ def _fence(rng: np.random.Generator, size: tuple[int, int]) -> tuple[Singles, Si
     return tinted(color, clouds(rng, size, octaves=6, start=4) * 0.12), opacity
 
 
-def _stand(rng: np.random.Generator, size: tuple[int, int]) -> tuple[Singles, Singles]:
+def stand(rng: np.random.Generator, size: tuple[int, int]) -> tuple[Singles, Singles]:
     """Draw rows of seats with spectators, too small and blurred to be anyone."""
     height, width = size
-    image = np.empty((*size, 3), np.uint8)
-    image[:] = np.full(3, rng.uniform(40, 120))
+    image = np.full((*size, 3), rng.uniform(40, 120), np.uint8)
     step = 26
     seats = any_color(rng)
     full = rng.uniform(0.2, 0.95)
@@ -388,7 +389,7 @@ def _stand(rng: np.random.Generator, size: tuple[int, int]) -> tuple[Singles, Si
     return np.asarray(cv2.GaussianBlur(image, (0, 0), 2.0), np.float32), np.ones(size, np.float32)
 
 
-def _banner(rng: np.random.Generator, size: tuple[int, int]) -> tuple[Singles, Singles]:
+def banner(rng: np.random.Generator, size: tuple[int, int]) -> tuple[Singles, Singles]:
     """Draw the boards of advertisers around a pitch or a court."""
     height, width = size
     image = np.empty((*size, 3), np.uint8)
@@ -403,7 +404,7 @@ def _banner(rng: np.random.Generator, size: tuple[int, int]) -> tuple[Singles, S
     return image.astype(np.float32), np.ones(size, np.float32)
 
 
-def _car(rng: np.random.Generator, size: tuple[int, int]) -> tuple[Singles, Singles]:
+def car(rng: np.random.Generator, size: tuple[int, int]) -> tuple[Singles, Singles]:
     """Draw a parked car from its side."""
     height, width = size
     image, mask = np.zeros((*size, 3), np.uint8), np.zeros(size, np.uint8)
@@ -424,7 +425,8 @@ def _car(rng: np.random.Generator, size: tuple[int, int]) -> tuple[Singles, Sing
     return image.astype(np.float32), np.asarray(mask / 255, np.float32)
 
 
-def _sofa(rng: np.random.Generator, size: tuple[int, int]) -> tuple[Singles, Singles]:
+def sofa(rng: np.random.Generator, size: tuple[int, int]) -> tuple[Singles, Singles]:
+    """Draw a sofa from the front, at times with cushions."""
     height, width = size
     cloth = tinted(place_color(rng), clouds(rng, size, octaves=6, start=3) * 0.08)
     opacity = np.zeros(size, np.float32)
@@ -444,5 +446,5 @@ def _sofa(rng: np.random.Generator, size: tuple[int, int]) -> tuple[Singles, Sin
 
 
 CUTOUTS: dict[str, Callable[[np.random.Generator, tuple[int, int]], tuple[Singles, Singles]]] = {
-    "banner": _banner, "car": _car, "fence": _fence, "hedge": _hedge, "sofa": _sofa, "stand": _stand, "tree": _tree,
-}  # fmt: skip
+    draw.__name__: draw for draw in (banner, car, fence, hedge, sofa, stand, tree)
+}

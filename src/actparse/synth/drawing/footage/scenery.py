@@ -215,13 +215,9 @@ def _sample(texture: Image, u: Singles, v: Singles, across: Singles, down: Singl
                 )
                 looked_up = cv2.remap(texture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
                 result[window] += looked_up * weight[window][..., None]
-        texture = _halved(texture)
+        half = (max(1, texture.shape[1] // 2), max(1, texture.shape[0] // 2))
+        texture = np.asarray(cv2.resize(texture, half, interpolation=cv2.INTER_AREA), np.uint8)
     return result
-
-
-def _halved(texture: Image) -> Image:
-    size = (max(1, texture.shape[1] // 2), max(1, texture.shape[0] // 2))
-    return np.asarray(cv2.resize(texture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _turn(earlier: Camera, later: Camera) -> Floats:

@@ -48,7 +48,7 @@ class Sight:
         points: (T, 17, 3) keypoints in the world.
         in_sight: (T, 17) whether the camera sees them.
         pixels: (T, 17, 2) where the frame shows them.
-        min_keypoints: least number of keypoints in sight at any time; 0 admits everything.
+        min_keypoints: least number of keypoints in sight at any time; 0 allows everything.
     """
 
     def __init__(
@@ -58,15 +58,15 @@ class Sight:
         self._pixels = np.floor(pixels).astype(int)
         self._min_keypoints = min_keypoints
 
-    def admit_meshes(self, meshes: list[Mesh]) -> bool:
-        """Return whether things of the world leave enough in sight; if so, they count from now on."""
+    def try_add_meshes(self, meshes: list[Mesh]) -> bool:
+        """Add things to the world if they leave enough in sight; return whether they do."""
         hidden = np.array(
             [_covered(meshes, camera, points) for camera, points in zip(self._cameras, self._points, strict=True)]
         )
-        return self._admit(hidden)
+        return self._try_hide(hidden)
 
-    def admit_cover(self, opaque: Flags, corner: tuple[int, int], shifts: NDArray[np.int64] | None = None) -> bool:
-        """Return whether a layer over the frame leaves enough in sight; if so, it counts from now on.
+    def try_add_layer(self, opaque: Flags, corner: tuple[int, int], shifts: NDArray[np.int64] | None = None) -> bool:
+        """Add a layer over the frame if it leaves enough in sight; return whether it does.
 
         Args:
             opaque: (h, w) the pixels that it hides.
@@ -78,9 +78,9 @@ class Sight:
             places = places - shifts[:, None]
         is_on_layer = ((places >= 0) & (places < opaque.shape[::-1])).all(axis=2)
         columns, lines = np.where(is_on_layer[..., None], places, 0).transpose(2, 0, 1)
-        return self._admit(is_on_layer & opaque[lines, columns])
+        return self._try_hide(is_on_layer & opaque[lines, columns])
 
-    def _admit(self, hidden: Flags) -> bool:
+    def _try_hide(self, hidden: Flags) -> bool:
         remaining = self._in_sight & ~hidden
         is_worse = remaining.sum(axis=1) < self._in_sight.sum(axis=1)
         if (is_worse & (remaining.sum(axis=1) < self._min_keypoints)).any():
