@@ -1,7 +1,7 @@
 """Evidence for an action from an object that belongs to it and is seen at a person: a skateboard, a baseball bat.
 
-Networks on keypoints do not see things. How certain the detector is of an object in most of the frames adds to the log
-odds of the action. The values below were chosen on 25 real clips, two of them with skateboards.
+Networks on keypoints do not see things. How certain the detector is of an object in at least a fifth of the frames adds to
+the log odds of the action. The values below were chosen on 25 real clips, two of them with skateboards.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from actparse.core.structures import FrameParse
 
-FRAME_QUANTILE = 0.8  # of an object's scores over the frames: people lose it for a moment, and so does the detector
+FRAME_QUANTILE = 0.8  # of an object's scores over the frames: a fifth of them are above it
 SCORE_RANGE = (0.4, 0.6)  # of this quantile, from no evidence to all of it
 MAX_LOG_ODDS = 4.0  # an action with its object becomes up to 55 times as likely
 REACH = 0.25  # of a person's longer side, by which the box is enlarged: an object at a person overlaps this box
