@@ -5,7 +5,8 @@ python benchmarks/repetitions.py --counts counts.json --parses DIR
 python benchmarks/repetitions.py --seed 77123 [--videos 90]
 
 DATA is a dataset of `actparse synth`; the truth is counted from the performers' joints in space, without noise: a
-repetition is a turning point that stands out by 45 % of the most prominent one.
+repetition is a turning point that stands out by 45 % of the most prominent one, a jump takes both feet off the floor.
+Only what can be seen counts: half of the repetition must be in the picture, in the shot that shows the turning point.
 With --seed, the videos of a dataset of this seed are not rendered; the performer's keypoints with noise are counted.
 counts.json is {"name of the parse": {"exercise": "lunge", "count": 4}}.
 """
@@ -16,31 +17,37 @@ import argparse
 import json
 import sys
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import find_peaks
+from scipy.signal import find_peaks, peak_widths
 
 from actparse.core.errors import ActparseError, DataError
 from actparse.core.structures import FrameParse, PersonParse, VideoInfo, VideoParse
 from actparse.core.vocabulary import KEYPOINTS
-from actparse.data.kinetics_tps import KineticsTps
+from actparse.data.kinetics_tps import KineticsTps, VideoRecord, read_frame_truth
 from actparse.data.parses import find_parses, load_parse
 from actparse.export.angles import JOINT_POINTS
-from actparse.export.repetitions import EXERCISE_OF_ACTION, EXERCISES, HIPS, SHOULDERS, count_repetitions
+from actparse.export.movements import EXERCISES, HIPS, SHOULDERS, SIDES
+from actparse.export.repetitions import EXERCISE_OF_ACTION, count_repetitions
 from actparse.parser import Parser, ParserConfig
 from actparse.synth.actions.registry import ACTIONS_V1
 from actparse.synth.casting import Actor, Cast, build_cast
+from actparse.synth.config import SceneConfig
 from actparse.synth.dataset import DatasetPlan, SplitPlan, read_plan
+from actparse.synth.drawing.footage.shots import Shots
 
 Floats = NDArray[np.float64]
 TRUTH_STEP = 1 / 30  # seconds
 KEYPOINT_SECONDS, KEYPOINT_RATE = 10, 10  # of a video of --seed, keypoints a second
 KEYPOINT_NOISE = 0.02  # standard deviation, of the person's height
 MIN_SHARE = 0.45  # of the prominence of the most prominent turning point
-MIN_DEGREES, MIN_HEIGHT = 20.0, 0.02  # degrees and metres; smaller movements are no repetitions
+MIN_DEGREES, MIN_HEIGHT = 20.0, 0.03  # degrees and metres; smaller movements are no repetitions
+WIDTH_SHARE = 0.8  # of the prominence: how far below the turning point a repetition starts and ends
+ANKLES = [KEYPOINTS.index(f"{side}_ankle") for side in SIDES]
 
 
 def main() -> int:
@@ -100,7 +107,8 @@ def measure_dataset(args: argparse.Namespace) -> list[tuple[str, str, int, int]]
         if any(frame.persons for frame in parse.frames):
             counted = count_repetitions(parse, exercise)
             actor, num_counted = nearest_actor(cast, parse, counted.track_id), len(counted.items)
-        true = true_count(actor, exercise, parse.frames[-1].time_seconds)
+        is_shown = shown_moments(video, cast, actor, exercise)
+        true = true_count(actor, exercise, parse.frames[-1].time_seconds, is_shown)
         rows.append((exercise, video.name, true, num_counted))
         print(*rows[-1], file=sys.stderr)
     return rows
@@ -126,7 +134,7 @@ def measure_keypoints(seed: int, num_videos: int) -> list[tuple[str, str, int, i
             frames.append(FrameParse(index, index / KEYPOINT_RATE, (person,)))
         info = VideoInfo(video.name, 640, 360, len(frames), KEYPOINT_SECONDS, KEYPOINT_RATE)
         parse = VideoParse(info, video.action, {video.action: 1.0}, tuple(frames), (), {})
-        true = true_count(cast.actors[0], exercise, KEYPOINT_SECONDS)
+        true = true_count(cast.actors[0], exercise, KEYPOINT_SECONDS, lambda *_: True)
         rows.append((exercise, video.name, true, len(count_repetitions(parse, exercise).items)))
         print(*rows[-1], file=sys.stderr)
     return rows
@@ -144,20 +152,53 @@ def nearest_actor(cast: Cast, parse: VideoParse, track_id: int) -> Actor:
     return cast.actors[int(np.median(distances, axis=0).argmin())]
 
 
-def true_count(actor: Actor, exercise: str, seconds: float) -> int:
-    """Count the repetitions of an actor until a time."""
+def true_count(actor: Actor, exercise: str, seconds: float, is_shown: Callable[[float, float, float], bool]) -> int:
+    """Count the repetitions of an actor until a time.
+
+    Args:
+        actor: whose joints in space are followed.
+        exercise: one of EXERCISES.
+        seconds: length of the video.
+        is_shown: of the start, the turning point and the end of a repetition, in seconds: whether it can be seen.
+    """
     movement = EXERCISES[exercise]
     times = np.arange(0, seconds, TRUTH_STEP)
     points = np.stack([actor.keypoints(actor.joints_at(float(time))[0]) for time in times])  # (T, 17, 3)
     if movement.measure == "height":
-        values = [points[:, SHOULDERS + HIPS, 1].mean(axis=1)]
+        values = [points[:, ANKLES, 1].min(axis=1)]  # of the lower foot: a jump takes both feet off the floor
     else:
-        values = [space_angle(points, JOINT_POINTS[f"{side}_{movement.joint}"]) for side in ("left", "right")]
+        values = [space_angle(points, JOINT_POINTS[f"{side}_{movement.joint}"]) for side in SIDES]
     turned = [value if movement.opens else -value for value in values]
     signal = np.max(turned, axis=0) if movement.by_side else np.mean(turned, axis=0)
-    _, peaks = find_peaks(signal, prominence=MIN_HEIGHT if movement.measure == "height" else MIN_DEGREES)
+    turns, peaks = find_peaks(signal, prominence=MIN_HEIGHT if movement.measure == "height" else MIN_DEGREES)
     prominences = peaks["prominences"]
-    return int((prominences >= MIN_SHARE * prominences.max(initial=0)).sum())
+    starts, ends = peak_widths(signal, turns, rel_height=WIDTH_SHARE)[2:]
+    return sum(
+        bool(prominence >= MIN_SHARE * prominences.max()) and is_shown(*(TRUTH_STEP * np.array(moments)))
+        for prominence, *moments in zip(prominences, starts, turns, ends, strict=True)
+    )
+
+
+def shown_moments(
+    record: VideoRecord, cast: Cast, actor: Actor, exercise: str
+) -> Callable[[float, float, float], bool]:
+    """Return whether a repetition can be seen: half of it is in the picture, in the shot of its turning point."""
+    movement, identity = EXERCISES[exercise], cast.actors.index(actor) + 1
+    sides = [[KEYPOINTS.index(point) for point in JOINT_POINTS[f"{side}_{movement.joint}"]] for side in SIDES]
+    groups = [SHOULDERS + HIPS] if movement.measure == "height" else sides
+    is_inside = []  # of each frame
+    for path in record.annotations().values():
+        persons = [person for person in read_frame_truth(path).persons if person.identity == identity]
+        visibility = [person.keypoints[:, 2] for person in persons if person.keypoints is not None]
+        is_inside.append(any((v[group] > 0).all() for v in visibility for group in groups))
+    times = np.arange(len(is_inside)) / SceneConfig().fps
+    shots = np.array([cast.camera.index_at(float(t)) if isinstance(cast.camera, Shots) else 0 for t in times])
+
+    def is_shown(start: float, turn: float, end: float) -> bool:
+        during = (times >= start) & (times <= end)
+        return bool((np.array(is_inside) & (shots == shots[np.abs(times - turn).argmin()]))[during].mean() >= 0.5)
+
+    return is_shown
 
 
 def space_angle(points: Floats, names: tuple[str, str, str]) -> Floats:

@@ -10,7 +10,8 @@ import pytest
 from actparse.core.errors import ConfigError, DataError
 from actparse.core.structures import FrameParse, PartParse, PersonParse, VideoInfo, VideoParse
 from actparse.core.vocabulary import KEYPOINTS, PARTS
-from actparse.export.repetitions import RepetitionConfig, count_repetitions, find_exercise, repetitions_table
+from actparse.export.movements import RepetitionConfig
+from actparse.export.repetitions import count_repetitions, find_exercise, repetitions_table
 
 Angle = Callable[[float], float]  # seconds -> degrees
 
