@@ -23,7 +23,8 @@ HIPS = [KEYPOINTS.index(f"{side}_hip") for side in SIDES]
 WRISTS = [KEYPOINTS.index(f"{side}_wrist") for side in SIDES]
 MIN_SAMPLES = 3  # of an interval
 MIN_STEP_SECONDS = 1e-3  # between samples; frames may have equal times
-MAX_CUT_OVERLAP = 0.2  # IoU of a person's boxes before and after a cut
+MIN_NOISE_SHARE = 0.1  # of the range of the movement: less noise than this makes a side no more certain
+MIN_CUT_SHIFT = 0.3  # of a person's keypoints at a cut, as a share of the longer side of the box
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Exercise:
     measure: Measure = "angle"  # what is counted: that angle; the wrists above the shoulders; the trunk in the frame
     opens: bool = False  # the turning point is the largest value, not the smallest
     by_side: bool = False  # either side may do a repetition, as in lunges
+    seconds: float = 0.9  # of a fast repetition; also the window of the smoothing
 
 
 EXERCISES: dict[str, Exercise] = {
@@ -44,7 +46,7 @@ EXERCISES: dict[str, Exercise] = {
     "deadlift": Exercise("hip"),
     "curl": Exercise("elbow", by_side=True),
     "raise": Exercise("shoulder", "hand_height", opens=True),
-    "jump": Exercise("knee", "height", opens=True),
+    "jump": Exercise("knee", "height", opens=True, seconds=0.5),
 }
 
 
@@ -53,13 +55,12 @@ class RepetitionConfig:
     """Settings for counting. The defaults were chosen on SynthTPS by `benchmarks/repetitions.py`."""
 
     min_confidence: float = MIN_CONFIDENCE  # of the keypoints of an angle
-    smoothing_seconds: float = 0.5  # window of a Savitzky-Golay filter of degree 2
     jump_seconds: float = 1.2  # longest jump; slower changes of the height are no jumps
     max_gap_seconds: float = 1.0  # without the angle, that is bridged
-    min_seconds: float = 0.35  # between two turning points
+    min_spacing: float = 0.7  # between two turning points, as a share of the seconds of a fast repetition
     min_degrees: float = 20.0  # between rest and turning point
-    min_height: float = 0.05  # the same for heights, in lengths of the trunk; a hop over a rope has 0.06 to 0.1
-    min_share: float = 0.45  # the same, as a share of the most prominent turning point in the video
+    min_height: float = 0.12  # the same for heights, in lengths of the trunk; hops over a rope: 0.13 to 0.58
+    min_share: float = 0.45  # the same, as a share of the prominent turning points in the video
     min_noise_ratio: float = 3.0  # the same, over the noise of the keypoints
     rest_share: float = 0.15  # of a repetition's range: within it of the rest position, it has not begun or has ended
 
@@ -68,10 +69,9 @@ class RepetitionConfig:
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"repetitions.{name} must be 0..1, got {getattr(self, name)}")
         for name in (
-            "smoothing_seconds",
             "jump_seconds",
             "max_gap_seconds",
-            "min_seconds",
+            "min_spacing",
             "min_degrees",
             "min_height",
             "min_noise_ratio",
@@ -88,13 +88,14 @@ class Signal:
     angles: Floats  # (2, T) of the left and the right joint, degrees; NaN if a side is never visible
     counted: Floats  # (T,) degrees or trunk lengths; rises towards the turning point
     noise: float  # standard deviation of what smoothing removes from `counted`
+    min_spacing: float  # between two turning points, seconds
     confidence: Floats  # (T,) of the joint's least confident keypoint, of the better side, 0..1
 
     def turns(self, prominence: float, config: RepetitionConfig) -> tuple[NDArray[np.int64], Floats]:
         """Return the indices (n,) and the prominences (n,) of the turning points that are prominent enough."""
         from scipy.signal import find_peaks  # takes a third of a second, and pages import this module
 
-        distance = max(1, round(config.min_seconds / (self.times[1] - self.times[0])))
+        distance = max(1, round(self.min_spacing / (self.times[1] - self.times[0])))
         prominence = max(prominence, config.min_noise_ratio * self.noise)
         turns, properties = find_peaks(self.counted, prominence=prominence, distance=distance)
         return turns, properties["prominences"]
@@ -118,9 +119,11 @@ class Signal:
         step = float(grid[1] - grid[0])
         raw = _resampled(times, values, grid)
         raw = raw[~np.isnan(raw).any(axis=1)]  # (n, T') of n visible sides
-        window = round(config.smoothing_seconds / step) // 2 * 2 + 1  # samples, odd
-        smooth = np.asarray(savgol_filter(raw, window, 2, axis=1)) if 3 < window <= len(grid) else raw
-        counted = smooth.max(axis=0) if movement.by_side else smooth.mean(axis=0)
+        window = int((movement.seconds / step - 1) / 2 + 1e-6) * 2 + 1  # samples, odd
+        smooth = np.asarray(savgol_filter(raw, window, polyorder=2, axis=1)) if 3 < window <= len(grid) else raw
+        noise = (raw - smooth).std(axis=1)  # (n,)
+        weights = 1 / (noise**2 + (MIN_NOISE_SHARE * np.ptp(smooth, axis=1).max()) ** 2 + 1e-9)
+        counted = smooth.max(axis=0) if movement.by_side else np.average(smooth, axis=0, weights=weights)
         if movement.measure == "height":  # a moving camera, walking and stooping are slower than jumps
             counted = white_tophat(counted, round(config.jump_seconds / step) + 1, mode="nearest")
         return cls(
@@ -128,6 +131,7 @@ class Signal:
             angles=_resampled(times, angles, grid),
             counted=counted,
             noise=float((raw - smooth).std()),
+            min_spacing=config.min_spacing * movement.seconds,
             confidence=np.interp(grid, times, confidence),
         )
 
@@ -179,7 +183,8 @@ def movement_signals(
         ids = sorted({person.track_id for frame in frames for person in frame.persons})
         raise DataError(f"person must be one of {', '.join(map(str, ids)) or 'nobody'}, got {tracks[0]}")
     signals = []
-    for shot in np.split(np.arange(len(pairs)), _cuts(np.array([person.box for _, person in pairs]))):
+    cuts = _cuts([person for _, person in pairs]) if movement.measure == "height" else []  # angles are those of before
+    for shot in np.split(np.arange(len(pairs)), cuts):
         times, persons = np.array([pairs[i][0] for i in shot]), [pairs[i][1] for i in shot]
         values, angles, confidence = _measured(persons, movement, config)
         indices = np.flatnonzero(~np.isnan(values).all(axis=0))
@@ -192,21 +197,18 @@ def movement_signals(
     return signals
 
 
-def _cuts(boxes: Floats) -> NDArray[np.int64]:
-    """Return where a person's boxes (T, 4) move to another place at once and stay there, as at a cut."""
-    padded = np.pad(boxes, ((2, 2), (0, 0)), mode="edge")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, 3, axis=0)  # (T + 2, 4, 3)
-    medians = np.median(windows, axis=2)  # row i is of boxes i - 2 to i
-    overlaps = np.maximum(_ious(boxes[:-1], boxes[1:]), _ious(medians[: len(boxes) - 1], medians[3:]))  # (T - 1,)
-    return np.flatnonzero(overlaps < MAX_CUT_OVERLAP) + 1
-
-
-def _ious(a: Floats, b: Floats) -> Floats:
-    """Return the IoU (N,) of boxes (N, 4) and (N, 4)."""
-    sides = (np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])).clip(0)  # (N, 2)
-    common = sides.prod(axis=1)
-    union = (a[:, 2:] - a[:, :2]).prod(axis=1) + (b[:, 2:] - b[:, :2]).prod(axis=1) - common
-    return np.asarray(common / np.maximum(union, 1e-9))
+def _cuts(persons: Sequence[PersonParse]) -> NDArray[np.int64]:
+    """Return the indices of T persons at which a person is at another place at once and stays there, as after a cut."""
+    points = np.array([person.keypoints for person in persons])[..., :2]  # (T, 17, 2)
+    padded = np.pad(points, ((2, 2), (0, 0), (0, 0)), mode="edge")
+    medians = np.median(np.lib.stride_tricks.sliding_window_view(padded, 3, axis=0), axis=-1)  # row i: i - 2 to i
+    boxes = np.array([person.box for person in persons])
+    sizes = np.maximum((boxes[:, 2:] - boxes[:, :2]).max(axis=1), 1.0)  # (T,)
+    shifts = np.minimum(
+        np.median(np.linalg.norm(points[1:] - points[:-1], axis=2), axis=1),
+        np.median(np.linalg.norm(medians[3:] - medians[: len(points) - 1], axis=2), axis=1),
+    )  # (T - 1,) pixels
+    return np.flatnonzero(shifts > MIN_CUT_SHIFT * np.maximum(sizes[1:], sizes[:-1])) + 1
 
 
 def _measured(

@@ -137,9 +137,10 @@ def count_repetitions(
     signals = movement_signals(parse.frames, movement, tracks, config)
     least = config.min_degrees if movement.measure == "angle" else config.min_height
     values = np.concatenate([signal.counted for signal in signals]) if signals else np.zeros(1)
-    spread = float(np.subtract(*np.percentile(values, (95, 5))))  # small if one turning point is an outlier
-    prominences = [prominence for signal in signals for prominence in signal.turns(least, config)[1]]
-    least = max(least, config.min_share * min(spread, max(prominences, default=0.0)))
+    spread = float(np.subtract(*np.percentile(values, (95, 5))))
+    prominences = sorted(prominence for signal in signals for prominence in signal.turns(least, config)[1])
+    if prominences:  # one outlier does not hide the others: the spread is small then, and so is the second
+        least = max(least, config.min_share * max(min(spread, prominences[-1]), *prominences[-2:-1], 0.0))
     items = [item for signal in signals for item in _repetitions(signal, least, config)]
     warnings = _visibility_warnings(parse.frames, movement, tracks, signals, config)
     if continued_by:
@@ -155,7 +156,7 @@ def count_repetitions(
             warnings.append(f"person {track} does none, person {best} does {counts[best]}: choose with --person")
     times = [frame.time_seconds for frame in parse.frames]
     rate = (len(times) - 1) / (times[-1] - times[0]) if times[-1] > times[0] else 0.0
-    if 0 < rate < 1 / config.min_seconds * 3:
+    if 0 < rate * config.min_spacing * movement.seconds < 3:
         warnings.append(f"{rate:.1f} sampled frames a second may miss fast repetitions: parse with a smaller --stride")
     return Repetitions(name, movement.joint, track, tuple(items), tuple(warnings), tuple(continued_by))
 
