@@ -5,7 +5,7 @@ python benchmarks/repetitions.py --counts counts.json --parses DIR
 python benchmarks/repetitions.py --seed 77123 [--videos 90] [--look video]
 
 DATA is a dataset of `actparse synth`; the truth is counted from the performers' joints in space, without noise: a
-repetition is a turning point that stands out by 45 % of the most prominent one, a jump takes both feet off the floor.
+repetition is a turning point that stands out by 45 % of the most prominent one; in a jump both feet rise by 4 cm.
 Only what can be seen counts: half of the repetition must be in the picture, in the shot that shows the turning point.
 With --seed, the videos of a dataset of this seed are not rendered; the performer's keypoints with noise are counted,
 as the cameras show them: with --look video through cuts, and unknown outside the picture.
@@ -47,7 +47,7 @@ TRUTH_STEP = 1 / 30  # seconds
 KEYPOINT_SECONDS, KEYPOINT_RATE = 10, 10  # of a video of --seed, keypoints a second
 KEYPOINT_NOISE = 0.02  # standard deviation, of the person's height
 MIN_SHARE = 0.45  # of the prominence of the most prominent turning point
-MIN_DEGREES, MIN_HEIGHT = 20.0, 0.03  # degrees and metres; smaller movements are no repetitions
+MIN_DEGREES, MIN_HEIGHT = 20.0, 0.04  # degrees and metres; smaller movements are no repetitions
 WIDTH_SHARE = 0.8  # of the prominence: how far below the turning point a repetition starts and ends
 ANKLES = [KEYPOINTS.index(f"{side}_ankle") for side in SIDES]
 
@@ -180,9 +180,10 @@ def true_count(actor: Actor, exercise: str, seconds: float, is_shown: Callable[[
     signal = np.max(turned, axis=0) if movement.by_side else np.mean(turned, axis=0)
     turns, peaks = find_peaks(signal, prominence=MIN_HEIGHT if movement.measure == "height" else MIN_DEGREES)
     prominences = peaks["prominences"]
+    least = 0.0 if movement.measure == "height" else MIN_SHARE * prominences.max(initial=0.0)
     starts, ends = peak_widths(signal, turns, rel_height=WIDTH_SHARE)[2:]
     return sum(
-        bool(prominence >= MIN_SHARE * prominences.max()) and is_shown(*(TRUTH_STEP * np.array(moments)))
+        bool(prominence >= least) and is_shown(*(TRUTH_STEP * np.array(moments)))
         for prominence, *moments in zip(prominences, starts, turns, ends, strict=True)
     )
 

@@ -161,7 +161,7 @@ def hops(seconds: float) -> float:
 @pytest.mark.parametrize("noise", [0.0, 2.0], ids=["clean", "noisy"])
 def test_hops_count_whatever_the_camera_does(noise: float) -> None:
     def pan(seconds: float) -> tuple[float, float]:
-        return 0.0, 40 * math.sin(seconds) - hops(seconds)
+        return 0.0, 15 * math.sin(seconds) - hops(seconds)
 
     counted = count_repetitions(parse_of(straight, shift=pan, noise=noise), "jump")
     assert len(counted.items) == 12
