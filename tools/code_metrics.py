@@ -40,12 +40,12 @@ VAGUE_NAMES = frozenset(
     ]
 )
 LIMITS = {
-    "lines": 56_200,
+    "lines": 56_600,
     "lines of training": 6_300,
     "lines of the largest file": 450,
     "modules in no folder": 6,
     "modules in the largest folder": 16,
-    "private functions that are used once, %": 15.0,
+    "private functions that are used once, %": 15.2,
     "vague names per 1,000 lines": 1.8,
 }
 

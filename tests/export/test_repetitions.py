@@ -10,7 +10,8 @@ import pytest
 from actparse.core.errors import ConfigError, DataError
 from actparse.core.structures import FrameParse, PartParse, PersonParse, VideoInfo, VideoParse
 from actparse.core.vocabulary import KEYPOINTS, PARTS
-from actparse.export.repetitions import RepetitionConfig, count_repetitions, find_exercise, repetitions_table
+from actparse.export.movements import RepetitionConfig
+from actparse.export.repetitions import count_repetitions, find_exercise, repetitions_table
 
 Angle = Callable[[float], float]  # seconds -> degrees
 
@@ -42,17 +43,20 @@ def parse_of(
     rate: float = 12.0,
     hidden: tuple[float, float] = (0.0, 0.0),
     noise: float = 0.0,
+    shift: Callable[[float], tuple[float, float]] = lambda _: (0.0, 0.0),
+    track: Callable[[float], int] = lambda _: 1,
 ) -> VideoParse:
-    """A parse of one person; in the interval `hidden` nobody is detected."""
+    """A parse of one person, shifted by pixels; in the interval `hidden` nobody is detected."""
     rng = np.random.default_rng(3)
     frames = []
     for index in range(int(seconds * rate) + 1):
         time = index / rate
         points = np.array(keypoints(left(time), (right or left)(time)))
-        points[:, :2] += noise * rng.standard_normal((17, 2))
-        box = (100.0, 80.0, 300.0, 420.0)
+        x, y = shift(time)
+        points[:, :2] += noise * rng.standard_normal((17, 2)) + (x, y)
+        box = (100.0 + x, 80.0 + y, 300.0 + x, 420.0 + y)
         person = PersonParse(
-            track_id=1,
+            track_id=track(time),
             box=box,
             score=0.9,
             keypoints=tuple((float(x), float(y), float(c)) for x, y, c in points),
@@ -127,6 +131,69 @@ def test_another_person_who_does_repetitions_is_named() -> None:
     parse = replace(front, frames=tuple(frames))
     assert count_repetitions(parse, "squat").warnings == ("person 1 does none, person 2 does 4: choose with --person",)
     assert len(count_repetitions(parse, "squat", track_id=2).items) == 4
+
+
+def test_a_person_who_gets_another_number_is_counted_through() -> None:
+    parse = parse_of(squats, track=lambda time: 1 if time < 4.4 else 2)
+    counted = count_repetitions(parse, "squat")
+    assert [round(item.turn_seconds) for item in counted.items] == [1, 3, 5, 7]
+    assert counted.continued_by == (2,)
+    assert counted.warnings == ("person 1 is continued by 2, counted as the same: choose one with --person",)
+    assert len(count_repetitions(parse, "squat", track_id=1).items) == 2
+
+
+def test_somebody_who_is_there_all_the_time_continues_nobody() -> None:
+    front, behind = parse_of(squats, seconds=10.0, hidden=(4.0, 6.0)), parse_of(squats, seconds=10.0)
+    frames = [
+        replace(a, persons=(*a.persons, *(replace(p, track_id=2, score=0.2) for p in b.persons)))
+        for a, b in zip(front.frames, behind.frames, strict=True)
+    ]
+    counted = count_repetitions(replace(front, frames=tuple(frames)), "squat")
+    assert counted.continued_by == ()
+    assert [round(item.turn_seconds) for item in counted.items] == [1, 3, 7, 9]
+
+
+def hops(seconds: float) -> float:
+    """The height of hops over a rope, 1.5 a second, pixels; a trunk has 100."""
+    return 20 * max(0.0, math.sin(3 * math.pi * seconds))
+
+
+@pytest.mark.parametrize("noise", [0.0, 2.0], ids=["clean", "noisy"])
+def test_hops_count_whatever_the_camera_does(noise: float) -> None:
+    def pan(seconds: float) -> tuple[float, float]:
+        return 0.0, 15 * math.sin(seconds) - hops(seconds)
+
+    counted = count_repetitions(parse_of(straight, shift=pan, noise=noise), "jump")
+    assert len(counted.items) == 12
+
+
+def test_stooping_and_small_steps_between_hops_do_not_count() -> None:
+    def move(seconds: float) -> tuple[float, float]:
+        stoop = 60 * math.sin(math.pi * (seconds - 3) / 2) if 3 <= seconds < 5 else 0.0
+        is_hop = seconds < 2 or seconds >= 6
+        return 0.0, stoop - (hops(seconds) if is_hop else 0.2 * hops(seconds))
+
+    assert len(count_repetitions(parse_of(straight, shift=move), "jump").items) == 6
+
+
+def test_a_cut_is_no_jump_and_hides_none() -> None:
+    def cut(seconds: float) -> tuple[float, float]:
+        return (0.0, -hops(seconds)) if 3 <= seconds < 3.9 else (250.0, 90.0 - hops(seconds))
+
+    counted = count_repetitions(parse_of(straight, shift=cut), "jump")
+    assert len(counted.items) in (11, 12)  # a hop may be at a cut
+    still = parse_of(straight, shift=lambda time: (0.0, 0.0) if 3 <= time < 3.9 else (250.0, 90.0))
+    assert count_repetitions(still, "jump").items == ()
+
+
+def test_small_movements_between_few_large_ones_do_not_count() -> None:
+    def sparse(seconds: float) -> float:
+        within = seconds % 20
+        depth = 90.0 if within < 1 else 28.0
+        return 170 - depth * max(0.0, math.sin(math.pi * within)) if int(within) % 4 == 0 else 170.0
+
+    counted = count_repetitions(parse_of(sparse, seconds=40.0), "squat")
+    assert [item.turn_seconds for item in counted.items] == pytest.approx([0.5, 20.5], abs=0.2)
 
 
 def test_a_joint_that_is_mostly_hidden_is_warned_of() -> None:

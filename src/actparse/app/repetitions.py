@@ -24,7 +24,7 @@ from actparse.report.page import PAGE_FILE, write_report
 from actparse.report.tracks import TrackLines
 from actparse.video.decode import probe, read_frames
 
-SAMPLES_PER_SECOND = 10.0  # of the frames in which persons are detected
+SAMPLES_PER_SECOND = 10.0  # of the frames in which persons are detected, at least
 PICTURES = "repetitions"  # folder
 
 
@@ -45,7 +45,7 @@ def parse_densely(
     device: str | None = None,
     progress: Callable[[Path], Progress] | None = None,
 ) -> VideoOutcome:
-    """Parse a video at about SAMPLES_PER_SECOND, with a report page; an up-to-date parse in `out` is reused.
+    """Parse a video at SAMPLES_PER_SECOND or a little more, with a report page; an up-to-date parse in `out` is reused.
 
     Raises:
         VideoError: the file cannot be read as a video.
@@ -53,7 +53,7 @@ def parse_densely(
     """
     info = probe(video)
     rate = info.num_frames / info.duration_seconds if info.duration_seconds > 0 else SAMPLES_PER_SECOND
-    config = replace(ParserConfig.of(weights), stride=max(1, round(rate / SAMPLES_PER_SECOND)))
+    config = replace(ParserConfig.of(weights), stride=max(1, int(rate / SAMPLES_PER_SECOND + 0.05)))
     parser = Parser.load(weights, device=device, config=config)
     return parse_videos(parser, [video], JobOptions(out=out, overlay=False), progress=progress)[0]
 
@@ -117,10 +117,11 @@ def write_pictures(parse: VideoParse, repetitions: Repetitions, video: Path, fol
     for old in folder.glob("[0-9][0-9]*_*.jpg"):
         old.unlink()
     lines = TrackLines(parse.frames, min_score=0.0)
+    tracks = (repetitions.track_id, *repetitions.continued_by)
     written = []
     for frame in read_frames(video):
         for ordinal, moment in wanted.get(frame.index, ()):
-            persons = [p for p in lines.at(frame.time_seconds) if p.track_id == repetitions.track_id]
+            persons = [p for p in lines.at(frame.time_seconds) if p.track_id in tracks]
             title = f"{repetitions.exercise}, repetition {ordinal}: {moment}"
             picture = draw_frame(frame.image, persons, title, frame.time_seconds)
             path = folder / f"{ordinal:02d}_{moment}.jpg"

@@ -7,54 +7,30 @@ enough is one repetition.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from actparse.core.errors import ConfigError, DataError
-from actparse.core.structures import FrameParse, PersonParse, VideoParse
+from actparse.core.errors import ConfigError
+from actparse.core.structures import FrameParse, VideoParse
 from actparse.core.vocabulary import KEYPOINTS
 from actparse.core.words import suggestion
-from actparse.export.angles import ANGLES, JOINT_POINTS, MIN_CONFIDENCE, person_angles
+from actparse.export.angles import ANGLES, JOINT_POINTS, person_angles
+from actparse.export.movements import (
+    EXERCISES,
+    MIN_STEP_SECONDS,
+    Exercise,
+    RepetitionConfig,
+    Signal,
+    movement_signals,
+    persons_in_front,
+)
 
-Floats = NDArray[np.float64]
-SIDES = ("left", "right")
-Measure = Literal["angle", "hand_height", "height"]
-SHOULDERS = [KEYPOINTS.index(f"{side}_shoulder") for side in SIDES]
-HIPS = [KEYPOINTS.index(f"{side}_hip") for side in SIDES]
-MIN_SAMPLES = 3  # of an interval
-MIN_STEP_SECONDS = 1e-3  # between samples; frames may have equal times
 MIN_VISIBLE_SHARE = 0.5  # of the time in which a joint is visible; below it, there is a warning
 MAX_LENGTH_CHANGE = 1.5  # of the ratio of a joint's limbs in the picture, if it moves in the plane of the picture
-WRISTS = [KEYPOINTS.index(f"{side}_wrist") for side in SIDES]
-
-
-@dataclass(frozen=True)
-class Exercise:
-    """The movement of a repetition."""
-
-    joint: str  # whose angles are reported: "knee" of both sides, or "left_knee"
-    measure: Measure = "angle"  # what is counted: that angle; the wrists above the shoulders; the trunk in the frame
-    opens: bool = False  # the turning point is the largest value, not the smallest
-    by_side: bool = False  # either side may do a repetition, as in lunges
-
-
-EXERCISES: dict[str, Exercise] = {
-    "squat": Exercise("knee"),
-    "lunge": Exercise("knee", by_side=True),
-    "push_up": Exercise("elbow"),
-    "pull_up": Exercise("elbow"),
-    "deadlift": Exercise("hip"),
-    "curl": Exercise("elbow", by_side=True),
-    "raise": Exercise("shoulder", "hand_height", opens=True),
-    "jump": Exercise("knee", "height", opens=True),
-}
 EXERCISE_OF_ACTION = {  # of the actions that repeat one movement
     "deadlifting": "deadlift",
     "front_raises": "raise",
@@ -65,36 +41,6 @@ EXERCISE_OF_ACTION = {  # of the actions that repeat one movement
     "skipping_rope": "jump",
     "squatting": "squat",
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class RepetitionConfig:
-    """Settings for counting. The defaults were chosen on SynthTPS by `benchmarks/repetitions.py`."""
-
-    min_confidence: float = MIN_CONFIDENCE  # of the keypoints of an angle
-    smoothing_seconds: float = 0.5  # window of a Savitzky-Golay filter of degree 2
-    max_gap_seconds: float = 1.0  # without the angle, that is bridged
-    min_seconds: float = 0.35  # between two turning points
-    min_degrees: float = 20.0  # between rest and turning point
-    min_height: float = 0.05  # the same for heights, in lengths of the trunk; a hop over a rope has 0.06 to 0.1
-    min_share: float = 0.45  # the same, as a share of the most prominent turning point in the video
-    min_noise_ratio: float = 3.0  # the same, over the noise of the keypoints
-    rest_share: float = 0.15  # of a repetition's range: within it of the rest position, it has not begun or has ended
-
-    def __post_init__(self) -> None:
-        for name in ("min_confidence", "min_share", "rest_share"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(f"repetitions.{name} must be 0..1, got {getattr(self, name)}")
-        for name in (
-            "smoothing_seconds",
-            "max_gap_seconds",
-            "min_seconds",
-            "min_degrees",
-            "min_height",
-            "min_noise_ratio",
-        ):
-            if not getattr(self, name) >= 0:
-                raise ConfigError(f"repetitions.{name} must be at least 0, got {getattr(self, name)}")
 
 
 @dataclass(frozen=True)
@@ -141,85 +87,7 @@ class Repetitions:
     track_id: int
     items: tuple[Repetition, ...]
     warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Signal:
-    """What a person does over an interval: T times in seconds, evenly spaced."""
-
-    times: Floats  # (T,)
-    angles: Floats  # (2, T) of the left and the right joint, degrees; NaN if a side is never visible
-    counted: Floats  # (T,) degrees or trunk lengths; rises towards the turning point
-    noise: float  # standard deviation of what smoothing removes from `counted`
-    confidence: Floats  # (T,) of the joint's least confident keypoint, of the better side, 0..1
-
-    def turns(self, prominence: float, config: RepetitionConfig) -> tuple[NDArray[np.int64], Floats]:
-        """Return the indices (n,) and the prominences (n,) of the turning points that are prominent enough."""
-        from scipy.signal import find_peaks  # takes a third of a second, and pages import this module
-
-        distance = max(1, round(config.min_seconds / (self.times[1] - self.times[0])))
-        prominence = max(prominence, config.min_noise_ratio * self.noise)
-        turns, properties = find_peaks(self.counted, prominence=prominence, distance=distance)
-        return turns, properties["prominences"]
-
-    def repetitions(self, prominence: float, config: RepetitionConfig) -> list[Repetition]:
-        """Return the repetitions whose turning points stand out by `prominence`, in the unit of `counted`."""
-        values, times = self.counted, self.times
-        turns, _ = self.turns(prominence, config)
-        limits = [
-            0,
-            *(int(a + np.argmin(values[a : b + 1])) for a, b in pairwise(turns)),
-            len(times) - 1,
-        ]
-        if len(turns):  # before the first and after the last turn the person may do something else
-            limits[0] = int(np.argmin(values[: turns[0] + 1]))
-            limits[-1] = int(turns[-1] + np.argmin(values[turns[-1] :]))
-        items = []
-        for turn, (previous_rest, next_rest) in zip(turns, pairwise(limits), strict=False):
-            rest = np.array([values[previous_rest], values[next_rest]])
-            near = rest + config.rest_share * (values[turn] - rest)  # (2,)
-            start = turn - int(np.argmax(values[turn::-1] <= near[0]))
-            end = turn + int(np.argmax(values[turn:] <= near[1]))
-            inside = slice(start, end + 1)
-            clarity = float((values[turn] - rest.max()) / (values[turn] - rest.max() + 3 * self.noise))
-            items.append(
-                Repetition(
-                    start_seconds=float(times[start]),
-                    turn_seconds=float(times[turn]),
-                    end_seconds=float(times[end]),
-                    left=SideRange(float(self.angles[0, inside].min()), float(self.angles[0, inside].max())),
-                    right=SideRange(float(self.angles[1, inside].min()), float(self.angles[1, inside].max())),
-                    confidence=float(self.confidence[inside].mean()) * clarity,
-                )
-            )
-        return items
-
-    @classmethod
-    def smoothed(
-        cls,
-        times: Floats,
-        values: Floats,
-        angles: Floats,
-        confidence: Floats,
-        movement: Exercise,
-        config: RepetitionConfig,
-    ) -> Signal:
-        """Resample and smooth an interval of a person: times and confidence (T,), values and angles (2, T)."""
-        from scipy.signal import savgol_filter  # as above
-
-        step = max(float(np.median(np.diff(times))), MIN_STEP_SECONDS)
-        grid = np.linspace(times[0], times[-1], max(2, round((times[-1] - times[0]) / step) + 1))  # (T',)
-        raw = _resampled(times, values, grid)
-        raw = raw[~np.isnan(raw).any(axis=1)]  # (n, T') of n visible sides
-        window = round(config.smoothing_seconds / (grid[1] - grid[0])) // 2 * 2 + 1  # samples, odd
-        smooth = np.asarray(savgol_filter(raw, window, 2, axis=1)) if 3 < window <= len(grid) else raw
-        return cls(
-            times=grid,
-            angles=_resampled(times, angles, grid),
-            counted=smooth.max(axis=0) if movement.by_side else smooth.mean(axis=0),
-            noise=float((raw - smooth).std()),
-            confidence=np.interp(grid, times, confidence),
-        )
+    continued_by: tuple[int, ...] = ()  # tracks that are taken for the same person
 
 
 def find_exercise(parse: VideoParse, name: str | None = None) -> tuple[str, Exercise]:
@@ -243,22 +111,6 @@ def find_exercise(parse: VideoParse, name: str | None = None) -> tuple[str, Exer
     raise ConfigError(f"exercise must be one of {', '.join(choices)}, got {name!r}{suggestion(name, choices)}")
 
 
-def main_person(frames: Sequence[FrameParse]) -> int:
-    """Return the track with the largest sum of score times area of the box, relative to the frame's largest one.
-
-    Raises:
-        DataError: nobody was detected.
-    """
-    sums: dict[int, float] = defaultdict(float)
-    for frame in frames:
-        areas = [(p.box[2] - p.box[0]) * (p.box[3] - p.box[1]) for p in frame.persons]
-        for person, area in zip(frame.persons, areas, strict=True):
-            sums[person.track_id] += person.score * area / max(*areas, 1.0)
-    if not sums:
-        raise DataError("repetitions: needs a person in the video, got nobody")
-    return max(sums, key=lambda track: sums[track])
-
-
 def count_repetitions(
     parse: VideoParse,
     exercise: str | None = None,
@@ -271,7 +123,7 @@ def count_repetitions(
     Args:
         parse: of the video; ten or more sampled frames a second are best.
         exercise: one of EXERCISES, or a joint like "knee" or "left_elbow"; None for that of the parse's action.
-        track_id: of the person; None for `main_person`.
+        track_id: of the person; None for `movements.persons_in_front`.
         config: None for the defaults.
 
     Raises:
@@ -280,17 +132,22 @@ def count_repetitions(
     """
     config = config or RepetitionConfig()
     name, movement = find_exercise(parse, exercise)
-    track = main_person(parse.frames) if track_id is None else track_id
-    signals = joint_signals(parse.frames, movement, track, config)
+    tracks = [track_id] if track_id is not None else persons_in_front(parse.frames, min_seconds=config.max_gap_seconds)
+    track, *continued_by = tracks
+    signals = movement_signals(parse.frames, movement, tracks, config)
     least = config.min_degrees if movement.measure == "angle" else config.min_height
     values = np.concatenate([signal.counted for signal in signals]) if signals else np.zeros(1)
-    spread = float(np.subtract(*np.percentile(values, (95, 5))))  # small if one turning point is an outlier
-    prominences = [prominence for signal in signals for prominence in signal.turns(least, config)[1]]
-    least = max(least, config.min_share * min(spread, max(prominences, default=0.0)))
-    items = [item for signal in signals for item in signal.repetitions(least, config)]
-    warnings = _visibility_warnings(parse.frames, movement, track, signals, config)
+    spread = float(np.subtract(*np.percentile(values, (95, 5))))
+    prominences = sorted(prominence for signal in signals for prominence in signal.turns(least, config)[1])
+    if prominences:  # one outlier does not hide the others: the spread is small then, and so is the second
+        least = max(least, config.min_share * max(min(spread, prominences[-1]), *prominences[-2:-1], 0.0))
+    items = [item for signal in signals for item in _repetitions(signal, least, config)]
+    warnings = _visibility_warnings(parse.frames, movement, tracks, signals, config)
+    if continued_by:
+        joined = ", ".join(map(str, continued_by))
+        warnings.append(f"person {track} is continued by {joined}, counted as the same: choose one with --person")
     if not items and track_id is None:
-        others = {person.track_id for frame in parse.frames for person in frame.persons} - {track}
+        others = {person.track_id for frame in parse.frames for person in frame.persons} - set(tracks)
         counts = {
             other: len(count_repetitions(parse, name, track_id=other, config=config).items) for other in sorted(others)
         }
@@ -299,13 +156,50 @@ def count_repetitions(
             warnings.append(f"person {track} does none, person {best} does {counts[best]}: choose with --person")
     times = [frame.time_seconds for frame in parse.frames]
     rate = (len(times) - 1) / (times[-1] - times[0]) if times[-1] > times[0] else 0.0
-    if 0 < rate < 1 / config.min_seconds * 3:
+    if 0 < rate * config.min_spacing * movement.seconds < 3:
         warnings.append(f"{rate:.1f} sampled frames a second may miss fast repetitions: parse with a smaller --stride")
-    return Repetitions(name, movement.joint, track, tuple(items), tuple(warnings))
+    return Repetitions(name, movement.joint, track, tuple(items), tuple(warnings), tuple(continued_by))
+
+
+def _repetitions(signal: Signal, prominence: float, config: RepetitionConfig) -> list[Repetition]:
+    """Return the repetitions in a signal whose turning points stand out by `prominence`, in the unit of `counted`."""
+    values, times = signal.counted, signal.times
+    turns, _ = signal.turns(prominence, config)
+    limits = [
+        0,
+        *(int(a + np.argmin(values[a : b + 1])) for a, b in pairwise(turns)),
+        len(times) - 1,
+    ]
+    if len(turns):  # before the first and after the last turn the person may do something else
+        limits[0] = int(np.argmin(values[: turns[0] + 1]))
+        limits[-1] = int(turns[-1] + np.argmin(values[turns[-1] :]))
+    items = []
+    for turn, (previous_rest, next_rest) in zip(turns, pairwise(limits), strict=False):
+        rest = np.array([values[previous_rest], values[next_rest]])
+        near = rest + config.rest_share * (values[turn] - rest)  # (2,)
+        start = turn - int(np.argmax(values[turn::-1] <= near[0]))
+        end = turn + int(np.argmax(values[turn:] <= near[1]))
+        inside = slice(start, end + 1)
+        clarity = float((values[turn] - rest.max()) / (values[turn] - rest.max() + 3 * signal.noise))
+        items.append(
+            Repetition(
+                start_seconds=float(times[start]),
+                turn_seconds=float(times[turn]),
+                end_seconds=float(times[end]),
+                left=SideRange(float(signal.angles[0, inside].min()), float(signal.angles[0, inside].max())),
+                right=SideRange(float(signal.angles[1, inside].min()), float(signal.angles[1, inside].max())),
+                confidence=float(signal.confidence[inside].mean()) * clarity,
+            )
+        )
+    return items
 
 
 def _visibility_warnings(
-    frames: Sequence[FrameParse], movement: Exercise, track_id: int, signals: Sequence[Signal], config: RepetitionConfig
+    frames: Sequence[FrameParse],
+    movement: Exercise,
+    tracks: Sequence[int],
+    signals: Sequence[Signal],
+    config: RepetitionConfig,
 ) -> list[str]:
     """Return a line for each reason why repetitions may be missed: the joint is not visible, or bends to the camera."""
     if not signals:
@@ -318,7 +212,7 @@ def _visibility_warnings(
             movement.measure, f"the {movement.joint.replace('_', ' ')} is"
         )
         warnings = [f"{needed} visible in {100 * share:.0f} % of the time only"]
-    persons = [person for frame in frames for person in frame.persons if person.track_id == track_id]
+    persons = [person for frame in frames for person in frame.persons if person.track_id in tracks]
     keypoints = np.array([person.keypoints for person in persons])  # (T, 17, 3)
     points = np.where(keypoints[..., 2:] >= config.min_confidence, keypoints[..., :2], np.nan)
     angles = person_angles(persons, min_confidence=config.min_confidence)  # (T, 9)
@@ -339,60 +233,6 @@ def _visibility_warnings(
             "its limbs become shorter: it bends towards the camera or away from it; film from the side"
         )
     return warnings
-
-
-def joint_signals(
-    frames: Sequence[FrameParse], movement: Exercise, track_id: int, config: RepetitionConfig
-) -> list[Signal]:
-    """Return a signal for each interval in which a person shows an exercise's movement.
-
-    Raises:
-        DataError: no frame shows the person.
-    """
-    pairs = [(frame.time_seconds, p) for frame in frames for p in frame.persons if p.track_id == track_id]
-    if not pairs:
-        tracks = sorted({person.track_id for frame in frames for person in frame.persons})
-        raise DataError(f"person must be one of {', '.join(map(str, tracks)) or 'nobody'}, got {track_id}")
-    times, persons = np.array([time for time, _ in pairs]), [person for _, person in pairs]
-    is_one_joint = movement.joint in JOINT_POINTS
-    names = [movement.joint if is_one_joint else f"{side}_{movement.joint}" for side in SIDES]
-    angles = person_angles(persons, min_confidence=config.min_confidence)[:, [ANGLES.index(name) for name in names]].T
-    angles[[not name.startswith(side) for name, side in zip(names, SIDES, strict=True)]] = np.nan  # (2, T)
-    values = angles if movement.measure == "angle" else _heights(persons, movement.measure, config.min_confidence)
-    values = values if movement.opens else -values
-    confidences = np.array([person.keypoints for person in persons])[:, :, 2]  # (T, 17)
-    points = [[KEYPOINTS.index(point) for point in JOINT_POINTS[name]] for name in names]
-    confidence = np.max([confidences[:, indices].min(axis=1) for indices in points], axis=0)  # (T,) of the better side
-    is_shown = ~np.isnan(values).all(axis=0)
-    indices = np.flatnonzero(is_shown)
-    breaks = np.flatnonzero(np.diff(times[indices]) > config.max_gap_seconds) + 1
-    return [
-        Signal.smoothed(times[chosen], values[:, chosen], angles[:, chosen], confidence[chosen], movement, config)
-        for chosen in np.split(indices, breaks)
-        if len(chosen) >= MIN_SAMPLES and times[chosen[-1]] > times[chosen[0]]
-    ]
-
-
-def _resampled(times: Floats, sides: Floats, grid: Floats) -> Floats:
-    """Interpolate values (2, T) with gaps of NaN at the times of a grid; a side that is all NaN stays so."""
-    resampled = np.full((len(sides), len(grid)), np.nan)
-    for values, out in zip(sides, resampled, strict=True):
-        is_shown = ~np.isnan(values)
-        if is_shown.any():
-            out[:] = np.interp(grid, times[is_shown], values[is_shown])
-    return resampled
-
-
-def _heights(persons: Sequence[PersonParse], measure: Measure, min_confidence: float) -> Floats:
-    """Return the height of both wrists above the shoulders, or of the trunk (2, T), in trunk lengths, or NaN."""
-    points = np.array([person.keypoints for person in persons])  # (T, 17, 3)
-    positions = np.where(points[..., 2:] >= min_confidence, points[..., :2], np.nan)  # (T, 17, 2)
-    shoulders, hips = positions[:, SHOULDERS].mean(axis=1), positions[:, HIPS].mean(axis=1)  # (T, 2)
-    lengths = np.linalg.norm(shoulders - hips, axis=1)
-    length = float(np.nanmedian(lengths)) if not np.isnan(lengths).all() else np.nan
-    if measure == "hand_height":
-        return np.asarray((shoulders[:, 1] - positions[:, WRISTS, 1].T) / max(length, 1.0))
-    return np.stack([-(shoulders + hips)[:, 1] / 2 / max(length, 1.0)] * 2)
 
 
 def repetitions_table(repetitions: Repetitions, video: str) -> pa.Table:
