@@ -122,6 +122,11 @@ class Annotations(ABC):
         """Return the names (n) of some objects."""
         return [self.objects[label] for label in self.object_labels[objects].tolist()]
 
+    @property
+    def object_classes(self) -> tuple[str, ...]:
+        """The sorted names of the objects that occur."""
+        return tuple(sorted(set(self.object_names(slice(None)))))
+
     def states_of_part(self, part: int) -> tuple[str, ...]:
         """Return the sorted states of a part, by its index, that occur; (UNSEEN,) if the part has none."""
         occurring = set(self.part_states[:, part].tolist()) - {NO_STATE}
