@@ -157,7 +157,7 @@ def score_methods(
 def _stage_1_key(parser: Parser) -> tuple[str, ...]:
     """Return the inputs that determine the results of stage 1: its networks' files and the settings of sampling."""
     config = parser.config
-    files = tuple(parser.model[kind] for kind in ("persons", "poses", "parts"))
+    files = tuple(parser.model.get(kind, "") for kind in ("persons", "objects", "poses", "parts"))
     return *files, str(config.stride), str(config.min_keypoint_confidence)
 
 
