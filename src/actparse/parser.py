@@ -49,7 +49,9 @@ class Parser:
             self.model["calibration"] = json.dumps(config_to_dict(bundle.calibration))
         self.timer = StageTimer()  # seconds of each stage since this parser was built
         persons = TiledPersons(bundle.persons) if self.config.tiles else bundle.persons
-        self.people = PeopleParser(persons, bundle.poses, bundle.parts, self.config.min_keypoint_confidence, self.timer)
+        stage_1 = persons, bundle.poses, bundle.parts
+        limit = self.config.min_keypoint_confidence
+        self.people = PeopleParser(*stage_1, limit, self.timer, bundle.objects)
         self.states = self._state_source(use_tracks=self.config.use_tracks)
 
     @classmethod

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from actparse.core.errors import DataError
-from actparse.data.kinetics_tps import KineticsTps, frame_truth_from_dict, read_frame_truth
+from actparse.data.kinetics_tps import KineticsTps, frame_truth_from_dict, have_objects, read_frame_truth
 from actparse.data.pseudo_labels import group_label, person_states
 
 PERSON: dict[str, Any] = {
@@ -52,6 +52,25 @@ def test_the_tree_is_read(tmp_path: Path, nested: bool) -> None:
         "head": "none",
     }
     assert [record.name for record in dataset.videos("test")] == ["c"]
+
+
+def test_objects_are_read_leniently() -> None:
+    board, box = {"name": "board", "box": [1, 2, 30.5, 40]}, [5, 6, 7, 8]
+    invalid = ["ball", {"name": 3, "box": box}, {"name": "no box"}, {"name": "flat", "box": [1, 1, 1, 4]}]
+    frame = frame_truth_from_dict(
+        {"humans": [PERSON, {**PERSON, "objects": {"bat": {"box": box}, "rope": None}}], "objects": [board, *invalid]},
+        "f",
+    )
+    assert [(item.name, item.box) for item in frame.objects] == [("board", (1, 2, 30.5, 40)), ("bat", (5, 6, 7, 8))]
+    assert frame_truth_from_dict({"humans": [], "objects": "none"}, "f").objects == ()
+
+
+def test_a_dataset_has_objects_if_any_of_the_frames_has(tmp_path: Path) -> None:
+    (record,) = KineticsTps(make_dataset(tmp_path, nested=True)).videos("train")
+    assert not have_objects([record], stride=5)
+    record.frame_path(5).write_text(json.dumps({"humans": [], "objects": [{"name": "bat", "box": [5, 6, 7, 8]}]}))
+    assert have_objects([record], stride=5)
+    assert not have_objects([record], stride=4)
 
 
 def test_keypoints_and_identity_are_optional() -> None:

@@ -16,14 +16,16 @@ SIZE = (96, 128)  # (height, width)
 FPS = 10.0
 NUM_FRAMES = 32
 ACTIONS = ("lunge", "push_up")
+OBJECTS = {"lunge": ("ball", [80.0, 60.0, 100.0, 80.0]), "push_up": ("bar", [90.0, 60.0, 122.0, 84.0])}
 
 
-def write_miniature(root: Path, *, videos_per_action: int = 2) -> Path:
-    """Write the splits train and val; returns `root`."""
+def write_miniature(root: Path, *, videos_per_action: int = 2, with_objects: bool = False) -> Path:
+    """Write the splits train and val; returns `root`. The first half of each video may have an object of its action."""
     for split in ("train", "val"):
         for number, action in enumerate(ACTIONS):
             for copy in range(videos_per_action):
-                _write_video(root, split, action, f"{split}_{action}_{copy}", seed=10 * number + copy)
+                name, seed = f"{split}_{action}_{copy}", 10 * number + copy
+                _write_video(root, split, action, name, seed=seed, with_objects=with_objects)
     (root / "list").mkdir()
     (root / "list" / "body_part.txt").write_text("\n".join(PARTS) + "\n")
     (root / "list" / "part_stat.txt").write_text("bend\nnone\n")
@@ -37,7 +39,7 @@ def person_box(action: str, seed: int, index: int) -> NDArray[np.float32]:
     return np.array([x, 20.0, x + width, 20.0 + height], np.float32)
 
 
-def _write_video(root: Path, split: str, action: str, name: str, *, seed: int) -> None:
+def _write_video(root: Path, split: str, action: str, name: str, *, seed: int, with_objects: bool) -> None:
     path = root / f"{split}_videos" / action / f"{name}.mp4"
     path.parent.mkdir(parents=True, exist_ok=True)
     folder = root / f"{split}_annotations" / action / name / name
@@ -48,9 +50,14 @@ def _write_video(root: Path, split: str, action: str, name: str, *, seed: int) -
             image = np.full((*SIZE, 3), 60 + 40 * (seed % 3), np.uint8)
             x1, y1, x2, y2 = box.astype(int)
             image[y1:y2, x1:x2] = (200, 60, 90) if action == ACTIONS[0] else (60, 180, 200)
+            content: dict[str, Any] = {"humans": [_human(box, action)]}
+            if with_objects and index < NUM_FRAMES // 2:
+                label, corners = OBJECTS[action]
+                left, top, right, bottom = map(int, corners)
+                image[top:bottom, left:right] = (250, 250, 20)
+                content["objects"] = [{"name": label, "box": corners}]
             writer.write(image, index / FPS)
-            human = _human(box, action)
-            (folder / f"img_{index + 1:05d}.json").write_text(json.dumps({"humans": [human]}))
+            (folder / f"img_{index + 1:05d}.json").write_text(json.dumps(content))
 
 
 def _human(box: NDArray[np.float32], action: str) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """Kinetics-TPS on disk, and datasets in its layout: videos by split and action, one annotation file per frame.
 
 Reading is lenient: unknown keys are ignored, the tree may have one or two nested folders with a video's name, and files
-may have objects beside the humans. Source: the dataset's README and its evaluator.
+may have objects beside or within the humans, of which those with a name and a valid box are read.
+
+Source: the dataset's README and its evaluator.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from numpy.typing import NDArray
 from actparse.core.errors import DataError
 from actparse.core.vocabulary import NUM_KEYPOINTS, PARTS
 from actparse.data.annotation.csv_table import decoded
-from actparse.data.annotation.scan import MAX_PIXEL, shown
+from actparse.data.annotation.scan import MAX_PIXEL, VALID, named_objects, read_box, shown
 
 Box = tuple[float, float, float, float]
 SPLITS = ("train", "val", "test", "hard")  # Kinetics-TPS has the first three, SynthTPS-v2 all
@@ -78,10 +80,19 @@ class PersonTruth:
 
 
 @dataclass(frozen=True)
+class ObjectTruth:
+    """One annotated object: name, box xyxy in pixels."""
+
+    name: str
+    box: Box
+
+
+@dataclass(frozen=True)
 class FrameTruth:
-    """The annotated persons of one frame."""
+    """The annotated persons and objects of one frame."""
 
     persons: tuple[PersonTruth, ...]
+    objects: tuple[ObjectTruth, ...] = field(default=(), repr=False)
 
 
 class KineticsTps:
@@ -165,6 +176,15 @@ def annotated_persons(records: Iterable[VideoRecord], *, stride: int) -> Iterato
                 next_read = frame + stride
 
 
+def have_objects(records: Iterable[VideoRecord], *, stride: int) -> bool:
+    """Return whether the annotation of any `stride`th frame of some videos has an object.
+
+    Raises:
+        DataError: an annotation cannot be read.
+    """
+    return any(truth.objects for record in records for truth in read_truths(record, stride=stride).values())
+
+
 def read_truths(record: VideoRecord, *, stride: int) -> dict[int, FrameTruth]:
     """Read the annotations of every `stride`th frame of a video that has one, by frame index, from 0.
 
@@ -196,8 +216,11 @@ def frame_truth_from_dict(raw: Any, where: str) -> FrameTruth:
     humans = raw.get("humans") if isinstance(raw, dict) else None
     if not isinstance(humans, list):
         raise DataError(f"{where}: humans must be a list, got {type(humans).__name__}")
+    persons = tuple(_person(human, f"{where}: humans[{index}]", index + 1) for index, human in enumerate(humans))
+    objects = (pair for holder in (raw, *humans) for pair in named_objects(holder.get("objects")))
     return FrameTruth(
-        tuple(_person(human, f"{where}: humans[{index}]", index + 1) for index, human in enumerate(humans))
+        persons,
+        tuple(ObjectTruth(name, _box(box, where)) for name, box in objects if read_box(box)[1] == VALID),
     )
 
 

@@ -128,6 +128,9 @@ def bundle_costs(bundle: StageBundle, video: VideoShape) -> tuple[NetworkCost, .
         _cost("persons", persons.net, persons.input_shape(video.size), video.num_frames),
         _cost("poses", poses.net, poses.input_shape, boxes * poses.num_passes),
     ]
+    if bundle.objects is not None:
+        net, shape = bundle.objects.net, bundle.objects.input_shape(video.size)
+        costs.append(_cost("objects", net, shape, video.num_frames))
     if isinstance(parts, PartDetector):
         costs.append(_cost("parts", parts.net, (3, parts.config.size, parts.config.size), boxes))
     if bundle.baseline is not None:
@@ -175,7 +178,7 @@ def _clip_costs(
 
 
 def _baseline_costs(net: Baseline, size: tuple[int, int], video: VideoShape) -> list[NetworkCost]:
-    """Count the computing of the baseline for its frames, and for the boxes of each person in them."""
+    """Count the computing of the baseline for its frames, and for each person in them; its boxes of objects are not."""
     cpu_net = copy.deepcopy(net).eval().cpu()
     box = torch.tensor([0.0, 0.0, size[1], size[0]])
     macs = []

@@ -39,6 +39,7 @@ class Model:
     networks: tuple[NetworkFacts, ...]
     actions: tuple[str, ...]
     states: dict[str, tuple[str, ...]]  # part -> possible states, individual for each person; empty without tracks
+    objects: tuple[str, ...]  # classes of the object detector; empty without it
     facts: dict[str, str]  # from the model card: "data", "training", ...; empty without a card
     figures: dict[str, float]  # metrics from the model card, as `actparse diagnose` prints them
 
@@ -66,6 +67,7 @@ class Model:
         ]
         states = sorted({state for states in self.states.values() for state in states})
         lines += [f"  states ({len(states)}): {', '.join(states)}"] if states else []
+        lines += [f"  objects ({len(self.objects)}): {', '.join(self.objects)}"] if self.objects else []
         lines += [f"  trained on: {self.facts['data']}"] if "data" in self.facts else []
         lines += (
             [format_table([(f"  {name}", metric) for name, metric in self.figures.items()])] if self.figures else []
@@ -113,6 +115,7 @@ def describe(weights: str | Path) -> Model:
         ),
         actions=tuple(actions if of_tracks is None else of_tracks.get("actions", ())),
         states={part: tuple(states) for part, states in zip(PARTS, states_of_parts, strict=False)},
+        objects=tuple(labels.get("objects", {}).get("objects", ())),
         facts=dict(FACT.findall(text)),
         figures={name: float(metric) for name, metric in [*FIGURE.findall(text), *scores]},
     )

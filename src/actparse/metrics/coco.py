@@ -32,6 +32,11 @@ class AveragePrecision:
     ap75: float
     ap50_by_class: dict[str, float]
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the values by name; those by class only if there are several."""
+        values: dict[str, Any] = {"ap": self.ap, "ap50": self.ap50, "ap75": self.ap75}
+        return values if len(self.ap50_by_class) == 1 else {**values, "ap50_by_class": self.ap50_by_class}
+
 
 def average_precision(
     truth: Sequence[Detections],

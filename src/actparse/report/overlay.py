@@ -169,9 +169,13 @@ class Easel:
         drawn = self._enlarge(picture)
         scaled = [person.scaled(self._factor) for person in persons]
         labels = _place_labels(scaled, self._size, self._pen, self._sides)
-        named = [_object_label(item, self._factor, self._size, self._pen) for item in objects]
+        object_labels = [_object_label(item, self._factor, self._size, self._pen) for item in objects]
         self._draw_regions(
-            drawn, _drawn_regions(scaled, [*labels, *named], self._pen, self._size), scaled, labels, named
+            drawn,
+            _drawn_regions(scaled, [*labels, *object_labels], self._pen, self._size),
+            scaled,
+            labels,
+            object_labels,
         )
         self._add_bar(drawn, f"{time_seconds:.1f} s")
         return drawn
@@ -197,7 +201,7 @@ class Easel:
         regions: Sequence[tuple[int, int, int, int]],
         persons: Sequence[PersonAt],
         labels: Sequence[PlacedLabel],
-        named: Sequence[PlacedLabel],
+        object_labels: Sequence[PlacedLabel],
     ) -> None:
         """Draw on the regions (x1, y1, x2, y2), even numbers, in full colour resolution, and write them back."""
         slices = [
@@ -208,7 +212,7 @@ class Easel:
             cv2.merge([picture.y[luma], _doubled(picture.u[chroma]), _doubled(picture.v[chroma])], self._canvas[luma])
         canvas = self._canvas[: self._size[0], : self._size[1]]
         _draw_all(canvas, persons, labels, self._pen)
-        for placed in named:
+        for placed in object_labels:
             _draw_box(canvas, placed.label.box, self._pen.color(PAPER), self._pen.thin)
             _draw_label(canvas, placed, self._pen)
         for luma, chroma in slices:

@@ -139,7 +139,7 @@ def score_methods(
         frames_by_stage_1: dict[tuple[str, ...], tuple[FrameParse, ...]] = {}
         for name, parser in parsers.items():
             config = parser.config
-            files = (parser.model[kind] for kind in ("persons", "poses", "parts"))
+            files = (parser.model.get(kind, "") for kind in ("persons", "objects", "poses", "parts"))
             key = (*files, str(config.stride), str(config.min_keypoint_confidence))  # of the inputs of stage 1
             observed = parser.observe(video.record.path, stage_1=frames_by_stage_1.get(key))
             frames_by_stage_1[key] = observed.frames

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal
@@ -134,6 +134,12 @@ def _ensemble() -> Method:
         paper={"video_accuracy": 96.78, "roc_score": 61.37},
         bundle="bundle-ensemble",
     )
+
+
+def with_objects(baseline: Method) -> Method:
+    """Return the baseline with the boxes of objects, for which a detector is trained too."""
+    trainings, stage_2 = (Training("objects"), *baseline.trainings), {"objects": "objects", **baseline.stage_2}
+    return replace(baseline, trainings=trainings, stage_2=stage_2)
 
 
 def variants_of_table_1(prior: Prior) -> dict[str, Variant]:

@@ -17,8 +17,9 @@ from actparse import __version__
 from actparse.core.errors import ConfigError, TrainingError
 from actparse.core.files import copy_file, file_sha256
 from actparse.data.division import held_out_names
-from actparse.data.kinetics_tps import KineticsTps
+from actparse.data.kinetics_tps import KineticsTps, have_objects
 from actparse.data.prior import prior_states
+from actparse.data.submission import EVALUATED_STRIDE
 from actparse.parser import Parser
 from actparse.reproduce.computing import compute_figures, with_compute_shares
 from actparse.reproduce.evaluation import (
@@ -41,6 +42,7 @@ from actparse.reproduce.methods import (
     table_1,
     table_3,
     variants_of_table_1,
+    with_objects,
 )
 from actparse.reproduce.writing import Row, Table, write_table
 from actparse.stages.loading import bundle_folder, load_parts, load_persons, load_poses
@@ -125,6 +127,11 @@ def reproduce(table: str, data: Path, out: Path, options: ReproduceOptions) -> T
     videos = held_out_videos(data, split=options.split, limit=options.limit, truth=options.truth)
     bench = _Bench(data, out, options, videos)
     methods = METHODS[table](options.size) if table in METHODS else ()
+    if table == "table1":
+        if have_objects(KineticsTps(data).videos("train"), stride=EVALUATED_STRIDE):
+            methods = (with_objects(methods[0]), *methods[1:])
+        else:
+            options.training.report(f"{data}: the data has no objects, so the baseline uses persons and parts only")
     bench.expect_inputs(methods)
     if table == "table2":
         bench.provide_stage_1(STAGE_1[:2])  # Table II trains its part detectors itself

@@ -31,6 +31,7 @@ from actparse.stages.actions.classifier import Classifier, ClipClassifier, ClipC
 from actparse.stages.actions.tracks import TrackRecognizer, TracksConfig
 from actparse.stages.people.movenet_poses import MovenetPoses, MovenetPosesConfig
 from actparse.stages.people.nanodet_persons import NanodetPersons, NanodetPersonsConfig
+from actparse.stages.people.objects import ObjectDetector, ObjectsConfig
 from actparse.stages.people.part_fusion import PartFusion, PartFusionConfig
 from actparse.stages.people.parts import PartDetector, PartsConfig
 from actparse.stages.people.persons import PersonDetector, PersonsConfig, YolofPersons
@@ -41,6 +42,7 @@ from actparse.weights.bundle import NetworkFile, config_from_dict, config_to_dic
 Net = TypeVar("Net", bound=nn.Module)
 
 STAGE_1_KINDS = ("persons", "poses", "parts")
+OBJECTS = "objects"  # if a bundle has this network, it finds objects in the frames
 REGRESSION = "part-regression"  # if a bundle has this network, parts come from the keypoints too
 CLIP_KINDS = ("action", *(f"states-{group}" for group in GROUPS))
 BASELINE = "baseline"  # if a bundle has this network and no action network, it is the whole of stage 2
@@ -71,6 +73,7 @@ class StageBundle:
     inference: Mapping[str, Any]  # fields of ParserConfig that the bundle recommends
     calibration: Calibration = field(default_factory=Calibration)  # converts action scores to a verdict
     action_of_object: Mapping[str, str] = field(default_factory=dict)  # objects that are evidence for an action
+    objects: ObjectDetector | None = None  # optional
 
     @property
     def reads_clips(self) -> bool:
@@ -136,13 +139,15 @@ def load_bundle(weights: str | Path, *, device: str = "cpu") -> StageBundle:
         inference=bundle_inference(folder),
         calibration=bundle_calibration(folder),
         action_of_object=bundle_objects(folder),
+        objects=build_objects(read[OBJECTS]) if OBJECTS in read else None,
     )
 
 
 def _files(folder: Path, ensembles: Ensembles) -> list[str]:
     """List the networks of a bundle by the names of their files: stage 1, then the clip networks, tracks or both."""
-    has = {name: (folder / f"{name}.safetensors").is_file() for name in (BASELINE, REGRESSION, "action", "tracks")}
-    stage_1 = [*STAGE_1_KINDS, *([REGRESSION] if has[REGRESSION] else [])]
+    optional = (BASELINE, OBJECTS, REGRESSION, "action", "tracks")
+    has = {name: (folder / f"{name}.safetensors").is_file() for name in optional}
+    stage_1 = [*STAGE_1_KINDS, *(name for name in (OBJECTS, REGRESSION) if has[name])]
     if has[BASELINE] and not has["action"] and "action" not in ensembles:
         return [*stage_1, BASELINE]
     if has["tracks"] and not has["action"] and "action" not in ensembles:
@@ -186,6 +191,19 @@ def build_persons(file: NetworkFile) -> PersonDetector:
         sure_score, max_persons = detector.config.sure_score, detector.config.max_persons
         return TurnedPersons(detector, sure_score=sure_score, max_persons=max_persons) if sure_score else detector
     return YolofPersons(*_net_and_settings(file, Yolof, PersonsConfig))
+
+
+def build_objects(file: NetworkFile) -> ObjectDetector:
+    """Build the object detector of a loaded network.
+
+    Raises:
+        WeightsError: the network is not a YOLOF, its settings are out of range, or its labels do not fit it.
+    """
+    net, config = _net_and_settings(file, Yolof, ObjectsConfig)
+    names, count = file.labels.get("objects"), net.config.num_classes
+    if not isinstance(names, list) or len(names) != count or not all(isinstance(name, str) for name in names):
+        raise WeightsError(f"{file.kind}: labels.objects must be {count} names, got {names!r:.80}")
+    return ObjectDetector(net, config, names)
 
 
 def build_poses(file: NetworkFile) -> PoseEstimator:

@@ -5,7 +5,8 @@ A transform is a (2, 3) matrix from old to new continuous coordinates; the corne
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -17,6 +18,8 @@ Matrix = NDArray[np.float64]  # (2, 3)
 Image = NDArray[np.uint8]  # (H, W, 3)
 
 MIN_BOX_PIXELS = 3.0  # boxes that are not thicker than this after a transform are dropped
+NO_KEYPOINTS = np.zeros((0, 3), np.float32)
+MIN_SIDE = 1.0  # pixels; a box that is thinner after a shift is dropped. Source: YOLOF in mmdet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,3 +140,86 @@ def cover_patches(image: Image, rng: np.random.Generator, *, max_patches: int = 
         h, w = (int(rng.uniform(0.08, max_side) * side) for side in (height, width))
         y, x = int(rng.integers(0, height - h)), int(rng.integers(0, width - w))
         image[y : y + h, x : x + w] = rng.integers(0, 256, 3)
+
+
+@dataclass(frozen=True)
+class BoxedImage:
+    """An image (H, W, 3) uint8 RGB, its boxes (G, 4) xyxy with labels (G,), and keypoints: (17, 3) or (0, 3)."""
+
+    name: str
+    image: NDArray[np.uint8]
+    boxes: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    keypoints: NDArray[np.float32]
+
+    @classmethod
+    def inside(
+        cls,
+        name: str,
+        image: NDArray[np.uint8],
+        boxes: NDArray[np.float32],
+        labels: NDArray[np.int64] | None = None,
+        keypoints: NDArray[np.float32] = NO_KEYPOINTS,
+        *,
+        min_visible: float = 0.0,
+    ) -> BoxedImage:
+        """Cut the boxes at the image's edges, and drop those of which too little is left; labels default to 0."""
+        labels = np.zeros(len(boxes), np.int64) if labels is None else labels
+        size = (image.shape[0], image.shape[1])
+        boxes, keep = clip_boxes(boxes, size, min_visible=min_visible, min_side=MIN_SIDE)
+        return cls(name, image, boxes[keep], labels[keep], keypoints)
+
+
+def in_mirror(sample: BoxedImage, label_flip: Sequence[int]) -> BoxedImage:
+    """Exchange left and right in the sample: pixels, boxes, labels of parts and keypoints.
+
+    Args:
+        sample: any.
+        label_flip: (K,) the label of each label's mirror image.
+    """
+    width = sample.image.shape[1]
+    boxes = sample.boxes.copy()
+    boxes[:, [0, 2]] = width - sample.boxes[:, [2, 0]]
+    keypoints = sample.keypoints.copy()
+    if len(keypoints):
+        keypoints[:, 0] = width - keypoints[:, 0]
+        keypoints = keypoints[list(KEYPOINT_FLIP)]
+    return replace(
+        sample,
+        image=np.ascontiguousarray(sample.image[:, ::-1]),
+        boxes=boxes,
+        labels=np.asarray(label_flip, np.int64)[sample.labels],
+        keypoints=keypoints,
+    )
+
+
+def shifted(sample: BoxedImage, x: int, y: int) -> BoxedImage:
+    """Shift the sample by whole pixels, with black in uncovered areas; leave it unchanged if no box would remain.
+
+    Source: Chen et al. 2021, section 5.1, and the public program.
+    """
+    height, width = sample.image.shape[:2]
+    boxes, keep = clip_boxes(sample.boxes + np.array([x, y, x, y], np.float32), (height, width), min_side=MIN_SIDE)
+    if not keep.any():
+        return sample
+    image = np.zeros_like(sample.image)
+    image[max(y, 0) : height + min(y, 0), max(x, 0) : width + min(x, 0)] = sample.image[
+        max(-y, 0) : height + min(-y, 0), max(-x, 0) : width + min(-x, 0)
+    ]
+    keypoints = sample.keypoints.copy()
+    keypoints[:, :2] += (x, y)
+    return replace(sample, image=image, boxes=boxes[keep], labels=sample.labels[keep], keypoints=keypoints)
+
+
+def zoomed(
+    sample: BoxedImage, rng: np.random.Generator, *, zoom: tuple[float, float], max_shift: float, min_visible: float
+) -> BoxedImage:
+    """Zoom and shift a sample without keypoints at random, with one random grey where it has no pixels.
+
+    `zoom` and `max_shift` are those of `random_zoom`; `min_visible` is the share of a box that must stay visible.
+    """
+    height, width = sample.image.shape[:2]
+    matrix = random_zoom((height, width), rng, zoom=zoom, max_shift=max_shift)
+    image = warp(sample.image, matrix, (height, width), fill=int(rng.integers(0, 256)))
+    boxes = move_boxes(matrix, sample.boxes)
+    return BoxedImage.inside(sample.name, image, boxes, sample.labels, min_visible=min_visible)

@@ -15,7 +15,7 @@ from actparse.data.frames import index as index_module
 from actparse.data.frames.index import VideoIndex, open_index
 from actparse.data.kinetics_tps import KineticsTps
 from actparse.training.samples.splits import open_indices, open_stores
-from training.miniature import NUM_FRAMES, person_box, write_miniature
+from training.miniature import NUM_FRAMES, OBJECTS, person_box, write_miniature
 from training.small import tiny_options
 
 QUIET = tiny_options()
@@ -41,6 +41,18 @@ def test_index_has_frames_persons_and_states(index: VideoIndex) -> None:
     assert {name: part.state for name, part in person.parts.items()}["left_arm"] == "bend"
     assert index.state_names(index.persons_of(frame))[0][:3] == ["none", "bend", "none"]
     assert index.states_of_part(1) == ("bend", "none")
+
+
+def test_objects_follow_their_frames(tmp_path: Path) -> None:
+    index = open_index(write_miniature(tmp_path, videos_per_action=1, with_objects=True), "train", cache=tmp_path / "c")
+    assert index.objects == ("ball", "bar")
+    for selected, video in ((index, 1), (index.select([1], stride=5), 0)):
+        frames = selected.frames_of(video)
+        has_object = [len(selected.object_names(selected.objects_of(frame))) for frame in frames]
+        assert has_object == [int(index < NUM_FRAMES // 2) for index in selected.frame_indices[frames].tolist()]
+        objects = selected.objects_of(frames[2])
+        assert selected.object_names(objects) == ["bar"]
+        np.testing.assert_array_equal(selected.object_boxes[objects], [OBJECTS["push_up"][1]])
 
 
 def test_selected_videos_keep_their_frames(index: VideoIndex) -> None:

@@ -13,7 +13,7 @@ from actparse.data.division import held_out_names
 from actparse.data.frames.store import Store, StoreConfig, fit_frame, open_store
 from actparse.data.kinetics_tps import KineticsTps
 from actparse.training.samples.splits import open_stores
-from training.miniature import NUM_FRAMES, SIZE, person_box, write_miniature
+from training.miniature import NUM_FRAMES, OBJECTS, SIZE, person_box, write_miniature
 from training.small import tiny_options
 
 QUIET = tiny_options()
@@ -42,6 +42,19 @@ def test_every_fifth_frame_is_kept_with_its_person(store: Store) -> None:
     x1, y1, x2, y2 = person_box("lunge", 1, 10).astype(int)
     inside = store.frames[row, y1 + 4 : y2 - 4, x1 + 4 : x2 - 4].mean(axis=(0, 1))
     np.testing.assert_allclose(inside, (200, 60, 90), atol=12)
+
+
+def test_objects_are_scaled_with_their_frames(store: Store, tmp_path: Path) -> None:
+    small = open_store(
+        write_miniature(tmp_path, videos_per_action=1, with_objects=True),
+        "train",
+        StoreConfig(frame_size=(SIZE[0] // 2, SIZE[1] // 2), clip_size=(24, 32)),
+    )
+    objects = small.objects_of(small.frames_of(0)[0])
+    assert small.object_names(objects) == ["ball"]
+    np.testing.assert_array_equal(small.object_boxes[objects], [np.array(OBJECTS["lunge"][1], np.float32) / 2])
+    assert store.objects == ()
+    assert store.objects_of(len(store.frame_indices) - 1) == slice(0, 0)
 
 
 def test_all_frames_are_clip_frames(store: Store) -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from actparse.core.errors import ConfigError, ShapeError, WeightsError
-from actparse.core.structures import FrameParse, PartParse, PersonParse
+from actparse.core.structures import FrameParse, ObjectParse, PartParse, PersonParse
 from actparse.core.vocabulary import PARTS
 from actparse.nets.baseline import Baseline, BaselineConfig
 from actparse.nets.resnet import ResNetConfig
@@ -110,8 +110,10 @@ def test_no_parts_no_persons_no_frames(recognizer: BaselineRecognizer) -> None:
 
 def test_boxes_follow_the_frame_to_its_new_size() -> None:
     _, frames = video([1, 0, 2], num_parts=2)
-    things = [np.zeros((0, 4), np.float32), np.array([[1, 2, 3, 4]], np.float32), np.zeros((0, 4), np.float32)]
-    boxes = frame_boxes(frames, things, np.array([2, 3, 2, 3], np.float32))
+    box = (1.0, 2.0, 3.0, 4.0)
+    things = (ObjectParse("bat", box, 0.3), ObjectParse("bat", box, 0.29), ObjectParse("skateboard", box, 0.9))
+    frames[1] = replace(frames[1], objects=things)
+    boxes = frame_boxes(frames, np.array([2, 3, 2, 3], np.float32), {"bat"})
     person = frames[2].persons[1]
     x1, y1, x2, y2 = person.box
     assert boxes.persons[2].tolist() == pytest.approx([2 * x1, 3 * y1, 2 * x2, 3 * y2])
@@ -124,13 +126,16 @@ def test_boxes_follow_the_frame_to_its_new_size() -> None:
     assert SETTINGS.resized((16, 16000)) == (1, 4 * 48)  # the memory of a long strip is limited
 
 
-def test_objects_are_heeded(recognizer: BaselineRecognizer) -> None:
+def test_objects_change_the_states_if_the_network_was_trained_with_them(recognizer: BaselineRecognizer) -> None:
     images, frames = video([1, 1])
-    things = [np.array([[5, 5, 40, 40]], np.float32), np.zeros((0, 4), np.float32)]
-    _, without = recognizer.recognize(images, frames)
-    _, with_one = recognizer.recognize(images, frames, objects=things)
-    assert with_one[0] != without[0]
+    bat = ObjectParse("bat", (5.0, 5.0, 40.0, 40.0), 0.9)
+    with_bat = [replace(frames[0], objects=(bat,)), frames[1]]
+    trained = BaselineRecognizer(recognizer.net, ACTIONS, STATES, SETTINGS, ["bat"])
+    _, without = trained.recognize(images, frames)
+    _, with_one = trained.recognize(images, with_bat)
+    assert with_one[0].persons != without[0].persons
     assert with_one[1] == without[1]
+    assert recognizer.recognize(images, with_bat)[1][0].persons == without[0].persons
 
 
 def test_a_stored_network_comes_back(recognizer: BaselineRecognizer, tmp_path: Path) -> None:
@@ -146,6 +151,11 @@ def test_a_stored_network_comes_back(recognizer: BaselineRecognizer, tmp_path: P
     save_network(path, recognizer.net, kind="baseline", settings=settings, labels={**labels, "actions": ["lunge"]})
     with pytest.raises(WeightsError, match=re.escape("baseline: labels.actions must be 2 names, got ['lunge']")):
         build_recognizer(load_network(path))
+    save_network(path, recognizer.net, kind="baseline", settings=settings, labels={**labels, "objects": ["bat"]})
+    assert build_recognizer(load_network(path)).objects == {"bat"}
+    save_network(path, recognizer.net, kind="baseline", settings=settings, labels={**labels, "objects": [3]})
+    with pytest.raises(WeightsError, match=re.escape("baseline: labels.objects must be names, got [3]")):
+        build_recognizer(load_network(path))
     save_network(path, TrackNet(TrackConfig(width=8)), kind="tracks", settings={})
     with pytest.raises(WeightsError, match="tracks: needs a Baseline, got a TrackNet"):
         build_recognizer(load_network(path))
@@ -155,8 +165,6 @@ def test_what_does_not_fit_is_refused(recognizer: BaselineRecognizer) -> None:
     images, frames = video([1, 1])
     with pytest.raises(ShapeError, match="images must be 2, one for each frame, got 1"):
         recognizer.recognize(images[:1], frames)
-    with pytest.raises(ShapeError, match="objects must be 2, one for each frame, got 0"):
-        recognizer.recognize(images, frames, objects=[])
     with pytest.raises(ShapeError, match="images must be of one size"):
         recognizer.recognize([images[0], images[1][:30]], frames)
     with pytest.raises(ConfigError, match=r"baseline\.max_frames must be at least 1, got 0"):

@@ -64,7 +64,7 @@ def test_a_batch_has_frames_boxes_and_labels(task: BaselineTask) -> None:
     assert batch["images"].dtype == torch.uint8
     assert set(batch["actions"].tolist()) == {0, 1}
     for persons, parts, states, segments in zip(
-        *(batch[n] for n in ("persons", "parts", "states", "segments")), strict=True
+        *(batch[n] for n in ("boxes", "parts", "states", "segments")), strict=True
     ):
         count = len(persons)
         assert parts.shape == (count, 10, 4)
@@ -84,7 +84,7 @@ def test_a_batch_has_frames_boxes_and_labels(task: BaselineTask) -> None:
 def test_boxes_lie_on_the_block_that_is_the_person(task: BaselineTask) -> None:
     """The block is of one colour, the ground of another: the middle of a box is unlike the corner of the image."""
     batch = task.batch(np.random.default_rng(3))
-    for images, persons, segments in zip(batch["images"], batch["persons"], batch["segments"], strict=True):
+    for images, persons, segments in zip(batch["images"], batch["boxes"], batch["segments"], strict=True):
         for box, segment in zip(persons, segments.tolist(), strict=True):
             x1, y1, x2, y2 = box.tolist()
             inside = images[segment, int((y1 + y2) / 2), int(x1) + 2 : int(x2) - 2].float()  # (w, 3)

@@ -14,15 +14,8 @@ from actparse.data.frames.index import VideoIndex, open_index
 from actparse.stages.inputs import InputNorm
 from actparse.stages.people.persons import YolofPersons
 from actparse.training.loop import ranks
-from actparse.training.recipes.persons import (
-    BoxedImage,
-    PaperPersons,
-    PersonsTask,
-    in_mirror,
-    padded,
-    shifted,
-    zoomed,
-)
+from actparse.training.recipes.persons import PaperPersons, PersonsTask, padded
+from actparse.video.augmentation import BoxedImage, in_mirror, shifted, zoomed
 from training.miniature import write_miniature
 
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -109,16 +109,8 @@ class FrameScan:
         self._row(raw.get("box"), f"{name}.box", person=person, part=readable(part), state=state and readable(state))
 
     def _objects(self, raw: Any, person: int | None, name: str) -> None:
-        """Read objects, a list or a dict by name. They are not part of the task; objects without a name are ignored."""
-        entries: Iterable[tuple[str | None, Any]] = raw.items() if isinstance(raw, dict) else ()
-        if isinstance(raw, list):
-            entries = ((None, content) for content in raw)
-        for key, content in entries:
-            if isinstance(content, dict):
-                label = content.get("name", key)
-                if isinstance(label, str):
-                    box, where = content.get("box"), f"{name}.{readable(label)}.box"
-                    self._row(box, where, person=person, label=readable(label), may_lack_box=True)
+        for label, box in named_objects(raw):
+            self._row(box, f"{name}.{label}.box", person=person, label=label, may_lack_box=True)
 
     def _row(
         self,
@@ -145,6 +137,21 @@ class FrameScan:
 
     def _fault(self, name: str, needs: str, got: Any) -> None:
         self.faults.append(Fault("field", f"{self._where}: {name}", needs, shown(got)))
+
+
+def named_objects(raw: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the name and the box of each object in the JSON value "objects", a list or a dict by name.
+
+    Objects are not part of the task: those without a name are ignored, and so is a value of another type.
+    """
+    if isinstance(raw, list):
+        entries = [(None, content) for content in raw]
+    else:
+        entries = list(raw.items()) if isinstance(raw, dict) else []
+    for key, content in entries:
+        label = content.get("name", key) if isinstance(content, dict) else None
+        if isinstance(label, str):
+            yield readable(label), content.get("box")
 
 
 def read_box(raw: Any) -> tuple[Corners, str]:

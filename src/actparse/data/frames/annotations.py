@@ -28,6 +28,11 @@ Image = NDArray[np.uint8]  # (H, W, C)
 Arrays = dict[str, NDArray[Any]]
 
 NO_STATE = -1  # in `part_states`: the part has no annotated state
+NO_OBJECTS: Arrays = {
+    "objects": np.zeros(0, np.str_),
+    "object_boxes": np.zeros((0, 4), np.float32),
+    "object_labels": np.zeros(0, np.int16),
+}
 
 
 class FrameSource(ABC):
@@ -48,7 +53,7 @@ class FrameSource(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class Annotations(ABC):
-    """V videos with F annotated frames and P persons in total; subclasses read the frames."""
+    """V videos with F annotated frames, P persons and O objects in total; subclasses read the frames."""
 
     names: tuple[str, ...]  # (V,)
     actions: tuple[str, ...]  # (V,)
@@ -60,6 +65,10 @@ class Annotations(ABC):
     person_boxes: NDArray[np.float32]  # (P, 4) xyxy, pixels of the frames that are read
     part_boxes: NDArray[np.float32]  # (P, 10, 4); zeros where the part is not annotated
     part_states: NDArray[np.int16]  # (P, 10) index into `states`, or NO_STATE
+    objects: tuple[str, ...]  # the names of objects that `object_labels` refers to
+    object_offsets: NDArray[np.int64]  # (F + 1,) index of the first object of each frame, and O
+    object_boxes: NDArray[np.float32]  # (O, 4) xyxy, pixels of the frames that are read
+    object_labels: NDArray[np.int16]  # (O,) index into `objects`
 
     @abstractmethod
     def reader(self, frames: Sequence[int]) -> Callable[[], list[Image]]:
@@ -83,6 +92,10 @@ class Annotations(ABC):
         """Return the index range of the persons in a frame."""
         return slice(int(self.person_offsets[frame]), int(self.person_offsets[frame + 1]))
 
+    def objects_of(self, frame: int) -> slice:
+        """Return the index range of the objects in a frame."""
+        return slice(int(self.object_offsets[frame]), int(self.object_offsets[frame + 1]))
+
     def frames_of(self, video: int) -> range:
         """Return the annotated frames of a video."""
         bounds = np.array([video, video + 1], self.frame_videos.dtype)  # of another type, all would be converted
@@ -104,6 +117,15 @@ class Annotations(ABC):
         """Return the states (n, 10) of some persons; None where a part is not annotated."""
         names = (*self.states, None)  # NO_STATE is -1, the last
         return [[names[state] for state in person] for person in self.part_states[persons].tolist()]
+
+    def object_names(self, objects: slice) -> list[str]:
+        """Return the names (n) of some objects."""
+        return [self.objects[label] for label in self.object_labels[objects].tolist()]
+
+    @property
+    def object_classes(self) -> tuple[str, ...]:
+        """The sorted names of the objects that occur."""
+        return tuple(sorted(set(self.object_names(slice(None)))))
 
     def states_of_part(self, part: int) -> tuple[str, ...]:
         """Return the sorted states of a part, by its index, that occur; (UNSEEN,) if the part has none."""
@@ -147,6 +169,8 @@ def video_arrays(
         for name, part in person.parts.items():
             part_states[row, PART_INDEX[name]] = states.index(part.state)
     keypoints[..., :2] *= scale
+    objects = [item for truth in truths.values() for item in truth.objects]
+    object_names = sorted({item.name for item in objects})
     return {
         "names": np.array([record.name]),
         "actions": np.array([record.action]),
@@ -160,26 +184,42 @@ def video_arrays(
         "person_identities": np.array([-1 if p.identity is None else p.identity for p in persons], np.int64),
         "part_boxes": part_boxes * np.float32(scale),
         "part_states": part_states,
+        "objects": np.array(object_names, np.str_),
+        "num_objects": np.array([len(truth.objects) for truth in truths.values()], np.int64),
+        "object_boxes": np.array([item.box for item in objects], np.float32).reshape(-1, 4) * np.float32(scale),
+        "object_labels": np.array([object_names.index(item.name) for item in objects], np.int16),
     }
 
 
 def join(pieces: Sequence[Arrays]) -> Arrays:
     """Join the arrays of several videos into one, with the videos in their order."""
     joined = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
-    joined["states"] = np.unique(joined["states"])
-    new_indices = [np.append(np.searchsorted(joined["states"], piece["states"]), NO_STATE) for piece in pieces]
-    by_piece = [indices[piece["part_states"]] for indices, piece in zip(new_indices, pieces, strict=True)]
-    return {**joined, "part_states": np.concatenate(by_piece).astype(np.int16)}
+    for names, labels in (("states", "part_states"), ("objects", "object_labels")):
+        joined[names] = np.unique(joined[names])
+        new_indices = [np.append(np.searchsorted(joined[names], piece[names]), NO_STATE) for piece in pieces]
+        by_piece = [indices[piece[labels]] for indices, piece in zip(new_indices, pieces, strict=True)]
+        joined[labels] = np.concatenate(by_piece).astype(np.int16)
+    return joined
 
 
 def annotation_fields(arrays: Arrays) -> dict[str, Any]:
-    """Convert joined arrays to the fields of `Annotations`."""
-    names = ("frame_indices", "frame_times", "person_boxes", "part_boxes", "part_states")
+    """Convert joined arrays to the fields of `Annotations`; arrays of rendered frames have no objects."""
+    arrays = {**NO_OBJECTS, "num_objects": np.zeros(len(arrays["frame_indices"]), np.int64), **arrays}
+    names = (
+        "frame_indices",
+        "frame_times",
+        "person_boxes",
+        "part_boxes",
+        "part_states",
+        "object_boxes",
+        "object_labels",
+    )
     return {
-        **{name: tuple(arrays[name].tolist()) for name in ("names", "actions", "states")},
+        **{name: tuple(arrays[name].tolist()) for name in ("names", "actions", "states", "objects")},
         **{name: arrays[name] for name in names},
         "frame_videos": np.repeat(np.arange(len(arrays["num_annotated"]), dtype=np.int32), arrays["num_annotated"]),
         "person_offsets": offsets_of(arrays["num_persons"]),
+        "object_offsets": offsets_of(arrays["num_objects"]),
     }
 
 

@@ -36,7 +36,7 @@ from actparse.data.frames.frame_cache import CachedVideo, FrameForm, report_spac
 from actparse.data.kinetics_tps import KineticsTps, VideoRecord, read_frame_truth
 from actparse.video.decode import read_frames
 
-FORMAT = 2  # version of the file's format; a new version leads to new files
+FORMAT = 3  # version of the file's format; a new version leads to new files
 PIECE_VIDEOS = 10  # videos in one piece of an index
 REPORTED_VIDEOS = 100  # videos from one line of progress to the next
 FRAME_SECONDS = 1e-4  # tolerance of a frame's time
@@ -116,6 +116,7 @@ class VideoIndex(Annotations, FrameSource):
         if stride is not None:
             keep &= (self.frame_indices % stride == 0) & (np.diff(self.person_offsets) > 0)
         persons = np.repeat(keep, np.diff(self.person_offsets))  # (P,)
+        objects = np.repeat(keep, np.diff(self.object_offsets))  # (O,)
         num_frames = np.diff(self.offsets)
         return replace(
             self,
@@ -129,6 +130,9 @@ class VideoIndex(Annotations, FrameSource):
             person_boxes=self.person_boxes[persons],
             part_boxes=self.part_boxes[persons],
             part_states=self.part_states[persons],
+            object_offsets=offsets_of(np.diff(self.object_offsets)[keep]),
+            object_boxes=self.object_boxes[objects],
+            object_labels=self.object_labels[objects],
             offsets=offsets_of(num_frames[videos]),
             times=self.times[np.repeat(np.isin(np.arange(len(self.names)), videos), num_frames)],
         )

@@ -38,7 +38,7 @@ from actparse.data.kinetics_tps import KineticsTps, VideoRecord, read_frame_trut
 from actparse.video.decode import read_frames
 from actparse.video.time_line import visible_frames
 
-FORMAT = 3  # of the folder; another value creates new stores
+FORMAT = 4  # of the folder; another value creates new stores
 FRAMES_FILE = "frames.u8"
 CLIPS_FILE = "clips.u8"
 ARRAYS_FILE = "arrays.npz"

@@ -1,12 +1,14 @@
 """The official baseline for inference: it maps frames and their boxes to the action and the states of all parts.
 
-It replaces stage 2: persons, poses and parts are detected as usual, and no clip network runs.
+It replaces stage 2: persons, poses and parts are detected as usual, and no clip network runs. If it was trained with
+objects, it also uses those that the bundle's object detector finds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 import numpy as np
 import torch
@@ -23,7 +25,8 @@ from actparse.video.resizing import MAX_ASPECT, fit_size, resize
 from actparse.weights.bundle import NetworkFile, config_from_dict
 
 Image = NDArray[np.uint8]  # (H, W, 3) RGB
-Boxes = NDArray[np.float32]  # (N, 4) xyxy, pixels of the original frame
+
+MIN_OBJECT_SCORE = 0.3  # objects below it are left out; training has true ones. Ours
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,24 +69,37 @@ class BaselineRecognizer:
     """The network with its labels, from frames and boxes to the action and the states."""
 
     def __init__(
-        self, net: Baseline, actions: Sequence[str], states: Sequence[Sequence[str]], settings: BaselineSettings
+        self,
+        net: Baseline,
+        actions: Sequence[str],
+        states: Sequence[Sequence[str]],
+        settings: BaselineSettings,
+        objects: Sequence[str] = (),
     ) -> None:
-        """Wrap a network; `states` lists those of each of the ten parts, in the order of the network's outputs."""
+        """Wrap a network.
+
+        Args:
+            net: the network.
+            actions: in the order of its outputs.
+            states: those of each of the ten parts, in the order of its outputs.
+            settings: for its input.
+            objects: names of those whose boxes it was trained with; boxes of others are left out.
+        """
         self.net = net
+        self.objects = frozenset(objects)
         self.actions = tuple(actions)
         self.states = tuple(map(tuple, states))
         self.settings = settings
         self.device = next(net.parameters()).device
 
     def recognize(
-        self, images: Sequence[Image], frames: Sequence[FrameParse], *, objects: Sequence[Boxes] | None = None
+        self, images: Sequence[Image], frames: Sequence[FrameParse]
     ) -> tuple[dict[str, float], list[FrameParse]]:
         """Recognise the action of a video and the state of every part in it.
 
         Args:
             images: the sampled frames, all of one size.
-            frames: the persons of each frame, with the boxes of their parts.
-            objects: boxes of the objects in each frame; None if no objects were detected.
+            frames: the persons of each frame, with the boxes of their parts, and its objects.
 
         Returns:
             The score of every action, which sum to 1, and the frames with a state for every part.
@@ -91,7 +107,7 @@ class BaselineRecognizer:
         Raises:
             ShapeError: there are not as many images as frames, or they differ in size.
         """
-        sums, parsed = self.look(images, frames, objects=objects)
+        sums, parsed = self.look(images, frames)
         return self.by_action(sums), parsed
 
     @property
@@ -99,14 +115,16 @@ class BaselineRecognizer:
         """The feature sums before the first frame."""
         return SeenFrames(np.zeros(self.net.backbone.config.out_channels), np.zeros(self.net.config.width), 0, 0)
 
-    def look(
-        self, images: Sequence[Image], frames: Sequence[FrameParse], *, objects: Sequence[Boxes] | None = None
-    ) -> tuple[SeenFrames, list[FrameParse]]:
+    def look(self, images: Sequence[Image], frames: Sequence[FrameParse]) -> tuple[SeenFrames, list[FrameParse]]:
         """Return the feature sums of some frames of a video and these frames with states; see `recognize`."""
-        _expect_same_length(images, frames, objects)
+        if len(images) != len(frames):
+            raise ShapeError(f"images must be {len(frames)}, one for each frame, got {len(images)}")
+        shapes = {image.shape for image in images}
+        if len(shapes) > 1:
+            raise ShapeError(f"images must be of one size, got {', '.join(map(str, sorted(shapes)))}")
         sums = self.no_frames
         parsed: list[FrameParse] = []
-        for batch, features in self._features(images, frames, objects):
+        for batch, features in self._features(images, frames):
             sums += SeenFrames(
                 features.scene.double().sum(dim=0).cpu().numpy(),
                 features.people.double().sum(dim=0).cpu().numpy(),
@@ -131,7 +149,7 @@ class BaselineRecognizer:
         return dict(zip(self.actions, scores.tolist(), strict=True))
 
     def _features(
-        self, images: Sequence[Image], frames: Sequence[FrameParse], objects: Sequence[Boxes] | None
+        self, images: Sequence[Image], frames: Sequence[FrameParse]
     ) -> Iterator[tuple[Sequence[FrameParse], FrameFeatures]]:
         """Yield the frames in batches, with the network's features of them."""
         for start in range(0, len(frames), self.settings.max_frames):
@@ -140,44 +158,38 @@ class BaselineRecognizer:
             height, width = self.settings.resized(size)
             inputs = stack_images([resize(image, (height, width)) for image in images[batch]], self.device)
             scale = np.array([width / size[1], height / size[0]] * 2, np.float32)
-            boxes = frame_boxes(frames[batch], None if objects is None else objects[batch], scale).to(self.device)
+            boxes = frame_boxes(frames[batch], scale, self.objects).to(self.device)
             with inference(self.device):
                 features = self.net.frame_features(self.settings.norm(inputs), boxes)
             yield frames[batch], features
 
 
-def frame_boxes(
-    frames: Sequence[FrameParse], objects: Sequence[Boxes] | None, scale: NDArray[np.float32]
-) -> FrameBoxes:
-    """Collect the boxes of some frames for the network, times `scale` (4,); parts without a box are zeros."""
+def frame_boxes(frames: Sequence[FrameParse], scale: NDArray[np.float32], names: Container[str]) -> FrameBoxes:
+    """Collect the boxes of some frames for the network, times `scale` (4,); parts without a box are zeros.
+
+    Of the objects, those with one of `names` and a sufficient score are used.
+    """
     persons = [person for frame in frames for person in frame.persons]
     parts = np.zeros((len(persons), len(PARTS), 4), np.float32)
     for row, person in enumerate(persons):
         for part in person.parts:
             parts[row, PART_INDEX[part.name]] = part.box
-    object_boxes = [np.asarray(boxes, np.float32).reshape(-1, 4) for boxes in objects or ()]
+    objects = [
+        [item.box for item in frame.objects if item.name in names and item.score >= MIN_OBJECT_SCORE]
+        for frame in frames
+    ]
     return FrameBoxes(
         persons=torch.from_numpy(np.array([p.box for p in persons], np.float32).reshape(-1, 4) * scale),
         parts=torch.from_numpy(parts * scale),
         person_frames=_frame_indices([len(frame.persons) for frame in frames]),
-        objects=torch.from_numpy(np.concatenate([np.zeros((0, 4), np.float32), *object_boxes]) * scale),
-        object_frames=_frame_indices([len(boxes) for boxes in object_boxes]),
+        objects=torch.from_numpy(np.array([*chain(*objects)], np.float32).reshape(-1, 4) * scale),
+        object_frames=_frame_indices(list(map(len, objects))),
     )
 
 
 def _frame_indices(counts: Sequence[int]) -> torch.Tensor:
     """Return 0 as many times as the first count, then 1 and so on: (sum of counts,) int64."""
     return torch.from_numpy(np.repeat(np.arange(len(counts), dtype=np.int64), counts))
-
-
-def _expect_same_length(images: Sequence[Image], frames: Sequence[FrameParse], objects: Sequence[Boxes] | None) -> None:
-    given = {"images": len(images), **({} if objects is None else {"objects": len(objects)})}
-    for name, count in given.items():
-        if count != len(frames):
-            raise ShapeError(f"{name} must be {len(frames)}, one for each frame, got {count}")
-    shapes = {image.shape for image in images}
-    if len(shapes) > 1:
-        raise ShapeError(f"images must be of one size, got {', '.join(map(str, sorted(shapes)))}")
 
 
 def build_recognizer(file: NetworkFile) -> BaselineRecognizer:
@@ -194,5 +206,8 @@ def build_recognizer(file: NetworkFile) -> BaselineRecognizer:
         raise WeightsError(f"{file.kind}: labels.actions must be {net.config.num_actions} names, got {actions!r}")
     if not isinstance(states, list) or tuple(map(len, states)) != net.config.num_states:
         raise WeightsError(f"{file.kind}: labels.states must be a list for each part, got {states!r}")
+    objects = file.labels.get("objects", [])
+    if not isinstance(objects, list) or not all(isinstance(name, str) for name in objects):
+        raise WeightsError(f"{file.kind}: labels.objects must be names, got {objects!r:.80}")
     settings = config_from_dict(BaselineSettings, file.settings, name=f"{file.kind}: settings")
-    return BaselineRecognizer(net, actions, states, settings)
+    return BaselineRecognizer(net, actions, states, settings, objects)

@@ -1,10 +1,11 @@
-"""Stage 1 on sampled frames: persons, poses, grown boxes, parts and identities. Source: PCF, section II-B."""
+"""Stage 1 on sampled frames: persons, objects, poses, grown boxes, parts and identities. Source: PCF, section II-B."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -14,6 +15,7 @@ from actparse.core.structures import Detections, FrameParse, ObjectParse, PartPa
 from actparse.core.vocabulary import PARTS
 from actparse.data.persons_file import PersonsFile
 from actparse.stages.people.colors import person_colors
+from actparse.stages.people.objects import ObjectDetector
 from actparse.stages.people.part_fusion import PartFusion
 from actparse.stages.people.parts import PartDetector
 from actparse.stages.people.persons import PersonDetector
@@ -61,6 +63,7 @@ class PeopleParser:
     parts: PartDetector | PartFusion
     min_keypoint_confidence: float  # keypoints below it do not enlarge the person box
     timer: StageTimer
+    objects: ObjectDetector | None = None  # finds more objects than the person detector
 
     def parse(
         self, frames: Sequence[DecodedFrame], tracker: Tracker, given: PersonsFile | None = None
@@ -104,6 +107,11 @@ class PeopleParser:
             people, objects = self._take(frames, images, given), [()] * len(frames)
         limit, size = self.min_keypoint_confidence, images[0].shape[:2]
         people = [(grow_persons(persons, poses, min_confidence=limit, size=size), poses) for persons, poses in people]
+        if self.objects is not None:
+            with self.timer("objects"):
+                more = self.objects.detect(images)
+            both = zip(objects, (_named_objects(boxes, self.objects.names) for boxes in more), strict=True)
+            objects = [tuple(sorted(chain(*pair), key=lambda item: -item.score)) for pair in both]
         with self.timer("parts"):
             parts = self.parts.detect(images, [persons.boxes for persons, _ in people], [poses for _, poses in people])
         rows = zip(frames, people, parts, objects, strict=True)
@@ -131,14 +139,7 @@ class PeopleParser:
         with self.timer("poses"):
             keypoints = self.poses.estimate(images, [persons.boxes for persons, _ in found])
         people = [self.poses.select(persons, poses) for (persons, _), poses in zip(found, keypoints, strict=True)]
-        names = self.persons.objects
-        return people, [
-            tuple(
-                ObjectParse(names[label], _as_box(box), float(score))
-                for box, score, label in zip(objects.boxes, objects.scores, objects.labels, strict=True)
-            )
-            for _, objects in found
-        ]
+        return people, [_named_objects(objects, self.persons.objects) for _, objects in found]
 
     def _take(
         self, frames: Sequence[DecodedFrame], images: Sequence[Image], given: PersonsFile
@@ -181,6 +182,11 @@ def _frame_parse(detected: DetectedFrame, tracker: Tracker, given: PersonsFile |
         ),
         objects=detected.objects,
     )
+
+
+def _named_objects(detections: Detections, names: Sequence[str]) -> tuple[ObjectParse, ...]:
+    rows = zip(detections.boxes, detections.scores, detections.labels, strict=True)
+    return tuple(ObjectParse(names[label], _as_box(box), float(score)) for box, score, label in rows)
 
 
 def _as_box(values: Floats) -> tuple[float, float, float, float]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -21,24 +22,44 @@ from actparse.video.resizing import fit_size, resize
 
 
 @dataclass(frozen=True, kw_only=True)
-class PersonsConfig:
-    """Settings for the input size and for accepting persons. The defaults are the published full-size ones."""
+class FrameDetectorConfig(ABC):
+    """Settings for the input size and for accepting boxes. The defaults are the published full-size ones."""
+
+    kind: ClassVar[str]  # of the network, for messages
 
     short_side: int = 800  # pixels of the resized frame
     long_side: int = 1333  # pixels, at most
     min_score: float = 0.05  # boxes below it are dropped
-    max_iou: float = 0.6  # of two boxes that overlap more, the better one is kept
-    max_persons: int = 10  # the official rule
+    max_iou: float = 0.6  # of two boxes of a class that overlap more, the better one is kept
     norm: InputNorm = field(default_factory=lambda: InputNorm(mean=IMAGENET_MEAN_BGR, std=(1, 1, 1), bgr=True))
 
     def __post_init__(self) -> None:
         if not 1 <= self.short_side <= self.long_side:
-            raise ConfigError(f"persons.short_side must be 1..long_side ({self.long_side}), got {self.short_side}")
+            raise ConfigError(f"{self.kind}.short_side must be 1..long_side ({self.long_side}), got {self.short_side}")
+
+    @property
+    @abstractmethod
+    def max_boxes(self) -> int:
+        """The largest number of boxes in a frame."""
 
     def input_shape(self, size: tuple[int, int], stride: int) -> tuple[int, int, int]:
         """Return (3, H, W) of the network's input for frames of (height, width), padded to multiples of `stride`."""
         height, width = fit_size(size, self.short_side, self.long_side)
         return 3, height + -height % stride, width + -width % stride
+
+
+@dataclass(frozen=True, kw_only=True)
+class PersonsConfig(FrameDetectorConfig):
+    """Settings of the person detector."""
+
+    kind = "persons"
+
+    max_persons: int = 10  # the official rule
+
+    @property
+    def max_boxes(self) -> int:
+        """The largest number of persons in a frame."""
+        return self.max_persons
 
 
 class PersonDetector(Protocol):
@@ -67,18 +88,16 @@ class PersonDetector(Protocol):
         ...
 
 
-class YolofPersons:
-    """A person detector with YOLOF, the paper's detector."""
+class FrameDetector:
+    """A detector on whole frames with YOLOF, the paper's detector."""
 
-    objects: tuple[str, ...] = ()
-
-    def __init__(self, net: Yolof, config: PersonsConfig) -> None:
+    def __init__(self, net: Yolof, config: FrameDetectorConfig) -> None:
         self.net = net
         self.config = config
         self.device = next(net.parameters()).device
 
     def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
-        """Find the persons of each image (H, W, 3) uint8 RGB, best first; all images of one call have one size."""
+        """Find the boxes of each image (H, W, 3) uint8 RGB, best first; all images of one call have one size."""
         if not images:
             return []
         height, width = images[0].shape[:2]
@@ -92,14 +111,10 @@ class YolofPersons:
             image_sizes=[new_size] * len(images),
             min_score=self.config.min_score,
             max_iou=self.config.max_iou,
-            max_boxes=self.config.max_persons,
+            max_boxes=self.config.max_boxes,
         )
         scale = np.array([width / new_size[1], height / new_size[0]] * 2, np.float32)
         return [Detections(b.cpu().numpy() * scale, s.cpu().numpy(), c.cpu().numpy()) for b, s, c in detections]
-
-    def detect_all(self, images: Sequence[NDArray[np.uint8]]) -> list[tuple[Detections, Detections]]:
-        """Find the persons of each image; there are no objects."""
-        return [(persons, Detections.empty()) for persons in self.detect(images)]
 
     def inputs(self, images: Sequence[NDArray[np.uint8]]) -> tuple[Tensor, tuple[int, int]]:
         """Resize, normalise and pad N images of one size to (N, 3, H, W); also return (height, width) before padding.
@@ -114,3 +129,13 @@ class YolofPersons:
     def input_shape(self, size: tuple[int, int]) -> tuple[int, int, int]:
         """Return (3, H, W) of the network's input for frames of (height, width)."""
         return self.config.input_shape(size, self.net.config.stride)
+
+
+class YolofPersons(FrameDetector):
+    """The paper's person detector."""
+
+    objects: tuple[str, ...] = ()
+
+    def detect_all(self, images: Sequence[NDArray[np.uint8]]) -> list[tuple[Detections, Detections]]:
+        """Find the persons of each image; there are no objects."""
+        return [(persons, Detections.empty()) for persons in self.detect(images)]

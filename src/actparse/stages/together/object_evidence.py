@@ -1,7 +1,7 @@
 """Evidence for an action from an object that belongs to it and is seen at a person: a skateboard, a baseball bat.
 
-Networks on keypoints do not see things. How certain the detector is of an object in at least a fifth of the frames adds to
-the log odds of the action. The values below were chosen on 25 real clips, two of them with skateboards.
+Networks on keypoints do not see things. How certain the detector is of an object in at least a fifth of the frames adds
+to the log odds of the action. The values below were chosen on 25 real clips, two of them with skateboards.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 Its only public description says: "ResNet-50", "RoIAlign on person, part and object boxes", "an MLP refines each part's
 feature for its state", "pooled over parts and persons", "fused with TSN for the action"; about 80 % video accuracy, ROC
-score 29.79. Its training is not described. No object detector is described, so objects are not detected.
+score 29.79. Its training is not described. Objects are those of the truth, if the dataset has any; the recipe "objects"
+trains a detector that finds them in videos.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 
 from actparse.core.errors import ConfigError, DataError
 from actparse.core.ranges import AT_LEAST_1, Below1, Count, Counts, Factors, NotNegative, Positive, Share
-from actparse.core.structures import FrameParse
+from actparse.core.structures import FrameParse, ObjectParse
 from actparse.core.vocabulary import PART_FLIP, PARTS
 from actparse.data.frames.annotations import Annotations
 from actparse.data.frames.frame_cache import FrameForm
@@ -51,7 +52,6 @@ from actparse.video.augmentation import (
     then,
     warp,
 )
-from actparse.weights.bundle import config_to_dict
 
 REFERENCE_BATCH = 256  # TSN: 32 on each of 8 GPUs
 CHECK_VIDEOS, CHECK_FRAMES = 100, 8  # held-out videos for a check during training, and frames of each, at most
@@ -202,36 +202,32 @@ class FrameMotion:
         fill = int(rng.integers(0, 256))
         return np.stack([warp(image, self.matrix, self.size, fill=fill) for image in images])
 
-    def persons(
-        self, boxes: NDArray[np.float32], parts: NDArray[np.float32], states: NDArray[np.int64]
-    ) -> FramePersons:
-        """Return the persons of a frame that are still visible after the motion.
+    def persons(self, old: FramePersons) -> FramePersons:
+        """Return the persons and objects of a frame that are still visible after the motion.
 
-        Args:
-            boxes: (P, 4) xyxy of the persons, pixels of the old frame.
-            parts: (P, 10, 4) xyxy; zeros where a part is not annotated.
-            states: (P, 10) indices of the network's labels, already mirrored if this motion is.
+        `old` is in pixels of the old frame; its states, but not its parts, are already mirrored if this motion is.
         """
-        moved_boxes, is_visible = clip_boxes(move_boxes(self.matrix, boxes), self.size, min_visible=MIN_VISIBLE)
-        if self.is_mirrored:
-            parts = parts[:, PART_FLIP]
+        moved_boxes, is_visible = clip_boxes(move_boxes(self.matrix, old.boxes), self.size, min_visible=MIN_VISIBLE)
+        parts = old.parts[:, PART_FLIP] if self.is_mirrored else old.parts
         exists = (parts != 0).any(axis=2)  # (P, 10)
         moved, is_part_visible = clip_boxes(
             move_boxes(self.matrix, parts).reshape(-1, 4), self.size, min_visible=MIN_VISIBLE
         )
         part_exists = exists & is_part_visible.reshape(exists.shape)
         parts = np.where(part_exists[..., None], moved.reshape(parts.shape), 0).astype(np.float32)
-        states = np.where(part_exists, states, UNKNOWN)
-        return FramePersons(moved_boxes[is_visible].astype(np.float32), parts[is_visible], states[is_visible])
+        states = np.where(part_exists, old.states, UNKNOWN)
+        moved_objects, keep = clip_boxes(move_boxes(self.matrix, old.objects), self.size, min_visible=MIN_VISIBLE)
+        return FramePersons(moved_boxes[is_visible], parts[is_visible], states[is_visible], moved_objects[keep])
 
 
 @dataclass(frozen=True)
 class FramePersons:
-    """The P persons of one augmented frame."""
+    """The P persons and O objects of one augmented frame."""
 
     boxes: NDArray[np.float32]  # (P, 4) xyxy, pixels of the network's input
     parts: NDArray[np.float32]  # (P, 10, 4); zeros where a part is absent
     states: NDArray[np.int64]  # (P, 10) indices of the network's labels, or UNKNOWN
+    objects: NDArray[np.float32]  # (O, 4) xyxy
 
 
 @dataclass(frozen=True)
@@ -265,6 +261,7 @@ class BaselineTask(SampledTask, StatesTask):
             raise DataError("baseline: the training split has no annotated frame")
         self.actions = tuple(sorted({action_of(train, frames) for frames in self.videos}))
         self.states = tuple(train.states_of_part(part) for part in range(len(PARTS)))
+        self.objects = train.object_classes
         self.net = Baseline(hyperparameters.net(len(self.actions), tuple(map(len, self.states))))
 
     @property
@@ -291,23 +288,29 @@ class BaselineTask(SampledTask, StatesTask):
         )
 
     def persons(self, frame: int, motion: FrameMotion) -> FramePersons:
-        """Return the persons of a training frame after a motion."""
+        """Return the persons and objects of a training frame after a motion."""
         persons = self.train.persons_of(frame)
         states = state_indices(self.train.state_names(persons), self.states, mirror=motion.is_mirrored)
-        return motion.persons(self.train.person_boxes[persons], self.train.part_boxes[persons], states)
+        boxes, parts = self.train.person_boxes[persons], self.train.part_boxes[persons]
+        return motion.persons(FramePersons(boxes, parts, states, self.train.object_boxes[self.train.objects_of(frame)]))
 
     def collate(self, samples: Sequence[VideoSample]) -> Batch:
-        """Stack frames of one size; what belongs to persons is a list with one entry for each video."""
-        persons = [sample.persons for sample in samples]
+        """Stack frames of one size; what belongs to persons and objects is a list with one entry for each video."""
+        videos = [sample.persons for sample in samples]
+
+        def joined(name: str) -> list[Tensor]:
+            return [torch.from_numpy(np.concatenate([getattr(frame, name) for frame in video])) for video in videos]
+
+        def segments(name: str) -> list[Tensor]:
+            counts = [[len(getattr(frame, name)) for frame in video] for video in videos]
+            return [torch.from_numpy(np.repeat(np.arange(len(count)), count)) for count in counts]
+
         return {
             "images": torch.from_numpy(np.stack([sample.images for sample in samples])),  # (N, S, H, W, 3)
             "actions": torch.tensor([sample.action for sample in samples]),
-            "persons": [torch.from_numpy(np.concatenate([p.boxes for p in video])) for video in persons],
-            "parts": [torch.from_numpy(np.concatenate([p.parts for p in video])) for video in persons],
-            "states": [torch.from_numpy(np.concatenate([p.states for p in video])) for video in persons],
-            "segments": [
-                torch.from_numpy(np.repeat(np.arange(len(video)), [len(p.boxes) for p in video])) for video in persons
-            ],
+            **{name: joined(name) for name in ("boxes", "parts", "states", "objects")},
+            "segments": segments("boxes"),
+            "object_segments": segments("objects"),
             NAMES: [sample.name for sample in samples],
         }
 
@@ -317,10 +320,12 @@ class BaselineTask(SampledTask, StatesTask):
         device = next(net.parameters()).device
         images = batch["images"].to(device)  # (N, S, H, W, 3)
         frames = self.stage.norm(images.flatten(0, 1).permute(0, 3, 1, 2))  # (N*S, 3, H, W)
-        num_segments = images.shape[1]
-        frame_numbers = [segments + video * num_segments for video, segments in enumerate(batch["segments"])]
-        persons, parts = torch.cat(batch["persons"]), torch.cat(batch["parts"])
-        boxes = FrameBoxes.without_objects(persons, parts, torch.cat(frame_numbers)).to(device)
+        person_frames, object_frames = (
+            torch.cat([segments + video * images.shape[1] for video, segments in enumerate(batch[name])])
+            for name in ("segments", "object_segments")
+        )
+        persons, parts, objects = (torch.cat(batch[name]) for name in ("boxes", "parts", "objects"))
+        boxes = FrameBoxes(persons, parts, person_frames, objects, object_frames).to(device)
         logits = net(frames.view(*images.shape[:2], *frames.shape[1:]), boxes)
         states = torch.cat(batch["states"]).to(device)  # (P, 10)
         smoothing, weight = self.hyperparameters.label_smoothing, self.hyperparameters.states_weight
@@ -341,7 +346,7 @@ class BaselineTask(SampledTask, StatesTask):
 
     def _measure(self, net: nn.Module, device: torch.device, videos: Sequence[range]) -> dict[str, Any]:
         assert isinstance(net, Baseline)
-        recognizer = BaselineRecognizer(net.to(device).eval(), self.actions, self.states, self.stage)
+        recognizer = BaselineRecognizer(net.to(device).eval(), self.actions, self.states, self.stage, self.objects)
         data, metrics = self.held_out, VideoMetrics()
         results = []
         for frames in ranks.shard(videos):
@@ -352,9 +357,9 @@ class BaselineTask(SampledTask, StatesTask):
             metrics.add(*result)
         return metrics.as_json()
 
-    def stage_settings(self) -> Mapping[str, Any]:
-        """Return the settings of the baseline stage."""
-        return config_to_dict(self.stage)
+    def labels(self) -> Mapping[str, Any]:
+        """Return the actions, the states of each part, and the objects if the dataset has any."""
+        return {**super().labels(), **({"objects": list(self.objects)} if self.objects else {})}
 
 
 def action_of(data: Annotations, frames: range) -> str:
@@ -369,8 +374,10 @@ def drawn_frames(frames: NDArray[np.int64], num_segments: int, rng: np.random.Ge
 
 
 def true_frame(data: Annotations, frame: int) -> FrameParse:
-    """Convert an annotated frame to a parse result: true boxes of persons and parts, no keypoints, no states yet."""
-    persons = data.persons_of(frame)
+    """Convert an annotated frame to a parse result: true boxes of all, no keypoints, no states yet."""
+    persons, objects = data.persons_of(frame), data.objects_of(frame)
     pairs = zip(data.person_boxes[persons].tolist(), data.part_boxes[persons], strict=True)
     people = tuple(true_person(track, box, parts) for track, (box, parts) in enumerate(pairs, start=1))
-    return FrameParse(int(data.frame_indices[frame]), float(data.frame_times[frame]), people)
+    pairs_of_objects = zip(data.object_names(objects), data.object_boxes[objects].tolist(), strict=True)
+    things = tuple(ObjectParse(name, (x1, y1, x2, y2), 1.0) for name, (x1, y1, x2, y2) in pairs_of_objects)
+    return FrameParse(int(data.frame_indices[frame]), float(data.frame_times[frame]), people, things)

@@ -21,6 +21,7 @@ from actparse.core.vocabulary import NUM_KEYPOINTS, PART_FLIP, PARTS
 from actparse.data.frames.annotations import Annotations
 from actparse.data.frames.store import Store
 from actparse.metrics.boxes import swapped_pairs
+from actparse.metrics.coco import average_precision
 from actparse.nets.detectors.yolof import Yolof, YolofConfig
 from actparse.stages.people.dots import DotsConfig, draw_dots
 from actparse.stages.people.parts import PartDetector, PartsConfig
@@ -30,20 +31,12 @@ from actparse.stages.people.refine import grow_boxes
 from actparse.training.loop import ranks
 from actparse.training.recipes import tiny
 from actparse.training.recipes.hyperparameters import Inputs, OneCycle
-from actparse.training.recipes.persons import (
-    BoxedImage,
-    DetectorTask,
-    PaperDetector,
-    batches,
-    box_metrics,
-    in_mirror,
-    open_training_frames,
-)
+from actparse.training.recipes.persons import DetectorTask, PaperDetector, batches, open_training_frames
 from actparse.training.rendered.part_stream import PartStreamConfig, open_part_stream
 from actparse.training.samples.keypoints import BOX_JITTER, jittered_boxes, predicted_keypoints
 from actparse.training.samples.splits import cache_folder
 from actparse.training.task import Batch, Task
-from actparse.video.augmentation import ColorJitter, recolor
+from actparse.video.augmentation import BoxedImage, ColorJitter, in_mirror, recolor
 
 Split = TypeVar("Split", bound=Annotations)
 Keypoints = NDArray[np.float32]  # (P, 17, 3) of the persons of a split
@@ -198,7 +191,7 @@ class PartsTask(DetectorTask):
             DataError: no part is annotated.
         """
         persons = np.flatnonzero((train[0].part_boxes != 0).any(axis=(1, 2))).tolist()
-        super().__init__(kind, train[0], held_out[0], hyperparameters, persons)
+        super().__init__(kind, train[0], held_out[0], hyperparameters, persons, PARTS)
         self.train_keypoints, self.held_out_keypoints = train[1], held_out[1]
         self.frames = self.train.person_frames
 
@@ -262,5 +255,5 @@ class PartsTask(DetectorTask):
         annotated, predicted_boxes = np.concatenate(truth), np.concatenate(predicted)  # (P, 10, 4)
         exists = (annotated != 0).any(axis=2)  # (P, 10)
         by_person = [Detections.of_truth(t[e], labels[e]) for t, e in zip(annotated, exists, strict=True)]
-        metrics = box_metrics(by_person, detections, names=PARTS)
+        metrics = average_precision(by_person, detections, self.names).to_dict()
         return {**metrics, "swapped": swapped_pairs(annotated, predicted_boxes), "persons": len(annotated)}

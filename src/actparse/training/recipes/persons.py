@@ -1,4 +1,4 @@
-"""Recipe "persons", the person detector on whole frames, and what both detectors share: samples, loss and AP.
+"""Recipe "persons", the person detector on whole frames, and what all detectors share: samples, loss and AP.
 
 YOLOF below is the public recipe of YOLOF C5 on COCO (Chen et al. 2021, section 5, and its programs' configs).
 """
@@ -9,18 +9,16 @@ from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from actparse.core.errors import DataError
-from actparse.core.ranges import Below1, Count, CountOrZero, Counts, Factors, NotNegative, Positive, Share
+from actparse.core.ranges import Below1, Count, CountOrZero, Counts, Factors, NotNegative, Positive, Share, field_types
 from actparse.core.structures import Detections
-from actparse.core.vocabulary import KEYPOINT_FLIP
 from actparse.data.frames.annotations import Annotations, Image
 from actparse.data.frames.frame_cache import FrameForm
 from actparse.data.frames.store import Store
@@ -29,7 +27,7 @@ from actparse.nets.detectors.yolof import Yolof, YolofConfig
 from actparse.nets.detectors.yolof_losses import yolof_loss
 from actparse.nets.resnet import resnet_config
 from actparse.stages.inputs import InputNorm
-from actparse.stages.people.persons import PersonsConfig, YolofPersons
+from actparse.stages.people.persons import FrameDetector, FrameDetectorConfig, PersonsConfig
 from actparse.synth.dataset import is_synthetic
 from actparse.training.loop import ranks
 from actparse.training.options import TrainOptions
@@ -45,43 +43,13 @@ from actparse.training.recipes.hyperparameters import (
 from actparse.training.rendered.frame_stream import FrameStreamConfig, open_frame_stream
 from actparse.training.samples.splits import cache_folder, open_indices, open_stores
 from actparse.training.task import NAMES, Batch, SampledTask, StepRule, Task, TaskSettings
-from actparse.video.augmentation import ColorJitter, clip_boxes, move_boxes, random_zoom, recolor, warp
+from actparse.video.augmentation import BoxedImage, ColorJitter, in_mirror, recolor, shifted, zoomed
 from actparse.video.resizing import fit_size, resize
 
 CHECK_VIDEOS = 60  # held-out videos for a check during training
 EVALUATION_BATCH = 4  # frames
 FRAME_RECIPES = frozenset({"persons", "poses", "parts", "parts-without-dots"})  # that learn from rendered frames
 NUM_HELD_OUT_FRAMES = 800  # rendered
-NO_KEYPOINTS = np.zeros((0, 3), np.float32)
-MIN_SIDE = 1.0  # pixels; a box that is thinner after a shift is dropped. Source: YOLOF in mmdet
-
-
-@dataclass(frozen=True)
-class BoxedImage:
-    """An image (H, W, 3) uint8 RGB, its boxes (G, 4) xyxy with labels (G,), and keypoints: (17, 3) or (0, 3)."""
-
-    name: str
-    image: NDArray[np.uint8]
-    boxes: NDArray[np.float32]
-    labels: NDArray[np.int64]
-    keypoints: NDArray[np.float32]
-
-    @classmethod
-    def inside(
-        cls,
-        name: str,
-        image: NDArray[np.uint8],
-        boxes: NDArray[np.float32],
-        labels: NDArray[np.int64] | None = None,
-        keypoints: NDArray[np.float32] = NO_KEYPOINTS,
-        *,
-        min_visible: float = 0.0,
-    ) -> BoxedImage:
-        """Cut the boxes at the image's edges, and drop those of which too little is left; labels default to 0."""
-        labels = np.zeros(len(boxes), np.int64) if labels is None else labels
-        size = (image.shape[0], image.shape[1])
-        boxes, keep = clip_boxes(boxes, size, min_visible=min_visible, min_side=MIN_SIDE)
-        return cls(name, image, boxes[keep], labels[keep], keypoints)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,14 +135,20 @@ def open_training_frames(inputs: Inputs) -> tuple[Store, Store]:
 
 
 class DetectorTask(SampledTask):
-    """The common part of both detectors' tasks."""
+    """The common part of the tasks of all detectors."""
 
     metric = "ap50"
 
     def __init__(
-        self, kind: str, train: Annotations, held_out: Annotations, hyperparameters: Any, samples: Sequence[int]
+        self,
+        kind: str,
+        train: Annotations,
+        held_out: Annotations,
+        hyperparameters: Any,
+        samples: Sequence[int],
+        names: Sequence[str],
     ) -> None:
-        """Build the network; `samples` are the frames, or the persons, of the training videos.
+        """Build the network for classes with `names`; `samples` are frames, or persons, of the training videos.
 
         Raises:
             DataError: no frame is annotated.
@@ -184,7 +158,8 @@ class DetectorTask(SampledTask):
         self.kind, self.train, self.held_out, self.samples = kind, train, held_out, samples
         self.hyperparameters, self.settings = hyperparameters, hyperparameters.settings()
         self.stage, self.stored_as = hyperparameters.stage(), hyperparameters.stored_as
-        self.net: Yolof = Yolof(hyperparameters.net())
+        self.names = tuple(names)
+        self.net: Yolof = Yolof(replace(hyperparameters.net(), num_classes=len(names)))
 
     @property
     def num_samples(self) -> int:
@@ -217,61 +192,6 @@ class DetectorTask(SampledTask):
     @abstractmethod
     def measure(self, net: nn.Module, device: torch.device, videos: Sequence[range]) -> dict[str, Any]:
         """Measure AP on some held-out videos, given by their frames."""
-
-
-def in_mirror(sample: BoxedImage, label_flip: Sequence[int]) -> BoxedImage:
-    """Exchange left and right in the sample: pixels, boxes, labels of parts and keypoints.
-
-    Args:
-        sample: any.
-        label_flip: (K,) the label of each label's mirror image.
-    """
-    width = sample.image.shape[1]
-    boxes = sample.boxes.copy()
-    boxes[:, [0, 2]] = width - sample.boxes[:, [2, 0]]
-    keypoints = sample.keypoints.copy()
-    if len(keypoints):
-        keypoints[:, 0] = width - keypoints[:, 0]
-        keypoints = keypoints[list(KEYPOINT_FLIP)]
-    return replace(
-        sample,
-        image=np.ascontiguousarray(sample.image[:, ::-1]),
-        boxes=boxes,
-        labels=np.asarray(label_flip, np.int64)[sample.labels],
-        keypoints=keypoints,
-    )
-
-
-def shifted(sample: BoxedImage, x: int, y: int) -> BoxedImage:
-    """Shift the sample by whole pixels, with black in uncovered areas; leave it unchanged if no box would remain.
-
-    Source: Chen et al. 2021, section 5.1, and the public program.
-    """
-    height, width = sample.image.shape[:2]
-    boxes, keep = clip_boxes(sample.boxes + np.array([x, y, x, y], np.float32), (height, width), min_side=MIN_SIDE)
-    if not keep.any():
-        return sample
-    image = np.zeros_like(sample.image)
-    image[max(y, 0) : height + min(y, 0), max(x, 0) : width + min(x, 0)] = sample.image[
-        max(-y, 0) : height + min(-y, 0), max(-x, 0) : width + min(-x, 0)
-    ]
-    keypoints = sample.keypoints.copy()
-    keypoints[:, :2] += (x, y)
-    return replace(sample, image=image, boxes=boxes[keep], labels=sample.labels[keep], keypoints=keypoints)
-
-
-def zoomed(
-    sample: BoxedImage, rng: np.random.Generator, *, zoom: tuple[float, float], max_shift: float, min_visible: float
-) -> BoxedImage:
-    """Zoom and shift a sample without keypoints at random, with one random grey where it has no pixels.
-
-    `zoom` and `max_shift` are those of `random_zoom`; `min_visible` is the share of a box that must stay visible.
-    """
-    height, width = sample.image.shape[:2]
-    matrix = random_zoom((height, width), rng, zoom=zoom, max_shift=max_shift)
-    image = warp(sample.image, matrix, (height, width), fill=int(rng.integers(0, 256)))
-    boxes = move_boxes(matrix, sample.boxes)
-    return BoxedImage.inside(sample.name, image, boxes, sample.labels, min_visible=min_visible)
 
 
 def padded(images: Sequence[Tensor], norm: InputNorm, stride: int) -> Tensor:
@@ -312,19 +232,6 @@ def batches(data: Annotations, videos: Sequence[range]) -> Iterator[tuple[range,
             yield frames[batch], images[batch]
 
 
-def box_metrics(truth: Sequence[Detections], detections: Sequence[Detections], names: Sequence[str]) -> dict[str, Any]:
-    """Compute the AP of boxes in percent: over IoU .5 to .95, at .5 and at .75, and for several classes AP50 of each.
-
-    Args:
-        truth: annotated boxes by image; their scores are ignored.
-        detections: detected boxes by image.
-        names: of the labels.
-    """
-    result = average_precision(truth, detections, names)
-    metrics: dict[str, Any] = {"ap": result.ap, "ap50": result.ap50, "ap75": result.ap75}
-    return metrics if len(names) == 1 else {**metrics, "ap50_by_class": result.ap50_by_class}
-
-
 @dataclass(frozen=True, kw_only=True)
 class TinyPersons(OneCycle):
     """Hyperparameters of the tiny person detector: frames are zoomed, shifted, mirrored and recoloured."""
@@ -336,13 +243,13 @@ class TinyPersons(OneCycle):
     mirror_share: Share = 0.5
     min_visible: Share = 0.3  # share of a person's box that must stay visible in an augmented frame
     net_config: YolofConfig = tiny.PERSONS_NET
-    stage_config: PersonsConfig = tiny.PERSONS_STAGE
+    stage_config: FrameDetectorConfig = tiny.PERSONS_STAGE
 
     def net(self) -> YolofConfig:
         """Return the network's config."""
         return self.net_config
 
-    def stage(self) -> PersonsConfig:
+    def stage(self) -> FrameDetectorConfig:
         """Return the settings of the trained network."""
         return self.stage_config
 
@@ -359,14 +266,15 @@ class TinyPersons(OneCycle):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PaperPersons(PaperDetector):
-    """Hyperparameters of the person detector."""
+class PaperFrames(PaperDetector):
+    """Hyperparameters of a detector on whole frames."""
+
+    stage_type: ClassVar[type[FrameDetectorConfig]]
 
     short_side: int = 800  # YOLOF; pixels of the resized frame
     long_side: int = 1333  # YOLOF
     min_score: Share = 0.05  # YOLOF's test
     max_iou: Share = 0.6  # YOLOF's test
-    max_persons: Count = 10  # "the top-10 results from the person detector"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -376,25 +284,59 @@ class PaperPersons(PaperDetector):
         """Return the network's config."""
         return self.yolof(num_classes=1)
 
-    def stage(self) -> PersonsConfig:
+    def stage(self) -> FrameDetectorConfig:
         """Return the settings of the trained network."""
-        return PersonsConfig(
-            short_side=self.short_side,
-            long_side=self.long_side,
-            min_score=self.min_score,
-            max_iou=self.max_iou,
-            max_persons=self.max_persons,
-        )
+        names = field_types(self.stage_type).keys() - {"norm"}
+        return self.stage_type(**{name: getattr(self, name) for name in names})
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaperPersons(PaperFrames):
+    """Hyperparameters of the person detector."""
+
+    stage_type = PersonsConfig
+
+    max_persons: Count = 10  # "the top-10 results from the person detector"
 
     def build(self, inputs: Inputs) -> Task:
         """Build the task on key frames that are decoded on demand."""
         return PersonsTask(*self.open_splits(inputs), self)
 
 
-class PersonsTask(DetectorTask):
-    """The person detector on annotated frames, resized as in the stage, with augmentation; evaluated by AP."""
+class FramesTask(DetectorTask):
+    """A detector on annotated frames, resized as in the stage, with augmentation; evaluated by AP."""
 
-    hyperparameters: TinyPersons | PaperPersons
+    hyperparameters: TinyPersons | PaperFrames
+
+    @abstractmethod
+    def truth(self, data: Annotations, frame: int) -> Detections:
+        """Return the annotated boxes of a frame; a label is an index in `names`."""
+
+    def sample(self, row: int, rng: np.random.Generator) -> BoxedImage:
+        """Read a frame, resize it, and augment it together with its boxes."""
+        frame = self.samples[row]
+        (image,), truth = self.train.images([frame]), self.truth(self.train, frame)
+        height, width = image.shape[:2]
+        size = fit_size((height, width), self.stage.short_side, self.stage.long_side)
+        scale = np.array([size[1] / width, size[0] / height] * 2, np.float32)
+        sample = BoxedImage.inside(self.train.frame_name(frame), resize(image, size), truth.boxes * scale, truth.labels)
+        return self.hyperparameters.augment(sample, range(len(self.names)), rng)
+
+    def measure(self, net: nn.Module, device: torch.device, videos: Sequence[range]) -> dict[str, Any]:
+        """Measure the AP of the stage on held-out frames."""
+        assert isinstance(net, Yolof)
+        detector = FrameDetector(net.to(device).eval(), self.stage)
+        data, truth, detections = self.held_out, [], []
+        for frames, images in batches(data, ranks.shard(videos)):
+            detections += detector.detect(images)
+            truth += [self.truth(data, frame) for frame in frames]
+        truth, detections = ranks.gathered(truth), ranks.gathered(detections)
+        metrics = average_precision(truth, detections, self.names).to_dict()
+        return {**metrics, "frames": len(truth), self.kind: sum(map(len, truth))}
+
+
+class PersonsTask(FramesTask):
+    """The person detector."""
 
     def __init__(self, train: Annotations, held_out: Annotations, hyperparameters: TinyPersons | PaperPersons) -> None:
         """Build the network.
@@ -402,29 +344,8 @@ class PersonsTask(DetectorTask):
         Raises:
             DataError: no frame is annotated.
         """
-        super().__init__("persons", train, held_out, hyperparameters, range(len(train.frame_indices)))
+        super().__init__("persons", train, held_out, hyperparameters, range(len(train.frame_indices)), ("person",))
 
-    def sample(self, row: int, rng: np.random.Generator) -> BoxedImage:
-        """Read a frame, resize it, and augment it together with the boxes of its persons."""
-        (image,) = self.train.images([self.samples[row]])
-        height, width = image.shape[:2]
-        size = fit_size((height, width), self.stage.short_side, self.stage.long_side)
-        scale = np.array([size[1] / width, size[0] / height] * 2, np.float32)
-        sample = BoxedImage.inside(
-            self.train.frame_name(row),
-            resize(image, size),
-            self.train.person_boxes[self.train.persons_of(row)] * scale,
-        )
-        return self.hyperparameters.augment(sample, (0,), rng)
-
-    def measure(self, net: nn.Module, device: torch.device, videos: Sequence[range]) -> dict[str, Any]:
-        """Measure the AP of the stage on held-out frames."""
-        assert isinstance(net, Yolof)
-        detector = YolofPersons(net.to(device).eval(), self.stage)
-        data, truth, detections = self.held_out, [], []
-        for frames, images in batches(data, ranks.shard(videos)):
-            detections += detector.detect(images)
-            truth += [Detections.of_truth(data.person_boxes[data.persons_of(frame)]) for frame in frames]
-        truth, detections = ranks.gathered(truth), ranks.gathered(detections)
-        metrics = box_metrics(truth, detections, names=("person",))
-        return {**metrics, "frames": len(truth), "persons": sum(map(len, truth))}
+    def truth(self, data: Annotations, frame: int) -> Detections:
+        """Return the annotated persons of a frame."""
+        return Detections.of_truth(data.person_boxes[data.persons_of(frame)])

@@ -11,6 +11,7 @@ from actparse.training.recipes import tiny
 from actparse.training.recipes.baseline import PaperBaseline, TinyBaseline
 from actparse.training.recipes.clips import RenderedClips, TinyClips
 from actparse.training.recipes.hyperparameters import Hyperparameters, OneCycle, changed
+from actparse.training.recipes.objects import PaperObjects, TinyObjects
 from actparse.training.recipes.paper_clips import (
     IR_WEIGHTS,
     PaperClips,
@@ -26,7 +27,7 @@ from actparse.training.recipes.poses import PaperPoses, TinyPoses
 from actparse.training.recipes.tracks import TinyTracks
 
 PERSONS, POSES, PARTS, WITHOUT_DOTS = STAGE_1 = "persons", "poses", "parts", "parts-without-dots"
-ACTION, TRACKS, BASELINE = "action", "tracks", "baseline"
+ACTION, TRACKS, BASELINE, OBJECTS = "action", "tracks", "baseline", "objects"
 VARIANTS = ("tsn-rgb", "tsn-flow", "ir", "pretrained", "people")
 
 
@@ -104,9 +105,10 @@ TINY = BUNDLE_RECIPES | _by_name(
         120_000,
         68,
     ),
+    Recipe(OBJECTS, "object detector for the baseline: tiny YOLOF on frames", TinyObjects(), 10_000, 43),
     Recipe(  # its samples have three frames each, and it computes with float32
         BASELINE,
-        "official baseline: tiny ResNet, RoIAlign on persons and parts, fused with TSN on frames",
+        "official baseline: tiny ResNet, RoIAlign on persons, parts and objects, fused with TSN on frames",
         TinyBaseline(),
         2_500,
         7,
@@ -157,6 +159,7 @@ PAPER = _by_name(
     Recipe(PARTS, "part detector: YOLOF-R101 on person crops with the pose", PaperParts(), initial="yolof"),
     Recipe(WITHOUT_DOTS, "part detector without the pose", PaperParts(dots=False), initial="yolof"),
     *_paper_clips("ip-CSN-152 from IG-65M", PaperCsn(), "csn"),
+    Recipe(OBJECTS, "object detector for the baseline: YOLOF-R101 on frames", PaperObjects(), initial="yolof"),
     Recipe(BASELINE, "official baseline: ResNet-50 with RoIAlign, and TSN", PaperBaseline(), initial="tsn"),
     *_paper_clips("ir-CSN-152 from Sports-1M, to go with ip-CSN-152,", PaperIrCsn(), "csn-ir", "ir"),
     *_paper_clips("TSN-R50 on frames", PaperTsnRgb(), "tsn", "tsn-rgb"),

@@ -18,6 +18,7 @@ from actparse.stages.actions.classifier import ClipConfig
 from actparse.stages.actions.clip_inputs import FlowInput
 from actparse.stages.actions.tracks import TracksConfig
 from actparse.stages.inputs import InputNorm
+from actparse.stages.people.objects import ObjectsConfig
 from actparse.stages.people.part_fusion import PartFusionConfig
 from actparse.stages.people.persons import PersonsConfig
 from actparse.stages.people.poses import PosesConfig
@@ -47,6 +48,10 @@ PERSONS_NET = YolofConfig(
     max_center_shift=24.0,
 )
 PERSONS_STAGE = PersonsConfig(short_side=240, long_side=432, min_score=0.15, max_iou=0.5, norm=NORM)
+
+# most objects are smaller than a person
+OBJECTS_NET = replace(PERSONS_NET, anchor_sizes=(16, 32, 64, 128))  # `num_classes` is set from the training data
+OBJECTS_STAGE = ObjectsConfig(short_side=240, long_side=432, min_score=0.15, max_iou=0.5, norm=NORM)
 
 PARTS_NET = replace(
     PERSONS_NET,

@@ -12,7 +12,7 @@ from actparse.core.files import copy_file
 from actparse.core.progress import Report
 from actparse.parser import ParserConfig
 from actparse.stages.loading import BUNDLE_FILE
-from actparse.training.recipes.registry import BASELINE, PARTS, PERSONS, POSES, RECIPES, WITHOUT_DOTS, Recipe
+from actparse.training.recipes.registry import BASELINE, OBJECTS, RECIPES, STAGE_1, WITHOUT_DOTS, Recipe
 from actparse.training.run_folder import RunFolder, read_json, read_plan, write_json
 
 BUNDLE_FOLDER = "bundle"
@@ -22,7 +22,8 @@ AS_PUBLISHED = ParserConfig(
     stride=5,  # the official guideline: persons and parts are scored in every fifth frame
     segment_seconds=3.0,  # "three seconds or so"
 )
-SHARED = (PERSONS, POSES, PARTS)  # stage 1, which all bundles have
+SHARED = STAGE_1[:3]  # persons, poses and parts, which all bundles have
+OPTIONAL = (WITHOUT_DOTS, OBJECTS)  # bundles have those that are trained
 VARIANTS = {"": "bundle", "tsn-rgb": "bundle-tsn-rgb", "tsn-flow": "bundle-tsn-flow"}  # variant -> folder
 ENSEMBLE = "ir"  # variant that is used together with ""
 
@@ -61,15 +62,14 @@ def assemble_complete(size: str, out: Path, report: Report) -> list[Path]:
         return []  # the recipe "tiny" assembles the tiny bundle
     stage_1 = {name: name for name in SHARED}
     bundles = {"bundle-baseline": {**stage_1, BASELINE: BASELINE}}
-    clip_networks = [r for r in recipes.values() if r.kind not in (*SHARED, WITHOUT_DOTS, BASELINE)]
+    clip_networks = [r for r in recipes.values() if r.kind not in (*SHARED, *OPTIONAL, BASELINE)]
     for variant, folder in VARIANTS.items():
         bundles[folder] = stage_1 | {r.kind: r.name for r in clip_networks if r.variant == variant}
     folders = []
     for folder, files in bundles.items():
         if not all(RunFolder(out, name).is_finished for name in files.values()):
             continue
-        if RunFolder(out, WITHOUT_DOTS).is_finished:
-            files[WITHOUT_DOTS] = WITHOUT_DOTS
+        files |= {name: name for name in OPTIONAL if RunFolder(out, name).is_finished}
         folders.append(_assemble(out, folder, files, recipes))
         ensembles = _ensembles(out, recipes) if folder == VARIANTS[""] else {}
         if ensembles:
