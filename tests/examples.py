@@ -67,10 +67,18 @@ def our_calls(code: str) -> Iterator[list[str]]:
 
 def _run_shell(code: str) -> None:
     lines = [line for line in _joined(code) if _words(line)]
-    if all(_words(line)[0] == "actparse" and not SPECIAL & set("".join(_words(line))) for line in lines):
-        for line in lines:
-            assert main(_words(line)[1:]) == 0, line
+    if any(_words(line)[0] != "actparse" for line in lines):
+        _run_bash(code)
         return
+    for line in lines:
+        words = _words(line)
+        if SPECIAL & set("".join(words)):
+            _run_bash(line)
+        else:
+            assert main(words[1:]) == 0, line
+
+
+def _run_bash(code: str) -> None:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-euc", code], env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=300

@@ -30,28 +30,21 @@ NUM_FRAMES = 16  # of video.mp4 and of the videos in data/
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def short_videos() -> Iterator[None]:
-    """The pages' `actparse synth` makes videos of NUM_FRAMES; the rest is the same."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dataset, "MIN_FRAMES", NUM_FRAMES)
-        patch.setattr(dataset, "MAX_FRAMES", NUM_FRAMES)
-        yield
-
-
 @pytest.fixture(scope="module")
-def example_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def example_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """What the pages take for granted: a short video.mp4, its parse below parses/, and a small dataset in data/."""
     folder = tmp_path_factory.mktemp("examples")
-    write_dataset(folder / "data", DatasetPlan(plan_splits(4, seed=7)))  # as `actparse synth data --videos 4 --seed 7`
-    clip = folder / "clip"
-    write_dataset(clip, plain(SplitPlan("test", 1, 7)))
-    next((clip / "test_videos").rglob("*.mp4")).rename(folder / "video.mp4")
-    shutil.rmtree(clip)
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        assert main(["parse", "video.mp4", "--out", "parses", "--quiet"]) == 0
-    return folder
+        patch.setattr(dataset, "MIN_FRAMES", NUM_FRAMES)  # also for the pages' own `actparse synth`
+        patch.setattr(dataset, "MAX_FRAMES", NUM_FRAMES)
+        write_dataset(folder / "data", DatasetPlan(plan_splits(4, seed=7)))  # `actparse synth data --videos 4 --seed 7`
+        write_dataset(folder / "clip", plain(SplitPlan("test", 1, 7)))
+        next((folder / "clip" / "test_videos").rglob("*.mp4")).rename(folder / "video.mp4")
+        shutil.rmtree(folder / "clip")
+        with pytest.MonkeyPatch.context() as inside:
+            inside.chdir(folder)
+            assert main(["parse", "video.mp4", "--out", "parses", "--quiet"]) == 0
+        yield folder
 
 
 @pytest.mark.parametrize("name", RUN)

@@ -83,8 +83,8 @@ def test_full_size_networks_are_counted_on_the_clips_that_they_are_run_on() -> N
     assert paper_costs(VideoShape(size=(240, 320)))[-1].input_shape == (3, 32, 256, 341)
 
 
-def test_shorter_segments_cost_in_proportion() -> None:
-    bundle = load_bundle("tiny")
+def test_shorter_segments_cost_in_proportion(random_bundle: Path) -> None:
+    bundle = load_bundle(random_bundle)
     long, short = (bundle_costs(bundle, VideoShape(segment_seconds=seconds)) for seconds in (10.0, 2.5))
     assert [cost.name for cost in long][:4] == ["persons", "poses", "parts", "action"]
     for one, other in zip(long[4:], short[4:], strict=True):

@@ -148,7 +148,7 @@ def test_resume_repeats_wherever_it_stopped(tmp_path: Path, broken_at: int) -> N
     [
         pytest.param(signal.SIGKILL, 0.0, id="killed"),
         pytest.param(signal.SIGTERM, 1e6, id="terminated"),
-        pytest.param(signal.SIGINT, 1e6, id="Ctrl-C"),
+        pytest.param(signal.SIGINT, 1e6, id="Ctrl-C", marks=pytest.mark.slow),  # as SIGTERM, and in this process below
     ],
 )
 def test_stopped_run_repeats_the_undisturbed_one(
