@@ -142,7 +142,7 @@ class Output:
             {path.parent.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths},
             len(list(out.glob("failed/*.json"))),
             dict(Counter(states)),
-            {path.name: ds.dataset(path, partitioning="hive").count_rows() for path in out.glob("dataset/*")},
+            {path.name: ds.dataset(path, partitioning="hive").count_rows() for path in out.glob("dataset/[!_.]*")},
         )
 
 

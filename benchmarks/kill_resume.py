@@ -150,15 +150,16 @@ def run_case(name: str, root: Path, num_kills: int, rng: random.Random) -> dict[
 
 def start_process(name: str, inputs: Path, out: Path) -> BaseProcess:
     """Start a command in a process group of its own."""
-    process = PROCESSES.Process(target=run_command, args=(name, inputs, out))
+    process = PROCESSES.Process(target=run_command, args=(name, inputs, out, os.environ["MIRROR"]))
     process.start()
     STARTED.append(process)
     return process
 
 
-def run_command(name: str, inputs: Path, out: Path) -> None:
-    """Run a command in this process, without its output."""
+def run_command(name: str, inputs: Path, out: Path, mirror: str) -> None:
+    """Run a command in this process, without its output; `mirror` is the address of the file to download."""
     os.setsid()
+    os.environ["MIRROR"] = mirror  # which the process that was forked has not got
     for stream in (sys.stdout, sys.stderr):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     case = CASES[name]
