@@ -183,9 +183,8 @@ def movement_signals(
         ids = sorted({person.track_id for frame in frames for person in frame.persons})
         raise DataError(f"person must be one of {', '.join(map(str, ids)) or 'nobody'}, got {tracks[0]}")
     signals = []
-    cuts: Sequence[int] = (
-        _cuts([person for _, person in pairs]) if movement.measure == "height" else []
-    )  # angles are those of before
+    is_by_height = movement.measure == "height"  # angles stay the same across a cut
+    cuts = _cuts([person for _, person in pairs]).tolist() if is_by_height else []
     for shot in np.split(np.arange(len(pairs)), cuts):
         times, persons = np.array([pairs[i][0] for i in shot]), [pairs[i][1] for i in shot]
         values, angles, confidence = _measured(persons, movement, config)
