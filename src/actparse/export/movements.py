@@ -198,7 +198,7 @@ def movement_signals(
     return signals
 
 
-def _cuts(persons: Sequence[PersonParse]) -> NDArray[np.int64]:
+def _cuts(persons: Sequence[PersonParse]) -> list[int]:
     """Return the indices of T persons at which a person is at another place at once and stays there, as after a cut."""
     points = np.array([person.keypoints for person in persons])[..., :2]  # (T, 17, 2)
     padded = np.pad(points, ((2, 2), (0, 0), (0, 0)), mode="edge")
@@ -209,7 +209,8 @@ def _cuts(persons: Sequence[PersonParse]) -> NDArray[np.int64]:
         np.median(np.linalg.norm(points[1:] - points[:-1], axis=2), axis=1),
         np.median(np.linalg.norm(medians[3:] - medians[: len(points) - 1], axis=2), axis=1),
     )  # (T - 1,) pixels
-    return np.flatnonzero(shifts > MIN_CUT_SHIFT * np.maximum(sizes[1:], sizes[:-1])) + 1
+    is_cut = shifts > MIN_CUT_SHIFT * np.maximum(sizes[1:], sizes[:-1])
+    return [int(index) + 1 for index in np.flatnonzero(is_cut)]
 
 
 def _measured(
