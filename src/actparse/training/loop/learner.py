@@ -121,8 +121,8 @@ class Learner:
             "scaler": self.scaler.state_dict(),
             "log": log,
         }
-        with written_beside(path) as temporary:
-            torch.save(state, temporary)
+        with written_beside(path) as temporary, temporary.open("wb") as file:
+            torch.save(state, file)  # given a path, torch would store its temporary name
 
     def load(self, path: Path) -> dict[str, Any]:
         """Restore a checkpoint; return the state of the run's log.
