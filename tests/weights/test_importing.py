@@ -17,7 +17,7 @@ from actparse.nets import csn, hrnet, tsn, yolof
 from actparse.nets.detectors.yolof import Yolof
 from actparse.weights import importing, registry
 from actparse.weights.bundle import load_network
-from actparse.weights.importing import ImportOptions, expected_input, import_checkpoint, import_to_file, keep_classes
+from actparse.weights.importing import ImportOptions, expected_input, import_checkpoint, import_to_file, keep_class
 from actparse.weights.public import UnfitError
 from actparse.weights.registry import Checkpoint
 from golden_rule import detection_weights
@@ -345,7 +345,7 @@ def test_one_class_of_a_detector(mmdet: Entries, tmp_path: Path) -> None:
     net = import_checkpoint(path, described("yolof-r50")).net
     with torch.no_grad():
         whole, boxes = net(images)  # (1, 5 * 80, 2, 2)
-        person, same = keep_classes(net, [2])(images)  # (1, 5, 2, 2)
+        person, same = keep_class(net, 2)(images)  # (1, 5, 2, 2)
     torch.testing.assert_close(person, whole.unflatten(1, (5, 80))[:, :, 2], rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(same, boxes, rtol=1e-4, atol=1e-4)
     with pytest.raises(WeightsError, match=r"keep-class must be below the 80 classes of the file, got 80"):

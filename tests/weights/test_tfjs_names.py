@@ -14,7 +14,7 @@ from actparse.nets.poses.movenet import Movenet
 from actparse.stages.loading import build_persons
 from actparse.weights import load_public, registry
 from actparse.weights.bundle import load_network
-from actparse.weights.importing import ImportOptions, import_checkpoint, import_to_file, keep_classes
+from actparse.weights.importing import ImportOptions, import_checkpoint, import_to_file, keep_class
 from actparse.weights.public import UnfitError
 from actparse.weights.registry import Checkpoint
 from actparse.weights.tfjs import graph_shards, read_graph_weights
@@ -82,7 +82,9 @@ def test_a_detector_keeps_objects_of_actions_too(detector_graph: Path, coco: Nan
     file = load_network(out)
     assert file.settings == {"objects": ["baseball_bat", "skateboard"]}
     bias = coco.head_outputs[1].bias.half().float()
-    assert torch.equal(file.net.state_dict()["head_outputs.1.bias"], torch.cat((bias[[0, 34, 36]], bias[80:])))
+    state = file.net.state_dict()
+    assert torch.equal(state["head_outputs.1.bias"], torch.cat((bias[:1], bias[80:])))
+    assert torch.equal(state["object_outputs.1.bias"], bias[[34, 36]])
     assert build_persons(file).objects == ("baseball_bat", "skateboard")
 
 
@@ -95,7 +97,7 @@ def test_another_class_or_all(detector_graph: Path, coco: Nanodet) -> None:
     with pytest.raises(WeightsError, match="keep-class must be below the 80 classes of the file, got 80"):
         import_checkpoint(detector_graph, ImportOptions(network="nanodet", keep_class=80, **LAYOUT))
     with pytest.raises(WeightsError, match="keep-class needs a detector, got a Movenet"):
-        keep_classes(movenet("lightning"), [0])
+        keep_class(movenet("lightning"), 0)
 
 
 @pytest.mark.parametrize("name", ["movenet-lightning", "Movenet Lightning", "movenet"])

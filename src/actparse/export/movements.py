@@ -184,7 +184,7 @@ def movement_signals(
         raise DataError(f"person must be one of {', '.join(map(str, ids)) or 'nobody'}, got {tracks[0]}")
     signals = []
     is_by_height = movement.measure == "height"  # angles stay the same across a cut
-    cuts = _cuts([person for _, person in pairs]).tolist() if is_by_height else []
+    cuts = _cuts([person for _, person in pairs]) if is_by_height else []
     for shot in np.split(np.arange(len(pairs)), cuts):
         times, persons = np.array([pairs[i][0] for i in shot]), [pairs[i][1] for i in shot]
         values, angles, confidence = _measured(persons, movement, config)

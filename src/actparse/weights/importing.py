@@ -164,12 +164,12 @@ def import_checkpoint(path: Path, options: ImportOptions) -> Imported:
         entries = fill_public(net, checkpoint_content, layout, partial=partial)
         settings = dict(entry.settings) if entry else {}
         if options.objects:
-            net = keep_classes(net, [_PERSON, *COCO_OBJECTS.values()])
+            net = keep_class(net, _PERSON, objects=list(COCO_OBJECTS.values()))
             settings["objects"] = list(COCO_OBJECTS)
         elif options.keep_class is not None:
-            net = keep_classes(net, [options.keep_class])
+            net = keep_class(net, options.keep_class)
         elif isinstance(net, Nanodet) and options.num_classes is None:
-            net = keep_classes(net, [_PERSON])
+            net = keep_class(net, _PERSON)
     except UnfitError as error:
         heads = all(map(is_of_heads, (*error.missing, *error.unused)))
         hint = "; the backbone fits: --backbone leaves the heads aside" if heads else ""
@@ -182,30 +182,39 @@ def import_checkpoint(path: Path, options: ImportOptions) -> Imported:
     )
 
 
-def keep_classes(net: nn.Module, labels: Sequence[int]) -> Yolof | Nanodet:
-    """Build a detector for some of the classes of `net`, in the given order, with the same weights.
+def keep_class(net: nn.Module, label: int, *, objects: Sequence[int] = ()) -> Yolof | Nanodet:
+    """Build a detector for one of the classes of `net`, with the same weights.
+
+    Args:
+        net: YOLOF or NanoDet.
+        label: of the class.
+        objects: labels of further classes of NanoDet, which get maps of their own.
 
     Raises:
-        WeightsError: `net` is not a detector, or has no such class.
+        WeightsError: `net` is not such a detector, or has no such class.
     """
     if not isinstance(net, Yolof | Nanodet):
         raise WeightsError(f"keep-class needs a detector, got a {type(net).__name__}")
-    if max(labels) >= net.config.num_classes:
+    if objects and not isinstance(net, Nanodet):
+        raise WeightsError(f"objects needs a NanoDet, got a {type(net).__name__}")
+    if max((label, *objects)) >= net.config.num_classes:
         limit = f"the {net.config.num_classes} classes of the file"
-        raise WeightsError(f"keep-class must be below {limit}, got {max(labels)}")
-    config, state, rows = net.config, net.state_dict(), list(labels)
-    smaller: Yolof | Nanodet
+        raise WeightsError(f"keep-class must be below {limit}, got {max((label, *objects))}")
+    config, state = net.config, net.state_dict()
+    single: Yolof | Nanodet
     if isinstance(config, YolofConfig):
-        smaller = Yolof(replace(config, num_classes=len(rows)))
+        single = Yolof(replace(config, num_classes=1))
         for name in ("bbox_head.cls_score.weight", "bbox_head.cls_score.bias"):
             by_anchor = state[name].unflatten(0, (config.num_anchors, config.num_classes))  # (A, K, ...)
-            state[name] = by_anchor[:, rows].flatten(0, 1)  # (A * len(rows), ...)
+            state[name] = by_anchor[:, label].contiguous()  # (A, ...)
     else:
-        smaller = Nanodet(replace(config, num_classes=len(rows)))
+        single = Nanodet(replace(config, num_classes=1, num_objects=len(objects)))
         for name in [name for name in state if name.startswith("head_outputs.")]:
-            state[name] = torch.cat((state[name][rows], state[name][config.num_classes :]))
-    smaller.load_state_dict(state)
-    return smaller.eval()
+            if objects:
+                state[name.replace("head", "object")] = state[name][list(objects)]
+            state[name] = torch.cat((state[name][label : label + 1], state[name][config.num_classes :]))
+    single.load_state_dict(state)
+    return single.eval()
 
 
 def expected_input(weight: Tensor, scale: Tensor, variance: Tensor) -> float:

@@ -38,14 +38,15 @@ def test_a_box_is_as_large_as_its_distances_say() -> None:
 
 def test_objects_are_apart_from_persons() -> None:
     torch.manual_seed(0)
-    net = Nanodet(NanodetConfig(num_classes=4)).eval()  # the person, a board, a bat, and a class without a name
-    for output, logits in zip(
-        net.head_outputs, ([3, -20, -20, 4], [-20, 2, -20, -20], [-20, -20, -3, -20]), strict=True
-    ):
-        torch.nn.init.zeros_(output.weight)
-        torch.nn.init.constant_(output.bias, -20.0)
-        output.bias.data[:4] = torch.tensor(logits, dtype=torch.float32)
-        output.bias.data[[4 + 11 * side + 3 for side in range(4)]] = 20.0
+    net = Nanodet(NanodetConfig(num_classes=2, num_objects=2)).eval()  # the person, another class; a board, a bat
+    persons_at, objects_at = ((3, 4), (-20, -20), (-20, -20)), ((-20, -20), (2, -20), (-20, -3))
+    for person, thing, logits, others in zip(net.head_outputs, net.object_outputs, persons_at, objects_at, strict=True):
+        for output in (person, thing):
+            torch.nn.init.zeros_(output.weight)
+            torch.nn.init.constant_(output.bias, -20.0)
+        person.bias.data[:2] = torch.tensor(logits, dtype=torch.float32)
+        person.bias.data[[2 + 11 * side + 3 for side in range(4)]] = 20.0
+        thing.bias.data[:] = torch.tensor(others, dtype=torch.float32)
     finder = NanodetPersons(net, NanodetPersonsConfig(long_side=64, objects=("skateboard", "baseball_bat")))
     image = np.zeros((64, 64, 3), np.uint8)
     ((persons, objects),) = finder.detect_all([image])
@@ -57,8 +58,8 @@ def test_objects_are_apart_from_persons() -> None:
     assert np.array_equal(alone.boxes, persons.boxes)
 
 
-def test_each_object_needs_a_class() -> None:
-    with pytest.raises(ConfigError, match="objects must have at most 0 names, as the network has classes"):
+def test_each_object_needs_a_name() -> None:
+    with pytest.raises(ConfigError, match="objects must be 0 names, got 1"):
         NanodetPersons(Nanodet(NanodetConfig()), NanodetPersonsConfig(objects=("skateboard",)))
 
 

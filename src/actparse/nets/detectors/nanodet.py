@@ -30,15 +30,18 @@ COCO_OBJECTS = {"baseball_bat": 34, "skateboard": 36}  # those of the other clas
 
 @dataclass(frozen=True, kw_only=True)
 class NanodetConfig:
-    """Number of classes, and range of the distances of a box's sides."""
+    """Numbers of classes, and range of the distances of a box's sides."""
 
     num_classes: int = 1
+    num_objects: int = 0  # further classes, which have the same boxes and maps of their own
     max_distance: int = 10  # cells; a side's distance is an expectation over 0..max_distance
 
     def __post_init__(self) -> None:
         for name in ("num_classes", "max_distance"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"nanodet.{name} must be at least 1, got {getattr(self, name)}")
+        if self.num_objects < 0:
+            raise ConfigError(f"nanodet.num_objects must be at least 0, got {self.num_objects}")
 
     @property
     def num_outputs(self) -> int:
@@ -112,6 +115,8 @@ class Nanodet(nn.Module):
         self.laterals = nn.ModuleList(nn.Conv2d(2 * width, FEATURE_CHANNELS, 1) for width in STAGE_CHANNELS[1:])
         self.head_convs = nn.ModuleList(ConvRelu(FEATURE_CHANNELS, FEATURE_CHANNELS) for _ in STRIDES)
         self.head_outputs = nn.ModuleList(nn.Conv2d(FEATURE_CHANNELS, config.num_outputs, 1) for _ in STRIDES)
+        outputs = (nn.Conv2d(FEATURE_CHANNELS, config.num_objects, 1) for _ in STRIDES)
+        self.object_outputs = nn.ModuleList(outputs if config.num_objects else ())
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Map normalised BGR images (N, 3, H, W) to a map for each stride.
@@ -123,6 +128,19 @@ class Nanodet(nn.Module):
         Raises:
             ShapeError: `images` is not (N, 3, H, W), or H or W is not a multiple of 32.
         """
+        return [output(feature) for output, feature in zip(self.head_outputs, self._features(images), strict=True)]
+
+    def with_objects(self, images: Tensor) -> list[Tensor]:
+        """Map images as `forward` does; the logits of the objects follow those of the classes, before the distances."""
+        features, first = self._features(images), self.config.num_classes
+        maps = [output(feature) for output, feature in zip(self.head_outputs, features, strict=True)]
+        if not self.config.num_objects:
+            return maps
+        objects = [output(feature) for output, feature in zip(self.object_outputs, features, strict=True)]
+        return [torch.cat((m[:, :first], o, m[:, first:]), dim=1) for m, o in zip(maps, objects, strict=True)]
+
+    def _features(self, images: Tensor) -> list[Tensor]:
+        """Map images to the features (N, 128, H / stride, W / stride) of the heads."""
         expect_shape("images", images, (None, 3, None, None))
         if any(side % INPUT_MULTIPLE for side in images.shape[2:]):
             raise ShapeError(f"images must have sides of multiples of {INPUT_MULTIPLE}, got {tuple(images.shape)}")
@@ -132,8 +150,7 @@ class Nanodet(nn.Module):
             features[fine] = features[fine] + _resize_like(features[coarse], features[fine])
         for fine, coarse in levels:
             features[coarse] = features[coarse] + _resize_like(features[fine], features[coarse])
-        heads = zip(self.head_convs, self.head_outputs, features, strict=True)
-        return [output(conv(feature)) for conv, output, feature in heads]
+        return [conv(feature) for conv, feature in zip(self.head_convs, features, strict=True)]
 
 
 def _resize_like(x: Tensor, like: Tensor) -> Tensor:

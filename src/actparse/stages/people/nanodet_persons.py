@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -29,7 +29,7 @@ class NanodetPersonsConfig:
     max_iou: float = 0.5  # of two boxes that overlap more, the better one is kept
     max_persons: int = 10  # the official rule
     sure_score: float = 0.4  # a frame without a box of this score is also searched in rotated form; 0: never
-    objects: tuple[str, ...] = ()  # names of the network's classes after the person
+    objects: tuple[str, ...] = ()  # names of the network's objects
     min_object_score: float = 0.35  # objects at or below it are dropped
     norm: InputNorm = field(default_factory=lambda: InputNorm(mean=IMAGENET_MEAN_BGR, std=IMAGENET_STD_BGR, bgr=True))
 
@@ -46,14 +46,13 @@ class NanodetPersons:
     """A person detector with NanoDet."""
 
     def __init__(self, net: Nanodet, config: NanodetPersonsConfig) -> None:
-        """Use a network whose first class is the person, followed by those of `config.objects`; others are ignored.
+        """Use a network whose first class is the person; its other classes are ignored.
 
         Raises:
-            ConfigError: it has fewer classes.
+            ConfigError: `config.objects` does not name each object of the network.
         """
-        if net.config.num_classes < 1 + len(config.objects):
-            needed = f"at most {net.config.num_classes - 1} names, as the network has classes"
-            raise ConfigError(f"persons.objects must have {needed} after the person, got {len(config.objects)}")
+        if net.config.num_objects != len(config.objects):
+            raise ConfigError(f"persons.objects must be {net.config.num_objects} names, got {len(config.objects)}")
         self.net = net
         self.config = config
         self.device = next(net.parameters()).device
@@ -77,10 +76,10 @@ class NanodetPersons:
         pad = (0, -new_width % INPUT_MULTIPLE, 0, -new_height % INPUT_MULTIPLE)
         batch = self.config.norm(torch.nn.functional.pad(resized, pad))  # (N, 3, h, w), padded with black
         with inference(self.device):
-            maps = self.net(batch.contiguous(memory_format=torch.channels_last))
+            maps = self.net.with_objects(batch.contiguous(memory_format=torch.channels_last))
         detections = detect(
             maps,
-            self.net.config,
+            replace(self.net.config, num_classes=self.net.config.num_classes + len(self.objects)),
             image_sizes=[(new_height, new_width)] * len(images),
             min_score=self.config.min_score,
             max_iou=self.config.max_iou,
@@ -93,9 +92,9 @@ class NanodetPersons:
     def _split(self, boxes: Detections) -> tuple[Detections, Detections]:
         """Split the boxes of an image into persons and objects."""
         persons = boxes.at(boxes.labels == 0).top(self.config.max_persons)
-        is_named = (boxes.labels > 0) & (boxes.labels <= len(self.objects))
-        objects = boxes.at(is_named & (boxes.scores > self.config.min_object_score))
-        return persons, Detections(objects.boxes, objects.scores, objects.labels - 1)
+        labels = boxes.labels - self.net.config.num_classes
+        is_object = (labels >= 0) & (boxes.scores > self.config.min_object_score)
+        return persons, Detections(boxes.boxes[is_object], boxes.scores[is_object], labels[is_object])
 
     def input_shape(self, size: tuple[int, int]) -> tuple[int, int, int]:
         """Return (3, H, W) of the network's input for frames of (height, width)."""
