@@ -29,7 +29,7 @@ from actparse.stages.people.second_looks import TiledPersons
 from actparse.stages.timing import StageTimer
 from actparse.stages.together.explanation import explain
 from actparse.stages.together.integrate import calibrated_scores, decide_verdict
-from actparse.stages.together.object_evidence import object_evidence, with_objects
+from actparse.stages.together.object_evidence import object_evidence, with_object_evidence
 from actparse.stages.together.states import BaselineStates, SharedStates, StateSource, TrackStates
 from actparse.stages.tracking import Tracker, TrackerConfig
 from actparse.video.decode import TimeRange, probe
@@ -163,7 +163,7 @@ class Parser:
         states = self.states if use_tracks is None else self._state_source(use_tracks=use_tracks)
         conditions = self.config.condition_on_action if condition_on_action is None else condition_on_action
         objects = object_evidence(observed.frames, self.bundle.action_of_object)
-        scores = with_objects(states.action_scores(observed), objects)
+        scores = with_object_evidence(states.action_scores(observed), objects)
         action = max(scores, key=lambda name: scores[name])
         # States depend on the scores before calibration, as in training.
         integrated = states.integrate(observed, action, scores, condition_on_action=conditions)

@@ -24,7 +24,7 @@ from actparse.reproduce import ReproduceOptions, reproduce
 from actparse.reproduce import run as run_module
 from actparse.reproduce.computing import GIGA_MACS_IN_CROPS, compute_figures, with_compute_shares
 from actparse.reproduce.evaluation import Variant, held_out_videos, score_methods
-from actparse.reproduce.methods import PRETRAINED, RULES, table_1, table_3, with_objects
+from actparse.reproduce.methods import PRETRAINED, RULES, table_1, table_3, with_object_detector
 from actparse.reproduce.writing import Row, Table
 from actparse.stages.actions.classifier import ClipClassifier, StateRecognizer
 from actparse.stages.together.integrate import with_prior_states
@@ -93,7 +93,7 @@ def test_every_training_is_a_recipe_and_takes_its_changes(size: str) -> None:
 
 
 def test_the_baseline_is_trained_with_a_detector_of_objects_if_there_are_any() -> None:
-    baseline = with_objects(table_1("tiny")[0])
+    baseline = with_object_detector(table_1("tiny")[0])
     assert [training.recipe for training in baseline.trainings] == ["objects", "baseline"]
     assert list(baseline.networks(Path("run"))) == ["objects", "baseline"]
 

@@ -22,7 +22,7 @@ from actparse.report.overlay import MIN_PERSON_SCORE, QUALITY, draw_frame, enlar
 from actparse.report.tracks import TrackLines
 from actparse.stages.actions.tracks import FollowedTracks
 from actparse.stages.together.integrate import calibrated_scores, decide_verdict, weaker_share
-from actparse.stages.together.object_evidence import object_evidence, with_objects
+from actparse.stages.together.object_evidence import object_evidence, with_object_evidence
 from actparse.stages.tracking import Tracker, TrackerConfig
 from actparse.video.decode import DecodedFrame
 from actparse.video.encode import VideoWriter
@@ -94,9 +94,9 @@ def watch_frames(
             recent.popleft()
         evidence = followed.action_evidence
         objects = object_evidence(recent, parser.bundle.action_of_object)
-        raw_scores = with_objects(evidence.by_action(actions), objects)
+        raw_scores = with_object_evidence(evidence.by_action(actions), objects)
         action = max(raw_scores, key=lambda name: raw_scores[name])
-        halves = [with_objects(half.by_action(actions), objects)[action] for half in followed.half_evidence]
+        halves = [with_object_evidence(half.by_action(actions), objects)[action] for half in followed.half_evidence]
         share = weaker_share(raw_scores[action], halves)
         scores = calibrated_scores(raw_scores, parser.bundle.calibration, share=share)
         verdict = decide_verdict(scores[action], parser.bundle.calibration, has_persons=evidence.weight > 0)

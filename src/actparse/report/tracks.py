@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +57,7 @@ class TrackLines:
         times = [frame.time_seconds for frame in frames]
         self._step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0  # seconds between sampled frames
         self._times, self._objects = times, [frame.objects for frame in frames]
+        self._middles = [(before + after) / 2 for before, after in pairwise(times)]
 
     def at(self, time_seconds: float) -> list[PersonAt]:
         """Return the persons present at a time; a gap of more than two samples is not interpolated."""
@@ -66,7 +68,7 @@ class TrackLines:
         """Return the objects of the nearest sampled frame, as they have no tracks."""
         if not self._times:
             return ()
-        nearest = int(np.argmin(np.abs(np.array(self._times) - time_seconds)))
+        nearest = bisect_left(self._middles, time_seconds)
         is_near = abs(self._times[nearest] - time_seconds) <= 1.1 * self._step
         return self._objects[nearest] if is_near else ()
 

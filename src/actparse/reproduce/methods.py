@@ -136,7 +136,7 @@ def _ensemble() -> Method:
     )
 
 
-def with_objects(baseline: Method) -> Method:
+def with_object_detector(baseline: Method) -> Method:
     """Return the baseline with the boxes of objects, for which a detector is trained too."""
     trainings, stage_2 = (Training("objects"), *baseline.trainings), {"objects": "objects", **baseline.stage_2}
     return replace(baseline, trainings=trainings, stage_2=stage_2)

@@ -42,7 +42,7 @@ from actparse.reproduce.methods import (
     table_1,
     table_3,
     variants_of_table_1,
-    with_objects,
+    with_object_detector,
 )
 from actparse.reproduce.writing import Row, Table, write_table
 from actparse.stages.loading import bundle_folder, load_parts, load_persons, load_poses
@@ -129,7 +129,7 @@ def reproduce(table: str, data: Path, out: Path, options: ReproduceOptions) -> T
     methods = METHODS[table](options.size) if table in METHODS else ()
     if table == "table1":
         if have_objects(KineticsTps(data).videos("train"), stride=EVALUATED_STRIDE):
-            methods = (with_objects(methods[0]), *methods[1:])
+            methods = (with_object_detector(methods[0]), *methods[1:])
         else:
             options.training.report(f"{data}: the data has no objects, so the baseline uses persons and parts only")
     bench.expect_inputs(methods)

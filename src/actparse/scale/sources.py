@@ -99,9 +99,8 @@ def _find_remote(uri: str) -> Iterator[Source]:
             folders = {name.rpartition("/")[0] for name in files if name.endswith(RESULT_ENDS)}
             parsed |= {name for name in folders if with_attempts(partial(fs.exists, f"{name}/{PARSE_FILE}"))}
     except Exception as error:
-        if not isinstance(error, ValueError) and not is_store_error(
-            error
-        ):  # a file system refuses a path by ValueError
+        # A file system refuses a path by ValueError.
+        if not isinstance(error, ValueError) and not is_store_error(error):
             raise
         raise VideoError(f"{uri}: cannot be listed: {error_line(error)}") from None
     for name, info in sorted(files.items()):

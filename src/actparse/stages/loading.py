@@ -138,7 +138,7 @@ def load_bundle(weights: str | Path, *, device: str = "cpu") -> StageBundle:
         model={"weights": bundle_name(folder), **{name: file.sha256 for name, file in read.items()}},
         inference=bundle_inference(folder),
         calibration=bundle_calibration(folder),
-        action_of_object=bundle_objects(folder),
+        action_of_object=bundle_object_actions(folder),
         objects=build_objects(read[OBJECTS]) if OBJECTS in read else None,
     )
 
@@ -260,11 +260,11 @@ def bundle_calibration(folder: Path) -> Calibration:
     return config_from_dict(Calibration, raw, name=where)
 
 
-def bundle_objects(folder: Path) -> dict[str, str]:
+def bundle_object_actions(folder: Path) -> dict[str, str]:
     """Return what a bundle's objects are evidence for: {"action_of_object": {"skateboard": "skateboarding"}}.
 
     Raises:
-        WeightsError: it is not an object of texts.
+        WeightsError: it is not a JSON object whose values are texts.
     """
     raw = _record(folder).get("action_of_object", {})
     if not isinstance(raw, dict) or not all(isinstance(action, str) for action in raw.values()):

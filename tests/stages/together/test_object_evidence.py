@@ -9,7 +9,7 @@ import pytest
 from actparse.core.structures import FrameParse, ObjectParse, PersonParse
 from actparse.core.vocabulary import NUM_KEYPOINTS
 from actparse.stages.together.explanation import explain
-from actparse.stages.together.object_evidence import MAX_LOG_ODDS, ObjectEvidence, object_evidence, with_objects
+from actparse.stages.together.object_evidence import MAX_LOG_ODDS, ObjectEvidence, object_evidence, with_object_evidence
 
 ACTIONS = {"skateboard": "skateboarding", "baseball_bat": "hitting_baseball"}
 RIDER = PersonParse(1, (100.0, 100.0, 150.0, 200.0), 0.9, ((0.0, 0.0, 0.0),) * NUM_KEYPOINTS)
@@ -45,14 +45,14 @@ def test_no_evidence(parsed: list[FrameParse]) -> None:
 
 def test_evidence_adds_to_the_log_odds_of_its_action() -> None:
     scores = {"skateboarding": 0.1, "lunge": 0.6, "push_up": 0.3}
-    weighted = with_objects(scores, object_evidence(frames([0.5] * 5), ACTIONS))
+    weighted = with_object_evidence(scores, object_evidence(frames([0.5] * 5), ACTIONS))
     assert sum(weighted.values()) == pytest.approx(1.0)
     gain = math.log(weighted["skateboarding"] / weighted["lunge"]) - math.log(0.1 / 0.6)
     assert gain == pytest.approx(MAX_LOG_ODDS / 2)
     assert weighted["lunge"] / weighted["push_up"] == pytest.approx(2.0)
     bat = ObjectEvidence("baseball_bat", "hitting_baseball", 1.0, 4.0)
-    assert with_objects(scores, [bat]) == pytest.approx(scores)  # an action that these weights do not know
-    assert with_objects(scores, []) == scores
+    assert with_object_evidence(scores, [bat]) == pytest.approx(scores)  # an action that these weights do not know
+    assert with_object_evidence(scores, []) == scores
 
 
 def test_the_explanation_names_the_object_of_its_action() -> None:

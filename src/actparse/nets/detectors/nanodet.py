@@ -130,8 +130,13 @@ class Nanodet(nn.Module):
         """
         return [output(feature) for output, feature in zip(self.head_outputs, self._features(images), strict=True)]
 
-    def with_objects(self, images: Tensor) -> list[Tensor]:
-        """Map images as `forward` does; the logits of the objects follow those of the classes, before the distances."""
+    def all_maps(self, images: Tensor) -> list[Tensor]:
+        """Map images (N, 3, H, W) to the maps of classes and objects together; errors as in `forward`.
+
+        Returns:
+            For strides 8, 16, 32 (N, num_classes + num_objects + 44, H / stride, W / stride): logits of the classes,
+            then of the objects, then of the distances.
+        """
         features, first = self._features(images), self.config.num_classes
         maps = [output(feature) for output, feature in zip(self.head_outputs, features, strict=True)]
         if not self.config.num_objects:

@@ -76,7 +76,7 @@ class NanodetPersons:
         pad = (0, -new_width % INPUT_MULTIPLE, 0, -new_height % INPUT_MULTIPLE)
         batch = self.config.norm(torch.nn.functional.pad(resized, pad))  # (N, 3, h, w), padded with black
         with inference(self.device):
-            maps = self.net.with_objects(batch.contiguous(memory_format=torch.channels_last))
+            maps = self.net.all_maps(batch.contiguous(memory_format=torch.channels_last))
         detections = detect(
             maps,
             replace(self.net.config, num_classes=self.net.config.num_classes + len(self.objects)),

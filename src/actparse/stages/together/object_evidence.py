@@ -56,7 +56,7 @@ def object_evidence(frames: Sequence[FrameParse], action_of_object: Mapping[str,
     return sorted(found, key=lambda evidence: -evidence.log_odds)
 
 
-def with_objects(scores: Mapping[str, float], evidence: Sequence[ObjectEvidence]) -> dict[str, float]:
+def with_object_evidence(scores: Mapping[str, float], evidence: Sequence[ObjectEvidence]) -> dict[str, float]:
     """Add the evidence to the log odds of its actions; unknown actions are left out.
 
     Args:

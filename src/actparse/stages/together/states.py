@@ -25,7 +25,7 @@ from actparse.stages.together.integrate import (
     with_commonest_states,
     with_states,
 )
-from actparse.stages.together.object_evidence import ObjectEvidence, with_objects
+from actparse.stages.together.object_evidence import ObjectEvidence, with_object_evidence
 from actparse.stages.together.reasons import segment_reasons, track_reasons
 
 Follow = Callable[[list[FrameParse], SegmentScores], list[FrameParse]]  # gives the frames of the next segment states
@@ -136,7 +136,7 @@ class TrackStates(StateSource):
         if not observed.track_scores:
             return 1.0
         whole, *halves = (
-            with_objects(scores, objects).get(action, 0.0)
+            with_object_evidence(scores, objects).get(action, 0.0)
             for scores in (observed.track_scores, *observed.half_track_scores)
         )
         return weaker_share(whole, halves)
