@@ -9,8 +9,9 @@ folder, which loads the weights once. Times are of whole commands; the ratio is 
 is the largest of driver and child over each tenth of the results. The seconds and bytes for each video are what the
 arithmetic of docs/scale.md needs.
 
-With --nodes N it compares Ray clusters of one and of N nodes of one core each on this machine, which must have N cores
-free. `ratio` is that of the medians of the videos a second, from the start of the workers to the end of the last video.
+With --nodes N it compares Ray clusters of one and of N nodes on this machine, which has N free cores. Each node is
+bound to its own core, the driver and Ray's head to that of the first node. `ratio` is that of the medians of the videos
+a second, from the start of the workers to the end of the last video.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,9 +87,11 @@ def main() -> None:
 def compare_nodes(root: Path, num_nodes: int, repeats: int) -> dict[str, Any]:
     """Parse all videos on one node and on several, in turn; return the rates in videos a second and their ratio."""
     rates: dict[int, list[float]] = {1: [], num_nodes: []}
+    cores = sorted(os.sched_getaffinity(0))[:num_nodes]
+    assert len(cores) == num_nodes, f"needs {num_nodes} cores, got {len(cores)}"
     for repeat in range(repeats):
         for count, values in rates.items():
-            cluster = start_cluster(count)
+            cluster = start_cluster(count, cores=cores)
             call = [sys.executable, "-m", "actparse", "batch", str(root / "videos"), "--address", cluster.address]
             call += ["--out", str(root / f"nodes-{count}-{repeat}"), *OPTIONS, "--json"]
             try:
@@ -103,15 +107,22 @@ def compare_nodes(root: Path, num_nodes: int, repeats: int) -> dict[str, Any]:
     }
 
 
-def start_cluster(num_nodes: int) -> Any:
-    """Start a Ray cluster of nodes of one core on this machine."""
+def start_cluster(num_nodes: int, *, cores: Sequence[int] = ()) -> Any:
+    """Start a Ray cluster of nodes of one core on this machine.
+
+    With `cores`, each node is bound to one of them, and this thread with what it starts later to the first one.
+    """
     from ray.cluster_utils import Cluster
 
     os.environ.update(RAY_worker_niceness="0")  # as all other processes of this machine
     settings = {"num_cpus": 1, "object_store_memory": 80 << 20}
-    cluster = Cluster(initialize_head=True, head_node_args={**settings, "include_dashboard": False})
-    for _ in range(num_nodes - 1):
-        cluster.add_node(**settings)
+    cluster = Cluster()
+    for index in range(num_nodes):
+        if cores:
+            os.sched_setaffinity(0, {cores[index]})
+        cluster.add_node(**settings, **({} if index else {"include_dashboard": False}))
+    if cores:
+        os.sched_setaffinity(0, {cores[0]})
     return cluster
 
 
