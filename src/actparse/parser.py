@@ -27,9 +27,9 @@ from actparse.stages.loading import StageBundle, load_bundle
 from actparse.stages.people.frames import PeopleParser
 from actparse.stages.people.second_looks import TiledPersons
 from actparse.stages.timing import StageTimer
+from actparse.stages.together.decision import decide_action
 from actparse.stages.together.explanation import explain
-from actparse.stages.together.integrate import calibrated_scores, decide_verdict
-from actparse.stages.together.object_evidence import object_evidence, with_object_evidence
+from actparse.stages.together.object_evidence import object_evidence
 from actparse.stages.together.states import BaselineStates, SharedStates, StateSource, TrackStates
 from actparse.stages.tracking import Tracker, TrackerConfig
 from actparse.video.decode import TimeRange, probe
@@ -163,26 +163,22 @@ class Parser:
         states = self.states if use_tracks is None else self._state_source(use_tracks=use_tracks)
         conditions = self.config.condition_on_action if condition_on_action is None else condition_on_action
         objects = object_evidence(observed.frames, self.bundle.action_of_object)
-        scores = with_object_evidence(states.action_scores(observed), objects)
-        action = max(scores, key=lambda name: scores[name])
-        # States depend on the scores before calibration, as in training.
-        integrated = states.integrate(observed, action, scores, condition_on_action=conditions)
-        scores = calibrated_scores(
-            scores, self.bundle.calibration, share=states.weaker_share(observed, action, objects)
-        )
         has_persons = any(frame.persons for frame in observed.frames)
-        verdict = decide_verdict(scores[action], self.bundle.calibration, has_persons=has_persons)
+        evidence = states.action_evidence(observed)
+        decision = decide_action(evidence, objects, self.bundle.calibration, has_persons=has_persons)
+        action, score, verdict = decision.action, decision.scores[decision.action], decision.verdict
+        integrated = states.integrate(observed, action, decision.uncalibrated_scores, condition_on_action=conditions)
         seconds = observed.info.duration_seconds
         return VideoParse(
             video=observed.info,
             action=action,
-            action_scores=scores,
+            action_scores=decision.scores,
             frames=integrated.frames,
             segments=integrated.segments,
             model=self.model,
             warnings=observed.warnings,
             reasons=integrated.reasons if has_persons else (),
-            explanation=explain(action, scores[action], integrated.reasons, seconds, verdict=verdict, objects=objects),
+            explanation=explain(action, score, integrated.reasons, seconds, verdict=verdict, objects=objects),
             verdict=verdict,
         )
 

@@ -21,8 +21,8 @@ from actparse.parser import Parser
 from actparse.report.overlay import MIN_PERSON_SCORE, QUALITY, draw_frame, enlargement, picture_size
 from actparse.report.tracks import TrackLines
 from actparse.stages.actions.tracks import FollowedTracks
-from actparse.stages.together.integrate import calibrated_scores, decide_verdict, weaker_share
-from actparse.stages.together.object_evidence import object_evidence, with_object_evidence
+from actparse.stages.together.decision import ActionEvidence, decide_action
+from actparse.stages.together.object_evidence import object_evidence
 from actparse.stages.tracking import Tracker, TrackerConfig
 from actparse.video.decode import DecodedFrame
 from actparse.video.encode import VideoWriter
@@ -92,15 +92,12 @@ def watch_frames(
         recent.append(parse)
         while recent[0].time_seconds < parse.time_seconds - memory_seconds:
             recent.popleft()
-        evidence = followed.action_evidence
+        total, halves = followed.action_evidence, followed.half_evidence
+        scores = total.by_action(actions)
+        evidence = ActionEvidence(scores, scores, [half.by_action(actions) for half in halves])
         objects = object_evidence(recent, parser.bundle.action_of_object)
-        raw_scores = with_object_evidence(evidence.by_action(actions), objects)
-        action = max(raw_scores, key=lambda name: raw_scores[name])
-        halves = [with_object_evidence(half.by_action(actions), objects)[action] for half in followed.half_evidence]
-        share = weaker_share(raw_scores[action], halves)
-        scores = calibrated_scores(raw_scores, parser.bundle.calibration, share=share)
-        verdict = decide_verdict(scores[action], parser.bundle.calibration, has_persons=evidence.weight > 0)
-        yield WatchedFrame(parse, action, scores, verdict)
+        decision = decide_action(evidence, objects, parser.bundle.calibration, has_persons=total.weight > 0)
+        yield WatchedFrame(parse, decision.action, decision.scores, decision.verdict)
 
 
 def watch_source(

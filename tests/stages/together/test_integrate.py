@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from actparse.core.structures import FrameParse, PartParse, PersonParse, Reason, SegmentParse, VideoInfo, VideoParse
 from actparse.core.vocabulary import NUM_KEYPOINTS
-from actparse.metrics.calibration import Calibration
 from actparse.stages.together.integrate import (
-    calibrated_scores,
-    decide_verdict,
-    weaker_share,
     with_commonest_states,
     with_prior_states,
 )
@@ -58,35 +52,3 @@ def test_a_prior_knows_the_action_alone() -> None:
     assert VideoParse.from_json(found.to_json()) == found
     nothing = with_prior_states(parse, {})
     assert {p.state for frame in nothing.frames for person in frame.persons for p in person.parts} == {None}
-
-
-def test_the_temperature_changes_scores_and_not_their_order() -> None:
-    scores = {"lunge": 0.8, "push_up": 0.2}
-    assert calibrated_scores(scores, Calibration()) == scores
-    assert calibrated_scores(scores, Calibration(temperature=2.0)) == pytest.approx({"lunge": 2 / 3, "push_up": 1 / 3})
-
-
-@pytest.mark.parametrize(
-    ("halves", "share"),
-    [([0.6, 0.2], 0.5), ([0.4, 0.4], 1.0), ([0.5], 1.0), ([], 1.0)],
-    ids=["one half", "both", "better alone", "no halves"],
-)
-def test_the_share_of_the_weaker_half(halves: list[float], share: float) -> None:
-    assert weaker_share(0.4, halves) == pytest.approx(share)
-    assert weaker_share(0.0, halves) == 1.0
-
-
-def test_an_action_of_one_half_is_less_probable() -> None:
-    scores = {"lunge": 0.8, "push_up": 0.2}
-    calibration = Calibration(consistency=0.5)
-    assert calibrated_scores(scores, calibration, share=0.25) == pytest.approx({"lunge": 0.4, "push_up": 0.1})
-    assert calibrated_scores(scores, calibration) == pytest.approx(scores)
-    assert calibrated_scores(scores, Calibration(), share=0.25) == scores
-
-
-def test_a_verdict_needs_persons_and_a_score() -> None:
-    half = Calibration(min_probability=0.5)
-    assert decide_verdict(0.5, half, has_persons=True) == "known"
-    assert decide_verdict(0.49, half, has_persons=True) == "unknown"
-    assert decide_verdict(0.01, Calibration(), has_persons=True) == "known"
-    assert decide_verdict(0.99, half, has_persons=False) == "nobody"

@@ -12,6 +12,7 @@ from actparse.core.vocabulary import NUM_KEYPOINTS, LabelSpace
 from actparse.stages.actions.observers import Observed, SegmentScores
 from actparse.stages.loading import load_bundle
 from actparse.stages.timing import StageTimer
+from actparse.stages.together.decision import ActionEvidence
 from actparse.stages.together.states import BaselineStates, SharedStates, TrackStates
 from bundles import ACTIONS, TRACK_STATES
 
@@ -79,8 +80,9 @@ def test_tracks_join_the_scores_of_clips(
     tracks: TrackStates, clips: dict[str, float], on_tracks: dict[str, float], lunge: float
 ) -> None:
     video = observed(clip_scores=clips, track_scores=on_tracks)
-    assert tracks.action_scores(video)["lunge"] == pytest.approx(lunge)
-    assert tracks.weaker_share(video, "lunge") == 1.0
+    evidence = tracks.action_evidence(video)
+    assert evidence.scores["lunge"] == pytest.approx(lunge)
+    assert evidence.track_scores == on_tracks
 
 
 def test_half_scores_leave_out_a_half_without_persons(tracks: TrackStates) -> None:
@@ -93,8 +95,9 @@ def test_half_scores_leave_out_a_half_without_persons(tracks: TrackStates) -> No
 
 def test_the_baseline_keeps_its_states() -> None:
     source, video = BaselineStates(), observed("bend", clip_scores={"lunge": 1.0, "push_up": 0.0})
-    result = source.integrate(video, "lunge", source.action_scores(video), condition_on_action=True)
+    result = source.integrate(video, "lunge", video.clip_scores, condition_on_action=True)
     assert result.frames == video.frames
     assert [segment.states for segment in result.segments] == [{"head": "bend"}] * 2
     assert source.follow(condition_on_action=True)(list(video.frames), video.segments[0]) == list(video.frames)
     assert (source.track_scores(video.frames), source.half_track_scores(video.frames)) == ({}, ())
+    assert source.action_evidence(video) == ActionEvidence(video.clip_scores, {})

@@ -10,10 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
-
-from actparse.core.structures import FrameParse, PersonParse, SegmentParse, Verdict, VideoParse
-from actparse.metrics.calibration import Calibration, with_temperature
+from actparse.core.structures import FrameParse, PersonParse, SegmentParse, VideoParse
 
 
 def with_states(frame: FrameParse, segment: SegmentParse) -> FrameParse:
@@ -67,58 +64,3 @@ def segment_number(index: int, segments: Sequence[SegmentParse]) -> int:
     if not segments:
         raise ValueError("segments must hold at least one, got none")
     return min(bisect_right(segments, index, key=lambda segment: segment.end_frame), len(segments) - 1)
-
-
-def joined_scores(clips: Mapping[str, float], tracks: Mapping[str, float], share: float) -> dict[str, float]:
-    """Return the weighted mean of two networks' probabilities of each action that at least one of them knows.
-
-    Args:
-        clips: action -> 0..1; empty without a network on clips, and then the result is `tracks`.
-        tracks: action -> 0..1; empty if tracks are not used, and then the result is `clips`.
-        share: weight of `tracks`, 0..1.
-    """
-    if not clips or not tracks:
-        return dict(clips or tracks)
-    actions = sorted({*clips, *tracks})
-    return {action: (1 - share) * clips.get(action, 0.0) + share * tracks.get(action, 0.0) for action in actions}
-
-
-def weaker_share(score: float, half_scores: Sequence[float]) -> float:
-    """Return the share of an action's score that the weaker half of the video reaches, 0..1.
-
-    Args:
-        score: of the action in the whole video.
-        half_scores: of the action in each half; empty if there are no halves, and then the share is 1.
-    """
-    return min((1.0, *(half / score for half in half_scores))) if score > 0 else 1.0
-
-
-def calibrated_scores(scores: Mapping[str, float], calibration: Calibration, *, share: float = 1.0) -> dict[str, float]:
-    """Apply a calibration to the probabilities of each action, 0..1.
-
-    If only one half of the video shows the best action, all probabilities are lower: their sum is the probability that
-    the video shows any of the actions.
-
-    Args:
-        scores: action -> 0..1.
-        calibration: with the temperature, and the exponent of the share.
-        share: see `weaker_share`.
-    """
-    factor = share**calibration.consistency
-    if calibration.temperature == 1 and factor == 1:
-        return dict(scores)
-    values = factor * with_temperature(np.array(list(scores.values()), np.float64), calibration.temperature)
-    return dict(zip(scores, map(float, values), strict=True))
-
-
-def decide_verdict(score: float, calibration: Calibration, *, has_persons: bool) -> Verdict:
-    """Decide whether an action is asserted.
-
-    Args:
-        score: of the best action, calibrated, 0..1.
-        calibration: with the threshold.
-        has_persons: whether any person was detected.
-    """
-    if not has_persons:
-        return "nobody"
-    return "known" if score >= calibration.min_probability else "unknown"

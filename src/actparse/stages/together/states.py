@@ -18,14 +18,8 @@ from actparse.stages.actions.classifier import best_states
 from actparse.stages.actions.observers import Observed, SegmentScores
 from actparse.stages.actions.tracks import FollowedTracks, TrackRecognizer
 from actparse.stages.timing import StageTimer
-from actparse.stages.together.integrate import (
-    joined_scores,
-    segment_number,
-    weaker_share,
-    with_commonest_states,
-    with_states,
-)
-from actparse.stages.together.object_evidence import ObjectEvidence, with_object_evidence
+from actparse.stages.together.decision import ActionEvidence, joined_scores
+from actparse.stages.together.integrate import segment_number, with_commonest_states, with_states
 from actparse.stages.together.reasons import segment_reasons, track_reasons
 
 Follow = Callable[[list[FrameParse], SegmentScores], list[FrameParse]]  # gives the frames of the next segment states
@@ -53,13 +47,9 @@ class StateSource(ABC):
         """Return the same of both halves of the frames, without halves that show nobody."""
         return ()
 
-    def action_scores(self, observed: Observed) -> dict[str, float]:
-        """Return the probability of each action, 0..1, before calibration."""
-        return observed.clip_scores
-
-    def weaker_share(self, observed: Observed, action: str, objects: Sequence[ObjectEvidence] = ()) -> float:
-        """Return the share of the action's score that the weaker half of the video reaches, 0..1."""
-        return 1.0
+    def action_evidence(self, observed: Observed) -> ActionEvidence:
+        """Return what the networks say of the action."""
+        return ActionEvidence(observed.clip_scores, {})
 
     @abstractmethod
     def integrate(
@@ -70,7 +60,7 @@ class StateSource(ABC):
         Args:
             observed: results of stages 1 and 2.
             action: of the video.
-            action_scores: from `action_scores`.
+            action_scores: action -> 0..1, before calibration.
             condition_on_action: whether states depend on the action.
         """
 
@@ -127,19 +117,10 @@ class TrackStates(StateSource):
             halves = [self._tracks.evidence(half) for half in (frames[:middle], frames[middle:])]
         return tuple(half.by_action(self._tracks.actions) for half in halves if half.weight > 0)
 
-    def action_scores(self, observed: Observed) -> dict[str, float]:
-        """Return the weighted mean of the scores of clips and tracks."""
-        return joined_scores(observed.clip_scores, observed.track_scores, self._tracks.config.action_share)
-
-    def weaker_share(self, observed: Observed, action: str, objects: Sequence[ObjectEvidence] = ()) -> float:
-        """Compare the tracks of the halves with those of the whole video, all with the evidence from objects."""
-        if not observed.track_scores:
-            return 1.0
-        whole, *halves = (
-            with_object_evidence(scores, objects).get(action, 0.0)
-            for scores in (observed.track_scores, *observed.half_track_scores)
-        )
-        return weaker_share(whole, halves)
+    def action_evidence(self, observed: Observed) -> ActionEvidence:
+        """Return the weighted mean of the scores of clips and tracks, and the tracks' scores."""
+        scores = joined_scores(observed.clip_scores, observed.track_scores, self._tracks.config.action_share)
+        return ActionEvidence(scores, observed.track_scores, observed.half_track_scores)
 
     def integrate(
         self, observed: Observed, action: str, action_scores: dict[str, float], *, condition_on_action: bool
