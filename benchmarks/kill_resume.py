@@ -329,7 +329,7 @@ CASES = {
         write_small_dataset,
         lambda inputs, out: [
             *("train", "persons", "--data", str(inputs), "--out", str(out)),
-            *("--steps", "6", "--device", "cpu", "--seed", "1", "--stream-frames", "200"),
+            *("--steps", "6", "--device", "cpu", "--seed", "1", "--stream-frames", "24"),
         ],
         save_each_step,
     ),
