@@ -51,6 +51,8 @@ def test_the_folders_are_those_of_kinetics_tps(made: Path) -> None:
         assert person.keypoints is not None
         assert person.identity is not None
     assert {"none", "step_on"} & set(data.states)
+    assert "barbell" in {item.name for item in read_frame_truth(record.frame_path(0)).objects}
+    assert "barbell" in (made / "list" / "object.txt").read_text().split()
 
 
 def test_the_truth_scores_itself_perfectly(made: Path) -> None:
@@ -98,6 +100,13 @@ def test_another_look_is_another_plan(tmp_path: Path, monkeypatch: pytest.Monkey
         replace(ONE, look="odd")
 
 
+def test_data_of_the_version_without_objects_is_known(tmp_path: Path) -> None:
+    plan = replace(ONE, generator="SynthTPS-2.0")
+    plan.write_file(tmp_path)
+    assert read_plan(tmp_path) == plan
+    assert is_synthetic(tmp_path)
+
+
 def test_the_first_benchmark_stays_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dataset, "MIN_FRAMES", 2)
     monkeypatch.setattr(dataset, "MAX_FRAMES", 2)
@@ -107,4 +116,5 @@ def test_the_first_benchmark_stays_as_it_was(tmp_path: Path, monkeypatch: pytest
     write_dataset(tmp_path, small)
     assert is_synthetic(tmp_path)
     assert read_plan(tmp_path) == small
+    assert not any("objects" in path.read_text() for path in (tmp_path / "test_annotations").rglob("*.json"))
     assert small.to_dict() == {"generator": "SynthTPS-1.1", "splits": {"test": {"count": 1, "seed": 1001}}, "v1": True}

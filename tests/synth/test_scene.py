@@ -9,15 +9,16 @@ import pytest
 from actparse.core.errors import ConfigError
 from actparse.core.vocabulary import KEYPOINTS, PARTS
 from actparse.synth.actions.registry import ACTIONS, OTHER_MOTIONS
-from actparse.synth.annotate import VISIBLE, annotate
+from actparse.synth.annotate import VISIBLE, ObjectIds, ObjectTruth, annotate
 from actparse.synth.casting import build_cast
 from actparse.synth.config import SceneConfig
 from actparse.synth.dataset import GENERATOR_V1
 from actparse.synth.drawing.camera import Camera, draw_framing
-from actparse.synth.drawing.mesh import box_mesh, cross, joined, tube_mesh
+from actparse.synth.drawing.mesh import NO_PERSON, box_mesh, cross, joined, tube_mesh
 from actparse.synth.drawing.render import Light, paint
 from actparse.synth.motion.figure import Pose, Tube
-from actparse.synth.people.body import IDS_PER_PERSON, PART_IDS, Skin, draw_sizes, solve
+from actparse.synth.motion.props import OBJECTS
+from actparse.synth.people.body import IDS_PER_PERSON, PART_IDS, TRUNK_ID, Skin, draw_sizes, solve
 from actparse.synth.people.look import Look
 from actparse.synth.scene import build_scene
 
@@ -197,6 +198,37 @@ def test_a_part_of_nine_pixels_is_not_annotated() -> None:
     assert truth is not None
     assert set(truth.parts) == {"hip", "left_foot"}
     assert truth.box == (20.0, 5.0, 40.0, 56.0)  # of all visible pixels
+
+
+def test_objects_are_annotated_where_they_are_visible() -> None:
+    objects = ObjectIds(num_persons=2)
+    bar, ball, other_ball = objects.of(1, ("bar", 0)), objects.of(1, ("ball", 0)), objects.of(2, ("ball", 0))
+    assert objects.of(1, ("bar", 0)) == bar > 2 * IDS_PER_PERSON + TRUNK_ID
+    assert len({bar, ball, other_ball, objects.of(1, ("ball", 1)), objects.of(1, None)}) == 5
+    ids = np.zeros((60, 80), np.uint8)
+    ids[5:9, 10:50] = bar
+    ids[6, 20:30] = NO_PERSON  # something in front of the middle
+    ids[20:22, 70:74] = ball  # too few pixels
+    ids[30:36, 2:8] = other_ball
+    assert objects.annotate(ids) == (ObjectTruth("bar", (10, 5, 50, 9)), ObjectTruth("ball", (2, 30, 8, 36)))
+    assert {ObjectIds(num_persons=20).of(1, ("ball", number)) for number in range(9)} <= set(range(252, NO_PERSON + 1))
+
+
+@pytest.mark.parametrize(
+    ("action", "names"),
+    [
+        ("deadlifting", {"barbell"}),
+        ("juggling_balls", {"ball"}),
+        ("pull_ups", {"pull_up_bar"}),
+        ("punching_bag", {"punching_bag"}),
+        ("skateboarding", {"skateboard"}),
+        ("push_up", set()),
+    ],
+)
+def test_the_things_of_an_action_are_objects(action: str, names: set[str]) -> None:
+    moment = build_scene(5, action).actors[0].joints_at(2.0)[1]
+    assert {tube.thing[0] for tube in moment.props if tube.thing} == names
+    assert names <= set(OBJECTS)
 
 
 def test_the_seeds_of_synthtps_1_1_show_what_they_showed() -> None:

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from scipy.ndimage import find_objects
 
 from actparse.core.vocabulary import KEYPOINTS, PARTS
-from actparse.synth.drawing.mesh import Floats
+from actparse.synth.drawing.mesh import NO_PERSON, Floats
+from actparse.synth.motion.figure import Thing
 from actparse.synth.people.body import IDS_PER_PERSON, PART_IDS, TRUNK_ID
 
 Box = tuple[float, float, float, float]
 MIN_PART_PIXELS = 10  # least number of visible pixels of an annotated part
+MIN_OBJECT_PIXELS = 10
 MIN_PERSON_PIXELS = 120
 MIN_PERSON_SIDE = 24  # length of the longer side, pixels
 OUTSIDE, HIDDEN, VISIBLE = 0, 1, 2  # COCO's visibility
@@ -39,6 +41,41 @@ class PersonTruth:
     part_pixels: dict[str, int]
     keypoints: Floats = field(repr=False)  # (17, 3) x, y, visibility 0, 1 or 2
     states: dict[str, str]  # part -> state, for all ten parts
+
+
+@dataclass(frozen=True)
+class ObjectTruth:
+    """An object in one frame; its box xyxy in pixels encloses only visible pixels."""
+
+    name: str
+    box: Box
+
+
+class ObjectIds:
+    """The objects of one frame, and their values in its id plane."""
+
+    def __init__(self, num_persons: int) -> None:
+        """Use the values between those of the persons and NO_PERSON; further objects are not annotated."""
+        self._first = (num_persons + 1) * IDS_PER_PERSON
+        self._things: list[tuple[int, Thing]] = []  # person, thing
+
+    def of(self, person: int, thing: Thing | None) -> int:
+        """Return the value of a thing of a person."""
+        if thing is None:
+            return NO_PERSON
+        if (person, thing) not in self._things:
+            self._things.append((person, thing))
+        return min(self._first + self._things.index((person, thing)), NO_PERSON)
+
+    def annotate(self, ids: NDArray[np.uint8]) -> tuple[ObjectTruth, ...]:
+        """Return the objects of which enough is visible in the id plane (H, W)."""
+        counts = np.bincount(ids.ravel(), minlength=NO_PERSON)
+        objects = []
+        for value, (_, (name, _)) in enumerate(self._things[: NO_PERSON - self._first], start=self._first):
+            if counts[value] >= MIN_OBJECT_PIXELS:
+                x, y, width, height = cv2.boundingRect((ids == value).astype(np.uint8))
+                objects.append(ObjectTruth(name, (float(x), float(y), float(x + width), float(y + height))))
+        return tuple(objects)
 
 
 def _ids_of(keypoint: str) -> tuple[int, ...]:

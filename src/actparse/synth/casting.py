@@ -16,6 +16,7 @@ from actparse.synth.actions.registry import (
     draw_body,
     scene_hints,
 )
+from actparse.synth.annotate import ObjectIds
 from actparse.synth.config import SCENE_LAYERS, USUAL_HEIGHT, SceneConfig
 from actparse.synth.drawing.camera import BODY_HEIGHT, BODY_WIDTH, LYING_HEIGHT, Camera, CameraPath, draw_framing
 from actparse.synth.drawing.footage.lens import FrameLens, draw_lens
@@ -55,18 +56,21 @@ class Actor:
         """Return the 17 keypoints (17, 3) in the world."""
         return self.to_world(self.skin.keypoints(joints))
 
-    def at(self, time_seconds: float, person: int, camera: Camera) -> tuple[Mesh | Triangles, Joints, Moment]:
+    def at(
+        self, time_seconds: float, person: int, camera: Camera, objects: ObjectIds
+    ) -> tuple[Mesh | Triangles, Joints, Moment]:
         """Return body and props in the world, the joints and the moment.
 
         Args:
             time_seconds: time in the video.
             person: index from 1.
             camera: its distance decides how finely a shaped body is drawn.
+            objects: of this frame; the person's are added.
         """
         joints, moment = self.joints_at(time_seconds)
         props = [*moment.props, *self._extra_props(moment, joints)]
         tubes = [held_to_tube(prop, joints, self.sizes.scale) if isinstance(prop, HeldTube) else prop for prop in props]
-        prop_meshes = [tube_mesh(tube) for tube in tubes]
+        prop_meshes = [tube_mesh(tube, objects.of(person, tube.thing)) for tube in tubes]
         if self.look.textures:
             prop_meshes = [textured(prop_mesh, index % SCENE_LAYERS) for index, prop_mesh in enumerate(prop_meshes)]
         if isinstance(self.skin, Skin):

@@ -27,16 +27,17 @@ from actparse.core.vocabulary import PARTS
 from actparse.data.kinetics_tps import frame_name
 from actparse.data.submission import EVALUATED_STRIDE
 from actparse.synth.actions.registry import ACTIONS, ACTIONS_V1
-from actparse.synth.annotate import PersonTruth
+from actparse.synth.annotate import ObjectTruth, PersonTruth
 from actparse.synth.config import VIDEO_PRESETS, SceneConfig
+from actparse.synth.motion.props import OBJECTS
 from actparse.synth.scene import build_scene
 from actparse.video.encode import VideoWriter
 
-GENERATOR = "SynthTPS-2.0"  # changes if the same seed gives a different video
+GENERATOR = "SynthTPS-2.1"  # changes if the same seed gives a different video or annotation
+EARLIER_GENERATORS = ("SynthTPS-2.0",)  # with the same videos, without objects
 GENERATOR_V1 = "SynthTPS-1.1"  # of the benchmark SynthTPS-v1, whose videos stay as they are
 PLAN_FILE = "plan.json"
 MIN_FRAMES, MAX_FRAMES = 100, 120  # length of a video, 10 to 12 s
-OBJECTS = ("barbell", "dumbbell", "bat", "ball", "rope", "discus", "hammer", "bar", "punching_bag", "bench")
 SPLIT_CODES = {"train": 0, "val": 1, "test": 2, "hard": 3}
 
 
@@ -167,17 +168,17 @@ def plan_videos(plan: SplitPlan, actions: Sequence[str] = ACTIONS) -> list[Video
 
 
 def read_plan(root: Path) -> DatasetPlan | None:
-    """Return the plan of a dataset that this generator made, or that of SynthTPS-1.1; None for other folders."""
+    """Return the plan of a dataset that this generator or an earlier one made; None for other folders."""
     try:
         raw = json.loads((root / PLAN_FILE).read_text(encoding="utf-8"))
-        if raw["generator"] not in (GENERATOR, GENERATOR_V1):
+        if raw["generator"] not in (GENERATOR, *EARLIER_GENERATORS, GENERATOR_V1):
             return None
         splits = tuple(
             SplitPlan(name, int(raw["splits"][name]["count"]), int(raw["splits"][name]["seed"]))
             for name in raw["splits"]
         )
-        if raw["generator"] == GENERATOR:
-            return DatasetPlan(splits, look=raw["look"], body=raw["body"])
+        if raw["generator"] != GENERATOR_V1:
+            return DatasetPlan(splits, look=raw["look"], body=raw["body"], generator=raw["generator"])
         look, body = raw.get("look", "plain"), raw.get("body", "tubes")
         return DatasetPlan(splits, ACTIONS_V1, look, body, GENERATOR_V1)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, ConfigError, RecursionError):
@@ -185,7 +186,7 @@ def read_plan(root: Path) -> DatasetPlan | None:
 
 
 def is_synthetic(root: Path) -> bool:
-    """Return whether this generator made the dataset in a folder, or that of SynthTPS-1.1."""
+    """Return whether this generator or an earlier one made the dataset in a folder."""
     return read_plan(root) is not None
 
 
@@ -227,9 +228,11 @@ def _write_videos(
 ) -> Iterator[tuple[str, str]]:
     """Make the videos; yield the name of each finished video and the hash of its annotation."""
     configs = {split.name: plan.scene_config(split.name) for split in plan.splits}
-    jobs = [(root, video, configs[video.split]) for video in videos]
+    with_objects = plan.generator == GENERATOR
+    jobs = [(root, video, configs[video.split], with_objects) for video in videos]
     if processes <= 1:
-        yield from ((video.name, write_video(root, video, config=config)) for _, video, config in jobs)
+        for _, video, config, _ in jobs:
+            yield video.name, write_video(root, video, config=config, with_objects=with_objects)
         return
     hashes = in_order(_write_on_one_core, jobs, processes=processes)
     yield from zip((video.name for video in videos), hashes, strict=True)
@@ -246,13 +249,13 @@ def split_config(look: str, split: str, body: str) -> SceneConfig:
     return replace(VIDEO_PRESETS["hard" if split == "hard" else "train"], body=body)
 
 
-def _write_on_one_core(root: Path, video: VideoPlan, config: SceneConfig) -> str:
+def _write_on_one_core(root: Path, video: VideoPlan, config: SceneConfig, with_objects: bool) -> str:
     """Make a video with one thread, for use in a worker process; return the hash of its annotation."""
     cv2.setNumThreads(1)
-    return write_video(root, video, config=config)
+    return write_video(root, video, config=config, with_objects=with_objects)
 
 
-def write_video(root: Path, video: VideoPlan, *, config: SceneConfig | None = None) -> str:
+def write_video(root: Path, video: VideoPlan, *, config: SceneConfig | None = None, with_objects: bool = True) -> str:
     """Make one video and its annotation unless both exist; without a config, in the look "plain" with tubes.
 
     Returns:
@@ -272,7 +275,8 @@ def write_video(root: Path, video: VideoPlan, *, config: SceneConfig | None = No
         for index in range(video.num_frames):
             rendered = scene.render(index / config.fps)
             writer.write(rendered.image, index / config.fps)
-            text = json.dumps(frame_annotation(rendered.persons), separators=(",", ":"))
+            annotation = frame_annotation(rendered.persons, rendered.objects if with_objects else None)
+            text = json.dumps(annotation, separators=(",", ":"))
             (temporary_folder / frame_name(index)).write_text(text, encoding="ascii")
     temporary_folder.replace(folder)
     return _annotation_hash(folder)
@@ -290,9 +294,12 @@ def _annotation_hash(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def frame_annotation(persons: Sequence[PersonTruth]) -> dict[str, Any]:
-    """Convert ground truth to the format of Kinetics-TPS, plus keypoints (x, y, visibility) and identity."""
-    return {"humans": [_human(index, person) for index, person in enumerate(persons, start=1)]}
+def frame_annotation(persons: Sequence[PersonTruth], objects: Sequence[ObjectTruth] | None = None) -> dict[str, Any]:
+    """Convert ground truth to the format of Kinetics-TPS, plus keypoints (x, y, visibility), identity and objects."""
+    humans = [_human(index, person) for index, person in enumerate(persons, start=1)]
+    if objects is None:
+        return {"humans": humans}
+    return {"humans": humans, "objects": [{"name": item.name, "box": _round_box(item.box)} for item in objects]}
 
 
 def _human(index: int, person: PersonTruth) -> dict[str, Any]:

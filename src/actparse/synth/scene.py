@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.synth.annotate import PersonTruth, annotate
+from actparse.synth.annotate import ObjectIds, ObjectTruth, PersonTruth, annotate
 from actparse.synth.casting import Actor, Cast, draw_place_and_cast, extra_rng
 from actparse.synth.config import SCENE_LAYERS, USUAL_HEIGHT, SceneConfig
 from actparse.synth.drawing.backdrop import PLACES, Backdrop, VariedBackdrop, furniture
@@ -40,11 +40,13 @@ class Rendered:
     """A frame (H, W, 3) uint8 RGB with its ground truth, which is read from the id plane.
 
     `ids` (H, W) is `IDS_PER_PERSON` x person + part where a person is visible, both from 1 (parts in the order of
-    PARTS, 11 for the rest of the trunk), 255 where an object is visible that belongs to nobody, and 0 elsewhere.
+    PARTS, 11 for the rest of the trunk), above these where an annotated object is visible (see `ObjectIds`), 255 where
+    something else is visible that belongs to nobody, and 0 elsewhere.
     """
 
     image: Image
     persons: tuple[PersonTruth, ...]
+    objects: tuple[ObjectTruth, ...]
     ids: Image
 
 
@@ -112,7 +114,7 @@ class Scene:
     def render(self, time_seconds: float, *, with_truth: bool = True) -> Rendered:
         """Render the frame at a time, in seconds, and with `with_truth` the ground truth of everyone visible in it."""
         camera = self._camera.at(time_seconds)
-        sharp, ids, solved_actors = self._draw(camera, time_seconds)
+        sharp, ids, solved_actors, object_ids = self._draw(camera, time_seconds)
         if self.lens.shutter_seconds > 0:
             sharp = self._blur_motion(sharp, time_seconds)
         if self._footage:
@@ -126,7 +128,8 @@ class Scene:
             self._person_truth(ids, index, camera, *solved_actor, time_seconds)
             for index, solved_actor in enumerate(actors_with_truth, start=1)
         ]
-        return Rendered(image, tuple(p for p in persons if p is not None), ids)
+        objects = object_ids.annotate(ids) if with_truth else ()
+        return Rendered(image, tuple(p for p in persons if p is not None), objects, ids)
 
     def _film(self, footage: Footage, sharp: Image, ids: Image, time_seconds: float) -> tuple[Image, Image]:
         """Return the frame and its id plane: what lens, sensor, editor and codec make of a sharp picture."""
@@ -153,8 +156,10 @@ class Scene:
         earlier, later = (self._draw(self._camera.at(t), t)[0] for t in times)
         return ((earlier.astype(np.uint16) + sharp + sharp + later) // 4).astype(np.uint8)
 
-    def _draw(self, camera: Camera, time_seconds: float) -> tuple[Image, Image, list[tuple[Joints, Moment]]]:
-        solved_actors = [actor.at(time_seconds, index, camera) for index, actor in enumerate(self.actors, start=1)]
+    def _draw(self, camera: Camera, time_seconds: float) -> tuple[Image, Image, list[tuple[Joints, Moment]], ObjectIds]:
+        """Return a sharp picture, its id plane, the moment of each actor, and the objects."""
+        objects = ObjectIds(len(self.actors))
+        solved_actors = [actor.at(time_seconds, index, camera, objects) for index, actor in enumerate(self.actors, 1)]
         ground = self._draw_ground(camera, time_seconds, [joints for _, joints, _ in solved_actors])
         factor, (height, width) = self.config.supersampling, ground.shape[:2]
         meshes = [*self._furniture_meshes, *(mesh for mesh, _, _ in solved_actors)]
@@ -167,7 +172,7 @@ class Scene:
         small = cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA)
         image = cv2.cvtColor(small, cv2.COLOR_RGBA2RGB) if has_ids else small
         ids = planes[factor // 2 :: factor, factor // 2 :: factor]
-        return np.asarray(image, np.uint8), ids, [(joints, moment) for _, joints, moment in solved_actors]
+        return np.asarray(image, np.uint8), ids, [(joints, moment) for _, joints, moment in solved_actors], objects
 
     def _paint(self, canvas: Image, meshes: list[Mesh | Triangles], camera: Camera) -> Image:
         """Paint the meshes on the canvas and return the id plane (H, W)."""

@@ -60,7 +60,7 @@ def test_figures_of_a_tree_are_those_of_its_files(tree: Path) -> None:
         "frames with a person": sum(bool(file["humans"]) for file in files),
         "persons": len(humans),
         "parts": sum(states.values()),
-        "objects": 0,
+        "objects": sum(len(file["objects"]) for file in files),
     }
     assert stats.states == dict(states)
     assert list(stats.states.values()) == sorted(states.values(), reverse=True)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from actparse.synth.motion.figure import SIDE_SIGN, HeldTube, Pose, Tube
 from actparse.synth.motion.keys import NOTHING, Key, bump, half_bump, wave
 from actparse.synth.motion.phases import Beat, Phase, PropMaker, Rhythm, Routine, loop_phases, states
-from actparse.synth.motion.props import DARK, rod
+from actparse.synth.motion.props import DARK, as_object, rod
 from actparse.synth.motion.style import Style, other, rest, sided
 
 PUSH_UP_SECONDS, PULL_UP_SECONDS = 3.4, 3.1  # of a repetition in real videos
@@ -359,6 +359,6 @@ def _pull_up_props(style: Style) -> PropMaker:
             parts.append(
                 rod(np.array([sign * half, 0.0, 0.0]), np.array([sign * half, height + 0.1, 0.0]), 0.03, color)
             )
-        return parts
+        return as_object("pull_up_bar", parts)
 
     return make

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from actparse.synth.motion.figure import SIDE_SIGN, HeldTube, Pose, Side, Tube
 from actparse.synth.motion.keys import ANKLE, NOTHING, STAND, Key, half_bump, wave
 from actparse.synth.motion.phases import Beat, Phase, PropMaker, Routine, loop_phases, states
-from actparse.synth.motion.props import DARK, WOOD, rod
+from actparse.synth.motion.props import DARK, WOOD, as_object, rod
 from actparse.synth.motion.style import (
     Style,
     arm_swinging,
@@ -217,7 +217,7 @@ def _box_props(style: Style) -> PropMaker:
     color = (WOOD, DARK, style.color)[int(style.rng.integers(3))]
 
     def make(pose: Pose, position: NDArray[np.float64], beat: Beat) -> list[Tube | HeldTube]:
-        return [rod(np.array([0.0, 0.0, position[2]]), position, 0.24, color, 4)]
+        return as_object("box", [rod(np.array([0.0, 0.0, position[2]]), position, 0.24, color, 4)])
 
     return make
 
@@ -256,7 +256,7 @@ def watching_a_phone(style: Style) -> Routine:
         return [reading() if style.chance(0.65) else calling(), *([rest_standing(style)] if style.chance(0.2) else [])]
 
     phone = rod(np.array([0.0, -0.05, 0.03]), np.array([0.0, 0.09, 0.03]), 0.03, DARK, 4)
-    tube = HeldTube(side, phone.path, phone.radii, phone.color, phone.sides)
+    tube = HeldTube(side, phone.path, phone.radii, phone.color, phone.sides, ("phone", 0))
     return Routine(loop_phases(turn), lambda pose, position, beat: [tube])
 
 
@@ -284,8 +284,8 @@ def drinking(style: Style) -> Routine:
         ]
 
     bottle = rod(np.array([0.0, -0.07, 0.03]), np.array([0.0, 0.13, 0.03]), 0.032, style.color)
-    held: list[Tube | HeldTube] = [HeldTube(side, bottle.path, bottle.radii, bottle.color, bottle.sides)]
-    return Routine(loop_phases(turn), lambda pose, position, beat: held)
+    held = HeldTube(side, bottle.path, bottle.radii, bottle.color, bottle.sides, ("bottle", 0))
+    return Routine(loop_phases(turn), lambda pose, position, beat: [held])
 
 
 def lying_down(style: Style) -> Routine:

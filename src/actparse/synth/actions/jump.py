@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from actparse.synth.motion.figure import SIDE_SIGN, SIDES, HeldTube, Pose, Side, Tube
 from actparse.synth.motion.keys import ANKLE, NOTHING, STAND, Key, half_bump, wave
 from actparse.synth.motion.phases import Beat, Phase, PropMaker, Rhythm, Routine, loop_phases, states
-from actparse.synth.motion.props import WHITE, Color, line, palm, rod
+from actparse.synth.motion.props import WHITE, Color, as_object, line, palm, rod
 from actparse.synth.motion.style import Style, other, rest, sided
 
 
@@ -132,7 +132,7 @@ def _rope_props(style: Style, rate: float) -> PropMaker:
         reach = depth * np.array([0.0, np.cos(angle), np.sin(angle)])
         path = (left + right) / 2 + np.cos(steps)[:, None] * span + np.sin(steps)[:, None] * reach
         path[:, 1] = np.maximum(path[:, 1], 0.012)
-        return [line(path, 0.012, color)]
+        return as_object("rope", [line(path, 0.012, color)])
 
     return make
 

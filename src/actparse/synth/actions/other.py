@@ -12,7 +12,7 @@ from actparse.synth.actions.bystander import SEAT, crossing_arms, watching_a_pho
 from actparse.synth.motion.figure import SIDE_SIGN, HeldTube, Pose, Side, Tube
 from actparse.synth.motion.keys import ANKLE, NOTHING, STAND, Key, bump, half_bump, wave
 from actparse.synth.motion.phases import Beat, Phase, PropMaker, Rhythm, Routine, loop_phases, states
-from actparse.synth.motion.props import DARK, WHITE, WOOD, ball, palm, rod
+from actparse.synth.motion.props import DARK, WHITE, WOOD, as_object, ball, palm, rod
 from actparse.synth.motion.style import (
     Style,
     both,
@@ -137,7 +137,10 @@ def sitting_down(style: Style) -> Routine:
     phases = loop_phases(turn)
     color = (WOOD, DARK, style.color)[int(style.rng.integers(3))]
     return Routine(
-        phases, lambda pose, position, beat: [rod(np.array([0.0, 0.0, position[2]]), position, 0.22, color, 4)]
+        phases,
+        lambda pose, position, beat: as_object(
+            "box", [rod(np.array([0.0, 0.0, position[2]]), position, 0.22, color, 4)]
+        ),
     )
 
 
@@ -285,7 +288,7 @@ def stepping_up(style: Style) -> Routine:
 
     def make(pose: Pose, position: NDArray[np.float64], beat: Beat) -> list[Tube | HeldTube]:
         middle = np.array([0.0, 0.0, ahead + 0.06])
-        return [rod(middle, middle + np.array([0.0, height, 0.0]), 0.24, color, 4)]
+        return as_object("box", [rod(middle, middle + np.array([0.0, height, 0.0]), 0.24, color, 4)])
 
     return Routine(loop_phases(turn), make, {"tank": 0.3})
 
@@ -335,7 +338,8 @@ def _bicycle_props(style: Style, axle: NDArray[np.float64], grip: NDArray[np.flo
     parts += [Tube(hub + ring, np.full(17, 0.018), DARK, 5) for hub in hubs]
     parts.append(rod(grip - [0.24, 0, 0], grip + [0.24, 0, 0], 0.014, DARK, 5))
     parts.append(rod(saddle - [0, 0, 0.1], saddle + [0, 0, 0.1], 0.04, DARK, 5))
-    return lambda pose, position, beat: list(parts)
+    bicycle = as_object("bicycle", parts)
+    return lambda pose, position, beat: list(bicycle)
 
 
 def reaching(style: Style) -> Routine:

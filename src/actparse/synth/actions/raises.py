@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from actparse.synth.motion.figure import HeldTube, Pose, Side, Tube
 from actparse.synth.motion.keys import ANKLE, NOTHING, Key, bump
 from actparse.synth.motion.phases import Beat, Pair, Phase, PropMaker, Rhythm, Routine, loop_phases, states
-from actparse.synth.motion.props import DARK, STEEL, disc, dumbbell, held_rod
+from actparse.synth.motion.props import DARK, STEEL, as_object, disc, dumbbell, held_rod
 from actparse.synth.motion.style import Style, both, other, rest, sided
 
 KITS = ("dumbbells", "dumbbells by turns", "one dumbbell", "bar", "plate")
@@ -136,9 +136,9 @@ def _raise_props(style: Style, kit: str) -> PropMaker:
         if beat.phase.prop == "away":
             return []
         if kit == "bar":
-            return list(held_rod("both", 0.55, 0.016, STEEL, weight_radius=0.1))
+            return as_object("barbell", held_rod("both", 0.55, 0.016, STEEL, weight_radius=0.1))
         if kit == "plate":
-            return [HeldTube("both", plate.path, plate.radii, plate.color, plate.sides)]
+            return [HeldTube("both", plate.path, plate.radii, plate.color, plate.sides, ("weight_plate", 0))]
         return [tube for side in hands for tube in dumbbell(side)]
 
     return make

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from actparse.synth.motion.figure import Tube
 
 Floats = NDArray[np.float64]
-NO_PERSON = 255  # id of surfaces that belong to nobody but hide people
+NO_PERSON = 255  # id of surfaces that belong to nobody but hide people; annotated objects have the next ids below
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def cross(a: Floats, b: Floats) -> Floats:
     return np.stack((y1 * z2 - z1 * y2, z1 * x2 - x1 * z2, x1 * y2 - y1 * x2), axis=-1)
 
 
-def tube_mesh(tube: Tube) -> Mesh:
+def tube_mesh(tube: Tube, surface_id: int = NO_PERSON) -> Mesh:
     """Build the surface of a tube along its path, closed where its radius is almost 0."""
     path = np.asarray(tube.path, np.float64)
     steps = np.diff(path, axis=0)
@@ -77,7 +77,7 @@ def tube_mesh(tube: Tube) -> Mesh:
     vertices = path[:, None] + np.asarray(tube.radii, np.float64)[:, None, None] * rings
     quads = ring_quads(len(path), tube.sides)
     colors = np.broadcast_to(np.asarray(tube.color, np.float64), (len(quads), 3))
-    return Mesh(vertices.reshape(-1, 3), quads, colors, np.full(len(quads), NO_PERSON, np.uint8))
+    return Mesh(vertices.reshape(-1, 3), quads, colors, np.full(len(quads), surface_id, np.uint8))
 
 
 def box_mesh(center: Floats, size: Floats, color: Floats) -> Mesh:

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.synth.motion.figure import HeldTube, Side, Tube, Vector
+from actparse.synth.motion.figure import SIDES, HeldTube, Side, Tube, Vector
 from actparse.synth.motion.reach import unit
 
 Color = tuple[float, float, float]
+OBJECTS = (
+    *("bag", "ball", "barbell", "baseball_bat", "bicycle", "bottle", "box", "cup", "discus", "dumbbell", "hammer"),
+    *("hurley", "mechanical_bull", "phone", "pull_up_bar", "punching_bag", "rope", "skateboard", "sled", "stick"),
+    "weight_plate",
+)
+AnyTube = TypeVar("AnyTube", Tube, HeldTube, Tube | HeldTube)
 STEEL: Color = (150.0, 150.0, 155.0)
 DARK: Color = (60.0, 60.0, 64.0)
 WOOD: Color = (170.0, 125.0, 80.0)
 WHITE: Color = (230.0, 228.0, 220.0)
 PLATES: tuple[Color, ...] = ((48, 48, 50), (170, 45, 45), (45, 65, 150), (60, 115, 65), (190, 165, 60))
+
+
+def as_object(name: str, tubes: Iterable[AnyTube], index: int = 0) -> list[AnyTube]:
+    """Return tubes as the parts of one object; `index` tells a person's objects of one name apart."""
+    return [replace(tube, thing=(name, index)) for tube in tubes]
 
 
 def rod(start: Vector, end: Vector, radius: float, color: Color, sides: int = 6) -> Tube:
@@ -34,7 +47,7 @@ def ball(center: Vector, radius: float, color: Color) -> Tube:
     """Build a ball."""
     steps = np.array([-1.0, -0.7, 0.0, 0.7, 1.0])
     path = center + steps[:, None] * np.array([0.0, radius, 0.0])
-    return Tube(path, radius * np.sqrt(np.maximum(1 - steps**2, 1e-3)), color, 8)
+    return Tube(path, radius * np.sqrt(np.maximum(1 - steps**2, 1e-3)), color, 8, thing=("ball", 0))
 
 
 def line(path: NDArray[np.float64], radius: float, color: Color, sides: int = 4) -> Tube:
@@ -49,7 +62,7 @@ def barbell(center: Vector, axis: Vector, plate_radius: float, color: Color) -> 
     for sign in (-1.0, 1.0):
         parts.append(disc(center + sign * 0.68 * along, along, plate_radius, 0.05, color))
         parts.append(disc(center + sign * 0.74 * along, along, 0.8 * plate_radius, 0.04, DARK))
-    return parts
+    return as_object("barbell", parts)
 
 
 def held_rod(
@@ -72,7 +85,8 @@ def held_rod(
 
 def dumbbell(side: Side) -> list[HeldTube]:
     """Build a dumbbell in one hand."""
-    return held_rod(side, 0.1, 0.015, STEEL, weight_radius=0.05)
+    tubes = held_rod(side, 0.1, 0.015, STEEL, weight_radius=0.05)
+    return as_object("dumbbell", tubes, SIDES.index(side))
 
 
 def palm(wrist: Vector, direction: Vector, reach: float = 0.08) -> Vector:

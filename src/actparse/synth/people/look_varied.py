@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from actparse.synth.drawing.mesh import Floats
 from actparse.synth.drawing.texture import any_color, cloth, grained, skin, skin_color
 from actparse.synth.motion.figure import SIDES, HeldTube, Side
+from actparse.synth.motion.props import as_object
 from actparse.synth.people.look import Loft, Look
 
 LAYERS = ("features", "skin", "hair", "shirt", "trousers", "shoes", "sole", "gloves", "hat", "extra")
@@ -256,6 +257,10 @@ def _textures(rng: np.random.Generator, tone: Floats, *, one_piece: bool) -> tup
 def _draw_hand_prop(rng: np.random.Generator, side: Side) -> list[HeldTube]:
     """Draw a phone, bottle, dumbbell, stick, ball, cup or bag in one hand."""
     kind = str(rng.choice(["phone", "bottle", "dumbbell", "stick", "ball", "bag", "cup"]))
+    return as_object(kind, _hand_prop(rng, side, kind), SIDES.index(side))
+
+
+def _hand_prop(rng: np.random.Generator, side: Side, kind: str) -> list[HeldTube]:
     red, green, blue = any_color(rng).tolist()
     color = (red, green, blue)
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from actparse.synth.motion.figure import HeldTube, Pose, Tube
 from actparse.synth.motion.keys import ANKLE, NOTHING, STAND, Key, wave
 from actparse.synth.motion.phases import Beat, Phase, PropMaker, Rhythm, Routine, loop_phases, states
-from actparse.synth.motion.props import DARK, STEEL, WHITE, WOOD, ball, disc, line
+from actparse.synth.motion.props import DARK, STEEL, WHITE, WOOD, as_object, ball, disc, line
 from actparse.synth.motion.style import Style, between, both, handed, pumping, rest, stepping
 
 RELEASE_SECONDS = 0.15  # from the start of the release until the prop has left the hand
@@ -244,9 +244,11 @@ def _watch(style: Style, key: Key) -> Phase:
 def _disc_props(style: Style) -> PropMaker:
     hand, color = style.side, (STEEL, WOOD, DARK)[int(style.rng.integers(3))]
     plate = disc(np.array([0.0, -0.03, 0.0]), np.array([0.0, 1.0, 0.0]), 0.105, 0.04, color, 10)
+    discus = HeldTube(hand, plate.path, plate.radii, plate.color, plate.sides, ("discus", 0))
+    held: list[Tube | HeldTube] = [discus]
 
     def make(pose: Pose, position: NDArray[np.float64], beat: Beat) -> list[Tube | HeldTube]:
-        return [] if _is_released(beat) else [HeldTube(hand, plate.path, plate.radii, plate.color, plate.sides)]
+        return [] if _is_released(beat) else held
 
     return make
 
@@ -429,6 +431,7 @@ def _hammer_props() -> PropMaker:
         start = (pose.hands["left"] + pose.hands["right"]) / 2
         if np.linalg.norm(pose.hands["left"] - pose.hands["right"]) > 0.2:  # only one hand is on the handle
             start = min(pose.hands.values(), key=lambda hand: float(np.linalg.norm(hand - position)))
-        return [line(np.linspace(start, position, 4), 0.008, STEEL), ball(position, 0.06, WHITE)]
+        wire = line(np.linspace(start, position, 4), 0.008, STEEL)
+        return as_object("hammer", [wire, ball(position, 0.06, WHITE)])
 
     return make

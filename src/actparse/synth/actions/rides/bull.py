@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from actparse.synth.motion.figure import HeldTube, Pose, Tube
 from actparse.synth.motion.keys import ANKLE, NOTHING, Key, wave
 from actparse.synth.motion.phases import Beat, Phase, PropMaker, Rhythm, Routine, loop_phases, states
-from actparse.synth.motion.props import DARK, WHITE, disc, line, rod
+from actparse.synth.motion.props import DARK, WHITE, as_object, disc, line, rod
 from actparse.synth.motion.reach import unit
 from actparse.synth.motion.style import Style, handed, rest
 
@@ -220,8 +220,8 @@ def _bull_props(style: Style) -> PropMaker:
     trunk_steps = np.array([-0.56, -0.55, -0.4, 0.0, 0.35, 0.5, 0.51])
     trunk_radii = BARREL * np.array([1e-2, 0.6, 0.95, 1.0, 1.0, 0.75, 1e-2])
     axle = np.array([0.0, BACK - BARREL, 0.0])
+    cushion = Tube(ring, np.full(25, 0.16), ring_color, 8)
     pedestal: list[Tube | HeldTube] = [
-        Tube(ring, np.full(25, 0.16), ring_color, 8),
         rod(np.array([0.0, 0.0, 0.0]), np.array([0.0, BACK - BARREL, 0.0]), 0.1, DARK, 8),
         disc(np.array([0.0, 0.03, 0.0]), np.array([0.0, 1.0, 0.0]), 0.45, 0.06, DARK),
     ]
@@ -258,6 +258,6 @@ def _bull_props(style: Style) -> PropMaker:
                 point(0.09, BARREL, 0.3),
             ]
         )
-        return [*parts, line(handle, 0.016, DARK)]
+        return [cushion, *as_object("mechanical_bull", [*parts, line(handle, 0.016, DARK)])]
 
     return make

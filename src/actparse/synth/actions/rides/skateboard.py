@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from actparse.synth.motion.figure import HeldTube, Pose, Side, Tube
 from actparse.synth.motion.keys import ANKLE, NOTHING, STAND, Key, half_bump, wave
 from actparse.synth.motion.phases import Beat, Phase, PropMaker, Routine, loop_phases, states
-from actparse.synth.motion.props import DARK, WHITE, disc, rod
+from actparse.synth.motion.props import DARK, WHITE, as_object, disc, rod
 from actparse.synth.motion.style import Style, handed
 
 DECK = 0.11  # height of the deck, metres
@@ -230,6 +230,6 @@ def _board_props(style: Style) -> PropMaker:
                 disc(axle + sign * 0.085 * across - 0.015 * up, across, 0.032, 0.035, wheel_color, 8)
                 for sign in (-1, 1)
             ]
-        return parts
+        return as_object("skateboard", parts)
 
     return make

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from actparse.synth.motion.figure import HeldTube, Pose, Tube
 from actparse.synth.motion.keys import ANKLE, NOTHING, Key, wave
 from actparse.synth.motion.phases import Beat, Phase, PropMaker, Routine, loop_phases, states
-from actparse.synth.motion.props import DARK, STEEL, WOOD, line, palm, rod
+from actparse.synth.motion.props import DARK, STEEL, WOOD, as_object, line, palm, rod
 from actparse.synth.motion.style import Style, arm_swinging, both, other, sided, stepping
 
 SEAT = 0.24  # height of the seat, metres
@@ -263,6 +263,6 @@ def _sled_props(style: Style) -> PropMaker:
         }
         for hand in near.values():
             parts.append(line(np.linspace(hand, point(0.0, 0.0, 0.6), 4), 0.008, DARK))
-        return parts
+        return as_object("sled", parts)
 
     return make
