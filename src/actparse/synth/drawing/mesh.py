@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from actparse.synth.motion.figure import Tube
 
 Floats = NDArray[np.float64]
-NO_PERSON = 255  # id of surfaces that belong to nobody but hide people; annotated objects have the next ids below
+NO_PERSON = 255  # id of surfaces that belong to nobody but hide people
 
 
 @dataclass(frozen=True)

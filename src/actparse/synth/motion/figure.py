@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 Vector = NDArray[np.float64]  # (3,)
 Side = Literal["left", "right"]
 SIDES: tuple[Side, Side] = ("left", "right")
-Thing = tuple[str, int]  # name of an object, number among the person's objects of that name
+Thing = tuple[str, int]  # name of an object, index among the person's objects of that name
 SIDE_SIGN: dict[Side, float] = {"left": 1.0, "right": -1.0}  # sign of the x axis on each side
 
 
