@@ -70,6 +70,8 @@ def test_objects_are_those_of_the_nearest_sample() -> None:
     lines = TrackLines([FrameParse(0, 0.0, (), (board,)), FrameParse(5, 0.5, (), (bat,)), FrameParse(10, 1.0)])
     assert [lines.objects_at(time) for time in (0.2, 0.3, 0.9, 2.0)] == [(board,), (bat,), (), ()]
     assert TrackLines([]).objects_at(0.0) == ()
+    unsure = replace(board, score=0.4)
+    assert TrackLines([FrameParse(0, 0.0, (), (unsure, bat))]).objects_at(0.0) == (bat,)
 
 
 def test_an_object_is_drawn_with_its_name() -> None:

@@ -52,7 +52,7 @@ def example() -> VideoParse:
         persons = [person(1, 10 + 5 * row, "bend" if row < BEND_UNTIL else "unbend")]
         persons += [person(2, 110, "lift")] if row < 2 else []
         persons += [person(3, 60, "bend", score=0.1)] if row == 1 else []
-        objects = (ObjectParse("skateboard", (60, 90, 140, 110), 0.6),) if row == 0 else ()
+        objects = (ObjectParse("skateboard", (60, 90, 140, 110), 0.6 if row == 0 else 0.4),) if row < 2 else ()
         frames.append(FrameParse(index, TIMES[index], tuple(persons), objects))
     return VideoParse(
         video=VideoInfo("somewhere/v.mp4", 160, 120, len(TIMES), END, len(TIMES) / END),

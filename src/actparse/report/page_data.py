@@ -19,7 +19,7 @@ from actparse.export.angles import ANGLES, MIN_CONFIDENCE, person_angles
 from actparse.export.repetitions import Repetitions
 from actparse.report.mistakes import Mistakes
 from actparse.report.overlay import LEFT, MIDDLE, MIN_PART_SCORE, MIN_PERSON_SCORE, RIGHT, side_color
-from actparse.report.tracks import confident_tracks
+from actparse.report.tracks import confident_tracks, drawn_objects
 
 GRID = 2000  # coordinates are whole multiples of the longer side over this
 TICKS = 10_000  # times are whole multiples of a second over this
@@ -117,7 +117,7 @@ def page_data(
         "objects": [
             [row, item.name, *(round(value / unit) for value in item.box)]
             for row, frame in enumerate(parse.frames)
-            for item in frame.objects
+            for item in drawn_objects(frame)
         ],
         "mistakes": None if mistakes is None else mistakes.to_dict(),
         "repetitions": None

@@ -14,6 +14,7 @@ from actparse.core.structures import FrameParse, ObjectParse, PersonParse
 from actparse.core.vocabulary import PART_INDEX, PARTS
 
 Floats = NDArray[np.float64]
+MIN_OBJECT_SCORE = 0.5  # on real clips skateboards reach 0.5 to 0.8, what is none at most 0.45
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,11 @@ class PersonAt:
         return replace(self, box=self.box * factor, keypoints=keypoints, parts=self.parts * factor)
 
 
+def drawn_objects(frame: FrameParse) -> tuple[ObjectParse, ...]:
+    """Return the objects of a frame that are certain enough to be drawn."""
+    return tuple(item for item in frame.objects if item.score >= MIN_OBJECT_SCORE)
+
+
 class TrackLines:
     """The tracks of a parse, by time."""
 
@@ -56,7 +62,7 @@ class TrackLines:
                 persons.append(PersonAt.of(person))
         times = [frame.time_seconds for frame in frames]
         self._step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0  # seconds between sampled frames
-        self._times, self._objects = times, [frame.objects for frame in frames]
+        self._times, self._objects = times, [drawn_objects(frame) for frame in frames]
         self._middles = [(before + after) / 2 for before, after in pairwise(times)]
 
     def at(self, time_seconds: float) -> list[PersonAt]:
@@ -65,7 +71,7 @@ class TrackLines:
         return [person for person in persons_at if person is not None]
 
     def objects_at(self, time_seconds: float) -> tuple[ObjectParse, ...]:
-        """Return the objects of the nearest sampled frame, as they have no tracks."""
+        """Return the drawn objects of the nearest sampled frame, as they have no tracks."""
         if not self._times:
             return ()
         nearest = bisect_left(self._middles, time_seconds)
