@@ -100,11 +100,14 @@ def test_another_look_is_another_plan(tmp_path: Path, monkeypatch: pytest.Monkey
         replace(ONE, look="odd")
 
 
-def test_data_of_the_version_without_objects_is_known(tmp_path: Path) -> None:
+def test_the_version_without_objects_stays_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataset, "MIN_FRAMES", 2)
+    monkeypatch.setattr(dataset, "MAX_FRAMES", 2)
     plan = replace(ONE, generator="SynthTPS-2.0")
-    plan.write_file(tmp_path)
+    write_dataset(tmp_path, plan)
     assert read_plan(tmp_path) == plan
     assert is_synthetic(tmp_path)
+    assert not any("objects" in path.read_text() for path in (tmp_path / "train_annotations").rglob("*.json"))
 
 
 def test_the_first_benchmark_stays_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -202,16 +202,19 @@ def test_a_part_of_nine_pixels_is_not_annotated() -> None:
 
 def test_objects_are_annotated_where_they_are_visible() -> None:
     objects = ObjectIds(num_persons=2)
-    bar, ball, other_ball = objects.of(1, ("bar", 0)), objects.of(1, ("ball", 0)), objects.of(2, ("ball", 0))
-    assert objects.of(1, ("bar", 0)) == bar > 2 * IDS_PER_PERSON + TRUNK_ID
-    assert len({bar, ball, other_ball, objects.of(1, ("ball", 1)), objects.of(1, None)}) == 5
+    bar, ball, other_ball = objects.id_of(1, ("bar", 0)), objects.id_of(1, ("ball", 0)), objects.id_of(2, ("ball", 0))
+    assert objects.id_of(1, ("bar", 0)) == bar > 2 * IDS_PER_PERSON + TRUNK_ID
+    assert len({bar, ball, other_ball, objects.id_of(1, ("ball", 1)), objects.id_of(1, None)}) == 5
     ids = np.zeros((60, 80), np.uint8)
     ids[5:9, 10:50] = bar
     ids[6, 20:30] = NO_PERSON  # something in front of the middle
     ids[20:22, 70:74] = ball  # too few pixels
     ids[30:36, 2:8] = other_ball
     assert objects.annotate(ids) == (ObjectTruth("bar", (10, 5, 50, 9)), ObjectTruth("ball", (2, 30, 8, 36)))
-    assert {ObjectIds(num_persons=20).of(1, ("ball", number)) for number in range(9)} <= set(range(252, NO_PERSON + 1))
+    many, none_free = ObjectIds(num_persons=14), ObjectIds(num_persons=15)
+    assert [many.id_of(1, ("ball", index)) for index in range(16)] == list(range(240, NO_PERSON + 1))
+    assert {none_free.id_of(1, ("ball", index)) for index in range(3)} == {NO_PERSON}
+    assert many.annotate(np.full((4, 4), NO_PERSON, np.uint8)) == none_free.annotate(ids) == ()
 
 
 @pytest.mark.parametrize(
@@ -227,7 +230,14 @@ def test_objects_are_annotated_where_they_are_visible() -> None:
 )
 def test_the_things_of_an_action_are_objects(action: str, names: set[str]) -> None:
     moment = build_scene(5, action).actors[0].joints_at(2.0)[1]
-    assert {tube.thing[0] for tube in moment.props if tube.thing} == names
+    assert {tube.object_key[0] for tube in moment.props if tube.object_key} == names
+
+
+def test_every_object_is_in_the_list() -> None:
+    actors = [build_scene(5, name).actors[0] for name in (*ACTIONS, *OTHER_MOTIONS)]
+    props = [prop for actor in actors for time in (0.5, 2.0, 4.0) for prop in actor.performer.at(time).props]
+    names = {prop.object_key[0] for prop in props if prop.object_key}
+    assert len(names) > 10
     assert names <= set(OBJECTS)
 
 

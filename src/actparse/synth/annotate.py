@@ -11,12 +11,12 @@ from scipy.ndimage import find_objects
 
 from actparse.core.vocabulary import KEYPOINTS, PARTS
 from actparse.synth.drawing.mesh import NO_PERSON, Floats
-from actparse.synth.motion.figure import Thing
+from actparse.synth.motion.figure import ObjectKey
 from actparse.synth.people.body import IDS_PER_PERSON, PART_IDS, TRUNK_ID
 
 Box = tuple[float, float, float, float]
 MIN_PART_PIXELS = 10  # least number of visible pixels of an annotated part
-MIN_OBJECT_PIXELS = 10
+MIN_OBJECT_PIXELS = 10  # least number of visible pixels of an annotated object
 MIN_PERSON_PIXELS = 120
 MIN_PERSON_SIDE = 24  # length of the longer side, pixels
 OUTSIDE, HIDDEN, VISIBLE = 0, 1, 2  # COCO's visibility
@@ -52,26 +52,26 @@ class ObjectTruth:
 
 
 class ObjectIds:
-    """The objects of one frame, and their values in its id plane."""
+    """The ids of the objects of one frame in its id plane."""
 
     def __init__(self, num_persons: int) -> None:
-        """Use the values between those of the persons and NO_PERSON; further objects are not annotated."""
-        self._first = (num_persons + 1) * IDS_PER_PERSON
-        self._things: list[tuple[int, Thing]] = []  # person, thing
+        """Reserve the ids between those of the persons and NO_PERSON; objects beyond them are not annotated."""
+        self._first = min((num_persons + 1) * IDS_PER_PERSON, NO_PERSON)
+        self._objects: list[tuple[int, ObjectKey]] = []  # person, key
 
-    def of(self, person: int, thing: Thing | None) -> int:
-        """Return the value of a thing of a person."""
-        if thing is None:
+    def id_of(self, person: int, key: ObjectKey | None) -> int:
+        """Return the id of a person's object; NO_PERSON for what is not annotated, or if no id is free."""
+        if key is None:
             return NO_PERSON
-        if (person, thing) not in self._things:
-            self._things.append((person, thing))
-        return min(self._first + self._things.index((person, thing)), NO_PERSON)
+        if (person, key) not in self._objects:
+            self._objects.append((person, key))
+        return min(self._first + self._objects.index((person, key)), NO_PERSON)
 
     def annotate(self, ids: NDArray[np.uint8]) -> tuple[ObjectTruth, ...]:
         """Return the objects of which enough is visible in the id plane (H, W)."""
         counts = np.bincount(ids.ravel(), minlength=NO_PERSON)
         objects = []
-        for value, (_, (name, _)) in enumerate(self._things[: NO_PERSON - self._first], start=self._first):
+        for value, (_, (name, _)) in enumerate(self._objects[: NO_PERSON - self._first], start=self._first):
             if counts[value] >= MIN_OBJECT_PIXELS:
                 x, y, width, height = cv2.boundingRect((ids == value).astype(np.uint8))
                 objects.append(ObjectTruth(name, (float(x), float(y), float(x + width), float(y + height))))

@@ -65,12 +65,12 @@ class Actor:
             time_seconds: time in the video.
             person: index from 1.
             camera: its distance decides how finely a shaped body is drawn.
-            objects: of this frame; the person's are added.
+            objects: ids of the frame's objects; those of this person are added.
         """
         joints, moment = self.joints_at(time_seconds)
         props = [*moment.props, *self._extra_props(moment, joints)]
         tubes = [held_to_tube(prop, joints, self.sizes.scale) if isinstance(prop, HeldTube) else prop for prop in props]
-        prop_meshes = [tube_mesh(tube, objects.of(person, tube.thing)) for tube in tubes]
+        prop_meshes = [tube_mesh(tube, objects.id_of(person, tube.object_key)) for tube in tubes]
         if self.look.textures:
             prop_meshes = [textured(prop_mesh, index % SCENE_LAYERS) for index, prop_mesh in enumerate(prop_meshes)]
         if isinstance(self.skin, Skin):

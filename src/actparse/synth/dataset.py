@@ -168,7 +168,7 @@ def plan_videos(plan: SplitPlan, actions: Sequence[str] = ACTIONS) -> list[Video
 
 
 def read_plan(root: Path) -> DatasetPlan | None:
-    """Return the plan of a dataset that this generator or an earlier one made; None for other folders."""
+    """Return the plan of a dataset that this generator, SynthTPS-2.0 or SynthTPS-1.1 made; None for other folders."""
     try:
         raw = json.loads((root / PLAN_FILE).read_text(encoding="utf-8"))
         if raw["generator"] not in (GENERATOR, *EARLIER_GENERATORS, GENERATOR_V1):
@@ -186,7 +186,7 @@ def read_plan(root: Path) -> DatasetPlan | None:
 
 
 def is_synthetic(root: Path) -> bool:
-    """Return whether this generator or an earlier one made the dataset in a folder."""
+    """Return whether this generator, SynthTPS-2.0 or SynthTPS-1.1 made the dataset in a folder."""
     return read_plan(root) is not None
 
 
@@ -229,11 +229,11 @@ def _write_videos(
     """Make the videos; yield the name of each finished video and the hash of its annotation."""
     configs = {split.name: plan.scene_config(split.name) for split in plan.splits}
     with_objects = plan.generator == GENERATOR
-    jobs = [(root, video, configs[video.split], with_objects) for video in videos]
     if processes <= 1:
-        for _, video, config, _ in jobs:
-            yield video.name, write_video(root, video, config=config, with_objects=with_objects)
+        for video in videos:
+            yield video.name, write_video(root, video, config=configs[video.split], with_objects=with_objects)
         return
+    jobs = [(root, video, configs[video.split], with_objects) for video in videos]
     hashes = in_order(_write_on_one_core, jobs, processes=processes)
     yield from zip((video.name for video in videos), hashes, strict=True)
 
@@ -295,7 +295,12 @@ def _annotation_hash(folder: Path) -> str:
 
 
 def frame_annotation(persons: Sequence[PersonTruth], objects: Sequence[ObjectTruth] | None = None) -> dict[str, Any]:
-    """Convert ground truth to the format of Kinetics-TPS, plus keypoints (x, y, visibility), identity and objects."""
+    """Convert ground truth to the format of Kinetics-TPS, plus keypoints (x, y, visibility) and identity.
+
+    Args:
+        persons: of one frame.
+        objects: of the frame; None leaves out the entry "objects", as in versions before SynthTPS-2.1.
+    """
     humans = [_human(index, person) for index, person in enumerate(persons, start=1)]
     if objects is None:
         return {"humans": humans}
@@ -333,7 +338,7 @@ def _write_truth(root: Path, split: str, videos: Sequence[VideoPlan]) -> None:
 def _write_lists(root: Path, plan: DatasetPlan) -> None:
     folder = root / "list"
     write_text(folder / "body_part.txt", "\n".join(PARTS) + "\n")
-    write_text(folder / "object.txt", "\n".join(OBJECTS) + "\n")
+    write_text(folder / "object.txt", "\n".join(OBJECTS) + "\n")  # `data check` needs it without objects, too
     states: set[str] = set()
     for split in plan.splits:
         truth = json.loads((root / f"{split.name}_truth" / "gt_part_result.json").read_text(encoding="utf-8"))

@@ -40,8 +40,8 @@ class Rendered:
     """A frame (H, W, 3) uint8 RGB with its ground truth, which is read from the id plane.
 
     `ids` (H, W) is `IDS_PER_PERSON` x person + part where a person is visible, both from 1 (parts in the order of
-    PARTS, 11 for the rest of the trunk), above these where an annotated object is visible (see `ObjectIds`), 255 where
-    something else is visible that belongs to nobody, and 0 elsewhere.
+    PARTS, 11 for the rest of the trunk), a greater id below 255 where an annotated object is visible (see `ObjectIds`),
+    255 where another surface is visible that is no person, and 0 elsewhere.
     """
 
     image: Image
@@ -157,7 +157,7 @@ class Scene:
         return ((earlier.astype(np.uint16) + sharp + sharp + later) // 4).astype(np.uint8)
 
     def _draw(self, camera: Camera, time_seconds: float) -> tuple[Image, Image, list[tuple[Joints, Moment]], ObjectIds]:
-        """Return a sharp picture, its id plane, the moment of each actor, and the objects."""
+        """Return a sharp picture, its id plane, joints and moment of each actor, and the ids of the objects."""
         objects = ObjectIds(len(self.actors))
         solved_actors = [actor.at(time_seconds, index, camera, objects) for index, actor in enumerate(self.actors, 1)]
         ground = self._draw_ground(camera, time_seconds, [joints for _, joints, _ in solved_actors])

@@ -80,7 +80,8 @@ def same_bytes(root: Path) -> None:
 PLANTED = [  # what is done, the kind it is found as, words of where, of what it needs, of what it got
     pytest.param(lambda r: (r / "list/object.txt").unlink(), "list", "list/object.txt", "one label", "no file"),
     pytest.param(
-        lambda r: (r / "list/object.txt").open("a").write("ball\n"), "list", "list/object.txt", "once", "'ball' twice"
+        lambda r: (r / "list/object.txt").write_text((r / "list/object.txt").read_text() + "ball\n"),
+        *("list", "list/object.txt", "once", "'ball' twice"),
     ),
     pytest.param(
         lambda r: (r / "list/object.txt").write_bytes(b"b\xff"), "list", "list/object.txt", "UTF-8", "byte 255"

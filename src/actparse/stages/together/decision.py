@@ -14,11 +14,11 @@ from actparse.stages.together.object_evidence import ObjectEvidence, with_object
 
 @dataclass(frozen=True)
 class ActionEvidence:
-    """The probabilities of each action, 0..1, before objects and calibration count."""
+    """Probabilities of each action, 0..1, before the evidence of objects and the calibration are applied."""
 
     scores: Mapping[str, float]
-    track_scores: Mapping[str, float]  # from the persons' tracks alone; empty if they are not used
-    half_track_scores: Sequence[Mapping[str, float]] = ()  # the same of both halves; without those that show nobody
+    track_scores: Mapping[str, float]  # only from the persons' tracks; empty if tracks are not used
+    half_track_scores: Sequence[Mapping[str, float]] = ()  # of each half that shows anybody
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,16 @@ class Decision:
 def decide_action(
     evidence: ActionEvidence, objects: Sequence[ObjectEvidence], calibration: Calibration, *, has_persons: bool
 ) -> Decision:
-    """Choose the likeliest action.
+    """Choose the likeliest action and decide whether it is asserted.
 
     Args:
         evidence: from the networks; at least one action.
         objects: from `object_evidence`.
         calibration: of the bundle.
         has_persons: whether any person was detected.
+
+    Returns:
+        The action with the greatest score before calibration, and its calibrated scores and verdict.
     """
     scores = with_object_evidence(evidence.scores, objects)
     action = max(scores, key=lambda name: scores[name])

@@ -48,7 +48,7 @@ class StateSource(ABC):
         return ()
 
     def action_evidence(self, observed: Observed) -> ActionEvidence:
-        """Return what the networks say of the action."""
+        """Return the networks' probabilities of each action, before calibration."""
         return ActionEvidence(observed.clip_scores, {})
 
     @abstractmethod

@@ -338,8 +338,7 @@ def _bicycle_props(style: Style, axle: NDArray[np.float64], grip: NDArray[np.flo
     parts += [Tube(hub + ring, np.full(17, 0.018), DARK, 5) for hub in hubs]
     parts.append(rod(grip - [0.24, 0, 0], grip + [0.24, 0, 0], 0.014, DARK, 5))
     parts.append(rod(saddle - [0, 0, 0.1], saddle + [0, 0, 0.1], 0.04, DARK, 5))
-    bicycle = as_object("bicycle", parts)
-    return lambda pose, position, beat: list(bicycle)
+    return lambda pose, position, beat: as_object("bicycle", parts)
 
 
 def reaching(style: Style) -> Routine:

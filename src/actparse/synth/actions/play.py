@@ -175,7 +175,7 @@ def _bag_props(style: Style) -> PropMaker:
     def make(pose: Pose, position: NDArray[np.float64], beat: Beat) -> list[Tube | HeldTube]:
         along = np.array([0.0, 1.0, 0.0])
         top, nail = position + 0.5 * along, np.array([position[0], 3.0, position[2]])
-        bag = Tube(position + steps[:, None] * along, radii, color, 12, thing=("punching_bag", 0))
+        bag = Tube(position + steps[:, None] * along, radii, color, 12, object_key=("punching_bag", 0))
         return [bag, rod(top, nail, 0.012, DARK, 4)]
 
     return make
@@ -354,7 +354,7 @@ def _ball_props(style: Style, rate: float) -> PropMaker:
                 _cascade_position(left, right, rate * beat.seconds * 2 / 3 + index / 3, rise) for index in range(3)
             ]
         balls = (ball(spot, size, color) for spot, color in zip(spots, colors, strict=True))
-        return [replace(thrown, thing=("ball", index)) for index, thrown in enumerate(balls)]
+        return [replace(thrown, object_key=("ball", index)) for index, thrown in enumerate(balls)]
 
     return make
 

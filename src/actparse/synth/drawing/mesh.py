@@ -61,7 +61,7 @@ def cross(a: Floats, b: Floats) -> Floats:
 
 
 def tube_mesh(tube: Tube, surface_id: int = NO_PERSON) -> Mesh:
-    """Build the surface of a tube along its path, closed where its radius is almost 0."""
+    """Build the surface of a tube with one id along its path, closed where its radius is almost 0."""
     path = np.asarray(tube.path, np.float64)
     steps = np.diff(path, axis=0)
     tangents = normalised(np.concatenate((steps[:1], steps[:-1] + steps[1:], steps[-1:])))  # (K, 3)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 Vector = NDArray[np.float64]  # (3,)
 Side = Literal["left", "right"]
 SIDES: tuple[Side, Side] = ("left", "right")
-Thing = tuple[str, int]  # name of an object, index among the person's objects of that name
+ObjectKey = tuple[str, int]  # name of an object, index among the person's objects of that name
 SIDE_SIGN: dict[Side, float] = {"left": 1.0, "right": -1.0}  # sign of the x axis on each side
 
 
@@ -71,7 +71,7 @@ class Tube:
     sides: int = 8
     flat: float = 1.0  # thickness / width
     up: tuple[float, float, float] = (0.0, 1.0, 0.0)  # direction of the thickness of a flat tube
-    thing: Thing | None = None  # the object that this tube is a part of; None: it is not annotated
+    object_key: ObjectKey | None = None  # the object of which this tube is a part; None if it is not annotated
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class HeldTube:
     radii: NDArray[np.float64]  # (K,) metres
     color: tuple[float, float, float]  # RGB 0..255
     sides: int = 8
-    thing: Thing | None = None  # see `Tube`
+    object_key: ObjectKey | None = None  # see `Tube`
 
 
 @dataclass

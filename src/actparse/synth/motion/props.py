@@ -28,7 +28,7 @@ PLATES: tuple[Color, ...] = ((48, 48, 50), (170, 45, 45), (45, 65, 150), (60, 11
 
 def as_object(name: str, tubes: Iterable[AnyTube], index: int = 0) -> list[AnyTube]:
     """Return tubes as the parts of one object; `index` tells a person's objects of one name apart."""
-    return [replace(tube, thing=(name, index)) for tube in tubes]
+    return [replace(tube, object_key=(name, index)) for tube in tubes]
 
 
 def rod(start: Vector, end: Vector, radius: float, color: Color, sides: int = 6) -> Tube:
@@ -47,7 +47,7 @@ def ball(center: Vector, radius: float, color: Color) -> Tube:
     """Build a ball."""
     steps = np.array([-1.0, -0.7, 0.0, 0.7, 1.0])
     path = center + steps[:, None] * np.array([0.0, radius, 0.0])
-    return Tube(path, radius * np.sqrt(np.maximum(1 - steps**2, 1e-3)), color, 8, thing=("ball", 0))
+    return Tube(path, radius * np.sqrt(np.maximum(1 - steps**2, 1e-3)), color, 8, object_key=("ball", 0))
 
 
 def line(path: NDArray[np.float64], radius: float, color: Color, sides: int = 4) -> Tube:

@@ -145,7 +145,7 @@ def held_to_tube(held: HeldTube, joints: Joints, scale: float) -> Tube:
     up = joints.chest_turn[:, 1]
     y = unit(up - x * float(x @ up))
     frame = np.stack((x, y, cross(x, y)), axis=1)  # (3, 3), the columns are the axes of the grip
-    return Tube(origin + held.path @ frame.T, held.radii, held.color, held.sides, thing=held.thing)
+    return Tube(origin + held.path @ frame.T, held.radii, held.color, held.sides, object_key=held.object_key)
 
 
 Frame = tuple[Vector, Vector, Vector, Vector]  # origin, axis from step 0 to 1, and the two directions across it

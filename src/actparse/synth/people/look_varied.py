@@ -21,6 +21,7 @@ LENGTHS = {"torso": 1.0, "upper_arm": 0.29, "forearm": 0.26, "thigh": 0.43, "shi
 # share of people whose left and right limbs differ in dress: a bandage, one glove, one rolled trouser leg
 ODD_SHARE = 0.1
 NOTHING = -1.0  # length of a missing sleeve or trouser leg
+FIRST_IN_HAND = 10  # index of the first object that a look puts into a hand; those of a motion have lower ones
 
 
 class VariedLook(Look):
@@ -257,7 +258,7 @@ def _textures(rng: np.random.Generator, tone: Floats, *, one_piece: bool) -> tup
 def _draw_hand_prop(rng: np.random.Generator, side: Side) -> list[HeldTube]:
     """Draw a phone, bottle, dumbbell, stick, ball, cup or bag in one hand."""
     kind = str(rng.choice(["phone", "bottle", "dumbbell", "stick", "ball", "bag", "cup"]))
-    return as_object(kind, _hand_prop(rng, side, kind), SIDES.index(side))
+    return as_object(kind, _hand_prop(rng, side, kind), FIRST_IN_HAND + SIDES.index(side))
 
 
 def _hand_prop(rng: np.random.Generator, side: Side, kind: str) -> list[HeldTube]:

@@ -235,6 +235,6 @@ def _bat_props(style: Style) -> PropMaker:
         start = palm(pose.hands[low_hand], pose.hand_directions[low_hand], 0.05)
         along = unit(position - start)
         path = start - 0.1 * along + shape[:, :1] * 0.95 * along
-        return [Tube(path, shape[:, 1], color, 7, thing=("baseball_bat", 0))]
+        return [Tube(path, shape[:, 1], color, 7, object_key=("baseball_bat", 0))]
 
     return make

@@ -319,7 +319,7 @@ def _hurley_props(style: Style) -> PropMaker:
         start = palm(pose.hands[stick_hand], pose.hand_directions[stick_hand], 0.06)
         along = unit(position - start)
         path = start - 0.08 * along + shape[:, :1] * STICK * along
-        parts: list[Tube | HeldTube] = [Tube(path, shape[:, 1], WOOD, 8, 0.35, thing=("hurley", 0))]
+        parts: list[Tube | HeldTube] = [Tube(path, shape[:, 1], WOOD, 8, 0.35, object_key=("hurley", 0))]
         tip = start + (0.9 * STICK - 0.08) * along
         hand = palm(pose.hands[ball_hand], pose.hand_directions[ball_hand], 0.12)
         above = np.array([0.0, 0.03 + BALL, 0.0])

@@ -244,8 +244,7 @@ def _watch(style: Style, key: Key) -> Phase:
 def _disc_props(style: Style) -> PropMaker:
     hand, color = style.side, (STEEL, WOOD, DARK)[int(style.rng.integers(3))]
     plate = disc(np.array([0.0, -0.03, 0.0]), np.array([0.0, 1.0, 0.0]), 0.105, 0.04, color, 10)
-    discus = HeldTube(hand, plate.path, plate.radii, plate.color, plate.sides, ("discus", 0))
-    held: list[Tube | HeldTube] = [discus]
+    held: list[Tube | HeldTube] = [HeldTube(hand, plate.path, plate.radii, plate.color, plate.sides, ("discus", 0))]
 
     def make(pose: Pose, position: NDArray[np.float64], beat: Beat) -> list[Tube | HeldTube]:
         return [] if _is_released(beat) else held
