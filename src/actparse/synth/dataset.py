@@ -256,7 +256,7 @@ def _write_on_one_core(root: Path, video: VideoPlan, config: SceneConfig, with_o
 
 
 def write_video(root: Path, video: VideoPlan, *, config: SceneConfig | None = None, with_objects: bool = True) -> str:
-    """Make one video and its annotation unless both exist; without a config, in the look "plain" with tubes.
+    """Make one video and its annotation, perhaps with objects, unless both exist; default look: "plain" with tubes.
 
     Returns:
         SHA-256 of the annotation, as hexadecimal text.

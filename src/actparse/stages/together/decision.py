@@ -59,20 +59,6 @@ def decide_action(
     return Decision(action, calibrated, verdict, scores)
 
 
-def joined_scores(clips: Mapping[str, float], tracks: Mapping[str, float], share: float) -> dict[str, float]:
-    """Return the weighted mean of two networks' probabilities of each action that at least one of them knows.
-
-    Args:
-        clips: action -> 0..1; empty without a network on clips, and then the result is `tracks`.
-        tracks: action -> 0..1; empty if tracks are not used, and then the result is `clips`.
-        share: weight of `tracks`, 0..1.
-    """
-    if not clips or not tracks:
-        return dict(clips or tracks)
-    actions = sorted({*clips, *tracks})
-    return {action: (1 - share) * clips.get(action, 0.0) + share * tracks.get(action, 0.0) for action in actions}
-
-
 def weaker_share(score: float, half_scores: Sequence[float]) -> float:
     """Return the share of an action's score that the weaker half of the video reaches, 0..1.
 

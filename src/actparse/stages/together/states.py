@@ -6,7 +6,7 @@ Source: PCF, section II-A, last stage, for `SharedStates`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,7 +18,7 @@ from actparse.stages.actions.classifier import best_states
 from actparse.stages.actions.observers import Observed, SegmentScores
 from actparse.stages.actions.tracks import FollowedTracks, TrackRecognizer
 from actparse.stages.timing import StageTimer
-from actparse.stages.together.decision import ActionEvidence, joined_scores
+from actparse.stages.together.decision import ActionEvidence
 from actparse.stages.together.integrate import segment_number, with_commonest_states, with_states
 from actparse.stages.together.reasons import segment_reasons, track_reasons
 
@@ -163,6 +163,20 @@ class BaselineStates(StateSource):
     def follow(self, *, condition_on_action: bool) -> Follow:
         """Keep the frames."""
         return lambda frames, _: frames
+
+
+def joined_scores(clips: Mapping[str, float], tracks: Mapping[str, float], share: float) -> dict[str, float]:
+    """Return the weighted mean of two networks' probabilities of each action that at least one of them knows.
+
+    Args:
+        clips: action -> 0..1; empty without a network on clips, and then the result is `tracks`.
+        tracks: action -> 0..1; empty if tracks are not used, and then the result is `clips`.
+        share: weight of `tracks`, 0..1.
+    """
+    if not clips or not tracks:
+        return dict(clips or tracks)
+    actions = sorted({*clips, *tracks})
+    return {action: (1 - share) * clips.get(action, 0.0) + share * tracks.get(action, 0.0) for action in actions}
 
 
 def _with_best_states(scored: SegmentScores, labels: LabelSpace, action: str | None) -> SegmentParse:
