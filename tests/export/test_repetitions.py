@@ -186,6 +186,61 @@ def test_a_cut_is_no_jump_and_hides_none() -> None:
     assert count_repetitions(still, "jump").items == ()
 
 
+def test_a_cut_to_a_nearer_camera_divides_the_hops() -> None:
+    def hop(seconds: float) -> tuple[float, float]:
+        return 0.0, -hops(seconds)
+
+    def near(person: PersonParse) -> PersonParse:
+        points = tuple((200 + 2.5 * (x - 200), 250 + 2.5 * (y - 250), c) for x, y, c in person.keypoints)
+        return replace(person, keypoints=points, box=(-50.0, -175.0, 450.0, 675.0))
+
+    parse = parse_of(straight, shift=hop)
+    frames = tuple(
+        replace(frame, persons=tuple(map(near, frame.persons))) if frame.time_seconds >= 6 else frame
+        for frame in parse.frames
+    )
+    assert len(count_repetitions(replace(parse, frames=frames), "jump").items) == 12
+
+
+@pytest.mark.parametrize("hidden", ["hip", "right", "shoulder or hip"])
+def test_hops_count_whichever_points_of_the_body_are_visible(hidden: str) -> None:
+    parse = parse_of(straight, shift=lambda time: (0.0, -hops(time)), noise=1.0)
+    frames = []
+    for frame in parse.frames:
+        points = dict(zip(KEYPOINTS, frame.persons[0].keypoints, strict=True))
+        for name, (x, y, confidence) in points.items():
+            is_head = name in ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
+            word = ("shoulder", "hip")[frame.index // 3 % 2] if hidden == "shoulder or hip" else hidden
+            points[name] = (x, y - 41 * is_head, 0.05 if word in name else confidence)
+        frames.append(replace(frame, persons=(replace(frame.persons[0], keypoints=tuple(points.values())),)))
+    assert len(count_repetitions(replace(parse, frames=tuple(frames)), "jump").items) == 12
+
+
+def test_hands_that_rise_a_little_are_no_raise() -> None:
+    def raising(trunks: float) -> VideoParse:
+        parse = parse_of(straight)
+        wrists = [KEYPOINTS.index(f"{side}_wrist") for side in ("left", "right")]
+        frames = []
+        for frame in parse.frames:
+            points = list(frame.persons[0].keypoints)
+            rise = 100 * trunks * (1 - math.cos(math.pi * frame.time_seconds)) / 2
+            for index in wrists:
+                points[index] = (200.0, 210.0 - rise, 0.9)
+            frames.append(replace(frame, persons=(replace(frame.persons[0], keypoints=tuple(points)),)))
+        return replace(parse, frames=tuple(frames))
+
+    assert count_repetitions(raising(0.2), "raise").items == ()
+    assert len(count_repetitions(raising(0.8), "raise").items) == 4
+
+
+def test_steps_are_no_deadlift_but_small_movements_of_a_named_joint_count() -> None:
+    def steps(seconds: float) -> float:
+        return 165 - 13 * (1 - math.cos(math.pi * seconds))
+
+    assert count_repetitions(parse_of(steps), "squat").items == ()
+    assert len(count_repetitions(parse_of(steps), "knee").items) == 4
+
+
 def test_small_movements_between_few_large_ones_do_not_count() -> None:
     def sparse(seconds: float) -> float:
         within = seconds % 20

@@ -21,10 +21,14 @@ Measure = Literal["angle", "hand_height", "height"]
 SHOULDERS = [KEYPOINTS.index(f"{side}_shoulder") for side in SIDES]
 HIPS = [KEYPOINTS.index(f"{side}_hip") for side in SIDES]
 WRISTS = [KEYPOINTS.index(f"{side}_wrist") for side in SIDES]
+EARS = [KEYPOINTS.index(f"{side}_ear") for side in SIDES]
+BODY = [*range(KEYPOINTS.index("left_elbow")), *HIPS]  # head, shoulders and hips: they rise together in a jump
+NECK_SHARE = 0.41  # ears to shoulders, of shoulders to hips; source: Drillis and Contini 1966, segments of the stature
+NUM_PASSES = 4  # of the fit of a common height to points of which some are hidden
 MIN_SAMPLES = 3  # of an interval
 MIN_STEP_SECONDS = 1e-3  # between samples; frames may have equal times
 MIN_NOISE_SHARE = 0.1  # of the range of the movement: less noise than this makes a side no more certain
-MIN_CUT_SHIFT = 0.3  # of a person's keypoints at a cut, as a share of the longer side of the box
+MIN_CUT_SHIFT = 0.3  # of a person's keypoints at a cut, as a share of the longer side of the smaller box
 
 
 @dataclass(frozen=True)
@@ -36,17 +40,18 @@ class Exercise:
     opens: bool = False  # the turning point is the largest value, not the smallest
     by_side: bool = False  # either side may do a repetition, as in lunges
     seconds: float = 0.9  # of a fast repetition; also the window of the smoothing
+    least: float | None = None  # rise to a turning point, degrees or trunk lengths; None: `min_degrees` of the config
 
 
-EXERCISES: dict[str, Exercise] = {
-    "squat": Exercise("knee"),
-    "lunge": Exercise("knee", by_side=True),
-    "push_up": Exercise("elbow"),
-    "pull_up": Exercise("elbow"),
-    "deadlift": Exercise("hip"),
-    "curl": Exercise("elbow", by_side=True),
-    "raise": Exercise("shoulder", "hand_height", opens=True),
-    "jump": Exercise("knee", "height", opens=True, seconds=0.5),
+EXERCISES: dict[str, Exercise] = {  # steps and gestures turn joints by up to 30 degrees
+    "squat": Exercise("knee", least=30.0),
+    "lunge": Exercise("knee", by_side=True, least=30.0),
+    "push_up": Exercise("elbow", least=30.0),
+    "pull_up": Exercise("elbow", least=30.0),
+    "deadlift": Exercise("hip", least=30.0),
+    "curl": Exercise("elbow", by_side=True, least=30.0),
+    "raise": Exercise("shoulder", "hand_height", opens=True, least=0.25),
+    "jump": Exercise("knee", "height", opens=True, seconds=0.5, least=0.12),  # hops over a rope: 0.13 to 0.58
 }
 
 
@@ -58,10 +63,9 @@ class RepetitionConfig:
     jump_seconds: float = 1.2  # longest jump; slower changes of the height are no jumps
     max_gap_seconds: float = 1.0  # without the angle, that is bridged
     min_spacing: float = 0.7  # between two turning points, as a share of the seconds of a fast repetition
-    min_degrees: float = 20.0  # between rest and turning point
-    min_height: float = 0.12  # the same for heights, in lengths of the trunk; hops over a rope: 0.13 to 0.58
-    min_share: float = 0.45  # the same, as a share of the prominent turning points in the video
-    min_noise_ratio: float = 3.0  # the same, over the noise of the keypoints
+    min_degrees: float = 20.0  # between rest and turning point of a joint that is no exercise
+    min_share: float = 0.45  # of every movement: the same, as a share of the prominent turning points in the video
+    min_noise_ratio: float = 3.0  # of every movement: the same, over the noise of the keypoints
     rest_share: float = 0.15  # of a repetition's range: within it of the rest position, it has not begun or has ended
 
     def __post_init__(self) -> None:
@@ -73,7 +77,6 @@ class RepetitionConfig:
             "max_gap_seconds",
             "min_spacing",
             "min_degrees",
-            "min_height",
             "min_noise_ratio",
         ):
             if not getattr(self, name) >= 0:
@@ -90,6 +93,7 @@ class Signal:
     noise: float  # standard deviation of what smoothing removes from `counted`
     min_spacing: float  # between two turning points, seconds
     confidence: Floats  # (T,) of the joint's least confident keypoint, of the better side, 0..1
+    is_cut: tuple[bool, bool]  # whether a cut of the film begins and ends it, so that a turning point may be at its end
 
     def turns(self, prominence: float, config: RepetitionConfig) -> tuple[NDArray[np.int64], Floats]:
         """Return the indices (n,) and the prominences (n,) of the turning points that are prominent enough."""
@@ -97,8 +101,10 @@ class Signal:
 
         distance = max(1, round(self.min_spacing / (self.times[1] - self.times[0])))
         prominence = max(prominence, config.min_noise_ratio * self.noise)
-        turns, properties = find_peaks(self.counted, prominence=prominence, distance=distance)
-        return turns, properties["prominences"]
+        padding = tuple(map(int, self.is_cut))
+        values = np.pad(self.counted, padding, constant_values=self.counted.min())
+        turns, properties = find_peaks(values, prominence=prominence, distance=distance)
+        return turns - padding[0], properties["prominences"]
 
     @classmethod
     def smoothed(
@@ -107,6 +113,7 @@ class Signal:
         values: Floats,
         angles: Floats,
         confidence: Floats,
+        is_cut: tuple[bool, bool],
         movement: Exercise,
         config: RepetitionConfig,
     ) -> Signal:
@@ -133,6 +140,7 @@ class Signal:
             noise=float((raw - smooth).std()),
             min_spacing=config.min_spacing * movement.seconds,
             confidence=np.interp(grid, times, confidence),
+            is_cut=is_cut,
         )
 
 
@@ -190,11 +198,11 @@ def movement_signals(
         values, angles, confidence = _measured(persons, movement, config)
         indices = np.flatnonzero(~np.isnan(values).all(axis=0))
         breaks = np.flatnonzero(np.diff(times[indices]) > config.max_gap_seconds) + 1
-        signals += [
-            Signal.smoothed(times[chosen], values[:, chosen], angles[:, chosen], confidence[chosen], movement, config)
-            for chosen in np.split(indices, breaks)
-            if len(chosen) >= MIN_SAMPLES and times[chosen[-1]] > times[chosen[0]]
-        ]
+        for chosen in np.split(indices, breaks):
+            if len(chosen) >= MIN_SAMPLES and times[chosen[-1]] > times[chosen[0]]:
+                is_cut = (shot[chosen[0]] in cuts, shot[chosen[-1]] + 1 in cuts)
+                series = (times[chosen], values[:, chosen], angles[:, chosen], confidence[chosen])
+                signals.append(Signal.smoothed(*series, is_cut, movement, config))
     return signals
 
 
@@ -209,7 +217,7 @@ def _cuts(persons: Sequence[PersonParse]) -> list[int]:
         np.median(np.linalg.norm(points[1:] - points[:-1], axis=2), axis=1),
         np.median(np.linalg.norm(medians[3:] - medians[: len(points) - 1], axis=2), axis=1),
     )  # (T - 1,) pixels
-    is_cut = shifts > MIN_CUT_SHIFT * np.maximum(sizes[1:], sizes[:-1])
+    is_cut = shifts > MIN_CUT_SHIFT * np.minimum(sizes[1:], sizes[:-1])
     return [int(index) + 1 for index in np.flatnonzero(is_cut)]
 
 
@@ -242,9 +250,27 @@ def _heights(persons: Sequence[PersonParse], measure: Measure, min_confidence: f
     """Return the height of both wrists above the shoulders, or of the trunk (2, T), in trunk lengths, or NaN."""
     points = np.array([person.keypoints for person in persons])  # (T, 17, 3)
     positions = np.where(points[..., 2:] >= min_confidence, points[..., :2], np.nan)  # (T, 17, 2)
-    shoulders, hips = positions[:, SHOULDERS].mean(axis=1), positions[:, HIPS].mean(axis=1)  # (T, 2)
-    lengths = np.linalg.norm(shoulders - hips, axis=1)
-    length = float(np.nanmedian(lengths)) if not np.isnan(lengths).all() else np.nan
+    visible = np.ma.masked_invalid(positions)
+    shoulders, hips, head = (
+        visible[:, group].mean(axis=1).filled(np.nan) for group in (SHOULDERS, HIPS, EARS)
+    )  # (T, 2)
+    trunks, necks = (np.linalg.norm(shoulders - end, axis=1) for end in (hips, head))  # (T,)
+    if np.isnan(trunks).mean() > 0.5:  # a person from the chest up
+        trunks = necks / NECK_SHARE
+    length = max(float(np.nanmedian(trunks)), 1.0) if not np.isnan(trunks).all() else np.nan
     if measure == "hand_height":
-        return np.asarray((shoulders[:, 1] - positions[:, WRISTS, 1].T) / max(length, 1.0))
-    return np.stack([-(shoulders + hips)[:, 1] / 2 / max(length, 1.0)] * 2)
+        return np.asarray((shoulders[:, 1] - positions[:, WRISTS, 1].T) / length)
+    return np.stack([_common_heights(-positions[:, BODY, 1]) / length] * 2)
+
+
+def _common_heights(heights: Floats) -> Floats:
+    """Return the height (T,) that points (T, P) have in common, which move together; NaN where none is visible."""
+    common = np.full(len(heights), np.nan)
+    is_shown = ~np.isnan(heights).all(axis=1)
+    visible = heights[is_shown][:, ~np.isnan(heights).all(axis=0)]  # (T', P')
+    rises = np.zeros(len(visible))
+    for _ in range(NUM_PASSES):  # points and times are centred in turn: which points are visible does not matter
+        offsets = np.nanmedian(visible - rises[:, None], axis=0)  # (P',)
+        rises = np.nanmean(visible - offsets, axis=1)  # (T',)
+    common[is_shown] = rises
+    return common

@@ -132,16 +132,20 @@ def count_repetitions(
     """
     config = config or RepetitionConfig()
     name, movement = find_exercise(parse, exercise)
-    tracks = [track_id] if track_id is not None else persons_in_front(parse.frames, min_seconds=config.max_gap_seconds)
+    tracks = [track_id] if track_id is not None else persons_in_front(parse.frames, min_seconds=movement.seconds)
     track, *continued_by = tracks
     signals = movement_signals(parse.frames, movement, tracks, config)
-    least = config.min_degrees if movement.measure == "angle" else config.min_height
+    least = config.min_degrees if movement.least is None else movement.least
     values = np.concatenate([signal.counted for signal in signals]) if signals else np.zeros(1)
     spread = float(np.subtract(*np.percentile(values, (95, 5))))
     prominences = sorted(prominence for signal in signals for prominence in signal.turns(least, config)[1])
     if prominences:  # one outlier does not hide the others: the spread is small then, and so is the second
         least = max(least, config.min_share * max(min(spread, prominences[-1]), *prominences[-2:-1], 0.0))
-    items = [item for signal in signals for item in _repetitions(signal, least, config)]
+    items: list[Repetition] = []
+    for signal in signals:
+        more = _repetitions(signal, least, config)
+        is_halved = items and more and more[0].turn_seconds - items[-1].turn_seconds < 0.5 * signal.min_spacing
+        items += more[1:] if is_halved else more  # by a cut
     warnings = _visibility_warnings(parse.frames, movement, tracks, signals, config)
     if continued_by:
         joined = ", ".join(map(str, continued_by))
