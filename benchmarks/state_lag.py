@@ -11,6 +11,7 @@ import json
 import math
 import sys
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from actparse.core.vocabulary import PARTS
 from actparse.data.kinetics_tps import KineticsTps, VideoRecord, read_frame_truth
 from actparse.metrics.state_lag import PoseTrack, best_lag
 from actparse.metrics.tps import match_persons
-from actparse.parser import Parser
+from actparse.parser import Parser, ParserConfig
 from actparse.synth.actions.registry import ACTIONS
 from actparse.synth.casting import build_cast
 from actparse.synth.config import SceneConfig
@@ -39,11 +40,12 @@ def main() -> None:
     arguments.add_argument("--weights", help="measure what this bundle reads, on --data")
     arguments.add_argument("--data", type=Path, help="a SynthTPS folder")
     arguments.add_argument("--split", default="test")
+    arguments.add_argument("--stride", type=int, help="parse every STRIDE-th frame; default: as `parse`")
     arguments.add_argument("--json", type=Path)
     args = arguments.parse_args()
     if (args.weights is None) != (args.data is None):
         arguments.error("--weights and --data need each other")
-    lags = of_generator(args.routines) if args.weights is None else of_parses(args.weights, args.data, args.split)
+    lags = of_generator(args.routines) if args.weights is None else of_parses(args)
     print("best lag per action, s (below 0: states lead the pose)")
     for action, lag in lags.items():
         print(f"{action:24s}{lag:7.2f}")
@@ -72,11 +74,13 @@ def generated_track(seed: int, action: str, times: np.ndarray) -> PoseTrack:
     return PoseTrack(np.stack([points[0] for points, _ in seen]), np.array(said))
 
 
-def of_parses(weights: str, root: Path, split: str) -> dict[str, float]:
+def of_parses(args: argparse.Namespace) -> dict[str, float]:
     """Measure the states that a bundle reads off the videos of a split against the annotated keypoints."""
-    parser = Parser.load(weights, device="cpu")
+    config = ParserConfig.of(args.weights)
+    config = replace(config, stride=args.stride or config.stride)
+    parser = Parser.load(args.weights, device="cpu", config=config)
     tracks: dict[str, list[PoseTrack]] = defaultdict(list)
-    for video in KineticsTps(root).videos(split):
+    for video in KineticsTps(args.data).videos(args.split):
         tracks[video.action] += parsed_tracks(parser, video)
         print(f"\r{sum(map(len, tracks.values()))} people", end="", file=sys.stderr)
     print(file=sys.stderr)
