@@ -6,7 +6,8 @@ python benchmarks/kill_resume.py --command train synth --kills 5
 The command and all its processes get SIGKILL: one of five times anywhere, else after it has begun to write. Then the
 same command runs again, is perhaps killed again, and in the end finishes. Its files must be those of the undisturbed
 run, byte for byte, apart from what a clock or a folder's name decides: UNSTEADY lists that. A command that finishes
-early starts from nothing again, until all kills are done. One JSON line is printed for each command.
+early starts from nothing again, until all kills are done. One JSON line is printed for each command, and a line on
+standard error for each kill.
 
 The processes are forked from one that has imported the package, so that kills are not spent on its imports.
 """
@@ -126,6 +127,7 @@ def run_case(name: str, root: Path, num_kills: int, rng: random.Random) -> dict[
             resumed += bool(sizes_of(out))
             kill(process)
             kills += 1
+            print(f"{name}: {kills}/{num_kills} kills in {runs} runs", file=sys.stderr)
         code = process.exitcode
         results = read_folder(out, name)
         for file in sorted({*expected, *results}):
