@@ -153,13 +153,16 @@ def measure_keypoints(seed: int, num_videos: int, look: str) -> list[tuple[str, 
 
 def expect_same_people(record: VideoRecord, cast: Cast) -> None:
     """Raise if the annotations are not of these people: another version of the generator may have moved them."""
-    frame, path = next(iter(record.annotations().items()))
-    projected, _ = cast.keypoints(frame / SceneConfig().fps)  # (N, 17, 2)
-    for person in read_frame_truth(path).persons:
-        if person.identity is not None and person.keypoints is not None:
-            offset = np.linalg.norm(projected[person.identity - 1] - person.keypoints[:, :2], axis=1).max()
-            if offset > MAX_OFFSET:
-                raise DataError(f"{path}: needs people of this version's generator, got one {offset:.0f} px away")
+    for frame, path in record.annotations().items():
+        projected, _ = cast.keypoints(frame / SceneConfig().fps)  # (N, 17, 2)
+        for person in read_frame_truth(path).persons:
+            if person.identity is not None and person.keypoints is not None:
+                is_there = person.identity <= len(projected)
+                offset = np.abs(projected[person.identity - 1] - person.keypoints[:, :2]).max() if is_there else np.inf
+                if offset > MAX_OFFSET:
+                    raise DataError(f"{path}: its people are not those of this generator: render the dataset again")
+                return
+    raise DataError(f"{record.name}: needs annotated keypoints and identities")
 
 
 def nearest_actor(cast: Cast, parse: VideoParse, track_id: int) -> Actor:

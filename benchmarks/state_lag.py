@@ -45,7 +45,13 @@ def main() -> None:
     args = arguments.parse_args()
     if (args.weights is None) != (args.data is None):
         arguments.error("--weights and --data need each other")
-    lags = of_generator(args.routines) if args.weights is None else of_parses(args)
+    if args.stride is not None and (args.weights is None or args.stride < 1):
+        arguments.error("--stride must be at least 1, and needs --weights and --data")
+    lags = (
+        of_generator(args.routines)
+        if args.weights is None
+        else of_parses(args.weights, args.data, args.split, stride=args.stride)
+    )
     print("best lag per action, s (below 0: states lead the pose)")
     for action, lag in lags.items():
         print(f"{action:24s}{lag:7.2f}")
@@ -74,13 +80,12 @@ def generated_track(seed: int, action: str, times: np.ndarray) -> PoseTrack:
     return PoseTrack(np.stack([points[0] for points, _ in seen]), np.array(said))
 
 
-def of_parses(args: argparse.Namespace) -> dict[str, float]:
+def of_parses(weights: str, root: Path, split: str, *, stride: int | None) -> dict[str, float]:
     """Measure the states that a bundle reads off the videos of a split against the annotated keypoints."""
-    config = ParserConfig.of(args.weights)
-    config = replace(config, stride=args.stride or config.stride)
-    parser = Parser.load(args.weights, device="cpu", config=config)
+    config = ParserConfig.of(weights)
+    parser = Parser.load(weights, device="cpu", config=replace(config, stride=stride or config.stride))
     tracks: dict[str, list[PoseTrack]] = defaultdict(list)
-    for video in KineticsTps(args.data).videos(args.split):
+    for video in KineticsTps(root).videos(split):
         tracks[video.action] += parsed_tracks(parser, video)
         print(f"\r{sum(map(len, tracks.values()))} people", end="", file=sys.stderr)
     print(file=sys.stderr)

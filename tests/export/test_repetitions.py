@@ -184,6 +184,8 @@ def test_a_cut_is_no_jump_and_hides_none() -> None:
     assert len(counted.items) in (11, 12)  # a hop may be at a cut
     still = parse_of(straight, shift=lambda time: (0.0, 0.0) if 3 <= time < 3.9 else (250.0, 90.0))
     assert count_repetitions(still, "jump").items == ()
+    pan = parse_of(straight, shift=lambda time: (0.0, -40 * time) if time < 4 else (600.0, -40 * (time - 4)))
+    assert count_repetitions(pan, "jump").items == ()
 
 
 def test_a_cut_to_a_nearer_camera_divides_the_hops() -> None:
@@ -216,6 +218,30 @@ def test_hops_count_whichever_points_of_the_body_are_visible(hidden: str) -> Non
     assert len(count_repetitions(replace(parse, frames=tuple(frames)), "jump").items) == 12
 
 
+def test_nods_are_no_jumps() -> None:
+    frames = []
+    for frame in parse_of(straight, noise=0.5).frames:
+        points = list(frame.persons[0].keypoints)
+        for index in range(KEYPOINTS.index("left_shoulder")):
+            x, y, confidence = points[index]
+            points[index] = (x, y - 25 * max(0.0, math.sin(2 * math.pi * frame.time_seconds)), confidence)
+        frames.append(replace(frame, persons=(replace(frame.persons[0], keypoints=tuple(points)),)))
+    assert count_repetitions(replace(parse_of(straight), frames=tuple(frames)), "jump").items == ()
+
+
+def test_the_confidence_of_jumps_is_that_of_the_visible_points() -> None:
+    hips = [KEYPOINTS.index(f"{side}_hip") for side in ("left", "right")]
+    frames = []
+    for frame in parse_of(straight, shift=lambda time: (0.0, -hops(time)), noise=1.0).frames:
+        points = [
+            (x, y - 41 * (i < 5), 0.05 if i in hips else c) for i, (x, y, c) in enumerate(frame.persons[0].keypoints)
+        ]
+        frames.append(replace(frame, persons=(replace(frame.persons[0], keypoints=tuple(points)),)))
+    counted = count_repetitions(replace(parse_of(straight), frames=tuple(frames)), "jump")
+    assert min(item.confidence for item in counted.items) > 0.5
+    assert counted.warnings == ()
+
+
 def test_hands_that_rise_a_little_are_no_raise() -> None:
     def raising(trunks: float) -> VideoParse:
         parse = parse_of(straight)
@@ -237,7 +263,11 @@ def test_steps_are_no_deadlift_but_small_movements_of_a_named_joint_count() -> N
     def steps(seconds: float) -> float:
         return 165 - 13 * (1 - math.cos(math.pi * seconds))
 
-    assert count_repetitions(parse_of(steps), "squat").items == ()
+    counted = count_repetitions(parse_of(steps), "squat")
+    assert counted.items == ()
+    assert counted.warnings == (
+        "the largest movement is 26 degrees: a repetition needs 30, or count with --exercise knee",
+    )
     assert len(count_repetitions(parse_of(steps), "knee").items) == 4
 
 

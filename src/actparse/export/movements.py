@@ -21,9 +21,10 @@ Measure = Literal["angle", "hand_height", "height"]
 SHOULDERS = [KEYPOINTS.index(f"{side}_shoulder") for side in SIDES]
 HIPS = [KEYPOINTS.index(f"{side}_hip") for side in SIDES]
 WRISTS = [KEYPOINTS.index(f"{side}_wrist") for side in SIDES]
-EARS = [KEYPOINTS.index(f"{side}_ear") for side in SIDES]
-BODY = [*range(KEYPOINTS.index("left_elbow")), *HIPS]  # head, shoulders and hips: they rise together in a jump
-NECK_SHARE = 0.41  # ears to shoulders, of shoulders to hips; source: Drillis and Contini 1966, segments of the stature
+HEAD = list(range(KEYPOINTS.index("left_shoulder")))
+BODY = [*HEAD, *SHOULDERS, *HIPS]  # they rise together in a jump
+BODY_WEIGHTS = np.repeat((1 / 5, 1 / 2), (5, 4))  # of each point of BODY: a nod moves a third of the body
+NECK_SHARE = 0.41  # head to shoulders, of shoulders to hips; source: Drillis and Contini 1966, segments of the stature
 NUM_PASSES = 4  # of the fit of a common height to points of which some are hidden
 MIN_SAMPLES = 3  # of an interval
 MIN_STEP_SECONDS = 1e-3  # between samples; frames may have equal times
@@ -40,18 +41,18 @@ class Exercise:
     opens: bool = False  # the turning point is the largest value, not the smallest
     by_side: bool = False  # either side may do a repetition, as in lunges
     seconds: float = 0.9  # of a fast repetition; also the window of the smoothing
-    least: float | None = None  # rise to a turning point, degrees or trunk lengths; None: `min_degrees` of the config
+    min_rise: float | None = None  # from rest to the turning point: degrees, or trunk lengths; None: config.min_degrees
 
 
-EXERCISES: dict[str, Exercise] = {  # steps and gestures turn joints by up to 30 degrees
-    "squat": Exercise("knee", least=30.0),
-    "lunge": Exercise("knee", by_side=True, least=30.0),
-    "push_up": Exercise("elbow", least=30.0),
-    "pull_up": Exercise("elbow", least=30.0),
-    "deadlift": Exercise("hip", least=30.0),
-    "curl": Exercise("elbow", by_side=True, least=30.0),
-    "raise": Exercise("shoulder", "hand_height", opens=True, least=0.25),
-    "jump": Exercise("knee", "height", opens=True, seconds=0.5, least=0.12),  # hops over a rope: 0.13 to 0.58
+EXERCISES: dict[str, Exercise] = {  # steps and gestures turn joints by up to 30 degrees, and lift hands by 0.2 trunks
+    "squat": Exercise("knee", min_rise=30.0),
+    "lunge": Exercise("knee", by_side=True, min_rise=30.0),
+    "push_up": Exercise("elbow", min_rise=30.0),
+    "pull_up": Exercise("elbow", min_rise=30.0),
+    "deadlift": Exercise("hip", min_rise=30.0),
+    "curl": Exercise("elbow", by_side=True, min_rise=30.0),
+    "raise": Exercise("shoulder", "hand_height", opens=True, min_rise=0.25),
+    "jump": Exercise("knee", "height", opens=True, seconds=0.5, min_rise=0.12),  # hops over a rope: 0.13 to 0.58
 }
 
 
@@ -63,7 +64,7 @@ class RepetitionConfig:
     jump_seconds: float = 1.2  # longest jump; slower changes of the height are no jumps
     max_gap_seconds: float = 1.0  # without the angle, that is bridged
     min_spacing: float = 0.7  # between two turning points, as a share of the seconds of a fast repetition
-    min_degrees: float = 20.0  # between rest and turning point of a joint that is no exercise
+    min_degrees: float = 20.0  # from rest to turning point, if a joint is counted instead of an exercise
     min_share: float = 0.45  # of every movement: the same, as a share of the prominent turning points in the video
     min_noise_ratio: float = 3.0  # of every movement: the same, over the noise of the keypoints
     rest_share: float = 0.15  # of a repetition's range: within it of the rest position, it has not begun or has ended
@@ -92,8 +93,7 @@ class Signal:
     counted: Floats  # (T,) degrees or trunk lengths; rises towards the turning point
     noise: float  # standard deviation of what smoothing removes from `counted`
     min_spacing: float  # between two turning points, seconds
-    confidence: Floats  # (T,) of the joint's least confident keypoint, of the better side, 0..1
-    is_cut: tuple[bool, bool]  # whether a cut of the film begins and ends it, so that a turning point may be at its end
+    confidence: Floats  # (T,) of the least confident keypoint of the surest side or group, 0..1
 
     def turns(self, prominence: float, config: RepetitionConfig) -> tuple[NDArray[np.int64], Floats]:
         """Return the indices (n,) and the prominences (n,) of the turning points that are prominent enough."""
@@ -101,10 +101,8 @@ class Signal:
 
         distance = max(1, round(self.min_spacing / (self.times[1] - self.times[0])))
         prominence = max(prominence, config.min_noise_ratio * self.noise)
-        padding = tuple(map(int, self.is_cut))
-        values = np.pad(self.counted, padding, constant_values=self.counted.min())
-        turns, properties = find_peaks(values, prominence=prominence, distance=distance)
-        return turns - padding[0], properties["prominences"]
+        turns, properties = find_peaks(self.counted, prominence=prominence, distance=distance)
+        return turns, properties["prominences"]
 
     @classmethod
     def smoothed(
@@ -113,7 +111,6 @@ class Signal:
         values: Floats,
         angles: Floats,
         confidence: Floats,
-        is_cut: tuple[bool, bool],
         movement: Exercise,
         config: RepetitionConfig,
     ) -> Signal:
@@ -140,7 +137,6 @@ class Signal:
             noise=float((raw - smooth).std()),
             min_spacing=config.min_spacing * movement.seconds,
             confidence=np.interp(grid, times, confidence),
-            is_cut=is_cut,
         )
 
 
@@ -198,11 +194,11 @@ def movement_signals(
         values, angles, confidence = _measured(persons, movement, config)
         indices = np.flatnonzero(~np.isnan(values).all(axis=0))
         breaks = np.flatnonzero(np.diff(times[indices]) > config.max_gap_seconds) + 1
-        for chosen in np.split(indices, breaks):
-            if len(chosen) >= MIN_SAMPLES and times[chosen[-1]] > times[chosen[0]]:
-                is_cut = (shot[chosen[0]] in cuts, shot[chosen[-1]] + 1 in cuts)
-                series = (times[chosen], values[:, chosen], angles[:, chosen], confidence[chosen])
-                signals.append(Signal.smoothed(*series, is_cut, movement, config))
+        signals += [
+            Signal.smoothed(times[chosen], values[:, chosen], angles[:, chosen], confidence[chosen], movement, config)
+            for chosen in np.split(indices, breaks)
+            if len(chosen) >= MIN_SAMPLES and times[chosen[-1]] > times[chosen[0]]
+        ]
     return signals
 
 
@@ -231,8 +227,14 @@ def _measured(
     angles[[not name.startswith(side) for name, side in zip(names, SIDES, strict=True)]] = np.nan  # (2, T)
     values = angles if movement.measure == "angle" else _heights(persons, movement.measure, config.min_confidence)
     confidences = np.array([person.keypoints for person in persons])[:, :, 2]  # (T, 17)
-    points = [[KEYPOINTS.index(point) for point in JOINT_POINTS[name]] for name in names]
-    confidence = np.max([confidences[:, indices].min(axis=1) for indices in points], axis=0)  # of the better side
+    groups: dict[Measure, list[list[int]]] = {
+        "angle": [[KEYPOINTS.index(point) for point in JOINT_POINTS[name]] for name in names],
+        "hand_height": [list(pair) for pair in zip(SHOULDERS, WRISTS, strict=True)],
+        "height": [[point] for point in BODY],
+    }
+    confidence = np.max(
+        [confidences[:, group].min(axis=1) for group in groups[movement.measure]], axis=0
+    )  # of the surest group
     return values if movement.opens else -values, angles, confidence
 
 
@@ -252,25 +254,26 @@ def _heights(persons: Sequence[PersonParse], measure: Measure, min_confidence: f
     positions = np.where(points[..., 2:] >= min_confidence, points[..., :2], np.nan)  # (T, 17, 2)
     visible = np.ma.masked_invalid(positions)
     shoulders, hips, head = (
-        visible[:, group].mean(axis=1).filled(np.nan) for group in (SHOULDERS, HIPS, EARS)
+        visible[:, group].mean(axis=1).filled(np.nan) for group in (SHOULDERS, HIPS, HEAD)
     )  # (T, 2)
     trunks, necks = (np.linalg.norm(shoulders - end, axis=1) for end in (hips, head))  # (T,)
-    if np.isnan(trunks).mean() > 0.5:  # a person from the chest up
+    if np.isnan(trunks).mean() > 0.5 and not np.isnan(necks).all():  # a person from the chest up
         trunks = necks / NECK_SHARE
     length = max(float(np.nanmedian(trunks)), 1.0) if not np.isnan(trunks).all() else np.nan
     if measure == "hand_height":
         return np.asarray((shoulders[:, 1] - positions[:, WRISTS, 1].T) / length)
-    return np.stack([_common_heights(-positions[:, BODY, 1]) / length] * 2)
+    return np.stack([_body_heights(-positions[:, BODY, 1]) / length] * 2)
 
 
-def _common_heights(heights: Floats) -> Floats:
-    """Return the height (T,) that points (T, P) have in common, which move together; NaN where none is visible."""
+def _body_heights(heights: Floats) -> Floats:
+    """Return the common height (T,) of the points of BODY (T, 9) that are visible; NaN where none is."""
     common = np.full(len(heights), np.nan)
-    is_shown = ~np.isnan(heights).all(axis=1)
-    visible = heights[is_shown][:, ~np.isnan(heights).all(axis=0)]  # (T', P')
+    is_shown, is_known = ~np.isnan(heights).all(axis=1), ~np.isnan(heights).all(axis=0)
+    visible = heights[is_shown][:, is_known]  # (T', P)
+    weights = BODY_WEIGHTS[is_known] * ~np.isnan(visible)  # (T', P)
     rises = np.zeros(len(visible))
     for _ in range(NUM_PASSES):  # points and times are centred in turn: which points are visible does not matter
-        offsets = np.nanmedian(visible - rises[:, None], axis=0)  # (P',)
-        rises = np.nanmean(visible - offsets, axis=1)  # (T',)
+        offsets = np.nanmedian(visible - rises[:, None], axis=0)  # (P,)
+        rises = np.nansum(weights * (visible - offsets), axis=1) / weights.sum(axis=1)  # (T',)
     common[is_shown] = rises
     return common

@@ -135,21 +135,22 @@ def count_repetitions(
     tracks = [track_id] if track_id is not None else persons_in_front(parse.frames, min_seconds=movement.seconds)
     track, *continued_by = tracks
     signals = movement_signals(parse.frames, movement, tracks, config)
-    least = config.min_degrees if movement.least is None else movement.least
+    min_rise = min_prominence = config.min_degrees if movement.min_rise is None else movement.min_rise
     values = np.concatenate([signal.counted for signal in signals]) if signals else np.zeros(1)
     spread = float(np.subtract(*np.percentile(values, (95, 5))))
-    prominences = sorted(prominence for signal in signals for prominence in signal.turns(least, config)[1])
+    prominences = sorted(prominence for signal in signals for prominence in signal.turns(min_rise / 2, config)[1])
     if prominences:  # one outlier does not hide the others: the spread is small then, and so is the second
-        least = max(least, config.min_share * max(min(spread, prominences[-1]), *prominences[-2:-1], 0.0))
-    items: list[Repetition] = []
-    for signal in signals:
-        more = _repetitions(signal, least, config)
-        is_halved = items and more and more[0].turn_seconds - items[-1].turn_seconds < 0.5 * signal.min_spacing
-        items += more[1:] if is_halved else more  # by a cut
+        min_prominence = max(min_rise, config.min_share * max(min(spread, prominences[-1]), *prominences[-2:-1], 0.0))
+    items = [item for signal in signals for item in _repetitions(signal, min_prominence, config)]
     warnings = _visibility_warnings(parse.frames, movement, tracks, signals, config)
     if continued_by:
         joined = ", ".join(map(str, continued_by))
         warnings.append(f"person {track} is continued by {joined}, counted as the same: choose one with --person")
+    if not items and prominences and prominences[-1] < min_rise:
+        factor, unit = (1, "degrees") if movement.measure == "angle" else (100, "% of the trunk's length")
+        size = f"{factor * prominences[-1]:.0f} {unit}"
+        hint = f", or count with --exercise {movement.joint}" if movement.measure == "angle" else ""
+        warnings.append(f"the largest movement is {size}: a repetition needs {factor * min_rise:.0f}{hint}")
     if not items and track_id is None:
         others = {person.track_id for frame in parse.frames for person in frame.persons} - set(tracks)
         counts = {
@@ -206,15 +207,15 @@ def _visibility_warnings(
     config: RepetitionConfig,
 ) -> list[str]:
     """Return a line for each reason why repetitions may be missed: the joint is not visible, or bends to the camera."""
+    needed = {"hand_height": "wrists and shoulders are", "height": "head, shoulders or hips are"}.get(
+        movement.measure, f"the {movement.joint.replace('_', ' ')} is"
+    )
     if not signals:
-        return ["the joint is not visible for long enough to count repetitions"]
+        return [f"{needed} not visible for long enough to count repetitions"]
     visible = sum(signal.times[-1] - signal.times[0] for signal in signals)
     share = visible / max(frames[-1].time_seconds - frames[0].time_seconds, MIN_STEP_SECONDS)
     warnings = []
     if share < MIN_VISIBLE_SHARE:
-        needed = {"hand_height": "wrists and shoulders are", "height": "shoulders and hips are"}.get(
-            movement.measure, f"the {movement.joint.replace('_', ' ')} is"
-        )
         warnings = [f"{needed} visible in {100 * share:.0f} % of the time only"]
     persons = [person for frame in frames for person in frame.persons if person.track_id in tracks]
     keypoints = np.array([person.keypoints for person in persons])  # (T, 17, 3)
