@@ -269,6 +269,8 @@ def test_steps_are_no_deadlift_but_small_movements_of_a_named_joint_count() -> N
         "the largest movement is 26 degrees: a repetition needs 30, or count with --exercise knee",
     )
     assert len(count_repetitions(parse_of(steps), "knee").items) == 4
+    counted = count_repetitions(parse_of(lambda seconds: 165 - 7 * (1 - math.cos(math.pi * seconds))), "knee")
+    assert counted.warnings == ("the largest movement is 14 degrees: a repetition needs 20",)
 
 
 def test_small_movements_between_few_large_ones_do_not_count() -> None:

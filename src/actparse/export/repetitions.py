@@ -148,8 +148,9 @@ def count_repetitions(
         warnings.append(f"person {track} is continued by {joined}, counted as the same: choose one with --person")
     if not items and prominences and prominences[-1] < min_rise:
         factor, unit = (1, "degrees") if movement.measure == "angle" else (100, "% of the trunk's length")
-        size = f"{factor * prominences[-1]:.0f} {unit}"
-        hint = f", or count with --exercise {movement.joint}" if movement.measure == "angle" else ""
+        size = f"{int(factor * prominences[-1])} {unit}"
+        is_hinted = movement.measure == "angle" and prominences[-1] >= config.min_degrees
+        hint = f", or count with --exercise {movement.joint}" if is_hinted else ""
         warnings.append(f"the largest movement is {size}: a repetition needs {factor * min_rise:.0f}{hint}")
     if not items and track_id is None:
         others = {person.track_id for frame in parse.frames for person in frame.persons} - set(tracks)
