@@ -188,15 +188,39 @@ def test_a_cut_is_no_jump_and_hides_none() -> None:
     assert count_repetitions(pan, "jump").items == ()
 
 
-def test_a_cut_to_a_nearer_camera_divides_the_hops() -> None:
-    def hop(seconds: float) -> tuple[float, float]:
-        return 0.0, -hops(seconds)
+Point = tuple[float, float, float]  # x, y, confidence
 
+
+def with_points(parse: VideoParse, change: Callable[[FrameParse, str, Point], Point]) -> VideoParse:
+    """The parse with each keypoint of its person changed, by frame and name."""
+    frames = []
+    for frame in parse.frames:
+        pairs = zip(KEYPOINTS, frame.persons[0].keypoints, strict=True)
+        points = tuple(change(frame, name, point) for name, point in pairs)
+        frames.append(replace(frame, persons=(replace(frame.persons[0], keypoints=points),)))
+    return replace(parse, frames=tuple(frames))
+
+
+def is_face(name: str) -> bool:
+    return name.partition("_")[2] in ("eye", "ear") or name == "nose"
+
+
+def hopping_without(is_hidden: Callable[[FrameParse, str], bool]) -> VideoParse:
+    """Twelve hops of a person whose head is 41 pixels above the shoulders, some keypoints hidden."""
+
+    def change(frame: FrameParse, name: str, point: Point) -> Point:
+        x, y, confidence = point
+        return x, y - 41 * is_face(name), 0.05 if is_hidden(frame, name) else confidence
+
+    return with_points(parse_of(straight, shift=lambda time: (0.0, -hops(time)), noise=1.0), change)
+
+
+def test_a_cut_to_a_nearer_camera_divides_the_hops() -> None:
     def near(person: PersonParse) -> PersonParse:
         points = tuple((200 + 2.5 * (x - 200), 250 + 2.5 * (y - 250), c) for x, y, c in person.keypoints)
         return replace(person, keypoints=points, box=(-50.0, -175.0, 450.0, 675.0))
 
-    parse = parse_of(straight, shift=hop)
+    parse = parse_of(straight, shift=lambda time: (0.0, -hops(time)))
     frames = tuple(
         replace(frame, persons=tuple(map(near, frame.persons))) if frame.time_seconds >= 6 else frame
         for frame in parse.frames
@@ -206,54 +230,34 @@ def test_a_cut_to_a_nearer_camera_divides_the_hops() -> None:
 
 @pytest.mark.parametrize("hidden", ["hip", "right", "shoulder or hip"])
 def test_hops_count_whichever_points_of_the_body_are_visible(hidden: str) -> None:
-    parse = parse_of(straight, shift=lambda time: (0.0, -hops(time)), noise=1.0)
-    frames = []
-    for frame in parse.frames:
-        points = dict(zip(KEYPOINTS, frame.persons[0].keypoints, strict=True))
-        for name, (x, y, confidence) in points.items():
-            is_head = name in ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
-            word = ("shoulder", "hip")[frame.index // 3 % 2] if hidden == "shoulder or hip" else hidden
-            points[name] = (x, y - 41 * is_head, 0.05 if word in name else confidence)
-        frames.append(replace(frame, persons=(replace(frame.persons[0], keypoints=tuple(points.values())),)))
-    assert len(count_repetitions(replace(parse, frames=tuple(frames)), "jump").items) == 12
+    def is_hidden(frame: FrameParse, name: str) -> bool:
+        word = ("shoulder", "hip")[frame.index // 3 % 2] if hidden == "shoulder or hip" else hidden
+        return word in name
+
+    assert len(count_repetitions(hopping_without(is_hidden), "jump").items) == 12
 
 
 def test_nods_are_no_jumps() -> None:
-    frames = []
-    for frame in parse_of(straight, noise=0.5).frames:
-        points = list(frame.persons[0].keypoints)
-        for index in range(KEYPOINTS.index("left_shoulder")):
-            x, y, confidence = points[index]
-            points[index] = (x, y - 25 * max(0.0, math.sin(2 * math.pi * frame.time_seconds)), confidence)
-        frames.append(replace(frame, persons=(replace(frame.persons[0], keypoints=tuple(points)),)))
-    assert count_repetitions(replace(parse_of(straight), frames=tuple(frames)), "jump").items == ()
+    def nod(frame: FrameParse, name: str, point: Point) -> Point:
+        x, y, confidence = point
+        return x, y - 25 * is_face(name) * max(0.0, math.sin(2 * math.pi * frame.time_seconds)), confidence
+
+    assert count_repetitions(with_points(parse_of(straight, noise=0.5), nod), "jump").items == ()
 
 
 def test_the_confidence_of_jumps_is_that_of_the_visible_points() -> None:
-    hips = [KEYPOINTS.index(f"{side}_hip") for side in ("left", "right")]
-    frames = []
-    for frame in parse_of(straight, shift=lambda time: (0.0, -hops(time)), noise=1.0).frames:
-        points = [
-            (x, y - 41 * (i < 5), 0.05 if i in hips else c) for i, (x, y, c) in enumerate(frame.persons[0].keypoints)
-        ]
-        frames.append(replace(frame, persons=(replace(frame.persons[0], keypoints=tuple(points)),)))
-    counted = count_repetitions(replace(parse_of(straight), frames=tuple(frames)), "jump")
+    counted = count_repetitions(hopping_without(lambda _, name: "hip" in name), "jump")
     assert min(item.confidence for item in counted.items) > 0.5
     assert counted.warnings == ()
 
 
 def test_hands_that_rise_a_little_are_no_raise() -> None:
     def raising(trunks: float) -> VideoParse:
-        parse = parse_of(straight)
-        wrists = [KEYPOINTS.index(f"{side}_wrist") for side in ("left", "right")]
-        frames = []
-        for frame in parse.frames:
-            points = list(frame.persons[0].keypoints)
+        def change(frame: FrameParse, name: str, point: Point) -> Point:
             rise = 100 * trunks * (1 - math.cos(math.pi * frame.time_seconds)) / 2
-            for index in wrists:
-                points[index] = (200.0, 210.0 - rise, 0.9)
-            frames.append(replace(frame, persons=(replace(frame.persons[0], keypoints=tuple(points)),)))
-        return replace(parse, frames=tuple(frames))
+            return (200.0, 210.0 - rise, 0.9) if "wrist" in name else point
+
+        return with_points(parse_of(straight), change)
 
     assert count_repetitions(raising(0.2), "raise").items == ()
     assert len(count_repetitions(raising(0.8), "raise").items) == 4

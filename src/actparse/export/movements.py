@@ -227,14 +227,12 @@ def _measured(
     angles[[not name.startswith(side) for name, side in zip(names, SIDES, strict=True)]] = np.nan  # (2, T)
     values = angles if movement.measure == "angle" else _heights(persons, movement.measure, config.min_confidence)
     confidences = np.array([person.keypoints for person in persons])[:, :, 2]  # (T, 17)
-    groups: dict[Measure, list[list[int]]] = {
+    groups: list[list[int]] = {
         "angle": [[KEYPOINTS.index(point) for point in JOINT_POINTS[name]] for name in names],
         "hand_height": [list(pair) for pair in zip(SHOULDERS, WRISTS, strict=True)],
         "height": [[point] for point in BODY],
-    }
-    confidence = np.max(
-        [confidences[:, group].min(axis=1) for group in groups[movement.measure]], axis=0
-    )  # of the surest group
+    }[movement.measure]
+    confidence = np.max([confidences[:, group].min(axis=1) for group in groups], axis=0)  # of the surest group
     return values if movement.opens else -values, angles, confidence
 
 
