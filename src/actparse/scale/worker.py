@@ -204,7 +204,11 @@ class Worker:
         deadline = time.monotonic() + self.settings.time_limit
         while True:
             reason = ""
-            if process.connection.poll(POLL_SECONDS):
+            if time.monotonic() >= deadline:
+                reason = f"it exceeded the time limit of {self.settings.time_limit:g} s"
+            elif self._exceeds_memory(process):
+                reason = f"it exceeded the memory limit of {self.settings.memory_limit:g} GB"
+            elif process.connection.poll(POLL_SECONDS):
                 try:
                     kind, content = process.connection.recv()
                 except (EOFError, OSError):
@@ -212,10 +216,6 @@ class Worker:
                 else:
                     if kind == "done" and isinstance(content, VideoOutcome):
                         return content
-            elif time.monotonic() >= deadline:
-                reason = f"it exceeded the time limit of {self.settings.time_limit:g} s"
-            elif self._exceeds_memory(process):
-                reason = f"it exceeded the memory limit of {self.settings.memory_limit:g} GB"
             if self._is_closed:
                 raise OutputError(f"{self.name}: the batch has been stopped")
             if reason:
