@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from actparse.core.vocabulary import KEYPOINT_FLIP
-from actparse.training.rendered.track_errors import (
+from actparse.synth.track_errors import (
     TrackErrors,
     cut_at_borders,
     shortened,

@@ -48,10 +48,10 @@ from actparse.reproduce.writing import Row, Table, write_table
 from actparse.stages.loading import bundle_folder, load_parts, load_persons, load_poses
 from actparse.synth.dataset import is_synthetic
 from actparse.training import RECIPES, TrainOptions, run_recipe
-from actparse.training.recipes.clips import open_clips
 from actparse.training.recipes.persons import FRAME_RECIPES, open_frames
 from actparse.training.recipes.poses import PaperPoses
 from actparse.training.recipes.registry import WITHOUT_DOTS, recipe_of
+from actparse.training.recipes.tiny_clips import open_clips
 from actparse.training.run_folder import (
     HINT,
     RunFolder,

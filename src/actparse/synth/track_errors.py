@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actparse.core.vocabulary import KEYPOINT_FLIP, NUM_KEYPOINTS
-from actparse.stages.actions.windows import Keypoints
 
 Array = NDArray[np.float32]
+Keypoints = NDArray[np.float32]  # (N, K, 17, 3) of windows of K instants
 
 BODY = slice(5, 17)  # keypoints whose sides are swapped
 JOINT_ERRORS = np.array([0.5] * 5 + [0.8, 0.8, 1.1, 1.1, 1.4, 1.4, 0.8, 0.8, 1.0, 1.0, 1.3, 1.3], np.float32)

@@ -123,6 +123,17 @@ def move_keypoints(matrix: Matrix, keypoints: NDArray[np.float32], *, mirror: bo
     return moved[..., list(KEYPOINT_FLIP), :] if mirror else moved
 
 
+def moved_shares(matrix: Matrix, keypoints: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Move keypoints (T, 17, 3) into a frame of `size` (height, width); return x and y as shares of its sides.
+
+    Those that leave the frame are absent: their visibility is 0.
+    """
+    moved = move_keypoints(matrix, keypoints, mirror=False)
+    moved[..., :2] /= size[::-1]
+    moved[~((moved[..., :2] >= 0) & (moved[..., :2] < 1)).all(axis=-1), 2] = 0
+    return moved.astype(np.float32)
+
+
 def warp(image: Image, matrix: Matrix, size: tuple[int, int], *, fill: float | tuple[int, int, int] = 0) -> Image:
     """Warp an image by a transform into one of `size` (height, width), with bilinear interpolation."""
     by_index = matrix.copy()  # OpenCV counts from pixel centres: index i is at i + 0.5

@@ -38,7 +38,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def store(root: Path) -> Store:
-    return open_store(root, "train", StoreConfig(frame_size=SIZE, clip_size=(48, 64)))
+    return open_store(root, "train", StoreConfig(frame_size=SIZE, clip_size=(48, 64), frame_rate=10.0))
 
 
 @pytest.fixture(scope="module", params=["decoded", "on demand"])

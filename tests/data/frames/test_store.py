@@ -18,7 +18,7 @@ from training.small import tiny_options
 
 QUIET = tiny_options()
 
-CONFIG = StoreConfig(frame_size=SIZE, clip_size=(48, 64))
+CONFIG = StoreConfig(frame_size=SIZE, clip_size=(48, 64), frame_rate=10.0)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_objects_are_scaled_with_their_frames(store: Store, tmp_path: Path) -> N
     small = open_store(
         write_miniature(tmp_path, videos_per_action=1, with_objects=True),
         "train",
-        StoreConfig(frame_size=(SIZE[0] // 2, SIZE[1] // 2), clip_size=(24, 32)),
+        StoreConfig(frame_size=(SIZE[0] // 2, SIZE[1] // 2), clip_size=(24, 32), frame_rate=10.0),
     )
     objects = small.objects_of(small.frames_of(0)[0])
     assert small.object_names(objects) == ["ball"]

@@ -49,7 +49,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def store(data: Path) -> Store:
-    return open_store(data, "train", StoreConfig(frame_size=SIZE, clip_size=(24, 32)))
+    return open_store(data, "train", StoreConfig(frame_size=SIZE, clip_size=(24, 32), frame_rate=10.0))
 
 
 @pytest.fixture

@@ -30,9 +30,10 @@ from actparse.nets.clips.tsn import Tsn, TsnConfig
 from actparse.stages.actions.classifier import ClipClassifier, ClipConfig
 from actparse.stages.actions.clip_inputs import FlowInput
 from actparse.training.loop.optimisation import rule_factor
-from actparse.training.recipes.clips import ActionTask, ClipTask, TinyClips, stacked_flow
+from actparse.training.recipes.clips import ActionHelper, ActionTask, ClipTask, stacked_flow
 from actparse.training.recipes.hyperparameters import Mirror, changed
 from actparse.training.recipes.paper_clips import PaperCsn, PaperTsnFlow, PaperTsnRgb
+from actparse.training.recipes.tiny_clips import TinyClips
 from actparse.training.samples.flow import FlowFiles
 from actparse.video.flow import FAST_TVL1
 from training.miniature import NUM_FRAMES, SIZE, write_miniature
@@ -46,7 +47,7 @@ PAPER = PaperCsn(depth_blocks=(1, 1, 1, 1), num_frames=4, crop_size=16, train_sh
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     root = write_miniature(tmp_path_factory.mktemp("data"), videos_per_action=1)
-    return open_store(root, "train", StoreConfig(frame_size=SIZE, clip_size=(48, 64)))
+    return open_store(root, "train", StoreConfig(frame_size=SIZE, clip_size=(48, 64), frame_rate=10.0))
 
 
 def interval(
@@ -118,7 +119,8 @@ def test_action_network_is_asked_for_the_groups_too(store: Store) -> None:
     batch = task.batch(np.random.default_rng(0))
     assert batch["group_labels"].shape == (16, 6)
     losses = task.losses(task.net, batch)
-    assert set(losses) == {"label", "groups"}
+    assert set(losses) == {"label", "groups", "keypoints"}
+    assert losses["keypoints"] == 0  # a dataset's clips have no keypoints
     losses["groups"].backward()  # type: ignore[no-untyped-call]
     assert task.net.cls_head.fc_cls.weight.grad is None
     assert task.net.backbone.conv1.conv.weight.grad is not None
@@ -147,8 +149,8 @@ def test_state_networks_can_start_from_what_the_action_network_learnt_of_their_g
     assert list(starts) == [f"states-{group}" for group in GROUPS]
     arm, number = starts["states-arm"], GROUPS.index("arm")
     assert isinstance(arm.net, Csn)
-    assert isinstance(task.helper, torch.nn.ModuleList)
-    assert torch.equal(arm.net.cls_head.fc_cls.weight, task.helper[number].weight)
+    assert isinstance(task.helper, ActionHelper)
+    assert torch.equal(arm.net.cls_head.fc_cls.weight, task.helper.groups[number].weight)
     assert torch.equal(arm.net.backbone.conv1.conv.weight, task.net.backbone.conv1.conv.weight)
     states = ClipTask("states-arm", with_states(action_segments(store), "arm"), [], TINY)
     assert arm.labels == states.labels()
@@ -159,10 +161,10 @@ def test_the_layers_for_the_groups_go_on_from_an_earlier_training(store: Store) 
     earlier = ActionTask(segments, [], TINY)
     other = dataclasses.replace(segments[0], group_labels=(("lunge", "never seen"), *segments[0].group_labels[1:]))
     task = ActionTask([other, *segments[1:]], [], TINY)
-    assert isinstance(task.helper, torch.nn.ModuleList)
-    fresh = task.helper[0].weight.clone()
+    assert isinstance(task.helper, ActionHelper)
+    fresh = task.helper.groups[0].weight.clone()
     task.adopt({name: start for name, start in earlier.starts().items() if name != "states-foot"})
-    for group, layer, index in zip(GROUPS, task.helper, task.group_indices, strict=True):
+    for group, layer, index in zip(GROUPS, task.helper.groups, task.group_indices, strict=True):
         trained = earlier.starts()[f"states-{group}"]
         for label, row in index.items():
             labels = [tuple(known) for known in trained.labels["labels"]]

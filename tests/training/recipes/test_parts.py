@@ -29,7 +29,7 @@ NET = HrnetConfig(width=8, num_modules=(1, 1, 1), num_blocks=1, stem_width=8, la
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     root = write_miniature(tmp_path_factory.mktemp("data"), videos_per_action=1)
-    return open_store(root, "train", StoreConfig(frame_size=SIZE, clip_size=(48, 64)))
+    return open_store(root, "train", StoreConfig(frame_size=SIZE, clip_size=(48, 64), frame_rate=10.0))
 
 
 @pytest.fixture(scope="module")

@@ -47,7 +47,7 @@ def stream(tmp_path_factory: pytest.TempPathFactory) -> TrackStream:
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     root = write_miniature(tmp_path_factory.mktemp("data"))
-    return open_store(root, "train", StoreConfig(frame_size=SIZE, clip_size=(24, 32)))
+    return open_store(root, "train", StoreConfig(frame_size=SIZE, clip_size=(24, 32), frame_rate=10.0))
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from actparse.stages.loading import BUNDLE_FILE, bundle_folder
 from actparse.synth.actions.registry import ACTIONS as SYNTH_ACTIONS
 from actparse.synth.dataset import PLAN_FILE, DatasetPlan
 from actparse.training import run_recipe
-from actparse.training.recipes import clips, tiny
+from actparse.training.recipes import tiny, tiny_clips
 from actparse.training.recipes.parts import PartsTask
 from actparse.training.recipes.persons import PersonsTask
 from actparse.training.recipes.poses import PosesTask
@@ -121,7 +121,7 @@ def test_a_network_of_rendered_clips_alone_is_a_start(
         run_recipe("action-pretrained", copy, tmp_path, tiny_options(stream_clips=4))
     (copy / PLAN_FILE).write_text(json.dumps(DatasetPlan(()).to_dict()))
     small = ClipStreamConfig(rendered_size=(72, 96), clips_per_shard=4)
-    monkeypatch.setattr(clips, "ClipStreamConfig", lambda: small)
+    monkeypatch.setattr(tiny_clips, "ClipStreamConfig", lambda: small)
     figures = run_recipe("action-pretrained", copy, tmp_path, tiny_options(stream_clips=4))
     assert (figures["labels"], figures["intervals"]) == (4, 4)
     weights = tmp_path / "action-pretrained.safetensors"

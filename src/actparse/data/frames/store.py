@@ -50,8 +50,8 @@ class StoreConfig:
 
     frame_size: Size = (240, 320)  # (height, width); frames of other sizes are fitted into the upper left
     frame_stride: Count = 5  # source frames from one stored annotated frame to the next, at least
-    clip_size: Size = (48, 64)  # (height, width) of the frames of clips
-    frame_rate: Positive = 10.0  # of clips, frames per second
+    clip_size: Size = (72, 96)  # (height, width) of the frames of clips
+    frame_rate: Positive = 5.0  # of clips, frames per second
 
     def __post_init__(self) -> None:
         expect_ranges(self, "store.")

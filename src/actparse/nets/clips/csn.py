@@ -165,13 +165,19 @@ class CsnBackbone(nn.Module):
 
     def forward(self, clips: Tensor) -> Tensor:
         """Map clips (N, C, T, H, W) to the last features (N, M, T', H', W')."""
+        return self.stages(clips)[-1]
+
+    def stages(self, clips: Tensor) -> list[Tensor]:
+        """Map clips (N, C, T, H, W) to the features (N, widths[i], T', H', W') of the four stages."""
         features: Tensor = self.conv1(clips)  # (N, stem_width, T', H', W')
         if self.pool:
             features = max_pool_frames(features)
+        stages = []
         for i in range(4):
             stage = self.get_submodule(f"layer{i + 1}")
             features = stage(features)  # (N, widths[i], T', H', W')
-        return features
+            stages.append(features)
+        return stages
 
 
 def _build_stage(config: CsnConfig, stage: int, in_width: int) -> nn.Sequential:
@@ -218,14 +224,20 @@ class Csn(nn.Module):
 
     def features(self, clips: Tensor) -> Tensor:
         """Map clips (N, 3, T, H, W) to their mean features (N, widths[-1]), float32 under autocast."""
+        return self.pooled(self.stage_features(clips)[-1])
+
+    def stage_features(self, clips: Tensor) -> list[Tensor]:
+        """Map clips (N, 3, T, H, W) to the features (N, widths[i], T', H', W') of the four stages."""
         expect_shape("clips", clips, (None, self.config.in_channels, None, None, None))
         if clips.device.type == "cpu":
             clips = clips.contiguous(memory_format=torch.channels_last_3d)
-        features = self.backbone(clips)  # (N, C, T', H', W')
+        return self.backbone.stages(clips)
+
+    def pooled(self, features: Tensor) -> Tensor:
+        """Map the last stage's features (N, C, T', H', W') to their means (N, C), float32 under autocast."""
         if features.dtype in (torch.bfloat16, torch.float16) and self.cls_head.fc_cls.weight.dtype == torch.float32:
             features = features.float()
-        pooled: Tensor = features.mean(dim=(2, 3, 4))  # (N, C)
-        return pooled
+        return features.mean(dim=(2, 3, 4))
 
     def train(self, mode: bool = True) -> Csn:
         """Switch between training and evaluation; with `freeze_batch_norm`, batch norms are the same in both."""

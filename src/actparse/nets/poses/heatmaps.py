@@ -22,6 +22,7 @@ Size = tuple[int, int]  # (height, width)
 
 WINDOW_SIGMAS = 3.0  # sigmas, radius of a Gaussian and largest distance of a keypoint outside the map
 ABSENT = -1.0  # cell of a keypoint whose map has no value above 0
+VISIBILITY_WEIGHTS = (0.0, 0.6, 1.0)  # in training, of an absent, a hidden and a visible keypoint
 
 
 def encode(

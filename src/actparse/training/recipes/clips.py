@@ -7,7 +7,6 @@ import json
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,42 +17,35 @@ from torch import Tensor, nn
 
 from actparse.core.errors import DataError
 from actparse.core.progress import Report, discard_line
-from actparse.core.ranges import Count, Factors, NotNegative, Positive, Share
-from actparse.core.vocabulary import GROUPS, GroupLabel, mirror_label
+from actparse.core.vocabulary import GROUPS, NUM_KEYPOINTS, GroupLabel, mirror_label
 from actparse.data.frames.intervals import (
     ClipSource,
     Interval,
     LabelledVideo,
     around_frames,
     segments,
-    store_videos,
-    whole_videos,
-    with_states,
 )
 from actparse.data.pseudo_labels import Pairs
 from actparse.nets.clips.csn import Csn, CsnConfig
+from actparse.nets.clips.keypoints import STAGE, KeypointHead, keypoint_loss
 from actparse.nets.clips.tsn import Tsn, TsnConfig
 from actparse.stages.actions.classifier import ClipClassifier, ClipConfig, clip_frame_indices, clip_image
 from actparse.stages.actions.clip_inputs import FlowInput, normalised_flow
 from actparse.stages.threads import in_threads
-from actparse.synth.dataset import is_synthetic
 from actparse.training.loop import ranks
-from actparse.training.options import TrainOptions
-from actparse.training.recipes import tiny
-from actparse.training.recipes.hyperparameters import Hyperparameters, Inputs, Level, Mirror, OneCycle
-from actparse.training.rendered.clip_stream import ClipStreamConfig, open_clip_stream
+from actparse.training.recipes.hyperparameters import Hyperparameters, Level, Mirror
 from actparse.training.samples.flow import cached_flow
-from actparse.training.samples.splits import cache_folder, open_stores
-from actparse.training.task import NAMES, Batch, SampledTask, Start, Task, TaskSettings
-from actparse.video.augmentation import STRONG_JITTER, random_zoom, recolor, warp
+from actparse.training.task import NAMES, Batch, SampledTask, Start, TaskSettings
+from actparse.video.augmentation import mirrored, move_keypoints
 from actparse.video.flow import mirror_flow_bytes
-from actparse.video.segments import expect_segment_seconds
 from actparse.video.transforms import mirror
 from actparse.weights.bundle import config_to_dict
 from actparse.weights.label_rows import with_shared_rows
 
 Frames = NDArray[np.uint8]  # (T, H, W, C): RGB frames, or flow fields with two channels
+Keypoints = NDArray[np.float32]  # (T, 17, 3) of the main performer: x, y, visibility 0 (also: unknown), 1 or 2
 
+IN_MIRROR = mirrored(np.eye(2, 3), 1.0)  # of keypoints in shares of the frame's sides
 SEGMENT_SECONDS = 3.0  # length of segments of a video that have one label
 CHECK_INTERVALS = 200  # held-out intervals for a check during training, at most
 SAMPLES_PER_CHECKED = 20  # training samples for each: whole frames without gradients cost 3 to 4 % of an epoch
@@ -63,7 +55,8 @@ class ClipHyperparameters(Hyperparameters):
     """What the tasks need to know from the hyperparameters of a clip network."""
 
     label_smoothing: float  # share of each label that is spread over all labels
-    groups_weight: float  # weight of the auxiliary heads' loss
+    groups_weight: float  # weight of the loss of the auxiliary heads for the groups
+    keypoints_weight: float = 0.0  # weight of the loss of the auxiliary head for the keypoints
     mirror: Mirror  # how half of the clips are mirrored
     level: Level | None  # unit with one label; None: segments
     segment_seconds: float | None  # length of a segment, about; None: SEGMENT_SECONDS
@@ -88,8 +81,11 @@ class ClipHyperparameters(Hyperparameters):
         """Draw the positions (T,) of a sample's frames in an interval of `num_frames`."""
 
     @abstractmethod
-    def cut(self, frames: Frames, rng: np.random.Generator) -> Frames:
-        """Apply a random crop or motion, and a random change of colour, to all frames of a sample."""
+    def cut(self, frames: Frames, keypoints: Keypoints, rng: np.random.Generator) -> tuple[Frames, Keypoints]:
+        """Apply a random crop or motion, and a random change of colour, to all frames of a sample.
+
+        `keypoints` (T, 17, 3) in pixels of the frames become shares of the result's sides, if the network learns them.
+        """
 
     def labelled(self, videos: Iterable[LabelledVideo], groups: Sequence[str] = GROUPS) -> tuple[Interval, ...]:
         """Return the units with one label: segments, or clips around single frames, with the states of `groups`."""
@@ -106,6 +102,7 @@ class ClipSample:
 
     name: str
     frames: Frames
+    keypoints: Keypoints
     label: int
     group_labels: tuple[int, ...] = ()  # (6,), or none
 
@@ -158,11 +155,15 @@ class ClipTask(SampledTask):
         """Draw an augmented clip from a random place in an interval."""
         interval = self.intervals[row]
         label, group_labels, is_mirrored = self.draw_labels(interval, rng)
-        frames = self._read(interval, self.hyperparameters.draw(interval.end - interval.first, rng))
-        clip = self.hyperparameters.cut(frames, rng)
+        positions = self.hyperparameters.draw(interval.end - interval.first, rng)
+        keypoints = np.zeros((len(positions), NUM_KEYPOINTS, 3), np.float32)
+        if interval.keypoints is not None:
+            keypoints = interval.keypoints[np.minimum(positions, len(interval.keypoints) - 1)]
+        clip, keypoints = self.hyperparameters.cut(self._read(interval, positions), keypoints, rng)
         if is_mirrored:
             clip = mirror(clip) if self.stage.flow is None else mirror_flow_bytes(clip)
-        return ClipSample(interval.name, np.ascontiguousarray(clip), label, group_labels)
+            keypoints = move_keypoints(IN_MIRROR, keypoints, mirror=True)
+        return ClipSample(interval.name, np.ascontiguousarray(clip), keypoints, label, group_labels)
 
     def draw_labels(self, interval: Interval, rng: np.random.Generator) -> tuple[int, tuple[int, ...], bool]:
         """Return the label of a sample, the labels of its groups, and whether it is mirrored."""
@@ -170,9 +171,9 @@ class ClipTask(SampledTask):
         label = self.index[interval.label]
         if self.hyperparameters.mirror != "sides":
             return label, (), is_mirrored
-        mirrored = self.index.get(mirror_label(interval.label), -1)  # -1: not a label of the network, so no mirror
-        is_mirrored = is_mirrored and mirrored >= 0
-        return mirrored if is_mirrored else label, (), is_mirrored
+        other = self.index.get(mirror_label(interval.label), -1)  # -1: not a label of the network, so no mirror
+        is_mirrored = is_mirrored and other >= 0
+        return other if is_mirrored else label, (), is_mirrored
 
     def _read(self, interval: Interval, positions: NDArray[np.int64]) -> Frames:
         """Read frames at positions (..., T) in an interval, or flow fields without the last one of each run."""
@@ -185,6 +186,7 @@ class ClipTask(SampledTask):
         """Stack samples of one size to a batch."""
         return {
             "clips": torch.from_numpy(np.stack([sample.frames for sample in samples])),
+            "keypoints": torch.from_numpy(np.stack([sample.keypoints for sample in samples])),
             "labels": torch.tensor([sample.label for sample in samples]),
             "group_labels": torch.tensor([sample.group_labels for sample in samples]),
             NAMES: [sample.name for sample in samples],
@@ -249,11 +251,20 @@ class ClipTask(SampledTask):
         return {"labels": list(map(list, self.label_list))}
 
 
-class ActionTask(ClipTask):
-    """The action of videos, with auxiliary heads for the states of the part groups that are dropped after training.
+class ActionHelper(nn.Module):
+    """The auxiliary heads of an action network."""
 
-    The states describe a clip in more detail than its action: with few videos, they make the network attend to the
-    people. The state networks start from the trained network and its auxiliary heads.
+    def __init__(self, groups: nn.ModuleList, keypoints: KeypointHead | None) -> None:
+        super().__init__()
+        self.groups, self.keypoints = groups, keypoints
+
+
+class ActionTask(ClipTask):
+    """The action of videos, with auxiliary heads for the states of the part groups and for the keypoints.
+
+    States and keypoints describe a clip in more detail than its action: with few videos, they make the network attend
+    to the people. The heads are dropped after training; the state networks start from the trained network and from the
+    heads of the groups.
     """
 
     def __init__(
@@ -269,8 +280,11 @@ class ActionTask(ClipTask):
         self.group_indices = [
             _index_by_label(interval.group_labels[g] for interval in self.intervals) for g in range(len(GROUPS))
         ]
-        width = self.net.config.widths[-1]
-        self.helper = nn.ModuleList(nn.Linear(width, max(1, len(index))) for index in self.group_indices)
+        widths = self.net.config.widths
+        self.helper = ActionHelper(
+            groups=nn.ModuleList(nn.Linear(widths[-1], max(1, len(index))) for index in self.group_indices),
+            keypoints=KeypointHead(widths[STAGE]) if hyperparameters.keypoints_weight > 0 else None,
+        )
 
     def draw_labels(self, interval: Interval, rng: np.random.Generator) -> tuple[int, tuple[int, ...], bool]:
         """Return the action, the labels of the groups, -1 for none, and whether the sample is mirrored."""
@@ -281,25 +295,30 @@ class ActionTask(ClipTask):
         return self.index[interval.label], group_labels, is_mirrored
 
     def losses(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        """Return the cross-entropy of the action, and its mean over the labels of the groups; labels are smoothed."""
+        """Return the cross-entropy of the action, its mean over the groups' labels, and the keypoints' error."""
         assert isinstance(net, Csn | Tsn)
-        assert isinstance(self.helper, nn.ModuleList)
-        features = net.features(self.inputs(batch["clips"]))  # (N, C), or (N, S, C) of a TSN
-        features = features.mean(dim=1) if isinstance(net, Tsn) else features  # (N, C)
+        assert isinstance(self.helper, ActionHelper)
+        losses, inputs = {}, self.inputs(batch["clips"])
+        if isinstance(net, Tsn):
+            features = net.features(inputs).mean(dim=1)  # (N, C)
+        else:
+            stages = net.stage_features(inputs)
+            features = net.pooled(stages[-1])  # (N, C)
+            if self.helper.keypoints is not None:
+                error = keypoint_loss(self.helper.keypoints(stages[STAGE]), batch["keypoints"])
+                losses["keypoints"] = self.hyperparameters.keypoints_weight * error
         group_losses = [
             self.label_loss(layer(net.cls_head.dropout(features)), batch["group_labels"][:, group])
-            for group, layer in enumerate(self.helper)
+            for group, layer in enumerate(self.helper.groups)
         ]
-        return {
-            "label": self.label_loss(net.cls_head(features), batch["labels"]),
-            "groups": self.hyperparameters.groups_weight * torch.stack(group_losses).mean(),
-        }
+        losses["groups"] = self.hyperparameters.groups_weight * torch.stack(group_losses).mean()
+        return {"label": self.label_loss(net.cls_head(features), batch["labels"]), **losses}
 
     def starts(self) -> Mapping[str, Start]:
         """Return for each group the network with the auxiliary layer that was trained on the group's labels."""
-        assert isinstance(self.helper, nn.ModuleList)
+        assert isinstance(self.helper, ActionHelper)
         starts = {}
-        for group, layer, index in zip(GROUPS, self.helper, self.group_indices, strict=True):
+        for group, layer, index in zip(GROUPS, self.helper.groups, self.group_indices, strict=True):
             net = _network(self.hyperparameters.net(max(1, len(index))))
             net.backbone.load_state_dict(self.net.backbone.state_dict())
             net.cls_head.fc_cls.load_state_dict(layer.state_dict())
@@ -308,9 +327,9 @@ class ActionTask(ClipTask):
 
     def adopt(self, starts: Mapping[str, Start]) -> tuple[str, ...]:
         """Initialise the auxiliary layers from those of `starts`; weights of new labels stay random."""
-        assert isinstance(self.helper, nn.ModuleList)
+        assert isinstance(self.helper, ActionHelper)
         adopted = []
-        for group, layer, index in zip(GROUPS, self.helper, self.group_indices, strict=True):
+        for group, layer, index in zip(GROUPS, self.helper.groups, self.group_indices, strict=True):
             start = starts.get(f"states-{group}")
             if start is None:
                 continue
@@ -347,101 +366,3 @@ def stacked_flow(fields: Tensor, num_fields: int) -> Tensor:
     """Stack fields (N, S * num_fields, h, w, 2) into (N, S, 2 * num_fields, h, w), normalised."""
     runs = fields.view(len(fields), -1, num_fields, *fields.shape[2:])  # (N, S, F, h, w, 2)
     return normalised_flow(runs.permute(0, 1, 2, 5, 3, 4).flatten(2, 3))
-
-
-@dataclass(frozen=True, kw_only=True)
-class TinyClips(OneCycle, ClipHyperparameters):
-    """Hyperparameters of a tiny clip network, for the action with auxiliary heads for the states, or for states."""
-
-    batch_size: Count = 16
-    learning_rate: Positive = 2.5e-3
-    label_smoothing: Share = 0.05
-    groups_weight: NotNegative = 2.4  # weight of the auxiliary heads' loss
-    mirror: Mirror = "sides"
-    zoom: Factors = (0.85, 1.3)
-    max_shift: NotNegative = 0.095  # share of the frame's sides
-    speed: Factors = (0.8, 1.25)  # range of the factor of the motion's speed
-    # Unit with one label; None: segments of about 3 s, and in addition rendered clips, with one label for two seconds.
-    level: Level | None = None
-    segment_seconds: float | None = None
-    net_config: CsnConfig | TsnConfig = tiny.CLIPS_NET
-    stage_config: ClipConfig = tiny.CLIPS_STAGE
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.segment_seconds is not None:
-            expect_segment_seconds(self.segment_seconds, "train: segment_seconds")
-
-    @property
-    def has_level(self) -> bool:
-        """Whether a unit with one label was requested."""
-        return self.level is not None or self.segment_seconds is not None
-
-    def net(self, num_classes: int) -> CsnConfig | TsnConfig:
-        """Return the network's config."""
-        return replace(self.net_config, num_classes=num_classes)
-
-    def stage(self) -> ClipConfig:
-        """Return the settings of the trained network."""
-        return self.stage_config
-
-    def draw(self, num_frames: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Draw a clip's positions (T,) in an interval of `num_frames`, with a random speed except for flow."""
-        speed = 1.0 if self.stage_config.flow else rng.uniform(*self.speed)
-        steps = np.arange(self.stage_config.num_frames) * self.stage_config.frame_stride * speed
-        first = rng.integers(0, max(1, num_frames - int(steps[-1])))
-        return np.asarray(first + steps.astype(np.int64))
-
-    def cut(self, frames: Frames, rng: np.random.Generator) -> Frames:
-        """Apply one random zoom and shift, and one colour change, to all frames; flow is only moved."""
-        height, width = frames.shape[1:3]
-        is_flow = self.stage_config.flow is not None
-        matrix = random_zoom((height, width), rng, zoom=self.zoom, max_shift=self.max_shift)
-        fill = 128 if is_flow else int(rng.integers(0, 256))
-        moved = np.stack([warp(frame, matrix, (height, width), fill=fill) for frame in frames])
-        return moved if is_flow else recolor(moved.reshape(-1, width, 3), rng, STRONG_JITTER).reshape(moved.shape)
-
-    def num_rendered_clips(self, data: Path, options: TrainOptions) -> int:
-        """Return the number of rendered clips in addition to a SynthTPS dataset."""
-        return options.stream_clips if is_synthetic(data) and not self.has_level else 0
-
-    def build(self, inputs: Inputs) -> Task:
-        """Build the task on decoded clips, and on rendered ones for a SynthTPS dataset."""
-        report, rate = inputs.options.report, self.stage_config.frame_rate or 1.0
-        train, held_out = open_stores(inputs.data, inputs.run.out, inputs.options)
-        intervals = self.labelled(store_videos(train, rate))
-        if self.has_level:
-            seconds = self.segment_seconds or SEGMENT_SECONDS
-            unit = "single frames" if self.level == "frame" else f"segments of about {seconds:g} s"
-            report(f"{inputs.run.name}: labels of {unit}; rendered clips are left out")
-        elif self.num_rendered_clips(inputs.data, inputs.options):
-            clips = open_clips(inputs.data, inputs.run.out, inputs.options)
-            intervals += tuple(clip for clip in clips if clip.label[0] in train.actions)
-        if inputs.group is None:
-            return ActionTask(intervals, whole_videos(store_videos(held_out, rate)), self, report=report)
-        held_out_intervals = with_states(self.labelled(store_videos(held_out, rate)), inputs.group)
-        return ClipTask(inputs.kind, with_states(intervals, inputs.group), held_out_intervals, self, report=report)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RenderedClips(TinyClips):
-    """Hyperparameters of a clip network that learns only from rendered clips, as the paper starts from IG-65M."""
-
-    trains_on_videos = False
-
-    def build(self, inputs: Inputs) -> Task:
-        """Build the task on rendered clips, which need a SynthTPS dataset."""
-        if not self.num_rendered_clips(inputs.data, inputs.options):
-            got = f"{inputs.options.stream_clips} clips for {inputs.data}"
-            raise DataError(f"{inputs.run.name}: needs a SynthTPS dataset and rendered clips, got {got}")
-        clips = open_clips(inputs.data, inputs.run.out, inputs.options)
-        _, held_out = open_stores(inputs.data, inputs.run.out, inputs.options)
-        videos = whole_videos(store_videos(held_out, self.stage_config.frame_rate or 1.0))
-        return ActionTask(clips, videos, self, report=inputs.options.report)
-
-
-def open_clips(data: Path, out: Path, options: TrainOptions) -> tuple[Interval, ...]:
-    """Open the rendered clips that complement a SynthTPS dataset; return none for other datasets."""
-    if not is_synthetic(data):
-        return ()
-    return open_clip_stream(cache_folder(data, out), options.stream_clips, ClipStreamConfig(), report=options.report)

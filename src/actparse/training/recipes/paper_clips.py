@@ -26,7 +26,7 @@ from actparse.stages.actions.classifier import ClipConfig
 from actparse.stages.actions.clip_inputs import FlowInput
 from actparse.stages.inputs import InputNorm
 from actparse.training.options import TrainOptions
-from actparse.training.recipes.clips import ClipHyperparameters, ClipTask, Frames
+from actparse.training.recipes.clips import ClipHyperparameters, ClipTask, Frames, Keypoints
 from actparse.training.recipes.hyperparameters import (
     BatchReading,
     Crop,
@@ -141,7 +141,7 @@ class PaperClips(ClipHyperparameters):
         offsets = train_clip_offsets(num_frames, self.num_frames, self.frame_stride, self.num_train_clips, rng=rng)
         return clip_indices(offsets, num_frames, self.num_frames, self.frame_stride).ravel()
 
-    def cut(self, frames: Frames, rng: np.random.Generator) -> Frames:
+    def cut(self, frames: Frames, keypoints: Keypoints, rng: np.random.Generator) -> tuple[Frames, Keypoints]:
         """Resize all frames, cut one random crop out of them, and resize it."""
         resized = [resize_short_side(frame, self.train_short_side) for frame in frames]
         size = (resized[0].shape[0], resized[0].shape[1])
@@ -151,7 +151,7 @@ class PaperClips(ClipHyperparameters):
             boxes = multiscale_crop_boxes(size, self.crop_size)  # (N, 4)
             box = boxes[rng.integers(len(boxes))]
         sides = (self.crop_size, self.crop_size)
-        return np.stack([resize(np.ascontiguousarray(crop(frame, box)), sides) for frame in resized])
+        return np.stack([resize(np.ascontiguousarray(crop(frame, box)), sides) for frame in resized]), keypoints
 
     def build(self, inputs: Inputs) -> Task:
         """Build the task on videos that are decoded on demand.

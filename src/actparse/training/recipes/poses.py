@@ -19,7 +19,7 @@ from actparse.core.ranges import Count, Factors, NotNegative, Positive, Share
 from actparse.data.frames.store import Store
 from actparse.metrics.coco import AREA_SHARE
 from actparse.metrics.keypoints import distinct_pairs, oks, pck, swap_rate
-from actparse.nets.poses.heatmaps import DecodeCodec, encode, heatmap_loss
+from actparse.nets.poses.heatmaps import VISIBILITY_WEIGHTS, DecodeCodec, encode, heatmap_loss
 from actparse.nets.poses.hrnet import STRIDE, Hrnet, HrnetConfig
 from actparse.stages.people.poses import HrnetPoses, PosesConfig
 from actparse.training.recipes import tiny
@@ -42,7 +42,6 @@ MIN_PERSON_PIXELS = 24.0  # longer side of a person's box
 MIN_VISIBLE_KEYPOINTS = 4  # of a person
 PCK_SHARE = 0.05  # threshold of PCK, as a share of the longer side of the person's box
 HEATMAP_SIGMA = 1.5  # cells
-VISIBILITY_WEIGHTS = (0.0, 0.6, 1.0)  # weight of an absent, a hidden and a visible keypoint
 ABSENT_WEIGHT = 0.3  # weight of an absent keypoint's empty heat map, so that a peak's height is a calibrated confidence
 COORDINATE_WEIGHT = 0.06  # weight of the side branch's error in the loss
 

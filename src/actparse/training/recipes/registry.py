@@ -9,7 +9,6 @@ from actparse.core.errors import ConfigError
 from actparse.core.vocabulary import GROUPS
 from actparse.training.recipes import tiny
 from actparse.training.recipes.baseline import PaperBaseline, TinyBaseline
-from actparse.training.recipes.clips import RenderedClips, TinyClips
 from actparse.training.recipes.hyperparameters import Hyperparameters, OneCycle, changed
 from actparse.training.recipes.objects import PaperObjects, TinyObjects
 from actparse.training.recipes.paper_clips import (
@@ -24,6 +23,7 @@ from actparse.training.recipes.part_regression import TinyPartRegression
 from actparse.training.recipes.parts import PaperParts, PeopleParts, TinyParts
 from actparse.training.recipes.persons import PaperPersons, TinyPersons
 from actparse.training.recipes.poses import PaperPoses, TinyPoses
+from actparse.training.recipes.tiny_clips import RenderedClips, TinyClips
 from actparse.training.recipes.tracks import TinyTracks
 
 PERSONS, POSES, PARTS, WITHOUT_DOTS = STAGE_1 = "persons", "poses", "parts", "parts-without-dots"

@@ -66,8 +66,8 @@ PART_FUSION_STAGE = PartFusionConfig()
 
 CLIPS_NET = CsnConfig(
     num_blocks=(1, 2, 3, 2),
-    widths=(48, 96, 192, 384),
-    mid_widths=(32, 48, 96, 192),  # multiples of 16: other widths train at half the speed
+    widths=(48, 96, 256, 512),
+    mid_widths=(32, 48, 128, 256),  # multiples of 16: other widths train at half the speed
     temporal_strides=(1, 1, 2, 2),
     stem_width=16,
     stem_kernel=(3, 5, 5),
@@ -75,7 +75,7 @@ CLIPS_NET = CsnConfig(
     dropout=0.3,
 )  # `num_classes` is set to the number of labels in the training data
 CLIPS_STAGE = ClipConfig(
-    num_frames=16, frame_stride=1, num_clips=7, rule="legacy", frame_rate=10.0, short_side=48, norm=NORM
+    num_frames=16, frame_stride=1, num_clips=7, rule="legacy", frame_rate=5.0, short_side=72, norm=NORM
 )
 
 TSN_NET = TsnConfig(

@@ -24,6 +24,7 @@ from actparse.stages.actions.windows import Keypoints, person_windows, with_floo
 from actparse.stages.tracking import Tracker, TrackerConfig
 from actparse.synth.actions.registry import OTHER_MOTIONS
 from actparse.synth.dataset import is_synthetic
+from actparse.synth.track_errors import TrackErrors, shortened, spreads, with_track_errors
 from actparse.training.options import TrainOptions
 from actparse.training.recipes import tiny
 from actparse.training.recipes.hyperparameters import Inputs, OneCycle
@@ -36,7 +37,6 @@ from actparse.training.recipes.states import (
     states_loss,
     true_person,
 )
-from actparse.training.rendered.track_errors import TrackErrors, shortened, spreads, with_track_errors
 from actparse.training.rendered.track_stream import TrackStream, TrackStreamConfig, open_track_stream
 from actparse.training.samples.splits import cache_folder, open_stores
 from actparse.training.task import NAMES, Batch, Task

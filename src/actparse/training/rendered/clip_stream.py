@@ -7,7 +7,7 @@ has for the networks of PCF.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from actparse.core.errors import ConfigError, expect_shape
+from actparse.core.errors import expect_shape
 from actparse.core.progress import Report, discard_line
-from actparse.core.ranges import AtLeast1, Count, expect_ranges
-from actparse.core.vocabulary import GROUPS, GroupLabel
+from actparse.core.ranges import AtLeast1, Count, Size, expect_ranges
+from actparse.core.vocabulary import GROUPS, NUM_KEYPOINTS, GroupLabel
 from actparse.data.frames.intervals import ClipSource, Interval
 from actparse.data.kinetics_tps import FrameTruth, frame_truth_from_dict
 from actparse.data.pseudo_labels import group_label
@@ -28,7 +28,7 @@ from actparse.synth.dataset import frame_annotation
 from actparse.synth.scene import build_scene
 from actparse.training.rendered.stream import SEED, Arrays, ShardedStream, load_array
 
-GENERATION = 5  # of the stream; another value renders it again
+GENERATION = 6  # of the stream; another value renders it again
 SPLIT_CODE = 8_001  # different from the codes of a dataset's splits and of the other streams
 SCENE_SECONDS = 9.0  # a clip begins within this time
 COARSE = 0.5  # level of detail of the bodies
@@ -38,43 +38,30 @@ COARSE = 0.5  # level of detail of the bodies
 class ClipStreamConfig:
     """Settings for rendering a stream of clips."""
 
-    size: tuple[int, int] = (48, 64)  # (height, width) of the clips' frames
-    rendered_size: tuple[int, int] = (144, 192)  # (height, width) of the frames before they are shrunk
+    size: Size = (72, 96)  # (height, width) of the clips' frames
+    rendered_size: Size = (144, 192)  # (height, width) of the frames before they are shrunk
     num_frames: Count = 20  # in a clip; a few more than the network reads, for changes of speed
-    frame_rate: AtLeast1 = 10.0  # of a clip, frames per second
-    annotated_stride: Count = 4  # frames from one annotated frame to the next
+    frame_rate: AtLeast1 = 5.0  # of a clip, frames per second
     clips_per_shard: Count = 120
 
     def __post_init__(self) -> None:
-        for name in ("size", "rendered_size"):
-            sides = getattr(self, name)
-            if len(sides) != 2 or any(type(side) is not int or side < 1 for side in sides):
-                raise ConfigError(f"stream.{name} must be two whole numbers of at least 1, got {sides}")
         expect_ranges(self, "stream.")
 
     @property
     def folder_name(self) -> str:
-        """Name of the shards' folder.
-
-        The last three settings appear only if they differ from their defaults, since older caches do not name them.
-        """
-        height, width = self.size
-        name = f"clips-{GENERATION}-{SEED}-{width}x{height}-{self.num_frames}-{self.clips_per_shard}"
-        defaults = {field.name: field.default for field in fields(self)}
-        if self.rendered_size != defaults["rendered_size"]:
-            height, width = self.rendered_size
-            name += f"-from-{width}x{height}"
-        if self.frame_rate != defaults["frame_rate"]:
-            name += f"-at-{self.frame_rate:g}"
-        if self.annotated_stride != defaults["annotated_stride"]:
-            name += f"-every-{self.annotated_stride}"
-        return name
+        """Name of the shards' folder."""
+        size, rendered = (f"{width}x{height}" for height, width in (self.size, self.rendered_size))
+        times = f"{self.num_frames}-at-{self.frame_rate:g}"
+        return f"clips-{GENERATION}-{SEED}-{size}-from-{rendered}-{times}-{self.clips_per_shard}"
 
 
 def open_clip_stream(
     folder: Path, num_clips: int, config: ClipStreamConfig, *, report: Report = discard_line
 ) -> tuple[Interval, ...]:
-    """Open the first `num_clips` clips, with their action and each group's main state, as `ShardedStream.open` does."""
+    """Open the first `num_clips` clips, with their action, each group's main state, and the main performer's keypoints.
+
+    Shards are rendered and read as by `ShardedStream.open`.
+    """
     stream = ShardedStream(
         folder=folder / config.folder_name,
         config=config,
@@ -93,7 +80,9 @@ def read_clips(shard: Path, config: ClipStreamConfig) -> list[Interval]:
     num_frames = config.num_frames
     frames = load_array(shard, "frames")  # (clips * num_frames, H, W, 3)
     labels = json.loads(str(load_array(shard, "labels")))
+    keypoints = load_array(shard, "keypoints")
     expect_shape("frames.npy", frames, (config.clips_per_shard * num_frames, *config.size, 3))
+    expect_shape("keypoints.npy", keypoints, (config.clips_per_shard, num_frames, NUM_KEYPOINTS, 3))
     if frames.dtype != np.uint8:
         raise TypeError(f"frames of {frames.dtype}")
     if not isinstance(labels, list) or len(labels) != config.clips_per_shard:
@@ -107,6 +96,7 @@ def read_clips(shard: Path, config: ClipStreamConfig) -> list[Interval]:
             end=(index + 1) * num_frames,
             label=(str(action),),
             group_labels=_group_labels(groups),
+            keypoints=keypoints[index],
         )
         for index, (action, groups) in enumerate(labels)
     ]
@@ -123,14 +113,19 @@ def render_clips(rng: np.random.Generator, index: int, config: ClipStreamConfig)
     first = index * config.clips_per_shard
     actions = [ACTIONS[(first + clip) % len(ACTIONS)] for clip in range(config.clips_per_shard)]
     clips = [scene_clip(rng, action, config) for action in actions]
-    labels = [(action, groups) for action, (_, groups) in zip(actions, clips, strict=True)]
-    return {"frames": np.concatenate([frames for frames, _ in clips]), "labels": np.array(json.dumps(labels))}
+    frames, groups, keypoints = zip(*clips, strict=True)
+    labels = json.dumps(list(zip(actions, groups, strict=True)))
+    return {"frames": np.concatenate(frames), "labels": np.array(labels), "keypoints": np.stack(keypoints)}
 
 
 def scene_clip(
     rng: np.random.Generator, action: str, config: ClipStreamConfig
-) -> tuple[NDArray[np.uint8], list[GroupLabel]]:
-    """Render a clip (T, H, W, 3) from a random time of a random scene, and return it with the label of every group."""
+) -> tuple[NDArray[np.uint8], list[GroupLabel], NDArray[np.float32]]:
+    """Render a clip (T, H, W, 3) from a random time of a random scene.
+
+    Also return the label of every group, and the main performer's keypoints (T, 17, 3): x and y in pixels of the clip,
+    and visibility 0, 1 or 2.
+    """
     scene_config = replace(  # without what small frames cannot show: fine round surfaces and motion blur
         VIDEO_PRESETS["train"],
         size=config.rendered_size,
@@ -143,11 +138,14 @@ def scene_clip(
     scene = build_scene(int(rng.integers(2**62)), action, config=scene_config)
     start = rng.uniform(0, SCENE_SECONDS)
     clip = np.zeros((config.num_frames, *config.size, 3), np.uint8)
+    keypoints = np.zeros((config.num_frames, NUM_KEYPOINTS, 3), np.float32)
+    scale = np.append(np.divide(config.size, config.rendered_size)[::-1], 1)  # of x, y and visibility
     annotated: list[FrameTruth] = []
     for frame_index in range(config.num_frames):
-        is_annotated = frame_index % config.annotated_stride == 0
-        rendered = scene.render(start + frame_index / config.frame_rate, with_truth=is_annotated)
+        rendered = scene.render(start + frame_index / config.frame_rate)
         clip[frame_index] = cv2.resize(rendered.image, config.size[::-1], interpolation=cv2.INTER_AREA)
-        if is_annotated:
-            annotated.append(frame_truth_from_dict(frame_annotation(rendered.persons), "a rendered frame"))
-    return clip, [group_label(action, group, annotated) for group in GROUPS]
+        annotated.append(frame_truth_from_dict(frame_annotation(rendered.persons), "a rendered frame"))
+        for person in rendered.persons:
+            if person.identity == 1:
+                keypoints[frame_index] = person.keypoints * scale
+    return clip, [group_label(action, group, annotated) for group in GROUPS], keypoints

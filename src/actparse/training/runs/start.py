@@ -14,9 +14,9 @@ from actparse.data.own.tree import TRAINED_PARTS, read_manifest
 from actparse.data.shares import SHARES_FILE, dataset_shares
 from actparse.training.loop import ranks
 from actparse.training.options import TrainOptions
-from actparse.training.recipes.clips import open_clips
 from actparse.training.recipes.persons import FRAME_RECIPES, open_frames
 from actparse.training.recipes.registry import BUNDLE_RECIPES, PARTS, POSES, WITHOUT_DOTS, recipe_of
+from actparse.training.recipes.tiny_clips import open_clips
 from actparse.training.recipes.tracks import open_tracks
 from actparse.training.run_folder import RunFolder, expect_same_hyperparameters, read_json, write_json
 from actparse.training.runs.bundles import BUNDLE_FOLDER, assemble
