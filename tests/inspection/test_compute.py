@@ -30,8 +30,9 @@ from actparse.inspection.compute import (
     states_macs,
 )
 from actparse.nets import csn, tsn
+from actparse.nets.clips.csn import Csn
 from actparse.nets.clips.tsn import Tsn
-from actparse.stages.actions.classifier import ClipClassifier, StateRecognizer, clip_image
+from actparse.stages.actions.classifier import ClipClassifier, StateRecognizer, clip_image, share_trunks
 from actparse.stages.actions.clip_inputs import flow_inputs
 from actparse.stages.loading import BUNDLE_FILE, load_bundle
 from actparse.training.recipes import tiny
@@ -139,6 +140,19 @@ def test_a_network_on_flow_is_counted_on_its_stacks(size: tuple[int, int]) -> No
     video = VideoShape(size=size, seconds=9, segment_seconds=3)
     counted = states_macs(StateRecognizer({"head": classifier}), video)
     assert counted == forward_macs(net, (1, *shape)) * 3 * stage.num_clips
+
+
+def test_a_trunk_that_networks_share_is_counted_once() -> None:
+    labels, stage = [("lunge", "none"), ("lunge", "turn")], tiny.CLIPS_STAGE
+    first, second = (ClipClassifier(Csn(replace(tiny.CLIPS_NET, num_classes=2)), labels, stage) for _ in range(2))
+    video = VideoShape(size=(96, 128), seconds=9, segment_seconds=3)
+    states = StateRecognizer({"head": first, "hip": second})
+    alone, separate = states_macs(StateRecognizer({"head": first}), video), states_macs(states, video)
+    assert separate == 2 * alone
+    second.net.backbone.load_state_dict(first.net.backbone.state_dict())
+    share_trunks(states.classifiers.values())
+    heads = 2 * tiny.CLIPS_NET.widths[-1] * 3 * stage.num_clips
+    assert states_macs(states, video) == alone + heads
 
 
 def test_a_frame_level_network_sees_one_clip_of_each_frame(random_bundle: Path) -> None:

@@ -143,18 +143,24 @@ def bundle_costs(bundle: StageBundle, video: VideoShape) -> tuple[NetworkCost, .
 
 
 def states_macs(states: StateRecognizer, video: VideoShape, *, crop: int | None = None) -> float:
-    """Count the multiply-accumulates of the state networks on a video, the measure of Table III.
+    """Count the multiply-accumulates of the state networks on a video, the measure of Table III; a trunk counts once.
 
     Args:
         states: the networks of all part groups.
         video: the video.
         crop: side of square clips, pixels; None for the actual input size of the networks.
     """
-    total = 0.0
+    total, counted = 0.0, set()
     for member, _ in (member for classifier in states.classifiers.values() for member in classifier.members):
         config = member.config if crop is None else replace(member.config, short_side=crop, crop=crop)
-        shape = clip_shape(config, video.size, frames_first=isinstance(member.net, Tsn))
-        total += forward_macs(member.net, (1, *shape)) * video.num_state_clips(config.num_clips)
+        trunk = (member.net.backbone, config, member.reads)
+        if trunk in counted:
+            macs = forward_macs(member.net.cls_head, (1, member.net.config.widths[-1]))
+        else:
+            shape = clip_shape(config, video.size, frames_first=isinstance(member.net, Tsn))
+            macs = forward_macs(member.net, (1, *shape))
+        counted.add(trunk)
+        total += macs * video.num_state_clips(config.num_clips)
     return total
 
 

@@ -27,7 +27,14 @@ from actparse.nets.poses.hrnet import Hrnet
 from actparse.nets.poses.movenet import Movenet
 from actparse.nets.tracks import TrackNet
 from actparse.stages.actions.baseline import BaselineRecognizer, build_recognizer
-from actparse.stages.actions.classifier import Classifier, ClipClassifier, ClipConfig, ClipEnsemble, StateRecognizer
+from actparse.stages.actions.classifier import (
+    Classifier,
+    ClipClassifier,
+    ClipConfig,
+    ClipEnsemble,
+    StateRecognizer,
+    share_trunks,
+)
 from actparse.stages.actions.tracks import TrackRecognizer, TracksConfig
 from actparse.stages.people.movenet_poses import MovenetPoses, MovenetPosesConfig
 from actparse.stages.people.nanodet_persons import NanodetPersons, NanodetPersonsConfig
@@ -121,6 +128,8 @@ def load_bundle(weights: str | Path, *, device: str = "cpu") -> StageBundle:
     baseline = build_recognizer(read[BASELINE]) if BASELINE in read else None
     action = _classifier("action", read, ensembles) if "action" in read or "action" in ensembles else None
     states = None if action is None else {group: _classifier(f"states-{group}", read, ensembles) for group in GROUPS}
+    if states is not None:
+        share_trunks(states.values())
     tracks = _recognizer(read["tracks"], action) if "tracks" in read else None
     parts: PartDetector | PartFusion = PartDetector(*_net_and_settings(read["parts"], Yolof, PartsConfig))
     if REGRESSION in read:

@@ -14,6 +14,7 @@ from actparse.stages.actions.classifier import (
     best_states,
     clip_frame_indices,
     clip_image,
+    share_trunks,
 )
 
 LINE = ClipConfig(num_frames=4, frame_stride=1, num_clips=3, frame_rate=10.0, short_side=8)
@@ -54,6 +55,30 @@ def test_probabilities_are_averaged_over_clips() -> None:
     assert np.allclose(together, alone, atol=2e-2)  # bfloat16 where the processor has it
     scores = StateRecognizer({"head": classifier}).scores({LINE: clips})
     assert np.allclose(scores["head"], together, atol=1e-6)
+
+
+SMALL = CsnConfig(num_classes=2, num_blocks=(1, 1, 1, 1), widths=(8,) * 4, mid_widths=(4,) * 4, stem_width=4)
+
+
+def test_a_clip_passes_once_through_a_trunk_that_networks_share() -> None:
+    torch.manual_seed(0)
+    head, hip, arm = (Csn(SMALL).eval() for _ in range(3))
+    hip.backbone.load_state_dict(head.backbone.state_dict())
+    labels = [("lunge", "none"), ("lunge", "bend")]
+    nets = {"head": head, "hip": hip, "arm": arm}
+    recognizer = StateRecognizer({group: ClipClassifier(net, labels, LINE) for group, net in nets.items()})
+    clips = {LINE: np.random.default_rng(0).integers(0, 255, (3, 4, 32, 32, 3), dtype=np.uint8)}
+    separate = recognizer.scores(clips)
+    share_trunks(recognizer.classifiers.values())
+    assert hip.backbone is head.backbone
+    assert arm.backbone is not head.backbone
+    passes = []
+    head.backbone.conv1.register_forward_hook(lambda *_: passes.append(1))
+    shared = recognizer.scores(clips)
+    assert len(passes) == 1
+    for group, scores in separate.items():
+        assert np.array_equal(shared[group], scores)
+    assert not np.array_equal(shared["head"], shared["hip"])
 
 
 LABELS = LabelSpace(

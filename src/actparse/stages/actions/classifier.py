@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from actparse.core.errors import ConfigError
 from actparse.core.vocabulary import GroupLabel, LabelSpace, states_by_part
+from actparse.nets.clips.csn import Csn
 from actparse.nets.clips.tsn import Tsn
 from actparse.stages.actions.clip_inputs import FlowInput, flow_inputs, frame_inputs
 from actparse.stages.inputs import InputNorm
@@ -100,7 +101,7 @@ Clips = Mapping[ClipConfig, NDArray[np.uint8]]  # of an interval, by `ClipConfig
 class ClipClassifier:
     """A video network with its labels: it maps clips to the mean probability of each label."""
 
-    def __init__(self, net: nn.Module, labels: Sequence[GroupLabel], config: ClipConfig, *, max_batch: int = 8) -> None:
+    def __init__(self, net: Csn | Tsn, labels: Sequence[GroupLabel], config: ClipConfig, *, max_batch: int = 8) -> None:
         self.net = net
         self.labels = tuple(labels)
         self.config = config
@@ -123,12 +124,20 @@ class ClipClassifier:
             return flow_inputs(clips, self.config.flow, self.device)
         return frame_inputs(clips, self.config.norm, self.device, places_first=isinstance(self.net, Tsn))
 
-    def scores(self, inputs: Tensor) -> NDArray[np.float32]:
-        """Map N clips, as returned by `inputs`, to their mean probabilities (num_labels,), which sum to 1."""
+    def features(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        """Map N clips, as returned by `inputs`, to the trunk's features, in batches (n, C) or (n, S, C)."""
+        with inference(self.device):
+            return tuple(self.net.features(batch) for batch in torch.split(inputs, self.max_batch))
+
+    def scores(self, inputs: Tensor, features: tuple[Tensor, ...] | None = None) -> NDArray[np.float32]:
+        """Map N clips, as returned by `inputs`, to their mean probabilities (num_labels,), which sum to 1.
+
+        `features` are those of the clips, if another network with the same trunk has computed them.
+        """
         total = torch.zeros(len(self.labels), device=self.device)
-        for batch in torch.split(inputs, self.max_batch):
+        for batch in self.features(inputs) if features is None else features:
             with inference(self.device):
-                logits = self.net(batch)  # (n, num_labels)
+                logits = self.net.cls_head(batch.view(len(batch), -1, batch.shape[-1]).mean(dim=1))  # (n, num_labels)
             total += logits.float().softmax(dim=1).sum(dim=0)
         return (total / len(inputs)).cpu().numpy()
 
@@ -163,13 +172,14 @@ def clip_samplings(classifiers: Iterable[Classifier]) -> tuple[ClipConfig, ...]:
     return tuple(dict.fromkeys(member.config.sampling for member in members))
 
 
-def label_scores(classifier: Classifier, clips: Clips, shared: dict[Any, Tensor] | None = None) -> NDArray[np.float32]:
+def label_scores(classifier: Classifier, clips: Clips, shared: dict[Any, Any] | None = None) -> NDArray[np.float32]:
     """Map the clips of an interval to the probability of each label (num_labels,), which sum to 1.
 
     Args:
         classifier: one network or an ensemble.
         clips: for the sampling of each network.
-        shared: a cache of network inputs made from these clips; networks with equal settings share them.
+        shared: a cache of network inputs and features made from these clips; networks with equal settings share the
+            inputs, those with one trunk the features.
     """
     shared = {} if shared is None else shared
     total = np.zeros(len(classifier.labels), np.float32)
@@ -177,8 +187,28 @@ def label_scores(classifier: Classifier, clips: Clips, shared: dict[Any, Tensor]
         key = (member.config.sampling, member.reads)
         if key not in shared:
             shared[key] = member.inputs(clips[member.config.sampling])
-        total += np.float32(weight) * member.scores(shared[key])
+        trunk = (key, member.net.backbone)
+        if trunk not in shared:
+            shared[trunk] = member.features(shared[key])
+        total += np.float32(weight) * member.scores(shared[key], shared[trunk])
     return total
+
+
+def share_trunks(classifiers: Iterable[Classifier]) -> None:
+    """Let networks whose trunks have equal weights use one of them, so that a clip passes through it once."""
+    trunks: list[nn.Module] = []
+    for net in (member.net for classifier in classifiers for member, _ in classifier.members):
+        weights = net.backbone.state_dict()
+        same = (trunk for trunk in trunks if type(trunk) is type(net.backbone) and _equal(trunk.state_dict(), weights))
+        trunk = next(same, None)
+        if trunk is None:
+            trunks.append(net.backbone)
+        else:
+            net.backbone = trunk
+
+
+def _equal(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> bool:
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 
 
 class StateRecognizer:
@@ -190,7 +220,7 @@ class StateRecognizer:
 
     def scores(self, clips: Clips) -> dict[str, NDArray[np.float32]]:
         """Map a segment's clips, for each of the samplings, to {group: (num_labels,) probabilities}."""
-        shared: dict[Any, Tensor] = {}
+        shared: dict[Any, Any] = {}
         return {group: label_scores(classifier, clips, shared) for group, classifier in self.classifiers.items()}
 
 

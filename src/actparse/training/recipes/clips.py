@@ -227,6 +227,7 @@ class ClipTask(SampledTask):
     def _measure(
         self, net: nn.Module, device: torch.device, intervals: Sequence[Interval], stage: ClipConfig
     ) -> dict[str, Any]:
+        assert isinstance(net, Csn | Tsn)
         classifier = ClipClassifier(net.to(device).eval(), self.label_list, stage)
         scored = in_threads(lambda i: classifier.scores(self._clips(classifier, i)), ranks.shard(intervals))
         pairs = ranks.gathered([(interval.label, self.label_list[int(scores.argmax())]) for interval, scores in scored])
