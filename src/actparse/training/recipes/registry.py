@@ -82,28 +82,28 @@ BUNDLE_RECIPES = _by_name(  # the networks of the bundle that the recipe "tiny" 
     Recipe(PARTS, "part detector: tiny YOLOF on person crops with the pose drawn on them", TinyParts(), 12_500, 40),
     Recipe(WITHOUT_DOTS, "part detector without the pose, for comparison", TinyParts(dots=False), 12_500, 40),
     Recipe(TRACKS, "network on keypoints: the action, and the states of each person", TinyTracks(), 4_000, 1_500),
-    Recipe(ACTION, "action network: tiny ip-CSN on clips", TinyClips(), 12_500, 68),
+    Recipe(ACTION, "action network: tiny ip-CSN on clips", TinyClips(), 12_500, 28),
     *(
         Recipe(
             f"states-{group}",
             f"state network of the part group {group}, from the action network's weights",
             TinyClips(),
             2_500,
-            68,
+            28,
         )
         for group in GROUPS
     ),
 )
 TINY = BUNDLE_RECIPES | _by_name(
     # for Table I; the runs of networks for the action also save initial state networks
-    Recipe("action-tsn-rgb", "action network for comparison: tiny TSN on frames", TSN_RGB, 12_500, 68),
+    Recipe("action-tsn-rgb", "action network for comparison: tiny TSN on frames", TSN_RGB, 12_500, 32),
     Recipe("action-tsn-flow", "action network for comparison: tiny TSN on TV-L1 flow", TSN_FLOW, 12_500, 42),
     Recipe(
         "action-pretrained",
         "tiny ip-CSN on rendered clips only, for `--init` of action, as the paper uses IG-65M's weights",
         RenderedClips(),
         120_000,
-        68,
+        28,
     ),
     Recipe(OBJECTS, "object detector for the baseline: tiny YOLOF on frames", TinyObjects(), 10_000, 43),
     Recipe(  # its samples have three frames each, and it computes with float32
