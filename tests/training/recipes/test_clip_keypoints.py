@@ -11,7 +11,7 @@ from actparse.core.errors import ConfigError
 from actparse.core.vocabulary import KEYPOINTS, NUM_KEYPOINTS
 from actparse.data.frames.intervals import ClipSource, Interval
 from actparse.training.recipes import tiny
-from actparse.training.recipes.clips import IN_MIRROR, ActionTask
+from actparse.training.recipes.clips import IN_MIRROR, ActionHelper, ActionTask
 from actparse.training.recipes.tiny_clips import TinyClips
 from actparse.video.augmentation import about, move_keypoints, moved_shares
 
@@ -60,6 +60,23 @@ def test_keypoints_of_a_sample_lie_on_its_pixels(side: int | None) -> None:
                     assert frame[row, column] > frame.median() + 20
                     num_compared += 1
     assert num_compared > 100
+
+
+def test_a_step_teaches_the_trunk_where_the_keypoints_are() -> None:
+    task = ActionTask([dots_moving_right()], [], replace(TinyClips(), batch_size=4, training_side=36))
+    batch = task.batch(np.random.default_rng(4))
+    losses = task.losses(task.net, batch)
+    assert set(losses) == {"label", "groups", "keypoints"}
+    losses["keypoints"].backward()  # type: ignore[no-untyped-call]
+    trunk = task.net.backbone
+    assert trunk.get_submodule("layer3.0.conv1.conv").weight.grad is not None
+    assert trunk.get_submodule("layer4.0.conv1.conv").weight.grad is None
+
+
+def test_no_head_without_its_weight() -> None:
+    task = ActionTask([dots_moving_right()], [], replace(TinyClips(), keypoints_weight=0.0))
+    assert isinstance(task.helper, ActionHelper)
+    assert task.helper.keypoints is None
 
 
 def test_flow_cannot_be_made_smaller_in_training() -> None:

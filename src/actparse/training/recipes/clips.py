@@ -281,10 +281,11 @@ class ActionTask(ClipTask):
         self.group_indices = [
             _index_by_label(interval.group_labels[g] for interval in self.intervals) for g in range(len(GROUPS))
         ]
-        widths = self.net.config.widths
+        widths, has_keypoints = self.net.config.widths, any(interval.keypoints is not None for interval in train)
+        is_asked = has_keypoints and hyperparameters.keypoints_weight > 0 and isinstance(self.net, Csn)
         self.helper = ActionHelper(
             groups=nn.ModuleList(nn.Linear(widths[-1], max(1, len(index))) for index in self.group_indices),
-            keypoints=KeypointHead(widths[STAGE]) if hyperparameters.keypoints_weight > 0 else None,
+            keypoints=KeypointHead(widths[STAGE]) if is_asked else None,
         )
 
     def draw_labels(self, interval: Interval, rng: np.random.Generator) -> tuple[int, tuple[int, ...], bool]:

@@ -47,7 +47,7 @@ class TinyClips(OneCycle, ClipHyperparameters):
     zoom: Factors = (0.85, 1.3)
     max_shift: NotNegative = 0.095  # share of the frame's sides
     speed: Factors = (0.8, 1.25)  # range of the factor of the motion's speed
-    # Unit with one label; None: segments of about 3 s, and in addition rendered clips, with one label for two seconds.
+    # Unit with one label; None: segments of about 3 s, and in addition rendered clips, with one label for four seconds.
     level: Level | None = None
     segment_seconds: float | None = None
     net_config: CsnConfig | TsnConfig = tiny.CLIPS_NET
