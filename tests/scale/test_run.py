@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
+from actparse.app.jobs import VideoOutcome
 from actparse.cli import main
 from actparse.commands.options import EXIT_SOME_FAILED, EXIT_USER_ERROR
 from actparse.data.parses import load_parse
@@ -110,6 +114,49 @@ def test_limits_end_the_process_of_a_video(
     assert code == EXIT_USER_ERROR
     assert "exceeded the memory limit of 0.001 GB, 2 tries" in err
     assert answer["states"] == {"failed": 1}
+
+
+class ReportingProcess:
+    """A process of a worker that reports frames all the time, and at last perhaps that it is done."""
+
+    def __init__(self, outcome: VideoOutcome | None) -> None:
+        self.connection, self._theirs = multiprocessing.Pipe()
+        self.process = multiprocessing.current_process()
+        self.outcome = outcome
+        self.has_ended = False
+
+    def send(self, video: Path, *, recorded_path: str) -> None:
+        threading.Thread(target=self._report, daemon=True).start()
+
+    def _report(self) -> None:
+        for frame in range(40):
+            self._theirs.send(("frames", (frame, 40)))
+            time.sleep(0.01)
+        if self.outcome is not None:
+            self._theirs.send(("done", self.outcome))
+        while not self.has_ended:
+            self._theirs.send(("frames", (40, 40)))
+            time.sleep(0.01)
+
+    def end(self) -> None:
+        self.has_ended = True
+
+
+@pytest.mark.parametrize("is_done", [True, False], ids=["done", "hangs"])
+def test_the_time_limit_holds_for_a_process_that_reports_all_the_time(
+    monkeypatch: pytest.MonkeyPatch, videos: Path, random_bundle: Path, tmp_path: Path, is_done: bool
+) -> None:
+    options = run_module.BatchOptions(out=str(tmp_path / "out"), weights=str(random_bundle), time_limit=2.0)
+    worker = Worker(run_module.build_settings(options), "here-1")
+    outcome = VideoOutcome("0.mp4", folder=tmp_path)
+    process = ReportingProcess(outcome if is_done else None)
+    monkeypatch.setattr(worker, "_start_child", lambda: process)
+    result = worker._parse_in_child(videos / "0.mp4", "0.mp4")
+    if is_done:
+        assert result == outcome
+    else:
+        assert result.error == "0.mp4: cannot be parsed: it exceeded the time limit of 2 s"
+        assert process.has_ended
 
 
 def skip_pauses(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -203,12 +203,10 @@ class Worker:
             raise OutputError(f"{self.name}: the child process has ended: {reason}") from None
         deadline = time.monotonic() + self.settings.time_limit
         while True:
-            reason = ""
-            if time.monotonic() >= deadline:
-                reason = f"it exceeded the time limit of {self.settings.time_limit:g} s"
-            elif self._exceeds_memory(process):
-                reason = f"it exceeded the memory limit of {self.settings.memory_limit:g} GB"
-            elif process.connection.poll(POLL_SECONDS):
+            if self._is_closed:
+                raise OutputError(f"{self.name}: the batch has been stopped")
+            reason = self._exceeded_limit(process, deadline)
+            if process.connection.poll(0 if reason else POLL_SECONDS):
                 try:
                     kind, content = process.connection.recv()
                 except (EOFError, OSError):
@@ -216,8 +214,7 @@ class Worker:
                 else:
                     if kind == "done" and isinstance(content, VideoOutcome):
                         return content
-            if self._is_closed:
-                raise OutputError(f"{self.name}: the batch has been stopped")
+                    continue  # beyond a limit, a later message may still be that it is done
             if reason:
                 process.end()
                 self._process = None
@@ -252,9 +249,14 @@ class Worker:
         self._process = None
         raise OutputError(f"{self.name}: cannot start: {reason}")
 
-    def _exceeds_memory(self, process: WorkerProcess) -> bool:
+    def _exceeded_limit(self, process: WorkerProcess, deadline: float) -> str:
+        """Return which limit a process exceeds, in words; empty if none."""
+        if time.monotonic() >= deadline:
+            return f"it exceeded the time limit of {self.settings.time_limit:g} s"
         limit = self.settings.memory_limit
-        return limit is not None and resident_bytes(process.process.pid or 0) > limit * 1e9
+        if limit is not None and resident_bytes(process.process.pid or 0) > limit * 1e9:
+            return f"it exceeded the memory limit of {limit:g} GB"
+        return ""
 
 
 def load_parser(weights: str, device: str, config: Mapping[str, Any]) -> Parser:
