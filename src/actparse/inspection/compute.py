@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -137,8 +137,8 @@ def bundle_costs(bundle: StageBundle, video: VideoShape) -> tuple[NetworkCost, .
         costs += _baseline_costs(bundle.baseline.net, bundle.baseline.settings.resized(video.size), video)
     if bundle.action is not None:
         costs += _clip_costs("action", bundle.action, video, lambda num_clips: num_clips)
-    for group, classifier in bundle.states.classifiers.items() if bundle.states is not None else ():
-        costs += _clip_costs(f"states-{group}", classifier, video, video.num_state_clips)
+    if bundle.states is not None:
+        costs += _states_costs(bundle.states, video)
     return tuple(costs)
 
 
@@ -150,18 +150,7 @@ def states_macs(states: StateRecognizer, video: VideoShape, *, crop: int | None 
         video: the video.
         crop: side of square clips, pixels; None for the actual input size of the networks.
     """
-    total, counted = 0.0, set()
-    for member, _ in (member for classifier in states.classifiers.values() for member in classifier.members):
-        config = member.config if crop is None else replace(member.config, short_side=crop, crop=crop)
-        trunk = (member.net.backbone, config, member.reads)
-        if trunk in counted:
-            macs = forward_macs(member.net.cls_head, (1, member.net.config.widths[-1]))
-        else:
-            shape = clip_shape(config, video.size, frames_first=isinstance(member.net, Tsn))
-            macs = forward_macs(member.net, (1, *shape))
-        counted.add(trunk)
-        total += macs * video.num_state_clips(config.num_clips)
-    return total
+    return sum(cost.total_macs for cost in _states_costs(states, video, crop=crop))
 
 
 def _cost(name: str, net: nn.Module, shape: tuple[int, ...], passes: float) -> NetworkCost:
@@ -169,18 +158,46 @@ def _cost(name: str, net: nn.Module, shape: tuple[int, ...], passes: float) -> N
 
 
 def _clip_costs(
-    name: str, classifier: Classifier, video: VideoShape, passes: Callable[[int], int]
+    name: str,
+    classifier: Classifier,
+    video: VideoShape,
+    passes: Callable[[int], int],
+    *,
+    crop: int | None = None,
+    trunks: set[tuple[Any, ...]] | None = None,
 ) -> list[NetworkCost]:
     """Count the computing of each network of an ensemble; names of the second and later ones end with their position.
 
-    `passes` converts the number of clips in a segment to the number of clips in the video.
+    Args:
+        name: of the first network.
+        classifier: the ensemble, or one network.
+        video: the video.
+        passes: converts the number of clips in a segment to the number of clips in the video.
+        crop: side of square clips, pixels; None for whole frames.
+        trunks: those whose features of the same clips have been computed; those of `classifier` are added. For a
+            network that uses one of them only the last layer is counted.
     """
-    costs = []
+    costs, trunks = [], set() if trunks is None else trunks
     for position, (member, _) in enumerate(classifier.members, start=1):
-        shape = clip_shape(member.config, video.size, frames_first=isinstance(member.net, Tsn))
+        config = member.config if crop is None else replace(member.config, short_side=crop, crop=crop)
         member_name = name if position == 1 else f"{name} ({position})"
-        costs.append(_cost(member_name, member.net, shape, passes(member.config.num_clips)))
+        trunk_key, num_passes = (member.net.backbone, config.sampling, member.reads), passes(config.num_clips)
+        if trunk_key in trunks:
+            costs.append(_cost(member_name, member.net.cls_head, (member.net.config.widths[-1],), num_passes))
+        else:
+            shape = clip_shape(config, video.size, frames_first=isinstance(member.net, Tsn))
+            costs.append(_cost(member_name, member.net, shape, num_passes))
+        trunks.add(trunk_key)
     return costs
+
+
+def _states_costs(states: StateRecognizer, video: VideoShape, *, crop: int | None = None) -> list[NetworkCost]:
+    trunks: set[tuple[Any, ...]] = set()
+    return [
+        cost
+        for group, classifier in states.classifiers.items()
+        for cost in _clip_costs(f"states-{group}", classifier, video, video.num_state_clips, crop=crop, trunks=trunks)
+    ]
 
 
 def _baseline_costs(net: Baseline, size: tuple[int, int], video: VideoShape) -> list[NetworkCost]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from actparse.core.errors import ConfigError
 from actparse.core.vocabulary import GroupLabel, LabelSpace, states_by_part
@@ -187,28 +187,25 @@ def label_scores(classifier: Classifier, clips: Clips, shared: dict[Any, Any] | 
         key = (member.config.sampling, member.reads)
         if key not in shared:
             shared[key] = member.inputs(clips[member.config.sampling])
-        trunk = (key, member.net.backbone)
-        if trunk not in shared:
-            shared[trunk] = member.features(shared[key])
-        total += np.float32(weight) * member.scores(shared[key], shared[trunk])
+        trunk_key = (key, member.net.backbone)
+        if trunk_key not in shared:
+            shared[trunk_key] = member.features(shared[key])
+        total += np.float32(weight) * member.scores(shared[key], shared[trunk_key])
     return total
 
 
 def share_trunks(classifiers: Iterable[Classifier]) -> None:
-    """Let networks whose trunks have equal weights use one of them, so that a clip passes through it once."""
-    trunks: list[nn.Module] = []
-    for net in (member.net for classifier in classifiers for member, _ in classifier.members):
-        weights = net.backbone.state_dict()
-        same = (trunk for trunk in trunks if type(trunk) is type(net.backbone) and _equal(trunk.state_dict(), weights))
-        trunk = next(same, None)
-        if trunk is None:
-            trunks.append(net.backbone)
-        else:
-            net.backbone = trunk
+    """Let networks whose trunks are equal, weight by weight, use one of them: a clip then passes through it once."""
+    nets = [member.net for classifier in classifiers for member, _ in classifier.members]
+    for position, net in enumerate(nets):
+        net.backbone = next(other.backbone for other in nets[: position + 1] if _have_one_trunk(other, net))
 
 
-def _equal(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> bool:
-    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+def _have_one_trunk(first: Csn | Tsn, second: Csn | Tsn) -> bool:
+    if replace(first.config, num_classes=1, dropout=0.0) != replace(second.config, num_classes=1, dropout=0.0):
+        return False
+    weights, others = first.backbone.state_dict(), second.backbone.state_dict()
+    return all(torch.equal(weight, others[name]) for name, weight in weights.items())
 
 
 class StateRecognizer:
