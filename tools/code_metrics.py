@@ -40,7 +40,7 @@ VAGUE_NAMES = frozenset(
     ]
 )
 LIMITS = {
-    "lines": 56_910,
+    "lines": 56_950,
     "lines of training": 6_300,
     "lines of the largest file": 450,
     "modules in no folder": 6,

@@ -11,7 +11,7 @@ from actparse.core.errors import ConfigError
 from actparse.core.vocabulary import KEYPOINTS, NUM_KEYPOINTS
 from actparse.data.frames.intervals import ClipSource, Interval
 from actparse.training.recipes import tiny
-from actparse.training.recipes.clips import IN_MIRROR, ActionHelper, ActionTask
+from actparse.training.recipes.clips import IN_MIRROR, ActionTask, AuxiliaryHeads
 from actparse.training.recipes.tiny_clips import TinyClips
 from actparse.video.augmentation import about, move_keypoints, moved_shares
 
@@ -19,12 +19,12 @@ LEFT_WRIST, RIGHT_WRIST = KEYPOINTS.index("left_wrist"), KEYPOINTS.index("right_
 
 
 def dots_moving_right(num_frames: int = 20) -> Interval:
-    """A clip with one bright square per frame, 4 pixels further right each time, on which the left wrist is."""
+    """Return a clip with a bright square at the left wrist, 4 pixels further right in each frame than in the last."""
     frames = np.zeros((num_frames, 72, 96, 3), np.uint8)
     keypoints = np.zeros((num_frames, NUM_KEYPOINTS, 3), np.float32)
     for index in range(num_frames):
-        frames[index, 30:42, 4 * index : 4 * index + 12] = 255
-        keypoints[index, LEFT_WRIST] = (4 * index + 6, 36, 2)
+        frames[index, 34:38, 4 * index : 4 * index + 4] = 255
+        keypoints[index, LEFT_WRIST] = (4 * index + 2, 36, 2)
     source = ClipSource(frames, (0, num_frames), None, ("dots",))  # type: ignore[arg-type]
     return Interval(
         source=source, first=0, end=num_frames, label=("lunge",), group_labels=(None,) * 6, keypoints=keypoints
@@ -48,7 +48,7 @@ def test_keypoints_of_a_sample_lie_on_its_pixels(side: int | None) -> None:
     task = ActionTask([dots_moving_right()], [], replace(TinyClips(), training_side=side))
     batch = task.batch(np.random.default_rng(4))
     clips, keypoints = batch["clips"].float().mean(dim=-1), batch["keypoints"]
-    assert clips.shape == (16, 16, side or 72, 96 * (side or 72) // 72)
+    assert clips.shape == (16, 12, side or 72, 96 * (side or 72) // 72)
     num_compared = 0
     for clip, points in zip(clips, keypoints, strict=True):
         visible = points[..., 2] == 2
@@ -75,7 +75,7 @@ def test_a_step_teaches_the_trunk_where_the_keypoints_are() -> None:
 
 def test_no_head_without_its_weight() -> None:
     task = ActionTask([dots_moving_right()], [], replace(TinyClips(), keypoints_weight=0.0))
-    assert isinstance(task.helper, ActionHelper)
+    assert isinstance(task.helper, AuxiliaryHeads)
     assert task.helper.keypoints is None
 
 

@@ -30,7 +30,7 @@ from actparse.nets.clips.tsn import Tsn, TsnConfig
 from actparse.stages.actions.classifier import ClipClassifier, ClipConfig
 from actparse.stages.actions.clip_inputs import FlowInput
 from actparse.training.loop.optimisation import rule_factor
-from actparse.training.recipes.clips import ActionHelper, ActionTask, ClipTask, stacked_flow
+from actparse.training.recipes.clips import ActionTask, AuxiliaryHeads, ClipTask, stacked_flow
 from actparse.training.recipes.hyperparameters import Mirror, changed
 from actparse.training.recipes.paper_clips import PaperCsn, PaperTsnFlow, PaperTsnRgb
 from actparse.training.recipes.tiny_clips import TinyClips
@@ -148,7 +148,7 @@ def test_state_networks_can_start_from_what_the_action_network_learnt_of_their_g
     assert list(starts) == [f"states-{group}" for group in GROUPS]
     arm, number = starts["states-arm"], GROUPS.index("arm")
     assert isinstance(arm.net, Csn)
-    assert isinstance(task.helper, ActionHelper)
+    assert isinstance(task.helper, AuxiliaryHeads)
     assert torch.equal(arm.net.cls_head.fc_cls.weight, task.helper.groups[number].weight)
     assert torch.equal(arm.net.backbone.conv1.conv.weight, task.net.backbone.conv1.conv.weight)
     states = ClipTask("states-arm", with_states(action_segments(store), "arm"), [], TINY)
@@ -160,7 +160,7 @@ def test_the_layers_for_the_groups_go_on_from_an_earlier_training(store: Store) 
     earlier = ActionTask(segments, [], TINY)
     other = dataclasses.replace(segments[0], group_labels=(("lunge", "never seen"), *segments[0].group_labels[1:]))
     task = ActionTask([other, *segments[1:]], [], TINY)
-    assert isinstance(task.helper, ActionHelper)
+    assert isinstance(task.helper, AuxiliaryHeads)
     fresh = task.helper.groups[0].weight.clone()
     task.adopt({name: start for name, start in earlier.starts().items() if name != "states-foot"})
     for group, layer, index in zip(GROUPS, task.helper.groups, task.group_indices, strict=True):

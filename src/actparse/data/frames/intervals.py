@@ -43,7 +43,8 @@ class Interval:
     label: GroupLabel  # (action,), or (action, state[, state of the right side])
     group_labels: tuple[GroupLabel | None, ...] = ()  # main state of every group; None: not annotated
     video: tuple[int, int] | None = None  # [first, end) of the video, if the interval may leave it
-    keypoints: NDArray[np.float32] | None = None  # (N, 17, 3) of the main performer in each frame, if known
+    # (T, 17, 3) of the main performer in each frame: x, y in its pixels, visibility 0, 1 or 2; None: not annotated
+    keypoints: NDArray[np.float32] | None = None
 
     @property
     def name(self) -> str:

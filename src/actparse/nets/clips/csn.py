@@ -224,14 +224,16 @@ class Csn(nn.Module):
 
     def features(self, clips: Tensor) -> Tensor:
         """Map clips (N, 3, T, H, W) to their mean features (N, widths[-1]), float32 under autocast."""
-        return self.pooled(self.stage_features(clips)[-1])
+        return self.pooled(self.backbone(self._expected(clips)))
 
     def stage_features(self, clips: Tensor) -> list[Tensor]:
         """Map clips (N, 3, T, H, W) to the features (N, widths[i], T', H', W') of the four stages."""
+        return self.backbone.stages(self._expected(clips))
+
+    def _expected(self, clips: Tensor) -> Tensor:
+        """Return clips in the fastest memory format."""
         expect_shape("clips", clips, (None, self.config.in_channels, None, None, None))
-        if clips.device.type == "cpu":
-            clips = clips.contiguous(memory_format=torch.channels_last_3d)
-        return self.backbone.stages(clips)
+        return clips.contiguous(memory_format=torch.channels_last_3d) if clips.device.type == "cpu" else clips
 
     def pooled(self, features: Tensor) -> Tensor:
         """Map the last stage's features (N, C, T', H', W') to their means (N, C), float32 under autocast."""

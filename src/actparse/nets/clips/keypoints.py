@@ -5,13 +5,15 @@ With little training, the action alone hardly teaches a network to look at peopl
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
 from actparse.core.vocabulary import NUM_KEYPOINTS
 from actparse.nets.poses.heatmaps import VISIBILITY_WEIGHTS
 
-STAGE = 2  # of the network, from 0: the last one but one, whose steps are fine enough to tell limbs apart
+KEYPOINT_STAGE = 2  # of the network, from 0: the last one but one
 
 
 class KeypointHead(nn.Module):
@@ -21,23 +23,33 @@ class KeypointHead(nn.Module):
         super().__init__()
         self.maps = nn.Conv3d(width, NUM_KEYPOINTS, 1)
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Map features (N, C, T', H, W) to x and y (N, T', 17, 2), as shares of the frame's sides."""
+    def forward(self, features: Tensor, size: tuple[int, int]) -> Tensor:
+        """Map features (N, C, T', H, W) of frames of `size` (height, width) to x and y (N, T', 17, 2).
+
+        They are shares of the frame's sides; the network's convolutions centre the first cell on the first pixel.
+        """
         maps = self.maps(features).float().transpose(1, 2)  # (N, T', 17, H, W)
         heat = maps.flatten(3).softmax(dim=3).view_as(maps)
-        height, width = maps.shape[3:]
-        x, y = ((torch.arange(side, device=maps.device) + 0.5) / side for side in (width, height))
-        return torch.stack((heat.sum(dim=3) @ x, heat.sum(dim=4) @ y), dim=3)
+        y, x = (_centres(cells, side, maps) for cells, side in zip(maps.shape[3:], size, strict=True))
+        return torch.stack(((heat.sum(dim=3) * x).sum(dim=3), (heat.sum(dim=4) * y).sum(dim=3)), dim=3)
+
+
+def _centres(cells: int, side: int, like: Tensor) -> Tensor:
+    """Return the centres of cells, as shares of the side of a frame."""
+    stride = 2.0 ** round(math.log2(side / cells))
+    return torch.arange(cells, device=like.device) * (stride / side) + 0.5 / side
 
 
 def keypoint_loss(predicted: Tensor, keypoints: Tensor) -> Tensor:
-    """Return the mean distance on each axis of `predicted` (N, T', 17, 2) from `keypoints` (N, T, 17, 3).
+    """Return the mean absolute error of x and y, weighted by visibility; 0 if no keypoint is annotated.
 
-    A step of the T' is compared with the middle one of its frames. Without any visible keypoint, the loss is 0.
+    Args:
+        predicted: (N, T', 17, 2) shares of the frame's sides; step t is that of frame t * T / T', on which the network
+            centres it.
+        keypoints: (N, T, 17, 3) the true x, y, and visibility 0, 1 or 2.
     """
     num_steps, num_frames = predicted.shape[1], keypoints.shape[1]
-    middles = ((torch.arange(num_steps) + 0.5) * num_frames / num_steps).long()
-    truth = keypoints[:, middles].to(predicted.device)  # (N, T', 17, 3)
+    truth = keypoints[:, torch.arange(num_steps) * num_frames // num_steps].to(predicted.device)  # (N, T', 17, 3)
     weights = torch.tensor(VISIBILITY_WEIGHTS, device=truth.device)[truth[..., 2].long()]  # (N, T', 17)
     errors = (predicted - truth[..., :2]).abs().mean(dim=3) * weights
     return errors.sum() / weights.sum().clamp(min=1)

@@ -27,7 +27,7 @@ from actparse.data.frames.intervals import (
 )
 from actparse.data.pseudo_labels import Pairs
 from actparse.nets.clips.csn import Csn, CsnConfig
-from actparse.nets.clips.keypoints import STAGE, KeypointHead, keypoint_loss
+from actparse.nets.clips.keypoints import KEYPOINT_STAGE, KeypointHead, keypoint_loss
 from actparse.nets.clips.tsn import Tsn, TsnConfig
 from actparse.stages.actions.classifier import ClipClassifier, ClipConfig, clip_frame_indices, clip_image
 from actparse.stages.actions.clip_inputs import FlowInput, normalised_flow
@@ -252,12 +252,15 @@ class ClipTask(SampledTask):
         return {"labels": list(map(list, self.label_list))}
 
 
-class ActionHelper(nn.Module):
-    """The auxiliary heads of an action network."""
+class AuxiliaryHeads(nn.Module):
+    """The heads of an action network that are dropped after training: one for each group, and for the keypoints."""
 
-    def __init__(self, groups: nn.ModuleList, keypoints: KeypointHead | None) -> None:
+    def __init__(self, groups: Sequence[nn.Module], keypoints: KeypointHead | None) -> None:
         super().__init__()
-        self.groups, self.keypoints = groups, keypoints
+        for index, head in enumerate(groups):
+            self.add_module(str(index), head)
+        self.groups = tuple(groups)  # no module of their own, so that checkpoints name them by their indices
+        self.keypoints = keypoints
 
 
 class ActionTask(ClipTask):
@@ -282,10 +285,10 @@ class ActionTask(ClipTask):
             _index_by_label(interval.group_labels[g] for interval in self.intervals) for g in range(len(GROUPS))
         ]
         widths, has_keypoints = self.net.config.widths, any(interval.keypoints is not None for interval in train)
-        is_asked = has_keypoints and hyperparameters.keypoints_weight > 0 and isinstance(self.net, Csn)
-        self.helper = ActionHelper(
-            groups=nn.ModuleList(nn.Linear(widths[-1], max(1, len(index))) for index in self.group_indices),
-            keypoints=KeypointHead(widths[STAGE]) if is_asked else None,
+        learns_keypoints = has_keypoints and hyperparameters.keypoints_weight > 0 and isinstance(self.net, Csn)
+        self.helper = AuxiliaryHeads(
+            [nn.Linear(widths[-1], max(1, len(index))) for index in self.group_indices],
+            KeypointHead(widths[KEYPOINT_STAGE]) if learns_keypoints else None,
         )
 
     def draw_labels(self, interval: Interval, rng: np.random.Generator) -> tuple[int, tuple[int, ...], bool]:
@@ -299,7 +302,7 @@ class ActionTask(ClipTask):
     def losses(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Return the cross-entropy of the action, its mean over the groups' labels, and the keypoints' error."""
         assert isinstance(net, Csn | Tsn)
-        assert isinstance(self.helper, ActionHelper)
+        assert isinstance(self.helper, AuxiliaryHeads)
         losses, inputs = {}, self.inputs(batch["clips"])
         if isinstance(net, Tsn):
             features = net.features(inputs).mean(dim=1)  # (N, C)
@@ -307,7 +310,9 @@ class ActionTask(ClipTask):
             stages = net.stage_features(inputs)
             features = net.pooled(stages[-1])  # (N, C)
             if self.helper.keypoints is not None:
-                error = keypoint_loss(self.helper.keypoints(stages[STAGE]), batch["keypoints"])
+                error = keypoint_loss(
+                    self.helper.keypoints(stages[KEYPOINT_STAGE], inputs.shape[-2:]), batch["keypoints"]
+                )
                 losses["keypoints"] = self.hyperparameters.keypoints_weight * error
         group_losses = [
             self.label_loss(layer(net.cls_head.dropout(features)), batch["group_labels"][:, group])
@@ -318,7 +323,7 @@ class ActionTask(ClipTask):
 
     def starts(self) -> Mapping[str, Start]:
         """Return for each group the network with the auxiliary layer that was trained on the group's labels."""
-        assert isinstance(self.helper, ActionHelper)
+        assert isinstance(self.helper, AuxiliaryHeads)
         starts = {}
         for group, layer, index in zip(GROUPS, self.helper.groups, self.group_indices, strict=True):
             net = _network(self.hyperparameters.net(max(1, len(index))))
@@ -329,7 +334,7 @@ class ActionTask(ClipTask):
 
     def adopt(self, starts: Mapping[str, Start]) -> tuple[str, ...]:
         """Initialise the auxiliary layers from those of `starts`; weights of new labels stay random."""
-        assert isinstance(self.helper, ActionHelper)
+        assert isinstance(self.helper, AuxiliaryHeads)
         adopted = []
         for group, layer, index in zip(GROUPS, self.helper.groups, self.group_indices, strict=True):
             start = starts.get(f"states-{group}")

@@ -142,7 +142,7 @@ class PaperClips(ClipHyperparameters):
         return clip_indices(offsets, num_frames, self.num_frames, self.frame_stride).ravel()
 
     def cut(self, frames: Frames, keypoints: Keypoints, rng: np.random.Generator) -> tuple[Frames, Keypoints]:
-        """Resize all frames, cut one random crop out of them, and resize it."""
+        """Resize all frames, cut one random crop out of them, and resize it; keypoints are not learnt and stay."""
         resized = [resize_short_side(frame, self.train_short_side) for frame in frames]
         size = (resized[0].shape[0], resized[0].shape[1])
         if self.crop == "random-resized":

@@ -75,8 +75,8 @@ CLIPS_NET = CsnConfig(
     dropout=0.3,
 )  # `num_classes` is set to the number of labels in the training data
 CLIPS_STAGE = ClipConfig(
-    num_frames=16, frame_stride=1, num_clips=7, rule="legacy", frame_rate=5.0, short_side=72, norm=NORM
-)
+    num_frames=12, frame_stride=1, num_clips=7, rule="legacy", frame_rate=5.0, short_side=72, norm=NORM
+)  # 2.4 s, so that several clips fit in a segment of 3 s
 
 TSN_NET = TsnConfig(
     block="basic",
@@ -88,8 +88,8 @@ TSN_NET = TsnConfig(
     stem_pool=False,
     dropout=0.3,
 )
-TSN_RGB_STAGE = replace(CLIPS_STAGE, num_frames=3, frame_stride=6)  # three frames over the duration of a clip
-TSN_FLOW = FlowInput(num_fields=5, tvl1=FAST_TVL1)
+TSN_RGB_STAGE = replace(CLIPS_STAGE, num_frames=3, frame_stride=4)  # three frames over the duration of a clip
+TSN_FLOW = FlowInput(num_fields=3, tvl1=FAST_TVL1)
 TSN_FLOW_NET = replace(TSN_NET, in_channels=2 * TSN_FLOW.num_fields, strides=(1, 2, 2, 1))  # flow is half as large
 TSN_FLOW_STAGE = replace(CLIPS_STAGE, num_frames=3 * TSN_FLOW.run, flow=TSN_FLOW)
 
@@ -102,7 +102,9 @@ POSES_NET = HrnetConfig(
     layer1_width=16,
     side_branch=SideBranchConfig(sigma=1.5),
 )
-POSES_STAGE = PosesConfig(size=(128, 128), padding=1.25, decoding="dark", blur_kernel=7, max_oks=0.6, norm=NORM)
+POSES_STAGE = PosesConfig(
+    size=(128, 128), padding=1.25, decoding="dark", blur_kernel=7, max_oks=0.6, min_score=0.15, norm=NORM
+)
 
 TRACKS_NET = TrackConfig()  # `num_actions` and `num_states` are set from the training data
 TRACKS_STAGE = TracksConfig(

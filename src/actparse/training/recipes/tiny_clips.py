@@ -35,7 +35,7 @@ from actparse.video.segments import expect_segment_seconds
 
 @dataclass(frozen=True, kw_only=True)
 class TinyClips(OneCycle, ClipHyperparameters):
-    """Hyperparameters of a tiny clip network, for the action with auxiliary heads for the states, or for states."""
+    """Hyperparameters of a tiny clip network: for the action, with heads for states and keypoints, or for states."""
 
     batch_size: Count = 16
     learning_rate: Positive = 2.5e-3
@@ -81,7 +81,10 @@ class TinyClips(OneCycle, ClipHyperparameters):
         return np.asarray(first + steps.astype(np.int64))
 
     def cut(self, frames: Frames, keypoints: Keypoints, rng: np.random.Generator) -> tuple[Frames, Keypoints]:
-        """Apply one random zoom and shift, and one colour change, to all frames; flow is only moved."""
+        """Apply one random zoom and shift, and one colour change, to all frames; flow is only moved.
+
+        The result has the short side `training_side`, if it is set; the keypoints become shares of its sides.
+        """
         height, width = frames.shape[1:3]
         is_flow = self.stage_config.flow is not None
         matrix = random_zoom((height, width), rng, zoom=self.zoom, max_shift=self.max_shift)

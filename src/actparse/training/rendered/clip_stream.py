@@ -23,6 +23,7 @@ from actparse.data.frames.intervals import ClipSource, Interval
 from actparse.data.kinetics_tps import FrameTruth, frame_truth_from_dict
 from actparse.data.pseudo_labels import group_label
 from actparse.synth.actions.registry import ACTIONS
+from actparse.synth.causes import PERFORMER
 from actparse.synth.config import VIDEO_PRESETS
 from actparse.synth.dataset import frame_annotation
 from actparse.synth.scene import build_scene
@@ -83,8 +84,8 @@ def read_clips(shard: Path, config: ClipStreamConfig) -> list[Interval]:
     keypoints = load_array(shard, "keypoints")
     expect_shape("frames.npy", frames, (config.clips_per_shard * num_frames, *config.size, 3))
     expect_shape("keypoints.npy", keypoints, (config.clips_per_shard, num_frames, NUM_KEYPOINTS, 3))
-    if frames.dtype != np.uint8:
-        raise TypeError(f"frames of {frames.dtype}")
+    if frames.dtype != np.uint8 or keypoints.dtype != np.float32:
+        raise TypeError(f"frames of {frames.dtype}, keypoints of {keypoints.dtype}")
     if not isinstance(labels, list) or len(labels) != config.clips_per_shard:
         raise ValueError(f"labels.npy without a list of {config.clips_per_shard} clips")
     names = tuple(f"rendered clip {index} of {shard}" for index in range(len(labels)))
@@ -146,6 +147,6 @@ def scene_clip(
         clip[frame_index] = cv2.resize(rendered.image, config.size[::-1], interpolation=cv2.INTER_AREA)
         annotated.append(frame_truth_from_dict(frame_annotation(rendered.persons), "a rendered frame"))
         for person in rendered.persons:
-            if person.identity == 1:
+            if person.identity == PERFORMER:
                 keypoints[frame_index] = person.keypoints * scale
     return clip, [group_label(action, group, annotated) for group in GROUPS], keypoints
