@@ -34,7 +34,7 @@ Image = NDArray[np.uint8]
 FIGURES = Path(__file__).parent / "figures"
 ENLARGED = 2  # pixels of a picture of the frame for each pixel of the frame
 CROP_SIDE = 480  # pixels of a picture of a crop
-MIN_PERSON_SCORE = 0.5
+MIN_PERSON_SCORE = 0.3  # as in the overlay
 TEXT_SCALE = 0.5  # of OpenCV's font
 STATE_FILLS = ("#8ec5ff", "#ffc078", "#96dfb0", "#d9b3ff", "#ffe066", "#ffb0c0", "#7ee0dc", "#d8c3a5")
 QUIET_FILL, SHEET, TEXT, FAINT = "#e2e5ea", "#ffffff", "#16181d", "#c4cad4"
@@ -76,9 +76,14 @@ def make_figures(video: Path, out: Path) -> list[Path]:
 
 
 def clearest(parse: VideoParse) -> tuple[FrameParse, PersonParse]:
-    """Return the frame and the person in it whose parts were found best."""
-    seen = [(frame, person) for frame in parse.frames for person in frame.persons]
-    return max(seen, key=lambda pair: sum(part.score for part in pair[1].parts))
+    """Return the frame and the person in it who is large and whose parts are detected best."""
+    persons = [(frame, person) for frame in parse.frames for person in frame.persons]
+    return max(persons, key=lambda pair: _height(pair[1]) * sum(part.score for part in pair[1].parts))
+
+
+def _height(person: PersonParse) -> float:
+    _, y1, _, y2 = person.box
+    return y2 - y1
 
 
 def picture_of_persons(image: Image, frame: FrameParse) -> Image:

@@ -52,7 +52,7 @@ def test_without_shares_tracks_give_none(random_bundle: Path, small_video: Path)
 def test_the_bundle_tiny_has_shares() -> None:
     shares = load_shares(bundle_folder("tiny"))
     assert shares is not None
-    assert len(shares.actions) == 18
+    assert len(shares.actions) == 24
 
 
 def test_the_command_tells(parse: VideoParse, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

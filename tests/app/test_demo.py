@@ -11,7 +11,7 @@ from actparse.stages.loading import bundle_folder, bundled_names
 from actparse.synth import dataset
 from actparse.video.decode import read_frames
 
-MAX_BUNDLE_BYTES = 25_000_000
+MAX_BUNDLE_BYTES = 30_000_000
 NUM_FRAMES = 41  # two segments
 
 
