@@ -31,6 +31,8 @@ def write_clip(
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=10)
         stream.height, stream.width = size
+        if codec == "libx265":
+            stream.options = {"x265-params": "pools=none:frame-threads=1:log-level=none"}  # the same packets each time
         stream.pix_fmt = "rgb24" if codec == "rawvideo" else "yuv420p"
         stream.codec_context.time_base = Fraction(1, 1000)
         stream.codec_context.sample_aspect_ratio = Fraction(aspect)
