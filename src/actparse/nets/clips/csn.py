@@ -224,14 +224,18 @@ class Csn(nn.Module):
 
     def features(self, clips: Tensor) -> Tensor:
         """Map clips (N, 3, T, H, W) to their mean features (N, widths[-1]), float32 under autocast."""
-        return self.pooled(self.backbone(self._expected(clips)))
+        return self.pooled(self.backbone(self._in_fast_layout(clips)))
 
     def stage_features(self, clips: Tensor) -> list[Tensor]:
         """Map clips (N, 3, T, H, W) to the features (N, widths[i], T', H', W') of the four stages."""
-        return self.backbone.stages(self._expected(clips))
+        return self.backbone.stages(self._in_fast_layout(clips))
 
-    def _expected(self, clips: Tensor) -> Tensor:
-        """Return clips in the fastest memory format."""
+    def _in_fast_layout(self, clips: Tensor) -> Tensor:
+        """Return clips (N, in_channels, T, H, W) in the memory format that is fastest on their device.
+
+        Raises:
+            ShapeError: they have another shape.
+        """
         expect_shape("clips", clips, (None, self.config.in_channels, None, None, None))
         return clips.contiguous(memory_format=torch.channels_last_3d) if clips.device.type == "cpu" else clips
 

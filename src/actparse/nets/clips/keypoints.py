@@ -17,7 +17,7 @@ KEYPOINT_STAGE = 2  # of the network, from 0: the last one but one
 
 
 class KeypointHead(nn.Module):
-    """A heat map for each keypoint; its mean position is the keypoint's place."""
+    """A heat map for each keypoint; its mean position is that of the keypoint."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -35,8 +35,8 @@ class KeypointHead(nn.Module):
 
 
 def _centres(cells: int, side: int, like: Tensor) -> Tensor:
-    """Return the centres of cells, as shares of the side of a frame."""
-    stride = 2.0 ** round(math.log2(side / cells))
+    """Return the centres of cells, as shares of a side of `side` pixels."""
+    stride = 2.0 ** math.ceil(math.log2(side / cells))  # a power of two; the last cell may reach beyond the frame
     return torch.arange(cells, device=like.device) * (stride / side) + 0.5 / side
 
 

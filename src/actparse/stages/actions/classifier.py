@@ -198,10 +198,10 @@ def share_trunks(classifiers: Iterable[Classifier]) -> None:
     """Let networks whose trunks are equal, weight by weight, use one of them: a clip then passes through it once."""
     nets = [member.net for classifier in classifiers for member, _ in classifier.members]
     for position, net in enumerate(nets):
-        net.backbone = next(other.backbone for other in nets[: position + 1] if _have_one_trunk(other, net))
+        net.backbone = next(other.backbone for other in nets[: position + 1] if _have_equal_trunks(other, net))
 
 
-def _have_one_trunk(first: Csn | Tsn, second: Csn | Tsn) -> bool:
+def _have_equal_trunks(first: Csn | Tsn, second: Csn | Tsn) -> bool:
     if replace(first.config, num_classes=1, dropout=0.0) != replace(second.config, num_classes=1, dropout=0.0):
         return False
     weights, others = first.backbone.state_dict(), second.backbone.state_dict()

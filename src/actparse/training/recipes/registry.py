@@ -82,14 +82,14 @@ BUNDLE_RECIPES = _by_name(  # the networks of the bundle that the recipe "tiny" 
     Recipe(PARTS, "part detector: tiny YOLOF on person crops with the pose drawn on them", TinyParts(), 12_500, 40),
     Recipe(WITHOUT_DOTS, "part detector without the pose, for comparison", TinyParts(dots=False), 12_500, 40),
     Recipe(TRACKS, "network on keypoints: the action, and the states of each person", TinyTracks(), 4_000, 1_500),
-    Recipe(ACTION, "action network: tiny ip-CSN on clips", TinyClips(), 12_500, 28),
+    Recipe(ACTION, "action network: tiny ip-CSN on clips", TinyClips(), 12_500, 44),
     *(
         Recipe(
             f"states-{group}",
             f"state network of the part group {group}, from the action network's weights",
             TinyClips(),
             2_500,
-            28,
+            44,
         )
         for group in GROUPS
     ),
@@ -103,7 +103,7 @@ TINY = BUNDLE_RECIPES | _by_name(
         "tiny ip-CSN on rendered clips only, for `--init` of action, as the paper uses IG-65M's weights",
         RenderedClips(),
         120_000,
-        28,
+        44,
     ),
     Recipe(OBJECTS, "object detector for the baseline: tiny YOLOF on frames", TinyObjects(), 10_000, 43),
     Recipe(  # its samples have three frames each, and it computes with float32
