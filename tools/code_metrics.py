@@ -40,8 +40,8 @@ VAGUE_NAMES = frozenset(
     ]
 )
 LIMITS = {
-    "lines": 56_950,
-    "lines of training": 6_300,
+    "lines": 57_200,
+    "lines of training": 6_350,
     "lines of the largest file": 450,
     "modules in no folder": 6,
     "modules in the largest folder": 16,

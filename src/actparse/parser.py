@@ -30,7 +30,7 @@ from actparse.stages.timing import StageTimer
 from actparse.stages.together.decision import decide_action
 from actparse.stages.together.explanation import explain
 from actparse.stages.together.object_evidence import object_evidence
-from actparse.stages.together.states import BaselineStates, SharedStates, StateSource, TrackStates
+from actparse.stages.together.states import BaselineStates, ClipStates, StateSource, TrackStates
 from actparse.stages.tracking import Tracker, TrackerConfig
 from actparse.video.decode import TimeRange, probe
 from actparse.weights.bundle import config_to_dict
@@ -52,6 +52,8 @@ class Parser:
         stage_1 = persons, bundle.poses, bundle.parts
         limit = self.config.min_keypoint_confidence
         self.people = PeopleParser(*stage_1, limit, self.timer, bundle.objects)
+        if bundle.states is not None and bundle.states.along_tracks and self.config.level == "frame":
+            raise ConfigError("level must be 'segment' for clips along tracks, got 'frame'")
         self.states = self._state_source(use_tracks=self.config.use_tracks)
 
     @classmethod
@@ -224,7 +226,7 @@ class Parser:
             raise ConfigError(
                 f"use_tracks must be True with the weights {name!r}, which have no clip networks, got False"
             )
-        return SharedStates(bundle.labels)
+        return ClipStates(bundle.labels)
 
 
 def _read_persons(path: Path, video: Path, frame_rate: float | None) -> PersonsFile:

@@ -155,6 +155,15 @@ def test_a_trunk_that_networks_share_is_counted_once() -> None:
     assert states_macs(states, video) == alone + heads
 
 
+def test_clips_along_tracks_are_counted_for_each_person() -> None:
+    stage = tiny.TRACK_CLIPS_STAGE
+    net = Csn(replace(tiny.CLIPS_NET, num_classes=2))
+    states = StateRecognizer({"head": ClipClassifier(net, [("lunge", "none"), ("lunge", "turn")], stage)})
+    video = VideoShape(size=(96, 128), seconds=9, segment_seconds=3, persons_per_frame=2.5)
+    one = forward_macs(net, (1, 3, stage.num_frames, stage.short_side, stage.short_side))
+    assert states_macs(states, video) == one * 3 * 2.5 * stage.num_clips
+
+
 def test_a_frame_level_network_sees_one_clip_of_each_frame(random_bundle: Path) -> None:
     states = load_bundle(random_bundle).states
     assert states is not None

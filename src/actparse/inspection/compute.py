@@ -161,7 +161,7 @@ def _clip_costs(
     name: str,
     classifier: Classifier,
     video: VideoShape,
-    passes: Callable[[int], int],
+    passes: Callable[[int], float],
     *,
     crop: int | None = None,
     trunks: set[tuple[Any, ...]] | None = None,
@@ -193,10 +193,15 @@ def _clip_costs(
 
 def _states_costs(states: StateRecognizer, video: VideoShape, *, crop: int | None = None) -> list[NetworkCost]:
     trunks: set[tuple[Any, ...]] = set()
+    tracks = video.persons_per_frame if states.along_tracks else 1
+
+    def passes(num_clips: int) -> float:
+        return tracks * video.num_state_clips(num_clips)
+
     return [
         cost
         for group, classifier in states.classifiers.items()
-        for cost in _clip_costs(f"states-{group}", classifier, video, video.num_state_clips, crop=crop, trunks=trunks)
+        for cost in _clip_costs(f"states-{group}", classifier, video, passes, crop=crop, trunks=trunks)
     ]
 
 
@@ -227,7 +232,8 @@ def clip_shape(config: ClipConfig, size: tuple[int, int], *, frames_first: bool 
     Returns:
         (3, T, H, W), with `frames_first` (T, 3, H, W); with flow S stacks of fields (S, 2 * num_fields, h, w).
     """
-    height, width = (config.crop,) * 2 if config.crop else fit_size(size, config.short_side)
+    crop = config.short_side if config.along_tracks else config.crop
+    height, width = (crop,) * 2 if crop else fit_size(size, config.short_side)
     if config.flow is not None:
         small = small_size((height, width), config.flow.tvl1.short_side)
         return config.num_frames // config.flow.run, 2 * config.flow.num_fields, *small

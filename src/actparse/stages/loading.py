@@ -130,6 +130,7 @@ def load_bundle(weights: str | Path, *, device: str = "cpu") -> StageBundle:
     states = None if action is None else {group: _classifier(f"states-{group}", read, ensembles) for group in GROUPS}
     if states is not None:
         share_trunks(states.values())
+    recognizer = None if states is None else _state_recognizer(states)
     tracks = _recognizer(read["tracks"], action) if "tracks" in read else None
     parts: PartDetector | PartFusion = PartDetector(*_net_and_settings(read["parts"], Yolof, PartsConfig))
     if REGRESSION in read:
@@ -139,7 +140,7 @@ def load_bundle(weights: str | Path, *, device: str = "cpu") -> StageBundle:
         poses=build_poses(read["poses"]),
         parts=parts,
         action=action,
-        states=None if states is None else StateRecognizer(states),
+        states=recognizer,
         tracks=tracks,
         baseline=baseline,
         labels=_label_space(action, states, baseline or tracks),
@@ -371,6 +372,13 @@ def _clip_classifier(kind: str, file: NetworkFile) -> ClipClassifier:
         needs = f"{count} lists [{', '.join(words)}], one for each output"
         raise WeightsError(f"{file.kind}: labels must be {needs}, got {labels!r:.80}")
     return ClipClassifier(net, [tuple(row) for row in labels], config)
+
+
+def _state_recognizer(states: Mapping[str, Classifier]) -> StateRecognizer:
+    try:
+        return StateRecognizer(states)
+    except ConfigError as error:
+        raise WeightsError(str(error)) from None
 
 
 def _recognizer(file: NetworkFile, action: Classifier | None) -> TrackRecognizer:

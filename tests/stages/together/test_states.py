@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from actparse.stages.actions.observers import Observed, SegmentScores
 from actparse.stages.loading import load_bundle
 from actparse.stages.timing import StageTimer
 from actparse.stages.together.decision import ActionEvidence
-from actparse.stages.together.states import BaselineStates, SharedStates, TrackStates
+from actparse.stages.together.states import BaselineStates, ClipStates, TrackStates
 from bundles import ACTIONS, TRACK_STATES
 
 BOX = (0.0, 0.0, 9.0, 9.0)
@@ -47,7 +48,7 @@ def tracks(random_bundle: Path) -> TrackStates:
 
 
 def test_persons_of_a_segment_share_its_states() -> None:
-    source, video = SharedStates(LABELS), observed(clip_scores={"lunge": 0.3, "push_up": 0.7})
+    source, video = ClipStates(LABELS), observed(clip_scores={"lunge": 0.3, "push_up": 0.7})
     free = source.integrate(video, "push_up", video.clip_scores, condition_on_action=False)
     assert head_states(free.frames) == [["bend", "bend"], ["none", "none"]]
     assert [segment.states for segment in free.segments] == [{"head": "bend"}, {"head": "none"}]
@@ -56,6 +57,18 @@ def test_persons_of_a_segment_share_its_states() -> None:
     follow = source.follow(condition_on_action=True)
     streamed = [follow([frame], scored)[0] for frame, scored in zip(video.frames, video.segments, strict=True)]
     assert head_states(streamed) == head_states(free.frames)
+
+
+def test_clips_along_tracks_give_each_person_states() -> None:
+    video = observed(clip_scores={"lunge": 0.3, "push_up": 0.7})
+    scores = {2: {"head": np.array([0.1, 0.9], np.float32)}}  # only of the second person
+    video = replace(video, segments=tuple(replace(scored, track_scores=scores) for scored in video.segments))
+    result = ClipStates(LABELS).integrate(video, "push_up", video.clip_scores, condition_on_action=False)
+    assert head_states(result.frames) == [["bend", "none"], ["none", "none"]]
+    assert result.frames[0].persons[1].parts[0].state_score == pytest.approx(0.9)
+    assert [segment.states for segment in result.segments] == [{"head": "bend"}, {"head": "none"}]
+    follow = ClipStates(LABELS).follow(condition_on_action=True)
+    assert head_states(follow([video.frames[0]], video.segments[0])) == [["bend", "none"]]
 
 
 def test_tracks_give_each_person_states_and_clips_those_of_segments(tracks: TrackStates) -> None:

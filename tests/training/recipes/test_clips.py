@@ -35,6 +35,7 @@ from actparse.training.recipes.hyperparameters import Mirror, changed
 from actparse.training.recipes.paper_clips import PaperCsn, PaperTsnFlow, PaperTsnRgb
 from actparse.training.recipes.tiny_clips import TinyClips
 from actparse.training.samples.flow import FlowFiles
+from actparse.training.samples.track_clips import track_videos
 from actparse.video.flow import FAST_TVL1
 from training.miniature import NUM_FRAMES, SIZE, write_miniature
 
@@ -77,6 +78,26 @@ def test_batch_has_clips_and_labels(store: Store) -> None:
     assert set(batch["labels"].tolist()) == {0, 1}
     again = task.batch(np.random.default_rng(0))
     assert torch.equal(batch["clips"], again["clips"])
+
+
+def test_tracks_are_videos_of_squares_with_the_persons_states(store: Store) -> None:
+    videos = list(track_videos(store, frame_rate=2.0, side=24))
+    assert [video.action for video in videos] == list(store.actions)
+    for video in videos:
+        assert len(video.times) == 7  # annotated every half second
+        squares = video.source.read(video.first + np.arange(7))
+        assert {square.shape for square in squares} == {(24, 24, 3)}
+        middles = np.array([square[12, 12] for square in squares], int)
+        assert (np.abs(middles - middles[0]) < 25).all()  # the block stays in the middle, while it walks
+    (lunge,) = (video for video in videos if video.action == "lunge")
+    (labelled,) = segments([lunge], 3.0)
+    assert labelled.group_labels[GROUPS.index("arm")] == ("lunge", "bend", "none")
+    assert labelled.name == "person 1 of train_lunge_0 from frame 0"
+
+
+def test_without_identities_there_are_no_tracks(store: Store) -> None:
+    unknown = np.full_like(store.person_identities, -1)
+    assert not list(track_videos(dataclasses.replace(store, person_identities=unknown), 2.0, 24))
 
 
 def test_mirrored_clip_gets_the_mirrored_label(store: Store) -> None:

@@ -41,6 +41,7 @@ class ClipConfig:
     crop: int | None = None  # side of the centre crop, pixels; None: the whole frame
     norm: InputNorm = field(default_factory=InputNorm)
     flow: FlowInput | None = None  # if set, the input is the optical flow between the frames, not the frames
+    along_tracks: bool = False  # whether clips are squares of `short_side` around each person, not whole frames
 
     def __post_init__(self) -> None:
         for name in ("num_frames", "frame_stride", "num_clips", "short_side"):
@@ -212,8 +213,16 @@ class StateRecognizer:
     """The six group networks: they map a segment's clips to the probability of each (action, state...) label."""
 
     def __init__(self, classifiers: Mapping[str, Classifier]) -> None:
+        """Combine the networks of the groups.
+
+        Raises:
+            ConfigError: some of them need clips along tracks, others clips of whole frames.
+        """
         self.classifiers = dict(classifiers)
         self.samplings = clip_samplings(classifiers.values())
+        self.along_tracks = any(sampling.along_tracks for sampling in self.samplings)  # whether persons have own states
+        if not all(sampling.along_tracks == self.along_tracks for sampling in self.samplings):
+            raise ConfigError("the state networks must all have clip.along_tracks or none of them, got some")
 
     def scores(self, clips: Clips) -> dict[str, NDArray[np.float32]]:
         """Map a segment's clips, for each of the samplings, to {group: (num_labels,) probabilities}."""

@@ -5,8 +5,8 @@ A bundle has networks on clips, or the official baseline on sampled frames, or o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from actparse.stages.actions.classifier import (
     clip_samplings,
     label_scores,
 )
+from actparse.stages.actions.person_clips import PersonClips
 from actparse.stages.actions.segments import ClippedSegment
 from actparse.stages.timing import StageTimer
 from actparse.video.decode import DecodedFrame
@@ -34,6 +35,7 @@ class SegmentScores:
 
     segment: SegmentParse
     group_scores: GroupScores  # empty without networks on clips
+    track_scores: Mapping[int, GroupScores] = field(default_factory=dict)  # by track; empty if its persons share states
 
 
 @dataclass(frozen=True)
@@ -73,18 +75,42 @@ class ClipObserver(Observer):
 
     def __init__(self, action: Classifier, states: StateRecognizer, timer: StageTimer) -> None:
         self._action, self._states, self._timer = action, states, timer
-        self.segment_clips, self.video_clips = states.samplings, clip_samplings([action])
+        self.segment_clips = () if states.along_tracks else states.samplings
+        self._person_clips = [PersonClips(sampling) for sampling in states.samplings if sampling.along_tracks]
+        self.video_clips = clip_samplings([action])
+
+    def observe(self, sampled: Sequence[DecodedFrame], frames: list[FrameParse]) -> list[FrameParse]:
+        """Cut the persons out for clips along their tracks, if the networks need these."""
+        if self._person_clips:
+            with self._timer("clips"):
+                for image, frame in zip(sampled, frames, strict=True):
+                    for clips in self._person_clips:
+                        clips.add(image.image, frame)
+        return frames
 
     def score(self, segment: ClippedSegment) -> SegmentScores:
-        """Run the networks of all part groups on a segment's clips."""
+        """Run the networks of all part groups on a segment's clips, or on those of each track in it."""
         with self._timer("states"):
-            return SegmentScores(segment.segment, self._states.scores(segment.clips))
+            if not self._person_clips:
+                return SegmentScores(segment.segment, self._states.scores(segment.clips))
+            taken = {clips.config: clips.take() for clips in self._person_clips}
+            tracks = next(iter(taken.values()))
+            by_track = {
+                track: self._states.scores({config: clips[track] for config, clips in taken.items()})
+                for track in tracks
+            }
+        return SegmentScores(segment.segment, _mean_scores(list(by_track.values())), by_track)
 
     def action_scores(self, clips: Clips) -> dict[str, float]:
         """Run the action network on the clips of the video."""
         with self._timer("action"):
             scores = label_scores(self._action, clips)
         return {label[0]: float(score) for label, score in zip(self._action.labels, scores, strict=True)}
+
+
+def _mean_scores(scores: Sequence[GroupScores]) -> GroupScores:
+    groups = scores[0] if scores else {}
+    return {group: np.mean([of_track[group] for of_track in scores], axis=0) for group in groups}
 
 
 class BaselineObserver(Observer):

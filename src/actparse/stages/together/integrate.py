@@ -12,12 +12,15 @@ from dataclasses import replace
 
 from actparse.core.structures import FrameParse, PersonParse, SegmentParse, VideoParse
 
+PartStates = tuple[dict[str, str], dict[str, float]]  # part -> state, and part -> its probability
+NO_TRACKS: Mapping[int, PartStates] = {}
 
-def with_states(frame: FrameParse, segment: SegmentParse) -> FrameParse:
-    """Return the frame with the segment's states for every part of every person."""
-    states, scores = segment.states, segment.state_scores
+
+def with_states(frame: FrameParse, segment: SegmentParse, by_track: Mapping[int, PartStates] = NO_TRACKS) -> FrameParse:
+    """Return the frame with states for every part of every person: those of the track, else those of the segment."""
     persons: list[PersonParse] = []
     for person in frame.persons:
+        states, scores = by_track.get(person.track_id, (segment.states, segment.state_scores))
         parts = [replace(part, state=states.get(part.name), state_score=scores.get(part.name)) for part in person.parts]
         persons.append(replace(person, parts=tuple(parts)))
     return replace(frame, persons=tuple(persons))

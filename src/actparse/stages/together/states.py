@@ -1,6 +1,6 @@
 """Stage 3: the state of every part, from clips, from the persons' tracks, or from the baseline.
 
-Source: PCF, section II-A, last stage, for `SharedStates`.
+Source: PCF, section II-A, last stage, for `ClipStates`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from actparse.stages.actions.observers import Observed, SegmentScores
 from actparse.stages.actions.tracks import FollowedTracks, TrackRecognizer
 from actparse.stages.timing import StageTimer
 from actparse.stages.together.decision import ActionEvidence
-from actparse.stages.together.integrate import segment_number, with_commonest_states, with_states
+from actparse.stages.together.integrate import PartStates, segment_number, with_commonest_states, with_states
 from actparse.stages.together.reasons import segment_reasons, track_reasons
 
 Follow = Callable[[list[FrameParse], SegmentScores], list[FrameParse]]  # gives the frames of the next segment states
@@ -69,8 +69,11 @@ class StateSource(ABC):
         """Return a function for one video that gives the frames of each segment states as soon as it ends."""
 
 
-class SharedStates(StateSource):
-    """All persons of a segment share the states that the networks on clips recognise in it, as in the paper."""
+class ClipStates(StateSource):
+    """All persons of a segment share the states that the networks on clips recognise in it, as in the paper.
+
+    With clips along tracks, each person has separate states.
+    """
 
     def __init__(self, labels: LabelSpace) -> None:
         self._labels = labels
@@ -81,17 +84,24 @@ class SharedStates(StateSource):
         """Give each frame the states of its segment."""
         given_action = action if condition_on_action else None
         segments = tuple(_with_best_states(scored, self._labels, given_action) for scored in observed.segments)
-        frames = tuple(with_states(f, segments[segment_number(f.index, segments)]) for f in observed.frames)
+        by_track = [self._states_of_tracks(scored, given_action) for scored in observed.segments]
+        indices = (segment_number(frame.index, segments) for frame in observed.frames)
+        frames = tuple(with_states(f, segments[n], by_track[n]) for f, n in zip(observed.frames, indices, strict=True))
         return Integrated(frames, segments, segment_reasons(observed.segments, segments, self._labels, action))
 
     def follow(self, *, condition_on_action: bool) -> Follow:
         """Give frames the states of their segment; the action is still unknown."""
 
         def with_segment_states(frames: list[FrameParse], scored: SegmentScores) -> list[FrameParse]:
-            segment = _with_best_states(scored, self._labels, None)
-            return [with_states(frame, segment) for frame in frames]
+            segment, by_track = _with_best_states(scored, self._labels, None), self._states_of_tracks(scored, None)
+            return [with_states(frame, segment, by_track) for frame in frames]
 
         return with_segment_states
+
+    def _states_of_tracks(self, scored: SegmentScores, action: str | None) -> dict[int, PartStates]:
+        return {
+            track: best_states(scores, self._labels, action=action) for track, scores in scored.track_scores.items()
+        }
 
 
 class TrackStates(StateSource):

@@ -28,7 +28,7 @@ from actparse.training.recipes.tracks import TinyTracks
 
 PERSONS, POSES, PARTS, WITHOUT_DOTS = STAGE_1 = "persons", "poses", "parts", "parts-without-dots"
 ACTION, TRACKS, BASELINE, OBJECTS = "action", "tracks", "baseline", "objects"
-VARIANTS = ("tsn-rgb", "tsn-flow", "ir", "pretrained", "people")
+VARIANTS = ("tsn-rgb", "tsn-flow", "ir", "pretrained", "people", "along-tracks")
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,7 @@ def _by_name(*recipes: Recipe) -> dict[str, Recipe]:
 
 TSN_RGB = TinyClips(net_config=tiny.TSN_NET, stage_config=tiny.TSN_RGB_STAGE)
 TSN_FLOW = TinyClips(net_config=tiny.TSN_FLOW_NET, stage_config=tiny.TSN_FLOW_STAGE)
+ALONG_TRACKS = TinyClips(stage_config=tiny.TRACK_CLIPS_STAGE)
 BUNDLE_RECIPES = _by_name(  # the networks of the bundle that the recipe "tiny" trains
     Recipe(PERSONS, "person detector: tiny YOLOF on frames", TinyPersons(), 10_000, 43),
     Recipe(POSES, "pose network: tiny HRNet on rendered persons", TinyPoses(), 25_000, 88),
@@ -104,6 +105,17 @@ TINY = BUNDLE_RECIPES | _by_name(
         RenderedClips(),
         120_000,
         44,
+    ),
+    *(
+        Recipe(
+            f"states-along-tracks-{group}",
+            f"states of the part group {group} for each person, on clips cut out along the tracks; a variant",
+            ALONG_TRACKS,
+            2_500,
+            44,
+            initial=f"states-{group}",
+        )
+        for group in GROUPS
     ),
     Recipe(OBJECTS, "object detector for the baseline: tiny YOLOF on frames", TinyObjects(), 10_000, 43),
     Recipe(  # its samples have three frames each, and it computes with float32

@@ -77,6 +77,9 @@ CLIPS_NET = CsnConfig(
 CLIPS_STAGE = ClipConfig(
     num_frames=12, frame_stride=1, num_clips=7, rule="legacy", frame_rate=5.0, short_side=72, norm=NORM
 )  # 2.4 s, so that several clips fit in a segment of 3 s
+TRACK_CLIPS_STAGE = replace(  # a segment of 3 s; frames of SynthTPS are annotated every half second
+    CLIPS_STAGE, num_frames=6, frame_rate=2.0, num_clips=1, along_tracks=True
+)
 
 TSN_NET = TsnConfig(
     block="basic",

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from actparse.core.errors import ConfigError, DataError
 from actparse.core.ranges import Count, CountOrNone, Factors, NotNegative, Positive, Share
 from actparse.data.frames.intervals import Interval, store_videos, whole_videos, with_states
+from actparse.data.frames.store import Store
 from actparse.nets.clips.csn import CsnConfig
 from actparse.nets.clips.tsn import TsnConfig
 from actparse.stages.actions.classifier import ClipConfig
@@ -28,6 +29,7 @@ from actparse.training.recipes.clips import (
 from actparse.training.recipes.hyperparameters import Inputs, Level, Mirror, OneCycle
 from actparse.training.rendered.clip_stream import ClipStreamConfig, open_clip_stream
 from actparse.training.samples.splits import cache_folder, open_stores
+from actparse.training.samples.track_clips import track_videos
 from actparse.training.task import Task
 from actparse.video.augmentation import STRONG_JITTER, moved_shares, random_zoom, recolor, warp
 from actparse.video.segments import expect_segment_seconds
@@ -98,12 +100,15 @@ class TinyClips(OneCycle, ClipHyperparameters):
 
     def num_rendered_clips(self, data: Path, options: TrainOptions) -> int:
         """Return the number of rendered clips in addition to a SynthTPS dataset."""
-        return options.stream_clips if is_synthetic(data) and not self.has_level else 0
+        has_frames = not self.has_level and not self.stage_config.along_tracks
+        return options.stream_clips if is_synthetic(data) and has_frames else 0
 
     def build(self, inputs: Inputs) -> Task:
         """Build the task on decoded clips, and on rendered ones for a SynthTPS dataset."""
         report, rate = inputs.options.report, self.stage_config.frame_rate or 1.0
         train, held_out = open_stores(inputs.data, inputs.run.out, inputs.options)
+        if self.stage_config.along_tracks:
+            return self._along_tracks(inputs, train, held_out)
         intervals = self.labelled(store_videos(train, rate))
         if self.has_level:
             seconds = self.segment_seconds or SEGMENT_SECONDS
@@ -116,6 +121,15 @@ class TinyClips(OneCycle, ClipHyperparameters):
             return ActionTask(intervals, whole_videos(store_videos(held_out, rate)), self, report=report)
         held_out_intervals = with_states(self.labelled(store_videos(held_out, rate)), inputs.group)
         return ClipTask(inputs.kind, with_states(intervals, inputs.group), held_out_intervals, self, report=report)
+
+    def _along_tracks(self, inputs: Inputs, train: Store, held_out: Store) -> Task:
+        """Build the task of a state network on squares along the tracks of annotated persons."""
+        assert inputs.group is not None
+        rate, side = self.stage_config.frame_rate or 1.0, self.stage_config.short_side
+        train_intervals, held_out_intervals = (
+            with_states(self.labelled(track_videos(store, rate, side)), inputs.group) for store in (train, held_out)
+        )
+        return ClipTask(inputs.kind, train_intervals, held_out_intervals, self, report=inputs.options.report)
 
 
 @dataclass(frozen=True, kw_only=True)
