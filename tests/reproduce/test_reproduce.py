@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -249,6 +249,29 @@ def test_what_is_missing_is_said_before_the_first_training(data: Path, tmp_path:
     assert not (tmp_path / "out").exists()
 
 
+def test_ip_csn_starts_from_a_bundle_in_place_of_a_pre_training(
+    data: Path, random_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inits: dict[str, Path | None] = {}
+
+    def stop(jobs: Mapping[str, Job], **rest: Any) -> None:
+        inits.update({f"{job.out.name}/{job.recipe}": job.options.init for job in jobs.values()})
+        raise TrainingError("stopped")
+
+    monkeypatch.setattr(run_module, "run_jobs", stop)
+    training = TrainOptions(steps=1, init=random_bundle, report=discard_line)
+    options = ReproduceOptions(stage_1=random_bundle, training=training)
+    with pytest.raises(TrainingError, match="stopped"):
+        reproduce("table1", data, tmp_path, options)
+    action = random_bundle / "action.safetensors"
+    others = ["baseline/baseline", "tsn-rgb/action-tsn-rgb", "tsn-flow/action-tsn-flow"]
+    assert inits == {"csn/action": action, **dict.fromkeys(others)}
+    (tmp_path / "empty").mkdir()
+    empty = replace(options, training=replace(training, init=tmp_path / "empty"))
+    with pytest.raises(WeightsError, match=r"--init: needs a folder with action\.safetensors, got .*empty"):
+        reproduce("table1", data, tmp_path, empty)
+
+
 def test_computing_is_held_against_that_of_frames() -> None:
     figures = with_compute_shares({"frame": {"giga_macs": 20.0}, "segment, 3 s": {"giga_macs": 7.0}})
     assert {name: row["compute_share"] for name, row in figures.items()} == {"frame": 100.0, "segment, 3 s": 35.0}
@@ -274,12 +297,15 @@ def test_full_size_rows_have_the_computing_of_both_inputs() -> None:
 
 
 def test_rendered_clips_are_said_in_the_table() -> None:
-    def text(name: str, num_clips: int) -> str:
-        return Table(name, "tiny", "data", "70 steps", 8, (0,), (), num_rendered_clips=num_clips).to_markdown()
+    def text(name: str, num_clips: int, initial: str = "") -> str:
+        table = Table(name, "tiny", "data", "70 steps", 8, (0,), (), num_rendered_clips=num_clips, initial=initial)
+        return table.to_markdown()
 
     assert "70 steps for each training, data, 8 held-out" in text("table1", 0)
     assert "ip-CSN pre-trained on 6,000 rendered clips and fine-tuned among them, data, 8" in text("table1", 6000)
     assert "Table I's ip-CSN, which was pre-trained on 6,000 rendered clips, data, 8" in text("table3", 6000)
+    assert "ip-CSN from that of tiny and fine-tuned among 600 rendered clips, data" in text("table1", 600, "tiny")
+    assert "Table I's ip-CSN, which was from that of tiny, data, 8" in text("table3", 600, "tiny")
 
 
 def test_only_what_starts_from_rendered_clips_sees_them_again() -> None:

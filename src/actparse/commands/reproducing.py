@@ -43,7 +43,8 @@ def reproduce(
         share: fraction of every recipe's usual steps, at size tiny
         stage1: bundle of the networks for persons, poses and parts that all methods share, or train to train them;
             default: the bundled networks at size tiny, train at size paper
-        init: folder of imported weights to start from; see actparse weights import
+        init: folder of imported weights to start from, see actparse weights import; at size tiny a bundle whose action
+            network ip-CSN starts from, in place of a pre-training
         split: split for the measurements; default: test, val, or the held-out videos
         limit: measure only on the first N videos
 
@@ -53,8 +54,11 @@ def reproduce(
     from actparse.core.progress import counted
     from actparse.reproduce import ReproduceOptions
     from actparse.reproduce import reproduce as reproduce_table
+    from actparse.stages.loading import bundle_folder, bundled_names
     from actparse.training import TrainOptions
 
+    if init is not None and not init.exists() and str(init) in bundled_names():
+        init = bundle_folder(init)
     stage_1 = stage1 or DEFAULT_STAGE_1[size]
     options = ReproduceOptions(
         size=size,

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 
 from actparse import __version__
-from actparse.core.errors import ConfigError, TrainingError
-from actparse.core.files import copy_file, file_sha256
+from actparse.core.errors import ConfigError, WeightsError
+from actparse.core.files import file_sha256
 from actparse.data.division import held_out_names
 from actparse.data.kinetics_tps import KineticsTps, have_objects
 from actparse.data.prior import prior_states
@@ -44,28 +44,20 @@ from actparse.reproduce.methods import (
     variants_of_table_1,
     with_object_detector,
 )
+from actparse.reproduce.reuse import copy_network, expect_clips, expect_same
 from actparse.reproduce.writing import Row, Table, write_table
 from actparse.stages.loading import bundle_folder, load_parts, load_persons, load_poses
 from actparse.synth.dataset import is_synthetic
 from actparse.training import RECIPES, TrainOptions, run_recipe
 from actparse.training.recipes.persons import FRAME_RECIPES, open_frames
-from actparse.training.recipes.poses import PaperPoses
 from actparse.training.recipes.registry import WITHOUT_DOTS, recipe_of
 from actparse.training.recipes.tiny_clips import open_clips
-from actparse.training.run_folder import (
-    HINT,
-    RunFolder,
-    expect_same_hyperparameters,
-    read_json,
-    read_plan,
-    write_json,
-)
+from actparse.training.run_folder import RunFolder, read_json, write_json
 from actparse.training.runs.bundles import SHARED as STAGE_1
 from actparse.training.runs.bundles import assemble, assemble_complete
 from actparse.training.runs.jobs import Job, run_jobs, without_report
-from actparse.training.runs.network_run import CLIPS_METRIC, check_inputs
+from actparse.training.runs.network_run import check_inputs
 from actparse.training.samples.splits import open_stores
-from actparse.weights.bundle import config_to_dict
 
 NOT_PRINTED: Mapping[str, float] = {}  # no values in the paper
 SHARED_SEED = 0  # seed of trainings that all seeds start from
@@ -148,6 +140,7 @@ def reproduce(table: str, data: Path, out: Path, options: ReproduceOptions) -> T
         seed_numbers=options.seeds,
         rows=tuple(rows),
         num_rendered_clips=bench.num_rendered_clips if table != "table2" else 0,
+        initial="" if bench.initial_action is None or table == "table2" else bench.initial_action.parent.name,
     )
     write_table(result, out)
     return result
@@ -168,6 +161,18 @@ class _Bench:
         bundle = self.options.stage_1
         return self.out / "stage1" if bundle is None else bundle_folder(bundle)
 
+    @property
+    def initial_action(self) -> Path | None:
+        """The network that replaces the pre-training of ip-CSN at size tiny; None if there is none."""
+        folder = self.options.training.init
+        return None if folder is None or self.options.size != "tiny" else folder / "action.safetensors"
+
+    @property
+    def training(self) -> TrainOptions:
+        """The options of every training; at size tiny, `init` is only for ip-CSN."""
+        options = self.options.training
+        return replace(options, size=self.options.size, init=None if self.options.size == "tiny" else options.init)
+
     def folder(self, seed: int, name: str) -> Path:
         """Return the folder of a method's run."""
         return self.out / f"seed-{seed}" / name
@@ -186,10 +191,13 @@ class _Bench:
             for method in methods
             for training in method.trainings
         ]
+        if self.initial_action is not None and not self.initial_action.is_file():
+            raise WeightsError(
+                f"--init: needs a folder with {self.initial_action.name}, got {self.options.training.init}"
+            )
         for run in runs:
             if not run.is_finished:
-                options = replace(self.options.training, size=self.options.size)
-                check_inputs(run.name, self.data, run.out, options, needs=False)
+                check_inputs(run.name, self.data, run.out, self.training, needs=False)
 
     def provide_stage_1(self, names: Sequence[str]) -> None:
         """Train the named networks of stage 1 unless a bundle provides them."""
@@ -215,17 +223,19 @@ class _Bench:
         earlier: dict[str, Job] = {}
         init = None
         start = training.start
-        if start is not None and (start != PRETRAINED or self.num_rendered_clips > 0):  # it needs rendered clips
+        initial = self.initial_action if start == PRETRAINED else None
+        has_start = start != PRETRAINED or initial is not None or self.num_rendered_clips > 0
+        if start is not None and has_start:
             folder = self.out / start.folder if start.is_shared else self.folder(seed, start.folder)
             start_run = RunFolder(folder, start.training.recipe)
-            init = start_run.weights
+            init = initial or start_run.weights
             if start.learning_rate is not None:
                 rate = {"learning_rate": f"{start.learning_rate:g}"}
                 training = replace(training, changes={**training.changes, **rate})
-            if not start_run.is_finished:
+            if initial is None and not start_run.is_finished:
                 earlier = self._jobs_to(start.training, folder, SHARED_SEED if start.is_shared else seed)
-            elif start == PRETRAINED:
-                _expect_clips(start_run, self.num_rendered_clips)
+            elif initial is None and start == PRETRAINED:
+                expect_clips(start_run, self.num_rendered_clips)
         start_job = tuple(earlier)[-1:]  # empty if it is finished
         job = self._job(training, run, seed, start_job, init=init)
         return {**earlier, f"{run.relative_to(self.out)}: {training.recipe}": job}
@@ -280,7 +290,7 @@ class _Bench:
                 if training.home is not None and training.home != method.folder
             }
             for name, path in files.items():
-                _copy_network(path, RunFolder(run, name))
+                copy_network(path, RunFolder(run, name))
             assemble_complete(self.options.size, run, self.options.training.report)
         else:
             files |= method.networks(run)
@@ -297,7 +307,7 @@ class _Bench:
         jobs = {}
         for seed in self.options.seeds:
             folder = self.folder(seed, "parts")
-            _copy_network(RunFolder(self.stage_1, "poses").weights, RunFolder(folder, "poses"))
+            copy_network(RunFolder(self.stage_1, "poses").weights, RunFolder(folder, "poses"))
             for recipe in ("parts", WITHOUT_DOTS):
                 jobs[f"seed {seed}: {recipe}"] = self._job(Training(recipe), folder, seed)
         self._train(jobs)
@@ -329,9 +339,7 @@ class _Bench:
     def _job(
         self, training: Training, folder: Path, seed: int, needs: tuple[str, ...] = (), *, init: Path | None = None
     ) -> Job:
-        options = replace(
-            self.options.training, size=self.options.size, seed=seed, resume=True, changes=dict(training.changes)
-        )
+        options = replace(self.training, seed=seed, resume=True, changes=dict(training.changes))
         if not training.sees_rendered_clips:
             options = replace(options, stream_clips=0)
         if self.options.share is not None:
@@ -348,7 +356,7 @@ class _Bench:
             TrainingError: a training failed, or was started with a different number of steps.
         """
         for job in jobs.values():
-            _expect_same(job)
+            expect_same(job)
         unfinished = {name: job for name, job in jobs.items() if not job.is_finished}
         report = self.options.training.report
         report(
@@ -386,37 +394,6 @@ def _measure_once(
     return result
 
 
-def _expect_same(job: Job) -> None:
-    """Check that a started run has the length and the start of `job`; otherwise a trial run would enter the table."""
-    run, num_steps = RunFolder(job.out, job.recipe), _expected_steps(job)
-    if not (run.is_finished or run.plan.is_file()):
-        return
-    recipe = recipe_of(job.recipe, job.options.size, job.options.changes)
-    assert recipe.hyperparameters is not None, "the recipes of a table train single networks"
-    if run.is_finished:
-        metrics = read_json(run.metrics)
-        steps, start = metrics.get("steps"), metrics.get("start")
-    else:
-        plan = read_plan(run)
-        steps, start = plan.num_steps, plan.start
-    if num_steps is not None and steps != num_steps:
-        raise TrainingError(f"{run.weights}: the run has {steps} steps, got {num_steps}; {HINT}")
-    expect_same_hyperparameters(run, config_to_dict(recipe.hyperparameters))
-    if recipe.initial:
-        return  # public weights, which full-size recipes start from, may be the same in other files
-    if run.is_finished:  # a run that resumes checks its number of samples
-        _expect_clips(run, recipe.hyperparameters.num_rendered_clips(job.data, job.options))
-    init = job.options.init
-    if start != (file_sha256(init) if init is not None and init.is_file() else None):
-        raise TrainingError(f"{run.weights}: the run started from other weights than {init or 'fresh'}; {HINT}")
-
-
-def _expect_clips(run: RunFolder, num_clips: int) -> None:
-    trained_on = read_json(run.metrics).get(CLIPS_METRIC, 0)
-    if trained_on != num_clips:
-        raise TrainingError(f"{run.weights}: the run saw {trained_on} rendered clips, got {num_clips}; {HINT}")
-
-
 def _length(options: ReproduceOptions) -> str:
     """Describe the length of every training."""
     training = options.training
@@ -427,24 +404,3 @@ def _length(options: ReproduceOptions) -> str:
     if training.epochs is not None:
         return f"{training.epochs:g} epochs"
     return "the recipe's own steps" if training.steps is None else f"{training.steps} steps"
-
-
-def _expected_steps(job: Job) -> int | None:
-    """Return the number of steps of a training; None if its data or a clock determines it."""
-    options, recipe = job.options, recipe_of(job.recipe, job.options.size)
-    if options.minutes is not None or options.epochs is not None or isinstance(recipe.hyperparameters, PaperPoses):
-        return None  # the paper's pose network is not trained
-    return recipe.steps if options.steps is None else options.steps
-
-
-def _copy_network(weights: Path, run: RunFolder) -> None:
-    """Copy a network that was trained elsewhere into a run's folder, as if its recipe had finished.
-
-    Raises:
-        TrainingError: the folder contains a different network, on which the other trainings in it depend.
-    """
-    if run.weights.is_file() and file_sha256(run.weights) != file_sha256(weights):
-        raise TrainingError(f"{run.weights}: is another network than {weights}; {HINT}")
-    copy_file(weights, run.weights)
-    if not run.metrics.is_file():
-        write_json(run.metrics, {"from": weights.parent.name})

@@ -44,9 +44,12 @@ NOTES = {
     "10 s of video of 320x240, on the frames that they see, and that against the row of frames; the paper's shares are "
     "of its 36.12, 11.50 and 3.482 TFLOPs.",
 }
-STARTS = {  # initialisation of ip-CSN
-    "table1": "ip-CSN pre-trained on {} and fine-tuned among them",
-    "table3": "all from Table I's ip-CSN, which was pre-trained on {}",
+STARTS = {  # initialisation of ip-CSN, from rendered clips or a network
+    "table1": ("ip-CSN pre-trained on {} and fine-tuned among them", "ip-CSN from {} and fine-tuned among {}"),
+    "table3": (
+        "all from Table I's ip-CSN, which was pre-trained on {}",
+        "all from Table I's ip-CSN, which was from {}",
+    ),
 }
 
 
@@ -76,6 +79,7 @@ class Table:
     seed_numbers: tuple[int, ...]
     rows: tuple[Row, ...]
     num_rendered_clips: int = 0  # rendered clips in ip-CSN's training, in addition to the dataset; 0 in Table II
+    initial: str = ""  # name of the bundle whose action network ip-CSN started from; "": it was pre-trained
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -93,6 +97,7 @@ class Table:
             "videos": self.num_videos,
             "seeds": list(self.seed_numbers),
             "rendered_clips": self.num_rendered_clips,
+            "initial": self.initial,
             "rows": [
                 {
                     "method": row.name,
@@ -105,16 +110,26 @@ class Table:
 
     def to_markdown(self) -> str:
         """Format the table in Markdown; a cell is the mean over seeds and, for several, the lowest and the highest."""
-        columns, clips = self.columns, self.num_rendered_clips
-        start = STARTS[self.name].format(f"{clips:,} rendered clips") + ", " if clips else ""
+        columns = self.columns
         description = (
-            f"Size {self.size}, {self.length} for each training, {start}{self.dataset}, {self.num_videos} held-out "
-            f"videos, seeds {', '.join(map(str, self.seed_numbers))}. {NOTES[self.name]}"
+            f"Size {self.size}, {self.length} for each training, {self._start}{self.dataset}, {self.num_videos} "
+            f"held-out videos, seeds {', '.join(map(str, self.seed_numbers))}. {NOTES[self.name]}"
         )
         heads = [text for c in columns for text in (NAMES[c], *(("paper",) if self._is_printed(c) else ()))]
         rows = [(row.name, self._cells(row)) for row in self.rows]
         values = {"title": TITLES[self.name], "description": description, "heads": heads, "rows": rows}
         return render("table.md", values)
+
+    @property
+    def _start(self) -> str:
+        """What ip-CSN started from, in words with a comma; empty in Table II and without rendered clips."""
+        clips = [f"{self.num_rendered_clips:,} rendered clips"] if self.num_rendered_clips else []
+        if self.name not in STARTS or not (self.initial or clips):
+            return ""
+        pretrained, given = STARTS[self.name]
+        if not self.initial:
+            return f"{pretrained.format(*clips)}, "
+        return f"{given.format(f'that of {self.initial}', *(clips or ['the videos']))}, "
 
     def _is_printed(self, metric: str) -> bool:
         return any(metric in row.paper for row in self.rows)
