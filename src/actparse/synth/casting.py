@@ -28,6 +28,7 @@ from actparse.synth.motion.figure import BodySizes, HeldTube, Moment
 from actparse.synth.motion.phases import Performer
 from actparse.synth.motion.reach import rotation
 from actparse.synth.people.body import Joints, Skin, draw_sizes, held_to_tube, solve
+from actparse.synth.people.limits import within_limits
 from actparse.synth.people.look import Look
 from actparse.synth.people.look_varied import VariedLook
 from actparse.synth.people.mesh_skin import MeshSkin, level_of
@@ -50,7 +51,8 @@ class Actor:
     def joints_at(self, time_seconds: float) -> tuple[Joints, Moment]:
         """Return the joints, in the frame of the person, and the moment of the motion."""
         moment = self.performer.at(time_seconds)
-        return solve(moment.pose, self.sizes), moment
+        joints = solve(moment.pose, self.sizes)
+        return (within_limits(joints, self.sizes) if isinstance(self.skin, MeshSkin) else joints), moment
 
     def keypoints(self, joints: Joints) -> Floats:
         """Return the 17 keypoints (17, 3) in the world."""

@@ -33,7 +33,7 @@ from actparse.synth.motion.props import OBJECTS
 from actparse.synth.scene import build_scene
 from actparse.video.encode import VideoWriter
 
-GENERATOR = "SynthTPS-2.1"  # changes if the same seed gives a different video or annotation
+GENERATOR = "SynthTPS-2.2"  # changes if the same seed gives a different video or annotation
 EARLIER_GENERATORS = ("SynthTPS-2.0",)  # with the same videos, without objects
 GENERATOR_V1 = "SynthTPS-1.1"  # of the benchmark SynthTPS-v1, whose videos stay as they are
 PLAN_FILE = "plan.json"
