@@ -17,7 +17,8 @@ STRAIGHT = 1e-3  # sine of the angle below which a limb has no hinge
 SHOULDER_SHARE = 0.3  # of the arm's rotation that the flesh of the shoulder follows
 HAND_TWIST = 1.7  # radians; largest rotation of the hand about the forearm, from the middle position
 FINGER_BENDS = (1.25, 1.5, 0.95)  # radians of the joints of a fist
-THUMB_BENDS = (0.45, 0.55, 0.7)
+THUMB_BENDS = (0.1, 0.6, 0.8)
+THUMB_TARGET = (0.62, 0.3, 0.72)  # shares of the fingers' direction, of the thumb's side and out of the palm, in a fist
 OPEN_GRIP = 0.12  # grip at which the fingers are as at rest
 FLOOR_FOOT = 0.12  # downward share of the direction of a foot that is flat on the floor
 SPINE = ("spine05", "spine04", "spine03", "spine02", "spine01")  # from the pelvis up
@@ -202,18 +203,23 @@ class Rig:
 
     def _pose_fingers(self, side: Side, hand_turn: Turn, grip: float) -> None:
         rest, end = self._rest, SUFFIX[side]
-        along, _, palm = self._hand_axes[side]
-        thumb_axis = cross(unit(rest["finger1-3" + end] - rest["finger1-1" + end]), palm)
-        thumb_axis = unit(thumb_axis - 0.6 * SIDE_SIGN[side] * along)
+        along, across, palm = self._hand_axes[side]
         closing = min(max(grip, 0.0), 1.0) - OPEN_GRIP
-        for axis, bends, fingers in ((thumb_axis, THUMB_BENDS, (1,)), (cross(along, palm), FINGER_BENDS, (2, 3, 4, 5))):
-            turns = [hand_turn @ about(axis, float(angle)) for angle in closing * np.cumsum(bends)]
-            for finger in fingers:
-                parent = "wrist" + end
-                for bone, turn in enumerate(turns, start=1):
-                    name = f"finger{finger}-{bone}{end}"
-                    self._set(name, turn, rest[name], self.move(parent, rest[name]))
-                    parent = name
+        for finger in (1, 2, 3, 4, 5):
+            direction = unit(rest[f"finger{finger}-3{end}"] - rest[f"finger{finger}-1{end}"])
+            if finger == 1:  # the thumb moves before the palm and bends across the fingers
+                before = unit(THUMB_TARGET[0] * along + THUMB_TARGET[1] * across + THUMB_TARGET[2] * palm)
+                first, axis, bends = swing(direction, before), unit(cross(before, -across)), THUMB_BENDS
+            else:  # fingers close side by side
+                first = swing(unit(direction - palm * float(direction @ palm)), along)
+                axis, bends = cross(along, palm), FINGER_BENDS
+            gathered = part_way(np.eye(3), first, max(closing, 0.0))
+            parent = "wrist" + end
+            for bone, angle in enumerate(closing * np.cumsum(bends), start=1):
+                name = f"finger{finger}-{bone}{end}"
+                turn = hand_turn @ about(axis, float(angle)) @ gathered
+                self._set(name, turn, rest[name], self.move(parent, rest[name]))
+                parent = name
 
     def _pose_leg(self, joints: Joints, side: Side) -> None:
         rest, end, pelvis_turn = self._rest, SUFFIX[side], joints.pelvis_turn
