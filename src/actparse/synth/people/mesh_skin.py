@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from actparse.synth.drawing.mesh import Floats
-from actparse.synth.drawing.triangles import TEXTURE_SIDE, Triangles, vertex_normals
+from actparse.synth.drawing.triangles import TEXTURE_SIDE, Triangles, joined_triangles, vertex_normals
 from actparse.synth.people.body import IDS_PER_PERSON, Joints
+from actparse.synth.people.garments import hang
 from actparse.synth.people.outfit import CHARTS, ROWS, Outfit
 from actparse.synth.people.rig import Rig
 from actparse.synth.people.shape import Shape, body_model
@@ -30,6 +31,7 @@ class MeshSkin:
         self._first_layer = 0
         self._rig = Rig(shape)
         self._vertices = self._dressed()
+        self._garments = [hang(shape, self._vertices, cut) for cut in outfit.hanging]
         self._face = np.stack([shape.points[name] for name in FACE_POINTS])
 
     def surface(self, joints: Joints, person: int, *, level: int) -> Triangles:
@@ -43,16 +45,32 @@ class MeshSkin:
         model = body_model()
         detail = model.levels[level]
         transforms = self._rig.transforms(joints)
-        blended = (model.weights[: detail.num_vertices] @ transforms.reshape(-1, 12)).reshape(-1, 3, 4)
-        rest = self._vertices[: detail.num_vertices]
-        vertices = blended[:, :, 3] + np.einsum("vij,vj->vi", blended[:, :, :3], rest, optimize=False)
-        return Triangles(
+        count = detail.num_vertices
+        vertices = _skinned(model.weights[:count], transforms, self._vertices[:count])
+        body = Triangles(
             vertices,
             detail.faces,
             detail.charts + self._first_layer,
             detail.texels * TEXTURE_SIDE,
             np.broadcast_to(255.0, (len(detail.faces), 3)),
             (person * IDS_PER_PERSON + detail.parts).astype(np.uint8),
+        )
+        if not self._garments:
+            return body
+        return joined_triangles(
+            [body, *(self._cloth(index, transforms, person) for index in range(len(self._garments)))]
+        )
+
+    def _cloth(self, index: int, transforms: Floats, person: int) -> Triangles:
+        """Return a garment at a pose."""
+        garment = self._garments[index]
+        return Triangles(
+            _skinned(garment.weights, transforms, garment.vertices),
+            garment.faces,
+            np.full(len(garment.faces), self._first_layer + len(CHARTS) + index),
+            garment.texels * TEXTURE_SIDE,
+            np.broadcast_to(255.0, (len(garment.faces), 3)),
+            (person * IDS_PER_PERSON + garment.parts).astype(np.uint8),
         )
 
     def keypoints(self, joints: Joints) -> Floats:
@@ -82,6 +100,13 @@ class MeshSkin:
         for _ in range(2):  # without steps at hems and shoes
             offsets = _neighbour_means() @ offsets
         return vertices + vertex_normals(vertices, finest.faces) * offsets[:, None] * self.shape.sizes.scale
+
+
+def _skinned(weights: csr_matrix, transforms: Floats, rest: Floats) -> Floats:
+    """Move vertices (N, 3) at rest with the motions (B, 3, 4) of bones, by their weights (N, B)."""
+    blended = (weights @ transforms.reshape(-1, 12)).reshape(-1, 3, 4)
+    vertices: Floats = blended[:, :, 3] + np.einsum("vij,vj->vi", blended[:, :, :3], rest, optimize=False)
+    return vertices
 
 
 @cache

@@ -13,6 +13,7 @@ from actparse.synth.drawing.mesh import Floats
 from actparse.synth.drawing.texture import clouds
 from actparse.synth.drawing.triangles import TEXTURE_SIDE
 from actparse.synth.people import look_varied as varied
+from actparse.synth.people.garments import Cut
 from actparse.synth.people.look import Look
 
 Image = NDArray[np.uint8]
@@ -26,15 +27,18 @@ WAIST, NECK, BELLY = 0.13, 0.575, 0.3  # metres above the hips: of trousers, of 
 EYE, BROW, MOUTH = (0.0315, 0.02), (0.032, 0.041), (0.0, -0.061)  # metres from the middle of the head
 WRIST, ANKLE_ROW, SOLE = 1.93, 1.9, 2.72  # on the rows of arms and legs; below the ankle, rows are heights
 BABY_AGE = 0.1
+LOOSE_SHARE = 0.4  # of shirts that hang over the trousers
+SKIRT_SHARE = 0.15  # of women who wear a skirt or a dress, beside those whose action suggests one
 SOLES = ((238, 236, 228), (238, 236, 228), (205, 200, 190), (40, 38, 36), (28, 28, 30), (150, 106, 66))  # RGB
 
 
 @dataclass(frozen=True)
 class Outfit:
-    """The textures (5, TEXTURE_SIDE, TEXTURE_SIDE, 3) of the charts, and how far clothes stand off the body."""
+    """The textures (L, TEXTURE_SIDE, TEXTURE_SIDE, 3) of the charts, and how far clothes stand off the body."""
 
     textures: Image
     thickness: dict[str, tuple[float, float, float]]  # chart -> first and last row, and metres
+    hanging: tuple[Cut, ...]  # a skirt, a dress or a loose shirt; `textures` has a layer more for each
 
 
 def dress(rng: np.random.Generator, look: Look, *, gender: float, age: float) -> Outfit:
@@ -49,7 +53,8 @@ class _Painter:
         self._column = ((side + 0.5) / TEXTURE_SIDE).astype(np.float32)[None]  # (1, S)
         self._skin_grain = (clouds(rng, (TEXTURE_SIDE, TEXTURE_SIDE), octaves=4, start=6) * 0.035).astype(np.float32)
         self._is_male, self._is_adult = gender < 0.5, age > 0.52
-        self._trouser_length = min(look.trouser_length, 0.5) if look.skirt else look.trouser_length
+        self._skirt = look.skirt or (not self._is_male and rng.random() < SKIRT_SHARE)
+        self._trouser_length = min(look.trouser_length, 0.5) if self._skirt else look.trouser_length
         self._long_hair = rng.random() < (0.06 if self._is_male else 0.75)
         self._bald = bool(self._is_male and self._is_adult and rng.random() < 0.12)
         self._beard = self._is_male and self._is_adult and rng.random() < 0.35
@@ -61,6 +66,8 @@ class _Painter:
         self._shaft = float(rng.choice([ANKLE_ROW, ANKLE_ROW, 1.75, 1.5]))  # the upper row of the shoes
         self._has_laces, self._has_cap = rng.random(2) < (0.7, 0.4)
         self._glasses = str(rng.choice(["none", "clear", "dark"], p=(0.84, 0.1, 0.06))) if age > BABY_AGE else "none"
+        self._sleeve_ease = float(rng.choice([0.006, 0.006, 0.012, 0.018]))  # metres between body and cloth
+        self._leg_ease = float(rng.choice([0.007, 0.007, 0.014, 0.024]))
         self._dip = float(rng.choice([0.03, 0.05, 0.09]))  # of the neckline in front, metres
 
     def outfit(self) -> Outfit:
@@ -70,13 +77,42 @@ class _Painter:
         sleeve, legs = look.sleeve, self._trouser_length
         thickness = {
             "torso": (NECK, -0.2, 0.005),
-            "arm": (-0.4, sleeve, 0.006) if sleeve > 0 else (0.0, 0.0, 0.0),
-            "leg": (-0.3, legs, 0.007),
+            "arm": (-0.4, sleeve, self._sleeve_ease) if sleeve > 0 else (0.0, 0.0, 0.0),
+            "leg": (-0.3, legs, self._leg_ease),
             "shoe": (self._shaft, 3.2, 0.0 if self._barefoot else 0.01),
             "sole": (SOLE, 3.2, 0.0 if self._barefoot else 0.011),
             "hair": (0.2, 0.07, 0.0 if self._bald else 0.014),
         }
-        return Outfit(np.stack(textures), thickness)
+        cuts, cloths = self._hanging()
+        return Outfit(np.stack([*textures, *cloths]), thickness, cuts)
+
+    def _hanging(self) -> tuple[tuple[Cut, ...], list[Image]]:
+        """Draw what hangs over the body, with the cloth of each."""
+        rng, look = self._rng, self._look
+        if self._skirt:
+            is_dress = not (look.topless or look.midriff) and rng.random() < 0.5
+            pleats = int(rng.choice([0, 6, 9, 12]))
+            cut = Cut(
+                top=rng.uniform(0.3, 0.36) if is_dress else WAIST + 0.02,
+                bottom=-float(rng.choice([0.28, 0.4, 0.55, 0.72])) * rng.uniform(0.9, 1.1),
+                flare=rng.uniform(0.05, 0.4),
+                pleats=pleats,
+                depth=rng.uniform(0.008, 0.02) if pleats else 0.0,
+            )
+            layer, color = (varied.SHIRT, look.shirt) if is_dress else (varied.TROUSERS, look.trousers)
+        elif look.topless or look.midriff or rng.random() > LOOSE_SHARE:
+            return (), []
+        else:
+            cut = Cut(
+                top=rng.uniform(0.36, 0.42),
+                bottom=-rng.uniform(-0.02, 0.14),
+                flare=rng.uniform(0.0, 0.15),
+                ease=rng.uniform(0.012, 0.035),
+                pleats=int(rng.choice([3, 5, 7])),
+                depth=rng.uniform(0.004, 0.012),
+            )
+            layer, color = varied.SHIRT, look.shirt
+        return (cut,), [self._finish(self._fabric(layer, color, "torso"))]
 
     def _row(self, chart: str) -> Singles:
         first, last = ROWS[chart]
