@@ -35,6 +35,13 @@ def test_a_state_of_one_action_alone_tells_it() -> None:
     assert found.weight_of_states("leg", "juggling", [person]) == 0
 
 
+def test_the_commonest_state_is_that_of_both_sides() -> None:
+    assert shares().commonest() == {
+        "lunge": {"head": "none", "left_leg": "bend", "right_leg": "bend"},  # as often as stand, and first in order
+        "push_up": {"head": "none", "left_leg": "unbend", "right_leg": "unbend"},
+    }
+
+
 def test_probabilities_of_nothing_say_nothing() -> None:
     found = shares()
     prior = found.groups["leg"].shares().mean(axis=0)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from actparse import Parser
 from actparse.core.errors import ConfigError
 from actparse.core.vocabulary import GROUPS
 from actparse.data.kinetics_tps import KineticsTps
+from actparse.data.shares import count_states
 from actparse.inspection.diagnosis import diagnose
 from actparse.inspection.diagnosis_video import Variant, VideoFindings, examine_video
 from actparse.metrics import tps_score
@@ -84,6 +86,17 @@ def test_everything_is_measured(data: Path, random_bundle: Path) -> None:
         "planted cause",
     ):
         assert name in text
+
+
+def test_the_commonest_states_are_those_of_the_training(data: Path, random_bundle: Path) -> None:
+    parser = Parser.load(random_bundle, device="cpu")
+    figures = diagnose(parser, data, weights=random_bundle, limit=1)
+    assert "counted in the split test" in figures.to_text()  # no training split, and the weights have no counts
+    observed = [(action, {"head": "never"}, 1.0) for action in parser.bundle.labels.actions]
+    trained = Parser(replace(parser.bundle, shares=count_states(observed)))
+    figures = diagnose(trained, data, weights=random_bundle, limit=1)
+    assert "counted in the training data of the weights" in figures.to_text()
+    assert figures.states["commonest of the predicted action"]["head"] == 0
 
 
 def test_the_truth_of_the_evaluator_gives_the_same_figures(data: Path, random_bundle: Path, tmp_path: Path) -> None:

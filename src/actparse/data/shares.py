@@ -93,6 +93,21 @@ class StateShares:
         indices = [labels.index(label) for label in person_labels if label in labels]
         return float(self.weights(group, action, np.eye(len(labels))[indices]).mean()) if indices else 0.0
 
+    def commonest(self) -> dict[str, dict[str, str]]:
+        """Return the most frequent state of each part in each action, the same for both sides of a pair.
+
+        Of equally frequent states the first in sorted order is used.
+        """
+        prior: dict[str, dict[str, str]] = {action: {} for action in self.actions}
+        for group, shares in self.groups.items():
+            states = sorted({state for label in shares.labels for state in label})
+            occurrences = np.array([[label.count(state) for label in shares.labels] for state in states])  # (S, L)
+            for action, counts in zip(self.actions, shares.counts, strict=True):
+                if counts.any():
+                    best = states[int((occurrences @ counts).argmax())]
+                    prior[action] |= dict.fromkeys(GROUP_PARTS[group], best)
+        return prior
+
     def to_json(self) -> str:
         """Return the counts as text that `from_json` reads."""
         groups = {

@@ -44,7 +44,7 @@ class Diagnosis:
 
     num_videos: int
     num_persons: int
-    prior_from: str  # the split in which the most common states were counted
+    prior_from: str  # where the most common states were counted, in words
     stages: dict[str, float]
     parts_by_class: dict[str, dict[str, float]]  # AP50 of each part, by the source of the dots
     states: dict[str, dict[str, float]]  # accuracy by group: predicted, the prior, the ceiling of shared labels
@@ -67,7 +67,7 @@ class Diagnosis:
         blocks = [
             f"{self.num_videos} videos, {self.num_persons} persons in evaluated frames",
             format_table(stages),
-            f"{format_table(states)}\n  (the commonest states were counted in the split {self.prior_from})",
+            f"{format_table(states)}\n  (the commonest states were counted in {self.prior_from})",
             format_table(scores),
         ]
         if self.causes:
@@ -117,12 +117,13 @@ def diagnose(
         findings.append(examine_video(parser, record, without_dots, truths.get(record.name)))
         if progress:
             progress(num_done, len(records))
-    prior_split = "train" if "train" in dataset.splits else split
-    prior = prior_states(dataset.videos(prior_split))
+    shares, has_train = parser.bundle.shares, "train" in dataset.splits
+    prior_split = "train" if has_train else split
+    prior = shares.commonest() if shares and not has_train else prior_states(dataset.videos(prior_split))
     return Diagnosis(
         num_videos=len(findings),
         num_persons=sum(len(frame.persons) for video in findings for frame in video.truth),
-        prior_from=prior_split,
+        prior_from="the training data of the weights" if shares and not has_train else f"the split {prior_split}",
         stages=_stage_metrics(findings),
         parts_by_class={source: _parts(findings, source).ap50_by_class for source in _dot_sources(findings)},
         states=_state_metrics(findings, prior),
