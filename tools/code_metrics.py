@@ -40,7 +40,7 @@ VAGUE_NAMES = frozenset(
     ]
 )
 LIMITS = {
-    "lines": 57_250,
+    "lines": 57_550,
     "lines of training": 6_350,
     "lines of the largest file": 450,
     "modules in no folder": 6,

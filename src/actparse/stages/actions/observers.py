@@ -99,18 +99,15 @@ class ClipObserver(Observer):
                 track: self._states.scores({config: clips[track] for config, clips in taken.items()})
                 for track in tracks
             }
-        return SegmentScores(segment.segment, _mean_scores(list(by_track.values())), by_track)
+        groups = self._states.classifiers if by_track else ()
+        means = {group: np.mean([scores[group] for scores in by_track.values()], axis=0) for group in groups}
+        return SegmentScores(segment.segment, means, by_track)
 
     def action_scores(self, clips: Clips) -> dict[str, float]:
         """Run the action network on the clips of the video."""
         with self._timer("action"):
             scores = label_scores(self._action, clips)
         return {label[0]: float(score) for label, score in zip(self._action.labels, scores, strict=True)}
-
-
-def _mean_scores(scores: Sequence[GroupScores]) -> GroupScores:
-    groups = scores[0] if scores else {}
-    return {group: np.mean([of_track[group] for of_track in scores], axis=0) for group in groups}
 
 
 class BaselineObserver(Observer):

@@ -18,6 +18,8 @@ RING_METRES = 0.045  # from one ring to the next, about
 SLAB_METRES = 0.03  # above and below a ring, where the body determines its width
 NUM_NEAREST = 24  # vertices of the body whose weights a vertex of a garment takes
 EASE = 0.012  # metres between body and cloth
+LEAST_RADIUS = 0.05  # metres, where a ring is below the feet
+HIP_METRES = 0.12  # under the hips, over which cloth leaves the body
 TORSO_ROWS = (0.62, -0.12)  # metres above the hips of the first and last row of the textures
 TRUNK_PARTS = (PARTS.index("hip") + 1, PARTS.index("left_leg") + 1, PARTS.index("right_leg") + 1, len(PARTS) + 1)
 
@@ -54,48 +56,20 @@ def hang(shape: Shape, vertices: Floats, cut: Cut) -> Garment:
         cut: the form.
     """
     model, scale = body_model(), shape.sizes.scale
-    finest = model.levels[0]
     body_parts = np.full(len(vertices), len(PARTS) + 1)
-    body_parts[finest.faces] = finest.parts[:, None]
+    body_parts[model.levels[0].faces] = model.levels[0].parts[:, None]
     beneath = np.flatnonzero(np.isin(body_parts, TRUNK_PARTS))
     body = vertices[beneath]
     hips = float(shape.points["upperleg01.L"][1] + shape.points["upperleg01.R"][1]) / 2
     num_rings = max(3, round((cut.top - cut.bottom) / RING_METRES))
-    heights = hips + np.linspace(cut.top, cut.bottom, num_rings) * scale
-    angles = np.arange(SIDES) * (2 * np.pi / SIDES)
-    directions = np.stack((np.sin(angles), np.cos(angles)), axis=1)  # (SIDES, 2) x, z; the first is the front
-    center = np.array([0.0, float(body[np.abs(body[:, 1] - hips) < SLAB_METRES * scale, 2].mean())])
-    radii = np.zeros((num_rings, SIDES))
-    for ring, height in enumerate(heights):
-        slab = body[np.abs(body[:, 1] - height) < SLAB_METRES * scale][:, [0, 2]] - center
-        radii[ring] = (slab @ directions.T).max(axis=0, initial=0.05 * scale)
-    below = np.maximum(0, hips / scale - heights / scale)  # metres
-    hanging = np.maximum.accumulate(radii, axis=0)  # cloth falls straight down from the widest ring above it
-    share = np.clip(below / 0.12, 0, 1)[:, None]
-    radii = (1 - share) * radii + share * hanging
-    folds = np.cos(cut.pleats * angles) * cut.depth * np.linspace(0, 1, num_rings)[:, None] ** 2
-    closing = np.minimum(np.arange(num_rings) / 2, 1)[:, None]  # the top edge lies on the body
-    radii += (cut.ease * closing + cut.flare * below[:, None] + folds) * scale
-    points = np.stack(
-        (
-            center[0] + radii * directions[:, 0],
-            np.broadcast_to(heights[:, None], radii.shape),
-            center[1] + radii * directions[:, 1],
-        ),
-        axis=2,
-    ).reshape(-1, 3)
-    nearest = cKDTree(body).query(points, k=NUM_NEAREST)[1]  # (G, NUM_NEAREST)
-    mean = csr_matrix(
-        (
-            np.full(nearest.size, 1 / NUM_NEAREST),
-            beneath[nearest].ravel(),
-            np.arange(len(points) + 1) * NUM_NEAREST,
-        ),
-        shape=(len(points), len(vertices)),
-    )
-    weights = _smoothed(csr_matrix(mean @ model.weights), num_rings)
-    faces, texels = _tube(num_rings, heights, hips, scale, radii)
-    parts = _majority(body_parts[beneath[nearest]], faces)
+    heights = np.linspace(cut.top, cut.bottom, num_rings)  # metres above the hips at scale 1
+    points = rings(body, hips + heights * scale, heights, scale, cut).reshape(-1, 3)
+    nearest = beneath[cKDTree(body).query(points, k=NUM_NEAREST)[1]]  # (G, NUM_NEAREST)
+    weights = mean_weights(nearest, model.weights, num_rings)
+    faces, texels = tube(heights)
+    near = body_parts[nearest][faces].reshape(len(faces), -1)  # (T, 3 * NUM_NEAREST) parts
+    counts = np.stack([(near == part).sum(axis=1) for part in TRUNK_PARTS], axis=1)
+    parts = np.asarray(TRUNK_PARTS)[counts.argmax(axis=1)]  # the most frequent one
     inner = faces[:, ::-1] + len(points)  # with vertices of its own, whose normals point inwards
     return Garment(
         np.concatenate((points, points)),
@@ -106,34 +80,59 @@ def hang(shape: Shape, vertices: Floats, cut: Cut) -> Garment:
     )
 
 
-def _smoothed(weights: csr_matrix, num_rings: int) -> csr_matrix:
-    """Average weights along each ring, so that the cloth between the legs follows both."""
-    index = np.arange(num_rings * SIDES).reshape(num_rings, SIDES)
-    steps = [np.roll(index, shift, axis=1).ravel() for shift in (-2, -1, 0, 1, 2)]
-    for _ in range(2):
+def rings(body: Floats, levels: Floats, heights: Floats, scale: float, cut: Cut) -> Floats:
+    """Place the vertices (R, SIDES, 3) of rings around a body; cloth falls straight down from the widest one.
+
+    Args:
+        body: (N, 3) vertices of trunk and legs at rest.
+        levels: (R,) y of the rings, metres, from the top.
+        heights: (R,) the same above the hips, at scale 1.
+        scale: of the body.
+        cut: the form.
+    """
+    angles = np.arange(SIDES) * (2 * np.pi / SIDES)
+    directions = np.stack((np.sin(angles), np.cos(angles)), axis=1)  # (SIDES, 2) x, z; the first is the front
+    hips = float(levels[0]) - float(heights[0]) * scale
+    center_z = float(body[np.abs(body[:, 1] - hips) < SLAB_METRES * scale, 2].mean())
+    radii = np.zeros((len(levels), SIDES))
+    for ring, level in enumerate(levels):
+        slab = body[np.abs(body[:, 1] - level) < SLAB_METRES * scale][:, [0, 2]] - (0.0, center_z)
+        reach = np.einsum("nc,sc->ns", slab, directions, optimize=False)
+        radii[ring] = reach.max(axis=0, initial=LEAST_RADIUS * scale)
+    below = np.maximum(-heights, 0)[:, None]  # metres under the hips
+    share = np.clip(below / HIP_METRES, 0, 1)
+    radii = (1 - share) * radii + share * np.maximum.accumulate(radii, axis=0)
+    folds = np.cos(cut.pleats * angles) * cut.depth * np.linspace(0, 1, len(levels))[:, None] ** 2
+    closing = np.minimum(np.arange(len(levels)) / 2, 1)[:, None]  # the top edge lies on the body
+    radii += (cut.ease * closing + cut.flare * below + folds) * scale
+    x, z = radii * directions[:, 0], center_z + radii * directions[:, 1]
+    return np.stack((x, np.broadcast_to(levels[:, None], radii.shape), z), axis=2)
+
+
+def mean_weights(nearest: NDArray[np.int64], body_weights: csr_matrix, num_rings: int) -> csr_matrix:
+    """Return the skinning weights (G, B) of vertices: the mean of the nearest ones (G, K) of the body, smoothed."""
+    count, num_nearest = nearest.shape
+    offsets = np.arange(count + 1) * num_nearest
+    mean = csr_matrix(
+        (np.full(nearest.size, 1 / num_nearest), nearest.ravel(), offsets), (count, body_weights.shape[0])
+    )
+    weights = csr_matrix(mean @ body_weights)
+    index = np.arange(count).reshape(num_rings, SIDES)
+    for _ in range(2):  # the cloth between the legs follows both
+        steps = [np.roll(index, shift, axis=1).ravel() for shift in (-2, -1, 0, 1, 2)]
         weights = csr_matrix(sum(weights[step] for step in steps) / len(steps))
     return weights
 
 
-def _tube(
-    num_rings: int, heights: Floats, hips: float, scale: float, radii: Floats
-) -> tuple[NDArray[np.int64], Floats]:
-    index = np.arange(num_rings * SIDES).reshape(num_rings, SIDES)
+def tube(heights: Floats) -> tuple[NDArray[np.int64], Floats]:
+    """Return triangles (T, 3) between rings, and their texels (T, 3, 2) on a texture with the rows of TORSO_ROWS."""
+    index = np.arange(len(heights) * SIDES).reshape(-1, SIDES)
     right = np.roll(index, -1, axis=1)
     quads = np.stack((index[:-1], index[1:], right[1:], right[:-1]), axis=2).reshape(-1, 4)
     faces = np.stack((quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]), axis=1).reshape(-1, 3)
     first, last = TORSO_ROWS
-    rows = ((heights - hips) / scale - first) / (last - first)  # (R,)
+    lines = (heights - first) / (last - first)  # (R,)
     columns = np.arange(SIDES + 1) / SIDES + 0.5  # the middle of a texture is in front
-    corner = np.stack(np.broadcast_arrays(columns[None], rows[:, None]), axis=2)  # (R, SIDES + 1, 2)
+    corner = np.stack(np.broadcast_arrays(columns[None], lines[:, None]), axis=2)  # (R, SIDES + 1, 2)
     square = np.stack((corner[:-1, :-1], corner[1:, :-1], corner[1:, 1:], corner[:-1, 1:]), axis=2).reshape(-1, 4, 2)
-    texels = np.stack((square[:, [0, 1, 2]], square[:, [0, 2, 3]]), axis=1).reshape(-1, 3, 2)
-    return faces, texels
-
-
-def _majority(parts: NDArray[np.int64], faces: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the most frequent part under each triangle; `parts` (G, K) are those near each vertex."""
-    near = parts[faces].reshape(len(faces), -1)
-    counts = np.stack([(near == part).sum(axis=1) for part in TRUNK_PARTS], axis=1)
-    majority: NDArray[np.int64] = np.asarray(TRUNK_PARTS)[counts.argmax(axis=1)]
-    return majority
+    return faces, np.stack((square[:, [0, 1, 2]], square[:, [0, 2, 3]]), axis=1).reshape(-1, 3, 2)
