@@ -164,6 +164,7 @@ def _run_one(
     os.environ.update({"MASTER_ADDR": "127.0.0.1", **{name: str(value) for name, value in numbers.items()}})
     try:
         run_as_child(work, arguments, errors.put)
+        wait_for_all()  # gloo aborts a process whose partner leaves in the middle of their last exchange
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()
