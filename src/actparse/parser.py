@@ -52,8 +52,6 @@ class Parser:
         stage_1 = persons, bundle.poses, bundle.parts
         limit = self.config.min_keypoint_confidence
         self.people = PeopleParser(*stage_1, limit, self.timer, bundle.objects)
-        if bundle.states is not None and bundle.states.along_tracks and self.config.level == "frame":
-            raise ConfigError("level must be 'segment' for clips along tracks, got 'frame'")
         self.states = self._state_source(use_tracks=self.config.use_tracks)
 
     @classmethod
@@ -214,7 +212,7 @@ class Parser:
         """Choose what gives states in stage 3.
 
         Raises:
-            ConfigError: without tracks nothing in the bundle gives states.
+            ConfigError: without tracks nothing in the bundle gives states, or clips along tracks are asked for frames.
         """
         bundle = self.bundle
         if use_tracks and bundle.tracks is not None:
@@ -226,6 +224,8 @@ class Parser:
             raise ConfigError(
                 f"use_tracks must be True with the weights {name!r}, which have no clip networks, got False"
             )
+        if bundle.states is not None and bundle.states.along_tracks and self.config.level == "frame":
+            raise ConfigError("level must be 'segment' for clips along tracks, got 'frame'")
         return ClipStates(bundle.labels)
 
 

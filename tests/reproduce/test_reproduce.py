@@ -218,7 +218,7 @@ def test_a_network_that_started_from_others_is_not_taken(data: Path, random_bund
     ):
         reproduce("table1", data, tmp_path, ReproduceOptions(stage_1=random_bundle, training=training))
     metrics.write_text(json.dumps({"steps": 3, "start": "of rendered clips"}))
-    with pytest.raises(TrainingError, match=r"action\.safetensors: the run started from other weights than fresh"):
+    with pytest.raises(TrainingError, match=r"action\.safetensors: the run did not start from random weights"):
         reproduce("table1", data, tmp_path, ReproduceOptions(stage_1=random_bundle, training=training))
 
 
@@ -270,6 +270,8 @@ def test_ip_csn_starts_from_a_bundle_in_place_of_a_pre_training(
     empty = replace(options, training=replace(training, init=tmp_path / "empty"))
     with pytest.raises(WeightsError, match=r"--init: needs a folder with action\.safetensors, got .*empty"):
         reproduce("table1", data, tmp_path, empty)
+    with pytest.raises(ConfigError, match="--init at size tiny is for Tables I and III, got table2"):
+        reproduce("table2", data, tmp_path, options)
 
 
 def test_computing_is_held_against_that_of_frames() -> None:
@@ -304,8 +306,10 @@ def test_rendered_clips_are_said_in_the_table() -> None:
     assert "70 steps for each training, data, 8 held-out" in text("table1", 0)
     assert "ip-CSN pre-trained on 6,000 rendered clips and fine-tuned among them, data, 8" in text("table1", 6000)
     assert "Table I's ip-CSN, which was pre-trained on 6,000 rendered clips, data, 8" in text("table3", 6000)
-    assert "ip-CSN from that of tiny and fine-tuned among 600 rendered clips, data" in text("table1", 600, "tiny")
-    assert "Table I's ip-CSN, which was from that of tiny, data, 8" in text("table3", 600, "tiny")
+    assert "ip-CSN starts from the action network of tiny, fine-tuned among 600 rendered clips, data" in text(
+        "table1", 600, "tiny"
+    )
+    assert "Table I's ip-CSN, which started from the action network of tiny, data, 8" in text("table3", 600, "tiny")
 
 
 def test_only_what_starts_from_rendered_clips_sees_them_again() -> None:

@@ -100,14 +100,14 @@ def test_another_look_is_another_plan(tmp_path: Path, monkeypatch: pytest.Monkey
         replace(ONE, look="odd")
 
 
-def test_the_version_without_objects_stays_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dataset, "MIN_FRAMES", 2)
-    monkeypatch.setattr(dataset, "MAX_FRAMES", 2)
-    plan = replace(ONE, generator="SynthTPS-2.0")
-    write_dataset(tmp_path, plan)
+@pytest.mark.parametrize("generator", ["SynthTPS-2.0", "SynthTPS-2.1"])
+def test_data_of_earlier_versions_can_be_used_but_not_made(generator: str, tmp_path: Path) -> None:
+    plan = replace(ONE, generator=generator)
+    plan.write_file(tmp_path)
     assert read_plan(tmp_path) == plan
     assert is_synthetic(tmp_path)
-    assert not any("objects" in path.read_text() for path in (tmp_path / "train_annotations").rglob("*.json"))
+    with pytest.raises(DataError, match=f"{generator} can no longer be made, only {GENERATOR}"):
+        write_dataset(tmp_path, plan)
 
 
 def test_the_first_benchmark_stays_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,11 @@ from actparse.weights.bundle import config_to_dict
 
 
 def expect_same(job: Job) -> None:
-    """Check that a started run has the length and the start of `job`; otherwise a trial run would enter the table."""
+    """Check that a started run has the length and the start of `job`; otherwise a trial run would enter the table.
+
+    Raises:
+        TrainingError: it has not.
+    """
     run, num_steps = RunFolder(job.out, job.recipe), _expected_steps(job)
     if not (run.is_finished or run.plan.is_file()):
         return
@@ -43,10 +47,15 @@ def expect_same(job: Job) -> None:
         expect_clips(run, recipe.hyperparameters.num_rendered_clips(job.data, job.options))
     init = job.options.init
     if start != (file_sha256(init) if init is not None and init.is_file() else None):
-        raise TrainingError(f"{run.weights}: the run started from other weights than {init or 'fresh'}; {HINT}")
+        raise TrainingError(f"{run.weights}: the run did not start from {init or 'random weights'}; {HINT}")
 
 
 def expect_clips(run: RunFolder, num_clips: int) -> None:
+    """Check that a finished run saw this number of rendered clips.
+
+    Raises:
+        TrainingError: it saw another number.
+    """
     trained_on = read_json(run.metrics).get(CLIPS_METRIC, 0)
     if trained_on != num_clips:
         raise TrainingError(f"{run.weights}: the run saw {trained_on} rendered clips, got {num_clips}; {HINT}")

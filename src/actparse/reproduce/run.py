@@ -82,7 +82,8 @@ class ReproduceOptions:
     split: str | None = None  # the split to measure on; None takes the held-out videos
     limit: int | None = None  # videos to measure on, at most
     truth: Path | None = None  # folder with gt_*.json of the split, instead of the dataset's annotation of each frame
-    training: TrainOptions = field(default_factory=TrainOptions)  # length, device and streams of every training
+    # length, device and streams of every training; at size tiny, `init` is a bundle that only ip-CSN starts from
+    training: TrainOptions = field(default_factory=TrainOptions)
     progress: Callable[[str], AbstractContextManager[Progress]] = _ignore_progress  # shows the progress of a named task
 
     def __post_init__(self) -> None:
@@ -108,17 +109,19 @@ def reproduce(table: str, data: Path, out: Path, options: ReproduceOptions) -> T
         options: the trainings, and the videos to measure on.
 
     Raises:
-        ConfigError: there is no such table.
+        ConfigError: there is no such table, or it does not start from `options.training.init`.
         DataError: the dataset is invalid, or has no annotated video to measure on.
         TrainingError: a training failed, and the same command resumes it; or `out` contains trainings of another length
             or with other networks of stage 1.
-        WeightsError: `options.stage_1` is not a bundle, or its networks are damaged.
+        WeightsError: `options.stage_1` is not a bundle, its networks are damaged, or `options.training.init` has none.
     """
     if table not in TABLES:
         raise ConfigError(f"reproduce: needs one of {', '.join(TABLES)}, got {table!r}")
     videos = held_out_videos(data, split=options.split, limit=options.limit, truth=options.truth)
     bench = _Bench(data, out, options, videos)
     methods = METHODS[table](options.size) if table in METHODS else ()
+    if bench.initial_action is not None and not methods:
+        raise ConfigError(f"reproduce: --init at size tiny is for Tables I and III, got {table}")
     if table == "table1":
         if have_objects(KineticsTps(data).videos("train"), stride=EVALUATED_STRIDE):
             methods = (with_object_detector(methods[0]), *methods[1:])
@@ -140,7 +143,7 @@ def reproduce(table: str, data: Path, out: Path, options: ReproduceOptions) -> T
         seed_numbers=options.seeds,
         rows=tuple(rows),
         num_rendered_clips=bench.num_rendered_clips if table != "table2" else 0,
-        initial="" if bench.initial_action is None or table == "table2" else bench.initial_action.parent.name,
+        initial="" if bench.initial_action is None else bench.initial_action.parent.resolve().name,
     )
     write_table(result, out)
     return result
@@ -191,7 +194,7 @@ class _Bench:
             for method in methods
             for training in method.trainings
         ]
-        if self.initial_action is not None and not self.initial_action.is_file():
+        if self.initial_action is not None and methods and not self.initial_action.is_file():
             raise WeightsError(
                 f"--init: needs a folder with {self.initial_action.name}, got {self.options.training.init}"
             )

@@ -45,10 +45,10 @@ NOTES = {
     "of its 36.12, 11.50 and 3.482 TFLOPs.",
 }
 STARTS = {  # initialisation of ip-CSN, from rendered clips or a network
-    "table1": ("ip-CSN pre-trained on {} and fine-tuned among them", "ip-CSN from {} and fine-tuned among {}"),
+    "table1": ("ip-CSN pre-trained on {} and fine-tuned among them", "ip-CSN starts from {}, fine-tuned among {}"),
     "table3": (
         "all from Table I's ip-CSN, which was pre-trained on {}",
-        "all from Table I's ip-CSN, which was from {}",
+        "all from Table I's ip-CSN, which started from {}",
     ),
 }
 
@@ -129,7 +129,7 @@ class Table:
         pretrained, given = STARTS[self.name]
         if not self.initial:
             return f"{pretrained.format(*clips)}, "
-        return f"{given.format(f'that of {self.initial}', *(clips or ['the videos']))}, "
+        return f"{given.format(f'the action network of {self.initial}', *(clips or ['the videos']))}, "
 
     def _is_printed(self, metric: str) -> bool:
         return any(metric in row.paper for row in self.rows)

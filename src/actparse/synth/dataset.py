@@ -34,7 +34,7 @@ from actparse.synth.scene import build_scene
 from actparse.video.encode import VideoWriter
 
 GENERATOR = "SynthTPS-2.2"  # changes if the same seed gives a different video or annotation
-EARLIER_GENERATORS = ("SynthTPS-2.0",)  # with the same videos, without objects
+EARLIER_GENERATORS = ("SynthTPS-2.0", "SynthTPS-2.1")  # their datasets can be used, but no longer made
 GENERATOR_V1 = "SynthTPS-1.1"  # of the benchmark SynthTPS-v1, whose videos stay as they are
 PLAN_FILE = "plan.json"
 MIN_FRAMES, MAX_FRAMES = 100, 120  # length of a video, 10 to 12 s
@@ -168,7 +168,7 @@ def plan_videos(plan: SplitPlan, actions: Sequence[str] = ACTIONS) -> list[Video
 
 
 def read_plan(root: Path) -> DatasetPlan | None:
-    """Return the plan of a dataset that this generator, SynthTPS-2.0 or SynthTPS-1.1 made; None for other folders."""
+    """Return the plan of a dataset that this generator, an earlier one or SynthTPS-1.1 made; None for other folders."""
     try:
         raw = json.loads((root / PLAN_FILE).read_text(encoding="utf-8"))
         if raw["generator"] not in (GENERATOR, *EARLIER_GENERATORS, GENERATOR_V1):
@@ -186,7 +186,7 @@ def read_plan(root: Path) -> DatasetPlan | None:
 
 
 def is_synthetic(root: Path) -> bool:
-    """Return whether this generator, SynthTPS-2.0 or SynthTPS-1.1 made the dataset in a folder."""
+    """Return whether this generator, an earlier one or SynthTPS-1.1 made the dataset in a folder."""
     return read_plan(root) is not None
 
 
@@ -205,9 +205,11 @@ def write_dataset(
         The path of manifest.json, which is written last.
 
     Raises:
-        DataError: the folder contains a dataset with another plan.
+        DataError: the folder contains a dataset with another plan, or this is a plan of an earlier generator.
         OutputError: a file cannot be written.
     """
+    if plan.generator in EARLIER_GENERATORS:
+        raise DataError(f"{root}: {plan.generator} can no longer be made, only {GENERATOR}")
     videos = plan.videos()
     plan.write_file(root)
     hashes = {}

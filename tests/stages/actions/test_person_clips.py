@@ -62,7 +62,7 @@ def test_a_square_has_the_person_in_its_middle_and_a_margin() -> None:
     assert (columns.min(), columns.max()) == (15, 34)
 
 
-def test_clips_follow_each_track_and_begin_anew_in_the_next_segment() -> None:
+def test_clips_follow_each_track_and_begin_again_in_the_next_segment() -> None:
     clips = PersonClips(ALONG)
     for index in range(6):  # the second person appears later
         persons = (person(7, 20.0), person(8, 70.0))[: 1 + (index >= 3)]
@@ -102,7 +102,7 @@ def test_a_parse_has_states_of_persons(bundle: Path, small_video: Path) -> None:
     streamed = list(parser.stream(small_video))
     assert [len(frame.persons) for frame in streamed] == [len(frame.persons) for frame in parse.frames]
     with pytest.raises(ConfigError, match="level must be 'segment' for clips along tracks, got 'frame'"):
-        Parser.load(bundle, device="cpu", config=ParserConfig(level="frame"))
+        Parser.load(bundle, device="cpu", config=ParserConfig(level="frame", use_tracks=False))
 
 
 def test_all_state_networks_need_the_same_kind_of_clips(random_bundle: Path, tmp_path: Path) -> None:

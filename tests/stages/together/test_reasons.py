@@ -127,4 +127,6 @@ def test_the_group_networks_vote_with_their_own_labels() -> None:
     assert weights["hip"] == pytest.approx(-np.log(9) * 3 / 4, rel=1e-5)
     assert weights["head"] == pytest.approx(0)
     assert {reason.track_id for reason in reasons} == {None}
+    empty = SegmentParse(4.0, 9.0, 40, 90)  # nobody is visible
+    assert segment_reasons([*scored, SegmentScores(empty, {})], [*segments, empty], labels, "lunge") == reasons
     assert segment_reasons([SegmentScores(segments[0], {})], segments[:1], labels, "lunge") == ()

@@ -220,7 +220,9 @@ class StateRecognizer:
         """
         self.classifiers = dict(classifiers)
         self.samplings = clip_samplings(classifiers.values())
-        self.along_tracks = any(sampling.along_tracks for sampling in self.samplings)  # whether persons have own states
+        self.along_tracks = any(
+            sampling.along_tracks for sampling in self.samplings
+        )  # whether persons have separate states
         if not all(sampling.along_tracks == self.along_tracks for sampling in self.samplings):
             raise ConfigError("the state networks must all have clip.along_tracks or none of them, got some")
 

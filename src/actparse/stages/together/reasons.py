@@ -119,8 +119,10 @@ def segment_reasons(
     Returns:
         The reasons with the greatest weight first; none without scores.
     """
-    if not segments or not all(set(GROUPS) <= set(item.group_scores) for item in scored):
+    pairs = [pair for pair in zip(scored, segments, strict=True) if set(GROUPS) <= set(pair[0].group_scores)]
+    if not pairs:
         return ()
+    scored, segments = zip(*pairs, strict=True)  # clips along tracks have no scores where nobody is visible
     lengths = np.array([max(s.end_seconds - s.start_seconds, 1e-6) for s in segments])
     weights = lengths / lengths.sum()  # (N,)
     contributions = {}

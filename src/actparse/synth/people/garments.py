@@ -70,7 +70,7 @@ def hang(shape: Shape, vertices: Floats, cut: Cut) -> Garment:
     near = body_parts[nearest][faces].reshape(len(faces), -1)  # (T, 3 * NUM_NEAREST) parts
     counts = np.stack([(near == part).sum(axis=1) for part in TRUNK_PARTS], axis=1)
     parts = np.asarray(TRUNK_PARTS)[counts.argmax(axis=1)]  # the most frequent one
-    inner = faces[:, ::-1] + len(points)  # with vertices of its own, whose normals point inwards
+    inner = faces[:, ::-1] + len(points)  # with separate vertices, whose normals point inwards
     return Garment(
         np.concatenate((points, points)),
         csr_matrix(vstack((weights, weights))),

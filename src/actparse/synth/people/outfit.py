@@ -38,7 +38,7 @@ class Outfit:
 
     textures: Image
     thickness: dict[str, tuple[float, float, float]]  # chart -> first and last row, and metres
-    hanging: tuple[Cut, ...]  # a skirt, a dress or a loose shirt; `textures` has a layer more for each
+    hanging: tuple[Cut, ...]  # a skirt, a dress or a loose shirt; `textures` has one more layer for each
 
 
 def dress(rng: np.random.Generator, look: Look, *, gender: float, age: float) -> Outfit:

@@ -207,9 +207,9 @@ class Rig:
         closing = min(max(grip, 0.0), 1.0) - OPEN_GRIP
         for finger in (1, 2, 3, 4, 5):
             direction = unit(rest[f"finger{finger}-3{end}"] - rest[f"finger{finger}-1{end}"])
-            if finger == 1:  # the thumb moves before the palm and bends across the fingers
-                before = unit(THUMB_TARGET[0] * along + THUMB_TARGET[1] * across + THUMB_TARGET[2] * palm)
-                first, axis, bends = swing(direction, before), unit(cross(before, -across)), THUMB_BENDS
+            if finger == 1:  # the thumb moves in front of the palm and bends across the fingers
+                in_front = unit(THUMB_TARGET[0] * along + THUMB_TARGET[1] * across + THUMB_TARGET[2] * palm)
+                first, axis, bends = swing(direction, in_front), unit(cross(in_front, -across)), THUMB_BENDS
             else:  # fingers close side by side
                 first = swing(unit(direction - palm * float(direction @ palm)), along)
                 axis, bends = cross(along, palm), FINGER_BENDS

@@ -113,7 +113,6 @@ TINY = BUNDLE_RECIPES | _by_name(
             ALONG_TRACKS,
             2_500,
             44,
-            initial=f"states-{group}",
         )
         for group in GROUPS
     ),

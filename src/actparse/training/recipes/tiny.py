@@ -110,7 +110,7 @@ POSES_STAGE = PosesConfig(
 )
 
 TRACKS_NET = TrackConfig()  # `num_actions` and `num_states` are set from the training data
-TRACKS_STAGE = TracksConfig(action_share=0.4)  # best on the validation videos of the bundle `tiny`
+TRACKS_STAGE = TracksConfig(action_share=0.4)  # best on the validation videos of the bundle `tiny` and 100 others
 # The bundle for real people has no clip networks, and its part scores are low for parts outside the frame.
 PEOPLE_TRACKS_STAGE = TracksConfig(action_share=1.0, confidence_floor=0.15, min_part_score=0.1)
 

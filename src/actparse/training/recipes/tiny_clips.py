@@ -59,6 +59,8 @@ class TinyClips(OneCycle, ClipHyperparameters):
         super().__post_init__()
         if self.segment_seconds is not None:
             expect_segment_seconds(self.segment_seconds, "train: segment_seconds")
+        if self.stage_config.along_tracks and self.level == "frame":
+            raise ConfigError("train: level must be segment for clips along tracks, got frame")
         if self.training_side is not None and self.stage_config.flow is not None:
             raise ConfigError(f"train: training_side must be none for flow, got {self.training_side}")
 

@@ -43,6 +43,7 @@ def track_videos(store: Store, frame_rate: float, side: int) -> Iterator[Labelle
     tracked = np.flatnonzero(store.person_identities >= 0)
     keys = np.stack((store.frame_videos[person_frames[tracked]], store.person_identities[tracked]), axis=1)
     _, track_ids = np.unique(keys, axis=0, return_inverse=True)  # of the tracks
+    track_ids = track_ids.reshape(-1)  # numpy 2.0 returns a column
     in_tracks = tracked[np.argsort(track_ids, kind="stable")]
     tracks = np.split(in_tracks, np.cumsum(np.bincount(track_ids))[:-1]) if len(tracked) else []
     times = [store.frame_times[person_frames[track]] for track in tracks]
@@ -64,7 +65,7 @@ def track_videos(store: Store, frame_rate: float, side: int) -> Iterator[Labelle
         num_steps, truths = len(visible[index]), {}
         for person, time in zip(track.tolist(), seconds.tolist(), strict=True):
             frame = int(person_frames[person])
-            alone = FrameTruth((store.truth(frame).persons[person - store.persons_of(frame).start],))
-            truths[min(step_at(time - seconds[0], frame_rate), num_steps - 1)] = alone
+            truth = FrameTruth((store.truth(frame).persons[person - store.persons_of(frame).start],))
+            truths[min(step_at(time - seconds[0], frame_rate), num_steps - 1)] = truth
         first, times_of_steps = int(source.offsets[index]), np.arange(num_steps) / frame_rate
         yield LabelledVideo(source, store.actions[videos[index]], first, times_of_steps, truths)
