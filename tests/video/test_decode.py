@@ -36,6 +36,7 @@ def make_video(
         stream.height, stream.width = size
         stream.pix_fmt = pixels
         stream.codec_context.time_base = time_base
+        stream.codec_context.thread_count = 2  # the stream depends on it, and by default on the number of cores
         for number, seconds in enumerate(times):
             image = np.full((*size, 3), 20, np.uint8)
             image[: size[0] // 2, : size[1] // 4] = 60 + 15 * number % 180
