@@ -32,11 +32,11 @@ def make_video(
 ) -> Path:
     """Dark frames with a brighter upper left corner, 15 levels brighter from frame to frame."""
     with av.open(str(path), "w", options=options or {}) as container:
-        stream = container.add_stream(codec, rate=10)
+        # the stream depends on the number of threads, by default that of the cores
+        stream = container.add_stream(codec, rate=10, options={"threads": "2"})
         stream.height, stream.width = size
         stream.pix_fmt = pixels
         stream.codec_context.time_base = time_base
-        stream.codec_context.thread_count = 2  # the stream depends on it, and by default on the number of cores
         for number, seconds in enumerate(times):
             image = np.full((*size, 3), 20, np.uint8)
             image[: size[0] // 2, : size[1] // 4] = 60 + 15 * number % 180
