@@ -93,7 +93,7 @@ class StateShares:
         indices = [labels.index(label) for label in person_labels if label in labels]
         return float(self.weights(group, action, np.eye(len(labels))[indices]).mean()) if indices else 0.0
 
-    def commonest(self) -> dict[str, dict[str, str]]:
+    def commonest(self) -> Mapping[str, Mapping[str, str]]:
         """Return the most frequent state of each part in each action, the same for both sides of a pair.
 
         Of equally frequent states the first in sorted order is used.

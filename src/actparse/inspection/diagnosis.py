@@ -117,13 +117,15 @@ def diagnose(
         findings.append(examine_video(parser, record, without_dots, truths.get(record.name)))
         if progress:
             progress(num_done, len(records))
-    shares, has_train = parser.bundle.shares, "train" in dataset.splits
-    prior_split = "train" if has_train else split
-    prior = shares.commonest() if shares and not has_train else prior_states(dataset.videos(prior_split))
+    if "train" not in dataset.splits and parser.bundle.shares is not None:
+        prior, prior_from = parser.bundle.shares.commonest(), "the training data of the weights"
+    else:
+        prior_split = "train" if "train" in dataset.splits else split
+        prior, prior_from = prior_states(dataset.videos(prior_split)), f"the split {prior_split}"
     return Diagnosis(
         num_videos=len(findings),
         num_persons=sum(len(frame.persons) for video in findings for frame in video.truth),
-        prior_from="the training data of the weights" if shares and not has_train else f"the split {prior_split}",
+        prior_from=prior_from,
         stages=_stage_metrics(findings),
         parts_by_class={source: _parts(findings, source).ap50_by_class for source in _dot_sources(findings)},
         states=_state_metrics(findings, prior),

@@ -57,21 +57,18 @@ class MeshSkin:
         )
         if not self._garments:
             return body
-        return joined_triangles(
-            [body, *(self._cloth(index, transforms, person) for index in range(len(self._garments)))]
-        )
-
-    def _cloth(self, index: int, transforms: Floats, person: int) -> Triangles:
-        """Return a garment at a pose."""
-        garment = self._garments[index]
-        return Triangles(
-            _skinned(garment.weights, transforms, garment.vertices),
-            garment.faces,
-            np.full(len(garment.faces), self._first_layer + len(CHARTS) + index),
-            garment.texels * TEXTURE_SIDE,
-            np.broadcast_to(255.0, (len(garment.faces), 3)),
-            (person * IDS_PER_PERSON + garment.parts).astype(np.uint8),
-        )
+        cloths = [
+            Triangles(
+                _skinned(garment.weights, transforms, garment.vertices),
+                garment.faces,
+                np.full(len(garment.faces), self._first_layer + layer),
+                garment.texels * TEXTURE_SIDE,
+                np.broadcast_to(255.0, (len(garment.faces), 3)),
+                (person * IDS_PER_PERSON + garment.parts).astype(np.uint8),
+            )
+            for layer, garment in enumerate(self._garments, start=len(CHARTS))
+        ]
+        return joined_triangles([body, *cloths])
 
     def keypoints(self, joints: Joints) -> Floats:
         """Return the 17 COCO keypoints (17, 3) at a solved pose: those of the face lie on the surface."""

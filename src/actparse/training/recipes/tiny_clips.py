@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from actparse.core.errors import ConfigError, DataError
 from actparse.core.ranges import Count, CountOrNone, Factors, NotNegative, Positive, Share
-from actparse.data.frames.intervals import Interval, store_videos, whole_videos, with_states
+from actparse.data.frames.intervals import Interval, LabelledVideo, store_videos, whole_videos, with_states
 from actparse.data.frames.store import Store
 from actparse.nets.clips.csn import CsnConfig
 from actparse.nets.clips.tsn import TsnConfig
@@ -102,16 +103,14 @@ class TinyClips(OneCycle, ClipHyperparameters):
 
     def num_rendered_clips(self, data: Path, options: TrainOptions) -> int:
         """Return the number of rendered clips in addition to a SynthTPS dataset."""
-        has_frames = not self.has_level and not self.stage_config.along_tracks
-        return options.stream_clips if is_synthetic(data) and has_frames else 0
+        fits = not self.has_level and not self.stage_config.along_tracks
+        return options.stream_clips if is_synthetic(data) and fits else 0
 
     def build(self, inputs: Inputs) -> Task:
         """Build the task on decoded clips, and on rendered ones for a SynthTPS dataset."""
-        report, rate = inputs.options.report, self.stage_config.frame_rate or 1.0
+        report = inputs.options.report
         train, held_out = open_stores(inputs.data, inputs.run.out, inputs.options)
-        if self.stage_config.along_tracks:
-            return self._along_tracks(inputs, train, held_out)
-        intervals = self.labelled(store_videos(train, rate))
+        intervals = self.labelled(self._videos(train))
         if self.has_level:
             seconds = self.segment_seconds or SEGMENT_SECONDS
             unit = "single frames" if self.level == "frame" else f"segments of about {seconds:g} s"
@@ -120,18 +119,16 @@ class TinyClips(OneCycle, ClipHyperparameters):
             clips = open_clips(inputs.data, inputs.run.out, inputs.options)
             intervals += tuple(clip for clip in clips if clip.label[0] in train.actions)
         if inputs.group is None:
-            return ActionTask(intervals, whole_videos(store_videos(held_out, rate)), self, report=report)
-        held_out_intervals = with_states(self.labelled(store_videos(held_out, rate)), inputs.group)
+            return ActionTask(intervals, whole_videos(self._videos(held_out)), self, report=report)
+        held_out_intervals = with_states(self.labelled(self._videos(held_out)), inputs.group)
         return ClipTask(inputs.kind, with_states(intervals, inputs.group), held_out_intervals, self, report=report)
 
-    def _along_tracks(self, inputs: Inputs, train: Store, held_out: Store) -> Task:
-        """Build the task of a state network on squares along the tracks of annotated persons."""
-        assert inputs.group is not None
-        rate, side = self.stage_config.frame_rate or 1.0, self.stage_config.short_side
-        train_intervals, held_out_intervals = (
-            with_states(self.labelled(track_videos(store, rate, side)), inputs.group) for store in (train, held_out)
-        )
-        return ClipTask(inputs.kind, train_intervals, held_out_intervals, self, report=inputs.options.report)
+    def _videos(self, store: Store) -> Iterator[LabelledVideo]:
+        """Yield a store's videos, or the tracks of its persons for clips along them."""
+        rate = self.stage_config.frame_rate or 1.0
+        if self.stage_config.along_tracks:
+            return track_videos(store, rate, self.stage_config.short_side)
+        return store_videos(store, rate)
 
 
 @dataclass(frozen=True, kw_only=True)
