@@ -194,7 +194,7 @@ class _Bench:
             for method in methods
             for training in method.trainings
         ]
-        if self.initial_action is not None and methods and not self.initial_action.is_file():
+        if self.initial_action is not None and not self.initial_action.is_file():
             raise WeightsError(
                 f"--init: needs a folder with {self.initial_action.name}, got {self.options.training.init}"
             )
