@@ -13,6 +13,7 @@ from actparse.synth import dataset
 from actparse.synth.actions.registry import ACTIONS
 from actparse.synth.dataset import (
     BENCHMARKS,
+    EARLIER_GENERATORS,
     GENERATOR,
     DatasetPlan,
     SplitPlan,
@@ -100,7 +101,7 @@ def test_another_look_is_another_plan(tmp_path: Path, monkeypatch: pytest.Monkey
         replace(ONE, look="odd")
 
 
-@pytest.mark.parametrize("generator", ["SynthTPS-2.0", "SynthTPS-2.1"])
+@pytest.mark.parametrize("generator", EARLIER_GENERATORS)
 def test_data_of_earlier_versions_can_be_used_but_not_made(generator: str, tmp_path: Path) -> None:
     plan = replace(ONE, generator=generator)
     plan.write_file(tmp_path)

@@ -33,8 +33,8 @@ from actparse.synth.motion.props import OBJECTS
 from actparse.synth.scene import build_scene
 from actparse.video.encode import VideoWriter
 
-GENERATOR = "SynthTPS-2.2"  # changes if the same seed gives a different video or annotation
-EARLIER_GENERATORS = ("SynthTPS-2.0", "SynthTPS-2.1")  # their datasets can be used, but no longer made
+GENERATOR = "SynthTPS-2.3"  # changes if the same seed gives a different video or annotation
+EARLIER_GENERATORS = ("SynthTPS-2.0", "SynthTPS-2.1", "SynthTPS-2.2")  # their datasets can be used, but no longer made
 GENERATOR_V1 = "SynthTPS-1.1"  # of the benchmark SynthTPS-v1, whose videos stay as they are
 PLAN_FILE = "plan.json"
 MIN_FRAMES, MAX_FRAMES = 100, 120  # length of a video, 10 to 12 s

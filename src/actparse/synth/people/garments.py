@@ -43,7 +43,7 @@ class Cut:
     bottom: float  # the same
     flare: float  # metres by which the radius grows for each metre down from the hips
     ease: float = EASE  # metres between the body and the cloth at the top
-    pleats: int = 0  # number of folds around the hem
+    pleats: int = 0  # number of folds around the hem, at most SIDES / 3
     depth: float = 0.0  # of the folds at the hem, metres
 
 

@@ -7,38 +7,48 @@ from dataclasses import replace
 import numpy as np
 
 from actparse.synth.motion.figure import SIDES, BodySizes, Side, Vector
-from actparse.synth.motion.reach import elbow_place, unit
+from actparse.synth.motion.reach import elbow_place, unit, within_reach
 from actparse.synth.people.body import Joints
 
 MAX_ELBOW, MAX_KNEE = np.deg2rad(150.0), np.deg2rad(155.0)  # of flexion
 MAX_WRIST = np.deg2rad(85.0)  # between the forearm and the hand
 FOOT_RANGE = np.deg2rad(25.0), np.deg2rad(122.0)  # between the shin and the foot; 90 degrees in standing
-HANGING = 0.15  # metres from the floor to the ankles of a body that hangs from its hands, at scale 1
+# from which to which height a body hangs from its hands more and more, metres at scale 1
+HANGING_ANKLES, HANGING_WRISTS = (0.15, 0.3), (0.0, 0.08)  # above the floor, above the shoulders
+ASKEW = np.array([0.3, 0.5, 0.8])  # a direction that is parallel to no axis of a body at rest
 
 
 def within_limits(joints: Joints, sizes: BodySizes) -> Joints:
     """Return the pose with elbows, knees, wrists and ankles within the ranges of a healthy adult.
 
     A limb that is folded too far ends farther from its root; a body that hangs from its hands sinks instead.
+    The lengths of the limbs stay, and small changes of the pose remain small.
     """
-    wrists = {
-        side: _unfolded(joints.shoulders[side], joints.wrists[side], sizes.upper_arm, sizes.forearm, MAX_ELBOW)
-        for side in SIDES
-    }
-    if min(joints.ankles[side][1] for side in SIDES) > HANGING * sizes.scale:
-        joints = _sunk(joints, sum((joints.wrists[side] - wrists[side] for side in SIDES), np.zeros(3)) / 2)
-        wrists = {
-            side: _unfolded(joints.shoulders[side], joints.wrists[side], sizes.upper_arm, sizes.forearm, MAX_ELBOW)
-            for side in SIDES
-        }
+    wrists = _arm_ends(joints, sizes)
+    lift = sum((joints.wrists[side] - wrists[side] for side in SIDES), np.zeros(3)) / 2
+    if lift.any():
+        joints = _moved(joints, _hanging_share(joints, wrists, sizes.scale) * lift)
+        wrists = _arm_ends(joints, sizes)
     ankles = {
         side: _unfolded(joints.hips[side], joints.ankles[side], sizes.thigh, sizes.shin, MAX_KNEE) for side in SIDES
     }
-    elbows = _middles(joints.shoulders, joints.elbows, wrists, joints.wrists, sizes.upper_arm, sizes.forearm)
-    knees = _middles(joints.hips, joints.knees, ankles, joints.ankles, sizes.thigh, sizes.shin)
+    elbows = _middles(joints.shoulders, joints.elbows, wrists, sizes.upper_arm, sizes.forearm)
+    knees = _middles(joints.hips, joints.knees, ankles, sizes.thigh, sizes.shin)
     hands = {side: _turned(joints.hands[side], wrists[side] - elbows[side], 0.0, MAX_WRIST) for side in SIDES}
     feet = {side: _turned(joints.feet[side], ankles[side] - knees[side], *FOOT_RANGE) for side in SIDES}
     return replace(joints, elbows=elbows, wrists=wrists, hands=hands, knees=knees, ankles=ankles, feet=feet)
+
+
+def _arm_ends(joints: Joints, sizes: BodySizes) -> dict[Side, Vector]:
+    """Return the wrists where neither elbow is folded too far and both arms are long enough."""
+    upper, lower = sizes.upper_arm, sizes.forearm
+    ends = {}
+    for side in SIDES:
+        shoulder = joints.shoulders[side]
+        ends[side] = within_reach(
+            shoulder, _unfolded(shoulder, joints.wrists[side], upper, lower, MAX_ELBOW), upper + lower
+        )
+    return ends
 
 
 def _unfolded(root: Vector, end: Vector, upper: float, lower: float, max_flexion: float) -> Vector:
@@ -49,10 +59,15 @@ def _unfolded(root: Vector, end: Vector, upper: float, lower: float, max_flexion
     return end if distance >= least else root + unit(offset) * least
 
 
-def _sunk(joints: Joints, shift: Vector) -> Joints:
+def _hanging_share(joints: Joints, wrists: dict[Side, Vector], scale: float) -> float:
+    """Return how far a body hangs from its hands: from 0, a foot near the floor or a hand under its shoulder, to 1."""
+    ankles = min(joints.ankles[side][1] for side in SIDES) / scale
+    hands = min(wrists[side][1] - joints.shoulders[side][1] for side in SIDES) / scale
+    return float(np.interp(ankles, HANGING_ANKLES, (0, 1)) * np.interp(hands, HANGING_WRISTS, (0, 1)))
+
+
+def _moved(joints: Joints, shift: Vector) -> Joints:
     """Move the whole body but its hands."""
-    if not shift.any():
-        return joints
     single = ("pelvis", "chest", "waist", "neck", "head")
     pairs = ("shoulders", "elbows", "hips", "knees", "ankles")
     moved = {name: getattr(joints, name) + shift for name in single}
@@ -61,20 +76,10 @@ def _sunk(joints: Joints, shift: Vector) -> Joints:
 
 
 def _middles(
-    roots: dict[Side, Vector],
-    middles: dict[Side, Vector],
-    ends: dict[Side, Vector],
-    old_ends: dict[Side, Vector],
-    upper: float,
-    lower: float,
+    roots: dict[Side, Vector], middles: dict[Side, Vector], ends: dict[Side, Vector], upper: float, lower: float
 ) -> dict[Side, Vector]:
-    """Return elbows or knees for new ends of the limbs, on the side where they were."""
-    return {
-        side: middles[side]
-        if ends[side] is old_ends[side]
-        else elbow_place(roots[side], ends[side], middles[side] - roots[side], upper, lower)
-        for side in SIDES
-    }
+    """Return elbows or knees between roots and ends of limbs, on the side where they were."""
+    return {side: elbow_place(roots[side], ends[side], middles[side] - roots[side], upper, lower) for side in SIDES}
 
 
 def _turned(direction: Vector, axis: Vector, least: float, most: float) -> Vector:
@@ -83,7 +88,9 @@ def _turned(direction: Vector, axis: Vector, least: float, most: float) -> Vecto
     along = float(np.clip(direction @ axis, -1, 1))
     angle = float(np.arccos(along))
     allowed = min(max(angle, least), most)
-    across = direction - along * axis
-    if allowed == angle or not across.any():
+    if allowed == angle:
         return direction
+    across = direction - along * axis
+    if across @ across < 1e-12:  # parallel to the axis, so that any side is equally near
+        across = ASKEW - (ASKEW @ axis) * axis
     return float(np.cos(allowed)) * axis + float(np.sin(allowed)) * unit(across)

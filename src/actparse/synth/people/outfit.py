@@ -29,6 +29,7 @@ WRIST, ANKLE_ROW, SOLE = 1.93, 1.9, 2.72  # on the rows of arms and legs; below 
 BABY_AGE = 0.1
 LOOSE_SHARE = 0.4  # of shirts that hang over the trousers
 SKIRT_SHARE = 0.15  # of women who wear a skirt or a dress, beside those whose action suggests one
+DYED_SHARE = 0.1  # of people whose hair may have any colour
 SOLES = ((238, 236, 228), (238, 236, 228), (205, 200, 190), (40, 38, 36), (28, 28, 30), (150, 106, 66))  # RGB
 
 
@@ -69,6 +70,9 @@ class _Painter:
         self._sleeve_ease = float(rng.choice([0.006, 0.006, 0.012, 0.018]))  # metres between body and cloth
         self._leg_ease = float(rng.choice([0.007, 0.007, 0.014, 0.024]))
         self._dip = float(rng.choice([0.03, 0.05, 0.09]))  # of the neckline in front, metres
+        self._is_dyed = bool(look.textures and rng.random() < DYED_SHARE)
+        self._is_topless = look.topless and self._is_male
+        self._has_midriff = look.midriff or look.topless
 
     def outfit(self) -> Outfit:
         """Paint all charts."""
@@ -90,8 +94,8 @@ class _Painter:
         """Draw what hangs over the body, with the cloth of each."""
         rng, look = self._rng, self._look
         if self._skirt:
-            is_dress = not (look.topless or look.midriff) and rng.random() < 0.5
-            pleats = int(rng.choice([0, 6, 9, 12]))
+            is_dress = not self._has_midriff and rng.random() < 0.5
+            pleats = int(rng.choice([0, 5, 6, 8]))
             cut = Cut(
                 top=rng.uniform(0.3, 0.36) if is_dress else WAIST + 0.02,
                 bottom=-float(rng.choice([0.28, 0.4, 0.55, 0.72])) * rng.uniform(0.9, 1.1),
@@ -100,16 +104,17 @@ class _Painter:
                 depth=rng.uniform(0.008, 0.02) if pleats else 0.0,
             )
             layer, color = (varied.SHIRT, look.shirt) if is_dress else (varied.TROUSERS, look.trousers)
-        elif look.topless or look.midriff or rng.random() > LOOSE_SHARE:
+        elif self._has_midriff or rng.random() > LOOSE_SHARE:
             return (), []
         else:
+            ease = rng.uniform(0.012, 0.035)
             cut = Cut(
                 top=rng.uniform(0.36, 0.42),
                 bottom=-rng.uniform(-0.02, 0.14),
                 flare=rng.uniform(0.0, 0.15),
-                ease=rng.uniform(0.012, 0.035),
+                ease=ease,
                 pleats=int(rng.choice([3, 5, 7])),
-                depth=rng.uniform(0.004, 0.012),
+                depth=ease * rng.uniform(0.3, 0.8),
             )
             layer, color = varied.SHIRT, look.shirt
         return (cut,), [self._finish(self._fabric(layer, color, "torso"))]
@@ -134,8 +139,8 @@ class _Painter:
         return np.asarray(np.asarray(self._look.skin) * (1 + self._skin_grain[..., None]), np.float32)
 
     def _hair_color(self) -> Singles:
-        """Return the colour of hair (3,), that of the texture of the look if it has one."""
-        color = self._look.textures[varied.HAIR].mean(axis=(0, 1)) if self._look.textures else self._hair
+        """Return the colour of hair (3,), dyed or natural."""
+        color = self._look.textures[varied.HAIR].mean(axis=(0, 1)) if self._is_dyed else self._hair
         return np.asarray(color, np.float32)
 
     def _put(self, image: Singles, mask: NDArray[np.bool_], paint: Singles) -> None:
@@ -201,8 +206,8 @@ class _Painter:
             shirt = np.where(((row * 16).astype(int) % 2 == 1)[..., None], second, shirt)
         front = np.clip(1.2 - np.abs(self._column - 0.5) / 0.13, 0, 1)  # (1, S) 1 in the middle of the front
         neckline = NECK - self._dip * front
-        if not look.topless:
-            bottom = BELLY if look.midriff else -1.0
+        if not self._is_topless:
+            bottom = BELLY if self._has_midriff else -1.0
             depth = np.minimum(neckline - row, row - bottom).astype(np.float32)  # (S, S) metres below the neckline
             hem = np.where((depth > 0.003) & (depth < 0.016), np.float32(0.85), np.float32(1))[..., None]
             self._put_softly(image, depth, 0.012, shirt * hem)

@@ -29,7 +29,7 @@ from actparse.synth.dataset import frame_annotation
 from actparse.synth.scene import build_scene
 from actparse.training.rendered.stream import SEED, Arrays, ShardedStream, load_array
 
-GENERATION = 7  # of the stream; another value renders it again
+GENERATION = 8  # of the stream; another value renders it again
 SPLIT_CODE = 8_001  # different from the codes of a dataset's splits and of the other streams
 SCENE_SECONDS = 9.0  # a clip begins within this time
 COARSE = 0.5  # level of detail of the bodies

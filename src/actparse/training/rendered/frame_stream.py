@@ -24,7 +24,7 @@ from actparse.synth.config import VIDEO_PRESETS, SceneConfig
 from actparse.synth.scene import build_scene
 from actparse.training.rendered.stream import SEED, Arrays, ShardedStream, load_array
 
-GENERATION = 5  # of the stream; another value renders it again
+GENERATION = 6  # of the stream; another value renders it again
 SPLIT_CODES = {"train": 7_001, "val": 7_002}  # different from the codes of a dataset's splits and of the other streams
 SCENE_SECONDS = 11.0
 VARIED_SHARE = 0.35  # of the scenes with the look "varied", which turns, covers and recolours more than "video"

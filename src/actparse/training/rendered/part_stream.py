@@ -24,7 +24,7 @@ from actparse.training.rendered.frame_stream import FrameRows, open_as_store, re
 from actparse.training.rendered.stream import SEED, Arrays, ShardedStream, load_array
 from actparse.video.augmentation import move_boxes, warp
 
-GENERATION = 3  # of the stream; another value renders it again
+GENERATION = 4  # of the stream; another value renders it again
 SPLIT_CODES = {"train": 7_101, "val": 7_102}  # different from the codes of a dataset's splits and of the other streams
 MIN_PERSON_PIXELS = 40.0  # longer side of the box
 MIN_PARTS = 3  # visible parts of a person

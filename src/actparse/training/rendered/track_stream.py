@@ -21,7 +21,7 @@ from actparse.synth.casting import build_cast
 from actparse.synth.config import VIDEO_PRESETS, SceneConfig
 from actparse.training.rendered.stream import SEED, Arrays, ShardedStream, load_array
 
-GENERATION = 5  # of the stream; another value creates it again
+GENERATION = 6  # of the stream; another value creates it again
 SPLIT_CODE = 9_001  # different from the codes of a dataset's splits and of the other streams
 HELD_OUT_MOTIONS = ("running", "sitting_down", "waving", "cycling", "jumping_jacks", "talking")  # for calibration
 LEARNT_MOTIONS = tuple(motion for motion in OTHER_MOTIONS if motion not in HELD_OUT_MOTIONS)
