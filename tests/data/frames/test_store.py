@@ -113,3 +113,12 @@ def test_small_frame_is_fitted() -> None:
     assert scale == 4
     assert image[239, 319].tolist() == [200] * 3
     assert image[0, 320].tolist() == [0] * 3
+
+
+def test_clips_of_another_aspect_ratio_keep_it_between_bars() -> None:
+    image, scale = fit_frame(np.full((160, 90, 3), 200, np.uint8), (72, 96), centered=True)
+    assert image.shape == (72, 96, 3)
+    assert scale == pytest.approx(0.45)
+    assert (image[:, 28:68] > 190).all()  # 40 pixels of 90, in the middle
+    assert (image[:, :27] == 0).all()
+    assert (image[:, 69:] == 0).all()

@@ -38,7 +38,7 @@ from actparse.data.kinetics_tps import KineticsTps, VideoRecord, read_frame_trut
 from actparse.video.decode import read_frames
 from actparse.video.time_line import visible_frames
 
-FORMAT = 4  # of the folder; another value creates new stores
+FORMAT = 5  # of the folder; another value creates new stores
 FRAMES_FILE = "frames.u8"
 CLIPS_FILE = "clips.u8"
 ARRAYS_FILE = "arrays.npz"
@@ -50,7 +50,7 @@ class StoreConfig:
 
     frame_size: Size = (240, 320)  # (height, width); frames of other sizes are fitted into the upper left
     frame_stride: Count = 5  # source frames from one stored annotated frame to the next, at least
-    clip_size: Size = (72, 96)  # (height, width) of the frames of clips
+    clip_size: Size = (72, 96)  # (height, width) of the frames of clips; others are fitted into the middle
     frame_rate: Positive = 5.0  # of clips, frames per second
 
     def __post_init__(self) -> None:
@@ -238,10 +238,8 @@ def read_video(record: VideoRecord, config: StoreConfig) -> DecodedVideo:
     with read_frames(record.path) as reader:
         for frame in reader:
             times.append(frame.time_seconds)
-            # the whole frame to exactly this size, as `stages.actions.clip_image` if the aspect ratios are equal
-            shrinks = config.clip_size[0] < 0.5 * frame.image.shape[0]
-            rule = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-            small.append(np.asarray(cv2.resize(frame.image, config.clip_size[::-1], interpolation=rule), np.uint8))
+            # as `stages.actions.clip_image` if the aspect ratios are equal
+            small.append(fit_frame(frame.image, config.clip_size, centered=True)[0])
             if frame.index >= next_index and frame.index in annotations:
                 frames[frame.index], scale = fit_frame(frame.image, config.frame_size)
                 next_index = frame.index + config.frame_stride
@@ -256,14 +254,15 @@ def read_video(record: VideoRecord, config: StoreConfig) -> DecodedVideo:
     return DecodedVideo(images, np.stack([small[i] for i in clip_indices]), arrays)
 
 
-def fit_frame(image: Image, size: tuple[int, int]) -> tuple[Image, float]:
-    """Resize a frame to fit the upper left of a black image of `size`; return it and the scale of its coordinates."""
+def fit_frame(image: Image, size: tuple[int, int], *, centered: bool = False) -> tuple[Image, float]:
+    """Resize a frame to fit the upper left or the middle of a black image of `size`; return it and the scale."""
     height, width = image.shape[:2]
     if (height, width) == size:
         return image, 1.0
     scale = min(size[0] / height, size[1] / width)
     fitted = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = cv2.resize(image, fitted, interpolation=cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR)
+    top, left = ((size[0] - fitted[1]) // 2, (size[1] - fitted[0]) // 2) if centered else (0, 0)
     canvas = np.zeros((*size, 3), np.uint8)
-    canvas[: fitted[1], : fitted[0]] = small
+    canvas[top : top + fitted[1], left : left + fitted[0]] = small
     return canvas, scale
