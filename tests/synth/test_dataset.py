@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from actparse.core.errors import ConfigError, DataError
+from actparse.core.files import file_sha256
 from actparse.data.evaluation import evaluate
 from actparse.data.kinetics_tps import KineticsTps, read_frame_truth
 from actparse.synth import dataset
@@ -21,6 +25,7 @@ from actparse.synth.dataset import (
     plan_splits,
     plan_videos,
     read_plan,
+    video_path,
     write_dataset,
     write_video,
 )
@@ -66,7 +71,32 @@ def test_a_video_can_be_made_alone(made: Path, tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(dataset, "MAX_FRAMES", 14)
     (video,) = PLAN.videos("test")
     manifest = json.loads((made / "manifest.json").read_text())
-    assert write_video(tmp_path, video) == manifest["videos"][video.name]["annotation_sha256"]
+    record = manifest["videos"][video.name]
+    assert write_video(tmp_path, video) == record["annotation_sha256"]
+    assert file_sha256(video_path(tmp_path, video)) == record["video_sha256"]
+
+
+MAKE_SHORT_VIDEOS = """
+import sys
+from pathlib import Path
+from actparse.synth import dataset
+dataset.MIN_FRAMES = dataset.MAX_FRAMES = 3
+plan = dataset.DatasetPlan((dataset.SplitPlan("train", 2, 5),))
+dataset.write_dataset(Path(sys.argv[1]), plan, processes=int(sys.argv[2]))
+"""
+
+
+def test_the_same_files_with_other_threads_and_other_processor_features(tmp_path: Path) -> None:
+    avx512 = "AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL"
+    one = {"OMP_NUM_THREADS": "1", "OPENBLAS_CORETYPE": "Haswell", "NPY_DISABLE_CPU_FEATURES": avx512}
+    two = {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
+    manifests = []
+    for name, settings in (("1", one), ("2", two)):
+        command = [sys.executable, "-W", "ignore", "-c", MAKE_SHORT_VIDEOS, str(tmp_path / name), name]
+        subprocess.run(command, env={**os.environ, **settings}, check=True)
+        manifests.append((tmp_path / name / "manifest.json").read_text())
+    assert manifests[0] == manifests[1]
+    assert len(json.loads(manifests[0])["videos"]) == 2
 
 
 def test_another_plan_needs_another_folder(made: Path) -> None:

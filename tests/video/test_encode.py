@@ -27,6 +27,19 @@ def write(path: Path, *, num_frames: int = 20, audio_from: Path | None = None, s
     return path
 
 
+def test_a_reproducible_file_is_encoded_in_one_thread(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (12, 96, 128, 3), np.uint8)
+    files = []
+    for name, fast in (("a.mp4", False), ("b.mp4", False), ("c.mp4", True)):
+        with VideoWriter(tmp_path / name, size=(96, 128), reproducible=True, fast=fast) as writer:
+            for index, image in enumerate(noise):
+                writer.write(image, index / 10)
+        files.append((tmp_path / name).read_bytes())
+    assert files[0] == files[1] != files[2]
+    for file in files:
+        assert b" threads=1 lookahead_threads=1 " in file  # x264 writes its settings into the stream
+
+
 def make_talkie(
     path: Path,
     codec: str,

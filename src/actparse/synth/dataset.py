@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 
 from actparse.core.errors import ConfigError, DataError
-from actparse.core.files import write_text
+from actparse.core.files import file_sha256, write_text
 from actparse.core.pools import in_order
 from actparse.core.vocabulary import PARTS
 from actparse.data.kinetics_tps import frame_name
@@ -60,14 +60,15 @@ class VideoPlan:
     seed: int
     num_frames: int
 
-    def to_dict(self, sha256: str) -> dict[str, Any]:
-        """Return the video as it is written to manifest.json, with the hash of its annotation."""
+    def to_dict(self, annotation_sha256: str, video_sha256: str) -> dict[str, Any]:
+        """Return the video as it is written to manifest.json, with the hashes of its annotation and of its file."""
         return {
             "split": self.split,
             "action": self.action,
             "seed": self.seed,
             "num_frames": self.num_frames,
-            "annotation_sha256": sha256,
+            "annotation_sha256": annotation_sha256,
+            "video_sha256": video_sha256,
         }
 
 
@@ -220,7 +221,8 @@ def write_dataset(
     for split in plan.splits:
         _write_truth(root, split.name, plan.videos(split.name))
     _write_lists(root, plan)
-    manifest = {"plan": plan.to_dict(), "videos": {v.name: v.to_dict(hashes[v.name]) for v in videos}}
+    records = {v.name: v.to_dict(hashes[v.name], file_sha256(video_path(root, v))) for v in videos}
+    manifest = {"plan": plan.to_dict(), "videos": records}
     write_text(root / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True))
     return root / "manifest.json"
 
@@ -263,7 +265,7 @@ def write_video(root: Path, video: VideoPlan, *, config: SceneConfig | None = No
     Returns:
         SHA-256 of the annotation, as hexadecimal text.
     """
-    path = root / f"{video.split}_videos" / video.action / f"{video.name}.mp4"
+    path = video_path(root, video)
     folder = annotation_folder(root, video)
     if path.exists() and folder.is_dir():
         return _annotation_hash(folder)
@@ -273,7 +275,7 @@ def write_video(root: Path, video: VideoPlan, *, config: SceneConfig | None = No
     for outdated in (folder, temporary_folder):  # before there is a video: one without its folder is made again
         shutil.rmtree(outdated, ignore_errors=True)
     temporary_folder.mkdir(parents=True)
-    with VideoWriter(path, size=scene.size, quality=20) as writer:
+    with VideoWriter(path, size=scene.size, quality=20, reproducible=True) as writer:
         for index in range(video.num_frames):
             rendered = scene.render(index / config.fps)
             writer.write(rendered.image, index / config.fps)
@@ -282,6 +284,11 @@ def write_video(root: Path, video: VideoPlan, *, config: SceneConfig | None = No
             (temporary_folder / frame_name(index)).write_text(text, encoding="ascii")
     temporary_folder.replace(folder)
     return _annotation_hash(folder)
+
+
+def video_path(root: Path, video: VideoPlan) -> Path:
+    """Return the path of a video's file."""
+    return root / f"{video.split}_videos" / video.action / f"{video.name}.mp4"
 
 
 def annotation_folder(root: Path, video: VideoPlan) -> Path:
