@@ -43,7 +43,7 @@ from actparse.stages.people.part_fusion import PartFusion, PartFusionConfig
 from actparse.stages.people.parts import PartDetector, PartsConfig
 from actparse.stages.people.persons import PersonDetector, PersonsConfig, YolofPersons
 from actparse.stages.people.poses import HrnetPoses, PoseEstimator, PosesConfig
-from actparse.stages.people.second_looks import TurnedPersons
+from actparse.stages.people.second_looks import RescaledPersons, TurnedPersons
 from actparse.weights.bundle import NetworkFile, config_from_dict, config_to_dict, load_network
 
 Net = TypeVar("Net", bound=nn.Module)
@@ -200,7 +200,11 @@ def build_persons(file: NetworkFile) -> PersonDetector:
         detector = NanodetPersons(*_net_and_settings(file, Nanodet, NanodetPersonsConfig))
         sure_score, max_persons = detector.config.sure_score, detector.config.max_persons
         return TurnedPersons(detector, sure_score=sure_score, max_persons=max_persons) if sure_score else detector
-    return YolofPersons(*_net_and_settings(file, Yolof, PersonsConfig))
+    net, config = _net_and_settings(file, Yolof, PersonsConfig)
+    persons = YolofPersons(net, config)
+    if not config.second_share:
+        return persons
+    return RescaledPersons(persons, YolofPersons(net, config.at_second_size()), max_persons=config.max_persons)
 
 
 def build_objects(file: NetworkFile) -> ObjectDetector:

@@ -1,4 +1,4 @@
-"""Tiles and turned frames: where boxes come to lie, and when there is no second look."""
+"""Tiles, smaller and turned frames: where boxes come to lie, and when there is no second look."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from actparse.core.structures import Detections
-from actparse.stages.people.second_looks import TiledPersons, TurnedPersons
+from actparse.stages.people.second_looks import RescaledPersons, TiledPersons, TurnedPersons
 
 
 def _dark_object(image: np.ndarray) -> Detections:
@@ -67,6 +67,23 @@ def test_a_frame_with_somebody_sure_is_looked_at_once() -> None:
     (found,) = TurnedPersons(once, sure_score=0.4).detect([image_with((30, 10, 50, 90))])
     assert once.calls == 1
     assert found.boxes.tolist() == [[30, 10, 50, 90]]
+
+
+def test_smaller_frames_add_persons_that_the_detector_misses() -> None:
+    class OfSmallerFrames(BrightBox):
+        def _of(self, image: np.ndarray) -> Detections:
+            boxes = np.array([[30, 10, 52, 90], [100, 0, 140, 100]], np.float32)
+            return Detections(boxes, np.array([0.8, 0.6], np.float32), np.zeros(2, np.int64))
+
+    image = image_with((30, 10, 50, 90))
+    image[95:99, 5:9] = 100
+    detector = RescaledPersons(BrightBox(), OfSmallerFrames())
+    ((persons, objects),) = detector.detect_all([image])
+    assert persons.boxes.tolist() == [[30, 10, 50, 90], [100, 0, 140, 100]]  # of both passes, and the better of two
+    assert persons.scores == pytest.approx([0.9, 0.6])
+    assert objects.boxes.tolist() == [[5, 95, 9, 99]]
+    assert len(RescaledPersons(BrightBox(), OfSmallerFrames(), max_persons=1).detect([image])[0]) == 1
+    assert detector.detect_all([]) == []
 
 
 def test_an_object_is_where_it_is_in_the_whole_frame() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -55,6 +55,17 @@ class PersonsConfig(FrameDetectorConfig):
     kind = "persons"
 
     max_persons: int = 10  # the official rule
+    second_share: float = 0.0  # frames are also searched at this share of their size, below 1, for large people; 0: no
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.second_share < 1:
+            raise ConfigError(f"persons.second_share must be at least 0 and less than 1, got {self.second_share}")
+
+    def at_second_size(self) -> PersonsConfig:
+        """Return the settings of the search in smaller frames."""
+        short_side, long_side = (max(1, round(side * self.second_share)) for side in (self.short_side, self.long_side))
+        return replace(self, short_side=short_side, long_side=long_side, second_share=0.0)
 
     @property
     def max_boxes(self) -> int:

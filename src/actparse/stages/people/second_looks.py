@@ -1,4 +1,4 @@
-"""Person detectors with several passes: on quarters of large frames, and on rotated frames for lying people."""
+"""Person detectors with several passes: on quarters of large frames, on small frames, and on rotated frames."""
 
 from __future__ import annotations
 
@@ -85,6 +85,23 @@ class TiledPersons(_RepeatedDetector):
         return [
             (_merge([p for p, _ in of_image]).top(self.max_persons), _merge([o for _, o in of_image]))
             for of_image in zip(*by_tile, strict=True)
+        ]
+
+
+class RescaledPersons(_RepeatedDetector):
+    """A person detector that also runs on smaller frames, for people as large as the frame."""
+
+    def __init__(self, detector: PersonDetector, smaller: PersonDetector, *, max_persons: int = MAX_PERSONS) -> None:
+        """Wrap a detector and another one that resizes frames to a smaller size."""
+        super().__init__(detector, max_persons=max_persons)
+        self.smaller = smaller
+
+    def detect_all(self, images: Sequence[NDArray[np.uint8]]) -> list[tuple[Detections, Detections]]:
+        """Find the persons and the objects of each image; those of smaller frames are left out."""
+        found, smaller = self.detector.detect_all(images), self.smaller.detect(images)
+        return [
+            (_merge((persons, others)).top(self.max_persons), objects)
+            for (persons, objects), others in zip(found, smaller, strict=True)
         ]
 
 

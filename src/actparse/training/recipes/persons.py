@@ -297,6 +297,7 @@ class PaperPersons(PaperFrames):
     stage_type = PersonsConfig
 
     max_persons: Count = 10  # "the top-10 results from the person detector"
+    second_share: Share = 0.0  # of the size of frames in a second search for large people; 0: none; ours
 
     def build(self, inputs: Inputs) -> Task:
         """Build the task on key frames that are decoded on demand."""

@@ -47,7 +47,9 @@ PERSONS_NET = YolofConfig(
     num_reg_convs=2,
     max_center_shift=24.0,
 )
-PERSONS_STAGE = PersonsConfig(short_side=240, long_side=432, min_score=0.15, max_iou=0.5, norm=NORM)
+PERSONS_STAGE = PersonsConfig(
+    short_side=240, long_side=432, min_score=0.15, max_iou=0.5, second_share=0.6, norm=NORM
+)  # training shows people up to 240 pixels
 
 # most objects are smaller than a person
 OBJECTS_NET = replace(PERSONS_NET, anchor_sizes=(16, 32, 64, 128))  # `num_classes` is set from the training data
