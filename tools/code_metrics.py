@@ -40,8 +40,8 @@ VAGUE_NAMES = frozenset(
     ]
 )
 LIMITS = {
-    "lines": 57_600,
-    "lines of training": 6_340,
+    "lines": 57_610,
+    "lines of training": 6_345,
     "lines of the largest file": 450,
     "modules in no folder": 6,
     "modules in the largest folder": 16,

@@ -36,6 +36,7 @@ from actparse.stages.actions.classifier import ClipClassifier, StateRecognizer, 
 from actparse.stages.actions.clip_inputs import flow_inputs
 from actparse.stages.loading import BUNDLE_FILE, load_bundle
 from actparse.training.recipes import tiny
+from actparse.weights.bundle import load_network, save_network
 from bundles import CLIPS, write_random_baseline
 
 
@@ -117,6 +118,19 @@ def test_a_video_needs_a_length_and_a_size() -> None:
 def test_a_video_s_numbers_have_limits(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(message)):
         VideoShape(**changes)
+
+
+def test_a_second_search_for_persons_costs_its_share_of_the_frame(random_bundle: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "bundle"
+    shutil.copytree(random_bundle, folder)
+    persons = load_network(folder / "persons.safetensors")
+    settings = {**persons.settings, "short_side": 128, "long_side": 256, "second_share": 0.5}
+    save_network(folder / "persons.safetensors", persons.net, kind=persons.kind, settings=settings)
+    first, second = bundle_costs(load_bundle(folder), VideoShape(seconds=10, size=(128, 256)))[:2]
+    assert (first.name, second.name) == ("persons", "persons-smaller")
+    assert second.input_shape == (3, 64, 128)
+    assert second.passes == first.passes
+    assert second.macs == pytest.approx(first.macs / 4, rel=0.05)
 
 
 def test_the_baseline_costs_by_frames_and_persons(random_bundle: Path, tmp_path: Path) -> None:

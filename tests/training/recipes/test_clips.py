@@ -34,9 +34,11 @@ from actparse.training.recipes.clips import ActionTask, AuxiliaryHeads, ClipTask
 from actparse.training.recipes.hyperparameters import Mirror, changed
 from actparse.training.recipes.paper_clips import PaperCsn, PaperTsnFlow, PaperTsnRgb
 from actparse.training.recipes.tiny_clips import TinyClips
+from actparse.training.runs.initial_weights import start_from
 from actparse.training.samples.flow import FlowFiles
 from actparse.training.samples.track_clips import track_videos
 from actparse.video.flow import FAST_TVL1
+from actparse.weights.bundle import save_network
 from training.miniature import NUM_FRAMES, SIZE, write_miniature
 
 NET = CsnConfig(num_blocks=(1, 1, 1, 1), widths=(8, 8, 8, 8), mid_widths=(4, 4, 4, 4), stem_width=8)
@@ -193,6 +195,22 @@ def test_the_layers_for_the_groups_go_on_from_an_earlier_training(store: Store) 
             else:
                 weight = trained.net.get_parameter("cls_head.fc_cls.weight")[labels.index(label)]
                 assert torch.equal(layer.weight[row], weight) is (group != "foot")
+
+
+def test_the_layers_for_the_groups_start_from_the_state_networks_of_a_bundle(store: Store, tmp_path: Path) -> None:
+    earlier, task = (ActionTask(action_segments(store), [], TINY) for _ in range(2))
+    assert isinstance(task.helper, AuxiliaryHeads)
+    save_network(tmp_path / "action.safetensors", earlier.net, kind="action", settings={}, labels=earlier.labels())
+    for name, start in earlier.starts().items():
+        save_network(tmp_path / f"{name}.safetensors", start.net, kind=name, settings={}, labels=start.labels)
+    fresh = task.helper.groups[0].weight.clone()
+    start_from(task, tmp_path / "action.safetensors")
+    assert torch.equal(task.helper.groups[0].weight, fresh)  # not a bundle yet
+    (tmp_path / "bundle.json").write_text("{}")
+    assert "states-head, states-arm" in start_from(task, tmp_path / "action.safetensors")
+    for layer, start in zip(task.helper.groups, earlier.starts().values(), strict=True):
+        weight = start.net.get_parameter("cls_head.fc_cls.weight")
+        torch.testing.assert_close(layer.weight, weight, atol=1e-3, rtol=1e-2)  # the files are in float16
 
 
 FLOW_STAGE = ClipConfig(

@@ -13,6 +13,7 @@ from torch import nn
 from actparse.core.errors import WeightsError
 from actparse.nets.baseline import Baseline
 from actparse.nets.clips.tsn import Tsn
+from actparse.stages.loading import BUNDLE_FILE
 from actparse.training.recipes.paper_clips import PaperTsnFlow
 from actparse.training.run_folder import RunFolder
 from actparse.training.task import Start, Task
@@ -83,7 +84,7 @@ def start_from(task: Task, weights: Path) -> str:
         weight = task.net.state_dict()[FIRST_CONVOLUTION]  # (64, 10, 7, 7)
         weight.copy_(stored.mean(dim=1, keepdim=True).expand_as(weight))
         fresh = tuple(name for name in fresh if name != FIRST_CONVOLUTION)
-    heads = task.adopt(load_starts(RunFolder(weights.parent, weights.stem)))
+    heads = task.adopt(load_starts(RunFolder(weights.parent, weights.stem)) or _load_states_beside(weights))
     return f"starts from {', '.join((str(weights), *heads))}; fresh: {', '.join(fresh) or 'nothing'}"
 
 
@@ -111,4 +112,12 @@ def load_starts(run: RunFolder) -> dict[str, Start]:
         WeightsError: a file is damaged.
     """
     files = {path.stem: load_network(path) for path in sorted(run.folder.glob("*.safetensors"))}
+    return {name: Start(file.net, file.labels) for name, file in files.items()}
+
+
+def _load_states_beside(weights: Path) -> dict[str, Start]:
+    """Load the state networks of a bundle whose action network is `weights`; none if it is another file."""
+    if weights.stem != "action" or not (weights.parent / BUNDLE_FILE).is_file():
+        return {}
+    files = {path.stem: load_network(path) for path in sorted(weights.parent.glob("states-*.safetensors"))}
     return {name: Start(file.net, file.labels) for name, file in files.items()}
