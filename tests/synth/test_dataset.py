@@ -97,6 +97,8 @@ def test_the_same_files_with_other_threads_and_other_processor_features(tmp_path
         manifests.append((tmp_path / name / "manifest.json").read_text())
     assert manifests[0] == manifests[1]
     assert len(json.loads(manifests[0])["videos"]) == 2
+    for path in tmp_path.rglob("*.mp4"):
+        assert b" threads=1 lookahead_threads=1 " in path.read_bytes()  # x264 writes its settings into the stream
 
 
 def test_another_plan_needs_another_folder(made: Path) -> None:

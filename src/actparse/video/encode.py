@@ -26,7 +26,7 @@ LONG_TIME_BASE = Fraction(1, 1000)  # seconds, of videos where MP4 cannot store 
 LONG_SECONDS = 2**31 * float(TIME_BASE)  # from this duration on
 AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # Hz, rates that every player supports
 FAST = "deblock=0,0"  # with the preset "ultrafast": a quarter of the time, twice the size, same quality
-REPRODUCIBLE = "threads=1:cpu-independent=1"  # several threads give another file now and then
+REPRODUCIBLE = "threads=1:cpu-independent=1"  # threads, and code chosen by the processor, may give another file
 
 
 class VideoWriter:
@@ -54,8 +54,8 @@ class VideoWriter:
             path: the video file; its folder is created if it is missing.
             size: (height, width) of the frames.
             quality: x264's constant rate factor, 0 (lossless) .. 51.
-            fast: encode in a third of the time, at about twice the size.
-            reproducible: encode in one thread, to the same file on every processor.
+            fast: encode in a quarter of the time, at about twice the size.
+            reproducible: encode in one thread, to the same file on every x86-64 processor.
             matrix: colour matrix of the encoded video.
             audio_from: a file whose first sound track is included: AAC is copied, other formats are encoded as AAC.
             time_range: (start, end) in seconds of that file's video; its sound is shifted so that `start` is at 0.

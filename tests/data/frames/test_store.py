@@ -122,3 +122,13 @@ def test_clips_of_another_aspect_ratio_keep_it_between_bars() -> None:
     assert (image[:, 28:68] > 190).all()  # 40 pixels of 90, in the middle
     assert (image[:, :27] == 0).all()
     assert (image[:, 69:] == 0).all()
+
+
+def test_stored_clips_of_upright_videos_are_between_bars(tmp_path: Path) -> None:
+    root = write_miniature(tmp_path, videos_per_action=1)
+    clips = open_store(root, "train", StoreConfig(frame_size=SIZE, clip_size=(24, 64), frame_rate=10.0)).clips
+    width = round(SIZE[1] * 24 / SIZE[0])
+    border = (64 - width) // 2
+    assert (clips[:, :, :border] == 0).all()
+    assert (clips[:, :, border + width :] == 0).all()
+    assert clips[:, :, border + 1 : border + width - 1].mean() > 20

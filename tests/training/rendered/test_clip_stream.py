@@ -117,9 +117,9 @@ def test_a_damaged_shard_is_named(
 @pytest.mark.parametrize(
     ("changes", "name"),
     [
-        pytest.param({}, "clips-7-0-96x72-from-192x144-20-at-5-120", id="default"),
-        pytest.param({"rendered_size": (90, 120)}, "clips-7-0-96x72-from-120x90-20-at-5-120", id="rendered size"),
-        pytest.param({"frame_rate": 12.5}, "clips-7-0-96x72-from-192x144-20-at-12.5-120", id="rate"),
+        pytest.param({}, "clips-8-0-96x72-from-192x144-20-at-5-120", id="default"),
+        pytest.param({"rendered_size": (90, 120)}, "clips-8-0-96x72-from-120x90-20-at-5-120", id="rendered size"),
+        pytest.param({"frame_rate": 12.5}, "clips-8-0-96x72-from-192x144-20-at-12.5-120", id="rate"),
     ],
 )
 def test_another_stream_has_another_folder(changes: dict[str, Any], name: str) -> None:

@@ -238,7 +238,7 @@ def read_video(record: VideoRecord, config: StoreConfig) -> DecodedVideo:
     with read_frames(record.path) as reader:
         for frame in reader:
             times.append(frame.time_seconds)
-            # as `stages.actions.clip_image` if the aspect ratios are equal
+            # as `stages.actions.clip_image` if the aspect ratios are equal; else people are smaller than in a parse
             small.append(fit_frame(frame.image, config.clip_size, centered=True)[0])
             if frame.index >= next_index and frame.index in annotations:
                 frames[frame.index], scale = fit_frame(frame.image, config.frame_size)
@@ -255,7 +255,10 @@ def read_video(record: VideoRecord, config: StoreConfig) -> DecodedVideo:
 
 
 def fit_frame(image: Image, size: tuple[int, int], *, centered: bool = False) -> tuple[Image, float]:
-    """Resize a frame to fit the upper left or the middle of a black image of `size`; return it and the scale."""
+    """Resize a frame to fit the upper left or the middle of a black image of `size`; return it and the scale.
+
+    Coordinates are those of the frame times the scale, and in the middle moved by the border, too.
+    """
     height, width = image.shape[:2]
     if (height, width) == size:
         return image, 1.0

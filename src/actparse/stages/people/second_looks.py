@@ -55,11 +55,11 @@ class _RepeatedDetector(ABC):
 class TiledPersons(_RepeatedDetector):
     """A person detector that also runs on four overlapping quarters of frames with a side above 640 pixels.
 
-    Quarters are not rotated: most of them show nobody, and rotating them would only add false boxes.
+    Quarters are searched once, neither rotated nor smaller: most show nobody, and that would only add false boxes.
     """
 
     def __init__(self, detector: PersonDetector, *, max_persons: int = MAX_PERSONS) -> None:
-        if isinstance(detector, TurnedPersons):
+        if isinstance(detector, (TurnedPersons, RescaledPersons)):
             self._tile_detector, max_persons = detector.detector, detector.max_persons
         else:
             self._tile_detector = detector
@@ -97,11 +97,11 @@ class RescaledPersons(_RepeatedDetector):
         self.smaller = smaller
 
     def detect_all(self, images: Sequence[NDArray[np.uint8]]) -> list[tuple[Detections, Detections]]:
-        """Find the persons and the objects of each image; those of smaller frames are left out."""
-        found, smaller = self.detector.detect_all(images), self.smaller.detect(images)
+        """Find the persons of each image in both sizes, and its objects at the first one."""
+        whole, large_persons = self.detector.detect_all(images), self.smaller.detect(images)
         return [
-            (_merge((persons, others)).top(self.max_persons), objects)
-            for (persons, objects), others in zip(found, smaller, strict=True)
+            (_merge((persons, large)).top(self.max_persons), objects)
+            for (persons, objects), large in zip(whole, large_persons, strict=True)
         ]
 
 

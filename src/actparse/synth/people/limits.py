@@ -13,9 +13,9 @@ from actparse.synth.people.body import Joints
 MAX_ELBOW, MAX_KNEE = np.deg2rad(150.0), np.deg2rad(155.0)  # of flexion
 MAX_WRIST = np.deg2rad(85.0)  # between the forearm and the hand
 FOOT_RANGE = np.deg2rad(25.0), np.deg2rad(122.0)  # between the shin and the foot; 90 degrees in standing
-# from which to which height a body hangs from its hands more and more, metres at scale 1
+# heights between which the share of hanging rises from 0 to 1, metres at scale 1
 HANGING_ANKLES, HANGING_WRISTS = (0.15, 0.3), (0.0, 0.08)  # above the floor, above the shoulders
-ASKEW = np.array([0.3, 0.5, 0.8])  # a direction that is parallel to no axis of a body at rest
+ASKEW = np.array([0.3, 0.5, 0.8])  # chooses a side for a direction that is parallel to its bone
 
 
 def within_limits(joints: Joints, sizes: BodySizes) -> Joints:
@@ -25,9 +25,9 @@ def within_limits(joints: Joints, sizes: BodySizes) -> Joints:
     The lengths of the limbs stay, and small changes of the pose remain small.
     """
     wrists = _arm_ends(joints, sizes)
-    lift = sum((joints.wrists[side] - wrists[side] for side in SIDES), np.zeros(3)) / 2
-    if lift.any():
-        joints = _moved(joints, _hanging_share(joints, wrists, sizes.scale) * lift)
+    shift = sum((joints.wrists[side] - wrists[side] for side in SIDES), np.zeros(3)) / 2
+    if shift.any():
+        joints = _moved(joints, _hanging_share(joints, wrists, sizes.scale) * shift)
         wrists = _arm_ends(joints, sizes)
     ankles = {
         side: _unfolded(joints.hips[side], joints.ankles[side], sizes.thigh, sizes.shin, MAX_KNEE) for side in SIDES

@@ -297,7 +297,7 @@ class PaperPersons(PaperFrames):
     stage_type = PersonsConfig
 
     max_persons: Count = 10  # "the top-10 results from the person detector"
-    second_share: Share = 0.0  # of the size of frames in a second search for large people; 0: none; ours
+    second_share: Below1 = 0.0  # of the size of frames in a second search for large people; 0: none; ours
 
     def build(self, inputs: Inputs) -> Task:
         """Build the task on key frames that are decoded on demand."""
@@ -324,7 +324,7 @@ class FramesTask(DetectorTask):
         return self.hyperparameters.augment(sample, range(len(self.names)), rng)
 
     def measure(self, net: nn.Module, device: torch.device, videos: Sequence[range]) -> dict[str, Any]:
-        """Measure the AP of the stage on held-out frames."""
+        """Measure the AP of the stage on held-out frames, without a second search."""
         assert isinstance(net, Yolof)
         detector = FrameDetector(net.to(device).eval(), self.stage)
         data, truth, detections = self.held_out, [], []
