@@ -111,13 +111,16 @@ def load_starts(run: RunFolder) -> dict[str, Start]:
     Raises:
         WeightsError: a file is damaged.
     """
-    files = {path.stem: load_network(path) for path in sorted(run.folder.glob("*.safetensors"))}
-    return {name: Start(file.net, file.labels) for name, file in files.items()}
+    return _load_files(run.folder, "*.safetensors")
 
 
 def _load_states_beside(weights: Path) -> dict[str, Start]:
     """Load the state networks of a bundle whose action network is `weights`; none if it is another file."""
     if weights.stem != "action" or not (weights.parent / BUNDLE_FILE).is_file():
         return {}
-    files = {path.stem: load_network(path) for path in sorted(weights.parent.glob("states-*.safetensors"))}
+    return _load_files(weights.parent, "states-*.safetensors")
+
+
+def _load_files(folder: Path, pattern: str) -> dict[str, Start]:
+    files = {path.stem: load_network(path) for path in sorted(folder.glob(pattern))}
     return {name: Start(file.net, file.labels) for name, file in files.items()}
