@@ -26,7 +26,20 @@ def test_a_classifier_of_other_labels_stays_fresh(tmp_path: Path) -> None:
     stored, net = Csn(config), Csn(config)
     labels = {"labels": [["lunge"], ["push_up"]]}
     save_network(tmp_path / "a.safetensors", stored, kind="action", settings={}, labels=labels, dtype=torch.float32)
-    fresh = load_initial(net, tmp_path / "a.safetensors", labels={"labels": [["lunge"], ["deadlifting"]]})
+    fresh = load_initial(net, tmp_path / "a.safetensors", labels={"labels": [["pull_ups"], ["deadlifting"]]})
     assert fresh == ("cls_head.fc_cls.weight", "cls_head.fc_cls.bias")
     assert load_initial(net, tmp_path / "a.safetensors", labels=labels) == ()
     assert torch.equal(net.cls_head.fc_cls.weight, stored.cls_head.fc_cls.weight)
+
+
+def test_a_new_label_starts_as_the_mean_of_the_known_ones(tmp_path: Path) -> None:
+    config = CsnConfig(num_blocks=(1, 1, 1, 1), widths=(8,) * 4, mid_widths=(4,) * 4, stem_width=8, num_classes=2)
+    stored, net = Csn(config), Csn(config)
+    torch.nn.init.constant_(stored.cls_head.fc_cls.bias, -5)  # a softmax does not see it, a random row would win
+    labels = {"labels": [["lunge"], ["push_up"]]}
+    save_network(tmp_path / "a.safetensors", stored, kind="action", settings={}, labels=labels, dtype=torch.float32)
+    assert load_initial(net, tmp_path / "a.safetensors", labels={"labels": [["deadlifting"], ["push_up"]]}) == ()
+    was, now = stored.cls_head.fc_cls, net.cls_head.fc_cls
+    torch.testing.assert_close(now.weight, torch.stack((was.weight.mean(0), was.weight[1])))
+    features = torch.randn(100, 8)
+    assert (now(features)[:, 0] <= was(features).amax(1) + 1e-5).all()

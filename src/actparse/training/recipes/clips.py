@@ -40,7 +40,7 @@ from actparse.video.augmentation import mirrored, move_keypoints
 from actparse.video.flow import mirror_flow_bytes
 from actparse.video.transforms import mirror
 from actparse.weights.bundle import config_to_dict
-from actparse.weights.label_rows import with_shared_rows
+from actparse.weights.label_rows import with_mean_rows
 
 Frames = NDArray[np.uint8]  # (T, H, W, C): RGB frames, or flow fields with two channels
 Keypoints = NDArray[np.float32]  # (T, 17, 3) of the main performer: x, y, visibility 0 (also: unknown), 1 or 2
@@ -333,7 +333,7 @@ class ActionTask(ClipTask):
         return starts
 
     def adopt(self, starts: Mapping[str, Start]) -> tuple[str, ...]:
-        """Initialise the auxiliary layers from those of `starts`; weights of new labels stay random."""
+        """Initialise the auxiliary layers from those of `starts`; new labels start from the mean of the others."""
         assert isinstance(self.helper, AuxiliaryHeads)
         adopted = []
         for group, layer, index in zip(GROUPS, self.helper.groups, self.group_indices, strict=True):
@@ -344,7 +344,7 @@ class ActionTask(ClipTask):
             start_labels = list(map(tuple, start.labels.get("labels", ())))
             trained = start.net.get_submodule("cls_head.fc_cls").state_dict()
             for name, value in layer.state_dict().items():
-                rows = with_shared_rows(value, trained[name], list(index), start_labels)
+                rows = with_mean_rows(value, trained[name], list(index), start_labels)
                 if rows is not None:
                     value.copy_(rows)
         return tuple(adopted)

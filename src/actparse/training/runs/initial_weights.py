@@ -18,7 +18,7 @@ from actparse.training.recipes.paper_clips import PaperTsnFlow
 from actparse.training.run_folder import RunFolder
 from actparse.training.task import Start, Task
 from actparse.weights.bundle import NetworkFile, load_network
-from actparse.weights.label_rows import with_shared_track_rows
+from actparse.weights.label_rows import started_rows
 
 FIRST_CONVOLUTION = "backbone.conv1.conv.weight"  # parameter name in a Tsn
 CLASSIFIERS = (  # layers whose labels may differ; the last three belong to the network on keypoints
@@ -36,7 +36,7 @@ def load_initial(
 ) -> tuple[str, ...]:
     """Copy a stored network into `net`, except classifying layers with other labels, which stay random.
 
-    For a network on tracks, the rows of the labels that both networks have are copied.
+    For networks on clips or tracks that share labels, weights.label_rows says how those layers start.
 
     Args:
         net: the network.
@@ -60,7 +60,7 @@ def load_initial(
     if labels is not None and labels != file.labels:
         differing += [name for name in current if name.startswith(CLASSIFIERS) and name not in differing]
     with torch.no_grad():
-        shared = with_shared_track_rows(current, stored, labels, file.labels) if labels is not None else {}
+        shared = started_rows(current, stored, labels, file.labels) if labels is not None else {}
         net.load_state_dict({**stored, **{name: current[name] for name in differing}, **shared})
     return tuple(name for name in differing if name not in shared)
 
