@@ -127,7 +127,7 @@ def test_a_second_search_for_persons_costs_its_share_of_the_frame(random_bundle:
     settings = {**persons.settings, "short_side": 128, "long_side": 256, "second_share": 0.5}
     save_network(folder / "persons.safetensors", persons.net, kind=persons.kind, settings=settings)
     first, second = bundle_costs(load_bundle(folder), VideoShape(seconds=10, size=(128, 256)))[:2]
-    assert (first.name, second.name) == ("persons", "persons-smaller")
+    assert (first.name, second.name) == ("persons", "persons-second-size")
     assert second.input_shape == (3, 64, 128)
     assert second.passes == first.passes
     assert second.macs == pytest.approx(first.macs / 4, rel=0.05)

@@ -28,7 +28,7 @@ from actparse.stages.loading import StageBundle
 from actparse.stages.people.part_fusion import PartFusion
 from actparse.stages.people.parts import PartDetector
 from actparse.stages.people.poses import PosesConfig
-from actparse.stages.people.second_looks import RescaledPersons
+from actparse.stages.people.second_looks import TwoSizePersons
 from actparse.training.recipes.paper_clips import PaperCsn
 from actparse.training.recipes.parts import PaperParts
 from actparse.training.recipes.persons import PaperPersons
@@ -129,9 +129,9 @@ def bundle_costs(bundle: StageBundle, video: VideoShape) -> tuple[NetworkCost, .
         _cost("persons", persons.net, persons.input_shape(video.size), video.num_frames),
         _cost("poses", poses.net, poses.input_shape, boxes * poses.num_passes),
     ]
-    if isinstance(persons, RescaledPersons):
-        shape = persons.smaller.input_shape(video.size)
-        costs.insert(1, _cost("persons-smaller", persons.net, shape, video.num_frames))
+    if isinstance(persons, TwoSizePersons):
+        shape = persons.second.input_shape(video.size)
+        costs.insert(1, _cost("persons-second-size", persons.net, shape, video.num_frames))
     if bundle.objects is not None:
         net, shape = bundle.objects.net, bundle.objects.input_shape(video.size)
         costs.append(_cost("objects", net, shape, video.num_frames))

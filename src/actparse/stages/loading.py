@@ -43,7 +43,7 @@ from actparse.stages.people.part_fusion import PartFusion, PartFusionConfig
 from actparse.stages.people.parts import PartDetector, PartsConfig
 from actparse.stages.people.persons import PersonDetector, PersonsConfig, YolofPersons
 from actparse.stages.people.poses import HrnetPoses, PoseEstimator, PosesConfig
-from actparse.stages.people.second_looks import RescaledPersons, TurnedPersons
+from actparse.stages.people.second_looks import TurnedPersons, TwoSizePersons
 from actparse.weights.bundle import NetworkFile, config_from_dict, config_to_dict, load_network
 
 Net = TypeVar("Net", bound=nn.Module)
@@ -204,7 +204,7 @@ def build_persons(file: NetworkFile) -> PersonDetector:
     persons = YolofPersons(net, config)
     if not config.second_share:
         return persons
-    return RescaledPersons(persons, YolofPersons(net, config.at_second_size()), max_persons=config.max_persons)
+    return TwoSizePersons(persons, YolofPersons(net, config.second_size()), max_persons=config.max_persons)
 
 
 def build_objects(file: NetworkFile) -> ObjectDetector:

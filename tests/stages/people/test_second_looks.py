@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from actparse.core.structures import Detections
-from actparse.stages.people.second_looks import RescaledPersons, TiledPersons, TurnedPersons
+from actparse.stages.people.second_looks import TiledPersons, TurnedPersons, TwoSizePersons
 
 
 def _dark_object(image: np.ndarray) -> Detections:
@@ -77,12 +77,12 @@ def test_smaller_frames_add_persons_that_the_detector_misses() -> None:
 
     image = image_with((30, 10, 50, 90))
     image[95:99, 5:9] = 100
-    detector = RescaledPersons(BrightBox(), OfSmallerFrames())
+    detector = TwoSizePersons(BrightBox(), OfSmallerFrames())
     ((persons, objects),) = detector.detect_all([image])
     assert persons.boxes.tolist() == [[30, 10, 50, 90], [100, 0, 140, 100]]  # of both passes, and the better of two
     assert persons.scores == pytest.approx([0.9, 0.6])
     assert objects.boxes.tolist() == [[5, 95, 9, 99]]
-    assert len(RescaledPersons(BrightBox(), OfSmallerFrames(), max_persons=1).detect([image])[0]) == 1
+    assert len(TwoSizePersons(BrightBox(), OfSmallerFrames(), max_persons=1).detect([image])[0]) == 1
     assert detector.detect_all([]) == []
 
 

@@ -59,7 +59,7 @@ class TiledPersons(_RepeatedDetector):
     """
 
     def __init__(self, detector: PersonDetector, *, max_persons: int = MAX_PERSONS) -> None:
-        if isinstance(detector, (TurnedPersons, RescaledPersons)):
+        if isinstance(detector, (TurnedPersons, TwoSizePersons)):
             self._tile_detector, max_persons = detector.detector, detector.max_persons
         else:
             self._tile_detector = detector
@@ -88,17 +88,17 @@ class TiledPersons(_RepeatedDetector):
         ]
 
 
-class RescaledPersons(_RepeatedDetector):
+class TwoSizePersons(_RepeatedDetector):
     """A person detector that also runs on smaller frames, for people as large as the frame."""
 
-    def __init__(self, detector: PersonDetector, smaller: PersonDetector, *, max_persons: int = MAX_PERSONS) -> None:
+    def __init__(self, detector: PersonDetector, second: PersonDetector, *, max_persons: int = MAX_PERSONS) -> None:
         """Wrap a detector and another one that resizes frames to a smaller size."""
         super().__init__(detector, max_persons=max_persons)
-        self.smaller = smaller
+        self.second = second
 
     def detect_all(self, images: Sequence[NDArray[np.uint8]]) -> list[tuple[Detections, Detections]]:
         """Find the persons of each image in both sizes, and its objects at the first one."""
-        whole, large_persons = self.detector.detect_all(images), self.smaller.detect(images)
+        whole, large_persons = self.detector.detect_all(images), self.second.detect(images)
         return [
             (_merge((persons, large)).top(self.max_persons), objects)
             for (persons, objects), large in zip(whole, large_persons, strict=True)
