@@ -170,6 +170,7 @@ def test_boxes_lie_where_they_belong_between_samples(opened: Browser) -> None:
         opened.js("document.querySelector(`[name=${arguments[0]}]`).click()", name)
     for _ in range(7):  # between the second and the third sample
         opened.keys("\ue014")  # right arrow
+        opened.wait("!document.getElementById('video').seeking")
     share = (TIMES[7] - TIMES[5]) / (TIMES[10] - TIMES[5])
     columns = opened.js("""
         const canvas = document.getElementById('canvas');
