@@ -259,13 +259,15 @@ def test_ip_csn_starts_from_a_bundle_in_place_of_a_pre_training(
         raise TrainingError("stopped")
 
     monkeypatch.setattr(run_module, "run_jobs", stop)
+    monkeypatch.setattr(run_module, "have_objects", lambda *_, **__: True)
     training = TrainOptions(steps=1, init=random_bundle, report=discard_line)
     options = ReproduceOptions(stage_1=random_bundle, training=training)
     with pytest.raises(TrainingError, match="stopped"):
         reproduce("table1", data, tmp_path, options)
     action = random_bundle / "action.safetensors"
     others = ["baseline/baseline", "tsn-rgb/action-tsn-rgb", "tsn-flow/action-tsn-flow"]
-    assert inits == {"csn/action": action, **dict.fromkeys(others)}
+    objects = {"baseline/objects": random_bundle / "persons.safetensors"}
+    assert inits == {"csn/action": action, **objects, **dict.fromkeys(others)}
     (tmp_path / "empty").mkdir()
     empty = replace(options, training=replace(training, init=tmp_path / "empty"))
     with pytest.raises(WeightsError, match=r"--init: needs a folder with action\.safetensors, got .*empty"):

@@ -46,6 +46,7 @@ class Training:
     changes: Mapping[str, str] = field(default_factory=dict)
     start: Start | None = None
     home: str | None = None  # folder of the method whose run contains it; None: of the method that lists it
+    stage_1: str | None = None  # network of stage 1 that a tiny one starts from
 
     @property
     def sees_rendered_clips(self) -> bool:
@@ -137,9 +138,10 @@ def _ensemble() -> Method:
 
 
 def with_object_detector(baseline: Method) -> Method:
-    """Return the baseline with the boxes of objects, for which a detector is trained too."""
-    trainings, stage_2 = (Training("objects"), *baseline.trainings), {"objects": "objects", **baseline.stage_2}
-    return replace(baseline, trainings=trainings, stage_2=stage_2)
+    """Return the baseline with the boxes of objects, for which a detector is trained too, from that of persons."""
+    objects = Training("objects", stage_1="persons")
+    stage_2 = {"objects": "objects", **baseline.stage_2}
+    return replace(baseline, trainings=(objects, *baseline.trainings), stage_2=stage_2)
 
 
 def variants_of_table_1(prior: Prior) -> dict[str, Variant]:

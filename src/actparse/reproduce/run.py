@@ -172,7 +172,7 @@ class _Bench:
 
     @property
     def training(self) -> TrainOptions:
-        """The options of every training; at size tiny, `init` is only for ip-CSN."""
+        """The options of every training; at size tiny, the bundle of `init` is only for ip-CSN."""
         options = self.options.training
         return replace(options, size=self.options.size, init=None if self.options.size == "tiny" else options.init)
 
@@ -225,6 +225,8 @@ class _Bench:
         """Return the jobs of a training and of unfinished ones it starts from; finished ones may have any length."""
         earlier: dict[str, Job] = {}
         init = None
+        if training.stage_1 is not None and self.options.size == "tiny":
+            init = RunFolder(self.stage_1, training.stage_1).weights
         start = training.start
         initial = self.initial_action if start == PRETRAINED else None
         has_start = start != PRETRAINED or initial is not None or self.num_rendered_clips > 0
