@@ -40,7 +40,7 @@ VAGUE_NAMES = frozenset(
     ]
 )
 LIMITS = {
-    "lines": 57_680,
+    "lines": 57_730,
     "lines of training": 6_345,
     "lines of the largest file": 450,
     "modules in no folder": 6,

@@ -25,8 +25,10 @@ from actparse.reproduce import run as run_module
 from actparse.reproduce.computing import GIGA_MACS_IN_CROPS, compute_figures, with_compute_shares
 from actparse.reproduce.evaluation import Variant, held_out_videos, score_methods
 from actparse.reproduce.methods import PRETRAINED, RULES, table_1, table_3, with_object_detector
+from actparse.reproduce.reuse import start_of_objects
 from actparse.reproduce.writing import Row, Table
 from actparse.stages.actions.classifier import ClipClassifier, StateRecognizer
+from actparse.stages.loading import bundle_folder
 from actparse.stages.together.integrate import with_prior_states
 from actparse.synth.dataset import PLAN_FILE, DatasetPlan
 from actparse.training import RECIPES, TrainOptions
@@ -266,8 +268,11 @@ def test_ip_csn_starts_from_a_bundle_in_place_of_a_pre_training(
         reproduce("table1", data, tmp_path, options)
     action = random_bundle / "action.safetensors"
     others = ["baseline/baseline", "tsn-rgb/action-tsn-rgb", "tsn-flow/action-tsn-flow"]
-    objects = {"baseline/objects": random_bundle / "persons.safetensors"}
-    assert inits == {"csn/action": action, **objects, **dict.fromkeys(others)}
+    tiny_persons = bundle_folder("tiny") / "persons.safetensors"
+    others.append("baseline/objects")
+    assert inits == {"csn/action": action, **dict.fromkeys(others)}  # the random detector has another backbone
+    assert start_of_objects(tiny_persons) == tiny_persons
+    assert start_of_objects(bundle_folder("people") / "persons.safetensors") is None
     (tmp_path / "empty").mkdir()
     empty = replace(options, training=replace(training, init=tmp_path / "empty"))
     with pytest.raises(WeightsError, match=r"--init: needs a folder with action\.safetensors, got .*empty"):

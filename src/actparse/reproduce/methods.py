@@ -46,7 +46,7 @@ class Training:
     changes: Mapping[str, str] = field(default_factory=dict)
     start: Start | None = None
     home: str | None = None  # folder of the method whose run contains it; None: of the method that lists it
-    stage_1: str | None = None  # network of stage 1 that a tiny one starts from
+    starts_from_persons: bool = False  # whether the tiny network starts from the detector of persons, if it fits
 
     @property
     def sees_rendered_clips(self) -> bool:
@@ -139,7 +139,7 @@ def _ensemble() -> Method:
 
 def with_object_detector(baseline: Method) -> Method:
     """Return the baseline with the boxes of objects, for which a detector is trained too, from that of persons."""
-    objects = Training("objects", stage_1="persons")
+    objects = Training("objects", starts_from_persons=True)
     stage_2 = {"objects": "objects", **baseline.stage_2}
     return replace(baseline, trainings=(objects, *baseline.trainings), stage_2=stage_2)
 

@@ -1,4 +1,4 @@
-"""Checks of runs that a table may reuse, and networks that were trained elsewhere."""
+"""Checks of runs that a table may reuse, and of networks that were trained elsewhere."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from pathlib import Path
 
 from actparse.core.errors import TrainingError
 from actparse.core.files import copy_file, file_sha256
+from actparse.nets.detectors.yolof import Yolof
+from actparse.training.recipes import tiny
 from actparse.training.recipes.poses import PaperPoses
 from actparse.training.recipes.registry import recipe_of
 from actparse.training.run_folder import (
@@ -18,7 +20,7 @@ from actparse.training.run_folder import (
 )
 from actparse.training.runs.jobs import Job
 from actparse.training.runs.network_run import CLIPS_METRIC
-from actparse.weights.bundle import config_to_dict
+from actparse.weights.bundle import config_to_dict, load_network
 
 
 def expect_same(job: Job) -> None:
@@ -80,3 +82,9 @@ def copy_network(weights: Path, run: RunFolder) -> None:
     copy_file(weights, run.weights)
     if not run.metrics.is_file():
         write_json(run.metrics, {"from": weights.parent.name})
+
+
+def start_of_objects(persons: Path) -> Path | None:
+    """Return the file of the person detector if the tiny detector of objects has its backbone, else None."""
+    net = load_network(persons).net
+    return persons if isinstance(net, Yolof) and net.config.backbone == tiny.OBJECTS_NET.backbone else None

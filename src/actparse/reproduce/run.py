@@ -44,7 +44,7 @@ from actparse.reproduce.methods import (
     variants_of_table_1,
     with_object_detector,
 )
-from actparse.reproduce.reuse import copy_network, expect_clips, expect_same
+from actparse.reproduce.reuse import copy_network, expect_clips, expect_same, start_of_objects
 from actparse.reproduce.writing import Row, Table, write_table
 from actparse.stages.loading import bundle_folder, load_parts, load_persons, load_poses
 from actparse.synth.dataset import is_synthetic
@@ -225,8 +225,8 @@ class _Bench:
         """Return the jobs of a training and of unfinished ones it starts from; finished ones may have any length."""
         earlier: dict[str, Job] = {}
         init = None
-        if training.stage_1 is not None and self.options.size == "tiny":
-            init = RunFolder(self.stage_1, training.stage_1).weights
+        if training.starts_from_persons and self.options.size == "tiny":
+            init = start_of_objects(RunFolder(self.stage_1, "persons").weights)
         start = training.start
         initial = self.initial_action if start == PRETRAINED else None
         has_start = start != PRETRAINED or initial is not None or self.num_rendered_clips > 0

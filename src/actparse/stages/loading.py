@@ -204,7 +204,7 @@ def build_persons(file: NetworkFile) -> PersonDetector:
     persons = YolofPersons(net, config)
     if not config.second_share:
         return persons
-    return TwoSizePersons(persons, YolofPersons(net, config.second_size()), max_persons=config.max_persons)
+    return TwoSizePersons(persons, YolofPersons(net, config.second_config()), max_persons=config.max_persons)
 
 
 def build_objects(file: NetworkFile) -> ObjectDetector:

@@ -77,7 +77,7 @@ def test_a_wrong_field_is_named() -> None:
 
 def test_the_second_search_is_in_smaller_frames() -> None:
     config = PersonsConfig(short_side=240, long_side=432, second_share=0.6)
-    second = config.second_size()
+    second = config.second_config()
     assert (second.short_side, second.long_side, second.second_share) == (144, 259, 0.0)
     with pytest.raises(ConfigError, match=r"persons\.second_share must be at least 0 and less than 1, got 1"):
         PersonsConfig(second_share=1)

@@ -62,8 +62,8 @@ class PersonsConfig(FrameDetectorConfig):
         if not 0 <= self.second_share < 1:
             raise ConfigError(f"persons.second_share must be at least 0 and less than 1, got {self.second_share}")
 
-    def second_size(self) -> PersonsConfig:
-        """Return the settings of the search in smaller frames."""
+    def second_config(self) -> PersonsConfig:
+        """Return the config of the search in smaller frames."""
         short_side, long_side = (max(1, round(side * self.second_share)) for side in (self.short_side, self.long_side))
         return replace(self, short_side=short_side, long_side=long_side, second_share=0.0)
 

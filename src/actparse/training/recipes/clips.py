@@ -40,7 +40,7 @@ from actparse.video.augmentation import mirrored, move_keypoints
 from actparse.video.flow import mirror_flow_bytes
 from actparse.video.transforms import mirror
 from actparse.weights.bundle import config_to_dict
-from actparse.weights.label_rows import with_mean_rows
+from actparse.weights.label_rows import with_shared_rows
 
 Frames = NDArray[np.uint8]  # (T, H, W, C): RGB frames, or flow fields with two channels
 Keypoints = NDArray[np.float32]  # (T, 17, 3) of the main performer: x, y, visibility 0 (also: unknown), 1 or 2
@@ -333,20 +333,24 @@ class ActionTask(ClipTask):
         return starts
 
     def adopt(self, starts: Mapping[str, Start]) -> tuple[str, ...]:
-        """Initialise the auxiliary layers from those of `starts`; new labels start from the mean of the others."""
+        """Initialise the auxiliary layers from those of `starts`; new labels start from the mean of all stored ones.
+
+        Returns:
+            The names of the starts that share a label with the task.
+        """
         assert isinstance(self.helper, AuxiliaryHeads)
         adopted = []
         for group, layer, index in zip(GROUPS, self.helper.groups, self.group_indices, strict=True):
             start = starts.get(f"states-{group}")
-            if start is None:
+            start_labels = [] if start is None else list(map(tuple, start.labels.get("labels", ())))
+            if start is None or index.keys().isdisjoint(start_labels):
                 continue
             adopted.append(f"states-{group}")
-            start_labels = list(map(tuple, start.labels.get("labels", ())))
             trained = start.net.get_submodule("cls_head.fc_cls").state_dict()
             for name, value in layer.state_dict().items():
-                rows = with_mean_rows(value, trained[name], list(index), start_labels)
-                if rows is not None:
-                    value.copy_(rows)
+                rows = with_shared_rows(value, trained[name], list(index), start_labels, mean_for_new=True)
+                assert rows is not None
+                value.copy_(rows)
         return tuple(adopted)
 
 

@@ -18,7 +18,7 @@ from actparse.training.recipes.paper_clips import PaperTsnFlow
 from actparse.training.run_folder import RunFolder
 from actparse.training.task import Start, Task
 from actparse.weights.bundle import NetworkFile, load_network
-from actparse.weights.label_rows import started_rows
+from actparse.weights.label_rows import initial_rows
 
 FIRST_CONVOLUTION = "backbone.conv1.conv.weight"  # parameter name in a Tsn
 CLASSIFIERS = (  # layers whose labels may differ; the last three belong to the network on keypoints
@@ -60,7 +60,10 @@ def load_initial(
     if labels is not None and labels != file.labels:
         differing += [name for name in current if name.startswith(CLASSIFIERS) and name not in differing]
     with torch.no_grad():
-        shared = started_rows(current, stored, labels, file.labels) if labels is not None else {}
+        try:
+            shared = initial_rows(current, stored, labels, file.labels) if labels is not None else {}
+        except (IndexError, RuntimeError, ValueError) as error:
+            raise WeightsError(f"{weights}: cannot start from it: its labels do not fit its layers: {error}") from None
         net.load_state_dict({**stored, **{name: current[name] for name in differing}, **shared})
     return tuple(name for name in differing if name not in shared)
 
