@@ -40,8 +40,8 @@ VAGUE_NAMES = frozenset(
     ]
 )
 LIMITS = {
-    "lines": 57_730,
-    "lines of training": 6_345,
+    "lines": 57_680,
+    "lines of training": 6_349,
     "lines of the largest file": 450,
     "modules in no folder": 6,
     "modules in the largest folder": 16,

@@ -32,9 +32,9 @@ def with_shared_rows(
     pairs = [(row, stored_labels.index(label)) for row, label in enumerate(labels) if label in stored_labels]
     if not pairs:
         return None
-    rows, stored_rows = torch.tensor(pairs, dtype=torch.int64, device=current.device).T
+    shared_rows, stored_rows = torch.tensor(pairs, dtype=torch.int64, device=current.device).T
     start = stored.mean(axis, keepdim=True).expand_as(current) if mean_for_new else current
-    return start.index_copy(axis, rows, stored.index_select(axis, stored_rows))
+    return start.index_copy(axis, shared_rows, stored.index_select(axis, stored_rows))
 
 
 def with_shared_track_rows(
@@ -59,11 +59,11 @@ def with_shared_track_rows(
     shared: dict[str, Tensor] = {}
     for name, value in current.items():
         layer = name.split(".")[0]
-        rows = None
+        joined = None
         if layer == "states":
-            rows = _states(value, stored[name], labels["states"], stored_labels["states"], mean_for_new)
+            joined = _states(value, stored[name], labels["states"], stored_labels["states"], mean_for_new)
         elif layer == "action_embed" or name.startswith("action.1."):
-            rows = with_shared_rows(
+            joined = with_shared_rows(
                 value,
                 stored[name],
                 labels["actions"],
@@ -71,7 +71,7 @@ def with_shared_track_rows(
                 axis=1 if layer == "action_embed" else 0,
                 mean_for_new=mean_for_new,
             )
-        shared |= {} if rows is None else {name: rows}
+        shared |= {} if joined is None else {name: joined}
     return shared
 
 
@@ -90,8 +90,8 @@ def initial_rows(
         return with_shared_track_rows(current, stored, labels, stored_labels, mean_for_new=True)
     lists = labels["labels"], stored_labels["labels"]
     names = [name for name in current if name.startswith("cls_head.fc_cls.")]
-    rows = {name: with_shared_rows(current[name], stored[name], *lists, mean_for_new=True) for name in names}
-    return {name: value for name, value in rows.items() if value is not None}
+    joined = {name: with_shared_rows(current[name], stored[name], *lists, mean_for_new=True) for name in names}
+    return {name: value for name, value in joined.items() if value is not None}
 
 
 def _states(
@@ -107,9 +107,9 @@ def _states(
     joined: list[Tensor] = []
     is_shared = False
     for piece, stored_piece, *lists in zip(pieces, stored_pieces, labels, stored_labels, strict=True):
-        rows = with_shared_rows(piece, stored_piece, *lists, mean_for_new=mean_for_new)
-        is_shared |= rows is not None
-        if rows is None:
-            rows = stored_piece.mean(0, keepdim=True).expand_as(piece) if mean_for_new else piece
-        joined.append(rows)
+        start = with_shared_rows(piece, stored_piece, *lists, mean_for_new=mean_for_new)
+        is_shared |= start is not None
+        if start is None:
+            start = stored_piece.mean(0, keepdim=True).expand_as(piece) if mean_for_new else piece
+        joined.append(start)
     return torch.cat(joined) if is_shared else None

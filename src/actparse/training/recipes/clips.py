@@ -333,11 +333,7 @@ class ActionTask(ClipTask):
         return starts
 
     def adopt(self, starts: Mapping[str, Start]) -> tuple[str, ...]:
-        """Initialise the auxiliary layers from those of `starts`; new labels start from the mean of all stored ones.
-
-        Returns:
-            The names of the starts that share a label with the task.
-        """
+        """Initialise the auxiliary layers from `starts`, new labels from the stored mean; return those that fit."""
         assert isinstance(self.helper, AuxiliaryHeads)
         adopted = []
         for group, layer, index in zip(GROUPS, self.helper.groups, self.group_indices, strict=True):
