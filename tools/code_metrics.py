@@ -40,7 +40,7 @@ VAGUE_NAMES = frozenset(
     ]
 )
 LIMITS = {
-    "lines": 57_680,
+    "lines": 57_690,
     "lines of training": 6_349,
     "lines of the largest file": 450,
     "modules in no folder": 6,

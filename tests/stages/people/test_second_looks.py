@@ -69,11 +69,11 @@ def test_a_frame_with_somebody_sure_is_looked_at_once() -> None:
     assert found.boxes.tolist() == [[30, 10, 50, 90]]
 
 
-def test_smaller_frames_add_persons_that_the_detector_misses() -> None:
+def test_smaller_frames_add_large_persons_that_the_detector_misses() -> None:
     class OfSmallerFrames(BrightBox):
         def _of(self, image: np.ndarray) -> Detections:
-            boxes = np.array([[30, 10, 52, 90], [100, 0, 140, 100]], np.float32)
-            return Detections(boxes, np.array([0.8, 0.6], np.float32), np.zeros(2, np.int64))
+            boxes = np.array([[30, 10, 52, 90], [100, 0, 140, 100], [60, 10, 90, 80]], np.float32)  # the last is small
+            return Detections(boxes, np.array([0.8, 0.6, 0.5], np.float32), np.zeros(3, np.int64))
 
     image = image_with((30, 10, 50, 90))
     image[95:99, 5:9] = 100

@@ -130,7 +130,7 @@ def test_a_network_of_rendered_clips_alone_is_a_start(
     lines: list[str] = []
     figures = run_recipe("action", copy, tmp_path, tiny_options(init=weights, steps=1, report=lines.append))
     assert figures["start"] == file_sha256(weights)
-    assert f"action: starts from {weights}, states-head, states-arm, states-hand" in "\n".join(lines)
+    assert f"action: starts from {weights}; fresh: " in "\n".join(lines)  # it knows no label of the data
     before, after = (
         load_network(tmp_path / f"{name}.safetensors").net.state_dict()["backbone.conv1.conv.weight"]
         for name in ("action-pretrained", "action")
@@ -138,7 +138,7 @@ def test_a_network_of_rendered_clips_alone_is_a_start(
     assert torch.allclose(before, after, atol=4e-3)  # one small step away
     of_frames = tiny_options(init=weights, steps=1, changes={"level": "frame"}, report=lines.append)
     run_recipe("action", copy, tmp_path / "frames", of_frames)
-    assert sum(line.startswith(f"action: starts from {weights}, states-head, states-arm") for line in lines) == 2
+    assert sum(line.startswith(f"action: starts from {weights}; fresh: ") for line in lines) == 2
     with pytest.raises(DataError, match="action-pretrained: needs a SynthTPS dataset and rendered clips"):
         run_recipe(
             "action-pretrained", copy, tmp_path / "level", tiny_options(stream_clips=4, changes={"level": "frame"})

@@ -19,6 +19,7 @@ MIN_LONG_SIDE = 640  # pixels; smaller frames are not cut into tiles
 TILE_SHARE = 0.6  # of the frame's sides, so that neighbours overlap by a fifth
 MAX_IOU = 0.5  # of two boxes of different passes that overlap more, the better one is kept
 MAX_PERSONS = 10  # the official rule
+LARGE_SHARE = 0.8  # least longer side of a box that is found in smaller frames, of the shorter side of the frame
 QUARTERS = (1, 3)  # counter-clockwise quarter turns of the rotated frames
 
 
@@ -89,7 +90,7 @@ class TiledPersons(_RepeatedDetector):
 
 
 class TwoSizePersons(_RepeatedDetector):
-    """A person detector that also runs on smaller frames, for people as large as the frame."""
+    """A person detector that also runs on smaller frames, only for people nearly as large as the frame."""
 
     def __init__(self, detector: PersonDetector, second: PersonDetector, *, max_persons: int = MAX_PERSONS) -> None:
         """Wrap a detector and another one that resizes frames to a smaller size."""
@@ -98,7 +99,11 @@ class TwoSizePersons(_RepeatedDetector):
 
     def detect_all(self, images: Sequence[NDArray[np.uint8]]) -> list[tuple[Detections, Detections]]:
         """Find the persons of each image in both sizes, and its objects at the first one."""
-        whole, large_persons = self.detector.detect_all(images), self.second.detect(images)
+        whole = self.detector.detect_all(images)
+        large_persons = [
+            persons.at(_longer_sides(persons) >= LARGE_SHARE * min(image.shape[:2]))
+            for image, persons in zip(images, self.second.detect(images), strict=True)
+        ]
         return [
             (_merge((persons, large)).top(self.max_persons), objects)
             for (persons, objects), large in zip(whole, large_persons, strict=True)
@@ -135,6 +140,12 @@ def _rotate_back(detections: Detections, turns: int, size: tuple[int, ...]) -> D
     x1, y1, x2, y2 = detections.boxes.T  # (N,) each
     sides = (width - y2, x1, width - y1, x2) if turns == 1 else (y1, height - x2, y2, height - x1)
     return Detections(np.stack(sides, axis=1).astype(np.float32), detections.scores, detections.labels)
+
+
+def _longer_sides(detections: Detections) -> NDArray[np.float32]:
+    """Return the longer side of each box (N,), pixels."""
+    sides: NDArray[np.float32] = detections.boxes[:, 2:] - detections.boxes[:, :2]  # (N, 2)
+    return np.maximum(sides[:, 0], sides[:, 1])
 
 
 def _moved(detections: Detections, shift: NDArray[np.float32]) -> Detections:
