@@ -40,8 +40,8 @@ VAGUE_NAMES = frozenset(
     ]
 )
 LIMITS = {
-    "lines": 57_690,
-    "lines of training": 6_349,
+    "lines": 57_682,
+    "lines of training": 6_348,
     "lines of the largest file": 450,
     "modules in no folder": 6,
     "modules in the largest folder": 16,

@@ -101,7 +101,7 @@ class TwoSizePersons(_RepeatedDetector):
         """Find the persons of each image in both sizes, and its objects at the first one."""
         whole = self.detector.detect_all(images)
         large_persons = [
-            persons.at(_longer_sides(persons) >= LARGE_SHARE * min(image.shape[:2]))
+            persons.at((persons.boxes[:, 2:] - persons.boxes[:, :2]).max(axis=1) >= LARGE_SHARE * min(image.shape[:2]))
             for image, persons in zip(images, self.second.detect(images), strict=True)
         ]
         return [
@@ -140,12 +140,6 @@ def _rotate_back(detections: Detections, turns: int, size: tuple[int, ...]) -> D
     x1, y1, x2, y2 = detections.boxes.T  # (N,) each
     sides = (width - y2, x1, width - y1, x2) if turns == 1 else (y1, height - x2, y2, height - x1)
     return Detections(np.stack(sides, axis=1).astype(np.float32), detections.scores, detections.labels)
-
-
-def _longer_sides(detections: Detections) -> NDArray[np.float32]:
-    """Return the longer side of each box (N,), pixels."""
-    sides: NDArray[np.float32] = detections.boxes[:, 2:] - detections.boxes[:, :2]  # (N, 2)
-    return np.maximum(sides[:, 0], sides[:, 1])
 
 
 def _moved(detections: Detections, shift: NDArray[np.float32]) -> Detections:
